@@ -1,0 +1,59 @@
+"""Kernel Python: the language that Keelback's kernel and programs are written in."""
+
+from keelback.lang.array import Array
+from keelback.lang.component import Component, HostObject, freeze, static_parts
+from keelback.lang.cpu import Cpu, Hardware, NoHardware
+from keelback.lang.errors import KernelError, Panic, ProcessFault
+from keelback.lang.integers import i8, i16, i32, i64, u8, u16, u32, u64, word
+from keelback.lang.layout import inline, layout_of, round_up
+from keelback.lang.native import lowest_bit, native
+from keelback.lang.ram import Ram, Record
+from keelback.lang.records import Region, name_of
+from keelback.lang.ref import Ref
+from keelback.lang.struct import Struct, address_of, size_of, view
+from keelback.lang.table import Table
+from keelback.lang.text import TextSink
+from keelback.lang.window import PAGE_SHIFT, PAGE_SIZE, Page, Window
+
+__all__ = [
+    "PAGE_SHIFT",
+    "PAGE_SIZE",
+    "Array",
+    "Component",
+    "Cpu",
+    "Hardware",
+    "HostObject",
+    "KernelError",
+    "NoHardware",
+    "Page",
+    "Panic",
+    "ProcessFault",
+    "Ram",
+    "Record",
+    "Ref",
+    "Region",
+    "Struct",
+    "Table",
+    "TextSink",
+    "Window",
+    "address_of",
+    "freeze",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "inline",
+    "layout_of",
+    "lowest_bit",
+    "name_of",
+    "native",
+    "round_up",
+    "size_of",
+    "static_parts",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "view",
+    "word",
+]

@@ -1,0 +1,123 @@
+"""The CPU as kernel code sees it: the instructions that no assignment to RAM can express.
+
+Source: Intel SDM volume 2 (the instructions) and volume 3, sections 2.5 (control registers), 4.10 (invalidation).
+"""
+
+from typing import Protocol
+
+from keelback.lang.component import Component, HostObject
+from keelback.lang.integers import u8, u16, u32, word
+from keelback.lang.native import native
+
+DESCRIPTOR_TABLE = "struct { u16 limit; u32 base; } __attribute__((packed)) table = {limit, base}; "
+
+LOAD_GDT = (
+    DESCRIPTOR_TABLE
+    + '__asm__ volatile("lgdt %0; pushl %1; pushl $1f; lretl; 1: mov %2, %%ds; mov %2, %%es; mov %2, %%ss"'
+    + ' : : "m"(table), "r"((u32)code), "r"((u32)data) : "memory");'
+)
+
+
+class Hardware(Protocol):
+    """What a simulated machine must offer to the Python bodies below; each does what the instruction would."""
+
+    # ruff: noqa: D102
+    def in8(self, port: int) -> int: ...
+    def out8(self, port: int, value: int) -> None: ...
+    def out32(self, port: int, value: int) -> None: ...
+    def read_cr0(self) -> int: ...
+    def write_cr0(self, value: int) -> None: ...
+    def read_cr2(self) -> int: ...
+    def write_cr3(self, value: int) -> None: ...
+    def read_cr4(self) -> int: ...
+    def write_cr4(self, value: int) -> None: ...
+    def invalidate_page(self, address: int) -> None: ...
+    def load_gdt(self, base: int, limit: int, code: int, data: int) -> None: ...
+    def load_idt(self, base: int, limit: int) -> None: ...
+    def load_task_register(self, selector: int) -> None: ...
+    def cpu_features(self) -> int: ...
+    def window_opened(self, address: int) -> None: ...
+
+
+class NoHardware(HostObject):
+    """The hardware of a kernel that is only looked at: every use is an error of the host's."""
+
+    def __getattr__(self, name: str) -> object:
+        raise TypeError(f"this kernel is only inspected: it has no hardware to {name}")
+
+
+class Cpu(Component):
+    """The processor that runs the kernel."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        self.hardware = hardware
+
+    @native('u8 value; __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port)); return value;')
+    def in8(self, port: u16) -> u8:
+        """Read one byte from a port."""
+        return self.hardware.in8(port)
+
+    @native('__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));')
+    def out8(self, port: u16, value: u8) -> None:
+        """Write one byte to a port."""
+        self.hardware.out8(port, value)
+
+    @native('__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));')
+    def out32(self, port: u16, value: u32) -> None:
+        """Write four bytes to a port."""
+        self.hardware.out32(port, value)
+
+    @native('word value; __asm__ volatile("mov %%cr0, %0" : "=r"(value)); return value;')
+    def read_cr0(self) -> word:
+        """Return control register 0: protection, paging, write protection, task switched."""
+        return self.hardware.read_cr0()
+
+    @native('__asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");')
+    def write_cr0(self, value: word) -> None:
+        """Set control register 0."""
+        self.hardware.write_cr0(value)
+
+    @native('word value; __asm__ volatile("mov %%cr2, %0" : "=r"(value)); return value;')
+    def read_cr2(self) -> word:
+        """Return the linear address whose use caused the last page fault."""
+        return self.hardware.read_cr2()
+
+    @native('__asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");')
+    def write_cr3(self, value: word) -> None:
+        """Switch to the page directory at a physical address; drops every translation that is not global."""
+        self.hardware.write_cr3(value)
+
+    @native('word value; __asm__ volatile("mov %%cr4, %0" : "=r"(value)); return value;')
+    def read_cr4(self) -> word:
+        """Return control register 4: extensions, global pages among them."""
+        return self.hardware.read_cr4()
+
+    @native('__asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");')
+    def write_cr4(self, value: word) -> None:
+        """Set control register 4."""
+        self.hardware.write_cr4(value)
+
+    @native('__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");')
+    def invalidate_page(self, address: word) -> None:
+        """Drop the translation of one page, a global one too."""
+        self.hardware.invalidate_page(address)
+
+    @native(LOAD_GDT)
+    def load_gdt(self, base: u32, limit: u16, code: u16, data: u16) -> None:
+        """Use the descriptor table at `base`, whose last byte is `base + limit`, and its selectors for ring 0."""
+        self.hardware.load_gdt(base, limit, code, data)
+
+    @native(DESCRIPTOR_TABLE + '__asm__ volatile("lidt %0" : : "m"(table));')
+    def load_idt(self, base: u32, limit: u16) -> None:
+        """Use the interrupt descriptor table at `base`."""
+        self.hardware.load_idt(base, limit)
+
+    @native('__asm__ volatile("ltr %0" : : "r"(selector));')
+    def load_task_register(self, selector: u16) -> None:
+        """Use the task-state segment of a selector; the CPU marks its descriptor busy."""
+        self.hardware.load_task_register(selector)
+
+    @native('u32 a = 1, b, c, d; __asm__("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d)); return d;')
+    def cpu_features(self) -> u32:
+        """Return the feature bits of CPUID leaf 1, register edx."""
+        return self.hardware.cpu_features()

@@ -1,0 +1,90 @@
+"""The three kinds of failure of Kernel Python, never mixed.
+
+1. `KernelError`: a request could not be met; the caller gets the class's number.
+2. `ProcessFault`: a process broke a rule; it dies and the others go on.
+3. `Panic`: the kernel itself is wrong; the machine stops.
+
+None of them carries a payload: facts go into a record first, then the class says what happened.
+"""
+
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+LANGUAGE = str(Path(__file__).parent)
+LARGEST_ERROR = 255
+
+
+class KernelError(Exception):
+    """A request could not be met.
+
+    Every subclass has one fixed `number` from -1 to -255, its own, and one sentence as its docstring.
+    """
+
+    number: ClassVar[int]
+    sentence: ClassVar[str]
+    known: ClassVar[dict[int, type["KernelError"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        number = cls.__dict__.get("number", 0)
+        if not -LARGEST_ERROR <= number <= -1:
+            raise TypeError(f"{cls.__name__}.number must be from -{LARGEST_ERROR} to -1, not {number}")
+        if (other := cls.known.get(number)) and other.__qualname__ != cls.__qualname__:
+            raise TypeError(f"{cls.__name__} and {other.__name__} both have number {number}")
+        cls.sentence = (cls.__doc__ or "").strip()
+        if not cls.sentence.endswith(".") or "\n" in cls.sentence:
+            raise TypeError(f"{cls.__name__} needs one sentence as its docstring")
+        cls.known[number] = cls
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class ProcessFault(Exception):
+    """A process broke a rule and dies; the facts stand in its record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Panic(BaseException):
+    """The kernel is wrong and the machine stops.
+
+    A `BaseException`, so that no `except` of the kernel's takes it for an error of the caller's.
+    `file` and `line` tell the place in Kernel Python: the innermost frame outside the language itself.
+    """
+
+    def __init__(self, message: str, place: tuple[str, int] | None = None) -> None:
+        self.message = message
+        self.file, self.line = place or calling_place()
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({Path(self.file).name}:{self.line})"
+
+    @classmethod
+    def of(cls, error: Exception) -> "Panic":
+        """Return the panic that a Python error in the kernel means: a failed assert, a division by zero …"""
+        place = ("<unknown>", 0)
+        step = error.__traceback__
+        while step is not None:
+            if not _is_language(step.tb_frame.f_code.co_filename):
+                place = (step.tb_frame.f_code.co_filename, step.tb_lineno)
+            step = step.tb_next
+        kind = "assertion failed" if isinstance(error, AssertionError) else type(error).__name__
+        return cls(f"{kind}: {str(error) or 'no message'}", place)
+
+
+def _is_language(file: str) -> bool:
+    return file.startswith(LANGUAGE)
+
+
+def calling_place() -> tuple[str, int]:
+    """Return file and line of the innermost Python frame outside the language."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_language(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno

@@ -1,0 +1,237 @@
+"""Where each field of a struct lies: the one layout that the interpreted views and the compiled code share.
+
+1. Fields lie in the order of their annotations, each aligned to its own natural alignment.
+2. An integer's alignment is its size, whatever a C compiler for the machine would choose.
+3. A struct's alignment is the largest of its fields', its size a multiple of that.
+4. Every byte between fields is padding and stays zero.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from keelback.lang.integers import INTEGER_TYPES, IntegerType
+
+
+@dataclass(frozen=True)
+class IntegerKind:
+    """An integer field."""
+
+    type: IntegerType
+
+    @property
+    def size(self) -> int:
+        """Return the size in bytes."""
+        return self.type.size
+
+    @property
+    def alignment(self) -> int:
+        """Return the alignment in bytes."""
+        return self.size
+
+
+@dataclass(frozen=True)
+class BoolKind(IntegerKind):
+    """A bool, stored as `u8` 0 or 1."""
+
+    type: IntegerType = INTEGER_TYPES["u8"]
+
+
+@dataclass(frozen=True)
+class EnumKind(IntegerKind):
+    """A member of an `IntEnum`, stored as `u8`."""
+
+    type: IntegerType
+    enum: Any
+
+
+@dataclass(frozen=True)
+class RefKind(IntegerKind):
+    """An element of the home array of a struct, stored as `u32`: its index + 1, or 0 for None."""
+
+    type: IntegerType
+    target: Any
+
+
+@dataclass(frozen=True)
+class StructKind:
+    """A struct inside another."""
+
+    layout: "StructLayout"
+
+    @property
+    def size(self) -> int:
+        """Return the size in bytes."""
+        return self.layout.size
+
+    @property
+    def alignment(self) -> int:
+        """Return the alignment in bytes."""
+        return self.layout.alignment
+
+
+@dataclass(frozen=True)
+class ArrayKind:
+    """An inline array of integers or structs."""
+
+    element: IntegerKind | StructKind
+    count: int
+
+    @property
+    def size(self) -> int:
+        """Return the size in bytes."""
+        return self.element.size * self.count
+
+    @property
+    def alignment(self) -> int:
+        """Return the alignment in bytes."""
+        return self.element.alignment
+
+
+Kind = IntegerKind | StructKind | ArrayKind
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: its name, kind and offset in bytes from the start of the struct."""
+
+    name: str
+    kind: Kind
+    offset: int
+
+
+@dataclass(frozen=True)
+class StructLayout:
+    """The layout of one struct type on a machine with a given word size."""
+
+    struct: type
+    fields: tuple[Field, ...]
+    size: int
+    alignment: int
+
+    def field(self, name: str) -> Field:
+        """Return the field called `name`.  Raises: KeyError."""
+        return next((each for each in self.fields if each.name == name), None) or _no_field(self.struct, name)
+
+    def codes(self) -> str:
+        """Return the `struct` format letters of the integers that lie directly in the struct, each once."""
+        return "".join(sorted({each.kind.type.code for each in self.fields if isinstance(each.kind, IntegerKind)}))
+
+    def name_at(self, offset: int) -> str:
+        """Return the name of the field at a byte offset: `frame.eax`, `saved[3]`; `padding` between fields."""
+        for each in self.fields:
+            if each.offset <= offset < each.offset + each.kind.size:
+                return each.name + _name_inside(each.kind, offset - each.offset)
+        return "padding"
+
+
+def _no_field(struct: type, name: str) -> Field:
+    raise KeyError(f"{struct.__name__} has no field {name}")
+
+
+def _name_inside(kind: Kind, offset: int) -> str:
+    if isinstance(kind, StructKind):
+        return "." + kind.layout.name_at(offset)
+    if isinstance(kind, ArrayKind):
+        index, rest = divmod(offset, kind.element.size)
+        return f"[{index}]" + _name_inside(kind.element, rest)
+    return ""
+
+
+@dataclass(frozen=True)
+class Inline:
+    """What `inline(count)` leaves in a class body."""
+
+    count: int
+
+
+def inline(count: int) -> Any:
+    """Say how many elements an `Array` field has: `saved: Array[u32] = inline(16)`."""
+    if count < 1:
+        raise ValueError(f"inline({count}): an inline array has at least one element")
+    return Inline(count)
+
+
+class StructBase:
+    """What the layout knows of a `Struct`; the views are in `struct.py`."""
+
+    __slots__ = ()
+
+
+class ArrayBase:
+    """What the layout knows of an `Array`; the views are in `array.py`."""
+
+    __slots__ = ()
+
+
+@cache
+def layout_of(struct: Any, word_bits: int = 32) -> StructLayout:
+    """Return the layout of a `Struct` class.
+
+    Raises: TypeError naming the field whose annotation no struct may have.
+    """
+    placed: list[Field] = []
+    end, alignment = 0, 1
+    for name, kind in _kinds(struct, word_bits):
+        offset = round_up(end, kind.alignment)
+        placed.append(Field(name, kind, offset))
+        end, alignment = offset + kind.size, max(alignment, kind.alignment)
+    if not placed:
+        raise TypeError(f"{struct.__name__} has no fields")
+    return StructLayout(struct, tuple(placed), round_up(end, alignment), alignment)
+
+
+def round_up(value: int, alignment: int) -> int:
+    """Return the lowest multiple of `alignment` that is at least `value`."""
+    return -(-value // alignment) * alignment
+
+
+def _kinds(struct: type, word_bits: int) -> Iterator[tuple[str, Kind]]:
+    for name, annotation in get_type_hints(struct, include_extras=True).items():
+        counted = getattr(struct, name, None)
+        kind = _kind(annotation, counted.count if isinstance(counted, Inline) else 0, word_bits)
+        if kind is None or (isinstance(counted, Inline) and not isinstance(kind, ArrayKind)):
+            raise TypeError(f"{struct.__name__}.{name}: {annotation!r} is no field type; see docs/kernel-python.md")
+        yield name, kind
+
+
+def _kind(annotation: Any, count: int, word_bits: int) -> Kind | None:
+    if (integer := integer_type(annotation)) is not None:
+        return IntegerKind(integer.resolved(word_bits))
+    if (target := ref_target(annotation)) is not None:
+        return RefKind(INTEGER_TYPES["u32"], target)
+    if get_origin(annotation) is not None and issubclass(get_origin(annotation), ArrayBase) and count:
+        element = _kind(get_args(annotation)[0], 0, word_bits)
+        return ArrayKind(element, count) if isinstance(element, StructKind) or type(element) is IntegerKind else None
+    return _class_kind(annotation, word_bits) if isinstance(annotation, type) else None
+
+
+def _class_kind(annotation: type, word_bits: int) -> Kind | None:
+    if annotation is bool:
+        return BoolKind()
+    if issubclass(annotation, IntEnum):
+        return EnumKind(INTEGER_TYPES["u8"], annotation) if all(0 <= each <= 255 for each in annotation) else None
+    return _struct_kind(annotation, word_bits) if issubclass(annotation, StructBase) else None
+
+
+def _struct_kind(struct: Any, word_bits: int) -> StructKind:
+    return StructKind(layout_of(struct, word_bits))
+
+
+def integer_type(annotation: Any) -> IntegerType | None:
+    """Return the integer type that an annotation names, or None."""
+    if get_origin(annotation) is Annotated:
+        return next((each for each in get_args(annotation)[1:] if isinstance(each, IntegerType)), None)
+    return None
+
+
+def ref_target(annotation: Any) -> type | None:
+    """Return the struct class that a `Ref[...]` annotation points to, or None."""
+    if get_origin(annotation) in (Union, UnionType):
+        inner = [each for each in get_args(annotation) if each is not type(None)]
+        if len(inner) == 1 and isinstance(inner[0], type) and issubclass(inner[0], StructBase):
+            return inner[0]
+    return None

@@ -1,0 +1,71 @@
+"""The RAM of one machine: its bytes, the static records placed in it, and who watches accesses.
+
+1. No two static records overlap.
+2. One view object stands for one struct at one address, so `is` compares places.
+3. In strict RAM every access is shown to the machine first (`touch`), which panics where its MMU would fault.
+"""
+
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from keelback.lang.errors import Panic
+
+
+@dataclass
+class Record:
+    """One static record: its name (the attribute path, once frozen), address and size in bytes.
+
+    It is one `struct`, or an array of `count` of them where `count` is not 0.
+    """
+
+    name: str
+    address: int
+    size: int
+    struct: type
+    count: int
+
+    @property
+    def end(self) -> int:
+        """Return the first address after the record."""
+        return self.address + self.size
+
+
+class Ram:
+    """Physical memory from address 0, `size` bytes, zero at first.
+
+    `contents` may be any writable buffer, such as another machine's memory; without it the RAM owns an `mmap`.
+    `homes` has, by struct class, the array whose elements a `Ref` counts.
+    `touch(address, physical, size)` is called before an access in strict RAM: the kernel uses `address`, the bytes
+    lie at `physical`.
+    """
+
+    def __init__(self, size: int, *, word_bits: int = 32, strict: bool = False, contents: Any = None) -> None:
+        self.size = size
+        self.word_bits = word_bits
+        self.strict = strict
+        self.contents = mmap.mmap(-1, size) if contents is None else contents
+        self.bytes = memoryview(self.contents).cast("B")
+        self.records: list[Record] = []
+        self.homes: dict[type, Any] = {}
+        self.touch: Callable[[int, int, int], None] = self.inside
+        self.views: dict[tuple[type, int], Any] = {}
+
+    def inside(self, address: int, physical: int, size: int) -> None:
+        """Check that `size` bytes at a physical address are RAM.  Raises: Panic."""
+        if not 0 <= physical <= self.size - size:
+            raise Panic(f"no RAM at {physical:#x}: the machine has {self.size:#x} bytes")
+
+    def add_record(self, record: Record) -> None:
+        """Note a static record.  Raises: ValueError when it overlaps another."""
+        for other in self.records:
+            if record.address < other.end and other.address < record.end:
+                raise ValueError(f"[{record.address:#x}, {record.end:#x}) overlaps {other.name} at {other.address:#x}")
+        self.records.append(record)
+
+    def name_record(self, address: int, name: str) -> None:
+        """Give the static record at an address its name, once."""
+        for record in self.records:
+            if record.address == address and not record.name:
+                record.name = name

@@ -1,0 +1,77 @@
+"""Static records: regions of RAM in which structs, arrays and tables are placed when a kernel is built."""
+
+from typing import Any, TypeVar
+
+from keelback.lang.array import Array
+from keelback.lang.layout import layout_of, round_up
+from keelback.lang.ram import Ram, Record
+from keelback.lang.struct import Struct, StructArray, view
+from keelback.lang.table import Table, TableRecord
+
+S = TypeVar("S", bound=Struct)
+T = TypeVar("T")
+ALIGNMENT = 16
+
+
+class Region:
+    """The stretch [start, end) of RAM; records are placed in it one after the other, each 16-aligned.
+
+    Raises: ValueError when a bound is not 16-aligned or lies outside RAM.
+    """
+
+    def __init__(self, ram: Ram, start: int, end: int) -> None:
+        if start % ALIGNMENT or end % ALIGNMENT or not 0 <= start < end <= ram.size:
+            raise ValueError(f"[{start:#x}, {end:#x}) is no 16-aligned region of a RAM of {ram.size:#x} bytes")
+        self.ram = ram
+        self.start = start
+        self.end = end
+        self.next = start
+
+    def struct(self, struct: type[S], alignment: int = ALIGNMENT) -> S:
+        """Place one struct.  Raises: ValueError when the region is full."""
+        return view(self.ram, struct, self._reserve(layout_of(struct, self.ram.word_bits).size, struct, 0, alignment))
+
+    def array(self, struct: type[S], count: int) -> Array[S]:
+        """Place an array of structs, the home that every `Ref` to that struct counts from.
+
+        Raises: ValueError when the struct has a home already or the region is full.
+        """
+        if struct in self.ram.homes:
+            raise ValueError(f"{struct.__name__} has its home array already: a Ref counts from one")
+        address = self._reserve(layout_of(struct, self.ram.word_bits).size * count, struct, count, ALIGNMENT)
+        made = StructArray(self.ram, struct, count, address, address, indexed=True)
+        self.ram.homes[struct] = made
+        return made
+
+    def table(self, element: type[T]) -> Table[T]:
+        """Place the record of a table.  Raises: ValueError when the region is full."""
+        return Table(self.ram, element, self.struct(TableRecord))
+
+    def _reserve(self, size: int, struct: type, count: int, alignment: int) -> int:
+        address, padded = round_up(self.next, alignment), round_up(size, ALIGNMENT)
+        if address + padded > self.end:
+            raise ValueError(f"no room for {size:#x} bytes at {address:#x}: the region ends at {self.end:#x}")
+        self.ram.add_record(Record("", address, padded, struct, count))
+        self.next = address + padded
+        return address
+
+
+def name_of(ram: Ram, address: int) -> str:
+    """Return the name of what lies at an address: `processes.table[2].state`, or the address in hexadecimal."""
+    for record in ram.records:
+        if record.address <= address < record.end:
+            return record.name + _name_inside(ram, record, address - record.address)
+    return f"{address:#010x}"
+
+
+def _name_inside(ram: Ram, record: Record, offset: int) -> str:
+    layout = layout_of(record.struct, ram.word_bits)
+    index, rest = divmod(offset, layout.size)
+    place = f"[{index}]" if record.count else ""
+    return f"{place}.{layout.name_at(rest)}"
+
+
+def name_record(value: Struct | Array[Any] | Table[Any], name: str) -> None:
+    """Give the record that a static object stands for its name, once."""
+    view: Any = value.record if isinstance(value, Table) else value
+    view._ram.name_record(view._address, name)

@@ -1,0 +1,153 @@
+"""Strict mode: an import hook that makes interpreted Kernel Python check what compiled code checks.
+
+Installed before a kernel module is imported, it compiles the module with three changes and the same line numbers:
+
+1. An integer parameter, result or annotated local is checked against its type wherever it gets a value.
+2. A failed `assert` raises `Panic` at once, before any `finally` runs.
+3. Nothing else: the kernel reads, debugs and measures as written.
+"""
+
+import ast
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import Any
+
+from keelback.lang.errors import Panic
+from keelback.lang.integers import INTEGER_TYPES
+
+CHECK = "__strict_check__"
+PANIC = "__strict_panic__"
+
+
+def install(*packages: str) -> None:
+    """Import every module of the given packages strictly from now on.
+
+    Raises: RuntimeError when one of their modules is imported already, naming it.
+    """
+    for name in sys.modules:
+        if any(name.startswith(package + ".") for package in packages):
+            raise RuntimeError(f"strict mode comes too late: {name} is imported already")
+    sys.meta_path.insert(0, _StrictFinder(packages))
+
+
+def is_strict(module: ModuleType) -> bool:
+    """Say whether a module was imported strictly."""
+    return isinstance(module.__loader__, _StrictLoader)
+
+
+class _StrictFinder(MetaPathFinder):
+    def __init__(self, packages: Sequence[str]) -> None:
+        self.packages = packages
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if not any(name.startswith(package + ".") for package in self.packages):
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _StrictLoader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+class _StrictLoader(SourceFileLoader):
+    def get_code(self, name: str) -> CodeType:
+        path = self.get_filename(name)
+        return strict_code(self.get_data(path).decode(), path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module).update({CHECK: check, PANIC: Panic})
+        super().exec_module(module)
+
+
+def strict_code(source: str, path: str) -> CodeType:
+    """Compile the source of a module with its checks; its namespace needs `CHECK` and `PANIC`."""
+    tree = ast.fix_missing_locations(_Checks().visit(ast.parse(source, path)))
+    return compile(tree, path, "exec", dont_inherit=True)
+
+
+def check(value: Any, type_name: str, what: str, word_bits: int = 32) -> Any:
+    """Return `value`.  Raises: Panic when it does not fit the integer type."""
+    return INTEGER_TYPES[type_name].resolved(word_bits).checked(value, what)
+
+
+def _integer_name(annotation: ast.expr | None) -> str | None:
+    return annotation.id if isinstance(annotation, ast.Name) and annotation.id in INTEGER_TYPES else None
+
+
+def _checked(value: ast.expr, type_name: str, what: str) -> ast.expr:
+    call = ast.Call(ast.Name(CHECK, ast.Load()), [value, ast.Constant(type_name), ast.Constant(what)], [])
+    return ast.copy_location(call, value)
+
+
+class _Checks(ast.NodeTransformer):
+    """Adds the checks, function by function; `locals` are the annotated integers of the function at hand."""
+
+    def __init__(self) -> None:
+        self.result: str | None = None
+        self.name = ""
+        self.locals: dict[str, str] = {}
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        outer = self.result, self.name, self.locals
+        parameters = [(each.arg, _integer_name(each.annotation)) for each in [*node.args.args, *node.args.kwonlyargs]]
+        self.name, self.result = node.name, _integer_name(node.returns)
+        self.locals = {name: type_name for name, type_name in parameters if type_name}
+        entry = [self._check_name(name, node.body[0]) for name in self.locals]
+        node.body = self._with_docstring(node.body, entry)
+        self.result, self.name, self.locals = outer
+        return node
+
+    def _with_docstring(self, body: list[ast.stmt], entry: list[ast.stmt]) -> list[ast.stmt]:
+        documented = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+        statements: list[ast.stmt] = []
+        for each in body[documented:]:
+            changed = self.visit(each)
+            statements += changed if isinstance(changed, list) else [changed]
+        return [*body[:documented], *entry, *statements]
+
+    def _check_name(self, name: str, at: ast.stmt) -> ast.stmt:
+        value = ast.copy_location(ast.Name(name, ast.Load()), at)
+        assign = ast.Assign([ast.Name(name, ast.Store())], _checked(value, self.locals[name], f"{name} in {self.name}"))
+        return ast.copy_location(assign, at)
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        if self.result and node.value is not None:
+            node.value = _checked(node.value, self.result, f"the result of {self.name}")
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        self.generic_visit(node)
+        type_name = _integer_name(node.annotation)
+        if type_name is None or not isinstance(node.target, ast.Name) or not self.name:
+            return node
+        self.locals[node.target.id] = type_name
+        return [node, self._check_name(node.target.id, node)] if node.value is not None else node
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        self.generic_visit(node)
+        return self._followed_by_checks(node, node.targets)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        self.generic_visit(node)
+        return self._followed_by_checks(node, [node.target])
+
+    def _followed_by_checks(self, node: ast.stmt, targets: Sequence[ast.expr]) -> list[ast.stmt]:
+        names = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+        stored = [name for name in dict.fromkeys(names) if name in self.locals]
+        return [node, *(self._check_name(name, node) for name in stored if self._is_stored(name, targets))]
+
+    @staticmethod
+    def _is_stored(name: str, targets: Sequence[ast.expr]) -> bool:
+        found = (each for target in targets for each in ast.walk(target) if isinstance(each, ast.Name))
+        return any(each.id == name and isinstance(each.ctx, ast.Store) for each in found)
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        self.generic_visit(node)
+        message = node.msg or ast.Constant(ast.unparse(node.test))
+        text = ast.BinOp(ast.Constant("assertion failed: "), ast.Add(), message)
+        failure = ast.Raise(ast.Call(ast.Name(PANIC, ast.Load()), [text], []), None)
+        negated = ast.UnaryOp(ast.Not(), node.test)
+        return ast.copy_location(ast.If(negated, [failure], []), node)

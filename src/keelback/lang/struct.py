@@ -1,0 +1,222 @@
+"""Structs: the typed records that all changing state lives in.
+
+    class Frame(Struct):
+        references: u16
+        owner: i16
+
+A `Struct` class only declares.  `view(ram, Frame, address)` gives an object whose attributes *are* the bytes at that
+address: reading one decodes them, assigning encodes them and panics when the value does not fit.
+"""
+
+from functools import cache
+from typing import Any, TypeVar
+
+from keelback.lang.array import Array, IntegerArray
+from keelback.lang.errors import Panic
+from keelback.lang.layout import (
+    ArrayKind,
+    BoolKind,
+    EnumKind,
+    Field,
+    IntegerKind,
+    RefKind,
+    StructBase,
+    StructKind,
+    layout_of,
+)
+from keelback.lang.ram import Ram
+
+S = TypeVar("S", bound="Struct")
+
+
+class _StructType(type):
+    """Makes struct classes closed: an attribute that is no field raises AttributeError."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+        return super().__new__(cls, name, bases, {"__slots__": (), **body})
+
+
+class Struct(StructBase, metaclass=_StructType):
+    """A record in RAM.
+
+    `_address` is where kernel code sees it, `_physical` where its bytes lie: the same but behind a window.
+    """
+
+    __slots__ = ("_B", "_H", "_I", "_Q", "_address", "_b", "_h", "_i", "_index", "_inner", "_physical", "_q", "_ram")
+
+    _ram: Ram
+    _address: int
+    _physical: int
+    _index: int
+    _inner: dict[int, Any]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self._address:#x}>"
+
+
+# The slots above are no fields: their annotations are for the type checker alone.
+Struct.__annotations__.clear()
+
+
+def view(ram: Ram, struct: type[S], address: int) -> S:
+    """Return the struct of the given class at an address that is mapped to itself: always the same object.
+
+    Raises: Panic when it is not aligned or not in RAM.
+    """
+    found: S | None = ram.views.get((struct, address))
+    if found is None:
+        found = ram.views[struct, address] = make_view(ram, struct, address, address)
+    return found
+
+
+def make_view(ram: Ram, struct: type[S], address: int, physical: int, index: int = -1) -> S:
+    """Return a new view of the struct whose bytes lie at `physical` and that kernel code sees at `address`.
+
+    `index` is its place in its home array, or -1.  Raises: Panic when it is not aligned or not in RAM.
+    """
+    layout = layout_of(struct, ram.word_bits)
+    if address % layout.alignment:
+        raise Panic(f"{struct.__name__} at {address:#x}: not {layout.alignment}-aligned")
+    ram.inside(address, physical, layout.size)
+    made: S = object.__new__(_view_class(struct, ram.word_bits, ram.strict))
+    made._ram, made._address, made._physical, made._index, made._inner = ram, address, physical, index, {}
+    content: Any = ram.bytes[physical : physical + layout.size]
+    for code in layout.codes():
+        setattr(made, "_" + code, content.cast(code))
+    return made
+
+
+def address_of(record: Struct) -> int:
+    """Return the address at which kernel code sees a struct."""
+    return record._address
+
+
+def size_of(struct: type[Struct]) -> int:
+    """Return the size of a struct in bytes, on a machine with 32-bit words."""
+    return layout_of(struct).size
+
+
+@cache
+def _view_class(struct: type[S], word_bits: int, strict: bool) -> type[S]:
+    layout = layout_of(struct, word_bits)
+    fields = {each.name: _property(struct, each, strict) for each in layout.fields}
+    body: dict[str, Any] = {"__doc__": struct.__doc__, "__module__": struct.__module__, **fields}
+    return _StructType(struct.__name__, (struct,), body)
+
+
+# An attribute read is the commonest thing the kernel does, so its two functions are made as text, once a field,
+# with nothing left to look up.
+_ACCESSORS = """
+def get(self):
+    {touch}
+    return {read}
+
+def set(self, value):
+    {touch}
+    try:
+        self._{code}[{index}] = {stored}
+    except (ValueError, TypeError):
+        raise unfit(value) from None
+"""
+_TOUCH = "self._ram.touch(self._address + {offset}, self._physical + {offset}, {size})"
+
+
+def _property(struct: type, field: Field, strict: bool) -> property:
+    kind = field.kind
+    if not isinstance(kind, IntegerKind):
+        return property(_inner_getter(kind, field.offset), doc=field.name)
+    name = f"{struct.__name__}.{field.name}"
+    read, stored, names = _conversion(name, kind)
+    raw = f"self._{kind.type.code}[{field.offset // kind.size}]"
+    touch = _TOUCH.format(offset=field.offset, size=kind.size) if strict else ""
+    text = _ACCESSORS.format(
+        touch=touch, read=read.format(raw), code=kind.type.code, index=field.offset // kind.size, stored=stored
+    )
+    names["unfit"] = lambda value: Panic(f"{value!r} does not fit {name}: {kind.type.name}")
+    exec(text, names)
+    return property(names["get"], names["set"], doc=field.name)
+
+
+def _conversion(name: str, kind: IntegerKind) -> tuple[str, str, dict[str, Any]]:
+    """Return how a raw integer is read and a value stored, as text, and the names that the text uses."""
+    if isinstance(kind, BoolKind):
+        return "{} != 0", "1 if value else 0", {}
+    if isinstance(kind, EnumKind):
+        return "members[{}]", "value", {"members": _Members(kind.enum, name)}
+    if isinstance(kind, RefKind):
+        names = {"target": kind.target, "place": _place_in_home(kind.target)}
+        return "self._ram.homes[target][{0} - 1] if {0} else None", "place(self, value)", names
+    return "{}", "value", {}
+
+
+class _Members(dict[int, Any]):
+    """The members of an enum by value; any other value in RAM is a panic."""
+
+    def __init__(self, enum: Any, name: str) -> None:
+        super().__init__({int(each): each for each in enum})
+        self.name = name
+
+    def __missing__(self, value: int) -> Any:
+        raise Panic(f"{self.name} holds {value}, which names no member")
+
+
+def _place_in_home(target: type) -> Any:
+    def place(holder: Struct, value: Struct | None) -> int:
+        if value is None:
+            return 0
+        if not isinstance(value, target) or value._index < 0 or value._ram is not holder._ram:
+            raise Panic(f"a Ref[{target.__name__}] takes an element of its home array or None, not {value!r}")
+        return value._index + 1
+
+    return place
+
+
+def _inner_getter(kind: Any, offset: int) -> Any:
+    def get(self: Struct) -> Any:
+        inner = self._inner.get(offset)
+        if inner is None:
+            inner = self._inner[offset] = _make_inner(self, kind, offset)
+        return inner
+
+    return get
+
+
+def _make_inner(outer: Struct, kind: StructKind | ArrayKind, offset: int) -> Any:
+    ram, address, physical = outer._ram, outer._address + offset, outer._physical + offset
+    if isinstance(kind, StructKind):
+        return make_view(ram, kind.layout.struct, address, physical)
+    return make_array(ram, kind.element, kind.count, address, physical)
+
+
+def make_array(ram: Ram, element: IntegerKind | StructKind, count: int, address: int, physical: int) -> Array[Any]:
+    """Return a view of an array: `count` elements that the kernel sees at `address` and that lie at `physical`."""
+    if isinstance(element, StructKind):
+        return StructArray(ram, element.layout.struct, count, address, physical, indexed=False)
+    return IntegerArray(ram, element.type, count, address, physical)
+
+
+class StructArray(Array[S]):
+    """An array of structs in RAM; each element is always the same object."""
+
+    __slots__ = ("_indexed", "_size", "_struct", "_views")
+
+    def __init__(self, ram: Ram, struct: type[S], count: int, address: int, physical: int, *, indexed: bool) -> None:
+        self._size = layout_of(struct, ram.word_bits).size
+        self._place(ram, count, address, physical)
+        ram.inside(address, physical, self._size * count)
+        self._struct, self._indexed = struct, indexed
+        self._views: list[S | None] = [None] * count
+
+    def __getitem__(self, index: int) -> S:
+        if index < 0 or index >= self._count:
+            raise self._no_element(index)
+        return self._views[index] or self._make(index)
+
+    def _element_size(self) -> int:
+        return self._size
+
+    def _make(self, index: int) -> S:
+        address, physical = self._address + index * self._size, self._physical + index * self._size
+        made = make_view(self._ram, self._struct, address, physical, index if self._indexed else -1)
+        self._views[index] = made
+        return made
