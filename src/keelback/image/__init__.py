@@ -1,0 +1,1 @@
+"""What the machine loads: object code, programs, the payload."""

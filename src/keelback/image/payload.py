@@ -1,0 +1,41 @@
+"""The payload: the programs that travel with the kernel, as a ustar archive.
+
+Equal members make equal bytes: the archive holds no time, no user and no order but the caller's.
+The format is POSIX.1-1988 ustar; names fit the header's name field, so a reader needs no prefix.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Final
+
+_NAME_LIMIT: Final = 100  # bytes, the size of the header's name field
+
+
+def make_payload(members: Mapping[str, bytes]) -> bytes:
+    """Return a ustar archive of the members in their given order; ELF files are marked executable.
+
+    Raises:
+        ValueError: a name is empty, longer than 100 bytes, or not printable ASCII.
+    """
+    archive = BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in members.items():
+            tar.addfile(_header(name, data), BytesIO(data))
+    return archive.getvalue()
+
+
+def _header(name: str, data: bytes) -> tarfile.TarInfo:
+    """Return a member's header; `TarInfo` starts with no time, user 0 and group 0."""
+    if not name:
+        raise ValueError("a payload member has an empty name")
+    if not (name.isascii() and name.isprintable()):
+        raise ValueError(f"payload name {name!r} is not printable ASCII")
+    if len(name) > _NAME_LIMIT:
+        raise ValueError(f"payload name {name!r} has {len(name)} bytes; at most {_NAME_LIMIT} fit")
+    header = tarfile.TarInfo(name)
+    header.size = len(data)
+    header.mode = 0o755 if data.startswith(b"\x7fELF") else 0o644
+    return header

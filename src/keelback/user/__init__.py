@@ -1,0 +1,10 @@
+"""User programs in C, and the small runtime that each of them is linked with."""
+
+from pathlib import Path
+from typing import Final
+
+PROGRAMS: Final = Path(__file__).parent / "programs"
+"""The directory of our own programs, one C file each."""
+
+RUNTIME: Final = Path(__file__).parent / "runtime"
+"""The directory of `keelback.h` and the C files linked into every program."""

@@ -1,0 +1,18 @@
+/*
+ * One half of a conversation: after every line it lets the others run, so that its lines and those
+ * of pong alternate when both run. The argument says how many lines.
+ */
+#include "keelback.h"
+
+int main(const char *argument)
+{
+    uint32_t count = number_in(argument, 5);
+
+    for (uint32_t turn = 0; turn < count; turn++) {
+        print("ping ");
+        print_unsigned(turn + 1);
+        print("\n");
+        sys_yield();
+    }
+    return 0;
+}

@@ -1,0 +1,121 @@
+/*
+ * The kernel as a program sees it: its system calls, and a small library on top of them.
+ *
+ * A system call is `int $0x80`:
+ *
+ *     eax                  the number of the call; 0 is never valid
+ *     ebx, esi, edi, ebp   its arguments, at most four
+ *     eax, after it        the result: -1 ... -255 is an error, everything else is success
+ *     ecx, edx, flags      lost; all other registers are kept
+ *
+ * A program starts in `_start`, as if it had been called with one argument, a pointer to a string:
+ *
+ *     top of the stack   the argument string, ends with 0; "" if none was given
+ *                        ...
+ *     esp + 4            the pointer to it
+ *     esp                a return address of 0; esp + 4 is a multiple of 16
+ *
+ * The runtime's `_start` calls `int main(const char *argument)` and exits with what it returns.
+ * A status of 0 says that the program ended well.
+ */
+#ifndef KEELBACK_H
+#define KEELBACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum system_call {
+    CALL_GETPID = 1, /* ()                -> the caller's process id */
+    CALL_YIELD = 2,  /* ()                -> 0, after the others had their turn */
+    CALL_EXIT = 3,   /* (status)          -> never */
+    CALL_PUTS = 4,   /* (address, length) -> bytes written to the console */
+    CALL_SLEEP = 5,  /* (ticks)           -> 0, at least that many timer ticks later */
+};
+
+enum system_error {
+    ERROR_UNKNOWN_CALL = -1,    /* no system call has this number */
+    ERROR_BAD_ADDRESS = -2,     /* an address is not the caller's to use */
+    ERROR_BAD_ARGUMENT = -3,    /* an argument has no meaning here */
+    ERROR_OUT_OF_MEMORY = -4,   /* no page frame is free */
+    ERROR_NO_PROCESS_SLOT = -5, /* the process table is full */
+    ERROR_NO_SUCH_PROGRAM = -6, /* the payload has no program of this name */
+    ERROR_NOT_EXECUTABLE = -7,  /* the program is not an ELF file for this machine */
+};
+
+/* Tell whether a system call's result is an error. */
+static inline int failed(int32_t result)
+{
+    return (uint32_t)result >= (uint32_t)-255;
+}
+
+/* Make a system call with four arguments; those that the call does not take are ignored. */
+static inline int32_t sys_call(uint32_t number, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    int32_t result;
+
+    /*
+     * The compiler may be using ebp for its frame, so it can't be named as an operand: the fourth
+     * argument comes in edx, which the call loses anyway. Every operand has a register of its own,
+     * so the push moves none of them.
+     */
+    __asm__ volatile("pushl %%ebp\n\t"
+                     "movl %%edx, %%ebp\n\t"
+                     "int $0x80\n\t"
+                     "popl %%ebp"
+                     : "=a"(result), "+d"(d)
+                     : "0"(number), "b"(a), "S"(b), "D"(c)
+                     : "ecx", "cc", "memory");
+    return result;
+}
+
+/* Return the process id of the caller. */
+static inline int32_t sys_getpid(void)
+{
+    return sys_call(CALL_GETPID, 0, 0, 0, 0);
+}
+
+/* Let every other process that is ready run before the caller goes on. */
+static inline int32_t sys_yield(void)
+{
+    return sys_call(CALL_YIELD, 0, 0, 0, 0);
+}
+
+/* End the calling process; what it printed in an unfinished line is lost, unless flushed. */
+__attribute__((noreturn)) static inline void sys_exit(int32_t status)
+{
+    for (;;)
+        sys_call(CALL_EXIT, (uint32_t)status, 0, 0, 0);
+}
+
+/* Write bytes to the console at once; return how many, or an error. */
+static inline int32_t sys_puts(const char *address, size_t length)
+{
+    return sys_call(CALL_PUTS, (uint32_t)address, length, 0, 0);
+}
+
+/* Wait for a number of timer ticks. */
+static inline int32_t sys_sleep(uint32_t ticks)
+{
+    return sys_call(CALL_SLEEP, ticks, 0, 0, 0);
+}
+
+/*
+ * Printing collects a line and writes it with one system call when it ends, so that lines of
+ * different processes do not mix. A line longer than the buffer is written in parts.
+ */
+void print(const char *text);
+void print_number(int32_t number);
+void print_unsigned(uint32_t number);
+void print_hex(uint32_t number); /* as 0x0000002a */
+void print_flush(void);          /* write an unfinished line now; done when main returns */
+
+/* Return the decimal number that a text is, or `otherwise` if it is none below 2^32. */
+uint32_t number_in(const char *text, uint32_t otherwise);
+
+size_t strlen(const char *text);
+void *memset(void *to, int value, size_t length);
+void *memcpy(void *to, const void *from, size_t length);
+void *memmove(void *to, const void *from, size_t length);
+int memcmp(const void *left, const void *right, size_t length);
+
+#endif

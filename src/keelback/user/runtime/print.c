@@ -1,0 +1,58 @@
+/* Text and numbers on the console, a line at a time. */
+#include "keelback.h"
+
+static char line[128];
+static size_t used;
+
+void print_flush(void)
+{
+    if (used > 0)
+        sys_puts(line, used);
+    used = 0;
+}
+
+static void print_character(char character)
+{
+    line[used++] = character;
+    if (character == '\n' || used == sizeof line)
+        print_flush();
+}
+
+/* Print a number in a base of at most 16, with zeros in front up to a number of digits. */
+static void print_digits(uint32_t number, uint32_t base, size_t width)
+{
+    char digits[10]; /* 2^32 - 1 has ten decimal digits */
+    size_t count = 0;
+
+    do {
+        digits[count++] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number > 0 || count < width);
+    while (count > 0)
+        print_character(digits[--count]);
+}
+
+void print(const char *text)
+{
+    while (*text != 0)
+        print_character(*text++);
+}
+
+void print_number(int32_t number)
+{
+    if (number < 0)
+        print_character('-');
+    /* Negated as unsigned: -2^31 has no positive counterpart. */
+    print_digits(number < 0 ? 0 - (uint32_t)number : (uint32_t)number, 10, 1);
+}
+
+void print_unsigned(uint32_t number)
+{
+    print_digits(number, 10, 1);
+}
+
+void print_hex(uint32_t number)
+{
+    print("0x");
+    print_digits(number, 16, 8);
+}

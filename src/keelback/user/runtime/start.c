@@ -1,0 +1,13 @@
+/* The first instructions of every program, and its last. */
+#include "keelback.h"
+
+int main(const char *argument);
+
+/* Run main on the argument string that the kernel left on the stack, then exit with its result. */
+__attribute__((noreturn)) void _start(const char *argument)
+{
+    int status = main(argument);
+
+    print_flush();
+    sys_exit(status);
+}
