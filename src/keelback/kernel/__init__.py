@@ -1,0 +1,1 @@
+"""The microkernel and process manager, in Kernel Python."""

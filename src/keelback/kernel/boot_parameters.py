@@ -1,0 +1,49 @@
+"""What the boot loader hands over: the page of boot parameters with the BIOS memory map.
+
+Source: Linux x86 boot protocol 2.15 ("zero page"), ACPI 6.5 section 15 (address map types).
+"""
+
+from keelback.lang import Array, Component, Region, Struct, Table, inline, u8, u32, view, word
+
+USABLE = 1
+MOST_ENTRIES = 128
+
+
+class BiosRange(Struct):
+    """One entry of the BIOS memory map, 20 bytes as the BIOS writes it."""
+
+    base_low: u32
+    base_high: u32
+    size_low: u32
+    size_high: u32
+    type: u32  # USABLE, or some kind of not
+
+
+class BootParameters(Struct):
+    """The part of the boot parameters that the kernel reads, each field at its offset in the protocol."""
+
+    unused_0: Array[u8] = inline(0x1E8)
+    map_entries: u8  # 0x1e8: how many entries of the map are valid
+    unused_1: Array[u8] = inline(0x2D0 - 0x1E9)
+    map: Array[BiosRange] = inline(MOST_ENTRIES)  # 0x2d0
+
+
+class BiosMemoryMap(Component):
+    """The BIOS memory map, as it was given, in memory of the kernel's own."""
+
+    def __init__(self, records: Region) -> None:
+        self.table: Table[BiosRange] = records.table(BiosRange)
+
+    def copy(self, parameters: word, destination: word) -> None:
+        """Copy the map out of the boot parameters at an address; at most `MOST_ENTRIES` entries."""
+        given = view(self.table.ram, BootParameters, parameters)
+        count = min(given.map_entries, MOST_ENTRIES)
+        self.table.place(destination, count)
+        for index in range(count):
+            entry = given.map[index]
+            copy = self.table[index]
+            copy.base_low = entry.base_low
+            copy.base_high = entry.base_high
+            copy.size_low = entry.size_low
+            copy.size_high = entry.size_high
+            copy.type = entry.type

@@ -1,0 +1,58 @@
+"""The console: a serial line, and a log in RAM that survives the machine.
+
+Source: PC16550D data sheet, section 8 (registers).
+"""
+
+from keelback.lang import Array, Cpu, Region, Struct, TextSink, inline, u8, u16, u32
+
+LOG_SIZE = 16384
+LINE_STATUS_EMPTY = 0x20
+
+
+class Log(Struct):
+    """The last `LOG_SIZE` bytes that were written; all zero means none."""
+
+    written: u32  # bytes ever written, modulo 2^32; the next goes to written % LOG_SIZE
+    text: Array[u8] = inline(LOG_SIZE)
+
+
+class Console(TextSink):
+    """Text to the first serial port, 115,200 baud, 8 bits, no parity, and to the log."""
+
+    def __init__(self, records: Region, cpu: Cpu) -> None:
+        self.cpu = cpu
+        self.port = 0x3F8
+        self.log = records.struct(Log)
+
+    def start(self) -> None:
+        """Set the line up, without interrupts: output is polled."""
+        data: u16 = self.port
+        self.cpu.out8(data + 1, 0)
+        self.cpu.out8(data + 3, 0x80)  # the divisor is where data was
+        self.cpu.out8(data, 1)
+        self.cpu.out8(data + 1, 0)
+        self.cpu.out8(data + 3, 3)
+        self.cpu.out8(data + 2, 0xC7)
+
+    def put(self, byte: u8) -> None:
+        """Write one byte when the line takes it."""
+        log = self.log
+        written = log.written
+        log.text[written % LOG_SIZE] = byte
+        log.written = (written + 1) & 0xFFFF_FFFF
+        while not self.cpu.in8(self.port + 5) & LINE_STATUS_EMPTY:
+            pass
+        self.cpu.out8(self.port, byte)
+
+    def write_bytes(self, text: Array[u8], count: u32) -> None:
+        """Write the first `count` bytes of an array."""
+        for index in range(count):
+            self.put(text[index])
+
+    def write_name(self, text: Array[u8]) -> None:
+        """Write an array up to its first zero byte; what is not printable ASCII becomes `?`."""
+        for index in range(len(text)):
+            byte = text[index]
+            if byte == 0:
+                return
+            self.put(byte if 32 <= byte < 127 else 63)

@@ -1,0 +1,182 @@
+"""ELF: what a program file must be, and how its segments get into an address space.
+
+1. Everything in the file is checked before anything is allocated; a file that lies is refused, never believed.
+2. Each segment is mapped with its own permissions, text never writable; no two segments share a page.
+3. A page is mapped before it is filled, so destroying the space undoes any prefix of a load.
+
+Source: System V ABI, chapters 4 (object files) and 5 (program loading); i386 supplement.
+"""
+
+from keelback.kernel.errors import NotExecutable
+from keelback.kernel.paging import USER, WRITABLE, page_of
+from keelback.kernel.payload import Payload
+from keelback.kernel.spaces import AddressSpaces
+from keelback.lang import (
+    PAGE_SIZE,
+    Array,
+    Component,
+    Region,
+    Struct,
+    i16,
+    inline,
+    round_up,
+    size_of,
+    u8,
+    u16,
+    u32,
+    view,
+    word,
+)
+
+MAGIC = 0x464C457F
+CLASS_32 = 1
+LITTLE_ENDIAN = 1
+EXECUTABLE = 2
+MACHINE_386 = 3
+LOAD = 1
+CAN_EXECUTE = 1
+CAN_WRITE = 2
+MOST_SEGMENTS = 16
+
+
+class ElfHeader(Struct):
+    """The first 52 bytes of a 32-bit ELF file."""
+
+    magic: u32
+    bits: u8
+    byte_order: u8
+    identification: Array[u8] = inline(10)
+    type: u16
+    machine: u16
+    version: u32
+    entry: u32
+    segments: u32  # file offset of the program headers
+    sections: u32
+    flags: u32
+    header_size: u16
+    segment_size: u16  # bytes of one program header
+    segment_count: u16
+    section_size: u16
+    section_count: u16
+    section_names: u16
+
+
+class Segment(Struct):
+    """One program header."""
+
+    type: u32
+    offset: u32  # in the file
+    address: u32
+    physical: u32
+    file_size: u32
+    memory_size: u32  # what the file does not give is zero
+    flags: u32
+    alignment: u32
+
+
+class LoadedImage(Struct):
+    """The file that was checked last."""
+
+    start: u32  # where it starts in the payload
+    size: u32  # bytes
+    entry: word
+    segments: u32  # where its program headers start in the payload
+    count: u32
+
+
+class ElfLoader(Component):
+    """Loads programs of the payload into address spaces."""
+
+    def __init__(self, records: Region, spaces: AddressSpaces, payload: Payload) -> None:
+        self.ram = records.ram
+        self.layout = spaces.layout
+        self.spaces = spaces
+        self.frames = spaces.frames
+        self.payload = payload
+        self.window = spaces.windows[0]
+        self.image = records.struct(LoadedImage)
+
+    # Check …
+
+    def check(self) -> None:
+        """Check the file that the payload found last; `image` then describes it.  Raises: NotExecutable."""
+        image, file = self.image, self.payload.found
+        image.start = file.start
+        image.size = file.size
+        if file.size < size_of(ElfHeader):
+            raise NotExecutable
+        header = view(self.ram, ElfHeader, self.payload.address(file.start))
+        if header.magic != MAGIC or header.bits != CLASS_32 or header.byte_order != LITTLE_ENDIAN:
+            raise NotExecutable
+        if header.type != EXECUTABLE or header.machine != MACHINE_386:
+            raise NotExecutable
+        self._check_header_table(header)
+        self._check_segments(header.entry)
+
+    def _check_header_table(self, header: ElfHeader) -> None:
+        image = self.image
+        count = header.segment_count
+        if header.segment_size != size_of(Segment) or count == 0 or count > MOST_SEGMENTS:
+            raise NotExecutable
+        offset = header.segments
+        if offset % 4 != 0 or offset > image.size or count * size_of(Segment) > image.size - offset:
+            raise NotExecutable
+        image.segments = image.start + offset
+        image.count = count
+        image.entry = header.entry
+
+    def _check_segments(self, entry: word) -> None:
+        """Check that segments rise, each on pages of its own, and that one that can execute holds the entry."""
+        lowest: word = self.layout.user_base
+        entered = False
+        for number in range(self.image.count):
+            segment = self._segment(number)
+            if segment.type != LOAD or segment.memory_size == 0:
+                continue
+            self._check_segment(segment, lowest)
+            end = segment.address + segment.memory_size
+            if segment.flags & CAN_EXECUTE and segment.address <= entry < end:
+                entered = True
+            lowest = round_up(end, PAGE_SIZE)
+        if not entered:
+            raise NotExecutable
+
+    def _check_segment(self, segment: Segment, lowest: word) -> None:
+        highest: word = self.layout.image_limit
+        if segment.address < lowest or segment.address >= highest:
+            raise NotExecutable
+        if segment.memory_size > highest - segment.address or segment.file_size > segment.memory_size:
+            raise NotExecutable
+        if segment.offset > self.image.size or segment.file_size > self.image.size - segment.offset:
+            raise NotExecutable
+
+    def _segment(self, number: u32) -> Segment:
+        return view(self.ram, Segment, self.payload.address(self.image.segments + number * size_of(Segment)))
+
+    # … then change.
+
+    def load(self, space: u32, owner: i16) -> None:
+        """Map and fill the segments of the file that was checked last.
+
+        Raises: OutOfMemory; what was loaded is mapped in the space, and destroying that frees it.
+        """
+        for number in range(self.image.count):
+            segment = self._segment(number)
+            if segment.type == LOAD and segment.memory_size != 0:
+                self._load_segment(space, owner, segment)
+
+    def _load_segment(self, space: u32, owner: i16, segment: Segment) -> None:
+        permissions: u32 = USER | WRITABLE if segment.flags & CAN_WRITE else USER
+        for page in range(page_of(segment.address), segment.address + segment.memory_size, PAGE_SIZE):
+            frame = self.spaces.map_new(space, page, permissions, owner)
+            self._fill(frame, page, segment)
+
+    def _fill(self, frame: u32, page: word, segment: Segment) -> None:
+        """Fill a frame with what the file gives for a page, and zeros around it."""
+        content = self.window.open(frame).bytes
+        content.fill(0, PAGE_SIZE, 0)
+        start = max(page, segment.address)
+        end = min(page + PAGE_SIZE, segment.address + segment.file_size)
+        if start < end:
+            source = self.image.start + segment.offset + (start - segment.address)
+            content.copy_from(start - page, self.payload.content.elements, source, end - start)

@@ -1,0 +1,45 @@
+"""What a request to the kernel can fail with: one class, one number, one sentence."""
+
+from keelback.lang import KernelError
+
+
+class UnknownCall(KernelError):
+    """There is no system call of that number."""
+
+    number = -1
+
+
+class BadAddress(KernelError):
+    """The memory is not the caller's to use."""
+
+    number = -2
+
+
+class BadArgument(KernelError):
+    """An argument is out of range."""
+
+    number = -3
+
+
+class OutOfMemory(KernelError):
+    """There is not enough memory."""
+
+    number = -4
+
+
+class NoProcessSlot(KernelError):
+    """The process table is full."""
+
+    number = -5
+
+
+class NoSuchProgram(KernelError):
+    """There is no program of that name in the payload."""
+
+    number = -6
+
+
+class NotExecutable(KernelError):
+    """The file is not a program that this machine can run."""
+
+    number = -7

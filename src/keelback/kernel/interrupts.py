@@ -1,0 +1,77 @@
+"""Interrupts: the descriptor table of 256 gates, and the two interrupt controllers.
+
+Source: Intel SDM volume 3, section 6.11 (gates); Intel 8259A data sheet (initialisation and end of interrupt).
+"""
+
+from keelback.kernel.layout import Layout
+from keelback.kernel.segments import KERNEL_CODE
+from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u8, u32
+
+GATES = 256
+STUBS = 0x1000  # from kernel_start
+STUB_SIZE = 16
+INTERRUPT_GATE = 0x8E00  # present, ring 0, interrupts off on entry
+FOR_USERS = 0x6000  # ring 3: an `int` instruction may name it
+
+BREAKPOINT = 3
+OVERFLOW = 4
+FIRST_DEVICE = 32
+TIMER = FIRST_DEVICE
+LAST_DEVICE = FIRST_DEVICE + 15
+SYSTEM_CALL = 0x80
+
+MAIN = 0x20
+SECOND = 0xA0
+END_OF_INTERRUPT = 0x20
+
+
+class Gate(Struct):
+    """One interrupt gate; all zero is not present."""
+
+    low: u32  # selector and the low half of the offset
+    high: u32  # the high half of the offset and the gate's kind
+
+
+class GateTable(Struct):
+    """The interrupt descriptor table."""
+
+    gates: Array[Gate] = inline(GATES)
+
+
+class Interrupts(Component):
+    """The gates of all vectors and the controllers that devices interrupt through."""
+
+    def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
+        self.cpu = cpu
+        self.stubs = layout.kernel_start + STUBS
+        self.table = records.struct(GateTable)
+
+    def start(self) -> None:
+        """Let every vector enter the kernel, and only the timer's line interrupt."""
+        for vector in range(GATES):
+            self._set(vector, INTERRUPT_GATE)
+        self._set(BREAKPOINT, INTERRUPT_GATE | FOR_USERS)
+        self._set(OVERFLOW, INTERRUPT_GATE | FOR_USERS)
+        self._set(SYSTEM_CALL, INTERRUPT_GATE | FOR_USERS)
+        self.cpu.load_idt(address_of(self.table), size_of(GateTable) - 1)
+        self._start_controller(MAIN, FIRST_DEVICE, 1 << 2, 0xFE)
+        self._start_controller(SECOND, FIRST_DEVICE + 8, 2, 0xFF)
+
+    def _set(self, vector: u32, kind: u32) -> None:
+        stub: u32 = self.stubs + vector * STUB_SIZE
+        gate = self.table.gates[vector]
+        gate.low = KERNEL_CODE << 16 | stub & 0xFFFF
+        gate.high = stub & 0xFFFF_0000 | kind
+
+    def _start_controller(self, port: u8, first_vector: u8, cascade: u8, mask: u8) -> None:
+        self.cpu.out8(port, 0x11)
+        self.cpu.out8(port + 1, first_vector)
+        self.cpu.out8(port + 1, cascade)
+        self.cpu.out8(port + 1, 1)
+        self.cpu.out8(port + 1, mask)
+
+    def finish(self, vector: u32) -> None:
+        """Tell the controllers that a device's interrupt is served."""
+        if vector >= FIRST_DEVICE + 8:
+            self.cpu.out8(SECOND, END_OF_INTERRUPT)
+        self.cpu.out8(MAIN, END_OF_INTERRUPT)

@@ -1,0 +1,100 @@
+"""Every address and limit of the system, in one value a published layout.
+
+    microkernel, physical = virtual              microkernel, virtual only
+    0x00000000  not mapped (page 0 never is)     0x08000000  user_base = KLIMIT
+    0x00100000  header, entry code, text         0x08048000  image of the process
+    0x00140000  static records                       ...
+    0x001a0000  payload                          0xffffb000  stack, stack_pages pages
+    kernel_top  BIOS memory map, kernel memory   0xfffff000  user_end: the last page is never mapped
+                map, boot heap, boot stack,
+                kernel zone
+    kernel_region_top
+        ...     free for global mappings
+    0x07ffe000  two window pages
+    0x08000000  KLIMIT
+
+Nothing else in the kernel knows an address.
+"""
+
+from dataclasses import dataclass
+
+from keelback.lang import PAGE_SIZE
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The addresses (bytes) and limits of one published layout; every address is page-aligned."""
+
+    name: str
+    number: int
+    """Stands for the layout in the image header."""
+
+    kernel_start: int
+    """Where the kernel image is loaded; below it the kernel uses no memory."""
+    text_end: int
+    """Where the room for entry code, text and read-only data ends and the static records start."""
+    records_end: int
+    """Where the room for static records ends and the payload starts."""
+    region_limit: int
+    """The kernel region ends here at the latest: the windows have a page table of their own."""
+    windows: int
+    """The window pages of the first CPU."""
+    window_count: int
+    kernel_limit: int
+    """KLIMIT: kernel below, the running process above."""
+
+    image_base: int
+    stack_top: int
+    """The first address after a process's stack."""
+    stack_pages: int
+    user_end: int
+
+    processes: int
+    """The process table's length; slot 0 is the kernel's, so one less can exist."""
+    zone_share: int
+    """The kernel zone gets one frame of this many …"""
+    zone_least: int
+    """… and at least this many bytes."""
+    boot_stack: int
+    """Bytes of the stack that only initialisation uses."""
+
+    @property
+    def user_base(self) -> int:
+        """Return the lowest user address."""
+        return self.kernel_limit
+
+    @property
+    def stack_bottom(self) -> int:
+        """Return the lowest address of a process's stack."""
+        return self.stack_top - self.stack_pages * PAGE_SIZE
+
+    @property
+    def image_limit(self) -> int:
+        """Return the address that an image ends at or below: the page under the stack is its guard."""
+        return self.stack_bottom - PAGE_SIZE
+
+
+MICROKERNEL = Layout(
+    name="microkernel",
+    number=1,
+    kernel_start=0x0010_0000,
+    text_end=0x0014_0000,
+    records_end=0x001A_0000,
+    region_limit=0x07C0_0000,
+    windows=0x07FF_E000,
+    window_count=2,
+    kernel_limit=0x0800_0000,
+    image_base=0x0804_8000,
+    stack_top=0xFFFF_F000,
+    stack_pages=4,
+    user_end=0xFFFF_F000,
+    processes=512,
+    zone_share=16,
+    zone_least=1 * MIB,
+    boot_stack=16 * KIB,
+)
+
+LAYOUTS = {each.name: each for each in (MICROKERNEL,)}

@@ -1,0 +1,122 @@
+"""Physical memory after start-up: what lies where, from the kernel image upward.
+
+    kernel_start ┬ microkernel and process manager
+                 ├ payload
+    kernel_top   ┼ BIOS memory map
+                 ├ kernel memory map
+                 ├ boot heap ↓  (addresses grow)      frame table, sets of free frames
+                 ├ boot stack ↑
+                 ├ kernel zone                        initial page allocations first
+    region_top   ┴
+
+Everything else that is usable is user frames.
+"""
+
+from keelback.kernel.boot_parameters import MOST_ENTRIES, BiosMemoryMap, BiosRange
+from keelback.kernel.errors import OutOfMemory
+from keelback.kernel.frames import KERNEL, RESERVED, Frames
+from keelback.kernel.header import ImageHeader
+from keelback.kernel.heap import BootHeap
+from keelback.kernel.layout import Layout
+from keelback.kernel.memory_map import MOST_RANGES, FrameRange, MemoryMap
+from keelback.lang import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    Component,
+    Region,
+    Struct,
+    address_of,
+    round_up,
+    size_of,
+    u32,
+    view,
+    word,
+)
+
+
+class Boundaries(Struct):
+    """Where the parts of the kernel region lie; written once, at boot."""
+
+    kernel_top: word
+    bios_map: word
+    kernel_map: word
+    heap: word
+    stack: word  # the lowest address of the boot stack
+    zone: word  # the end of the boot stack, the start of the kernel zone
+    region_top: word
+
+
+class Memory(Component):
+    """The machine's memory, laid out once."""
+
+    def __init__(self, records: Region, layout: Layout) -> None:
+        self.layout = layout
+        self.header = view(records.ram, ImageHeader, layout.kernel_start)
+        self.bounds = records.struct(Boundaries)
+        self.bios_map = BiosMemoryMap(records)
+        self.map = MemoryMap(records, self.bios_map)
+        self.heap = BootHeap(records)
+        self.frames = Frames(records)
+
+    def start(self, parameters: word) -> None:
+        """Lay memory out by the BIOS memory map in the boot parameters.
+
+        Raises: OutOfMemory when the kernel region does not fit the usable memory that the kernel was loaded into.
+        """
+        self._place_maps(parameters)
+        self._place_heap()
+        self._place_frame_table()
+        self._give_out_frames()
+
+    def _place_maps(self, parameters: word) -> None:
+        bounds = self.bounds
+        bounds.kernel_top = round_up(address_of(self.header) + self._image_size(), PAGE_SIZE)
+        bounds.bios_map = bounds.kernel_top
+        bounds.kernel_map = round_up(bounds.bios_map + MOST_ENTRIES * size_of(BiosRange), 16)
+        bounds.heap = round_up(bounds.kernel_map + MOST_RANGES * size_of(FrameRange), 16)
+        self.bios_map.copy(parameters, bounds.bios_map)
+        self.map.make(bounds.kernel_map)
+
+    def _image_size(self) -> u32:
+        return self.header.payload + self.header.payload_size - self.layout.kernel_start
+
+    def _place_heap(self) -> None:
+        bounds = self.bounds
+        bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.map.end()), PAGE_SIZE)
+        bounds.zone = bounds.stack + self.layout.boot_stack
+        least = self.layout.zone_least
+        share = (self.map.end() << PAGE_SHIFT) // self.layout.zone_share
+        bounds.region_top = min(bounds.zone + round_up(max(least, share), PAGE_SIZE), self.layout.region_limit)
+        if not self.map.contains(self.layout.kernel_start >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
+            raise OutOfMemory
+        self.heap.start(bounds.heap, bounds.stack)
+
+    def _place_frame_table(self) -> None:
+        count: u32 = self.map.end()
+        frames = self.frames
+        frames.table.place(self.heap.allocate(count * frames.table.element_size), count)
+        frames.kernel_zone.place(self.heap, count)
+        frames.user_zone.place(self.heap, count)
+
+    def _give_out_frames(self) -> None:
+        image: u32 = self.layout.kernel_start >> PAGE_SHIFT
+        zone: u32 = self.bounds.zone >> PAGE_SHIFT
+        top: u32 = self.bounds.region_top >> PAGE_SHIFT
+        self.frames.reserve_range(0, 1, RESERVED)
+        self.frames.reserve_range(image, zone, KERNEL)
+        self.frames.add_kernel_range(zone, top)
+        self._give_out_user_frames(1, image)
+        self._give_out_user_frames(top, self.map.end())
+
+    def _give_out_user_frames(self, start: u32, end: u32) -> None:
+        """Make the usable frames of [start, end) user frames and reserve the others."""
+        position: u32 = start
+        for index in range(self.map.fill.count):
+            usable = self.map.table[index]
+            first: u32 = min(max(usable.start, position), end)
+            last: u32 = min(max(usable.end, position), end)
+            self.frames.reserve_range(position, first, RESERVED)
+            if first < last:
+                self.frames.add_user_range(first, last)
+            position = last
+        self.frames.reserve_range(position, end, RESERVED)

@@ -1,0 +1,75 @@
+"""Traps: the one way into the kernel, and the choice of who leaves it.
+
+    user mode ──int 0x80, fault, timer──> trap frame in the thread's record ──> trap() ──> frame to restore
+
+1. Interrupts are off from entry to return.
+2. A trap from ring 0 is the timer's, in the idle thread; any other is a bug of the kernel's.
+"""
+
+from keelback.kernel.faults import Faults
+from keelback.kernel.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER, Interrupts
+from keelback.kernel.power import Power
+from keelback.kernel.processes import Processes
+from keelback.kernel.scheduler import Scheduler
+from keelback.kernel.system_calls import SystemCalls
+from keelback.kernel.threads import Thread
+from keelback.lang import Component, ProcessFault, address_of, u32, word
+
+
+class Traps(Component):
+    """Serves every trap."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        processes: Processes,
+        calls: SystemCalls,
+        faults: Faults,
+        interrupts: Interrupts,
+        power: Power,
+    ) -> None:
+        self.scheduler = scheduler
+        self.processes = processes
+        self.calls = calls
+        self.faults = faults
+        self.interrupts = interrupts
+        self.power = power
+
+    def trap(self) -> word:
+        """Serve the trap whose frame was just saved in the current thread's record.
+
+        Returns the address of the trap frame to restore.
+        """
+        thread = self.scheduler.current()
+        try:
+            self._serve(thread, thread.frame.vector)
+        except ProcessFault:
+            process = self.processes.of(thread)
+            self.faults.report(process)
+            self.processes.kill(process)
+        return self.resume()
+
+    def _serve(self, thread: Thread, vector: u32) -> None:
+        if vector == SYSTEM_CALL:
+            self.calls.serve(thread)
+        elif FIRST_DEVICE <= vector <= LAST_DEVICE:
+            self._serve_device(vector)
+        else:
+            assert thread.pid != 0, "the kernel itself does not fault"
+            self.faults.take(self.processes.of(thread), thread.frame)
+
+    def _serve_device(self, vector: u32) -> None:
+        if vector == TIMER:
+            self.scheduler.timer.tick()
+            self.scheduler.wake_sleepers()
+            self.scheduler.give_way()
+        self.interrupts.finish(vector)
+
+    def resume(self) -> word:
+        """Choose who runs next and return the address of the trap frame to restore."""
+        if self.processes.counts.alive == 0:
+            self.power.off()
+        thread = self.scheduler.choose()
+        if thread.pid != 0:
+            self.scheduler.use_space(self.processes.of(thread).space)
+        return address_of(thread.frame)
