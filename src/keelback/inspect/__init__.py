@@ -1,0 +1,1 @@
+"""The lens: reads what a kernel has in any machine's RAM."""

@@ -1,0 +1,1 @@
+"""The machines that Keelback runs on: the simulated PC."""

@@ -1,0 +1,162 @@
+"""The devices of the simulated PC, as far as a kernel can tell: serial line, interrupt controllers, timer, power.
+
+Sources: PC16550D data sheet; Intel 8259A and 8254 data sheets; QEMU's isa-debug-exit.
+"""
+
+from collections.abc import Callable
+
+OPEN_BUS = 0xFF
+
+
+class Device:
+    """Something behind ports; `first` is its lowest port and `count` how many it has."""
+
+    first: int
+    count: int
+
+    def read(self, offset: int) -> int:
+        """Return one byte from the port at an offset from the first."""
+        return OPEN_BUS
+
+    def write(self, offset: int, value: int) -> None:
+        """Take a value that was written to the port at an offset from the first."""
+
+
+class Serial(Device):
+    """A serial port whose line is always free; what is sent goes to `output`."""
+
+    first, count = 0x3F8, 8
+    LINE_CONTROL, LINE_STATUS = 3, 5
+    DIVISOR_LATCH = 0x80
+    EMPTY = 0x60
+
+    def __init__(self, output: Callable[[int], None]) -> None:
+        self.output = output
+        self.registers = [0] * self.count
+
+    def read(self, offset: int) -> int:
+        """Return a register; the line status says that the transmitter is empty."""
+        return self.EMPTY if offset == self.LINE_STATUS else self.registers[offset]
+
+    def write(self, offset: int, value: int) -> None:
+        """Send a byte, or set a register."""
+        if offset == 0 and not self.registers[self.LINE_CONTROL] & self.DIVISOR_LATCH:
+            self.output(value)
+        else:
+            self.registers[offset] = value
+
+
+class InterruptController(Device):
+    """An 8259A: eight lines, the lowest first."""
+
+    count = 2
+    INITIALISE, READ_COMMAND, END = 0x10, 0x08, 0x20
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.vector = 0
+        self.mask = 0xFF
+        self.requested = 0
+        self.in_service = 0
+        self.words_left = 0
+
+    def read(self, offset: int) -> int:
+        """Return the mask, or the requests that wait."""
+        return self.mask if offset else self.requested
+
+    def write(self, offset: int, value: int) -> None:
+        """Take a command word: initialisation, end of interrupt or the mask."""
+        if offset == 0 and value & self.INITIALISE:
+            self.requested = self.in_service = self.mask = 0
+            self.words_left = 3
+        elif offset == 0 and value & self.END and not value & self.READ_COMMAND:
+            self.in_service &= self.in_service - 1
+        elif offset == 1 and self.words_left:
+            self.vector = value if self.words_left == 3 else self.vector
+            self.words_left -= 1
+        elif offset == 1:
+            self.mask = value
+
+    def raise_line(self, line: int) -> None:
+        """Request an interrupt."""
+        self.requested |= 1 << line
+
+    def pending(self) -> int | None:
+        """Return the line that would interrupt now, None when none would."""
+        waiting = self.requested & ~self.mask
+        lowest = waiting & -waiting
+        if not lowest or (self.in_service and (self.in_service & -self.in_service) <= lowest):
+            return None
+        return lowest.bit_length() - 1
+
+    def acknowledge(self, line: int) -> int:
+        """Let the CPU take the interrupt of a line; return its vector."""
+        self.requested &= ~(1 << line)
+        self.in_service |= 1 << line
+        return self.vector + line
+
+
+class IntervalTimer(Device):
+    """An 8254, channel 0 as a rate generator, driven by virtual time.
+
+    Virtual time is counted in user instructions, `rate` of them a second; `due` is when the next tick comes.
+    """
+
+    first, count = 0x40, 4
+    CONTROL = 3
+    CLOCK = 1_193_182
+
+    def __init__(self, rate: int, now: Callable[[], int]) -> None:
+        self.rate = rate
+        self.now = now
+        self.low: int | None = None
+        self.period = 0
+        self.due: int | None = None
+
+    def write(self, offset: int, value: int) -> None:
+        """Take a control word, or one half of the divisor; the timer starts with the second."""
+        if offset == self.CONTROL:
+            self.low, self.due = None, None
+        elif offset == 0 and self.low is None:
+            self.low = value
+        elif offset == 0 and self.low is not None:
+            divisor = self.low | value << 8 or 0x1_0000
+            self.period = max(1, divisor * self.rate // self.CLOCK)
+            self.due = self.now() + self.period
+            self.low = None
+
+    def tick(self) -> None:
+        """Let the next tick come a period later."""
+        if self.due is not None:
+            self.due += self.period
+
+
+class DebugExit(Device):
+    """The port that ends an emulator; `status` is what was written, None before."""
+
+    first, count = 0xF4, 4
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+
+    def write(self, offset: int, value: int) -> None:
+        """End the machine."""
+        self.status = value
+
+
+class PortBus:
+    """All ports; where there is no device, reading gives ones and writing does nothing."""
+
+    def __init__(self, *devices: Device) -> None:
+        self.ports = {each.first + offset: (each, offset) for each in devices for offset in range(each.count)}
+
+    def read(self, port: int) -> int:
+        """Read one byte."""
+        device, offset = self.ports.get(port, (None, 0))
+        return OPEN_BUS if device is None else device.read(offset)
+
+    def write(self, port: int, value: int) -> None:
+        """Write a value."""
+        device, offset = self.ports.get(port, (None, 0))
+        if device is not None:
+            device.write(offset, value)

@@ -1,0 +1,234 @@
+"""The CPU emulator underneath: Unicorn, reached by its C interface, and what that interface leaves out.
+
+A page fault's error code, whether an `int` instruction raised an exception and how many instructions ran are not in
+Unicorn's interface.  They are in its memory: in the context that it saves, and in its own structure.  *Where* is found
+out at start-up by provoking known events on a scratch machine, never assumed.
+
+1. `until` is 0: page 0 is mapped nowhere, so no run ends there.
+2. Every entry starts from a context that has no exception in flight, or the next fault would be a double fault.
+3. Instructions are counted exactly: translations made before counting began are flushed.
+"""
+
+import ctypes
+import mmap
+import struct
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from unicorn import UC_ARCH_X86, UC_HOOK_INTR, UC_MODE_32, UC_PROT_ALL, Uc
+from unicorn import x86_const as x86
+from unicorn.unicorn_py3.unicorn import uclib
+
+from keelback.machine import scratch
+
+OK = 0
+INVALID_INSTRUCTION = 10  # UC_ERR_INSN_INVALID
+NO_EXCEPTION = 0xFFFF_FFFF
+MOST_ENGINE_BYTES = 2048
+
+GENERAL = ("edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax")
+
+
+class EngineError(Exception):
+    """The emulator does something that this program does not understand; the message says what."""
+
+
+class Engine:
+    """One Unicorn CPU over a RAM buffer, and a saved context that can be read and restored."""
+
+    def __init__(self, buffer: Any, size: int) -> None:
+        self.uc = Uc(UC_ARCH_X86, UC_MODE_32)
+        self.handle = self.uc._uch
+        self._buffer = (ctypes.c_char * size).from_buffer(buffer)
+        self.uc.mem_map_ptr(0, size, UC_PROT_ALL, ctypes.addressof(self._buffer))
+        self._start = uclib.uc_emu_start
+        self._save = uclib.uc_context_save
+        self._restore = uclib.uc_context_restore
+        self._write = uclib.uc_reg_write
+        self._value = ctypes.c_uint64()
+        self._reference = ctypes.byref(self._value)
+
+    def new_context(self) -> "Context":
+        """Return room for a context, with the present one in it."""
+        return Context(self.uc.context_save())
+
+    def save(self, context: "Context") -> None:
+        """Save the present context over another."""
+        self._save(self.handle, context.handle)
+
+    def restore(self, context: "Context") -> None:
+        """Make a saved context the present one."""
+        self._restore(self.handle, context.handle)
+
+    def set_register(self, register: int, value: int) -> None:
+        """Set a register by Unicorn's number for it."""
+        self._value.value = value
+        self._write(self.handle, register, self._reference)
+
+    def run(self, address: int, count: int) -> int:
+        """Run from an address until something calls `stop`, or `count` instructions ran; return Unicorn's status."""
+        return int(self._start(self.handle, address, 0, 0, count))
+
+    def counter(self, offset: int) -> Any:
+        """Return Unicorn's counter of begun instructions, at its offset; its `value` is always the present one."""
+        return ctypes.c_uint64.from_address(self.handle.value + offset)
+
+    @staticmethod
+    def strerror(status: int) -> str:
+        """Return Unicorn's words for a status."""
+        return str(uclib.uc_strerror(status).decode("ascii"))
+
+    def stop(self) -> None:
+        """End the run that is under way, before the next instruction."""
+        uclib.uc_emu_stop(self.handle)
+
+
+class Context:
+    """A saved context: Unicorn's opaque bytes, read and written at offsets that were found out."""
+
+    def __init__(self, saved: Any) -> None:
+        self._saved = saved
+        self.handle = saved.context
+        address = ctypes.cast(saved.context, ctypes.c_void_p).value
+        if address is None:
+            raise EngineError("Unicorn saved no context")
+        self.bytes = (ctypes.c_char * saved.size).from_address(address)
+
+    def copy_of(self) -> bytes:
+        """Return the bytes."""
+        return bytes(self.bytes)
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """Where a saved context and Unicorn's own structure keep what the interface leaves out; bytes."""
+
+    general: tuple[int, ...]  # of edi, esi, ebp, esp, ebx, edx, ecx, eax
+    eip: int
+    eflags: int
+    cs: int
+    ss: int
+    cr2: int
+    cr3: int
+    error: int
+    is_int: int  # not 0 when an `int` instruction raised the exception
+    in_flight: int  # the exception that the CPU believes it is delivering
+    counter: int  # instructions begun since the run started; in Unicorn's structure
+    features: int  # no offset: what CPUID leaf 1 says in edx
+
+
+@cache
+def offsets() -> Offsets:
+    """Find the offsets out, once a process.  Raises: EngineError when they can't be told."""
+    return _Prober().offsets()
+
+
+class _Prober:
+    """Provokes known events on a scratch machine and looks for their traces."""
+
+    def __init__(self) -> None:
+        self.ram = mmap.mmap(-1, scratch.SIZE)
+        scratch.fill(self.ram)
+        self.engine = Engine(self.ram, scratch.SIZE)
+        self._set_up()
+        self.engine.uc.hook_add(UC_HOOK_INTR, lambda uc, vector, data: self.engine.stop())
+        self.clean = self.engine.new_context()
+
+    def _set_up(self) -> None:
+        uc = self.engine.uc
+        uc.reg_write(x86.UC_X86_REG_GDTR, (0, scratch.GDT, 6 * 8 - 1, 0))
+        uc.reg_write(x86.UC_X86_REG_IDTR, (0, scratch.IDT, 256 * 8 - 1, 0))
+        uc.reg_write(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+        uc.reg_write(x86.UC_X86_REG_CR0, 0x8001_0011)
+        uc.reg_write(x86.UC_X86_REG_CS, scratch.KERNEL_CODE)
+        for register in (x86.UC_X86_REG_DS, x86.UC_X86_REG_ES, x86.UC_X86_REG_SS):
+            uc.reg_write(register, scratch.KERNEL_DATA)
+
+    def offsets(self) -> Offsets:
+        clean = self.clean.copy_of()
+        missing, protected = self._after("a1" + _hex(scratch.MISSING)), self._after("a1" + _hex(scratch.SUPERVISOR))
+        write_missing, write_text = (
+            self._after("a3" + _hex(scratch.MISSING)),
+            self._after("a3" + _hex(scratch.USER_TEXT)),
+        )
+        halted, int14, int3 = self._after("f4"), self._after("cd0e"), self._after("cc")
+        null = self._after("33db8edb8ec3cd80")  # ds and es null, so that ss alone is the user's
+        flags = {self._after("cd80", eflags=value): value for value in (0x202, 0xAD7)}
+        user, kernel = scratch.USER_CODE, scratch.KERNEL_CODE
+        user_data, kernel_data = scratch.USER_DATA_SELECTOR, scratch.KERNEL_DATA
+        errors = {missing: 4, protected: 5, write_missing: 6, write_text: 7}
+        general = self._find_general()
+        return Offsets(
+            general=general,
+            eip=self._find_eip(),
+            eflags=self._find(flags, "eflags"),
+            cs=self._find({null: user, clean: kernel}, "cs"),
+            ss=self._find({null: user_data, clean: kernel_data}, "ss"),
+            cr2=self._find({missing: scratch.MISSING, protected: scratch.SUPERVISOR}, "cr2"),
+            cr3=self._find_cr3(),
+            error=self._find(errors, "the error code"),
+            is_int=self._find({int14: 1, int3: 1, missing: 0, halted: 0}, "the kind of exception"),
+            in_flight=self._find({missing: 14, halted: 13, clean: NO_EXCEPTION}, "the exception in flight"),
+            counter=self._find_counter(),
+            features=self._features(general[GENERAL.index("edx")]),
+        )
+
+    def _features(self, edx: int) -> int:
+        context = self._after("b8010000000fa2cd80")
+        return int(struct.unpack_from("<I", context, edx)[0])
+
+    def _find_general(self) -> tuple[int, ...]:
+        values = [0x5A00_0000 + number * 0x0101_0101 for number in range(8)]
+        known = self._after("cd80", registers=tuple(values))
+        values[GENERAL.index("esp")] = scratch.USER_DATA + 0xFF0
+        return tuple(self._find({known: value}, name) for name, value in zip(GENERAL, values, strict=True))
+
+    def _after(self, code: str, count: int = 1000, **start: Any) -> bytes:
+        """Return the context after user code (hexadecimal) ran to its end."""
+        scratch.write_user(self.ram, bytes.fromhex(code), **start)
+        self.engine.uc.ctl_flush_tb()
+        self.engine.restore(self.clean)
+        self.engine.set_register(x86.UC_X86_REG_ESP, scratch.RING0_STACK)
+        self.engine.run(scratch.RING0_CODE, count)
+        return self.engine.new_context().copy_of()
+
+    def _find(self, samples: dict[bytes, int], what: str) -> int:
+        """Return the one offset at which every context holds its value."""
+        places = [
+            offset
+            for offset in range(0, len(self.clean.bytes) - 3, 4)
+            if all(struct.unpack_from("<I", context, offset)[0] == value for context, value in samples.items())
+        ]
+        if len(places) != 1:
+            raise EngineError(f"can't tell where this Unicorn keeps {what}: {len(places)} places fit")
+        return places[0]
+
+    def _find_cr3(self) -> int:
+        samples = {self.clean.copy_of(): scratch.PAGE_DIRECTORY}
+        self.engine.restore(self.clean)
+        self.engine.set_register(x86.UC_X86_REG_CR3, scratch.PAGE_TABLE)
+        return self._find(samples | {self.engine.new_context().copy_of(): scratch.PAGE_TABLE}, "cr3")
+
+    def _find_eip(self) -> int:
+        """Return where eip is: a slice that ends tells it from the address that an exception returns to."""
+        samples = {self._after("90" * n + "cd80"): scratch.USER_TEXT + n + 2 for n in (1, 5)}
+        sliced = {self._after("90" * 20, count=len(scratch.RETURN) + n): scratch.USER_TEXT + n for n in (3, 9)}
+        return self._find(samples | sliced, "eip")
+
+    def _find_counter(self) -> int:
+        """Return where Unicorn's own structure counts instructions: the place that rises as they do."""
+        snapshots = []
+        for count in (3, 7, 12):
+            self._after("90" * count + "cd80")
+            structure = ctypes.string_at(self.engine.handle.value, MOST_ENGINE_BYTES)
+            begun = count + len(scratch.RETURN) + 1
+            snapshots.append([value - begun for value in struct.unpack(f"<{MOST_ENGINE_BYTES // 8}Q", structure)])
+        for place, differences in enumerate(zip(*snapshots, strict=True)):
+            if not any(differences):
+                return place * 8
+        raise EngineError("can't tell where this Unicorn counts instructions")
+
+
+def _hex(address: int) -> str:
+    return struct.pack("<I", address).hex()

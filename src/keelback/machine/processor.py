@@ -1,0 +1,276 @@
+"""The simulated PC's processor: the emulator, with the gaps between it and real hardware closed.
+
+    enter(address, eax, count) ──> Stop(SLICE_END | HALT | TRAP vector, error | TIME_STAMP)
+
+1. An `int` instruction needs a gate that user mode may use; without one it is a general protection fault.
+2. A port instruction in user mode is a general protection fault, before it has any effect on registers.
+3. An instruction that the emulator does not know is an invalid-instruction fault, `int1` a debug trap.
+4. `sysenter` and `syscall` are not set up: a general protection fault and an invalid-instruction fault.
+5. `rdtsc` reads virtual time, which the machine keeps: it stops with TIME_STAMP, and `finish_time_stamp` goes on.
+"""
+
+from enum import Enum, auto
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from unicorn import UC_HOOK_INSN, UC_HOOK_INTR
+from unicorn import x86_const as x86
+
+from keelback.lang import Panic
+from keelback.machine.engine import GENERAL, INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine, offsets
+from keelback.machine.mmu import PageWalker
+
+INVALID_OPCODE, DEBUG, NOT_PRESENT, PROTECTION, PAGE_FAULT = 6, 1, 11, 13, 14
+WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17})
+CR4_NO_TIME_STAMP = 1 << 2
+PREFIXES = bytes.fromhex("2e36263e64656667f2f3")
+PORT_STRINGS = frozenset((0x6C, 0x6D, 0x6E, 0x6F))
+RDTSC = b"\x0f\x31"
+INT1 = 0xF1
+LONGEST_INSTRUCTION = 15
+GATE_PRESENT = 1 << 15
+
+
+class Kind(Enum):
+    """Why the processor stopped."""
+
+    SLICE_END = auto()
+    HALT = auto()
+    TRAP = auto()
+    TIME_STAMP = auto()
+
+
+class Stop(NamedTuple):
+    """Why the processor stopped, after how many instructions; vector and error code of a trap."""
+
+    kind: Kind
+    begun: int
+    vector: int = 0
+    error: int = 0
+
+
+class Processor:
+    """A 32-bit x86 CPU over a machine's RAM; `registers` and the properties tell its state after a stop."""
+
+    def __init__(self, memory: memoryview) -> None:
+        self.memory = memory
+        self.words = memory.cast("I")
+        self.walker = PageWalker(memory)
+        self.engine = Engine(memory, len(memory))
+        self.offsets = offsets()
+        self.clean = self.engine.new_context()
+        self.stopped = self.engine.new_context()
+        self.before = self.engine.new_context()
+        self._state = memoryview(self.stopped.bytes).cast("B").cast("I")
+        self._before = memoryview(self.before.bytes).cast("B").cast("I")
+        self._general = itemgetter(*(offset // 4 for offset in self.offsets.general))
+        self._counter = self.engine.counter(self.offsets.counter)
+        self._caught: int | None = None
+        self._refused: int | None = None
+        self._gates = 0
+        self._hook()
+
+    # State.
+
+    def registers(self) -> tuple[int, ...]:
+        """Return edi, esi, ebp, esp, ebx, edx, ecx and eax."""
+        return self._general(self._state)  # type: ignore[no-any-return]
+
+    def _register(self, offset: int) -> int:
+        return self._state[offset // 4]
+
+    @property
+    def eip(self) -> int:
+        """Return the instruction pointer."""
+        return self._register(self.offsets.eip)
+
+    @property
+    def eflags(self) -> int:
+        """Return the flags."""
+        return self._register(self.offsets.eflags)
+
+    @property
+    def cs(self) -> int:
+        """Return the code selector."""
+        return self._register(self.offsets.cs)
+
+    @property
+    def ss(self) -> int:
+        """Return the stack selector."""
+        return self._register(self.offsets.ss)
+
+    @property
+    def cr2(self) -> int:
+        """Return the address of the last page fault."""
+        return self._register(self.offsets.cr2)
+
+    @property
+    def in_user_mode(self) -> bool:
+        """Say whether the processor stopped in ring 3."""
+        return self.cs & 3 == 3
+
+    # What only ring 0 can change.
+
+    def read_control(self, register: int) -> int:
+        """Return a control register, by Unicorn's number for it."""
+        self.engine.restore(self.clean)
+        value = int(self.engine.uc.reg_read(register))
+        return value & ~CR4_NO_TIME_STAMP if register == x86.UC_X86_REG_CR4 else value
+
+    def write_control(self, register: int, value: int) -> None:
+        """Set a control register; writing cr3 drops every translation."""
+        self.engine.restore(self.clean)
+        self.engine.set_register(register, value | (CR4_NO_TIME_STAMP if register == x86.UC_X86_REG_CR4 else 0))
+        self.engine.save(self.clean)
+
+    def load_gdt(self, base: int, limit: int, code: int, data: int) -> None:
+        """Use a descriptor table, and its selectors for ring 0's code and data."""
+        self.engine.restore(self.clean)
+        uc = self.engine.uc
+        uc.reg_write(x86.UC_X86_REG_GDTR, (0, base, limit, 0))
+        uc.reg_write(x86.UC_X86_REG_CS, code)
+        for register in (x86.UC_X86_REG_DS, x86.UC_X86_REG_ES, x86.UC_X86_REG_SS):
+            uc.reg_write(register, data)
+        self.engine.save(self.clean)
+
+    def load_idt(self, base: int, limit: int) -> None:
+        """Use an interrupt descriptor table."""
+        self.engine.restore(self.clean)
+        self.engine.uc.reg_write(x86.UC_X86_REG_IDTR, (0, base, limit, 0))
+        self.engine.save(self.clean)
+        self._gates = base
+
+    def load_task_register(self, selector: int, base: int, limit: int) -> None:
+        """Use the task-state segment at `base`."""
+        self.engine.restore(self.clean)
+        self.engine.uc.reg_write(x86.UC_X86_REG_TR, (selector, base, limit, 0x8B00))
+        self.engine.save(self.clean)
+
+    def forget_code(self, address: int, size: int) -> None:
+        """Forget what was translated from the code at an address that ring 0 has mapped: it is about to change."""
+        self.engine.restore(self.clean)
+        self.engine.uc.ctl_remove_cache(address, address + size)
+
+    # Running.
+
+    def enter(self, address: int, eax: int, count: int) -> Stop:
+        """Run in ring 0 from an address, with a value in eax, for at most `count` instructions."""
+        self.engine.restore(self.clean)
+        self.engine.set_register(x86.UC_X86_REG_EAX, eax)
+        return self._run(address, count)
+
+    def go_on(self, count: int) -> Stop:
+        """Run on from the last stop, for at most `count` instructions."""
+        self._state[self.offsets.in_flight // 4] = NO_EXCEPTION
+        self.engine.restore(self.stopped)
+        return self._run(self.eip, count)
+
+    def finish_time_stamp(self, time: int) -> None:
+        """Give the `rdtsc` that stopped the processor its result."""
+        for name, value in (("eax", time & 0xFFFF_FFFF), ("edx", time >> 32 & 0xFFFF_FFFF)):
+            self._state[self.offsets.general[GENERAL.index(name)] // 4] = value
+        self._state[self.offsets.eip // 4] += len(RDTSC)
+
+    def _run(self, address: int, count: int) -> Stop:
+        self._caught, self._refused = None, None
+        status = self.engine.run(address, count)
+        self.engine.save(self.stopped)
+        begun = self._counter.value
+        if self._caught is not None:
+            return self._trap(begun, self._caught)
+        if self._refused is not None:
+            return self._undo(begun, self._refused)
+        if status == INVALID_INSTRUCTION:
+            return self._invalid(begun)
+        if status != OK:
+            raise Panic(f"the processor stopped at {self.eip:#010x}: {self.engine.strerror(status)}")
+        return Stop(Kind.SLICE_END if begun > count else Kind.HALT, begun)
+
+    def _trap(self, begun: int, vector: int) -> Stop:
+        if self._register(self.offsets.is_int) and not self._gate_for_users(vector):
+            return self._forbidden_int(begun, vector)
+        if vector == PROTECTION and self._code(len(RDTSC)) == RDTSC:
+            return Stop(Kind.TIME_STAMP, begun)
+        if vector == PAGE_FAULT and self._is_port_string():
+            return Stop(Kind.TRAP, begun, PROTECTION)
+        error = self._register(self.offsets.error) if vector in WITH_ERROR_CODE else 0
+        return Stop(Kind.TRAP, begun, vector, error)
+
+    def _forbidden_int(self, begun: int, vector: int) -> Stop:
+        self._state[self.offsets.eip // 4] = self._before[self.offsets.eip // 4]
+        present = self._gate(vector) & GATE_PRESENT
+        return Stop(Kind.TRAP, begun, PROTECTION if present else NOT_PRESENT, vector * 8 + 2)
+
+    def _undo(self, begun: int, vector: int) -> Stop:
+        """Take back an instruction that hardware would have refused."""
+        for offset in (*self.offsets.general, self.offsets.eip):
+            self._state[offset // 4] = self._before[offset // 4]
+        return Stop(Kind.TRAP, begun, vector)
+
+    def _invalid(self, begun: int) -> Stop:
+        if self._code(1)[:1] == bytes([INT1]):
+            self._state[self.offsets.eip // 4] += 1
+            return Stop(Kind.TRAP, begun, DEBUG)
+        return Stop(Kind.TRAP, begun, INVALID_OPCODE)
+
+    # What the emulator calls within a run.
+
+    def _hook(self) -> None:
+        uc = self.engine.uc
+        uc.hook_add(UC_HOOK_INTR, self._interrupted)
+        uc.hook_add(UC_HOOK_INSN, self._port_read, None, 1, 0, x86.UC_X86_INS_IN)
+        uc.hook_add(UC_HOOK_INSN, self._port_written, None, 1, 0, x86.UC_X86_INS_OUT)
+        uc.hook_add(UC_HOOK_INSN, self._sysenter, None, 1, 0, x86.UC_X86_INS_SYSENTER)
+        uc.hook_add(UC_HOOK_INSN, self._syscall, None, 1, 0, x86.UC_X86_INS_SYSCALL)
+        uc.ctl_flush_tb()
+
+    def _interrupted(self, _uc: Any, vector: int, _data: Any) -> None:
+        # Only here is the address of the instruction itself still to be had.
+        if not self._gate_for_users(vector):
+            self.engine.save(self.before)
+        self._caught = vector
+        self.engine.stop()
+
+    def _port_read(self, _uc: Any, _port: int, size: int, _data: Any) -> int:
+        self._refuse(PROTECTION)
+        destination = self._before[self.offsets.general[GENERAL.index("eax")] // 4]
+        return destination & (1 << 8 * size) - 1
+
+    def _port_written(self, _uc: Any, _port: int, _size: int, _value: int, _data: Any) -> None:
+        self._refuse(PROTECTION)
+
+    def _sysenter(self, _uc: Any, _data: Any) -> None:
+        self._refuse(PROTECTION)
+
+    def _syscall(self, _uc: Any, _data: Any) -> None:
+        self._refuse(INVALID_OPCODE)
+
+    def _refuse(self, vector: int) -> None:
+        self.engine.save(self.before)
+        self._refused = vector
+        self.engine.stop()
+
+    # Looking at memory.
+
+    def _gate(self, vector: int) -> int:
+        return self.words[(self._gates + 8 * vector + 4) // 4]
+
+    def _gate_for_users(self, vector: int) -> bool:
+        gate = self._gate(vector)
+        return bool(gate & GATE_PRESENT) and gate >> 13 & 3 == 3
+
+    def _code(self, count: int) -> bytes:
+        """Return up to `count` bytes at the instruction pointer, fewer where a page is missing."""
+        found = bytearray()
+        directory = self._register(self.offsets.cr3)
+        for address in range(self.eip, self.eip + count):
+            translation = self.walker.walk(directory, address & 0xFFFF_FFFF)
+            if translation is None:
+                break
+            found.append(self.memory[translation.frame << 12 | address & 0xFFF])
+        return bytes(found)
+
+    def _is_port_string(self) -> bool:
+        """Say whether the instruction is `ins` or `outs`, whose ports come before their memory."""
+        code = self._code(LONGEST_INSTRUCTION).lstrip(PREFIXES)
+        return bool(code) and code[0] in PORT_STRINGS

@@ -1,0 +1,93 @@
+"""What many tests need: programs, images and machines in a line each."""
+
+import struct
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from keelback.image.payload import make_payload
+from keelback.image.programs import build_program, build_programs
+from keelback.image.toolchain import NO_WARNINGS
+from keelback.kernel.layout import MICROKERNEL, Layout
+from keelback.machine.boot_loader import BiosEntry, make_image
+from keelback.machine.pc import SimulatedPc
+from keelback.user import PROGRAMS, RUNTIME
+
+MIB = 1 << 20
+EXECUTE, WRITE, READ = 1, 2, 4
+
+
+@cache
+def payload_programs() -> dict[str, bytes]:
+    """Return every C program of the payload, built, by name."""
+    sources = sorted(PROGRAMS.glob("*.c"))
+    return build_programs(sources, runtime=RUNTIME, image_base=MICROKERNEL.image_base, flags=NO_WARNINGS)
+
+
+@cache
+def c_program(text: str) -> bytes:
+    """Return the ELF file of a C program given as text; `keelback.h` is included for it."""
+    with tempfile.TemporaryDirectory() as directory:
+        source = Path(directory, "program.c")
+        source.write_text('#include "keelback.h"\n' + text)
+        return build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
+
+
+def elf(segments: Sequence[tuple[int, int, bytes, int]], entry: int, **header: int) -> bytes:
+    """Return an ELF file of segments (address, flags, content, size in memory); `header` overrides header fields."""
+    fields = {
+        "magic": 0x464C457F, "bits": 1, "byte_order": 1, "type": 2, "machine": 3, "version": 1, "entry": entry,
+        "segments": 52, "header_size": 52, "segment_size": 32, "segment_count": len(segments),
+    } | header  # fmt: skip
+    offset = 52 + 32 * len(segments)
+    table, content = b"", b""
+    for address, flags, data, size in segments:
+        table += struct.pack("<8I", 1, offset + len(content), address, address, len(data), size, flags, 4096)
+        content += data
+    return (
+        struct.pack("<IBB10x", fields["magic"], fields["bits"], fields["byte_order"])
+        + struct.pack("<HHIII", *(fields[name] for name in ("type", "machine", "version", "entry", "segments")))
+        + struct.pack(
+            "<IIHHHHHH", 0, 0, fields["header_size"], fields["segment_size"], fields["segment_count"], 0, 0, 0
+        )
+        + table
+        + content
+    )
+
+
+def code_program(code: bytes | str, base: int = MICROKERNEL.image_base) -> bytes:
+    """Return an ELF file of bare machine code (bytes or hexadecimal), entered at its first byte."""
+    data = bytes.fromhex(code) if isinstance(code, str) else code
+    return elf([(base, READ | EXECUTE, data, len(data))], base)
+
+
+def make_pc(
+    *init: str,
+    programs: Mapping[str, bytes] | None = None,
+    memory: int = 8 * MIB,
+    check: bool = True,
+    memory_map: tuple[BiosEntry, ...] | None = None,
+    layout: Layout = MICROKERNEL,
+) -> SimulatedPc:
+    """Return a machine, not booted, that starts the given lines `name argument`.
+
+    `programs` are in the payload, by name; without it, those of the payload are.
+    """
+    members = {"init": "".join(line + "\n" for line in init).encode()}
+    members |= payload_programs() if programs is None else dict(programs)
+    image = make_image(layout, make_payload(members))
+    return SimulatedPc(layout, image, memory=memory, check=check, memory_map=memory_map)
+
+
+def run(*init: str, **options: object) -> SimulatedPc:
+    """Boot a machine as `make_pc` makes it, run it to its end and return it."""
+    pc = make_pc(*init, **options)  # type: ignore[arg-type]
+    pc.boot()
+    pc.run()
+    return pc
+
+
+def console(pc: SimulatedPc) -> list[str]:
+    """Return the lines on the console, without the kernel's greeting."""
+    return pc.console.decode().splitlines()[1:]
