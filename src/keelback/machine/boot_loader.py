@@ -12,8 +12,9 @@ from keelback.image.kernel_image import build_kernel_image, build_text
 from keelback.kernel.boot_parameters import MOST_ENTRIES, BootParameters
 from keelback.kernel.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.layout import Layout
+from keelback.kernel.memory import MAPS_SIZE
 from keelback.kernel.segments import USER_DATA
-from keelback.lang import Ram, layout_of
+from keelback.lang import PAGE_SIZE, Ram, layout_of, round_up
 
 PARAMETERS = 0x10000
 """Where the boot parameters lie: usable memory, read once."""
@@ -53,12 +54,23 @@ def make_image(layout: Layout, payload: bytes) -> bytes:
     return build_kernel_image(text, layout_of(ImageHeader), records=records, payload=payload)
 
 
+class TooLittleMemory(Exception):
+    """The machine has no room for the kernel image; the message says how much it needs."""
+
+
 def load_image(ram: Ram, layout: Layout, image: bytes) -> None:
-    """Put an image where it belongs.  Raises: ValueError when it does not fit the RAM."""
-    end = layout.kernel_start + len(image)
-    if end > ram.size:
-        raise ValueError(f"the kernel image ends at {end:#x}, the machine's memory at {ram.size:#x}")
-    ram.bytes[layout.kernel_start : end] = image
+    """Put an image where it belongs.
+
+    Raises: TooLittleMemory when RAM ends before what the kernel needs to find out how much memory it has.
+    """
+    needed = layout.kernel_start + round_up(len(image), PAGE_SIZE) + MAPS_SIZE
+    if needed > ram.size:
+        kib = -(-needed // 1024)
+        raise TooLittleMemory(
+            f"too little memory: the kernel image and its maps need {kib:,} KiB, "
+            f"the machine has {ram.size // 1024:,} KiB"
+        )
+    ram.bytes[layout.kernel_start : layout.kernel_start + len(image)] = image
 
 
 def write_parameters(ram: Ram, memory_map: tuple[BiosEntry, ...]) -> int:

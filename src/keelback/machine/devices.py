@@ -50,7 +50,8 @@ class InterruptController(Device):
     """An 8259A: eight lines, the lowest first."""
 
     count = 2
-    INITIALISE, READ_COMMAND, END = 0x10, 0x08, 0x20
+    INITIALISE, READ_COMMAND, END, SPECIFIC = 0x10, 0x08, 0x20, 0x40
+    SINGLE, FOURTH_WORD = 0x02, 0x01
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -59,6 +60,7 @@ class InterruptController(Device):
         self.requested = 0
         self.in_service = 0
         self.words_left = 0
+        self.vector_comes = False
 
     def read(self, offset: int) -> int:
         """Return the mask, or the requests that wait."""
@@ -68,11 +70,14 @@ class InterruptController(Device):
         """Take a command word: initialisation, end of interrupt or the mask."""
         if offset == 0 and value & self.INITIALISE:
             self.requested = self.in_service = self.mask = 0
-            self.words_left = 3
+            self.words_left = 1 + (not value & self.SINGLE) + (value & self.FOURTH_WORD)
+            self.vector_comes = True
         elif offset == 0 and value & self.END and not value & self.READ_COMMAND:
-            self.in_service &= self.in_service - 1
+            ended = 1 << (value & 7) if value & self.SPECIFIC else self.in_service & -self.in_service
+            self.in_service &= ~ended
         elif offset == 1 and self.words_left:
-            self.vector = value if self.words_left == 3 else self.vector
+            self.vector = value & 0xF8 if self.vector_comes else self.vector
+            self.vector_comes = False
             self.words_left -= 1
         elif offset == 1:
             self.mask = value
@@ -84,10 +89,15 @@ class InterruptController(Device):
     def pending(self) -> int | None:
         """Return the line that would interrupt now, None when none would."""
         waiting = self.requested & ~self.mask
-        lowest = waiting & -waiting
-        if not lowest or (self.in_service and (self.in_service & -self.in_service) <= lowest):
+        if not waiting:
             return None
-        return lowest.bit_length() - 1
+        line = (waiting & -waiting).bit_length() - 1
+        return line if self.accepts(line) else None
+
+    def accepts(self, line: int) -> bool:
+        """Say whether a request of a line would interrupt: not masked, and none as urgent is being served."""
+        as_urgent = (2 << line) - 1
+        return not self.mask >> line & 1 and not self.in_service & as_urgent
 
     def acknowledge(self, line: int) -> int:
         """Let the CPU take the interrupt of a line; return its vector."""
@@ -104,6 +114,7 @@ class IntervalTimer(Device):
 
     first, count = 0x40, 4
     CONTROL = 3
+    CHANNEL, ACCESS = 0xC0, 0x30  # in a control word; no access is the latch command
     CLOCK = 1_193_182
 
     def __init__(self, rate: int, now: Callable[[], int]) -> None:
@@ -115,7 +126,7 @@ class IntervalTimer(Device):
 
     def write(self, offset: int, value: int) -> None:
         """Take a control word, or one half of the divisor; the timer starts with the second."""
-        if offset == self.CONTROL:
+        if offset == self.CONTROL and value & self.CHANNEL == 0 and value & self.ACCESS:
             self.low, self.due = None, None
         elif offset == 0 and self.low is None:
             self.low = value

@@ -7,6 +7,8 @@ out at start-up by provoking known events on a scratch machine, never assumed.
 1. `until` is 0: page 0 is mapped nowhere, so no run ends there.
 2. Every entry starts from a context that has no exception in flight, or the next fault would be a double fault.
 3. Instructions are counted exactly: translations made before counting began are flushed.
+4. The CPU model is one without instructions whose results differ from run to run (`rdrand`, `rdseed`, `rdtscp`).
+5. An interrupt runs no Python: a signal's handler, which may raise KeyboardInterrupt, is never lost in a callback.
 """
 
 import ctypes
@@ -27,6 +29,9 @@ INVALID_INSTRUCTION = 10  # UC_ERR_INSN_INVALID
 NO_EXCEPTION = 0xFFFF_FFFF
 MOST_ENGINE_BYTES = 2048
 
+# Unicorn gives a third argument, which nobody needs.
+INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
+
 GENERAL = ("edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax")
 
 
@@ -39,7 +44,9 @@ class Engine:
 
     def __init__(self, buffer: Any, size: int) -> None:
         self.uc = Uc(UC_ARCH_X86, UC_MODE_32)
+        self.uc.ctl_set_cpu_model(x86.UC_CPU_X86_PENTIUM3)
         self.handle = self.uc._uch
+        self.caught: dict[int, int] = {}
         self._buffer = (ctypes.c_char * size).from_buffer(buffer)
         self.uc.mem_map_ptr(0, size, UC_PROT_ALL, ctypes.addressof(self._buffer))
         self._start = uclib.uc_emu_start
@@ -48,6 +55,15 @@ class Engine:
         self._write = uclib.uc_reg_write
         self._value = ctypes.c_uint64()
         self._reference = ctypes.byref(self._value)
+        self._record = INTERRUPT_HOOK(self.caught.__setitem__)
+        for function in (self._record, uclib.uc_emu_stop):
+            self._hook_interrupts(ctypes.cast(function, ctypes.c_void_p))
+
+    def _hook_interrupts(self, function: ctypes.c_void_p) -> None:
+        hook = ctypes.c_size_t()
+        status = uclib.uc_hook_add(self.handle, ctypes.byref(hook), UC_HOOK_INTR, function, None, 1, 0)
+        if status != OK:
+            raise EngineError(f"Unicorn takes no interrupt hook: {self.strerror(status)}")
 
     def new_context(self) -> "Context":
         """Return room for a context, with the present one in it."""
@@ -67,8 +83,17 @@ class Engine:
         self._write(self.handle, register, self._reference)
 
     def run(self, address: int, count: int) -> int:
-        """Run from an address until something calls `stop`, or `count` instructions ran; return Unicorn's status."""
-        return int(self._start(self.handle, address, 0, 0, count))
+        """Run from an address until an interrupt, `stop`, or `count` instructions (at least 1) ran.
+
+        Returns Unicorn's status; `caught` then holds the interrupt's vector, and nothing when there was none.
+        Raises: what a hook raised.
+        """
+        self.caught.clear()
+        status = int(self._start(self.handle, address, 0, 0, count))
+        if self.uc._hook_exception is not None:
+            exception, self.uc._hook_exception = self.uc._hook_exception, None
+            raise exception
+        return status
 
     def counter(self, offset: int) -> Any:
         """Return Unicorn's counter of begun instructions, at its offset; its `value` is always the present one."""
@@ -132,7 +157,6 @@ class _Prober:
         scratch.fill(self.ram)
         self.engine = Engine(self.ram, scratch.SIZE)
         self._set_up()
-        self.engine.uc.hook_add(UC_HOOK_INTR, lambda uc, vector, data: self.engine.stop())
         self.clean = self.engine.new_context()
 
     def _set_up(self) -> None:

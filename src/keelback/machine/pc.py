@@ -47,7 +47,7 @@ class SimulatedPc(HostObject):
     """A PC with `memory` bytes of RAM and a kernel image loaded, ready for `boot`.
 
     `check` turns on strict RAM and the TLB model.  `output` is given every byte that the serial line sends.
-    `after_trap` are called after the kernel served a trap and before the CPU goes on.
+    `before_trap` are called when a trap's frame is in RAM, `after_trap` when the kernel has served it.
     """
 
     def __init__(
@@ -60,6 +60,8 @@ class SimulatedPc(HostObject):
         memory_map: tuple[BiosEntry, ...] | None = None,
         output: Callable[[int], None] = lambda byte: None,
     ) -> None:
+        if memory % PAGE:
+            raise ValueError(f"a machine has whole pages of memory, not {memory:#x} bytes")
         self.layout = layout
         self.ram = Ram(memory, strict=check)
         load_image(self.ram, layout, image)
@@ -70,6 +72,7 @@ class SimulatedPc(HostObject):
         self.traps = 0
         self.frame = 0
         self.outcome = Outcome.RUNNING
+        self.before_trap: list[Callable[[], None]] = []
         self.after_trap: list[Callable[[], None]] = []
         self._add_devices(output)
         self._gdt = 0
@@ -121,6 +124,8 @@ class SimulatedPc(HostObject):
             return
         self.traps += 1
         self._write_frame(vector, error)
+        for observer in self.before_trap:
+            observer()
         self.frame = self._in_kernel(self.kernel.trap)
         for observer in self.after_trap:
             observer()
@@ -183,11 +188,11 @@ class SimulatedPc(HostObject):
         return stop.vector, stop.error
 
     def _interrupt(self, stop: Stop) -> bool:
-        """Let the timer tick that a slice ends at, or that an idle CPU waits for; say whether one can come."""
+        """Let the timer tick that a slice ends at, or that an idle CPU waits for; say whether the CPU can go on."""
         if self.timer.due is None:
-            return False
+            return stop.kind is Kind.SLICE_END
         if stop.kind is Kind.HALT:
-            if self.controller.mask >> TIMER_LINE & 1:
+            if not self.processor.takes_interrupts or not self.controller.accepts(TIMER_LINE):
                 return False
             self.time = max(self.time, self.timer.due)
         self.timer.tick()
@@ -283,6 +288,7 @@ class SimulatedPc(HostObject):
     def _touch(self, address: int, physical: int, size: int) -> None:
         """Panic where the MMU would fault or lead elsewhere."""
         self.ram.inside(address, physical, size)
-        for offset in {0, size - 1}:
-            if self.tlb.use(address + offset).frame != (physical + offset) >> 12:
-                raise Panic(f"the kernel used {address + offset:#010x}, which is not mapped to {physical + offset:#x}")
+        for page in range(address >> 12, (address + size - 1 >> 12) + 1):
+            place = (page << 12) + physical - address
+            if self.tlb.use(max(address, page << 12)).frame != place >> 12:
+                raise Panic(f"the kernel used page {page << 12:#010x}, which is not mapped to {place:#x}")

@@ -3,8 +3,10 @@
     enter(address, eax, count) ──> Stop(SLICE_END | HALT | TRAP vector, error | TIME_STAMP)
 
 1. An `int` instruction needs a gate that user mode may use; without one it is a general protection fault.
-2. A port instruction in user mode is a general protection fault, before it has any effect on registers.
-3. An instruction that the emulator does not know is an invalid-instruction fault, `int1` a debug trap.
+2. A port instruction in user mode is a general protection fault, before it has any effect on registers; but `ins` may
+   have changed the memory of its first element, which the emulator writes before it asks.
+3. An instruction that the emulator does not know is an invalid-instruction fault, `int1` a debug trap, `rdpmc` a
+   general protection fault.
 4. `sysenter` and `syscall` are not set up: a general protection fault and an invalid-instruction fault.
 5. `rdtsc` reads virtual time, which the machine keeps: it stops with TIME_STAMP, and `finish_time_stamp` goes on.
 """
@@ -13,7 +15,7 @@ from enum import Enum, auto
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from unicorn import UC_HOOK_INSN, UC_HOOK_INTR
+from unicorn import UC_HOOK_INSN
 from unicorn import x86_const as x86
 
 from keelback.lang import Panic
@@ -24,11 +26,14 @@ INVALID_OPCODE, DEBUG, NOT_PRESENT, PROTECTION, PAGE_FAULT = 6, 1, 11, 13, 14
 WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17})
 CR4_NO_TIME_STAMP = 1 << 2
 PREFIXES = bytes.fromhex("2e36263e64656667f2f3")
-PORT_STRINGS = frozenset((0x6C, 0x6D, 0x6E, 0x6F))
+PREFIXES_ALONE = frozenset(bytes([each]) for each in PREFIXES)
+PORT_STRINGS = frozenset(bytes([each]) for each in (0x6C, 0x6D, 0x6E, 0x6F))
 RDTSC = b"\x0f\x31"
-INT1 = 0xF1
+RDPMC = b"\x0f\x33"
+INT, INT1, INT3, INTO = 0xCD, 0xF1, 0xCC, 0xCE
 LONGEST_INSTRUCTION = 15
 GATE_PRESENT = 1 << 15
+INTERRUPTS = 1 << 9
 
 
 class Kind(Enum):
@@ -41,7 +46,10 @@ class Kind(Enum):
 
 
 class Stop(NamedTuple):
-    """Why the processor stopped, after how many instructions; vector and error code of a trap."""
+    """Why the processor stopped; vector and error code of a trap.
+
+    `begun` counts the instructions that were begun: with SLICE_END, the last of them did not run any more.
+    """
 
     kind: Kind
     begun: int
@@ -65,10 +73,10 @@ class Processor:
         self._before = memoryview(self.before.bytes).cast("B").cast("I")
         self._general = itemgetter(*(offset // 4 for offset in self.offsets.general))
         self._counter = self.engine.counter(self.offsets.counter)
-        self._caught: int | None = None
         self._refused: int | None = None
         self._gates = 0
         self._hook()
+        self.write_control(x86.UC_X86_REG_CR4, 0)
 
     # State.
 
@@ -109,6 +117,11 @@ class Processor:
         """Say whether the processor stopped in ring 3."""
         return self.cs & 3 == 3
 
+    @property
+    def takes_interrupts(self) -> bool:
+        """Say whether the processor stopped with interrupts on."""
+        return bool(self.eflags & INTERRUPTS)
+
     # What only ring 0 can change.
 
     def read_control(self, register: int) -> int:
@@ -134,7 +147,9 @@ class Processor:
         self.engine.save(self.clean)
 
     def load_idt(self, base: int, limit: int) -> None:
-        """Use an interrupt descriptor table."""
+        """Use an interrupt descriptor table.  Raises: Panic when it is not in RAM."""
+        if base + limit >= len(self.memory):
+            raise Panic(f"the interrupt descriptor table lies at {base:#x}, where there is no RAM")
         self.engine.restore(self.clean)
         self.engine.uc.reg_write(x86.UC_X86_REG_IDTR, (0, base, limit, 0))
         self.engine.save(self.clean)
@@ -154,13 +169,15 @@ class Processor:
     # Running.
 
     def enter(self, address: int, eax: int, count: int) -> Stop:
-        """Run in ring 0 from an address, with a value in eax, for at most `count` instructions."""
+        """Run in ring 0 from an address, with a value in eax, for at most `count` instructions (1 or more)."""
         self.engine.restore(self.clean)
         self.engine.set_register(x86.UC_X86_REG_EAX, eax)
         return self._run(address, count)
 
     def go_on(self, count: int) -> Stop:
-        """Run on from the last stop, for at most `count` instructions."""
+        """Run on from the last stop, for at most `count` instructions, which may be none."""
+        if count == 0:  # to the emulator it would mean without end
+            return Stop(Kind.SLICE_END, 1)
         self._state[self.offsets.in_flight // 4] = NO_EXCEPTION
         self.engine.restore(self.stopped)
         return self._run(self.eip, count)
@@ -169,35 +186,48 @@ class Processor:
         """Give the `rdtsc` that stopped the processor its result."""
         for name, value in (("eax", time & 0xFFFF_FFFF), ("edx", time >> 32 & 0xFFFF_FFFF)):
             self._state[self.offsets.general[GENERAL.index(name)] // 4] = value
-        self._state[self.offsets.eip // 4] += len(RDTSC)
+        self._skip(len(RDTSC))
 
     def _run(self, address: int, count: int) -> Stop:
-        self._caught, self._refused = None, None
+        self._refused = None
         status = self.engine.run(address, count)
         self.engine.save(self.stopped)
         begun = self._counter.value
-        if self._caught is not None:
-            return self._trap(begun, self._caught)
+        if self.engine.caught:
+            return self._trap(begun, self.engine.caught.popitem()[1])
         if self._refused is not None:
             return self._undo(begun, self._refused)
         if status == INVALID_INSTRUCTION:
             return self._invalid(begun)
         if status != OK:
             raise Panic(f"the processor stopped at {self.eip:#010x}: {self.engine.strerror(status)}")
-        return Stop(Kind.SLICE_END if begun > count else Kind.HALT, begun)
+        if begun > count:
+            return Stop(Kind.SLICE_END, begun)
+        if self.in_user_mode:
+            raise Panic(f"the processor stopped at {self.eip:#010x} in user mode, for no reason that it gives")
+        return Stop(Kind.HALT, begun)
 
     def _trap(self, begun: int, vector: int) -> Stop:
-        if self._register(self.offsets.is_int) and not self._gate_for_users(vector):
-            return self._forbidden_int(begun, vector)
-        if vector == PROTECTION and self._code(len(RDTSC)) == RDTSC:
+        if self._register(self.offsets.is_int):
+            return self._software_interrupt(begun, vector)
+        if vector == PROTECTION and self._instruction().startswith(RDTSC):
             return Stop(Kind.TIME_STAMP, begun)
-        if vector == PAGE_FAULT and self._is_port_string():
-            return Stop(Kind.TRAP, begun, PROTECTION)
+        if vector == PAGE_FAULT:
+            # The emulator takes a page table outside RAM for an empty one; this walk panics.
+            self.walker.walk(self._register(self.offsets.cr3), self.cr2)
+            if self._is_port_string():
+                return Stop(Kind.TRAP, begun, PROTECTION)
         error = self._register(self.offsets.error) if vector in WITH_ERROR_CODE else 0
         return Stop(Kind.TRAP, begun, vector, error)
 
+    def _software_interrupt(self, begun: int, vector: int) -> Stop:
+        """Let an `int` instruction, which eip stands behind, trap if its gate lets it."""
+        if self._gate_for_users(vector):
+            return Stop(Kind.TRAP, begun, vector)
+        self._state[self.offsets.eip // 4] = self._start_of_int(vector)
+        return self._forbidden_int(begun, vector)
+
     def _forbidden_int(self, begun: int, vector: int) -> Stop:
-        self._state[self.offsets.eip // 4] = self._before[self.offsets.eip // 4]
         present = self._gate(vector) & GATE_PRESENT
         return Stop(Kind.TRAP, begun, PROTECTION if present else NOT_PRESENT, vector * 8 + 2)
 
@@ -208,28 +238,28 @@ class Processor:
         return Stop(Kind.TRAP, begun, vector)
 
     def _invalid(self, begun: int) -> Stop:
-        if self._code(1)[:1] == bytes([INT1]):
-            self._state[self.offsets.eip // 4] += 1
+        """Tell what instruction the emulator calls invalid; eip stands at it."""
+        instruction = self._instruction()
+        if instruction.startswith(bytes([INT, INVALID_OPCODE])):
+            if not self._gate_for_users(INVALID_OPCODE):
+                return self._forbidden_int(begun, INVALID_OPCODE)
+            self._skip(2)
+        elif instruction.startswith(bytes([INT1])):
+            self._skip(1)
             return Stop(Kind.TRAP, begun, DEBUG)
+        elif instruction.startswith(RDPMC):
+            return Stop(Kind.TRAP, begun, PROTECTION)
         return Stop(Kind.TRAP, begun, INVALID_OPCODE)
 
     # What the emulator calls within a run.
 
     def _hook(self) -> None:
         uc = self.engine.uc
-        uc.hook_add(UC_HOOK_INTR, self._interrupted)
         uc.hook_add(UC_HOOK_INSN, self._port_read, None, 1, 0, x86.UC_X86_INS_IN)
         uc.hook_add(UC_HOOK_INSN, self._port_written, None, 1, 0, x86.UC_X86_INS_OUT)
         uc.hook_add(UC_HOOK_INSN, self._sysenter, None, 1, 0, x86.UC_X86_INS_SYSENTER)
         uc.hook_add(UC_HOOK_INSN, self._syscall, None, 1, 0, x86.UC_X86_INS_SYSCALL)
         uc.ctl_flush_tb()
-
-    def _interrupted(self, _uc: Any, vector: int, _data: Any) -> None:
-        # Only here is the address of the instruction itself still to be had.
-        if not self._gate_for_users(vector):
-            self.engine.save(self.before)
-        self._caught = vector
-        self.engine.stop()
 
     def _port_read(self, _uc: Any, _port: int, size: int, _data: Any) -> int:
         self._refuse(PROTECTION)
@@ -259,18 +289,36 @@ class Processor:
         gate = self._gate(vector)
         return bool(gate & GATE_PRESENT) and gate >> 13 & 3 == 3
 
-    def _code(self, count: int) -> bytes:
-        """Return up to `count` bytes at the instruction pointer, fewer where a page is missing."""
+    def _code(self, start: int, count: int) -> bytes:
+        """Return up to `count` bytes of code from an address on, fewer where a page is missing."""
         found = bytearray()
         directory = self._register(self.offsets.cr3)
-        for address in range(self.eip, self.eip + count):
+        for address in range(start, start + count):
             translation = self.walker.walk(directory, address & 0xFFFF_FFFF)
-            if translation is None:
+            place = translation.frame << 12 | address & 0xFFF if translation else len(self.memory)
+            if place >= len(self.memory):
                 break
-            found.append(self.memory[translation.frame << 12 | address & 0xFFF])
+            found.append(self.memory[place])
         return bytes(found)
+
+    def _instruction(self) -> bytes:
+        """Return the instruction that eip stands at, without its prefixes."""
+        return self._code(self.eip, LONGEST_INSTRUCTION).lstrip(PREFIXES)
+
+    def _skip(self, length: int) -> None:
+        """Let eip stand behind the instruction that it stands at, `length` bytes without its prefixes."""
+        prefixes = len(self._code(self.eip, LONGEST_INSTRUCTION)) - len(self._instruction())
+        self._state[self.offsets.eip // 4] = self.eip + prefixes + length & 0xFFFF_FFFF
+
+    def _start_of_int(self, vector: int) -> int:
+        """Return the address of the `int` that eip stands behind; what reads as its prefixes is taken for them."""
+        last = self._code(self.eip - 1, 1)
+        length = 1 if (vector, last) in ((3, bytes([INT3])), (4, bytes([INTO]))) else 2
+        start = self.eip - length
+        while self.eip - start < LONGEST_INSTRUCTION and self._code(start - 1, 1) in PREFIXES_ALONE:
+            start -= 1
+        return start & 0xFFFF_FFFF
 
     def _is_port_string(self) -> bool:
         """Say whether the instruction is `ins` or `outs`, whose ports come before their memory."""
-        code = self._code(LONGEST_INSTRUCTION).lstrip(PREFIXES)
-        return bool(code) and code[0] in PORT_STRINGS
+        return self._instruction()[:1] in PORT_STRINGS

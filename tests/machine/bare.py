@@ -1,0 +1,77 @@
+"""A bare processor over the scratch machine's tables: user code runs and stops, and there is no kernel."""
+
+import mmap
+import struct
+from typing import Any
+
+from unicorn import x86_const as x86
+
+from keelback.machine import scratch
+from keelback.machine.engine import GENERAL
+from keelback.machine.processor import Kind, Processor, Stop
+
+TEXT, DATA, SUPERVISOR, MISSING = scratch.USER_TEXT, scratch.USER_DATA, scratch.SUPERVISOR, scratch.MISSING
+STACK = DATA + 0xFF0
+PAGING, PROTECTION, WRITE_PROTECT, NO_FPU = 1 << 31, 1 << 0, 1 << 16, 0x0A
+ENTRY = scratch.RING0_CODE + 0x100
+MOVE_STACK = bytes.fromhex("89c4")  # mov esp, eax: where `enter` put the frame's address
+PRESENT, WRITABLE, USER = 1, 2, 4
+
+
+class Bare:
+    """User code at `TEXT`, which it can't write; `DATA` behind it, which it can; `SUPERVISOR` behind that."""
+
+    def __init__(self) -> None:
+        self.ram = mmap.mmap(-1, scratch.SIZE)
+        scratch.fill(self.ram)
+        self.ram[ENTRY : ENTRY + 6] = MOVE_STACK + scratch.RETURN
+        self.length = 1 + len(scratch.RETURN)
+        self.cpu = Processor(memoryview(self.ram))
+        self.cpu.load_gdt(scratch.GDT, 6 * 8 - 1, scratch.KERNEL_CODE, scratch.KERNEL_DATA)
+        self.cpu.load_idt(scratch.IDT, 256 * 8 - 1)
+        self.cpu.load_task_register(scratch.TASK, scratch.TASK_STATE, 103)
+        self.cpu.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+        self.cpu.write_control(x86.UC_X86_REG_CR0, PAGING | PROTECTION | WRITE_PROTECT | NO_FPU | 0x10)
+
+    def write(self, address: int, content: bytes) -> None:
+        """Put bytes in memory and let the processor forget what it translated from there."""
+        self.ram[address : address + len(content)] = content
+        self.cpu.forget_code(address & ~0xFFF, 0x2000)
+
+    def map(self, page: int, entry: int) -> None:
+        """Set a page-table entry, and drop all translations."""
+        struct.pack_into("<I", self.ram, scratch.PAGE_TABLE + 4 * (page >> 12), entry)
+        self.cpu.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+
+    def set_gate(self, vector: int, kind: int) -> None:
+        """Set the kind (present, privilege level, type) of an interrupt gate."""
+        struct.pack_into("<H", self.ram, scratch.IDT + 8 * vector + 4, kind)
+
+    def run(self, code: str | bytes, count: int = 1000, eflags: int = 0x202, eip: int = TEXT, **registers: int) -> Stop:
+        """Run user code (bytes or hexadecimal) from `TEXT` on, for at most `count` instructions of it."""
+        content = bytes.fromhex(code) if isinstance(code, str) else code
+        self.write(eip, content)
+        return self.resume(count, eflags, eip, **registers)
+
+    def resume(self, count: int = 1000, eflags: int = 0x202, eip: int = TEXT, **registers: int) -> Stop:
+        """Enter user mode at an address, with registers that are 0 unless given."""
+        esp = registers.pop("esp", STACK)
+        values = [registers.pop(name, 0) for name in GENERAL]
+        assert not registers
+        segments = (scratch.USER_DATA_SELECTOR, scratch.USER_DATA_SELECTOR)
+        frame = (*values, *segments, eip, scratch.USER_CODE, eflags, esp, scratch.USER_DATA_SELECTOR)
+        struct.pack_into("<15I", self.ram, scratch.RING0_STACK, *frame)
+        stop = self.cpu.enter(ENTRY, scratch.RING0_STACK, self.length + count)
+        return stop._replace(begun=stop.begun - self.length)
+
+    def read(self, name: str) -> int:
+        """Return a general register by its name."""
+        return self.cpu.registers()[GENERAL.index(name)]
+
+    def state(self) -> dict[str, Any]:
+        """Return all that user mode can see of the processor."""
+        named = dict(zip(GENERAL, self.cpu.registers(), strict=True))
+        return named | {"eip": self.cpu.eip, "eflags": self.cpu.eflags, "cs": self.cpu.cs, "ss": self.cpu.ss}
+
+
+__all__ = ["DATA", "MISSING", "STACK", "SUPERVISOR", "TEXT", "Bare", "Kind", "Stop"]

@@ -1,0 +1,240 @@
+"""What the boot loader leaves in RAM, and that the kernel starts on any memory map or says why not."""
+
+import struct
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from keelback.image.kernel_image import ImageTooLarge
+from keelback.image.payload import make_payload
+from keelback.kernel.frames import RESERVED as RESERVED_OWNER
+from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import Ram
+from keelback.machine import boot_loader
+from keelback.machine.boot_loader import BiosEntry, load_image, make_image, usual_memory_map, write_parameters
+from keelback.machine.pc import Outcome, SimulatedPc
+from support import MIB, console, make_pc
+
+PAGE = 4096
+GIB = 1 << 30
+USABLE, RESERVED, ACPI = 1, 2, 3
+BOUNDARIES = ("kernel_top", "bios_map", "kernel_map", "heap", "stack", "zone", "region_top")
+REFUSAL = "keelback: can't start. There is not enough memory."
+
+
+# Image and parameters.
+
+
+def test_the_parameters_lie_where_the_boot_protocol_says():
+    entries = [
+        BiosEntry(0, 0x9FC00, 1),
+        BiosEntry(0x1_2345_6789, 0xFEDC_BA98_7654_3210, 2),
+        BiosEntry(5, 0, 0xFFFF_FFFF),
+    ]
+    ram = Ram(1 * MIB)
+    address = write_parameters(ram, tuple(entries))
+    expected = bytearray(PAGE)
+    expected[0x1E8] = 3
+    struct.pack_into("<" + "IIIII" * 3, expected, 0x2D0,
+        0, 0, 0x9FC00, 0, 1,
+        0x2345_6789, 0x1, 0x7654_3210, 0xFEDC_BA98, 2,
+        5, 0, 0, 0, 0xFFFF_FFFF,
+    )  # fmt: skip
+    assert ram.bytes[address : address + PAGE] == expected
+    assert bytes(ram.bytes[:address]) == bytes(address)
+
+
+def test_a_map_of_128_entries_is_handed_over_and_one_more_refused():
+    ram = Ram(1 * MIB)
+    address = write_parameters(ram, (BiosEntry(1, 2, 3),) * 128)
+    assert ram.bytes[address + 0x1E8] == 128
+    assert struct.unpack_from("<QQI", ram.bytes, address + 0x2D0 + 127 * 20) == (1, 2, 3)
+    with pytest.raises(ValueError, match="at most 128 entries, not 129"):
+        write_parameters(ram, (BiosEntry(1, 2, 3),) * 129)
+
+
+def test_the_image_lies_whole_at_the_kernels_start():
+    image = make_image(MICROKERNEL, make_payload({"etc/init": b""}))
+    ram = Ram(8 * MIB)
+    load_image(ram, MICROKERNEL, image)
+    start = MICROKERNEL.kernel_start
+    assert ram.bytes[start : start + len(image)] == image
+    assert not any(ram.bytes[:start]) and not any(ram.bytes[start + len(image) :])
+
+
+def test_an_image_for_which_the_machine_is_too_small_is_refused_with_both_sizes():
+    image = bytes(3 * MIB)
+    ram = Ram(4 * MIB)
+    with pytest.raises(boot_loader.TooLittleMemory, match=r"need [\d,]+ KiB, the machine has 4,096 KiB"):
+        load_image(ram, MICROKERNEL, image)
+    assert not any(ram.bytes[:: PAGE // 2])
+
+
+def test_a_text_that_does_not_fit_its_room_is_refused():
+    with pytest.raises(ImageTooLarge, match=r"the kernel's text has .* bytes; there is room for 64"):
+        make_image(replace(MICROKERNEL, text_end=MICROKERNEL.kernel_start + 64), b"")
+
+
+def test_the_usual_map_is_a_pcs():
+    assert usual_memory_map(64 * MIB) == (
+        (0, 0x9FC00, USABLE),
+        (0x9FC00, 0x400, RESERVED),
+        (0xF0000, 0x10000, RESERVED),
+        (0x100000, 63 * MIB, USABLE),
+    )
+    assert usual_memory_map(512 * 1024)[3].size == 0
+
+
+# Memory maps.
+
+
+def boot(entries: tuple[BiosEntry, ...], memory: int = 16 * MIB) -> SimulatedPc:
+    pc = make_pc(programs={}, memory=memory, memory_map=entries)
+    pc.boot()
+    return pc
+
+
+def usable_frames(entries: tuple[BiosEntry, ...]) -> set[int]:
+    """Return the frames below 4 GiB that some usable entry holds whole and no other kind of entry touches."""
+    usable: set[int] = set()
+    touched: list[tuple[int, int]] = []
+    for base, size, kind in entries:
+        if kind == USABLE:
+            usable.update(range(min(-(-base // PAGE), 1 << 20), min((base + size) // PAGE, 1 << 20)))
+        elif size:
+            touched.append((base // PAGE, -(-(base + size) // PAGE)))
+    for first, end in touched:
+        usable.difference_update(range(first, min(end, 1 << 20)))
+    return usable
+
+
+def free_frames(pc: SimulatedPc) -> set[int]:
+    """Return the frames that the kernel's frame table calls free, read from RAM."""
+    record = pc.kernel.memory.frames.table.record
+    records = struct.unpack_from(f"<{record.count}I", pc.ram.bytes, record.base)
+    return {number for number, word in enumerate(records) if word == 0}
+
+
+def reserved_frames(pc: SimulatedPc) -> set[int]:
+    record = pc.kernel.memory.frames.table.record
+    records = struct.iter_unpack("<Hh", pc.ram.bytes[record.base : record.base + 4 * record.count])
+    return {number for number, (_, owner) in enumerate(records) if owner == RESERVED_OWNER}
+
+
+def check_booted(pc: SimulatedPc, entries: tuple[BiosEntry, ...]) -> None:
+    bounds = pc.kernel.memory.bounds
+    places = [getattr(bounds, name) for name in BOUNDARIES]
+    image_end = MICROKERNEL.kernel_start + pc.kernel.memory._image_size()
+    kernel_top, bios_map, kernel_map, heap, stack, zone, region_top = places
+    assert image_end <= kernel_top <= bios_map < kernel_map < heap < stack < zone < region_top
+    assert zone - stack == MICROKERNEL.boot_stack
+    assert region_top <= MICROKERNEL.region_limit
+    usable, free, counts = usable_frames(entries), free_frames(pc), pc.kernel.memory.frames.counts
+    assert free <= usable - {0}
+    assert set(range(MICROKERNEL.kernel_start // PAGE, region_top // PAGE)) <= usable
+    assert counts.user_free + counts.kernel_free == len(free)
+    assert counts.kernel_free == sum(zone // PAGE <= frame < region_top // PAGE for frame in free)
+    if all(entry.size for entry in entries):
+        assert reserved_frames(pc) == set(range(pc.kernel.memory.frames.table.record.count)) - (usable - {0})
+
+
+def check_refused(pc: SimulatedPc) -> None:
+    assert pc.outcome is Outcome.REFUSED
+    assert pc.console.decode().splitlines() == [REFUSAL]
+    assert pc.run() is Outcome.REFUSED
+
+
+SIZES = st.one_of(
+    st.integers(0, 16 * MIB),
+    st.integers(0, 16).map(lambda count: count * MIB),
+    st.integers(0, 3 * PAGE),
+    st.sampled_from([0, 1, PAGE - 1, 4 * GIB, (1 << 64) - 1, (1 << 63) + 5, 1 << 32]),
+)
+BASES = st.one_of(
+    st.integers(0, 16 * MIB),
+    st.integers(0, 16 * MIB // PAGE).map(lambda frame: frame * PAGE),
+    st.sampled_from(
+        [0, 0x10_0000, 0x9FC00, 4 * GIB - PAGE, 4 * GIB - 1, 4 * GIB, 5 * GIB, (1 << 64) - 1, (1 << 64) - PAGE]
+    ),
+)
+ENTRIES = st.builds(BiosEntry, BASES, SIZES, st.sampled_from([USABLE, USABLE, USABLE, RESERVED, ACPI, 0, 0xFFFF_FFFF]))
+GOOD = BiosEntry(0x10_0000, 15 * MIB, USABLE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ENTRIES, max_size=8), st.booleans(), st.randoms(use_true_random=False))
+@example([BiosEntry(0, (1 << 64) - 1, USABLE)], False, None)
+@example([BiosEntry(0x18_0000, 0, RESERVED), BiosEntry(0x70_0000, 1, RESERVED)], True, None)
+@example([BiosEntry(4 * GIB, 60 * GIB, USABLE), BiosEntry(0, 0x9F800, USABLE)], True, None)
+@example([BiosEntry(0x40_0800, 0x800, USABLE), BiosEntry(0x40_0000, 0x800, USABLE)], True, None)
+def test_on_any_memory_map_the_kernel_uses_usable_memory_alone_or_says_that_it_is_too_little(entries, sound, shuffle):
+    entries = [*entries, GOOD] if sound else entries
+    if shuffle:
+        shuffle.shuffle(entries)
+    pc = boot(tuple(entries))
+    if pc.outcome is Outcome.REFUSED:
+        check_refused(pc)
+    else:
+        check_booted(pc, tuple(entries))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.builds(BiosEntry, BASES, SIZES, st.just(RESERVED)), max_size=3), st.integers(4 * MIB, 15 * MIB))
+def test_programs_run_to_their_end_on_whatever_memory_there_is(holes, size):
+    entries = (BiosEntry(0x10_0000, size, USABLE), BiosEntry(0, 0x9FC00, USABLE), *holes)
+    pc = make_pc("hello", memory=16 * MIB, memory_map=entries, check=False)
+    pc.boot()
+    assume(pc.outcome is Outcome.RUNNING)
+    assert pc.run() is Outcome.POWERED_OFF
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (),
+        (BiosEntry(0, 0x9FC00, USABLE),),
+        (BiosEntry(0x20_0000, 14 * MIB, USABLE),),
+        (BiosEntry(0x10_0000, 15 * MIB, RESERVED),),
+        (GOOD, BiosEntry(0x10_0000, 1, RESERVED)),
+        (GOOD, BiosEntry(0x30_0000, PAGE, ACPI)),
+        (BiosEntry(4 * GIB, 60 * GIB, USABLE),),
+        (BiosEntry(0x10_0000, 0, USABLE),),
+        (BiosEntry(0, 2 * MIB, USABLE),),
+        (BiosEntry(0x10_0000, (1 << 64) - 1, RESERVED), GOOD),
+    ],
+)
+def test_a_map_without_enough_usable_memory_from_1_mib_on_is_refused_in_one_line(entries):
+    check_refused(boot(entries))
+
+
+def test_machines_of_any_size_start_or_refuse():
+    started = []
+    for memory in range(1 * MIB, 8 * MIB, MIB // 4):
+        try:
+            pc = make_pc(programs={}, memory=memory)
+        except boot_loader.TooLittleMemory:
+            continue
+        pc.boot()
+        if pc.outcome is Outcome.REFUSED:
+            check_refused(pc)
+        else:
+            started.append(memory)
+            check_booted(pc, usual_memory_map(memory))
+    assert started and started == list(range(started[0], 8 * MIB, MIB // 4))
+
+
+def test_the_kernel_keeps_the_map_as_it_was_given():
+    entries = (BiosEntry(4 * GIB, 1, USABLE), GOOD, BiosEntry(7, 9, 77))
+    pc = boot(entries)
+    place = pc.kernel.memory.bounds.bios_map
+    assert [struct.unpack_from("<QQI", pc.ram.bytes, place + 20 * index) for index in range(3)] == list(entries)
+
+
+def test_the_greeting_counts_the_free_memory():
+    pc = boot(usual_memory_map(16 * MIB))
+    kib = len(free_frames(pc)) * 4
+    greeting = pc.console.decode().splitlines()[0]
+    assert abs(int(greeting.split()[-3]) - kib) <= 64
+    assert console(pc) == []
