@@ -34,15 +34,15 @@ def c_program(text: str) -> bytes:
         return build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
 
 
-def elf(segments: Sequence[tuple[int, int, bytes, int]], entry: int, **header: int) -> bytes:
-    """Return an ELF file of segments (address, flags, content, size in memory); `header` overrides header fields."""
+def elf(parts: Sequence[tuple[int, int, bytes, int]], entry: int, **header: int) -> bytes:
+    """Return an ELF file of parts (address, flags, content, size in memory); `header` overrides header fields."""
     fields = {
         "magic": 0x464C457F, "bits": 1, "byte_order": 1, "type": 2, "machine": 3, "version": 1, "entry": entry,
-        "segments": 52, "header_size": 52, "segment_size": 32, "segment_count": len(segments),
+        "segments": 52, "header_size": 52, "segment_size": 32, "segment_count": len(parts),
     } | header  # fmt: skip
-    offset = 52 + 32 * len(segments)
+    offset = 52 + 32 * len(parts)
     table, content = b"", b""
-    for address, flags, data, size in segments:
+    for address, flags, data, size in parts:
         table += struct.pack("<8I", 1, offset + len(content), address, address, len(data), size, flags, 4096)
         content += data
     return (
@@ -74,7 +74,7 @@ def make_pc(
 
     `programs` are in the payload, by name; without it, those of the payload are.
     """
-    members = {"init": "".join(line + "\n" for line in init).encode()}
+    members = {"etc/init": "".join(line + "\n" for line in init).encode()}
     members |= payload_programs() if programs is None else dict(programs)
     image = make_image(layout, make_payload(members))
     return SimulatedPc(layout, image, memory=memory, check=check, memory_map=memory_map)
@@ -86,6 +86,16 @@ def run(*init: str, **options: object) -> SimulatedPc:
     pc.boot()
     pc.run()
     return pc
+
+
+FRAMES_OF_THE_KERNEL = (0, 2)
+"""The user frames and zone frames in use when no process is alive: page directory and table of the kernel, in 8 MiB."""
+
+
+def frames_used(pc: SimulatedPc) -> tuple[int, int]:
+    """Return how many user frames and how many frames of the kernel zone are in use."""
+    counts = pc.kernel.memory.frames.counts
+    return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free
 
 
 def console(pc: SimulatedPc) -> list[str]:

@@ -56,7 +56,7 @@ class Kernel(Component):
             self.memory.start(parameters)
             self.spaces.start()
         except KernelError as error:
-            self.console.write("keelback: can't start: ")
+            self.console.write("keelback: can't start. ")
             self.console.write(error.sentence)
             self.console.write("\n")
             self.power.off()

@@ -92,7 +92,7 @@ MICROKERNEL = Layout(
     stack_pages=4,
     user_end=0xFFFF_F000,
     processes=512,
-    zone_share=16,
+    zone_share=8,
     zone_least=1 * MIB,
     boot_stack=16 * KIB,
 )

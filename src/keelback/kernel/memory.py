@@ -33,6 +33,9 @@ from keelback.lang import (
     word,
 )
 
+MAPS_SIZE = round_up(MOST_ENTRIES * size_of(BiosRange), 16) + round_up(MOST_RANGES * size_of(FrameRange), 16)
+"""The bytes after kernel_top that the loader must know to be usable, because the maps that could tell lie there."""
+
 
 class Boundaries(Struct):
     """Where the parts of the kernel region lie; written once, at boot."""

@@ -83,7 +83,9 @@ class MemoryMap(Component):
         return (base + PAGE_SIZE - 1 if entry.type == USABLE else base) >> PAGE_SHIFT
 
     def _end(self, entry: BiosRange) -> u32:
-        """Return the frame after the last of an entry."""
+        """Return the frame after the last of an entry; an entry of no size has no frames."""
+        if entry.size_low == 0 and entry.size_high == 0:
+            return self._first(entry)
         if entry.base_high != 0 or entry.size_high != 0:
             return MOST_FRAMES
         end = entry.base_low + entry.size_low

@@ -29,7 +29,7 @@ class StackStart(Struct):
 class InitName(Struct):
     """The name of the payload's member that lists what to start."""
 
-    bytes: Array[u8] = inline(8)
+    bytes: Array[u8] = inline(16)
 
 
 class Programs(Component):
@@ -50,11 +50,11 @@ class Programs(Component):
         self.init_name = records.struct(InitName)
 
     def start_all(self) -> None:
-        """Start what the payload's member `init` lists: a line `name argument` for each process.
+        """Start what the payload's member `etc/init` lists: a line `name argument` for each process.
 
         A program that can't be started is reported on the console; the others go on.
         """
-        self.init_name.bytes.set_text("init")
+        self.init_name.bytes.set_text("etc/init")
         try:
             self.payload.find(self.init_name.bytes)
         except NoSuchProgram:
@@ -95,7 +95,7 @@ class Programs(Component):
         except KernelError as error:
             self.console.write("keelback: can't start ")
             self.console.write_name(self.command.name)
-            self.console.write(": ")
+            self.console.write(". ")
             self.console.write(error.sentence)
             self.console.write("\n")
 

@@ -1,0 +1,16 @@
+import pytest
+
+from support import make_pc
+
+
+@pytest.fixture
+def pc():
+    """Return a machine that has booted and started nothing; its kernel's parts may be called one by one."""
+    machine = make_pc()
+    machine.boot()
+    return machine
+
+
+@pytest.fixture
+def kernel(pc):
+    return pc.kernel

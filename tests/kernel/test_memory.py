@@ -1,0 +1,71 @@
+"""Physical memory after start-up."""
+
+import pytest
+
+from keelback.kernel.frames import KERNEL, NOBODY, RESERVED
+from keelback.machine.boot_loader import BiosEntry
+from keelback.machine.pc import Outcome
+from support import MIB, make_pc
+
+
+@pytest.mark.parametrize("memory", [4 * MIB, 8 * MIB, 64 * MIB, 300 * MIB])
+def test_the_parts_of_the_kernel_region_follow_one_another(memory):
+    pc = make_pc(memory=memory)
+    pc.boot()
+    bounds, layout = pc.kernel.memory.bounds, pc.layout
+    order = [
+        layout.kernel_start, layout.text_end, layout.records_end, bounds.kernel_top, bounds.bios_map, bounds.kernel_map,
+        bounds.heap, pc.kernel.memory.heap.bounds.next, bounds.stack, bounds.zone, bounds.region_top,
+    ]  # fmt: skip
+    assert order == sorted(order)
+    assert bounds.kernel_top % 4096 == 0 and bounds.kernel_top >= pc.header.payload + pc.header.payload_size
+    assert bounds.zone - bounds.stack == layout.boot_stack
+
+
+def test_every_frame_is_kernel_reserved_or_free(pc):
+    frames, bounds = pc.kernel.memory.frames, pc.kernel.memory.bounds
+    assert len(frames.table) == 8 * MIB // 4096
+    for number, frame in enumerate(frames.table.elements):
+        address = number * 4096
+        if pc.layout.kernel_start <= address < bounds.zone:
+            assert (frame.owner, frame.references) == (KERNEL, 1)
+        elif number == 0 or 0x9F000 <= address < 0x100000:
+            assert (frame.owner, frame.references) == (RESERVED, 1), hex(number)
+        elif not bounds.zone <= address < bounds.region_top:
+            assert (frame.owner, frame.references) == (NOBODY, 0), hex(number)
+
+
+def test_the_counts_are_the_usable_frames(pc):
+    counts, bounds = pc.kernel.memory.frames.counts, pc.kernel.memory.bounds
+    usable = 0x9F + 8 * MIB // 4096 - 0x100
+    taken = 1 + (bounds.region_top - pc.layout.kernel_start) // 4096
+    assert counts.user_total == usable - taken
+    assert counts.kernel_total == (bounds.region_top - bounds.zone) // 4096
+
+
+def refused(memory_map, memory=8 * MIB):
+    pc = make_pc(memory=memory, memory_map=memory_map)
+    pc.boot()
+    assert pc.outcome is Outcome.REFUSED
+    return pc.console.decode()
+
+
+def test_too_little_memory_is_said_and_nothing_runs():
+    assert refused(None, 2 * MIB) == "keelback: can't start. There is not enough memory.\n"
+
+
+def test_a_hole_in_the_kernel_region_is_too_little_memory():
+    holed = (BiosEntry(0x100000, 7 * MIB, 1), BiosEntry(0x200000, 4096, 2))
+    assert refused(holed) == "keelback: can't start. There is not enough memory.\n"
+
+
+def test_memory_that_nobody_calls_usable_is_none():
+    assert "not enough memory" in refused(())
+
+
+def test_holes_above_the_kernel_are_never_given_out():
+    pc = make_pc(memory_map=(BiosEntry(0x100000, 7 * MIB, 1), BiosEntry(0x500000, 0x10000, 2)))
+    pc.boot()
+    for frame in range(0x500, 0x510):
+        assert pc.kernel.memory.frames.table[frame].owner == RESERVED
+        assert not pc.kernel.memory.frames.user_zone.has(frame)

@@ -1,0 +1,97 @@
+"""The payload: members are found, damage is an end."""
+
+import io
+import tarfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keelback.image.payload import make_payload
+from keelback.kernel.errors import NoSuchProgram
+from keelback.kernel.layout import MICROKERNEL
+from keelback.machine.boot_loader import make_image
+from keelback.machine.pc import SimulatedPc
+from support import code_program, console, make_pc, run
+
+
+def payload_of(archive: bytes):
+    pc = SimulatedPc(MICROKERNEL, make_image(MICROKERNEL, archive), memory=8 << 20, check=True)
+    pc.boot()
+    return pc.kernel
+
+
+def find(kernel, name):
+    kernel.programs.command.name.set_text(name)
+    kernel.payload.find(kernel.programs.command.name)
+    found = kernel.payload.found
+    return bytes(kernel.payload.content.elements)[found.start : found.start + found.size]
+
+
+def test_every_member_is_found_with_its_content():
+    members = {"a": b"first", "empty": b"", "block": b"x" * 512, "more": b"y" * 1025, "dir/b": b"last"}
+    kernel = payload_of(make_payload(members))
+    for name, content in members.items():
+        assert find(kernel, name) == content
+
+
+@pytest.mark.parametrize("name", ["", "b", "aa", "A", "a ", "dir"])
+def test_other_names_are_not_found(name):
+    kernel = payload_of(make_payload({"a": b"first", "dir/b": b"last"}))
+    with pytest.raises(NoSuchProgram):
+        find(kernel, name)
+
+
+def test_an_archive_of_another_tool_is_read():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        header = tarfile.TarInfo("tool")
+        header.size = 3
+        archive.addfile(header, io.BytesIO(b"abc"))
+    assert find(payload_of(buffer.getvalue()), "tool") == b"abc"
+
+
+@pytest.mark.parametrize("archive", [b"", b"x", b"\0" * 1024, b"\xff" * 5000])
+def test_no_archive_at_all_is_an_empty_one(archive):
+    kernel = payload_of(archive)
+    with pytest.raises(NoSuchProgram):
+        find(kernel, "a")
+
+
+def test_a_size_beyond_the_end_is_damage():
+    archive = bytearray(make_payload({"a": b"first", "b": b"second"}))
+    archive[124:136] = b"77777777777\0"
+    kernel = payload_of(bytes(archive))
+    for name in ("a", "b"):
+        with pytest.raises(NoSuchProgram):
+            find(kernel, name)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2047), st.integers(0, 255)), max_size=6))
+def test_no_damage_harms_the_kernel(changes):
+    archive = bytearray(make_payload({"etc/init": b"a\nb\n", "a": b"first"}))
+    for place, byte in changes:
+        archive[place % len(archive)] = byte
+    payload_of(bytes(archive))
+
+
+EXIT = code_program("b80300000031dbcd80")
+
+
+def test_a_program_that_is_not_there_is_reported_and_the_others_run():
+    pc = run("nobody", "it", programs={"it": EXIT})
+    assert console(pc) == ["keelback: can't start nobody. There is no program of that name in the payload."]
+    assert pc.kernel.processes.table[1].ending == 1
+
+
+@pytest.mark.parametrize("line", ["", " ", " it", "x" * 200, "it" + "x" * 30])
+def test_odd_lines_start_nothing(line):
+    pc = make_pc(line, programs={"it": EXIT})
+    pc.boot()
+    assert pc.kernel.processes.counts.alive == 0
+
+
+def test_a_payload_without_a_list_says_so():
+    log = bytes(payload_of(make_payload({"a": b""})).console.log.text)
+    assert b"the payload has no list of programs to start" in log

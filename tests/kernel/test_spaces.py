@@ -1,0 +1,143 @@
+"""Address spaces: mapping, the shared kernel part, and that nothing is lost."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keelback.kernel.errors import OutOfMemory
+from keelback.kernel.frames import NOBODY
+from keelback.kernel.paging import PRESENT, USER, WRITABLE
+from keelback.lang import Panic
+from support import make_pc
+
+BASE = 0x0800_0000
+TOP = 0xFFFF_F000
+
+
+def state(kernel):
+    """Return all of the kernel's memory but the frames of tables that are free."""
+    return bytes(kernel.spaces.ram.bytes[kernel.layout.text_end : kernel.memory.bounds.zone])
+
+
+def test_a_new_space_has_the_kernel_part_and_nothing_else(kernel):
+    space = kernel.spaces.create()
+    entries = list(kernel.spaces._table(space).entries)
+    assert entries[:32] == list(kernel.spaces._table(kernel.spaces.kernel.directory).entries)[:32]
+    assert not any(entries[32:])
+
+
+def test_a_page_is_found_where_it_was_mapped(kernel):
+    spaces = kernel.spaces
+    space = spaces.create()
+    frame = spaces.map_new(space, BASE + 0x5000, USER | WRITABLE, 7)
+    entry = spaces.lookup(space, BASE + 0x5FFF)
+    assert (entry >> 12, entry & 0xFFF) == (frame, PRESENT | USER | WRITABLE)
+    assert spaces.lookup(space, BASE + 0x6000) == spaces.lookup(space, BASE + 0x4FFF) == 0
+    assert kernel.memory.frames.table[frame].owner == 7
+
+
+def test_the_processors_own_walk_agrees(pc):
+    spaces = pc.kernel.spaces
+    space = spaces.create()
+    frame = spaces.map_new(space, BASE, USER, 7)
+    translation = pc.processor.walker.walk(space << 12, BASE)
+    assert (translation.frame, translation.user, translation.writable) == (frame, True, False)
+
+
+pages = st.lists(
+    st.sampled_from([BASE, BASE + 0x1000, BASE + 0x3FF000, BASE + 0x400000, 0x80000000, TOP - 0x1000]), unique=True
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(pages)
+def test_destroying_a_space_restores_every_byte(mapped):
+    kernel = booted().kernel
+    before = state(kernel)
+    space = kernel.spaces.create()
+    for page in mapped:
+        kernel.spaces.map_new(space, page, USER, 9)
+    assert list(kernel.spaces.pages(space, BASE, TOP)) == sorted(mapped)
+    kernel.spaces.destroy(space)
+    assert state(kernel) == before
+
+
+_machines = []
+
+
+def booted():
+    if not _machines:
+        _machines.append(make_pc())
+        _machines[0].boot()
+    return _machines[0]
+
+
+def test_pages_keeps_to_its_bounds(kernel):
+    spaces = kernel.spaces
+    space = spaces.create()
+    for page in (BASE, BASE + 0x1000, BASE + 0x400000):
+        spaces.map_new(space, page, USER, 1)
+    assert list(spaces.pages(space, BASE + 0x1000, BASE + 0x400000)) == [BASE + 0x1000]
+    assert list(spaces.pages(space, BASE, BASE)) == []
+
+
+@pytest.mark.parametrize("page", [0, 0x1000, BASE - 0x1000, TOP])
+def test_only_user_pages_are_mapped(kernel, page):
+    space = kernel.spaces.create()
+    with pytest.raises(Panic, match="a user page"):
+        kernel.spaces.map(space, page, 5, USER)
+
+
+def test_a_page_is_mapped_once(kernel):
+    space = kernel.spaces.create()
+    kernel.spaces.map_new(space, BASE, USER, 1)
+    with pytest.raises(Panic, match="a page is mapped once"):
+        kernel.spaces.map(space, BASE, 5, USER)
+
+
+def test_no_frame_for_a_table_leaves_no_trace(kernel):
+    space, frames = kernel.spaces.create(), kernel.memory.frames
+    while frames.counts.kernel_free:
+        frames.allocate_kernel(-1)
+    before = state(kernel)
+    with pytest.raises(OutOfMemory):
+        kernel.spaces.map_new(space, BASE, USER, 1)
+    with pytest.raises(OutOfMemory):
+        kernel.spaces.create()
+    assert state(kernel) == before
+
+
+def test_no_user_frame_leaves_at_most_an_empty_table(kernel):
+    space, frames = kernel.spaces.create(), kernel.memory.frames
+    while frames.counts.user_free:
+        frames.allocate_user(-1)
+    with pytest.raises(OutOfMemory):
+        kernel.spaces.map_new(space, BASE, USER, 1)
+    assert list(kernel.spaces.pages(space, BASE, TOP)) == []
+    free = frames.counts.kernel_free
+    kernel.spaces.destroy(space)
+    assert frames.counts.kernel_free == free + 2
+
+
+def test_page_zero_guard_text_and_windows_are_mapped_as_they_should_be(pc):
+    walk, directory = pc.processor.walker.walk, pc.kernel.spaces.kernel.directory << 12
+    assert walk(directory, 0) is None
+    assert walk(directory, pc.layout.kernel_start - 1) is None
+    assert walk(directory, pc.kernel.memory.bounds.region_top) is None
+    text, records = walk(directory, pc.layout.kernel_start), walk(directory, pc.layout.text_end)
+    assert (text.writable, text.user, text.is_global) == (False, False, True)
+    assert (records.writable, records.user, records.is_global) == (True, False, True)
+    assert not any(entry.user for page in range(0x100, 0x7C00) if (entry := walk(directory, page << 12)))
+
+
+def test_the_kernel_cannot_write_its_own_text(pc):
+    header = pc.kernel.memory.header
+    assert pc.processor.walker.walk(pc.kernel.spaces.kernel.directory << 12, header._address).writable is False
+    assert pc.read_cr0() & 1 << 16
+
+
+def test_a_frame_that_is_free_has_no_owner_after_destroy(kernel):
+    space = kernel.spaces.create()
+    frame = kernel.spaces.map_new(space, BASE, USER, 4)
+    kernel.spaces.destroy(space)
+    assert kernel.memory.frames.table[frame].owner == NOBODY

@@ -1,0 +1,80 @@
+"""Copy-in and copy-out: what a process may hand to the kernel."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keelback.kernel.errors import BadAddress
+from keelback.kernel.paging import USER, WRITABLE
+from support import make_pc
+
+BASE, PAGE, TOP = 0x0900_0000, 4096, 0xFFFF_F000
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """Return a machine and a space with pages BASE (writable), +1 (writable), +2 (read-only), +4 (writable), top."""
+    pc = make_pc()
+    pc.boot()
+    space = pc.kernel.spaces.create()
+    for page, rights in ((BASE, WRITABLE), (BASE + PAGE, WRITABLE), (BASE + 2 * PAGE, 0), (BASE + 4 * PAGE, WRITABLE)):
+        pc.kernel.spaces.map_new(space, page, USER | rights, 1)
+    pc.kernel.spaces.map_new(space, TOP - PAGE, USER | WRITABLE, 1)
+    return pc, space
+
+
+def buffer_of(pc):
+    return pc.kernel.calls.buffer.bytes
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2 * PAGE - 1), st.binary(min_size=1, max_size=4096))
+def test_what_goes_out_comes_in_again(machine, offset, content):
+    pc, space = machine
+    content = content[: 2 * PAGE - offset]
+    memory, buffer = pc.kernel.user_memory, buffer_of(pc)
+    for index, byte in enumerate(content):
+        buffer[index] = byte
+    memory.copy_out(space, BASE + offset, len(content), buffer)
+    buffer.clear()
+    memory.copy_in(space, BASE + offset, len(content), buffer)
+    assert bytes(buffer)[: len(content)] == content
+
+
+def test_consecutive_pages_need_not_be_consecutive_frames(machine):
+    pc, space = machine
+    frames = [pc.kernel.spaces.lookup(space, page) >> 12 for page in (BASE, TOP - PAGE)]
+    assert frames[0] != frames[1]
+    physical = frames[0] << 12
+    pc.ram.bytes[physical + 10 : physical + 13] = b"abc"
+    pc.kernel.user_memory.copy_in(space, BASE + 10, 3, buffer_of(pc))
+    assert bytes(buffer_of(pc))[:3] == b"abc"
+
+
+BAD_IN = [
+    (BASE + 3 * PAGE, 1), (BASE + 3 * PAGE - 1, 2), (BASE - 1, 2), (0, 1), (0x100000, 4), (0x07FF_FFFF, 2),
+    (TOP, 1), (TOP - 1, 2), (0xFFFF_FFFF, 1), (BASE, 0xFFFF_FFFF), (TOP - 16, 0xFFFF_FFF0), (0, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("address", "count"), BAD_IN)
+def test_a_bad_range_is_refused_in_both_directions(machine, address, count):
+    pc, space = machine
+    with pytest.raises(BadAddress):
+        pc.kernel.user_memory.copy_in(space, address, count, buffer_of(pc))
+    with pytest.raises(BadAddress):
+        pc.kernel.user_memory.copy_out(space, address, count, buffer_of(pc))
+
+
+def test_read_only_pages_are_read_and_not_written(machine):
+    pc, space = machine
+    pc.kernel.user_memory.copy_in(space, BASE + 2 * PAGE, PAGE, buffer_of(pc))
+    for address, count in ((BASE + 2 * PAGE, 1), (BASE + 2 * PAGE - 1, 2)):
+        with pytest.raises(BadAddress):
+            pc.kernel.user_memory.copy_out(space, address, count, buffer_of(pc))
+
+
+def test_nothing_is_copied_for_a_count_of_zero(machine):
+    pc, space = machine
+    pc.kernel.user_memory.copy_in(space, BASE + 3 * PAGE, 0, buffer_of(pc))
+    pc.kernel.user_memory.copy_in(space, TOP, 0, buffer_of(pc))
