@@ -1,0 +1,151 @@
+"""A census of a kernel's memory: who maps which frame, counted from page tables and records, not from the frame table.
+
+It reads entries on its own terms, so that it can bear the kernel out or contradict it.
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from keelback.kernel.frame_set import FrameSet
+from keelback.kernel.frames import KERNEL, RESERVED, TABLE
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.processes import Process, ProcessState
+from keelback.lang import Table, address_of
+
+PRESENT, WRITABLE, USER = 1, 2, 4
+PAGE_SHIFT = 12
+ENTRIES = 1024
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One present entry of a page table: the page's address, the frame, the flags of both entries together."""
+
+    page: int
+    frame: int
+    flags: int
+
+
+@dataclass
+class Space:
+    """One address space: the frames of its own tables, its user and its kernel mappings' tables."""
+
+    directory: int
+    tables: list[int] = field(default_factory=list)
+    user: list[Mapping] = field(default_factory=list)
+
+
+def raw(table: Table[Any]) -> bytes:
+    """Return the bytes of a table."""
+    start, size = table.record.base, table.record.count * table.element_size
+    return bytes(table.ram.bytes[start : start + size])
+
+
+def bits(frames: FrameSet) -> int:
+    """Return the members of a set, as a bitmap."""
+    return int.from_bytes(raw(frames.levels[0]), "little")
+
+
+class Census:
+    """What the page tables and records of a kernel say at this moment.
+
+    `uses` counts the references that each frame should have, `owners` says whose it should be.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self._frame_count = len(kernel.memory.frames.table)
+        self.words = kernel.memory.header._ram.bytes.cast("I")
+        self.spaces: dict[int, Space] = {}
+        self.uses: Counter[int] = Counter()
+        self.owners: dict[int, int] = {}
+        self._count_fixed()
+        self._count_kernel_space()
+        for process in self.processes():
+            self._count_process(process)
+
+    @cached_property
+    def free(self) -> int:
+        """Return the frames that nobody uses, as a bitmap: bit f is frame f."""
+        used = bytearray(self._frame_count)
+        for frame in self.uses:
+            used[frame] = 1
+        return sum(1 << frame for frame, taken in enumerate(used) if not taken)
+
+    @cached_property
+    def zone(self) -> int:
+        """Return the frames of the kernel zone, as a bitmap."""
+        bounds = self.kernel.memory.bounds
+        return (1 << (bounds.region_top >> PAGE_SHIFT)) - (1 << (bounds.zone >> PAGE_SHIFT))
+
+    def differing_frames(self) -> Iterator[tuple[int, tuple[int, int], tuple[int, int]]]:
+        """Yield each frame whose record is not what it should be: (frame, (references, owner), as it should be)."""
+        expected = bytearray(4 * self._frame_count)
+        for frame, uses in self.uses.items():
+            struct.pack_into("<Hh", expected, 4 * frame, min(uses, 0xFFFF), self.owners[frame])
+        found = raw(self.kernel.memory.frames.table)
+        if found == expected:
+            return
+        pairs = zip(struct.iter_unpack("<Hh", found), struct.iter_unpack("<Hh", expected), strict=True)
+        for frame, (is_now, should_be) in enumerate(pairs):
+            if is_now != should_be:
+                yield frame, is_now, should_be
+
+    def processes(self) -> Iterator[Process]:
+        """Yield every process that is alive."""
+        for process in self.kernel.processes.table:
+            if process.state == ProcessState.ALIVE:
+                yield process
+
+    def entries(self, table: int) -> list[int]:
+        """Return the entries of the table in a frame."""
+        return self.words[table * ENTRIES : (table + 1) * ENTRIES].tolist()
+
+    def _use(self, frame: int, owner: int) -> None:
+        self.uses[frame] += 1
+        self.owners.setdefault(frame, owner)
+
+    def _count_fixed(self) -> None:
+        """Count what boot gave away for ever: unusable frames, the image, maps, heap and boot stack."""
+        kernel, bounds = self.kernel, self.kernel.memory.bounds
+        usable: set[int] = set()
+        for index in range(kernel.memory.map.fill.count):
+            frames = kernel.memory.map.table[index]
+            usable.update(range(frames.start, frames.end))
+        for frame in set(range(len(kernel.memory.frames.table))) - (usable - {0}):
+            self._use(frame, RESERVED)
+        for frame in range(kernel.layout.kernel_start >> PAGE_SHIFT, bounds.zone >> PAGE_SHIFT):
+            self._use(frame, KERNEL)
+
+    def _count_kernel_space(self) -> None:
+        directory = self.kernel.spaces.kernel.directory
+        self._use(directory, TABLE)
+        windows = address_of(self.kernel.spaces.window_table) >> PAGE_SHIFT
+        for entry in self.entries(directory):
+            if entry & PRESENT and entry >> PAGE_SHIFT != windows:
+                self._use(entry >> PAGE_SHIFT, TABLE)
+
+    def _count_process(self, process: Process) -> None:
+        if process.thread is not None and process.thread.kernel_stack:
+            self._use((process.thread.kernel_stack - 1) >> PAGE_SHIFT, KERNEL)
+        if process.space:
+            self.spaces[process.pid] = space = Space(process.space)
+            self._use(process.space, TABLE)
+            self._count_user_part(process, space)
+
+    def _count_user_part(self, process: Process, space: Space) -> None:
+        first = self.kernel.layout.user_base >> 22
+        for high, upper in enumerate(self.entries(space.directory)[first:], first):
+            if not upper & PRESENT:
+                continue
+            space.tables.append(upper >> PAGE_SHIFT)
+            self._use(upper >> PAGE_SHIFT, TABLE)
+            for low, entry in enumerate(self.entries(upper >> PAGE_SHIFT)):
+                if entry & PRESENT:
+                    mapping = Mapping(high << 22 | low << PAGE_SHIFT, entry >> PAGE_SHIFT, entry & upper & 7)
+                    space.user.append(mapping)
+                    self._use(mapping.frame, process.pid)

@@ -1,0 +1,49 @@
+"""How processes ended, read from the process table and told in words."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from keelback.inspect.lens import text_of
+from keelback.inspect.symbols import place_in
+from keelback.kernel.faults import NAMES, PAGE_FAULT, PROTECTION
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.processes import Access, Ending, FaultRecord, Process, ProcessState
+
+DEEDS = {Access.READ: "read of", Access.WRITE: "write to", Access.FETCH: "fetch from", Access.NONE: "use of"}
+
+
+@dataclass(frozen=True)
+class ProcessEnding:
+    """One process: `well` when it exited with status 0; `how` says the rest, `place` where a fault was."""
+
+    pid: int
+    name: str
+    well: bool
+    how: str
+    place: str = ""
+
+
+def endings(kernel: Kernel, programs: Mapping[str, bytes]) -> Iterator[ProcessEnding]:
+    """Yield every process of the table, in order of ids; `programs` are the ELF files by name, for symbols."""
+    for process in kernel.processes.table:
+        if process.state != ProcessState.FREE:
+            yield _ending(process, programs)
+
+
+def _ending(process: Process, programs: Mapping[str, bytes]) -> ProcessEnding:
+    name = text_of(process.name)
+    if process.ending == Ending.KILLED:
+        place = place_in(programs.get(name, b""), process.fault.instruction)
+        return ProcessEnding(process.pid, name, False, "killed: " + fault_in_words(process.fault), place)
+    if process.ending == Ending.EXITED:
+        return ProcessEnding(process.pid, name, process.exit_status == 0, f"exited with status {process.exit_status}")
+    return ProcessEnding(process.pid, name, False, "had not ended")
+
+
+def fault_in_words(fault: FaultRecord) -> str:
+    """Return what a fault record says."""
+    what = NAMES[min(fault.vector, len(NAMES) - 1)]
+    if fault.vector == PAGE_FAULT:
+        state = "protected" if fault.error & PROTECTION else "not mapped"
+        return f"{what}, {DEEDS[fault.access]} {fault.address:#010x}, {state}"
+    return f"{what}, error code {fault.error:#x}" if fault.error else what

@@ -1,0 +1,182 @@
+"""The invariants of the kernel: named sentences with executable bodies, checked on any RAM.
+
+Each body gets a census and yields what contradicts its sentence, in words; nothing yielded means that it holds.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from keelback.inspect.census import PAGE_SHIFT, PRESENT, USER, Census, bits, raw
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.processes import ProcessState
+from keelback.kernel.threads import Thread, ThreadState
+
+Body = Callable[[Census], Iterator[str]]
+INVARIANTS: dict[str, Body] = {}
+
+
+class InvariantBroken(Exception):
+    """A sentence that should always be true is not; `sentence` and `finding` say which and why."""
+
+    def __init__(self, sentence: str, finding: str) -> None:
+        self.sentence = sentence
+        self.finding = finding
+        super().__init__(f"{sentence}: {finding}")
+
+
+def check(kernel: Kernel) -> None:
+    """Check all invariants of a kernel that has booted.  Raises: InvariantBroken for the first that does not hold."""
+    census = Census(kernel)
+    for sentence, body in INVARIANTS.items():
+        for finding in body(census):
+            raise InvariantBroken(sentence, finding)
+
+
+def invariant(sentence: str) -> Callable[[Body], Body]:
+    """Add a body to the list, under its sentence."""
+
+    def add(body: Body) -> Body:
+        INVARIANTS[sentence] = body
+        return body
+
+    return add
+
+
+@invariant("a frame's references are the entries and kernel uses that name it")
+def _references(census: Census) -> Iterator[str]:
+    for frame, (references, _owner), (uses, _user) in census.differing_frames():
+        if references != uses:
+            yield f"frame {frame:#x} has {references}, and {uses} name it"
+
+
+@invariant("a frame's owner is who uses it, and a frame that nobody uses has none")
+def _owners(census: Census) -> Iterator[str]:
+    for frame, (_references, owner), (_uses, user) in census.differing_frames():
+        if owner != user:
+            yield f"frame {frame:#x} is owned by {owner}, used by {user}"
+
+
+@invariant("the sets of free frames hold exactly the frames of their zones without a reference")
+def _free_sets(census: Census) -> Iterator[str]:
+    frames = census.kernel.memory.frames
+    for name, found, free in (
+        ("kernel zone", frames.kernel_zone, census.free & census.zone),
+        ("user frames", frames.user_zone, census.free & ~census.zone),
+    ):
+        wrong = bits(found) ^ free
+        if wrong:
+            yield f"frame {(wrong & -wrong).bit_length() - 1:#x} and the set of the {name}"
+
+
+@invariant("a word of a free set's upper level has a bit for each word below that is not zero")
+def _set_levels(census: Census) -> Iterator[str]:
+    for free in (census.kernel.memory.frames.kernel_zone, census.kernel.memory.frames.user_zone):
+        for number, (lower, upper) in enumerate(pairwise(free.levels)):
+            summary = sum(1 << index for index, word in enumerate(lower.elements) if word)
+            if summary != int.from_bytes(raw(upper), "little"):
+                yield f"level {number + 1} does not sum level {number} up"
+
+
+@invariant("the counts of free frames are the sizes of the sets")
+def _free_counts(census: Census) -> Iterator[str]:
+    frames = census.kernel.memory.frames
+    counted = (frames.counts.kernel_free, frames.counts.user_free)
+    sizes = (bits(frames.kernel_zone).bit_count(), bits(frames.user_zone).bit_count())
+    if sizes != counted:
+        yield f"counted {counted[0]} and {counted[1]}, found {sizes[0]} and {sizes[1]}"
+
+
+@invariant("page 0 and the last page are mapped nowhere")
+def _null_pages(census: Census) -> Iterator[str]:
+    directories = {0: census.kernel.spaces.kernel.directory} | {
+        pid: each.directory for pid, each in census.spaces.items()
+    }
+    for pid, directory in directories.items():
+        for high, low in ((0, 0), (1023, 1023)):
+            upper = census.entries(directory)[high]
+            if upper & PRESENT and census.entries(upper >> PAGE_SHIFT)[low] & PRESENT:
+                yield f"process {pid} maps {high << 22 | low << PAGE_SHIFT:#010x}"
+
+
+@invariant("the kernel part is the same in every address space")
+def _kernel_part(census: Census) -> Iterator[str]:
+    last = census.kernel.layout.kernel_limit >> 22
+    expected = census.entries(census.kernel.spaces.kernel.directory)
+    for pid, space in census.spaces.items():
+        if census.entries(space.directory)[:last] != expected[:last]:
+            yield f"process {pid} has other entries"
+
+
+@invariant("no page of the kernel part is open to user mode")
+def _kernel_supervisor(census: Census) -> Iterator[str]:
+    for high, upper in enumerate(census.entries(census.kernel.spaces.kernel.directory)):
+        if upper & PRESENT:
+            for low, entry in enumerate(census.entries(upper >> PAGE_SHIFT)):
+                if entry & PRESENT and entry & USER:
+                    yield f"{high << 22 | low << PAGE_SHIFT:#010x}"
+
+
+@invariant("no user mapping reaches a frame of the kernel's")
+def _user_frames(census: Census) -> Iterator[str]:
+    bounds, first = census.kernel.memory.bounds, census.kernel.layout.kernel_start >> PAGE_SHIFT
+    usable = range(1, len(census.kernel.memory.frames.table))
+    for pid, space in census.spaces.items():
+        for each in space.user:
+            if each.frame not in usable or first <= each.frame < bounds.region_top >> PAGE_SHIFT:
+                yield f"process {pid} maps frame {each.frame:#x} at {each.page:#010x}"
+
+
+@invariant("a page table belongs to one address space, and lies in the kernel zone")
+def _tables(census: Census) -> Iterator[str]:
+    bounds = census.kernel.memory.bounds
+    owner: dict[int, int] = {}
+    for pid, space in census.spaces.items():
+        for table in [space.directory, *space.tables]:
+            if table in owner:
+                yield f"frame {table:#x} is a table of processes {owner[table]} and {pid}"
+            if not bounds.zone >> PAGE_SHIFT <= table < bounds.region_top >> PAGE_SHIFT:
+                yield f"frame {table:#x}, a table of process {pid}, lies outside the zone"
+            owner[table] = pid
+
+
+@invariant("a process is alive exactly when it has a space and a thread, and all alive are counted")
+def _alive(census: Census) -> Iterator[str]:
+    processes = census.kernel.processes
+    for pid, process in enumerate(processes.table):
+        parts = (process.space != 0, process.thread is not None)
+        if parts != (process.state == ProcessState.ALIVE,) * 2 or (any(parts) and process.pid != pid):
+            yield f"process {pid} is {process.state.name}, with space {process.space:#x} and thread {process.thread}"
+    if processes.counts.alive != len(list(census.processes())):
+        yield f"{processes.counts.alive} are counted"
+
+
+@invariant("every ready thread is in the queue once, every sleeping one in the list, earliest first")
+def _queues(census: Census) -> Iterator[str]:
+    scheduler = census.kernel.scheduler
+    ready, sleepers = _chain(scheduler.state.first_ready), _chain(scheduler.state.first_sleeper)
+    for thread in scheduler.threads:
+        state = thread.state
+        places = (thread in ready, thread in sleepers)
+        if (state == ThreadState.READY, state == ThreadState.SLEEPING) != places:
+            yield f"thread {thread._index} is {state.name}; among the ready and the sleepers: {places}"
+    if scheduler.state.last_ready is not (ready[-1] if ready else None):
+        yield "the queue's last is not its last"
+    if [each.wake_tick for each in sleepers] != sorted(each.wake_tick for each in sleepers):
+        yield "the sleepers are not in order"
+
+
+@invariant("at most one thread runs: the current one")
+def _running(census: Census) -> Iterator[str]:
+    scheduler = census.kernel.scheduler
+    for thread in scheduler.threads:
+        idle = thread is scheduler.state.idle
+        if thread.state == ThreadState.RUNNING and not idle and thread is not scheduler.state.current:
+            yield f"thread {thread._index} runs and is not current"
+
+
+def _chain(first: Thread | None) -> list[Thread]:
+    found: list[Thread] = []
+    while first is not None and first not in found:
+        found.append(first)
+        first = first.next
+    return found

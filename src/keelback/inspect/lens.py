@@ -1,0 +1,23 @@
+"""The lens: a kernel's own classes, laid over the RAM of any machine.
+
+The kernel that `look` returns is only read: it has no hardware, and its reads leave no trace in the machine.
+"""
+
+from typing import Any
+
+from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.kernel.layout import Layout
+from keelback.lang import Array, NoHardware, Ram, u8
+
+
+def look(layout: Layout, contents: Any) -> Kernel:
+    """Return a kernel over a machine's RAM, a writable buffer of bytes from physical address 0.
+
+    Raises: ValueError when the buffer is too small for the layout's records.
+    """
+    return make_kernel(layout, Ram(len(contents), contents=contents), NoHardware())
+
+
+def text_of(name: Array[u8]) -> str:
+    """Return a zero-padded array of bytes as text."""
+    return bytes(name).partition(b"\0")[0].decode("ascii", "replace")
