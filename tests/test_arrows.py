@@ -14,6 +14,7 @@ ALLOWED = {
     "image": {"compiler", "lang"},
     "machine": {"image", "kernel", "lang"},
     "inspect": {"kernel", "lang"},
+    "cli": {"image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
 }
 
 

@@ -1,0 +1,71 @@
+"""The `keelback` command."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from keelback import __version__
+from keelback.cli.errors import CommandError
+
+USAGE = 2
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def keelback(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    """A microkernel and process manager in Python, centred on virtual memory."""
+    if version:
+        print(f"keelback {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def run(
+    programs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROGRAM]...",
+            show_default=False,
+            help="What to start: a name from the payload or the path of an ELF or C file, each with an argument string "
+            'if you like ("primes 1000"). Without any, a short tour.',
+        ),
+    ] = None,
+    memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Check the kernel as it runs: every integer and memory access, missing TLB invalidations, and all "
+            "invariants after each of the first 1,000 traps, then after every 64th and at the end.",
+        ),
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print every trap, on standard error.")] = False,
+) -> None:
+    """Boot the kernel on the simulated PC and run programs in ring 3.
+
+    The exit status is 0 when every program ended well, 1 when one did not, 2 for a mistake in the command and 3 when
+    the kernel itself was found wrong.
+    """
+    from keelback.cli.run import run_programs
+
+    raise typer.Exit(run_programs(programs or [], memory=memory, check=check, verbose=verbose))
+
+
+def main() -> None:
+    """Run the command of this process's arguments; mistakes are one line on standard error."""
+    try:
+        status = app(standalone_mode=False)
+    except typer.Abort:
+        status = 130
+    except (typer.TyperException, CommandError) as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        print(f"keelback: {message}", file=sys.stderr)
+        status = USAGE
+    sys.exit(status)

@@ -1,0 +1,104 @@
+"""The programs that a command names: from the payload, from ELF files, from C files."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keelback.cli.errors import CommandError
+from keelback.image.programs import build_program, build_programs
+from keelback.image.toolchain import NO_WARNINGS, ToolchainError
+from keelback.user import PROGRAMS, RUNTIME
+
+LONGEST_NAME = 31
+LONGEST_ARGUMENT = 255
+MACHINES = {2: "SPARC", 3: "i386", 8: "MIPS", 20: "PowerPC", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
+I386, EXECUTABLE = 3, 2
+
+
+@dataclass
+class Selection:
+    """What goes into the payload, and the lines `name argument` of what to start."""
+
+    files: dict[str, bytes]
+    lines: list[str] = field(default_factory=list)
+    chosen: dict[str, Path] = field(default_factory=dict)
+
+
+def select(words: Sequence[str], image_base: int) -> Selection:
+    """Return the payload's programs and those that the words name, built.
+
+    Raises: CommandError saying what is wrong with which word.
+    """
+    selection = Selection(payload_programs(image_base))
+    for word in words:
+        name, _, argument = word.strip().partition(" ")
+        _check_text(name, argument.strip())
+        if _is_path(name, selection):
+            name = _add_file(Path(name), selection, image_base)
+        elif name not in selection.files:
+            known = ", ".join(sorted(selection.files))
+            raise CommandError(f"no program {name!r}: the payload has {known}; or give the path of an ELF or C file")
+        selection.lines.append(f"{name} {argument.strip()}".strip())
+    return selection
+
+
+def payload_programs(image_base: int) -> dict[str, bytes]:
+    """Return the programs of the payload, built, by name.  Raises: CommandError."""
+    sources = sorted(PROGRAMS.glob("*.c"))
+    try:
+        return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)
+    except ToolchainError as error:
+        raise CommandError(str(error)) from error
+
+
+def _check_text(name: str, argument: str) -> None:
+    if not name:
+        raise CommandError("an empty program name")
+    if not argument.isascii() or not argument.isprintable():
+        raise CommandError(f"{name}: the argument {argument!r} is not printable ASCII")
+    if len(argument) > LONGEST_ARGUMENT:
+        raise CommandError(f"{name}: the argument has {len(argument)} characters; {LONGEST_ARGUMENT} are the most")
+
+
+def _is_path(name: str, selection: Selection) -> bool:
+    return "/" in name or name.endswith((".c", ".elf")) or (name not in selection.files and Path(name).is_file())
+
+
+def _add_file(path: Path, selection: Selection, image_base: int) -> str:
+    """Build or read a file and add it under its stem; return that."""
+    name = path.stem
+    if selection.chosen.get(name) == path:
+        return name
+    if name in selection.files:
+        other = selection.chosen.get(name, "the payload")
+        raise CommandError(f"{path}: a program called {name!r} is in {other} already; rename the file")
+    if len(name) > LONGEST_NAME or not name.isascii() or not name.isprintable() or " " in name:
+        raise CommandError(f"{path}: {name!r} is no program name: at most {LONGEST_NAME} ASCII characters, no spaces")
+    selection.files[name] = _content(path, image_base)
+    selection.chosen[name] = path
+    return name
+
+
+def _content(path: Path, image_base: int) -> bytes:
+    try:
+        if path.suffix == ".c":
+            return build_program(path, runtime=RUNTIME, image_base=image_base)
+        content = path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from error
+    except ToolchainError as error:
+        raise CommandError(str(error)) from error
+    if problem := elf_problem(content):
+        raise CommandError(f"{path}: {problem}")
+    return content
+
+
+def elf_problem(content: bytes) -> str:
+    """Return why a file can't be a program of this machine, empty when its header says that it can."""
+    if content[:4] != b"\x7fELF" or len(content) < 52:
+        return "not an ELF file, and its name does not end in .c"
+    kind, machine = struct.unpack_from("<HH", content, 16)
+    if machine != I386 or content[4:6] != b"\x01\x01":
+        return f"an ELF file for {MACHINES.get(machine, f'machine {machine}')}; this machine is i386, 32-bit"
+    return "" if kind == EXECUTABLE else "an ELF file that is not a static executable"

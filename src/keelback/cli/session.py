@@ -1,0 +1,107 @@
+"""One run of the simulated PC for a person: console, checks, trace and the report at the end."""
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from keelback.cli.errors import CommandError
+from keelback.cli.programs import select
+from keelback.cli.report import print_report
+from keelback.cli.trace import Trace
+from keelback.image.payload import make_payload
+from keelback.inspect.endings import endings
+from keelback.inspect.invariants import InvariantBroken, check
+from keelback.inspect.lens import look
+from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import Panic
+from keelback.machine.boot_loader import TooLittleMemory, make_image
+from keelback.machine.pc import Outcome, SimulatedPc
+
+WELL, BADLY, KERNEL_WRONG, INTERRUPTED = 0, 1, 3, 130
+CHECKED_TRAPS, CHECK_EVERY = 1000, 64
+
+
+class Session:
+    """A machine with the programs that a command names; `run` runs it once."""
+
+    def __init__(self, words: Sequence[str], *, memory: int, check: bool) -> None:
+        """Build everything.  Raises: CommandError."""
+        self.selection = select(words, MICROKERNEL.image_base)
+        members = {"etc/init": "".join(line + "\n" for line in self.selection.lines).encode(), **self.selection.files}
+        image = make_image(MICROKERNEL, make_payload(members))
+        try:
+            self.pc = SimulatedPc(MICROKERNEL, image, memory=memory, check=check, output=_show)
+        except TooLittleMemory as error:
+            raise CommandError(str(error)) from error
+        self.lens = look(MICROKERNEL, self.pc.ram.contents)
+        self.interrupted = False
+        self.pc.after_trap.append(self._stop_if_interrupted)
+        if check:
+            self.pc.after_trap.append(self._check_some)
+
+    def trace(self, stream: TextIO) -> None:
+        """Print every trap to a stream."""
+        trace = Trace(self.pc, self.lens, stream)
+        self.pc.before_trap.append(trace.trapped)
+        self.pc.after_trap.append(trace.served)
+
+    def run(self) -> int:
+        """Run to the end, print the report, and return the exit status."""
+        try:
+            with self._interruptible():
+                self.pc.boot()
+                self.pc.run()
+            if self.pc.ram.strict and self.pc.outcome is not Outcome.REFUSED:
+                check(self.lens)
+        except Panic as panic:
+            return _fail(f"kernel panic after {self.pc.traps} traps: {panic}", KERNEL_WRONG)
+        except InvariantBroken as broken:
+            return _fail(f"an invariant is broken after {self.pc.traps} traps: {broken}", KERNEL_WRONG)
+        except KeyboardInterrupt:
+            return _fail("interrupted", INTERRUPTED)
+        return self._report()
+
+    def _report(self) -> int:
+        if self.pc.outcome is Outcome.REFUSED:
+            return _fail("the kernel could not start: give the machine more with --memory", BADLY)
+        ended = list(endings(self.lens, self.selection.files))
+        print_report(self.lens, ended, traps=self.pc.traps, time=self.pc.time)
+        if self.pc.outcome is Outcome.HALTED:
+            return _fail("the machine halted: nothing could wake the processes that are left", BADLY)
+        started_all = len(ended) == len(self.selection.lines)
+        return WELL if started_all and all(each.well for each in ended) else BADLY
+
+    def _check_some(self) -> None:
+        if self.pc.traps <= CHECKED_TRAPS or self.pc.traps % CHECK_EVERY == 0:
+            check(self.lens)
+
+    def _stop_if_interrupted(self) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Let control-C wait for the end of the trap: an exception inside the emulator would be lost."""
+
+        def interrupt(_signal: int, _frame: object) -> None:
+            self.interrupted = True
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _show(byte: int) -> None:
+    sys.stdout.write(chr(byte))
+    if byte == ord("\n"):
+        sys.stdout.flush()
+
+
+def _fail(message: str, status: int) -> int:
+    sys.stdout.flush()
+    print(f"keelback: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,52 @@
+"""The trace of `--verbose`: a line a trap, with virtual time, process, what it was and what came of it."""
+
+from typing import TextIO
+
+from keelback.inspect.lens import text_of
+from keelback.kernel.faults import NAMES
+from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.threads import Thread
+from keelback.lang import KernelError
+from keelback.machine.pc import SimulatedPc
+
+ARGUMENTS = ("ebx", "esi", "edi", "ebp")
+
+
+class Trace:
+    """Prints a machine's traps; `lens` is its kernel, only read."""
+
+    def __init__(self, pc: SimulatedPc, lens: Kernel, stream: TextIO) -> None:
+        self.pc = pc
+        self.lens = lens
+        self.stream = stream
+        self.names = [call.__name__ for call in lens.calls.calls]
+        self.line = ""
+        self.caller: Thread | None = None
+
+    def trapped(self) -> None:
+        """Note a trap that the kernel is about to serve."""
+        thread = self.lens.scheduler.current()
+        frame = thread.frame
+        who = "idle" if thread.pid == 0 else f"{text_of(self.lens.processes.of(thread).name)}[{thread.pid}]"
+        self.caller = thread if frame.vector == SYSTEM_CALL else None
+        self.line = f"{self.pc.time:>12,}  {who:<16} {self._what(thread)}"
+
+    def served(self) -> None:
+        """Print the trap that the kernel has served."""
+        result = ""
+        if self.caller is not None and self.caller.pid != 0:
+            value = self.caller.frame.eax
+            error = KernelError.known.get(value - (1 << 32))
+            result = f" = {value}" if error is None else f" = {value - (1 << 32)}: {error.sentence}"
+        print(self.line + result, file=self.stream)
+
+    def _what(self, thread: Thread) -> str:
+        frame = thread.frame
+        if frame.vector == TIMER:
+            return "timer"
+        if frame.vector != SYSTEM_CALL:
+            return f"{NAMES[min(frame.vector, len(NAMES) - 1)]} at {frame.eip:#010x}"
+        number = frame.eax
+        name = self.names[number - 1] if 0 < number <= len(self.names) else f"system call {number}"
+        return f"{name}({', '.join(f'{getattr(frame, register):#x}' for register in ARGUMENTS)})"

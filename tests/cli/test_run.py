@@ -1,0 +1,172 @@
+"""`keelback run` as a person runs it: in its own process, output and exit status looked at."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keelback
+from support import code_program, elf
+
+ENVIRONMENT = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(Path(keelback.__file__).parents[1])}
+COMMAND = [sys.executable, "-c", "from keelback.cli import main; main()"]
+
+
+def command(*words, cwd=None):
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, cwd=cwd, timeout=60, env=ENVIRONMENT)
+    assert "Traceback" not in done.stderr + done.stdout
+    return done
+
+
+def test_a_program_that_ends_well_is_status_0():
+    done = command("run", "hello you")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "hello: I am process 1, and I was told: you" in done.stdout
+    assert "1  hello    exited with status 0" in done.stdout
+    assert ", of which 0 used and" in done.stdout
+
+
+def test_a_program_that_dies_is_status_1_and_is_told_with_its_place():
+    done = command("run", "null", "hello")
+    assert done.returncode == 1
+    assert "killed: page fault, read of 0x00000000, not mapped" in done.stdout
+    assert " in main+0x" in done.stdout and ": mov " in done.stdout
+    assert "hello: I am process 2" in done.stdout
+
+
+def test_all_programs_together_under_check_end_as_they_should():
+    names = (
+        "hello",
+        "primes",
+        "ping",
+        "pong",
+        "null",
+        "wild",
+        "smash",
+        "privileged",
+        "ports",
+        "undefined",
+        "divide",
+        "sleeper",
+    )
+    done = command("run", "--check", *names)
+    assert done.returncode == 1 and done.stderr == ""
+    assert done.stdout.count("exited with status 0") == 5
+    assert done.stdout.count("  killed: ") == 7
+    assert "survived" not in done.stdout
+    assert "user frames" in done.stdout and ", of which 0 used and" in done.stdout
+
+
+def test_the_tour_ends_well():
+    done = command("run")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "A short tour." in done.stdout and "Next:  keelback run hello null" in done.stdout
+
+
+def test_files_are_built_or_read(tmp_path):
+    (tmp_path / "mine.c").write_text(
+        '#include "keelback.h"\nint main(const char *a) { print(a); print("!\\n"); return 5; }'
+    )
+    done = command("run", "mine.c of you", cwd=tmp_path)
+    assert done.returncode == 1 and "of you!" in done.stdout and "exited with status 5" in done.stdout
+    (tmp_path / "raw").write_bytes(code_program("b80300000031dbcd80"))
+    assert command("run", "raw", "./raw x", "raw", cwd=tmp_path).stdout.count("exited with status 0") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nope"], "no program 'nope': the payload has divide, hello, null, ping, pong, ports, primes, privileged, "
+                   "sleeper, smash, undefined, wild; or give the path of an ELF or C file"),
+        ([""], "an empty program name"),
+        (["hello \x07"], "hello: the argument '\\x07' is not printable ASCII"),
+        (["hello " + "x" * 256], "hello: the argument has 256 characters; 255 are the most"),
+        (["missing.c"], "missing.c: No such file or directory"),
+        (["missing.elf"], "missing.elf: No such file or directory"),
+        (["notes.txt"], "notes.txt: not an ELF file, and its name does not end in .c"),
+        (["./folder"], "folder: Is a directory"),
+        (["other"], "other: an ELF file for x86-64; this machine is i386, 32-bit"),
+        (["object"], "object: an ELF file that is not a static executable"),
+        (["short.elf"], "short.elf: not an ELF file, and its name does not end in .c"),
+        (["hello.c"], "hello.c: a program called 'hello' is in the payload already; rename the file"),
+        (["a b.c"], "no program 'a': the payload has "),
+        (["x" * 32 + ".c"], f"{'x' * 32}.c: '{'x' * 32}' is no program name: at most 31 ASCII characters, no spaces"),
+        (["--memory", "64Q", "hello"], "--memory 64Q: not a size such as 512K, 64M or 1G"),
+        (["--memory", "0", "hello"], "--memory 0: not a multiple of 4K below 4G"),
+        (["--memory", "4G", "hello"], "--memory 4G: not a multiple of 4K below 4G"),
+        (["--memory", "-1M", "hello"], "--memory -1M: not a size such as 512K, 64M or 1G"),
+        (["--memory", "1M", "hello"], "too little memory: the kernel image and its maps need "),
+        (["--frobnicate"], "No such option: --frobnicate"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_clear_line_and_status_2(tmp_path, words, says):
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "other").write_bytes(
+        b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + (2).to_bytes(2, "little") + (62).to_bytes(2, "little") + bytes(40)
+    )
+    (tmp_path / "object").write_bytes(elf([], 0, type=1))
+    (tmp_path / "short.elf").write_bytes(b"\x7fELF")
+    (tmp_path / "hello.c").write_text("int main(void) { return 0; }")
+    (tmp_path / ("x" * 32 + ".c")).write_text("int main(void) { return 0; }")
+    done = command("run", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"keelback: {says}")
+
+
+def test_c_that_does_not_compile_shows_the_compilers_message(tmp_path):
+    (tmp_path / "bad.c").write_text("int main(void) {\n    return oops;\n}\n")
+    done = command("run", "bad.c", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "keelback: bad.c does not compile\nbad.c:2:12: error: use of undeclared identifier 'oops'"
+    )
+
+
+def test_too_little_memory_for_the_kernel_is_said():
+    done = command("run", "--memory", "2M", "hello")
+    assert done.returncode == 1
+    assert done.stderr == "keelback: the kernel could not start: give the machine more with --memory\n"
+    assert "keelback: can't start. There is not enough memory." in done.stdout
+
+
+def test_a_program_that_the_kernel_refuses_is_status_1(tmp_path):
+    (tmp_path / "low.elf").write_bytes(elf([(0x1000, 5, b"\xf4", 1)], 0x1000))
+    done = command("run", "low.elf", "hello", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "can't start low. The file is not a program that this machine can run." in done.stdout
+    assert "hello: I am process 1" in done.stdout
+
+
+def test_verbose_traces_every_trap():
+    done = command("run", "--verbose", "hello", "null")
+    lines = done.stderr.splitlines()
+    assert any("hello[1]" in line and "getpid(" in line and line.endswith("= 1") for line in lines)
+    assert any("null[2]" in line and "page fault at 0x0804" in line for line in lines)
+
+
+def test_version_and_help():
+    assert command("--version").stdout.startswith("keelback ")
+    assert "Usage:" in command().stdout and command().returncode == 0
+    assert "--memory" in command("run", "--help").stdout
+    assert command("fly").returncode == 2
+
+
+def test_control_c_ends_a_program_that_never_would(tmp_path):
+    (tmp_path / "forever.c").write_text("int main(void) { for (;;) ; }")
+    process = subprocess.Popen(
+        [*COMMAND, "run", "forever.c"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    assert "free" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (130, "keelback: interrupted\n")
