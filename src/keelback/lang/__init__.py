@@ -3,7 +3,7 @@
 from keelback.lang.array import Array
 from keelback.lang.component import Component, HostObject, freeze, static_parts
 from keelback.lang.cpu import Cpu, Hardware, NoHardware
-from keelback.lang.errors import KernelError, Panic, ProcessFault
+from keelback.lang.errors import MISTAKES, KernelError, Panic, ProcessFault
 from keelback.lang.integers import i8, i16, i32, i64, u8, u16, u32, u64, word
 from keelback.lang.layout import inline, layout_of, round_up
 from keelback.lang.native import lowest_bit, native
@@ -16,6 +16,7 @@ from keelback.lang.text import TextSink
 from keelback.lang.window import PAGE_SHIFT, PAGE_SIZE, Page, Window
 
 __all__ = [
+    "MISTAKES",
     "PAGE_SHIFT",
     "PAGE_SIZE",
     "Array",

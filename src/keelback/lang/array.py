@@ -25,6 +25,9 @@ class Array(ArrayBase, Generic[T]):
     def __len__(self) -> int:
         return self._count
 
+    def __repr__(self) -> str:
+        return f"<{self._count} {self._element_name()} at {self._address:#x}>"
+
     def __getitem__(self, index: int) -> T:
         raise NotImplementedError
 
@@ -56,10 +59,13 @@ class Array(ArrayBase, Generic[T]):
         """Set every byte of the array to zero."""
         size = self._count * self._element_size()
         if self._ram.strict and size:
-            self._ram.touch(self._address, self._physical, size)
+            self._ram.use(self._address, self._physical, size)
         self._ram.bytes[self._physical : self._physical + size] = bytes(size)
 
     def _element_size(self) -> int:
+        raise NotImplementedError
+
+    def _element_name(self) -> str:
         raise NotImplementedError
 
     def _no_element(self, index: int) -> Panic:
@@ -128,7 +134,10 @@ class IntegerArray(Array[int]):
     def _element_size(self) -> int:
         return self._type.size
 
+    def _element_name(self) -> str:
+        return self._type.name
+
     def _touch(self, start: int, count: int) -> None:
         if self._ram.strict and count:
             offset = start * self._type.size
-            self._ram.touch(self._address + offset, self._physical + offset, count * self._type.size)
+            self._ram.use(self._address + offset, self._physical + offset, count * self._type.size)

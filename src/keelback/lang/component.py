@@ -22,13 +22,17 @@ class Component:
     """
 
     def __setattr__(self, name: str, value: object) -> None:
-        if getattr(self, "_frozen", False):
-            owner = type(self).__name__
-            raise AttributeError(f"{owner}.{name}: a frozen component never changes; keep state in a Struct")
+        self._check_open(name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        self.__setattr__(name, None)
+        self._check_open(name)
+        object.__delattr__(self, name)
+
+    def _check_open(self, name: str) -> None:
+        if getattr(self, "_frozen", False):
+            owner = type(self).__name__
+            raise AttributeError(f"{owner}.{name}: a frozen component never changes; keep state in a Struct")
 
 
 class HostObject:
@@ -38,9 +42,10 @@ class HostObject:
 def freeze(root: Component) -> None:
     """Freeze `root` and every component below it, and give each RAM object its name, the attribute path.
 
-    Raises: TypeError naming the attribute that holds a value no static object may hold (a list, a dict …).
+    Raises: TypeError naming the attribute that holds a value no static object may hold (a list, a dict …); nothing
+    is frozen then.
     """
-    for path, part in static_parts(root):
+    for path, part in list(static_parts(root)):
         if isinstance(part, Component):
             object.__setattr__(part, "_frozen", True)
         elif isinstance(part, (Struct, Array, Table)):

@@ -3,7 +3,7 @@
 Source: Intel SDM volume 2 (the instructions) and volume 3, sections 2.5 (control registers), 4.10 (invalidation).
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from keelback.lang.component import Component, HostObject
 from keelback.lang.integers import u8, u16, u32, word
@@ -42,7 +42,7 @@ class Hardware(Protocol):
 class NoHardware(HostObject):
     """The hardware of a kernel that is only looked at: every use is an error of the host's."""
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         raise TypeError(f"this kernel is only inspected: it has no hardware to {name}")
 
 

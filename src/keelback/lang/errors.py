@@ -7,11 +7,14 @@
 None of them carries a payload: facts go into a record first, then the class says what happened.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import ClassVar
 
-LANGUAGE = str(Path(__file__).parent)
+LANGUAGE = str(Path(__file__).parent) + os.sep
+GENERATED = "<keelback.lang>"
+"""The file name of code that the language makes while it runs."""
 LARGEST_ERROR = 255
 
 
@@ -29,7 +32,9 @@ class KernelError(Exception):
         number = cls.__dict__.get("number", 0)
         if not -LARGEST_ERROR <= number <= -1:
             raise TypeError(f"{cls.__name__}.number must be from -{LARGEST_ERROR} to -1, not {number}")
-        if (other := cls.known.get(number)) and other.__qualname__ != cls.__qualname__:
+        # The same class may come twice: a module is imported again when a test reloads it.
+        other = cls.known.get(number)
+        if other and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             raise TypeError(f"{cls.__name__} and {other.__name__} both have number {number}")
         cls.sentence = (cls.__doc__ or "").strip()
         if not cls.sentence.endswith(".") or "\n" in cls.sentence:
@@ -48,6 +53,19 @@ class ProcessFault(Exception):
 
     def __init__(self) -> None:
         super().__init__()
+
+
+MISTAKES = (
+    KernelError,
+    ProcessFault,
+    AssertionError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+"""What Python raises for a mistake in Kernel Python; anything else is the host's own trouble."""
 
 
 class Panic(BaseException):
@@ -79,7 +97,7 @@ class Panic(BaseException):
 
 
 def _is_language(file: str) -> bool:
-    return file.startswith(LANGUAGE)
+    return file.startswith((LANGUAGE, GENERATED))
 
 
 def calling_place() -> tuple[str, int]:

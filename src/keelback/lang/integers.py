@@ -49,9 +49,9 @@ class IntegerType:
     def checked(self, value: int, what: str) -> int:
         """Return `value` unchanged.
 
-        Raises: Panic when it is no integer or does not fit; `what` names the place in the message.
+        Raises: Panic when it is no integer (a bool is none) or does not fit; `what` names the place in the message.
         """
-        if not isinstance(value, int):
+        if not isinstance(value, int) or isinstance(value, bool):
             raise Panic(f"{what} takes {self.name}, not {value!r}")
         if not self.minimum <= value <= self.maximum:
             raise Panic(f"{value} does not fit {what}: {self.name}")

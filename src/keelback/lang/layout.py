@@ -191,7 +191,9 @@ def round_up(value: int, alignment: int) -> int:
 
 def _kinds(struct: type, word_bits: int) -> Iterator[tuple[str, Kind]]:
     for name, annotation in get_type_hints(struct, include_extras=True).items():
-        counted = getattr(struct, name, None)
+        counted = vars(struct).get(name)
+        if name.startswith("_") or not (counted is None or isinstance(counted, Inline)):
+            raise TypeError(f"{struct.__name__}.{name}: a field has no leading underscore, no default and no method")
         kind = _kind(annotation, counted.count if isinstance(counted, Inline) else 0, word_bits)
         if kind is None or (isinstance(counted, Inline) and not isinstance(kind, ArrayKind)):
             raise TypeError(f"{struct.__name__}.{name}: {annotation!r} is no field type; see docs/kernel-python.md")
@@ -203,7 +205,8 @@ def _kind(annotation: Any, count: int, word_bits: int) -> Kind | None:
         return IntegerKind(integer.resolved(word_bits))
     if (target := ref_target(annotation)) is not None:
         return RefKind(INTEGER_TYPES["u32"], target)
-    if get_origin(annotation) is not None and issubclass(get_origin(annotation), ArrayBase) and count:
+    origin = get_origin(annotation)
+    if isinstance(origin, type) and issubclass(origin, ArrayBase) and count:
         element = _kind(get_args(annotation)[0], 0, word_bits)
         return ArrayKind(element, count) if isinstance(element, StructKind) or type(element) is IntegerKind else None
     return _class_kind(annotation, word_bits) if isinstance(annotation, type) else None

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from keelback.lang.errors import Panic
+from keelback.lang.integers import u32
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -20,7 +23,8 @@ def native(c_body: str) -> Callable[[F], F]:
 
 
 @native("return (u32)__builtin_ctz(value);")
-def lowest_bit(value: int) -> int:
+def lowest_bit(value: u32) -> u32:
     """Return the number, from 0 on, of the lowest bit that is set in a `u32` which is not 0 (`bsf`)."""
-    assert value > 0, "lowest_bit(0) is undefined"
+    if not 0 < value <= 0xFFFF_FFFF:
+        raise Panic(f"lowest_bit({value}) is undefined")
     return (value & -value).bit_length() - 1

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from keelback.lang.errors import Panic
+from keelback.lang.errors import Panic, calling_place
 
 
 @dataclass
@@ -39,6 +39,7 @@ class Ram:
     `homes` has, by struct class, the array whose elements a `Ref` counts.
     `touch(address, physical, size)` is called before an access in strict RAM: the kernel uses `address`, the bytes
     lie at `physical`.
+    Raises: ValueError when `contents` is too short or read-only.
     """
 
     def __init__(self, size: int, *, word_bits: int = 32, strict: bool = False, contents: Any = None) -> None:
@@ -47,10 +48,20 @@ class Ram:
         self.strict = strict
         self.contents = mmap.mmap(-1, size) if contents is None else contents
         self.bytes = memoryview(self.contents).cast("B")
+        if self.bytes.nbytes < size or self.bytes.readonly:
+            raise ValueError(f"{size:#x} bytes of RAM need as many bytes that can be written")
         self.records: list[Record] = []
         self.homes: dict[type, Any] = {}
         self.touch: Callable[[int, int, int], None] = self.inside
         self.views: dict[tuple[type, int], Any] = {}
+
+    def use(self, address: int, physical: int, size: int) -> None:
+        """Show an access to the machine.  Raises: Panic at the place in Kernel Python that made the access."""
+        try:
+            self.touch(address, physical, size)
+        except Panic as panic:
+            panic.file, panic.line = calling_place()
+            raise
 
     def inside(self, address: int, physical: int, size: int) -> None:
         """Check that `size` bytes at a physical address are RAM.  Raises: Panic."""
@@ -64,8 +75,8 @@ class Ram:
                 raise ValueError(f"[{record.address:#x}, {record.end:#x}) overlaps {other.name} at {other.address:#x}")
         self.records.append(record)
 
-    def name_record(self, address: int, name: str) -> None:
-        """Give the static record at an address its name, once."""
+    def name_record(self, address: int, struct: type, count: int, name: str) -> None:
+        """Give the static record that is just this struct, or array of `count` structs, its name, once."""
         for record in self.records:
-            if record.address == address and not record.name:
+            if (record.address, record.struct, record.count, record.name) == (address, struct, count, ""):
                 record.name = name

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from keelback.lang.array import Array
 from keelback.lang.layout import layout_of, round_up
 from keelback.lang.ram import Ram, Record
-from keelback.lang.struct import Struct, StructArray, view
+from keelback.lang.struct import Struct, StructArray, struct_of, view
 from keelback.lang.table import Table, TableRecord
 
 S = TypeVar("S", bound=Struct)
@@ -34,8 +34,10 @@ class Region:
     def array(self, struct: type[S], count: int) -> Array[S]:
         """Place an array of structs, the home that every `Ref` to that struct counts from.
 
-        Raises: ValueError when the struct has a home already or the region is full.
+        Raises: ValueError when the struct has a home already, `count` is less than 1 or the region is full.
         """
+        if count < 1:
+            raise ValueError(f"an array of {count} {struct.__name__}: it has at least one element")
         if struct in self.ram.homes:
             raise ValueError(f"{struct.__name__} has its home array already: a Ref counts from one")
         address = self._reserve(layout_of(struct, self.ram.word_bits).size * count, struct, count, ALIGNMENT)
@@ -57,21 +59,29 @@ class Region:
 
 
 def name_of(ram: Ram, address: int) -> str:
-    """Return the name of what lies at an address: `processes.table[2].state`, or the address in hexadecimal."""
+    """Return the name of what lies at an address: `processes.table[2].state`, or the address in hexadecimal.
+
+    A record that no frozen component holds is called by its class.
+    """
     for record in ram.records:
         if record.address <= address < record.end:
-            return record.name + _name_inside(ram, record, address - record.address)
+            return (record.name or record.struct.__name__) + _name_inside(ram, record, address - record.address)
     return f"{address:#010x}"
 
 
 def _name_inside(ram: Ram, record: Record, offset: int) -> str:
     layout = layout_of(record.struct, ram.word_bits)
     index, rest = divmod(offset, layout.size)
+    if index >= max(record.count, 1):
+        return ".padding"
     place = f"[{index}]" if record.count else ""
     return f"{place}.{layout.name_at(rest)}"
 
 
 def name_record(value: Struct | Array[Any] | Table[Any], name: str) -> None:
-    """Give the record that a static object stands for its name, once."""
-    view: Any = value.record if isinstance(value, Table) else value
-    view._ram.name_record(view._address, name)
+    """Give the record that a static object stands for, if it is a whole one, its name, once."""
+    whole: Any = value.record if isinstance(value, Table) else value
+    if isinstance(whole, Struct):
+        whole._ram.name_record(whole._address, struct_of(whole), 0, name)
+    elif isinstance(whole, StructArray):
+        whole._ram.name_record(whole._address, whole._struct, len(whole), name)

@@ -2,9 +2,11 @@
 
 Installed before a kernel module is imported, it compiles the module with three changes and the same line numbers:
 
-1. An integer parameter, result or annotated local is checked against its type wherever it gets a value.
+1. An integer parameter, result, yielded value or annotated local is checked against its type wherever it gets a value.
 2. A failed `assert` raises `Panic` at once, before any `finally` runs.
 3. Nothing else: the kernel reads, debugs and measures as written.
+
+The methods of `Cpu`, which come with the language, then check their parameters and results too.
 """
 
 import ast
@@ -12,9 +14,11 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from keelback.lang import cpu
 from keelback.lang.errors import Panic
 from keelback.lang.integers import INTEGER_TYPES
 
@@ -31,6 +35,22 @@ def install(*packages: str) -> None:
         if any(name.startswith(package + ".") for package in packages):
             raise RuntimeError(f"strict mode comes too late: {name} is imported already")
     sys.meta_path.insert(0, _StrictFinder(packages))
+    _check_cpu()
+
+
+def _check_cpu() -> None:
+    checked: dict[str, Any] = {"__name__": cpu.__name__}
+    file = str(cpu.__file__)
+    exec(strict_code(Path(file).read_text(), file), checked)
+    vars(cpu).update(_NAMES)
+    for name, function in vars(cpu.Cpu).items():
+        if isinstance(function, FunctionType):
+            function.__code__ = vars(checked["Cpu"])[name].__code__
+
+
+def is_installed(package: str) -> bool:
+    """Say whether modules of a package are imported strictly."""
+    return any(isinstance(each, _StrictFinder) and package in each.packages for each in sys.meta_path)
 
 
 def is_strict(module: ModuleType) -> bool:
@@ -57,8 +77,16 @@ class _StrictLoader(SourceFileLoader):
         return strict_code(self.get_data(path).decode(), path)
 
     def exec_module(self, module: ModuleType) -> None:
-        vars(module).update({CHECK: check, PANIC: Panic})
+        vars(module).update(_NAMES)
         super().exec_module(module)
+
+
+def check(value: Any, type_name: str, what: str, word_bits: int = 32) -> Any:
+    """Return `value`.  Raises: Panic when it does not fit the integer type."""
+    return INTEGER_TYPES[type_name].resolved(word_bits).checked(value, what)
+
+
+_NAMES = {CHECK: check, PANIC: Panic}
 
 
 def strict_code(source: str, path: str) -> CodeType:
@@ -67,13 +95,15 @@ def strict_code(source: str, path: str) -> CodeType:
     return compile(tree, path, "exec", dont_inherit=True)
 
 
-def check(value: Any, type_name: str, what: str, word_bits: int = 32) -> Any:
-    """Return `value`.  Raises: Panic when it does not fit the integer type."""
-    return INTEGER_TYPES[type_name].resolved(word_bits).checked(value, what)
-
-
 def _integer_name(annotation: ast.expr | None) -> str | None:
-    return annotation.id if isinstance(annotation, ast.Name) and annotation.id in INTEGER_TYPES else None
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return _integer_name(ast.parse(annotation.value, mode="eval").body)
+    name = getattr(annotation, "id", None) or getattr(annotation, "attr", None)  # `u32` or `lang.u32`
+    return name if name in INTEGER_TYPES else None
+
+
+def _yielded_name(annotation: ast.expr | None) -> str | None:
+    return _integer_name(annotation.slice) if isinstance(annotation, ast.Subscript) else None
 
 
 def _checked(value: ast.expr, type_name: str, what: str) -> ast.expr:
@@ -86,17 +116,19 @@ class _Checks(ast.NodeTransformer):
 
     def __init__(self) -> None:
         self.result: str | None = None
+        self.yielded: str | None = None
         self.name = ""
         self.locals: dict[str, str] = {}
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        outer = self.result, self.name, self.locals
-        parameters = [(each.arg, _integer_name(each.annotation)) for each in [*node.args.args, *node.args.kwonlyargs]]
-        self.name, self.result = node.name, _integer_name(node.returns)
+        outer = self.result, self.yielded, self.name, self.locals
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        parameters = [(each.arg, _integer_name(each.annotation)) for each in arguments]
+        self.name, self.result, self.yielded = node.name, _integer_name(node.returns), _yielded_name(node.returns)
         self.locals = {name: type_name for name, type_name in parameters if type_name}
         entry = [self._check_name(name, node.body[0]) for name in self.locals]
         node.body = self._with_docstring(node.body, entry)
-        self.result, self.name, self.locals = outer
+        self.result, self.yielded, self.name, self.locals = outer
         return node
 
     def _with_docstring(self, body: list[ast.stmt], entry: list[ast.stmt]) -> list[ast.stmt]:
@@ -118,6 +150,12 @@ class _Checks(ast.NodeTransformer):
             node.value = _checked(node.value, self.result, f"the result of {self.name}")
         return node
 
+    def visit_Yield(self, node: ast.Yield) -> ast.AST:
+        self.generic_visit(node)
+        if self.yielded and node.value is not None:
+            node.value = _checked(node.value, self.yielded, f"what {self.name} yields")
+        return node
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         self.generic_visit(node)
         type_name = _integer_name(node.annotation)
@@ -134,20 +172,30 @@ class _Checks(ast.NodeTransformer):
         self.generic_visit(node)
         return self._followed_by_checks(node, [node.target])
 
-    def _followed_by_checks(self, node: ast.stmt, targets: Sequence[ast.expr]) -> list[ast.stmt]:
-        names = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
-        stored = [name for name in dict.fromkeys(names) if name in self.locals]
-        return [node, *(self._check_name(name, node) for name in stored if self._is_stored(name, targets))]
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
+        self.generic_visit(node)
+        if node.target.id in self.locals:
+            node.value = _checked(node.value, self.locals[node.target.id], f"{node.target.id} in {self.name}")
+        return node
 
-    @staticmethod
-    def _is_stored(name: str, targets: Sequence[ast.expr]) -> bool:
-        found = (each for target in targets for each in ast.walk(target) if isinstance(each, ast.Name))
-        return any(each.id == name and isinstance(each.ctx, ast.Store) for each in found)
+    def visit_For(self, node: ast.For) -> ast.AST:
+        self.generic_visit(node)
+        node.body = [*self._checks_of([node.target], node), *node.body]
+        return node
+
+    def _followed_by_checks(self, node: ast.stmt, targets: Sequence[ast.expr]) -> list[ast.stmt]:
+        return [node, *self._checks_of(targets, node)]
+
+    def _checks_of(self, targets: Sequence[ast.expr], at: ast.stmt) -> list[ast.stmt]:
+        """Return a check of each annotated local that an assignment stores to."""
+        found = [each for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+        stored = dict.fromkeys(each.id for each in found if isinstance(each.ctx, ast.Store))
+        return [self._check_name(name, at) for name in stored if name in self.locals]
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        self.generic_visit(node)
         message = node.msg or ast.Constant(ast.unparse(node.test))
-        text = ast.BinOp(ast.Constant("assertion failed: "), ast.Add(), message)
+        self.generic_visit(node)
+        text = ast.JoinedStr([ast.Constant("assertion failed: "), ast.FormattedValue(message, -1)])
         failure = ast.Raise(ast.Call(ast.Name(PANIC, ast.Load()), [text], []), None)
         negated = ast.UnaryOp(ast.Not(), node.test)
         return ast.copy_location(ast.If(negated, [failure], []), node)

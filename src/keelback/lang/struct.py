@@ -9,10 +9,10 @@ address: reading one decodes them, assigning encodes them and panics when the va
 """
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from keelback.lang.array import Array, IntegerArray
-from keelback.lang.errors import Panic
+from keelback.lang.errors import GENERATED, Panic
 from keelback.lang.layout import (
     ArrayKind,
     BoolKind,
@@ -33,6 +33,9 @@ class _StructType(type):
     """Makes struct classes closed: an attribute that is no field raises AttributeError."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+        for base in bases:
+            if isinstance(base, _StructType) and isinstance(base.__base__, _StructType):
+                raise TypeError(f"{name} extends {base.__name__}: a struct extends no other; make that one a field")
         return super().__new__(cls, name, bases, {"__slots__": (), **body})
 
 
@@ -44,18 +47,15 @@ class Struct(StructBase, metaclass=_StructType):
 
     __slots__ = ("_B", "_H", "_I", "_Q", "_address", "_b", "_h", "_i", "_index", "_inner", "_physical", "_q", "_ram")
 
-    _ram: Ram
-    _address: int
-    _physical: int
-    _index: int
-    _inner: dict[int, Any]
+    if TYPE_CHECKING:  # these slots are no fields
+        _ram: Ram
+        _address: int
+        _physical: int
+        _index: int
+        _inner: dict[int, Any]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._address:#x}>"
-
-
-# The slots above are no fields: their annotations are for the type checker alone.
-Struct.__annotations__.clear()
 
 
 def view(ram: Ram, struct: type[S], address: int) -> S:
@@ -69,17 +69,23 @@ def view(ram: Ram, struct: type[S], address: int) -> S:
     return found
 
 
-def make_view(ram: Ram, struct: type[S], address: int, physical: int, index: int = -1) -> S:
+def view_at(ram: Ram, struct: type[S], address: int, physical: int) -> S:
+    """Return `view` of the struct, or a new one when it lies behind a window, whose address means many places."""
+    return view(ram, struct, address) if address == physical else make_view(ram, struct, address, physical)
+
+
+def make_view(ram: Ram, struct: type[S], address: int, physical: int) -> S:
     """Return a new view of the struct whose bytes lie at `physical` and that kernel code sees at `address`.
 
-    `index` is its place in its home array, or -1.  Raises: Panic when it is not aligned or not in RAM.
+    Raises: Panic when it is not aligned or not in RAM.
     """
     layout = layout_of(struct, ram.word_bits)
     if address % layout.alignment:
         raise Panic(f"{struct.__name__} at {address:#x}: not {layout.alignment}-aligned")
     ram.inside(address, physical, layout.size)
     made: S = object.__new__(_view_class(struct, ram.word_bits, ram.strict))
-    made._ram, made._address, made._physical, made._index, made._inner = ram, address, physical, index, {}
+    # `_index` is the place in the struct's home array; -1 for what is no element of it.
+    made._ram, made._address, made._physical, made._index, made._inner = ram, address, physical, -1, {}
     content: Any = ram.bytes[physical : physical + layout.size]
     for code in layout.codes():
         setattr(made, "_" + code, content.cast(code))
@@ -89,6 +95,12 @@ def make_view(ram: Ram, struct: type[S], address: int, physical: int, index: int
 def address_of(record: Struct) -> int:
     """Return the address at which kernel code sees a struct."""
     return record._address
+
+
+def struct_of(record: Struct) -> type[Struct]:
+    """Return the class that declares a struct: a view's own class is made from it."""
+    declared: type[Struct] = type(record).__bases__[0]
+    return declared
 
 
 def size_of(struct: type[Struct]) -> int:
@@ -101,7 +113,8 @@ def _view_class(struct: type[S], word_bits: int, strict: bool) -> type[S]:
     layout = layout_of(struct, word_bits)
     fields = {each.name: _property(struct, each, strict) for each in layout.fields}
     body: dict[str, Any] = {"__doc__": struct.__doc__, "__module__": struct.__module__, **fields}
-    return _StructType(struct.__name__, (struct,), body)
+    made: Any = type.__new__(_StructType, struct.__name__, (struct,), {"__slots__": (), **body})
+    return made  # type: ignore[no-any-return]
 
 
 # An attribute read is the commonest thing the kernel does, so its two functions are made as text, once a field,
@@ -115,10 +128,10 @@ def set(self, value):
     {touch}
     try:
         self._{code}[{index}] = {stored}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         raise unfit(value) from None
 """
-_TOUCH = "self._ram.touch(self._address + {offset}, self._physical + {offset}, {size})"
+_TOUCH = "self._ram.use(self._address + {offset}, self._physical + {offset}, {size})"
 
 
 def _property(struct: type, field: Field, strict: bool) -> property:
@@ -126,27 +139,28 @@ def _property(struct: type, field: Field, strict: bool) -> property:
     if not isinstance(kind, IntegerKind):
         return property(_inner_getter(kind, field.offset), doc=field.name)
     name = f"{struct.__name__}.{field.name}"
-    read, stored, names = _conversion(name, kind)
+    read, stored, type_name, names = _conversion(name, kind)
     raw = f"self._{kind.type.code}[{field.offset // kind.size}]"
     touch = _TOUCH.format(offset=field.offset, size=kind.size) if strict else ""
     text = _ACCESSORS.format(
         touch=touch, read=read.format(raw), code=kind.type.code, index=field.offset // kind.size, stored=stored
     )
-    names["unfit"] = lambda value: Panic(f"{value!r} does not fit {name}: {kind.type.name}")
-    exec(text, names)
+    names["unfit"] = lambda value: Panic(f"{value!r} does not fit {name}: {type_name}")
+    exec(compile(text, GENERATED, "exec"), names)
     return property(names["get"], names["set"], doc=field.name)
 
 
-def _conversion(name: str, kind: IntegerKind) -> tuple[str, str, dict[str, Any]]:
-    """Return how a raw integer is read and a value stored, as text, and the names that the text uses."""
+def _conversion(name: str, kind: IntegerKind) -> tuple[str, str, str, dict[str, Any]]:
+    """Return how a raw integer is read and a value stored, as text, its type's name, and the names the text uses."""
     if isinstance(kind, BoolKind):
-        return "{} != 0", "1 if value else 0", {}
+        return "{} != 0", "numbers[value]", "bool", {"numbers": {False: 0, True: 1}}
     if isinstance(kind, EnumKind):
-        return "members[{}]", "value", {"members": _Members(kind.enum, name)}
+        members = _Members(kind.enum, name)
+        return "members[{}]", "numbers[value]", kind.enum.__name__, {"members": members, "numbers": dict(members)}
     if isinstance(kind, RefKind):
         names = {"target": kind.target, "place": _place_in_home(kind.target)}
-        return "self._ram.homes[target][{0} - 1] if {0} else None", "place(self, value)", names
-    return "{}", "value", {}
+        return "self._ram.homes[target][{0} - 1] if {0} else None", "place(self, value)", "Ref", names
+    return "{}", "value", kind.type.name, {}
 
 
 class _Members(dict[int, Any]):
@@ -184,7 +198,7 @@ def _inner_getter(kind: Any, offset: int) -> Any:
 def _make_inner(outer: Struct, kind: StructKind | ArrayKind, offset: int) -> Any:
     ram, address, physical = outer._ram, outer._address + offset, outer._physical + offset
     if isinstance(kind, StructKind):
-        return make_view(ram, kind.layout.struct, address, physical)
+        return view_at(ram, kind.layout.struct, address, physical)
     return make_array(ram, kind.element, kind.count, address, physical)
 
 
@@ -215,8 +229,12 @@ class StructArray(Array[S]):
     def _element_size(self) -> int:
         return self._size
 
+    def _element_name(self) -> str:
+        return self._struct.__name__
+
     def _make(self, index: int) -> S:
         address, physical = self._address + index * self._size, self._physical + index * self._size
-        made = make_view(self._ram, self._struct, address, physical, index if self._indexed else -1)
-        self._views[index] = made
+        made = self._views[index] = view_at(self._ram, self._struct, address, physical)
+        if self._indexed:
+            made._index = index
         return made

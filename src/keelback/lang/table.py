@@ -4,6 +4,7 @@ The frame table has one element a frame of the memory that is installed, so its 
 built.  A `Table` is a static record {base, count}, written once, and the elements that it points to.
 """
 
+from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 from keelback.lang.errors import Panic
@@ -28,8 +29,8 @@ class Table(Generic[T]):
     __slots__ = ("_element", "_elements", "_placed", "ram", "record")
 
     def __init__(self, ram: Ram, element: Any, record: TableRecord) -> None:
-        integer = integer_type(element)
-        self._element = IntegerKind(integer.resolved(ram.word_bits)) if integer else StructKind(layout_of(element))
+        integer, bits = integer_type(element), ram.word_bits
+        self._element = IntegerKind(integer.resolved(bits)) if integer else StructKind(layout_of(element, bits))
         self.ram = ram
         self.record = record
         self._placed = (0, 0)
@@ -43,23 +44,24 @@ class Table(Generic[T]):
     def place(self, base: int, count: int) -> None:
         """Settle where the table lies: `count` elements from `base` on, all of whose bytes become zero.
 
-        Raises: Panic when it was placed before.
+        Raises: Panic when it was placed before, or does not lie aligned in RAM; nothing has changed.
         """
-        if self.record.base:
-            raise Panic("a table is placed once")
-        self.record.base = base
-        self.record.count = count
+        self.adopt(base, count)
         self.elements.clear()
 
     def adopt(self, base: int, count: int) -> None:
         """Settle where the table lies: `count` elements that are at `base` already.
 
-        Raises: Panic when it was placed before.
+        Raises: Panic when it was placed before, or does not lie aligned in RAM; nothing has changed.
         """
-        if self.record.base:
+        record = self.record
+        if record.base:
             raise Panic("a table is placed once")
-        self.record.base = base
-        self.record.count = count
+        if base <= 0 or base % self._element.alignment or count < 0:
+            raise Panic(f"a table of {count} elements can't lie at {base:#x}")
+        self.ram.inside(base, base, count * self._element.size)
+        record.base = base
+        record.count = count
 
     def __len__(self) -> int:
         return self.record.count
@@ -69,6 +71,9 @@ class Table(Generic[T]):
 
     def __setitem__(self, index: int, value: T) -> None:
         self.elements[index] = value
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.elements)
 
     def fill(self, start: int, count: int, value: T) -> None:
         """Set `count` integers from `start` on to `value`.  Raises: Panic, as `Array.fill` does."""
