@@ -29,7 +29,6 @@ def test_pdb_stops_in_the_kernel_at_a_system_call():
         "w",
         "clear 1",
         "c",
-        "q",
     ]
     done = subprocess.run(
         [sys.executable, "-m", "pdb", "-m", "keelback", "run", "hello"],
@@ -43,6 +42,25 @@ def test_pdb_stops_in_the_kernel_at_a_system_call():
     assert "-> address = thread.frame.ebx" in done.stdout
     assert "traps.py" in done.stdout and "pc.py" in done.stdout
     assert "hello: I am process 1" in done.stdout
+
+
+def test_leaving_pdb_in_the_kernel_is_no_panic():
+    done = subprocess.run(
+        [sys.executable, "-m", "pdb", "-m", "keelback", "run", "hello"],
+        input=f"b keelback/kernel/system_calls.py:{first_line_of('puts')}\nc\nq\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=ENVIRONMENT,
+    )
+    assert "panic" not in done.stdout + done.stderr
+
+
+def test_the_readme_breaks_where_puts_starts():
+    line = first_line_of("puts")
+    text = (SOURCE.parents[3] / "README.md").read_text()
+    assert f"(Pdb) b keelback/kernel/system_calls.py:{line}\n" in text
+    assert f"> keelback/kernel/system_calls.py({line})puts()\n" in text
 
 
 def test_coverage_measures_the_kernel(tmp_path):

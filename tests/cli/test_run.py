@@ -170,3 +170,13 @@ def test_control_c_ends_a_program_that_never_would(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (130, "keelback: interrupted\n")
+
+
+def test_a_reader_who_has_seen_enough_is_no_panic():
+    process = subprocess.Popen(
+        [*COMMAND, "run", *["ping 500"] * 8], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=20) == 1

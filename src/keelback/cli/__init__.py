@@ -1,5 +1,6 @@
 """The `keelback` command."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -64,6 +65,9 @@ def main() -> None:
         status = app(standalone_mode=False)
     except typer.Abort:
         status = 130
+    except BrokenPipeError:  # who read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
     except (typer.TyperException, CommandError) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         print(f"keelback: {message}", file=sys.stderr)

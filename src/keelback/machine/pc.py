@@ -18,7 +18,7 @@ from keelback.kernel.header import ImageHeader
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import Layout
 from keelback.kernel.threads import TrapFrame
-from keelback.lang import HostObject, Panic, Ram, layout_of, view
+from keelback.lang import MISTAKES, HostObject, Panic, Ram, layout_of, view
 from keelback.machine.boot_loader import BiosEntry, load_image, usual_memory_map, write_parameters
 from keelback.machine.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
 from keelback.machine.mmu import TlbModel
@@ -133,7 +133,7 @@ class SimulatedPc(HostObject):
     def _in_kernel(self, entry: Callable[[], int]) -> int:
         try:
             return entry()
-        except Exception as error:
+        except MISTAKES as error:
             raise Panic.of(error) from error
 
     def _run_to_trap(self) -> tuple[int, int]:

@@ -1,0 +1,118 @@
+"""The docs say what is so: consoles are run, tables and drawings are compared with the constants."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keelback
+from keelback.kernel import errors
+from keelback.kernel.kernel import make_kernel
+from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import KernelError, NoHardware, Ram
+from keelback.user import RUNTIME
+
+ROOT = Path(__file__).parents[1]
+SOURCE = Path(keelback.__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def consoles():
+    for page in PAGES:
+        for block in blocks(page, "console"):
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, expected = part.partition("\n")
+                yield pytest.param(page, command, expected, id=f"{page.name}: {command}")
+
+
+@pytest.mark.parametrize(("page", "command", "expected"), list(consoles()))
+def test_a_console_shows_what_the_command_prints(page, command, expected, tmp_path):
+    for source in blocks(page, "c"):
+        name = re.match(r"/\* (\w+\.c) \*/", source)
+        (tmp_path / name[1]).write_text(source)
+    words = shlex.split(command)
+    assert words[0] == "keelback"
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": str(SOURCE), "COLUMNS": "100"},
+    )
+    said = "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())
+    assert said == expected
+
+
+def test_every_address_in_the_drawings_is_the_layouts():
+    text = (ROOT / "docs" / "memory-layout.md").read_text()
+    drawn = re.findall(r"^ +(0x[0-9a-f]{8}) [├╞└].*[┤╡┘] (\w[\w ,()]*)$", text, re.MULTILINE)
+    found = {}
+    for address, names in drawn:
+        for name in re.findall(r"\w+", names):
+            if hasattr(MICROKERNEL, name):
+                found.setdefault(name, set()).add(int(address, 16))
+    wanted = {"user_end", "stack_top", "stack_bottom", "image_limit", "image_base", "kernel_limit", "user_base"}
+    wanted |= {"windows", "kernel_start", "records_end", "text_end"}
+    assert found == {name: {getattr(MICROKERNEL, name)} for name in wanted}
+    assert f"{MICROKERNEL.region_limit:#010x} at most" in text
+
+
+def test_every_limit_in_the_table_is_the_layouts():
+    text = (ROOT / "docs" / "memory-layout.md").read_text()
+    rows = dict(re.findall(r"^\| (\w+) \| (\d+) \|$", text, re.MULTILINE))
+    assert set(rows) == {"processes", "stack_pages", "window_count", "boot_stack", "zone_share", "zone_least"}
+    assert rows == {name: str(getattr(MICROKERNEL, name)) for name in rows}
+
+
+def kernel_calls():
+    kernel = make_kernel(MICROKERNEL, Ram(8 << 20), NoHardware())
+    names = [call.__name__ for call in kernel.calls.calls]
+    return {number: {"give_way": "yield"}.get(name, name) for number, name in enumerate(names, 1)}
+
+
+def test_the_calls_in_the_docs_are_the_kernels():
+    text = (ROOT / "docs" / "syscalls.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (\w+) \|", text, re.MULTILINE)
+    assert {int(number): name for number, name in rows} == kernel_calls()
+
+
+def test_the_errors_in_the_docs_are_the_kernels():
+    text = (ROOT / "docs" / "syscalls.md").read_text()
+    rows = re.findall(r"^\| (-\d+) \| ([A-Z_]+) \| (.*) \|$", text, re.MULTILINE)
+    known = {number: each for number, each in KernelError.known.items() if each.__module__ == errors.__name__}
+    assert {int(number): sentence for number, _, sentence in rows} == {n: each.sentence for n, each in known.items()}
+    assert {int(number): name for number, name, _ in rows} == {
+        number: re.sub(r"(?<!^)(?=[A-Z])", "_", each.__name__).upper() for number, each in known.items()
+    }
+
+
+def test_the_header_for_programs_has_the_kernels_numbers():
+    text = (RUNTIME / "keelback.h").read_text()
+    calls = {int(number): name.lower() for name, number in re.findall(r"CALL_(\w+) = (\d+)", text)}
+    assert calls == kernel_calls()
+    numbers = {int(number) for number in re.findall(r"ERROR_\w+ = (-\d+)", text)}
+    assert numbers == {each.number for each in KernelError.known.values() if each.__module__ == errors.__name__}
+
+
+def test_every_link_leads_somewhere():
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```$|`[^`]*`", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for target in re.findall(r"\]\(([^)#]+)\)", prose):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_one_sentence_a_line_in_the_docs():
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for line in prose.splitlines():
+            if not line.startswith(("    ", "|", "- [", "- **")):
+                assert not re.search(r"[a-z)`]\. [A-Z]", line), f"{page.name}: {line}"
