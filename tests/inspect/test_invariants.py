@@ -92,6 +92,10 @@ def map_a_kernel_frame(pc, lens):
     lens.memory.frames.table[0x100].references += 1
 
 
+def map_a_frame_that_is_not_there(pc, lens):
+    poke(pc, entry_address(pc, 2, BASE + 0x10000), lambda old: 0xFFFFF005)
+
+
 def share_a_page_table(pc, lens):
     first, second = (lens.processes.table[pid].space << 12 for pid in (2, 3))
     shared = struct.unpack_from("<I", pc.ram.bytes, first + (BASE >> 22) * 4)[0]
@@ -132,6 +136,7 @@ MISTAKES = {
     change_one_kernel_part: "the kernel part is the same",
     open_a_kernel_page: "no page of the kernel part",
     map_a_kernel_frame: "no user mapping reaches",
+    map_a_frame_that_is_not_there: "no user mapping reaches",
     share_a_page_table: "a page table belongs to one",
     forget_a_process: "a process is alive exactly",
     lose_a_thread: "a process is alive exactly",

@@ -1,8 +1,11 @@
 """Physical memory after start-up."""
 
+from dataclasses import replace
+
 import pytest
 
 from keelback.kernel.frames import KERNEL, NOBODY, RESERVED
+from keelback.kernel.layout import MICROKERNEL
 from keelback.machine.boot_loader import BiosEntry
 from keelback.machine.pc import Outcome
 from support import MIB, make_pc
@@ -57,6 +60,13 @@ def test_too_little_memory_is_said_and_nothing_runs():
 def test_a_hole_in_the_kernel_region_is_too_little_memory():
     holed = (BiosEntry(0x100000, 7 * MIB, 1), BiosEntry(0x200000, 4096, 2))
     assert refused(holed) == "keelback: can't start. There is not enough memory.\n"
+
+
+def test_an_image_that_reaches_the_end_of_the_kernel_region_is_too_little_memory():
+    pc = make_pc(layout=replace(MICROKERNEL, region_limit=MICROKERNEL.records_end + 4096))
+    pc.boot()
+    assert pc.outcome is Outcome.REFUSED
+    assert pc.console.decode() == "keelback: can't start. There is not enough memory.\n"
 
 
 def test_memory_that_nobody_calls_usable_is_none():

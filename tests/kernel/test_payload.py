@@ -11,12 +11,12 @@ from keelback.image.payload import make_payload
 from keelback.kernel.errors import NoSuchProgram
 from keelback.kernel.layout import MICROKERNEL
 from keelback.machine.boot_loader import make_image
-from keelback.machine.pc import SimulatedPc
+from keelback.machine.interpreted import InterpretedPc
 from support import code_program, console, make_pc, run
 
 
 def payload_of(archive: bytes):
-    pc = SimulatedPc(MICROKERNEL, make_image(MICROKERNEL, archive), memory=8 << 20, check=True)
+    pc = InterpretedPc(MICROKERNEL, make_image(MICROKERNEL, archive), memory=8 << 20, check=True)
     pc.boot()
     return pc.kernel
 
@@ -95,3 +95,8 @@ def test_odd_lines_start_nothing(line):
 def test_a_payload_without_a_list_says_so():
     log = bytes(payload_of(make_payload({"a": b""})).console.log.text)
     assert b"the payload has no list of programs to start" in log
+
+
+def test_a_name_that_is_too_long_starts_no_other_program():
+    pc = run("a" * 32, "a" * 40, programs={"a" * 31: EXIT})
+    assert console(pc) == [f"keelback: can't start {'a' * 31}. An argument is out of range."] * 2

@@ -82,7 +82,7 @@ def slice_of(kernel, *scratch):
 
 
 def test_the_table_fills_up_and_the_next_is_refused():
-    pc = make_pc(*["it"] * 513, programs={"it": YIELD_FOREVER}, memory=64 * MIB)
+    pc = make_pc(*["it"] * 513, programs={"it": YIELD_FOREVER}, memory=72 * MIB)
     pc.boot()
     assert pc.kernel.processes.counts.alive == 511
     assert console(pc) == ["keelback: can't start it. The process table is full."] * 2
@@ -91,7 +91,7 @@ def test_the_table_fills_up_and_the_next_is_refused():
 
 
 def test_five_hundred_processes_come_and_go():
-    pc = run(*["it"] * 511, programs={"it": EXIT}, memory=64 * MIB, check=False)
+    pc = run(*["it"] * 511, programs={"it": EXIT}, memory=72 * MIB, check=False)
     table = pc.kernel.processes.table
     assert [each.state for each in table] == [ProcessState.FREE] + [ProcessState.ZOMBIE] * 511
     counts = pc.kernel.memory.frames.counts

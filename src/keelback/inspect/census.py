@@ -14,6 +14,7 @@ from keelback.kernel.frame_set import FrameSet
 from keelback.kernel.frames import KERNEL, RESERVED, TABLE
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import Process, ProcessState
+from keelback.kernel.threads import Thread
 from keelback.lang import Table, address_of
 
 PRESENT, WRITABLE, USER = 1, 2, 4
@@ -65,16 +66,18 @@ class Census:
         self.owners: dict[int, int] = {}
         self._count_fixed()
         self._count_kernel_space()
+        self._count_stack(kernel.scheduler.state.idle)
         for process in self.processes():
             self._count_process(process)
 
     @cached_property
     def free(self) -> int:
         """Return the frames that nobody uses, as a bitmap: bit f is frame f."""
-        used = bytearray(self._frame_count)
+        digits = bytearray(b"1" * self._frame_count)
         for frame in self.uses:
-            used[frame] = 1
-        return sum(1 << frame for frame, taken in enumerate(used) if not taken)
+            digits[frame] = ord("0")
+        digits.reverse()
+        return int(digits, 2)
 
     @cached_property
     def zone(self) -> int:
@@ -106,8 +109,10 @@ class Census:
         return self.words[table * ENTRIES : (table + 1) * ENTRIES].tolist()
 
     def _use(self, frame: int, owner: int) -> None:
-        self.uses[frame] += 1
-        self.owners.setdefault(frame, owner)
+        """Count a use of a frame; one that the machine does not have has no record to compare."""
+        if frame < self._frame_count:
+            self.uses[frame] += 1
+            self.owners.setdefault(frame, owner)
 
     def _count_fixed(self) -> None:
         """Count what boot gave away for ever: unusable frames, the image, maps, heap and boot stack."""
@@ -129,9 +134,12 @@ class Census:
             if entry & PRESENT and entry >> PAGE_SHIFT != windows:
                 self._use(entry >> PAGE_SHIFT, TABLE)
 
+    def _count_stack(self, thread: Thread | None) -> None:
+        if thread is not None and thread.kernel_stack:
+            self._use((thread.kernel_stack - 1) >> PAGE_SHIFT, KERNEL)
+
     def _count_process(self, process: Process) -> None:
-        if process.thread is not None and process.thread.kernel_stack:
-            self._use((process.thread.kernel_stack - 1) >> PAGE_SHIFT, KERNEL)
+        self._count_stack(process.thread)
         if process.space:
             self.spaces[process.pid] = space = Space(process.space)
             self._use(process.space, TABLE)

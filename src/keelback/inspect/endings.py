@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keelback.inspect.lens import text_of
 from keelback.inspect.symbols import place_in
-from keelback.kernel.faults import NAMES, PAGE_FAULT, PROTECTION
+from keelback.kernel.faults import PAGE_FAULT, PROTECTION, VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import Access, Ending, FaultRecord, Process, ProcessState
 
@@ -42,7 +42,7 @@ def _ending(process: Process, programs: Mapping[str, bytes]) -> ProcessEnding:
 
 def fault_in_words(fault: FaultRecord) -> str:
     """Return what a fault record says."""
-    what = NAMES[min(fault.vector, len(NAMES) - 1)]
+    what = VECTOR_NAMES[min(fault.vector, len(VECTOR_NAMES) - 1)]
     if fault.vector == PAGE_FAULT:
         state = "protected" if fault.error & PROTECTION else "not mapped"
         return f"{what}, {DEEDS[fault.access]} {fault.address:#010x}, {state}"

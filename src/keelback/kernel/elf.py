@@ -7,7 +7,7 @@
 Source: System V ABI, chapters 4 (object files) and 5 (program loading); i386 supplement.
 """
 
-from keelback.kernel.errors import NotExecutable
+from keelback.kernel.errors import NotExecutable, OutOfMemory
 from keelback.kernel.paging import USER, WRITABLE, page_of
 from keelback.kernel.payload import Payload
 from keelback.kernel.spaces import AddressSpaces
@@ -99,7 +99,10 @@ class ElfLoader(Component):
     # Check …
 
     def check(self) -> None:
-        """Check the file that the payload found last; `image` then describes it.  Raises: NotExecutable."""
+        """Check the file that the payload found last; `image` then describes it.
+
+        Raises: NotExecutable; OutOfMemory when it has more pages than there are free frames.
+        """
         image, file = self.image, self.payload.found
         image.start = file.start
         image.size = file.size
@@ -128,6 +131,7 @@ class ElfLoader(Component):
     def _check_segments(self, entry: word) -> None:
         """Check that segments rise, each on pages of its own, and that one that can execute holds the entry."""
         lowest: word = self.layout.user_base
+        pages: u32 = 0
         entered = False
         for number in range(self.image.count):
             segment = self._segment(number)
@@ -138,8 +142,11 @@ class ElfLoader(Component):
             if segment.flags & CAN_EXECUTE and segment.address <= entry < end:
                 entered = True
             lowest = round_up(end, PAGE_SIZE)
+            pages += (lowest - page_of(segment.address)) // PAGE_SIZE
         if not entered:
             raise NotExecutable
+        if pages > self.frames.counts.user_free:
+            raise OutOfMemory
 
     def _check_segment(self, segment: Segment, lowest: word) -> None:
         highest: word = self.layout.image_limit

@@ -16,7 +16,7 @@ WRITE = 2
 # An instruction is at most 15 bytes long.
 LONGEST_INSTRUCTION = 15
 
-NAMES = (
+VECTOR_NAMES = (
     "division error",
     "debug trap",
     "non-maskable interrupt",
@@ -74,7 +74,7 @@ class Faults(Component):
         self.console.write(f"keelback: process {process.pid} (")
         self.console.write_name(process.name)
         self.console.write(") killed: ")
-        self.console.write(NAMES[min(fault.vector, len(NAMES) - 1)])
+        self.console.write(VECTOR_NAMES[min(fault.vector, len(VECTOR_NAMES) - 1)])
         if fault.vector == PAGE_FAULT:
             self._report_access(process)
         elif fault.error != 0:

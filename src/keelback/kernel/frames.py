@@ -24,8 +24,6 @@ CONSOLE = -5
 SHARED = -6
 RESERVED = -7
 
-MOST_REFERENCES = 0xFFFF
-
 
 class Frame(Struct):
     """One page frame; all zero means free."""

@@ -21,5 +21,5 @@ class ImageHeader(Struct):
     payload_size: u32  # bytes
     trap_return: u32  # address of the code that restores the trap frame eax points to
     idle: u32  # address of the code that waits for interrupts in ring 0
-    reserved: u32
+    leave: u32  # address that the kernel returns to, the address of a trap frame in eax; a call ends just before it
     build_id: Array[u8] = inline(16)  # the start of the SHA-256 of all the rest

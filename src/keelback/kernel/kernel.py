@@ -24,7 +24,7 @@ class Kernel(Component):
     """The microkernel and process manager of one machine."""
 
     def __init__(self, layout: Layout, ram: Ram, hardware: Hardware) -> None:
-        records = Region(ram, layout.text_end, layout.records_end)
+        records = Region(ram, layout.text_end, layout.records_limit)
         self.layout = layout
         self.cpu = Cpu(hardware)
         self.console = Console(records, self.cpu)
@@ -55,6 +55,7 @@ class Kernel(Component):
         try:
             self.memory.start(parameters)
             self.spaces.start()
+            self.scheduler.start(self.memory.header.idle)
         except KernelError as error:
             self.console.write("keelback: can't start. ")
             self.console.write(error.sentence)
@@ -63,7 +64,6 @@ class Kernel(Component):
             return 0
         self._greet()
         self.payload.start(self.memory.header)
-        self.scheduler.start(self.memory.header.idle)
         self.timer.start()
         self.programs.start_all()
         return self.traps.resume()

@@ -3,7 +3,7 @@
     microkernel, physical = virtual              microkernel, virtual only
     0x00000000  not mapped (page 0 never is)     0x08000000  user_base = KLIMIT
     0x00100000  header, entry code, text         0x08048000  image of the process
-    0x00140000  static records                       ...
+    0x00140000  static records, entry stack          ...
     0x001a0000  payload                          0xffffb000  stack, stack_pages pages
     kernel_top  BIOS memory map, kernel memory   0xfffff000  user_end: the last page is never mapped
                 map, boot heap, boot stack,
@@ -38,6 +38,8 @@ class Layout:
     """Where the room for entry code, text and read-only data ends and the static records start."""
     records_end: int
     """Where the room for static records ends and the payload starts."""
+    entry_stack: int
+    """Bytes of the stack that the kernel starts on: the end of that room."""
     region_limit: int
     """The kernel region ends here at the latest: the windows have a page table of their own."""
     windows: int
@@ -62,6 +64,11 @@ class Layout:
     """Bytes of the stack that only initialisation uses."""
 
     @property
+    def records_limit(self) -> int:
+        """Return the address that the static records end at or below: the entry stack's lowest."""
+        return self.records_end - self.entry_stack
+
+    @property
     def user_base(self) -> int:
         """Return the lowest user address."""
         return self.kernel_limit
@@ -83,6 +90,7 @@ MICROKERNEL = Layout(
     kernel_start=0x0010_0000,
     text_end=0x0014_0000,
     records_end=0x001A_0000,
+    entry_stack=16 * KIB,
     region_limit=0x07C0_0000,
     windows=0x07FF_E000,
     window_count=2,

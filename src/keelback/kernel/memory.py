@@ -90,6 +90,8 @@ class Memory(Component):
         least = self.layout.zone_least
         share = (self.map.end() << PAGE_SHIFT) // self.layout.zone_share
         bounds.region_top = min(bounds.zone + round_up(max(least, share), PAGE_SIZE), self.layout.region_limit)
+        if bounds.zone >= bounds.region_top:
+            raise OutOfMemory
         if not self.map.contains(self.layout.kernel_start >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
             raise OutOfMemory
         self.heap.start(bounds.heap, bounds.stack)

@@ -1,6 +1,6 @@
 """The kernel memory map: which frames are usable, sorted and without overlaps, whatever the BIOS says.
 
-1. A frame is usable when one usable entry holds it whole and no other entry touches it.
+1. A frame is usable when one usable entry holds it whole and no entry of another type touches it.
 2. Memory from 4 GiB on is ignored.
 3. The ranges are sorted, disjoint, and no two of them touch.
 """

@@ -14,7 +14,6 @@ ACCESSED = 1 << 5
 DIRTY = 1 << 6
 GLOBAL = 1 << 8
 
-FRAME_BITS = 0xFFFF_F000
 PERMISSIONS = PRESENT | WRITABLE | USER
 
 # The CPU would set these two in what the kernel uses; set beforehand, an entry never changes by itself.
@@ -42,10 +41,6 @@ class Level:
     def index(self, address: word) -> u32:
         """Return which entry of its table of this level stands for an address."""
         return address >> self.shift & ENTRIES - 1
-
-    def span(self) -> int:
-        """Return how many bytes one table of this level maps."""
-        return ENTRIES << self.shift
 
 
 @dataclass(frozen=True)

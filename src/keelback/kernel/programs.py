@@ -2,7 +2,7 @@
 
 from keelback.kernel.console import Console
 from keelback.kernel.elf import ElfLoader
-from keelback.kernel.errors import NoSuchProgram, OutOfMemory
+from keelback.kernel.errors import BadArgument, NoSuchProgram, OutOfMemory
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import NAME_SIZE, Process, Processes
 from keelback.kernel.user_memory import UserMemory
@@ -18,6 +18,7 @@ class CommandLine(Struct):
 
     name: Array[u8] = inline(NAME_SIZE)
     argument: Array[u8] = inline(ARGUMENT_SIZE)
+    fits: bool  # neither had to be cut
 
 
 class StackStart(Struct):
@@ -79,6 +80,7 @@ class Programs(Component):
                 self.command.name[length] = content[position]
             length += 1
             position += 1
+        self.command.fits = length < NAME_SIZE
         if position < end and content[position] == SPACE:
             position += 1
         length = 0
@@ -87,10 +89,13 @@ class Programs(Component):
                 self.command.argument[length] = content[position]
             length += 1
             position += 1
+        self.command.fits = self.command.fits and length < ARGUMENT_SIZE
         return position + 1
 
     def _start_reported(self) -> None:
         try:
+            if not self.command.fits:
+                raise BadArgument
             self.spawn(0)
         except KernelError as error:
             self.console.write("keelback: can't start ")

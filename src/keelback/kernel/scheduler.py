@@ -5,6 +5,7 @@
 3. The idle thread is in neither.
 """
 
+from keelback.kernel.frames import KERNEL
 from keelback.kernel.segments import Segments
 from keelback.kernel.spaces import AddressSpaces
 from keelback.kernel.threads import Thread, ThreadState
@@ -38,8 +39,10 @@ class Scheduler(Component):
         self.state = self.cpus[0]
 
     def start(self, idle_code: u32) -> None:
-        """Make thread 0 the idle thread and let it be current."""
+        """Make thread 0 the idle thread and let it be current.  Raises: OutOfMemory; nothing has changed."""
         idle = self.threads[0]
+        stack: u32 = self.spaces.frames.allocate_kernel(KERNEL)
+        idle.kernel_stack = (stack + 1) << PAGE_SHIFT
         idle.frame.start_idle(idle_code)
         idle.state = ThreadState.RUNNING
         self.state.idle = idle
@@ -66,7 +69,7 @@ class Scheduler(Component):
     def sleep(self, thread: Thread, ticks: u32) -> None:
         """Let the current thread wait for a number of ticks; 0 waits for none."""
         thread.state = ThreadState.SLEEPING
-        thread.wake_tick = self.timer.clock.ticks + ticks
+        thread.wake_tick = self.timer.later(ticks)
         before = self._last_sleeper_until(thread.wake_tick)
         if before is None:
             thread.next = self.state.first_sleeper

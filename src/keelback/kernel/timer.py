@@ -3,11 +3,12 @@
 Source: Intel 8254 data sheet, mode 2 (rate generator).
 """
 
-from keelback.lang import Component, Cpu, Region, Struct, u64
+from keelback.lang import Component, Cpu, Region, Struct, u32, u64
 
 TICKS_PER_SECOND = 100
 CLOCK = 1_193_182  # Hz
 DIVISOR = CLOCK // TICKS_PER_SECOND
+LAST_TICK = (1 << 63) - 1
 RATE_GENERATOR = 0x34  # channel 0, low byte then high byte, mode 2
 
 
@@ -32,4 +33,8 @@ class Timer(Component):
 
     def tick(self) -> None:
         """Count one tick."""
-        self.clock.ticks += 1
+        self.clock.ticks = self.later(1)
+
+    def later(self, ticks: u32) -> u64:
+        """Return the time a number of ticks from now; time starts again after 2^63 ticks."""
+        return (self.clock.ticks + ticks) & LAST_TICK
