@@ -11,6 +11,7 @@ from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS
 from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.machine.boot_loader import BiosEntry, make_image
+from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.pc import SimulatedPc
 from keelback.user import PROGRAMS, RUNTIME
 
@@ -69,7 +70,7 @@ def make_pc(
     check: bool = True,
     memory_map: tuple[BiosEntry, ...] | None = None,
     layout: Layout = MICROKERNEL,
-) -> SimulatedPc:
+) -> InterpretedPc:
     """Return a machine, not booted, that starts the given lines `name argument`.
 
     `programs` are in the payload, by name; without it, those of the payload are.
@@ -77,10 +78,10 @@ def make_pc(
     members = {"etc/init": "".join(line + "\n" for line in init).encode()}
     members |= payload_programs() if programs is None else dict(programs)
     image = make_image(layout, make_payload(members))
-    return SimulatedPc(layout, image, memory=memory, check=check, memory_map=memory_map)
+    return InterpretedPc(layout, image, memory=memory, check=check, memory_map=memory_map)
 
 
-def run(*init: str, **options: object) -> SimulatedPc:
+def run(*init: str, **options: object) -> InterpretedPc:
     """Boot a machine as `make_pc` makes it, run it to its end and return it."""
     pc = make_pc(*init, **options)  # type: ignore[arg-type]
     pc.boot()
@@ -88,8 +89,9 @@ def run(*init: str, **options: object) -> SimulatedPc:
     return pc
 
 
-FRAMES_OF_THE_KERNEL = (0, 2)
-"""The user frames and zone frames in use when no process is alive: page directory and table of the kernel, in 8 MiB."""
+FRAMES_OF_THE_KERNEL = (0, 3)
+"""The user frames and zone frames in use when no process is alive, in 8 MiB: the kernel's page
+directory and table, and the idle thread's stack."""
 
 
 def frames_used(pc: SimulatedPc) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from keelback.kernel.timer import DIVISOR
 from keelback.lang import Panic, Struct, inline, u8, u32, view
 from keelback.lang.array import Array
 from keelback.machine.boot_loader import make_image
+from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.pc import INSTRUCTIONS_PER_SECOND, Outcome, SimulatedPc
 from support import EXECUTE, MIB, READ, WRITE, code_program, console, elf, make_pc, payload_programs, run
 
@@ -23,26 +24,26 @@ YIELD = "b802000000cd80"
 PAGE_DIRECTORY_ENTRY = BASE >> 22
 
 
-def statuses(pc: SimulatedPc) -> list[int]:
+def statuses(pc: InterpretedPc) -> list[int]:
     """Return the exit statuses of all processes, which must have exited."""
     ended = [process for process in pc.kernel.processes.table if process.pid]
     assert all(process.ending is Ending.EXITED for process in ended)
     return [process.exit_status for process in ended]
 
 
-def frame(pc: SimulatedPc):
+def frame(pc: InterpretedPc):
     """Return the trap frame of the thread that was interrupted."""
     return pc.kernel.scheduler.current().frame
 
 
-def single(code: str, **options) -> SimulatedPc:
+def single(code: str, **options) -> InterpretedPc:
     """Return a booted machine with one process of bare code."""
     pc = make_pc("it", programs={"it": code_program(code)}, **options)
     pc.boot()
     return pc
 
 
-def set_period(pc: SimulatedPc, period: int) -> None:
+def set_period(pc: InterpretedPc, period: int) -> None:
     pc.timer.period = period
     pc.timer.due = pc.time + period
 
@@ -301,7 +302,7 @@ class Pages(Struct):
     bytes: Array[u8] = inline(4 * 4096)
 
 
-def running(check: bool = True) -> SimulatedPc:
+def running(check: bool = True) -> InterpretedPc:
     """Return a machine that has served a trap of a process that goes on for ever."""
     pc = single("b801000000cd80 a100800408 ebf2", check=check)
     for _ in range(3):
@@ -464,7 +465,7 @@ def test_ctrl_c_in_the_kernel_is_not_taken_for_a_panic(monkeypatch):
 def test_output_and_observers_see_everything_in_order():
     seen = bytearray()
     image = make_image(MICROKERNEL, make_payload({"etc/init": b"hello\n", "hello": payload_programs()["hello"]}))
-    pc = SimulatedPc(MICROKERNEL, image, memory=8 * MIB, output=seen.append)
+    pc = InterpretedPc(MICROKERNEL, image, memory=8 * MIB, output=seen.append)
     order = []
     pc.before_trap.append(lambda: order.append(("before", frame(pc).vector)))
     pc.after_trap.append(lambda: order.append(("after", pc.traps)))

@@ -1,6 +1,7 @@
 """The kernel image as it lies in RAM: entry code and text, static records, payload.
 
-start ┬ header, entry code, text and read-only data, zero-padded
+start ┬ header, entry code, entry stubs         the same bytes in every life, but for the calls of compiled text
+start + TEXT ┼ compiled text and read-only data, zero-padded
 text_end ┼ static records, zero
 records_end ┼ payload
 end ┴
@@ -8,36 +9,86 @@ end ┴
 
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from keelback.image.toolchain import assemble, link_flat
+from keelback.image.toolchain import NO_WARNINGS, assemble, compile_c, link_elf, link_flat
 from keelback.lang.layout import StructLayout
+
+TEXT = 0x2000
+"""Where compiled text starts, in bytes from the start of the image."""
+ENTRY_POINTS = ("kernel_boot", "kernel_trap")
 
 
 class ImageTooLarge(Exception):
     """A part of the image does not fit the room that the layout gives it."""
 
 
-def build_text(entry: Path, defines: Mapping[str, int], *, start: int, text_end: int) -> bytes:
-    """Assemble the entry code for the address `start`; the result fills [start, text_end).
+@dataclass(frozen=True)
+class CompiledKernel:
+    """A kernel as the compiler leaves it; `kernel_boot` and `kernel_trap` are defined in it.
 
+    `objects` are object files by name; `sections` the names and addresses of the sections that hold records in RAM.
+    """
+
+    objects: Mapping[str, bytes]
+    sections: Sequence[tuple[str, int]] = field(default=())
+
+
+def build_text(
+    entry: Path, defines: Mapping[str, int], *, start: int, text_end: int, compiled: CompiledKernel | None = None
+) -> bytes:
+    """Assemble the entry code for the address `start` and link it, with a compiled kernel if there is one.
+
+    The result fills [start, text_end).
     Raises: ToolchainError; ImageTooLarge.
     """
-    objects = {entry.name + ".o": assemble(entry, defines)}
-    text = link_flat(objects, _script(start))
+    text = link_flat(_objects(entry, defines, compiled), _script(start, compiled))
     if len(text) > text_end - start:
         raise ImageTooLarge(f"the kernel's text has {len(text):,} bytes; there is room for {text_end - start:,}")
     return text.ljust(text_end - start, b"\0")
 
 
-def _script(start: int) -> str:
+def build_symbols(entry: Path, defines: Mapping[str, int], *, start: int, compiled: CompiledKernel) -> bytes:
+    """Return the ELF file of the text that `build_text` makes, with symbols and debug information.
+
+    Raises: ToolchainError.
+    """
+    return link_elf(_objects(entry, defines, compiled), _script(start, compiled))
+
+
+def _objects(entry: Path, defines: Mapping[str, int], compiled: CompiledKernel | None) -> dict[str, bytes]:
+    objects = {entry.name + ".o": assemble(entry, {**defines, "TEXT": TEXT})}
+    if compiled is not None:
+        support = entry.parent / "support.c"
+        objects |= {support.name + ".o": compile_c(support, flags=NO_WARNINGS), **compiled.objects}
+    return objects
+
+
+def _script(start: int, compiled: CompiledKernel | None) -> str:
+    absent = [f"{name} = 0;" for name in ENTRY_POINTS if compiled is None]
+    placed = [_place(name, address) for name, address in (compiled.sections if compiled is not None else ())]
     return f"""
 ENTRY(start)
+{" ".join(absent)}
 SECTIONS {{
     . = {start:#x};
-    .text : {{ *(.text.entry) *(.text*) *(.rodata*) }}
-}}
+    .text : {{
+        *(.text.entry)
+        ASSERT(. == {start + TEXT:#x}, "the entry code has its own size");
+        *(.text*) *(.rodata*)
+    }}
+    .data : {{ *(.data*) *(.bss*) *(COMMON) }}
+    ASSERT(SIZEOF(.data) == 0, "state of the kernel lies in records only")
+{"".join(placed)}}}
+"""
+
+
+def _place(name: str, address: int) -> str:
+    """Return the script's lines for a section that takes no room in the file."""
+    return f"""    {name} {address:#x} (NOLOAD) : {{ *({name}) }}
+    ASSERT(ADDR({name}) == {address:#x}, "{name} lies where its record does")
 """
 
 

@@ -8,16 +8,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 import keelback.kernel
-from keelback.image.kernel_image import build_kernel_image, build_text
+from keelback.image.kernel_image import CompiledKernel, build_kernel_image, build_symbols, build_text
 from keelback.kernel.boot_parameters import MOST_ENTRIES, BootParameters
 from keelback.kernel.header import MAGIC, VERSION, ImageHeader
+from keelback.kernel.interrupts import STUBS
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory import MAPS_SIZE
-from keelback.kernel.segments import USER_DATA
+from keelback.kernel.segments import KERNEL_DATA, USER_DATA
+from keelback.kernel.threads import TrapFrame
 from keelback.lang import PAGE_SIZE, Ram, layout_of, round_up
+from keelback.machine.scratch import descriptor
 
 PARAMETERS = 0x10000
 """Where the boot parameters lie: usable memory, read once."""
+DESCRIPTORS = 0x11000
+"""Where the loader's descriptor table lies, which the kernel starts with: usable memory, until it has its own."""
+BOOT_CODE, BOOT_DATA = 0x10, 0x18
+DESCRIPTOR_BYTES = 0x20
 USABLE, RESERVED = 1, 2
 
 
@@ -39,19 +46,36 @@ def usual_memory_map(size: int) -> tuple[BiosEntry, ...]:
     )
 
 
-def make_image(layout: Layout, payload: bytes) -> bytes:
-    """Build the kernel image of a layout with a payload.  Raises: ToolchainError."""
-    entry = Path(keelback.kernel.__file__).parent / "entry.S"
-    defines = {
+ENTRY = Path(keelback.kernel.__file__).parent / "entry.S"
+
+
+def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None = None) -> bytes:
+    """Build the kernel image of a layout with a payload: for a compiled kernel, else for one that is interpreted.
+
+    Raises: ToolchainError; ImageTooLarge.
+    """
+    text = build_text(ENTRY, _defines(layout), start=layout.kernel_start, text_end=layout.text_end, compiled=compiled)
+    records = layout.records_end - layout.text_end
+    return build_kernel_image(text, layout_of(ImageHeader), records=records, payload=payload)
+
+
+def make_symbols(layout: Layout, compiled: CompiledKernel) -> bytes:
+    """Return the ELF file of a compiled kernel, as it lies in the image, for debuggers.  Raises: ToolchainError."""
+    return build_symbols(ENTRY, _defines(layout), start=layout.kernel_start, compiled=compiled)
+
+
+def _defines(layout: Layout) -> dict[str, int]:
+    return {
         "MAGIC": MAGIC,
         "VERSION": VERSION,
         "LAYOUT": layout.number,
         "PAYLOAD": layout.records_end,
+        "ENTRY_STACK": layout.records_end,
+        "KERNEL_DATA": KERNEL_DATA,
         "USER_DATA": USER_DATA,
+        "FRAME_SIZE": layout_of(TrapFrame).size,
+        "STUBS": STUBS,
     }
-    text = build_text(entry, defines, start=layout.kernel_start, text_end=layout.text_end)
-    records = layout.records_end - layout.text_end
-    return build_kernel_image(text, layout_of(ImageHeader), records=records, payload=payload)
 
 
 class TooLittleMemory(Exception):
@@ -87,3 +111,9 @@ def write_parameters(ram: Ram, memory_map: tuple[BiosEntry, ...]) -> int:
         struct.pack_into("<QQI", ram.bytes, place, *entry)
         place += 20
     return PARAMETERS
+
+
+def write_descriptors(ram: Ram) -> None:
+    """Write the flat segments that the 32-bit entry starts with."""
+    code, data = (descriptor(0, 0xF_FFFF, access, 0xC) for access in (0x9B, 0x93))
+    struct.pack_into("<4Q", ram.bytes, DESCRIPTORS, 0, 0, code, data)

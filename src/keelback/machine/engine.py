@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from unicorn import UC_ARCH_X86, UC_HOOK_INTR, UC_MODE_32, UC_PROT_ALL, Uc
+from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INTR, UC_MODE_32, UC_PROT_ALL, Uc
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
@@ -28,11 +28,22 @@ OK = 0
 INVALID_INSTRUCTION = 10  # UC_ERR_INSN_INVALID
 NO_EXCEPTION = 0xFFFF_FFFF
 MOST_ENGINE_BYTES = 2048
+CR0 = 0x8001_0011  # of the scratch machine: paging, write protection, protected mode
 
 # Unicorn gives a third argument, which nobody needs.
 INTERRUPT_HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
 
+# Plain integers for pointers: what runs at every trap has no time for conversions.
+START = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t
+)
+SAVE_OR_RESTORE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+
 GENERAL = ("edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax")
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 class EngineError(Exception):
@@ -46,24 +57,31 @@ class Engine:
         self.uc = Uc(UC_ARCH_X86, UC_MODE_32)
         self.uc.ctl_set_cpu_model(x86.UC_CPU_X86_PENTIUM3)
         self.handle = self.uc._uch
+        self._address = self.handle.value
         self.caught: dict[int, int] = {}
         self._buffer = (ctypes.c_char * size).from_buffer(buffer)
         self.uc.mem_map_ptr(0, size, UC_PROT_ALL, ctypes.addressof(self._buffer))
-        self._start = uclib.uc_emu_start
-        self._save = uclib.uc_context_save
-        self._restore = uclib.uc_context_restore
+        self._start = START(_address(uclib.uc_emu_start))
+        self._save = SAVE_OR_RESTORE(_address(uclib.uc_context_save))
+        self._restore = SAVE_OR_RESTORE(_address(uclib.uc_context_restore))
         self._write = uclib.uc_reg_write
         self._value = ctypes.c_uint64()
         self._reference = ctypes.byref(self._value)
         self._record = INTERRUPT_HOOK(self.caught.__setitem__)
         for function in (self._record, uclib.uc_emu_stop):
-            self._hook_interrupts(ctypes.cast(function, ctypes.c_void_p))
+            self._hook(UC_HOOK_INTR, function, 1, 0)
 
-    def _hook_interrupts(self, function: ctypes.c_void_p) -> None:
-        hook = ctypes.c_size_t()
-        status = uclib.uc_hook_add(self.handle, ctypes.byref(hook), UC_HOOK_INTR, function, None, 1, 0)
+    def _hook(self, kind: int, function: Any, first: int, last: int) -> None:
+        """Let Unicorn call a C function; for addresses in [first, last], or all when `first` is above `last`."""
+        hook, pointer = ctypes.c_size_t(), ctypes.cast(function, ctypes.c_void_p)
+        status = uclib.uc_hook_add(self.handle, ctypes.byref(hook), kind, pointer, None, first, last)
         if status != OK:
-            raise EngineError(f"Unicorn takes no interrupt hook: {self.strerror(status)}")
+            raise EngineError(f"Unicorn takes no hook: {self.strerror(status)}")
+
+    def stop_at(self, address: int) -> None:
+        """End every run from now on before the instruction at an address; a run can't start there."""
+        self._hook(UC_HOOK_CODE, uclib.uc_emu_stop, address, address)
+        self.uc.ctl_flush_tb()
 
     def new_context(self) -> "Context":
         """Return room for a context, with the present one in it."""
@@ -71,11 +89,11 @@ class Engine:
 
     def save(self, context: "Context") -> None:
         """Save the present context over another."""
-        self._save(self.handle, context.handle)
+        self._save(self._address, context.address)
 
     def restore(self, context: "Context") -> None:
         """Make a saved context the present one."""
-        self._restore(self.handle, context.handle)
+        self._restore(self._address, context.address)
 
     def set_register(self, register: int, value: int) -> None:
         """Set a register by Unicorn's number for it."""
@@ -89,7 +107,7 @@ class Engine:
         Raises: what a hook raised.
         """
         self.caught.clear()
-        status = int(self._start(self.handle, address, 0, 0, count))
+        status: int = self._start(self._address, address, 0, 0, count)
         if self.uc._hook_exception is not None:
             exception, self.uc._hook_exception = self.uc._hook_exception, None
             raise exception
@@ -114,10 +132,10 @@ class Context:
 
     def __init__(self, saved: Any) -> None:
         self._saved = saved
-        self.handle = saved.context
         address = ctypes.cast(saved.context, ctypes.c_void_p).value
         if address is None:
             raise EngineError("Unicorn saved no context")
+        self.address = address
         self.bytes = (ctypes.c_char * saved.size).from_address(address)
 
     def copy_of(self) -> bytes:
@@ -134,8 +152,15 @@ class Offsets:
     eflags: int
     cs: int
     ss: int
+    segment: int  # how far the segments' parts lie apart
+    mode: int  # the ring among others, in the emulator's own bits
+    cr0: int
     cr2: int
     cr3: int
+    cr4: int
+    gates: int  # the interrupt descriptor table's base
+    gates_limit: int
+    task: int  # the task-state segment's base
     error: int
     is_int: int  # not 0 when an `int` instruction raised the exception
     in_flight: int  # the exception that the CPU believes it is delivering
@@ -164,7 +189,8 @@ class _Prober:
         uc.reg_write(x86.UC_X86_REG_GDTR, (0, scratch.GDT, 6 * 8 - 1, 0))
         uc.reg_write(x86.UC_X86_REG_IDTR, (0, scratch.IDT, 256 * 8 - 1, 0))
         uc.reg_write(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
-        uc.reg_write(x86.UC_X86_REG_CR0, 0x8001_0011)
+        uc.reg_write(x86.UC_X86_REG_CR0, CR0)
+        uc.reg_write(x86.UC_X86_REG_TR, (scratch.TASK, scratch.TASK_STATE, 103, 0x8B00))
         uc.reg_write(x86.UC_X86_REG_CS, scratch.KERNEL_CODE)
         for register in (x86.UC_X86_REG_DS, x86.UC_X86_REG_ES, x86.UC_X86_REG_SS):
             uc.reg_write(register, scratch.KERNEL_DATA)
@@ -183,14 +209,23 @@ class _Prober:
         user_data, kernel_data = scratch.USER_DATA_SELECTOR, scratch.KERNEL_DATA
         errors = {missing: 4, protected: 5, write_missing: 6, write_text: 7}
         general = self._find_general()
+        cs = self._find({null: user, clean: kernel}, "cs")
+        ss = self._find({null: user_data, clean: kernel_data}, "ss")
         return Offsets(
             general=general,
             eip=self._find_eip(),
             eflags=self._find(flags, "eflags"),
-            cs=self._find({null: user, clean: kernel}, "cs"),
-            ss=self._find({null: user_data, clean: kernel_data}, "ss"),
+            cs=cs,
+            ss=ss,
+            segment=ss - cs,
+            mode=self._find_mode(missing, halted, int14, null),
+            cr0=self._find({clean: CR0}, "cr0"),
             cr2=self._find({missing: scratch.MISSING, protected: scratch.SUPERVISOR}, "cr2"),
-            cr3=self._find_cr3(),
+            cr3=self._find_written(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY, scratch.PAGE_TABLE, "cr3"),
+            cr4=self._find_written(x86.UC_X86_REG_CR4, 0, 0x94, "cr4"),
+            gates=self._find({clean: scratch.IDT}, "the interrupt descriptor table"),
+            gates_limit=self._find({clean: 256 * 8 - 1}, "the length of that table"),
+            task=self._find({clean: scratch.TASK_STATE}, "the task-state segment"),
             error=self._find(errors, "the error code"),
             is_int=self._find({int14: 1, int3: 1, missing: 0, halted: 0}, "the kind of exception"),
             in_flight=self._find({missing: 14, halted: 13, clean: NO_EXCEPTION}, "the exception in flight"),
@@ -224,15 +259,28 @@ class _Prober:
             for offset in range(0, len(self.clean.bytes) - 3, 4)
             if all(struct.unpack_from("<I", context, offset)[0] == value for context, value in samples.items())
         ]
+        return self._only(places, what)
+
+    @staticmethod
+    def _only(places: list[int], what: str) -> int:
         if len(places) != 1:
             raise EngineError(f"can't tell where this Unicorn keeps {what}: {len(places)} places fit")
         return places[0]
 
-    def _find_cr3(self) -> int:
-        samples = {self.clean.copy_of(): scratch.PAGE_DIRECTORY}
+    def _find_written(self, register: int, before: int, after: int, what: str) -> int:
+        """Return where a control register is: it changes when it is written."""
         self.engine.restore(self.clean)
-        self.engine.set_register(x86.UC_X86_REG_CR3, scratch.PAGE_TABLE)
-        return self._find(samples | {self.engine.new_context().copy_of(): scratch.PAGE_TABLE}, "cr3")
+        self.engine.set_register(register, after)
+        return self._find({self.clean.copy_of(): before, self.engine.new_context().copy_of(): after}, what)
+
+    def _find_mode(self, *users: bytes) -> int:
+        """Return where the ring is: bits that are 0 in ring 0 and 3 in user mode, among others that are the same."""
+        places = []
+        for offset in range(0, len(self.clean.bytes) - 3, 4):
+            kernel, *others = (struct.unpack_from("<I", each, offset)[0] for each in (self.clean.copy_of(), *users))
+            if kernel and kernel & 3 == 0 and all(other == kernel | 3 for other in others):
+                places.append(offset)
+        return self._only(places, "the ring")
 
     def _find_eip(self) -> int:
         """Return where eip is: a slice that ends tells it from the address that an exception returns to."""

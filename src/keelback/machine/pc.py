@@ -1,37 +1,39 @@
-"""The simulated PC, interpreted life: user programs on the emulated CPU, the kernel in this Python.
+"""The simulated PC, as far as its lives are one: RAM, devices, time, and user programs on the emulated CPU.
 
-    run: ┌─> frame ─ trap_return ─> user mode ─ trap ─> frame in RAM ─ kernel.trap() ─┐
-         └────────────────────────────────────────────────────────────────────────────┘
+    run: ┌─> frame ─ trap_return ─> user mode ─ trap ─> frame in RAM ─ the kernel serves it ─┐
+         └───────────────────────────────────────────────────────────────────────────────────┘
+
+The lives differ in who runs the kernel: `interpreted.py`, this Python; `compiled.py`, the emulated CPU in ring 0.
 
 1. Virtual time is user instructions; the timer's tick comes before the first instruction that it is due at.
-2. A trap writes what the CPU and the entry code would, where they would.
-3. No state of the kernel is in a host object: RAM, registers and devices are the whole machine.
+2. No state of the kernel is in a host object: RAM, registers and devices are the whole machine.
 """
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum
 
-from unicorn import x86_const as x86
-
 from keelback.kernel.header import ImageHeader
-from keelback.kernel.kernel import make_kernel
+from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
 from keelback.kernel.threads import TrapFrame
-from keelback.lang import MISTAKES, HostObject, Panic, Ram, layout_of, view
-from keelback.machine.boot_loader import BiosEntry, load_image, usual_memory_map, write_parameters
+from keelback.lang import HostObject, Panic, Ram, layout_of, view
+from keelback.machine.boot_loader import (
+    BiosEntry,
+    load_image,
+    usual_memory_map,
+    write_descriptors,
+    write_parameters,
+)
 from keelback.machine.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
-from keelback.machine.mmu import TlbModel
 from keelback.machine.processor import Kind, Processor, Stop
 
 INSTRUCTIONS_PER_SECOND = 10_000_000
 """How fast virtual time runs: a timer tick of 10 ms is 100,000 user instructions."""
-PAGING = 1 << 31
 TIMER_LINE = 0
+CS, SELECTOR = layout_of(TrapFrame).field("cs").offset, struct.Struct("<H")
 PAGE = 4096
-FRAME_SIZE = layout_of(TrapFrame).size
-PUSHED_IN_RING_0 = layout_of(TrapFrame).field("esp").offset
-PUSHAL_STACK = layout_of(TrapFrame).field("vector").offset
 
 
 class Outcome(Enum):
@@ -43,11 +45,12 @@ class Outcome(Enum):
     REFUSED = "the kernel could not start"
 
 
-class SimulatedPc(HostObject):
+class SimulatedPc(HostObject, ABC):
     """A PC with `memory` bytes of RAM and a kernel image loaded, ready for `boot`.
 
-    `check` turns on strict RAM and the TLB model.  `output` is given every byte that the serial line sends.
-    `before_trap` are called when a trap's frame is in RAM, `after_trap` when the kernel has served it.
+    `check` turns on strict RAM, where the kernel is interpreted.  `output` is given every byte that the serial line
+    sends.  `before_trap` are called when a trap's frame is in RAM, `after_trap` when the kernel has served it.
+    `kernel` is the running kernel's parts, or those of a kernel that only reads the same RAM.
     """
 
     def __init__(
@@ -65,22 +68,20 @@ class SimulatedPc(HostObject):
         self.layout = layout
         self.ram = Ram(memory, strict=check)
         load_image(self.ram, layout, image)
+        write_descriptors(self.ram)
         self.parameters = write_parameters(self.ram, usual_memory_map(memory) if memory_map is None else memory_map)
-        self.processor = Processor(self.ram.bytes)
-        self.tlb = TlbModel(self.processor.walker)
+        self.header = view(self.ram, ImageHeader, layout.kernel_start)
         self.time = 0
         self.traps = 0
         self.frame = 0
         self.outcome = Outcome.RUNNING
         self.before_trap: list[Callable[[], None]] = []
         self.after_trap: list[Callable[[], None]] = []
-        self._add_devices(output)
-        self._gdt = 0
-        self._task = 0
-        self._paging = False
+        self._trap_return = self.header.trap_return
         self._return_length = 0
-        self.kernel = make_kernel(layout, self.ram, self)
-        self.header = view(self.ram, ImageHeader, layout.kernel_start)
+        self._add_devices(output)
+        self.processor = self._make_processor()
+        self.kernel = self._make_kernel()
 
     def _add_devices(self, output: Callable[[int], None]) -> None:
         self.console = bytearray()
@@ -94,6 +95,31 @@ class SimulatedPc(HostObject):
         self.exit = DebugExit()
         self.ports = PortBus(Serial(send), self.controller, InterruptController(0xA0), self.timer, self.exit)
 
+    # What the lives do differently.
+
+    def _make_processor(self) -> Processor:
+        """Return the processor; RAM and devices are there."""
+        return Processor(self.ram.bytes)
+
+    @abstractmethod
+    def _make_kernel(self) -> Kernel:
+        """Return what is to be `kernel`."""
+
+    @abstractmethod
+    def _start_kernel(self) -> int:
+        """Let the kernel start; return the address of the first trap frame to restore, 0 when there is none."""
+
+    @abstractmethod
+    def _write_frame(self, vector: int, error: int) -> None:
+        """Put the trap frame into RAM."""
+
+    @abstractmethod
+    def _serve_trap(self) -> int:
+        """Let the kernel serve the trap; return the address of the trap frame to restore, 0 when there is none."""
+
+    def _leave_kernel(self) -> None:
+        """Do what is to be done before user mode goes on."""
+
     # Running.
 
     def boot(self) -> None:
@@ -101,7 +127,7 @@ class SimulatedPc(HostObject):
 
         Raises: Panic when the kernel is wrong.
         """
-        self.frame = self._in_kernel(lambda: self.kernel.boot(self.parameters))
+        self.frame = self._start_kernel()
         if self.frame == 0:
             self.outcome = Outcome.REFUSED
 
@@ -114,8 +140,11 @@ class SimulatedPc(HostObject):
     def step(self) -> None:
         """Run to the next trap and let the kernel serve it, or find that the machine has ended.
 
+        A machine that has ended stays as it is.
         Raises: Panic when the kernel is wrong.
         """
+        if self.outcome is not Outcome.RUNNING:
+            return
         if self.exit.status is not None:
             self.outcome = Outcome.POWERED_OFF
             return
@@ -126,20 +155,15 @@ class SimulatedPc(HostObject):
         self._write_frame(vector, error)
         for observer in self.before_trap:
             observer()
-        self.frame = self._in_kernel(self.kernel.trap)
+        self.frame = self._serve_trap()
         for observer in self.after_trap:
             observer()
-
-    def _in_kernel(self, entry: Callable[[], int]) -> int:
-        try:
-            return entry()
-        except MISTAKES as error:
-            raise Panic.of(error) from error
+        if self.frame == 0:
+            self.outcome = Outcome.HALTED if self.exit.status is None else Outcome.POWERED_OFF
 
     def _run_to_trap(self) -> tuple[int, int]:
         """Restore the frame and run until something traps; return vector and error code."""
-        if self.ram.strict and self._paging:
-            self.tlb.before_user_mode()
+        self._leave_kernel()
         stop = self._enter()
         while True:
             if stop.kind is Kind.TRAP:
@@ -153,22 +177,28 @@ class SimulatedPc(HostObject):
             else:
                 self.outcome = Outcome.HALTED
                 return 0, 0
-            stop = self._counted(self.processor.go_on(self._budget()))
+            stop = self._counted(self.processor.go_on(self._budget()), 0)
 
     def _enter(self) -> Stop:
         """Restore the trap frame by the image's own code; only what follows in user mode counts."""
-        code = self.header.trap_return
-        if not view(self.ram, TrapFrame, self.frame).cs & 3:
-            return self.processor.enter(code, self.frame, 1 << 32)
+        if not self._frames_selector() & 3:
+            return self.processor.enter(self._trap_return, self.frame, 1 << 32)
         if not self._return_length:
             self._return_length = self._measure_return()
-        stop = self.processor.enter(code, self.frame, self._return_length + self._budget())
-        return self._counted(stop._replace(begun=stop.begun - self._return_length))
+        stop = self.processor.enter(self._trap_return, self.frame, self._return_length + self._budget())
+        return self._counted(stop, self._return_length)
+
+    def _frames_selector(self) -> int:
+        """Return the code selector of the trap frame.  Raises: Panic when the frame is not in RAM."""
+        try:
+            return int(SELECTOR.unpack_from(self.ram.bytes, self.frame + CS)[0])
+        except struct.error:
+            raise Panic(f"the trap frame to restore is at {self.frame:#010x}, where there is no RAM") from None
 
     def _measure_return(self) -> int:
         """Return how many instructions the return path has, by running ever more of it."""
         for count in range(2, 64):
-            self.processor.enter(self.header.trap_return, self.frame, count)
+            self.processor.enter(self._trap_return, self.frame, count)
             if self.processor.in_user_mode:
                 return count
         raise Panic("the return path does not lead to user mode")
@@ -177,9 +207,14 @@ class SimulatedPc(HostObject):
         """Return how many instructions user mode may run before the timer's next tick."""
         return 1 << 32 if self.timer.due is None else max(self.timer.due - self.time, 0)
 
-    def _counted(self, stop: Stop) -> Stop:
-        """Add the instructions that user mode ran to virtual time; one that was begun and then cut off has not run."""
-        self.time += max(stop.begun - (stop.kind is Kind.SLICE_END), 0)
+    def _counted(self, stop: Stop, before: int) -> Stop:
+        """Add the instructions that user mode ran, after some others, to virtual time.
+
+        One that was begun and then cut off has not run.
+        """
+        ran = stop.begun - before - (stop.kind is Kind.SLICE_END)
+        if ran > 0:
+            self.time += ran
         return stop
 
     def _trap(self, stop: Stop) -> tuple[int, int]:
@@ -198,97 +233,3 @@ class SimulatedPc(HostObject):
         self.timer.tick()
         self.controller.raise_line(TIMER_LINE)
         return True
-
-    def _write_frame(self, vector: int, error: int) -> None:
-        """Write the trap frame as the CPU and the entry code do."""
-        cpu = self.processor
-        edi, esi, ebp, esp, ebx, edx, ecx, eax = cpu.registers()
-        words = [ebx, edx, ecx, eax, vector, error, cpu.eip, cpu.cs, cpu.eflags]
-        if cpu.in_user_mode:
-            frame = struct.unpack_from("<I", self.ram.bytes, self._task + 4)[0] - FRAME_SIZE
-            words += [esp, cpu.ss]
-        else:
-            frame = esp - PUSHED_IN_RING_0
-        struct.pack_into(f"<{4 + len(words)}I", self.ram.bytes, frame, edi, esi, ebp, frame + PUSHAL_STACK, *words)
-        if self.ram.strict:
-            self.tlb.after_user_mode()
-
-    # The hardware that the kernel's Cpu reaches (see `keelback.lang.cpu.Hardware`).
-
-    def in8(self, port: int) -> int:
-        """Read one byte from a port."""
-        return self.ports.read(port)
-
-    def out8(self, port: int, value: int) -> None:
-        """Write one byte to a port."""
-        self.ports.write(port, value)
-
-    def out32(self, port: int, value: int) -> None:
-        """Write four bytes to a port."""
-        self.ports.write(port, value)
-
-    def read_cr0(self) -> int:
-        """Return control register 0."""
-        return self.processor.read_control(x86.UC_X86_REG_CR0)
-
-    def write_cr0(self, value: int) -> None:
-        """Set control register 0; with paging on, strict RAM asks the page tables."""
-        self.processor.write_control(x86.UC_X86_REG_CR0, value)
-        self._paging = bool(value & PAGING)
-        if self._paging and self.ram.strict:
-            self.ram.touch = self._touch
-
-    def read_cr2(self) -> int:
-        """Return the address of the last page fault."""
-        return self.processor.cr2
-
-    def write_cr3(self, value: int) -> None:
-        """Switch to a page directory."""
-        self.processor.write_control(x86.UC_X86_REG_CR3, value)
-        self.tlb.load_directory(value)
-
-    def read_cr4(self) -> int:
-        """Return control register 4."""
-        return self.processor.read_control(x86.UC_X86_REG_CR4)
-
-    def write_cr4(self, value: int) -> None:
-        """Set control register 4."""
-        self.processor.write_control(x86.UC_X86_REG_CR4, value)
-
-    def invalidate_page(self, address: int) -> None:
-        """Drop the translation of a page; the emulator, which has no such call, drops all that are not global."""
-        self.tlb.invalidate_page(address)
-        self.processor.write_control(x86.UC_X86_REG_CR3, self.tlb.directory)
-
-    def load_gdt(self, base: int, limit: int, code: int, data: int) -> None:
-        """Use a descriptor table."""
-        self._gdt = base
-        self.processor.load_gdt(base, limit, code, data)
-
-    def load_idt(self, base: int, limit: int) -> None:
-        """Use an interrupt descriptor table."""
-        self.processor.load_idt(base, limit)
-
-    def load_task_register(self, selector: int) -> None:
-        """Use a task-state segment, and mark its descriptor busy as the CPU does."""
-        low, high = struct.unpack_from("<II", self.ram.bytes, self._gdt + selector)
-        base = low >> 16 | (high & 0xFF) << 16 | high >> 24 << 24
-        struct.pack_into("<I", self.ram.bytes, self._gdt + selector + 4, high | 0x200)
-        self.processor.load_task_register(selector, base, low & 0xFFFF)
-        self._task = base
-
-    def cpu_features(self) -> int:
-        """Return CPUID leaf 1's edx of the emulated processor."""
-        return self.processor.offsets.features
-
-    def window_opened(self, address: int) -> None:
-        """Forget the code of the frame that a window shows: the kernel may write to it."""
-        self.processor.forget_code(address, PAGE)
-
-    def _touch(self, address: int, physical: int, size: int) -> None:
-        """Panic where the MMU would fault or lead elsewhere."""
-        self.ram.inside(address, physical, size)
-        for page in range(address >> 12, (address + size - 1 >> 12) + 1):
-            place = (page << 12) + physical - address
-            if self.tlb.use(max(address, page << 12)).frame != place >> 12:
-                raise Panic(f"the kernel used page {page << 12:#010x}, which is not mapped to {place:#x}")

@@ -33,6 +33,7 @@ RDPMC = b"\x0f\x33"
 INT, INT1, INT3, INTO = 0xCD, 0xF1, 0xCC, 0xCE
 LONGEST_INSTRUCTION = 15
 GATE_PRESENT = 1 << 15
+FOR_USERS = GATE_PRESENT | 3 << 13
 INTERRUPTS = 1 << 9
 
 
@@ -71,9 +72,12 @@ class Processor:
         self.before = self.engine.new_context()
         self._state = memoryview(self.stopped.bytes).cast("B").cast("I")
         self._before = memoryview(self.before.bytes).cast("B").cast("I")
+        self._clean = memoryview(self.clean.bytes).cast("B").cast("I")
+        self._eax = self.offsets.general[GENERAL.index("eax")] // 4
         self._general = itemgetter(*(offset // 4 for offset in self.offsets.general))
         self._counter = self.engine.counter(self.offsets.counter)
         self._refused: int | None = None
+        self._refused_after = 0
         self._gates = 0
         self._hook()
         self.write_control(x86.UC_X86_REG_CR4, 0)
@@ -170,8 +174,8 @@ class Processor:
 
     def enter(self, address: int, eax: int, count: int) -> Stop:
         """Run in ring 0 from an address, with a value in eax, for at most `count` instructions (1 or more)."""
+        self._clean[self._eax] = eax
         self.engine.restore(self.clean)
-        self.engine.set_register(x86.UC_X86_REG_EAX, eax)
         return self._run(address, count)
 
     def go_on(self, count: int) -> Stop:
@@ -192,11 +196,11 @@ class Processor:
         self._refused = None
         status = self.engine.run(address, count)
         self.engine.save(self.stopped)
-        begun = self._counter.value
+        begun: int = self._counter.value
         if self.engine.caught:
             return self._trap(begun, self.engine.caught.popitem()[1])
         if self._refused is not None:
-            return self._undo(begun, self._refused)
+            return self._undo(self._refused_after, self._refused)
         if status == INVALID_INSTRUCTION:
             return self._invalid(begun)
         if status != OK:
@@ -222,7 +226,7 @@ class Processor:
 
     def _software_interrupt(self, begun: int, vector: int) -> Stop:
         """Let an `int` instruction, which eip stands behind, trap if its gate lets it."""
-        if self._gate_for_users(vector):
+        if self._gate(vector) & FOR_USERS == FOR_USERS:
             return Stop(Kind.TRAP, begun, vector)
         self._state[self.offsets.eip // 4] = self._start_of_int(vector)
         return self._forbidden_int(begun, vector)
@@ -278,6 +282,7 @@ class Processor:
     def _refuse(self, vector: int) -> None:
         self.engine.save(self.before)
         self._refused = vector
+        self._refused_after = self._counter.value  # the emulator may begin one more before it stops
         self.engine.stop()
 
     # Looking at memory.
@@ -286,8 +291,7 @@ class Processor:
         return self.words[(self._gates + 8 * vector + 4) // 4]
 
     def _gate_for_users(self, vector: int) -> bool:
-        gate = self._gate(vector)
-        return bool(gate & GATE_PRESENT) and gate >> 13 & 3 == 3
+        return self._gate(vector) & FOR_USERS == FOR_USERS
 
     def _code(self, start: int, count: int) -> bytes:
         """Return up to `count` bytes of code from an address on, fewer where a page is missing."""

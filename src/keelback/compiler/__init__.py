@@ -1,0 +1,62 @@
+"""The compiler: from a live, frozen kernel object to C.
+
+The passes, in order, each a module:
+
+    source       the syntax tree of a live function
+    program      which functions are reached, for which static objects; what everything is called
+    evaluate     syntax and static values to the typed tree (expressions, calls)
+    intervals    bounds of every integer: the smallest C type, and the checks that are not needed
+    raises       which errors leave each function
+    exceptions   try, except and finally become jumps
+    verify       the tree is what the printer may rely on
+    print_c      C text
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate import evaluate
+from keelback.compiler.exceptions import lower_exceptions
+from keelback.compiler.print_c import PANIC, Printer
+from keelback.compiler.program import Program
+from keelback.compiler.raises import find_raises
+from keelback.compiler.verify import verify
+from keelback.lang.component import Component
+from keelback.lang.ram import Ram
+
+__all__ = ["PANIC", "Compiled", "compile_program"]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled program: its C, the sections of its static records with their addresses, and its functions."""
+
+    c: str
+    sections: tuple[tuple[str, int], ...]
+    functions: Mapping[str, ir.Function]
+
+
+def compile_program(
+    root: Component, ram: Ram, entries: Mapping[str, Callable[..., Any]], *, lines: bool = True
+) -> Compiled:
+    """Compile every function that the entries reach; `entries` are methods of static objects, by their names in C.
+
+    With `lines`, debuggers see the Python source.  Raises: CompileError at the first construct that is refused.
+    """
+    program = Program(root, word_bits=ram.word_bits)
+    for name, method in entries.items():
+        program.entry(method, name)
+    while program.waiting:
+        wanted, key = program.waiting.pop(0)
+        program.functions[key.name] = evaluate(program, wanted, key)
+    functions = program.functions
+    verify(functions)
+    find_raises(functions)
+    for function in functions.values():
+        lower_exceptions(function, functions)
+    verify(functions)
+    printer = Printer(ram, functions, lines=lines)
+    printer.entries = tuple(entries)
+    return Compiled(printer.program(tuple(entries)), tuple(printer.sections()), functions)

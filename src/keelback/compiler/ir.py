@@ -1,0 +1,360 @@
+"""The tree that the passes work on: typed expressions without effects, and statements with all of them.
+
+1. An expression has no effect and never fails: a call, a store or a check is a statement.
+2. An expression reads RAM only as it is at the statement that holds it.
+3. Every expression has a type, every statement the place in the source that it comes from.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from keelback.compiler.types import Type
+from keelback.lang.layout import Field
+
+Place = tuple[str, int]
+"""File and line in the source."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Base of all expressions."""
+
+    type: Type
+
+
+@dataclass(frozen=True)
+class Constant(Expression):
+    """An integer, a bool or None."""
+
+    value: int | bool | None
+
+
+@dataclass(frozen=True)
+class TextConstant(Expression):
+    """Constant text."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Local(Expression):
+    """A local variable or parameter."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class StaticPlace(Expression):
+    """A struct or an array at a fixed address."""
+
+    address: int
+
+
+@dataclass(frozen=True)
+class FieldValue(Expression):
+    """The value of a field of a struct; a Ref's is the element itself."""
+
+    base: Expression
+    field: Field
+
+
+@dataclass(frozen=True)
+class FieldPlace(Expression):
+    """A struct or array inside a struct."""
+
+    base: Expression
+    field: Field
+
+
+@dataclass(frozen=True)
+class ElementValue(Expression):
+    """An integer element of an array; the index is in range."""
+
+    base: Expression
+    index: Expression
+
+
+@dataclass(frozen=True)
+class ElementPlace(Expression):
+    """A struct element of an array; the index is in range."""
+
+    base: Expression
+    index: Expression
+
+
+@dataclass(frozen=True)
+class AddressOf(Expression):
+    """The address of a struct, as an integer."""
+
+    base: Expression
+
+
+@dataclass(frozen=True)
+class StructAt(Expression):
+    """The struct at an address, or with an ArrayPointer type the array."""
+
+    address: Expression
+
+
+@dataclass(frozen=True)
+class ConstantElement(Expression):
+    """An element of a constant tuple of integers or texts; the index is in range."""
+
+    values: tuple[Any, ...]
+    index: Expression
+
+
+@dataclass(frozen=True)
+class ErrorText(Expression):
+    """The sentence of the error class whose number an expression is."""
+
+    number: Expression
+
+
+@dataclass(frozen=True)
+class Unary(Expression):
+    """`-`, `~` or `not`."""
+
+    operator: str
+    operand: Expression
+
+
+@dataclass(frozen=True)
+class Binary(Expression):
+    """Arithmetic, comparison (`==`, `<` …), or `and` and `or` of bools."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True)
+class Choice(Expression):
+    """`left if condition else right`."""
+
+    condition: Expression
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Base of all statements."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
+class SetLocal(Statement):
+    """Give a local a value."""
+
+    name: str
+    value: Expression
+
+
+@dataclass(frozen=True)
+class StoreField(Statement):
+    """Store into a field; the value fits it."""
+
+    base: Expression
+    field: Field
+    value: Expression
+
+
+@dataclass(frozen=True)
+class StoreElement(Statement):
+    """Store into an integer element; the value fits it, the index is in range."""
+
+    base: Expression
+    index: Expression
+    value: Expression
+
+
+@dataclass(frozen=True)
+class CopyElements(Statement):
+    """Move `count` integers between arrays, which may overlap; both ranges are inside."""
+
+    target: Expression
+    target_start: Expression
+    source: Expression
+    source_start: Expression
+    count: Expression
+
+
+@dataclass(frozen=True)
+class FillBytes(Statement):
+    """Set `size` bytes from the start of an array to one byte."""
+
+    target: Expression
+    size: Expression
+    value: Expression
+
+
+@dataclass(frozen=True)
+class FillElements(Statement):
+    """Set `count` integers of an array to a value that fits; the range is inside."""
+
+    target: Expression
+    start: Expression
+    count: Expression
+    value: Expression
+
+
+@dataclass(frozen=True)
+class SetText(Statement):
+    """Fill a whole array of `u8` with a text constant of the same length."""
+
+    target: Expression
+    text: str
+
+
+@dataclass(frozen=True)
+class Call(Statement):
+    """Call a function; `result` names the local that gets its value, `error` the one that says how it failed."""
+
+    function: "FunctionKey"
+    arguments: tuple[Expression, ...]
+    result: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class WriteText(Statement):
+    """Give every byte of a text to a sink's `put`."""
+
+    put: "FunctionKey"
+    text: Expression
+
+
+@dataclass(frozen=True)
+class WriteNumber(Statement):
+    """Write an integer to a sink's `put`: base 10 or 16, prefix `0x` or not, zero-padded to a width."""
+
+    put: "FunctionKey"
+    value: Expression
+    base: int
+    prefix: bool
+    width: int
+
+
+@dataclass(frozen=True)
+class Check(Statement):
+    """Panic unless a condition holds."""
+
+    condition: Expression
+    message: str
+
+
+@dataclass(frozen=True)
+class If(Statement):
+    """Do one or the other."""
+
+    condition: Expression
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...] = ()
+
+
+@dataclass(frozen=True)
+class Switch(Statement):
+    """Do the case whose number an expression is; it is one of them."""
+
+    value: Expression
+    cases: tuple[tuple[Statement, ...], ...]
+
+
+@dataclass(frozen=True)
+class Loop(Statement):
+    """Repeat: leave when `condition` is false, do `body`, then `step`.  `Break` and `Continue` name the loop."""
+
+    label: str
+    condition: Expression
+    body: tuple[Statement, ...]
+    step: tuple[Statement, ...] = ()
+
+
+@dataclass(frozen=True)
+class Break(Statement):
+    """Leave a loop or a labelled block."""
+
+    label: str
+
+
+@dataclass(frozen=True)
+class Continue(Statement):
+    """Go on with a loop's step."""
+
+    label: str
+
+
+@dataclass(frozen=True)
+class Block(Statement):
+    """Statements that `Break` with the label leaves."""
+
+    label: str
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Return(Statement):
+    """Leave the function."""
+
+    value: Expression | None = None
+
+
+@dataclass(frozen=True)
+class Raise(Statement):
+    """Fail with the error code that an expression is."""
+
+    code: Expression
+
+
+@dataclass(frozen=True)
+class Fail(Statement):
+    """Leave the function with an error code: what Raise becomes."""
+
+    code: Expression
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One `except`: the error codes it takes, the local that gets the code, and what it does."""
+
+    codes: frozenset[int]
+    name: str
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Try(Statement):
+    """Python's try statement; the exceptions pass turns it into jumps."""
+
+    body: tuple[Statement, ...]
+    handlers: tuple[Handler, ...]
+    otherwise: tuple[Statement, ...]
+    final: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class FunctionKey:
+    """One specialisation of a Python function: its name in C and what it is called with."""
+
+    name: str
+    result: Type = field(compare=False)
+
+
+@dataclass
+class Function:
+    """A function: parameters and locals by name, and its statements; `raises` are the codes it may fail with."""
+
+    key: FunctionKey
+    place: Place
+    parameters: dict[str, Type]
+    locals: dict[str, Type] = field(default_factory=dict)
+    body: tuple[Statement, ...] = ()
+    native: str | None = None
+    raises: frozenset[int] = frozenset()
+
+
+NO_ERROR = 0
+PROCESS_FAULT = -256
+"""The error code of `ProcessFault`; a `KernelError`'s is its number."""

@@ -1,0 +1,171 @@
+"""The whole program: which specialisations of which functions there are, and what everything is called.
+
+A function is specialised for the static objects that it is called with: its `self`, and parameters that are static.
+"""
+
+import re
+from collections.abc import Callable
+from enum import IntEnum
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from keelback.compiler import ir
+from keelback.compiler.source import hints_of
+from keelback.compiler.types import BOOLEAN, VOID, ArrayPointer, Pointer, Type, integer
+from keelback.lang.component import Component, static_parts
+from keelback.lang.integers import INTEGER_TYPES
+from keelback.lang.layout import integer_type, ref_target
+from keelback.lang.struct import Struct
+
+RESERVED = frozenset(
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "bool",
+        "true",
+        "false",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "word",
+        "asm",
+    ]
+)
+
+
+class Static(NamedTuple):
+    """A value that is known when the program is compiled."""
+
+    value: Any
+
+
+Value = Static | ir.Expression
+
+
+class Specialisation(NamedTuple):
+    """What a function is compiled for: by parameter, a static value or a type."""
+
+    function: Any  # a FunctionType, which a type checker would take for a method here
+    parameters: tuple[tuple[str, Static | Type], ...]
+
+
+class Program:
+    """All functions that are reached from the entries, each once for each specialisation."""
+
+    def __init__(self, root: Component, *, word_bits: int = 32) -> None:
+        self.root = root
+        self.word_bits = word_bits
+        self.paths = {id(part): path for path, part in static_parts(root)}
+        self.kept: list[Any] = []  # static values whose ids are keys below
+        self.keys: dict[Any, ir.FunctionKey] = {}
+        self.waiting: list[tuple[Specialisation, ir.FunctionKey]] = []
+        self.functions: dict[str, ir.Function] = {}
+        self.names: set[str] = set()
+
+    def entry(self, method: Callable[..., Any], name: str) -> ir.FunctionKey:
+        """Ask for a method of a static object, callable from outside by a given name."""
+        assert isinstance(method, MethodType) and isinstance(method.__func__, FunctionType)
+        hints = hints_of(method.__func__)
+        parameters = [("self", Static(method.__self__))]
+        for parameter in method.__func__.__code__.co_varnames[1 : method.__func__.__code__.co_argcount]:
+            parameters.append((parameter, self.type_of(hints[parameter])))  # type: ignore[arg-type]
+        return self.request(Specialisation(method.__func__, tuple(parameters)), name)
+
+    def request(self, wanted: Specialisation, name: str = "") -> ir.FunctionKey:
+        """Return the key of a specialisation, which will be compiled."""
+        parts = tuple(self._identity(value) for _, value in wanted.parameters)
+        known = self.keys.get((wanted.function, parts))
+        if known is None:
+            result = self.type_of(hints_of(wanted.function).get("return", type(None)))
+            known = ir.FunctionKey(self._new_name(name or self._name(wanted)), result)
+            self.keys[wanted.function, parts] = known
+            self.waiting.append((wanted, known))
+        return known
+
+    def _identity(self, value: Static | Type) -> Any:
+        if not isinstance(value, Static):
+            return value
+        self.kept.append(value.value)
+        return ("static", id(value.value))
+
+    def type_of(self, annotation: Any) -> Type:
+        """Return the type that an annotation of a parameter, result or local stands for; Void for one that is none."""
+        if (number := integer_type(annotation)) is not None:
+            return integer(number.resolved(self.word_bits))
+        if (target := ref_target(annotation)) is not None:
+            return Pointer(target, True)
+        if annotation is bool:
+            return BOOLEAN
+        if isinstance(annotation, type) and issubclass(annotation, IntEnum):
+            return integer(INTEGER_TYPES["u8"], annotation)
+        if isinstance(annotation, type) and issubclass(annotation, Struct):
+            return Pointer(annotation)
+        return VOID
+
+    # Names.
+
+    def _name(self, wanted: Specialisation) -> str:
+        owner = dict(wanted.parameters).get("self")
+        function = wanted.function.__name__.strip("_")
+        if isinstance(owner, Static):
+            path = self.paths.get(id(owner.value), type(owner.value).__name__)
+            return _identifier(f"{path or 'kernel'}_{function}")
+        if isinstance(owner, Pointer):
+            return _identifier(f"{owner.struct.__name__}_{function}")
+        if isinstance(owner, ArrayPointer):
+            return _identifier(f"array_{function}")
+        return _identifier(function)
+
+    def _new_name(self, name: str) -> str:
+        wanted, number = name, 2
+        while wanted in self.names or wanted in RESERVED:
+            wanted, number = f"{name}_{number}", number + 1
+        self.names.add(wanted)
+        return wanted
+
+
+def _identifier(text: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
+    return re.sub(r"\W+", "_", words).strip("_").lower()
+
+
+def local_name(name: str) -> str:
+    """Return what a Python local is called in C."""
+    return name + "_" if name in RESERVED else name

@@ -1,0 +1,92 @@
+"""The types of the compiler's tree: what a value is at run time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keelback.compiler.intervals import Interval, interval_of
+from keelback.lang.integers import INTEGER_TYPES, IntegerType
+
+
+@dataclass(frozen=True)
+class Integer:
+    """An integer between two bounds; with `enum`, a member of that `IntEnum`."""
+
+    interval: Interval
+    enum: Any = None
+
+    @property
+    def c(self) -> IntegerType:
+        """Return the smallest C type of 32 or 64 bits that holds it."""
+        for name in ("i32", "u32", "i64", "u64"):
+            if self.interval in interval_of(INTEGER_TYPES[name]):
+                return INTEGER_TYPES[name]
+        return INTEGER_TYPES["u64"]  # unbounded: only its low bits are ever used
+
+
+@dataclass(frozen=True)
+class Boolean:
+    """True or False."""
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A struct in RAM; with `optional`, or None."""
+
+    struct: type
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class ArrayPointer:
+    """An array in RAM of `count` elements, each an integer type or a struct."""
+
+    element: IntegerType | type
+    count: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """Constant text."""
+
+
+@dataclass(frozen=True)
+class Void:
+    """No value."""
+
+
+Type = Integer | Boolean | Pointer | ArrayPointer | Text | Void
+
+BOOLEAN, TEXT, VOID = Boolean(), Text(), Void()
+
+
+def integer(type: IntegerType, enum: Any = None) -> Integer:
+    """Return the type of a value that a declared type holds."""
+    return Integer(interval_of(type), enum)
+
+
+def exactly(value: int) -> Integer:
+    """Return the type of a constant."""
+    return Integer(Interval(int(value), int(value)))
+
+
+def join(left: Type, right: Type) -> Type | None:
+    """Return the type of a place that holds both, None when no place does."""
+    if left == right:
+        return left
+    if isinstance(left, Integer) and isinstance(right, Integer):
+        return Integer(left.interval.join(right.interval), left.enum if left.enum is right.enum else None)
+    if isinstance(left, Pointer) and isinstance(right, Pointer):
+        return _join_pointers(left, right)
+    return None
+
+
+def _join_pointers(left: Pointer, right: Pointer) -> Pointer | None:
+    structs = {left.struct, right.struct} - {NoneType}
+    if len(structs) > 1:
+        return None
+    return Pointer(structs.pop() if structs else NoneType, left.optional or right.optional)
+
+
+NoneType = type(None)
+NONE = Pointer(NoneType, True)
+"""The type of None before it is known which struct it is none of."""

@@ -1,0 +1,35 @@
+"""A kernel compiled for its image: the live object to C, and the C to an object file.
+
+The C is kept in the toolchain's cache directory, where compiler messages and debuggers can find it.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keelback.compiler import PANIC, Compiled, compile_program
+from keelback.image.kernel_image import CompiledKernel
+from keelback.image.toolchain import NO_WARNINGS, cache_directory, compile_c
+from keelback.lang.component import Component
+from keelback.lang.ram import Ram
+
+__all__ = ["PANIC", "build_object", "compile_kernel"]
+
+
+def compile_kernel(root: Component, ram: Ram, entries: Mapping[str, Callable[..., Any]]) -> CompiledKernel:
+    """Compile a kernel whose records are in `ram`; `entries` are its methods by their names in C.
+
+    Raises: CompileError; ToolchainError.
+    """
+    return build_object(compile_program(root, ram, entries))
+
+
+def build_object(compiled: Compiled) -> CompiledKernel:
+    """Build the object file of a compiled program.  Raises: ToolchainError."""
+    text = compiled.c.encode()
+    folder = cache_directory() / "kernel" / hashlib.sha256(text).hexdigest()[:16]
+    source = folder / "kernel.c"
+    if not source.exists() or source.read_bytes() != text:
+        folder.mkdir(parents=True, exist_ok=True)
+        source.write_bytes(text)
+    return CompiledKernel({"kernel.o": compile_c(source, flags=NO_WARNINGS)}, compiled.sections)

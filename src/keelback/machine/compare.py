@@ -1,0 +1,226 @@
+"""Comparison: two machines that run the same programs have equal RAM, byte for byte, after every trap.
+
+    boot ── compare ──┬─> step ── step ── compare ──┐
+                      └─────────────────────────────┘
+
+Ignored, and nothing else: `IGNORED` for ever, and in the kernel zone `STACKS_AND_FREE` as the frame table says.
+Trap frames count; so do time, console and how the run ends.
+"""
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from keelback.kernel.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.header import ImageHeader
+from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.lang import NoHardware, Ram, Struct, Table, address_of, layout_of, name_of, size_of, static_parts
+from keelback.lang.struct import struct_of
+from keelback.machine.pc import Outcome, SimulatedPc
+
+PAGE_SHIFT, PAGE_SIZE = 12, 4096
+FRAME_RECORD = 4
+OWNERS = {0: "nobody", KERNEL: "the kernel", TABLE: "a page table", LIBRARY: "a library", ZERO: "the zero frame"}
+OWNERS |= {CONSOLE: "the console", SHARED: "several", RESERVED: "reserved"}
+MOST_FIELD_BYTES = 8
+
+memcmp = ctypes.CDLL(None).memcmp
+memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+Range = tuple[int, int]
+
+
+def _build_id(kernel: Kernel) -> Range:
+    field = layout_of(ImageHeader).field("build_id")
+    start = kernel.layout.kernel_start + field.offset
+    return start, start + field.kind.size
+
+
+def _text(kernel: Kernel) -> Range:
+    return kernel.layout.kernel_start + size_of(ImageHeader), kernel.layout.text_end
+
+
+def _entry_stack(kernel: Kernel) -> Range:
+    return kernel.layout.records_limit, kernel.layout.records_end
+
+
+def _boot_stack(kernel: Kernel) -> Range:
+    return kernel.memory.bounds.stack, kernel.memory.bounds.zone
+
+
+def _log(kernel: Kernel) -> Range:
+    log = kernel.console.log
+    return address_of(log), address_of(log) + size_of(struct_of(log))
+
+
+def _windows(kernel: Kernel) -> Range:
+    table = kernel.spaces.window_table
+    return address_of(table), address_of(table) + PAGE_SIZE
+
+
+IGNORED: dict[str, Callable[[Kernel], Range]] = {
+    "build id": _build_id,
+    "text": _text,
+    "entry stack": _entry_stack,
+    "boot stack": _boot_stack,
+    "console log": _log,
+    "window entries": _windows,
+}
+"""What is ignored, by name, and where it lies."""
+STACKS_AND_FREE = frozenset({KERNEL, 0})
+"""The owners whose frames of the kernel zone are ignored: kernel stacks, and free frames, which may have been such."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first difference: what it is called, where it lies (0: not in RAM), both values, and when it was there."""
+
+    name: str
+    address: int
+    values: tuple[Any, Any]
+    trap: int  # how many traps were served; 0: after boot
+    during: str
+
+    def __str__(self) -> str:
+        one, other = (f"{each:#x}" if isinstance(each, int) else str(each) for each in self.values)
+        return f"{self.name} is {one} in the one and {other} in the other after trap {self.trap} ({self.during})"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a comparison found: traps served, bytes compared in all, and the first difference if there is one."""
+
+    traps: int
+    bytes: int
+    difference: Difference | None
+
+
+def compare(first: SimulatedPc, second: SimulatedPc) -> Report:
+    """Run two machines, which are not booted yet, side by side to their end or to the first difference.
+
+    Raises: ValueError when they can't be compared; Panic when a kernel is wrong.
+    """
+    if (first.layout, first.ram.size) != (second.layout, second.ram.size):
+        raise ValueError("only machines of the same layout and with as much memory can be compared")
+    return _Comparison(first, second).run()
+
+
+class _Comparison:
+    """Two machines in lockstep."""
+
+    def __init__(self, first: SimulatedPc, second: SimulatedPc) -> None:
+        self.machines = (first, second)
+        self.contents = [pc.ram.bytes for pc in self.machines]
+        self._buffers = [(ctypes.c_char * len(each)).from_buffer(each) for each in self.contents]
+        self.places = [ctypes.addressof(each) for each in self._buffers]
+        self.ram = Ram(first.ram.size, contents=first.ram.bytes)
+        self.kernel = make_kernel(first.layout, self.ram, NoHardware())
+        self.bytes = 0
+        self.during = "boot"
+        self._zone_records = b""
+        self._ranges: list[Range] = []
+        first.before_trap.append(self._note_trap)
+
+    def run(self) -> Report:
+        for pc in self.machines:
+            pc.boot()
+        difference = self._difference()
+        while difference is None and self.machines[0].outcome is Outcome.RUNNING:
+            for pc in self.machines:
+                pc.step()
+            difference = self._difference()
+        self.machines[0].before_trap.remove(self._note_trap)
+        return Report(self.machines[0].traps, self.bytes, difference)
+
+    def _note_trap(self) -> None:
+        frame = self.kernel.scheduler.current().frame
+        self.during = f"vector {frame.vector:#x}, eax {frame.eax:#x}, eip {frame.eip:#010x}"
+
+    def _difference(self) -> Difference | None:
+        for name in ("traps", "time", "frame", "outcome"):
+            values = [getattr(pc, name) for pc in self.machines]
+            if values[0] != values[1]:
+                return self._found(f"the machine's {name}", 0, values)
+        if self.machines[0].console != self.machines[1].console:
+            return self._found("the console", 0, [bytes(pc.console[-80:]) for pc in self.machines])
+        for start, end in self._compared():
+            self.bytes += end - start
+            if memcmp(self.places[0] + start, self.places[1] + start, end - start):
+                return self._name(self._first_difference(start, end))
+        return None
+
+    # What is compared.
+
+    def _compared(self) -> list[Range]:
+        """Return the ranges of RAM that count now; they change with the owners of the kernel zone's frames only."""
+        bounds = self.kernel.memory.bounds
+        zone, top = bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT
+        table = self.kernel.memory.frames.table.record.base
+        records = bytes(self.ram.bytes[table + FRAME_RECORD * zone : table + FRAME_RECORD * top]) if table else b""
+        if records != self._zone_records or not self._ranges:
+            self._zone_records = records
+            owners = memoryview(records).cast("h")[1::2]
+            frames = (zone + number for number, owner in enumerate(owners) if owner in STACKS_AND_FREE)
+            ignored = [(frame << PAGE_SHIFT, frame + 1 << PAGE_SHIFT) for frame in frames]
+            ignored += [place(self.kernel) for place in IGNORED.values()]
+            self._ranges = list(_gaps(sorted(ignored), self.ram.size))
+        return self._ranges
+
+    # What a difference is called.
+
+    def _first_difference(self, start: int, end: int) -> int:
+        """Return the first address in a range at which the machines differ."""
+        one, other = self.contents
+        for place in range(start, end, PAGE_SIZE):
+            size = min(PAGE_SIZE, end - place)
+            if memcmp(self.places[0] + place, self.places[1] + place, size):
+                return next(each for each in range(place, place + size) if one[each] != other[each])
+        raise AssertionError("the machines changed while they were compared")
+
+    def _name(self, address: int) -> Difference:
+        """Return the difference at an address: the whole field that lies there, or the word."""
+        name = self._name_of(address)
+        if name is None:
+            address &= ~3
+            start, end, name = address, address + 4, self._frame_name(address)
+        else:
+            start = end = address
+            while address - start < MOST_FIELD_BYTES and self._name_of(start - 1) == name:
+                start -= 1
+            while end - start < MOST_FIELD_BYTES and self._name_of(end) == name:
+                end += 1
+        values = [int.from_bytes(each[start:end], "little") for each in self.contents]
+        return self._found(name, start, values)
+
+    def _found(self, name: str, address: int, values: list[Any]) -> Difference:
+        return Difference(name, address, (values[0], values[1]), self.machines[0].traps, self.during)
+
+    def _name_of(self, address: int) -> str | None:
+        """Return the name of the field at an address, in a record or in a table."""
+        for path, part in static_parts(self.kernel):
+            if isinstance(part, Table) and 0 <= address - part.record.base < len(part) * part.element_size:
+                index, rest = divmod(address - part.record.base, part.element_size)
+                element = part[index]
+                field = f".{layout_of(struct_of(element)).name_at(rest)}" if isinstance(element, Struct) else ""
+                return f"{path}[{index}]{field}"
+        name = name_of(self.ram, address)
+        return None if name.startswith("0x") else name
+
+    def _frame_name(self, address: int) -> str:
+        """Return where in which frame a word lies, and whose that is."""
+        frame, table = address >> PAGE_SHIFT, self.kernel.memory.frames.table
+        owner = table[frame].owner if frame < len(table) else RESERVED
+        whose = OWNERS.get(owner, f"process {owner}")
+        return f"frame {frame:#x} ({whose}) at {address & PAGE_SIZE - 1:#x}"
+
+
+def _gaps(ignored: list[Range], end: int) -> Iterator[Range]:
+    """Yield what lies between sorted ranges, from address 0 to an end."""
+    position = 0
+    for start, stop in ignored:
+        if start > position:
+            yield position, start
+        position = max(position, stop)
+    if position < end:
+        yield position, end

@@ -1,0 +1,55 @@
+"""The simulated PC, compiled life: the whole image runs on the emulated CPU, the kernel in ring 0.
+
+The machine does what hardware does and nothing else: it loads the image, starts the CPU at the 32-bit entry, and
+delivers traps by the tables that it finds in RAM.
+"""
+
+from keelback.image.compiled_kernel import PANIC
+from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.lang import NoHardware, Panic
+from keelback.machine.pc import SimulatedPc
+from keelback.machine.ring0 import Ring0Processor
+
+LONGEST_TEXT = 256
+
+
+class CompiledPc(SimulatedPc):
+    """A simulated PC that runs the image of a compiled kernel; `kernel` only reads its RAM."""
+
+    processor: Ring0Processor
+
+    def _make_processor(self) -> Ring0Processor:
+        if self.ram.strict:
+            raise ValueError("strict RAM watches a kernel that is interpreted")
+        return Ring0Processor(self.ram.bytes, self.ports, self.header.leave)
+
+    def _make_kernel(self) -> Kernel:
+        return make_kernel(self.layout, self.ram, NoHardware())
+
+    @property
+    def kernel_instructions(self) -> int:
+        """Return how many instructions ring 0 ran, from entry stubs to returns, the idle loop's left out."""
+        return self.processor.kernel_instructions + self.traps * (1 + self._return_length)  # 1: the jump at `leave`
+
+    def _start_kernel(self) -> int:
+        return self._panic_if_any(self.processor.start(self.layout.kernel_start, self.parameters))
+
+    def _write_frame(self, vector: int, error: int) -> None:
+        """Let the CPU push its part of the frame; where somebody looks, the entry stub pushes the rest."""
+        self.processor.deliver(vector, error)
+        if self.before_trap:
+            self.processor.run_stub()
+
+    def _serve_trap(self) -> int:
+        return self._panic_if_any(self.processor.run_kernel())
+
+    def _panic_if_any(self, frame: int) -> int:
+        """Return what the kernel returned.  Raises: Panic when it halted because it was wrong, at the Python's line."""
+        if frame == 0 and self.processor.ring0_register("eax") == PANIC:
+            message, file = (self._text(self.processor.ring0_register(name)) for name in ("ebx", "ecx"))
+            raise Panic(message, (file, self.processor.ring0_register("edx")))
+        return frame
+
+    def _text(self, address: int) -> str:
+        """Return the zero-terminated text at an address of the kernel's text, empty outside RAM."""
+        return bytes(self.ram.bytes[address : address + LONGEST_TEXT]).partition(b"\0")[0].decode("ascii", "replace")

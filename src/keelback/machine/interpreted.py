@@ -1,0 +1,145 @@
+"""The simulated PC, interpreted life: the kernel runs in this Python and reaches the hardware through its machine.
+
+1. A trap writes what the CPU and the entry code would, where they would.
+2. With `check`, every access of the kernel's is translated by the kernel's own page tables first.
+"""
+
+import struct
+from collections.abc import Callable
+
+from unicorn import x86_const as x86
+
+from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.kernel.threads import TrapFrame
+from keelback.lang import MISTAKES, Panic, layout_of
+from keelback.machine.mmu import TlbModel
+from keelback.machine.pc import PAGE, SimulatedPc
+
+PAGING = 1 << 31
+FRAME_SIZE = layout_of(TrapFrame).size
+PUSHED_IN_RING_0 = layout_of(TrapFrame).field("esp").offset
+PUSHAL_STACK = layout_of(TrapFrame).field("vector").offset
+
+
+class InterpretedPc(SimulatedPc):
+    """A simulated PC whose kernel is interpreted; it is the hardware of that kernel."""
+
+    def _make_kernel(self) -> Kernel:
+        self.tlb = TlbModel(self.processor.walker)
+        self._gdt = 0
+        self._task = 0
+        self._paging = False
+        return make_kernel(self.layout, self.ram, self)
+
+    def _start_kernel(self) -> int:
+        return self._in_kernel(lambda: self.kernel.boot(self.parameters))
+
+    def _serve_trap(self) -> int:
+        return self._in_kernel(self.kernel.trap)
+
+    def _in_kernel(self, entry: Callable[[], int]) -> int:
+        try:
+            return entry()
+        except MISTAKES as error:
+            raise Panic.of(error) from error
+
+    def _leave_kernel(self) -> None:
+        """Check that user mode finds no stale translation."""
+        if self.ram.strict and self._paging:
+            self.tlb.before_user_mode()
+
+    def _write_frame(self, vector: int, error: int) -> None:
+        """Write the trap frame as the CPU and the entry code do."""
+        cpu = self.processor
+        edi, esi, ebp, esp, ebx, edx, ecx, eax = cpu.registers()
+        words = [ebx, edx, ecx, eax, vector, error, cpu.eip, cpu.cs, cpu.eflags]
+        if cpu.in_user_mode:
+            frame = struct.unpack_from("<I", self.ram.bytes, self._task + 4)[0] - FRAME_SIZE
+            words += [esp, cpu.ss]
+        else:
+            frame = esp - PUSHED_IN_RING_0
+        if not 0 <= frame <= self.ram.size - FRAME_SIZE:
+            raise Panic(f"the stack for traps is at {frame & 0xFFFF_FFFF:#x}, where there is no RAM")
+        struct.pack_into(f"<{4 + len(words)}I", self.ram.bytes, frame, edi, esi, ebp, frame + PUSHAL_STACK, *words)
+        if self.ram.strict:
+            self.tlb.after_user_mode()
+
+    # The hardware that the kernel's Cpu reaches (see `keelback.lang.cpu.Hardware`).
+
+    def in8(self, port: int) -> int:
+        """Read one byte from a port."""
+        return self.ports.read(port)
+
+    def out8(self, port: int, value: int) -> None:
+        """Write one byte to a port."""
+        self.ports.write(port, value)
+
+    def out32(self, port: int, value: int) -> None:
+        """Write four bytes to a port."""
+        self.ports.write(port, value)
+
+    def read_cr0(self) -> int:
+        """Return control register 0."""
+        return self.processor.read_control(x86.UC_X86_REG_CR0)
+
+    def write_cr0(self, value: int) -> None:
+        """Set control register 0; with paging on, strict RAM asks the page tables."""
+        self.processor.write_control(x86.UC_X86_REG_CR0, value)
+        self._paging = bool(value & PAGING)
+        if self._paging and self.ram.strict:
+            self.ram.touch = self._touch
+
+    def read_cr2(self) -> int:
+        """Return the address of the last page fault."""
+        return self.processor.cr2
+
+    def write_cr3(self, value: int) -> None:
+        """Switch to a page directory."""
+        self.processor.write_control(x86.UC_X86_REG_CR3, value)
+        self.tlb.load_directory(value)
+
+    def read_cr4(self) -> int:
+        """Return control register 4."""
+        return self.processor.read_control(x86.UC_X86_REG_CR4)
+
+    def write_cr4(self, value: int) -> None:
+        """Set control register 4."""
+        self.processor.write_control(x86.UC_X86_REG_CR4, value)
+
+    def invalidate_page(self, address: int) -> None:
+        """Drop the translation of a page; the emulator, which has no such call, drops all that are not global."""
+        self.tlb.invalidate_page(address)
+        self.processor.write_control(x86.UC_X86_REG_CR3, self.tlb.directory)
+
+    def load_gdt(self, base: int, limit: int, code: int, data: int) -> None:
+        """Use a descriptor table."""
+        self._gdt = base
+        self.processor.load_gdt(base, limit, code, data)
+
+    def load_idt(self, base: int, limit: int) -> None:
+        """Use an interrupt descriptor table."""
+        self.processor.load_idt(base, limit)
+
+    def load_task_register(self, selector: int) -> None:
+        """Use a task-state segment, and mark its descriptor busy as the CPU does."""
+        low, high = struct.unpack_from("<II", self.ram.bytes, self._gdt + selector)
+        base = low >> 16 | (high & 0xFF) << 16 | high >> 24 << 24
+        struct.pack_into("<I", self.ram.bytes, self._gdt + selector + 4, high | 0x200)
+        self.processor.load_task_register(selector, base, low & 0xFFFF)
+        self._task = base
+
+    def cpu_features(self) -> int:
+        """Return CPUID leaf 1's edx of the emulated processor."""
+        return self.processor.offsets.features
+
+    def window_opened(self, address: int) -> None:
+        """Forget the code of the frame that a window shows: the kernel may write to it."""
+        self.processor.forget_code(address, PAGE)
+
+    def _touch(self, address: int, physical: int, size: int) -> None:
+        """Panic where the MMU would fault or lead elsewhere."""
+        self.ram.inside(address, physical, size)
+        for page in range(address >> 12, (address + size - 1 >> 12) + 1):
+            place = (page << 12) + physical - address
+            if self.tlb.use(max(address, page << 12)).frame != place >> 12:
+                raise Panic(f"the kernel used page {page << 12:#010x}, which is not mapped to {place:#x}")

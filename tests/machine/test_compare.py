@@ -1,0 +1,143 @@
+"""Comparison finds the one byte that differs, calls it by its name, and lets nothing but a short list differ."""
+
+import struct
+
+import pytest
+
+from keelback.kernel.frames import TABLE
+from keelback.lang import address_of
+from keelback.machine.compare import IGNORED, compare
+from support import MIB, make_pc, payload_programs
+
+
+def machines(*lines, **options):
+    return [make_pc(*(lines or ("hello", "ping", "pong")), check=False, **options) for _ in range(2)]
+
+
+def compared(change, trap=3, *lines):
+    """Return the report for two machines of which one is changed after a trap."""
+    first, second = machines(*lines)
+    second.after_trap.append(lambda: change(second) if second.traps == trap else None)
+    return compare(first, second)
+
+
+def poke(pc, address, bit=1):
+    pc.ram.bytes[address] ^= bit
+
+
+def test_equal_machines_are_equal_to_the_end():
+    lines = [name + (" 300" if name == "primes" else "") for name in payload_programs()]
+    first, second = machines(*lines)
+    report = compare(first, second)
+    assert (report.difference, report.traps) == (None, first.traps)
+    assert first.outcome is second.outcome
+    assert report.bytes > 6 * MIB * report.traps
+
+
+FIELDS = {
+    "processes.table[2].parent": (lambda pc: setattr(pc.kernel.processes.table[2], "parent", 5), 0, 5),
+    "timer.clock.ticks": (lambda pc: setattr(pc.kernel.timer.clock, "ticks", 1 << 40), 0, 1 << 40),
+    "memory.frames.table[700].references": (
+        lambda pc: setattr(pc.kernel.memory.frames.table[700], "references", 9), 0, 9,
+    ),
+    "scheduler.threads[3].frame.edi": (lambda pc: setattr(pc.kernel.scheduler.threads[3].frame, "edi", 7), 0, 7),
+    "processes.table[9].name[31]": (lambda pc: pc.kernel.processes.table[9].name.fill(31, 1, 65), 0, 65),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_difference_is_called_by_its_name_with_both_values(name):
+    change, one, other = FIELDS[name]
+    difference = compared(change).difference
+    assert (difference.name, difference.values, difference.trap) == (name, (one, other), 3)
+    assert difference.during.startswith("vector 0x80, eax 0x")
+    assert str(difference).startswith(f"{name} is {one:#x} in the one and {other:#x} in the other after trap 3 (")
+
+
+def test_a_word_of_a_page_table_is_named_by_its_frame():
+    spaces = []
+
+    def change(pc):
+        spaces.append(pc.kernel.processes.table[1].space)
+        poke(pc, (spaces[0] << 12) + 77)
+
+    difference = compared(change, 2).difference
+    assert difference.name == f"frame {spaces[0]:#x} (a page table) at 0x4c"
+    assert difference.values == (0, 0x100)
+
+
+@pytest.mark.parametrize("address", [0, 0x10000, 0x9F000, 8 * MIB - 1])
+def test_every_frame_counts_whoever_owns_it(address):
+    difference = compared(lambda pc: poke(pc, address, 0x80)).difference
+    assert difference.address == address & ~3
+
+
+def test_the_first_traps_differences_are_found_at_that_trap():
+    for trap in (1, 2, 5):
+        assert compared(lambda pc: poke(pc, 0), trap).difference.trap == trap
+
+
+def test_a_difference_at_boot_is_found_before_any_trap():
+    first, second = machines()
+    poke(second, 0x9F000)
+    difference = compare(first, second).difference
+    assert (difference.trap, difference.during) == (0, "boot")
+
+
+@pytest.mark.parametrize("name", IGNORED)
+def test_what_is_ignored_may_differ_and_its_neighbours_may_not(name):
+    def ends(pc):
+        return IGNORED[name](pc.kernel)
+
+    if name != "text":  # whose bytes run
+        for place in (0, -1):
+            report = compared(lambda pc, place=place: poke(pc, ends(pc)[0] if place == 0 else ends(pc)[1] - 1))
+            assert report.difference is None
+    if name not in ("text", "console log"):
+        assert compared(lambda pc: poke(pc, ends(pc)[0] - 1)).difference is not None
+
+
+def test_kernel_stacks_and_free_frames_of_the_zone_may_differ_and_tables_may_not():
+    def stack(pc):
+        poke(pc, pc.kernel.scheduler.threads[0].kernel_stack - 8)
+
+    def free(pc):
+        poke(pc, pc.kernel.memory.bounds.region_top - 1)
+
+    def table(pc):
+        frames = pc.kernel.memory.frames.table
+        first = pc.kernel.memory.bounds.zone >> 12
+        poke(pc, next(frame for frame in range(first, len(frames)) if frames[frame].owner == TABLE) << 12 | 0xFF8)
+
+    assert compared(stack).difference is None
+    assert compared(free).difference is None
+    assert compared(table).difference is not None
+
+
+def test_time_and_console_count_too():
+    def later(pc):
+        pc.time += 1
+
+    def louder(pc):
+        pc.console.append(33)
+
+    assert compared(later).difference.name == "the machine's time"
+    assert compared(louder).difference.name == "the console"
+
+
+def test_machines_that_are_not_alike_are_not_compared():
+    with pytest.raises(ValueError, match="same layout and with as much memory"):
+        compare(make_pc("hello"), make_pc("hello", memory=9 * MIB))
+
+
+def test_another_program_is_a_difference():
+    difference = compare(make_pc("hello", check=False), make_pc("null", check=False)).difference
+    assert difference is not None
+
+
+def test_the_saved_registers_of_a_thread_count():
+    def change(pc):
+        thread = pc.kernel.scheduler.threads[1]
+        struct.pack_into("<I", pc.ram.bytes, address_of(thread.frame), 99)
+
+    assert compared(change, 1).difference.name == "scheduler.threads[1].frame.edi"
