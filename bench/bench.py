@@ -14,6 +14,7 @@ from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
 from keelback.kernel.layout import MICROKERNEL
 from keelback.machine.boot_loader import make_image
+from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.pc import Outcome, SimulatedPc
 from keelback.user import RUNTIME
 
@@ -45,7 +46,7 @@ def run(programs: dict[str, bytes], *lines: str) -> tuple[float, SimulatedPc]:
     image = make_image(MICROKERNEL, make_payload(members))
     runs = []
     for _ in range(REPEATS):
-        pc = SimulatedPc(MICROKERNEL, image, memory=MEMORY)
+        pc = InterpretedPc(MICROKERNEL, image, memory=MEMORY)
         pc.boot()
         start = time.perf_counter()
         assert pc.run() is Outcome.POWERED_OFF

@@ -14,7 +14,7 @@ ALLOWED = {
     "image": {"compiler", "lang"},
     "machine": {"image", "kernel", "lang"},
     "inspect": {"kernel", "lang"},
-    "cli": {"image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
+    "cli": {"compiler", "image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
 }
 
 

@@ -69,7 +69,15 @@ def test_every_address_in_the_drawings_is_the_layouts():
 def test_every_limit_in_the_table_is_the_layouts():
     text = (ROOT / "docs" / "memory-layout.md").read_text()
     rows = dict(re.findall(r"^\| (\w+) \| (\d+) \|$", text, re.MULTILINE))
-    assert set(rows) == {"processes", "stack_pages", "window_count", "boot_stack", "zone_share", "zone_least"}
+    assert set(rows) == {
+        "processes",
+        "stack_pages",
+        "window_count",
+        "boot_stack",
+        "entry_stack",
+        "zone_share",
+        "zone_least",
+    }
     assert rows == {name: str(getattr(MICROKERNEL, name)) for name in rows}
 
 

@@ -95,6 +95,8 @@ def test_files_are_built_or_read(tmp_path):
         (["a b.c"], "no program 'a': the payload has "),
         (["x" * 32 + ".c"], f"{'x' * 32}.c: '{'x' * 32}' is no program name: at most 31 ASCII characters, no spaces"),
         (["--memory", "64Q", "hello"], "--memory 64Q: not a size such as 512K, 64M or 1G"),
+        (["--memory", "9" * 5000, "hello"], "--memory 9999"),
+        (["y" * 5000], "no program 'yyyy"),
         (["--memory", "0", "hello"], "--memory 0: not a multiple of 4K below 4G"),
         (["--memory", "4G", "hello"], "--memory 4G: not a multiple of 4K below 4G"),
         (["--memory", "-1M", "hello"], "--memory -1M: not a size such as 512K, 64M or 1G"),
@@ -170,6 +172,19 @@ def test_control_c_ends_a_program_that_never_would(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (130, "keelback: interrupted\n")
+
+
+def test_the_bytes_of_a_program_reach_the_terminal_as_they_are(tmp_path):
+    (tmp_path / "euro.c").write_text('#include "keelback.h"\nint main(void) { print("\\xe2\\x82\\xac\\n"); return 0; }')
+    environment = ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*COMMAND, "run", "euro.c"], cwd=tmp_path, capture_output=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert " KiB free\n€\n".encode() in done.stdout
+
+
+def test_the_report_shows_a_name_as_it_is(tmp_path):
+    (tmp_path / "[red]:smile:").write_bytes(code_program("b80300000031dbcd80"))
+    assert "  1  [red]:smile:  exited with status 0" in command("run", "./[red]:smile:", cwd=tmp_path).stdout
 
 
 def test_a_reader_who_has_seen_enough_is_no_panic():

@@ -2,14 +2,40 @@
 
 import os
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from keelback import __version__
 from keelback.cli.errors import CommandError
+from keelback.cli.sizes import memory_size
 
 USAGE = 2
+
+
+class Life(StrEnum):
+    """Who runs the kernel."""
+
+    INTERPRETED = "interpreted"
+    COMPILED = "compiled"
+
+
+class Shown(StrEnum):
+    """What `keelback compile` shows."""
+
+    C = "c"
+
+
+Programs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PROGRAM",
+        show_default=False,
+        help="What to start: a name from the payload or the path of an ELF or C file, each with an argument string "
+        'if you like ("primes 1000").',
+    ),
+]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -29,34 +55,70 @@ def keelback(
 
 @app.command()
 def run(
-    programs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PROGRAM]...",
-            show_default=False,
-            help="What to start: a name from the payload or the path of an ELF or C file, each with an argument string "
-            'if you like ("primes 1000"). Without any, a short tour.',
-        ),
-    ] = None,
+    programs: Programs = None,
+    kernel: Annotated[
+        Life, typer.Option(help="Which life of the kernel: in this Python, or compiled to machine code.")
+    ] = Life.INTERPRETED,
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
     check: Annotated[
         bool,
         typer.Option(
             "--check",
-            help="Check the kernel as it runs: every integer and memory access, missing TLB invalidations, and all "
-            "invariants after each of the first 1,000 traps, then after every 64th and at the end.",
+            help="Check the kernel as it runs: all invariants after each of the first 1,000 traps, then after every "
+            "64th and at the end; in the interpreted life also integers, memory accesses and TLB invalidations.",
         ),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every trap, on standard error.")] = False,
 ) -> None:
-    """Boot the kernel on the simulated PC and run programs in ring 3.
+    """Boot the kernel on the simulated PC and run programs in ring 3; without any, a short tour.
 
     The exit status is 0 when every program ended well, 1 when one did not, 2 for a mistake in the command and 3 when
     the kernel itself was found wrong.
     """
     from keelback.cli.run import run_programs
 
-    raise typer.Exit(run_programs(programs or [], memory=memory, check=check, verbose=verbose))
+    raise typer.Exit(
+        run_programs(
+            programs or [],
+            compiled=kernel is Life.COMPILED,
+            memory=memory_size(memory),
+            check=check,
+            verbose=verbose,
+        )
+    )
+
+
+@app.command()
+def compare(
+    programs: Programs = None,
+    memory: Annotated[str, typer.Option(help="How much memory the machines have.")] = "8M",
+) -> None:
+    """Run programs under the interpreted and the compiled kernel, and compare all RAM after every trap.
+
+    Without a program, all of the payload.  The exit status is 0 when both are equal and 1 when they are not; then the
+    first difference is told by name, with both values.
+    """
+    from keelback.cli.compare import compare_lives
+
+    raise typer.Exit(compare_lives(programs or [], memory=memory_size(memory)))
+
+
+@app.command("compile")
+def compile_kernel(
+    functions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FUNCTION]...", show_default=False, help="Names in C, which may have wildcards."),
+    ] = None,
+    show: Annotated[
+        Shown | None, typer.Option(help="What to show of the functions: their Python, and beside it this.")
+    ] = None,
+) -> None:
+    """Compile the kernel: list its functions, or show what becomes of some."""
+    from keelback.cli.compile import list_functions, show_c
+
+    if show is None or not functions:
+        raise typer.Exit(list_functions())
+    raise typer.Exit(show_c(functions))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
 
 from keelback.cli.errors import CommandError
@@ -62,7 +63,7 @@ def _check_text(name: str, argument: str) -> None:
 
 
 def _is_path(name: str, selection: Selection) -> bool:
-    return "/" in name or name.endswith((".c", ".elf")) or (name not in selection.files and Path(name).is_file())
+    return "/" in name or name.endswith((".c", ".elf")) or (name not in selection.files and isfile(name))
 
 
 def _add_file(path: Path, selection: Selection, image_base: int) -> str:

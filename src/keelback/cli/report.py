@@ -35,5 +35,5 @@ def _processes(ended: Sequence[ProcessEnding]) -> Table:
         how = Text(each.how, style="green" if each.well else "red")
         if each.place:
             how.append(f"\nat {each.place}", style="dim")
-        table.add_row(str(each.pid), each.name, how)
+        table.add_row(str(each.pid), Text(each.name), how)
     return table

@@ -3,11 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from keelback.cli.errors import CommandError
 from keelback.lang import strict
 
-SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-MOST_MEMORY = 4 << 30
 WELL = 0
 
 TOUR = ("hello tourist", "ping 3", "pong 3", "primes 5000")
@@ -23,34 +20,22 @@ Next:  keelback run hello null           a program that reads address 0 dies alo
 """
 
 
-def run_programs(words: Sequence[str], *, memory: str, check: bool, verbose: bool) -> int:
+def run_programs(words: Sequence[str], *, compiled: bool, memory: int, check: bool, verbose: bool) -> int:
     """Run the programs that the words name, or the tour, to their end; return the exit status.
 
     Raises: CommandError.
     """
-    size = memory_size(memory)
-    if check and not strict.is_installed("keelback.kernel"):
+    if check and not compiled and not strict.is_installed("keelback.kernel"):
         strict.install("keelback.kernel")
     # Imported here: strict mode has to come first.
     from keelback.cli.session import Session
 
     if not words:
         print(WELCOME)
-    session = Session(words or TOUR, memory=size, check=check)
+    session = Session(words or TOUR, compiled=compiled, memory=memory, check=check)
     if verbose:
         session.trace(sys.stderr)
     status = session.run()
     if not words and status == WELL:
         print(FAREWELL, end="")
     return status
-
-
-def memory_size(text: str) -> int:
-    """Return the bytes of a size such as `64M`.  Raises: CommandError."""
-    digits, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
-    if not (digits.isascii() and digits.isdigit()) or unit not in ("", *SIZES):
-        raise CommandError(f"--memory {text}: not a size such as 512K, 64M or 1G")
-    size = int(digits) * SIZES.get(unit, 1)
-    if not 0 < size < MOST_MEMORY or size % 4096:
-        raise CommandError(f"--memory {text}: not a multiple of 4K below 4G")
-    return size

@@ -17,6 +17,7 @@ from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic
 from keelback.machine.boot_loader import TooLittleMemory, make_image
+from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.pc import Outcome, SimulatedPc
 
 WELL, BADLY, KERNEL_WRONG, INTERRUPTED = 0, 1, 3, 130
@@ -26,18 +27,19 @@ CHECKED_TRAPS, CHECK_EVERY = 1000, 64
 class Session:
     """A machine with the programs that a command names; `run` runs it once."""
 
-    def __init__(self, words: Sequence[str], *, memory: int, check: bool) -> None:
+    def __init__(self, words: Sequence[str], *, memory: int, check: bool, compiled: bool = False) -> None:
         """Build everything.  Raises: CommandError."""
         self.selection = select(words, MICROKERNEL.image_base)
         members = {"etc/init": "".join(line + "\n" for line in self.selection.lines).encode(), **self.selection.files}
-        image = make_image(MICROKERNEL, make_payload(members))
+        payload = make_payload(members)
         try:
-            self.pc = SimulatedPc(MICROKERNEL, image, memory=memory, check=check, output=_show)
+            self.pc = _compiled_pc(payload, memory) if compiled else _interpreted_pc(payload, memory, check)
         except TooLittleMemory as error:
             raise CommandError(str(error)) from error
         self.lens = look(MICROKERNEL, self.pc.ram.contents)
         self.interrupted = False
         self.pc.after_trap.append(self._stop_if_interrupted)
+        self.checks = check
         if check:
             self.pc.after_trap.append(self._check_some)
 
@@ -49,11 +51,12 @@ class Session:
 
     def run(self) -> int:
         """Run to the end, print the report, and return the exit status."""
+        sys.stdout.flush()  # the console's bytes pass by what is still held back as text
         try:
             with self._interruptible():
                 self.pc.boot()
                 self.pc.run()
-            if self.pc.ram.strict and self.pc.outcome is not Outcome.REFUSED:
+            if self.checks and self.pc.outcome is not Outcome.REFUSED:
                 check(self.lens)
         except Panic as panic:
             return _fail(f"kernel panic after {self.pc.traps} traps: {panic}", KERNEL_WRONG)
@@ -95,8 +98,22 @@ class Session:
             signal.signal(signal.SIGINT, before)
 
 
+def _interpreted_pc(payload: bytes, memory: int, check: bool) -> SimulatedPc:
+    image = make_image(MICROKERNEL, payload)
+    return InterpretedPc(MICROKERNEL, image, memory=memory, check=check, output=_show)
+
+
+def _compiled_pc(payload: bytes, memory: int) -> SimulatedPc:
+    # Imported here: who runs the kernel interpreted needs no compiler.
+    from keelback.machine.compiled import CompiledPc
+    from keelback.machine.kernels import compiled
+
+    image = make_image(MICROKERNEL, payload, compiled(MICROKERNEL))
+    return CompiledPc(MICROKERNEL, image, memory=memory, output=_show)
+
+
 def _show(byte: int) -> None:
-    sys.stdout.write(chr(byte))
+    sys.stdout.buffer.write(bytes((byte,)))  # not as text: what it means is between the program and the terminal
     if byte == ord("\n"):
         sys.stdout.flush()
 

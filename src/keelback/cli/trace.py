@@ -3,7 +3,7 @@
 from typing import TextIO
 
 from keelback.inspect.lens import text_of
-from keelback.kernel.faults import NAMES
+from keelback.kernel.faults import VECTOR_NAMES
 from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.threads import Thread
@@ -46,7 +46,7 @@ class Trace:
         if frame.vector == TIMER:
             return "timer"
         if frame.vector != SYSTEM_CALL:
-            return f"{NAMES[min(frame.vector, len(NAMES) - 1)]} at {frame.eip:#010x}"
+            return f"{VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)]} at {frame.eip:#010x}"
         number = frame.eax
         name = self.names[number - 1] if 0 < number <= len(self.names) else f"system call {number}"
         return f"{name}({', '.join(f'{getattr(frame, register):#x}' for register in ARGUMENTS)})"

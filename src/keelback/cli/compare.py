@@ -1,0 +1,41 @@
+"""`keelback compare`: both lives of the kernel, trap by trap."""
+
+import sys
+from collections.abc import Sequence
+
+from keelback.cli.errors import CommandError
+from keelback.cli.programs import select
+from keelback.image.payload import make_payload
+from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import Panic
+from keelback.machine.boot_loader import TooLittleMemory, make_image
+from keelback.machine.compare import compare
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.interpreted import InterpretedPc
+from keelback.machine.kernels import compiled
+
+EQUAL, DIFFERENT, KERNEL_WRONG = 0, 1, 3
+
+
+def compare_lives(words: Sequence[str], *, memory: int) -> int:
+    """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
+
+    Without words, all programs of the payload.  Raises: CommandError.
+    """
+    selection = select(words or [], MICROKERNEL.image_base)
+    lines = selection.lines or sorted(selection.files)
+    payload = make_payload({"etc/init": "".join(line + "\n" for line in lines).encode(), **selection.files})
+    try:
+        interpreted = InterpretedPc(MICROKERNEL, make_image(MICROKERNEL, payload), memory=memory)
+        other = CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), memory=memory)
+        report = compare(interpreted, other)
+    except TooLittleMemory as error:
+        raise CommandError(str(error)) from error
+    except Panic as panic:
+        print(f"keelback: kernel panic: {panic}", file=sys.stderr)
+        return KERNEL_WRONG
+    if report.difference is not None:
+        print(f"different after {report.traps:,} traps: {report.difference}")
+        return DIFFERENT
+    print(f"equal: {report.traps:,} traps, {report.bytes:,} bytes compared")
+    return EQUAL

@@ -1,0 +1,62 @@
+"""`keelback compile`: what the compiler makes of the kernel."""
+
+import textwrap
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from keelback.cli.errors import CommandError
+from keelback.compiler import compile_program, ir
+from keelback.compiler.print_c import Printer, short_path
+from keelback.compiler.source import end_line
+from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import Ram
+from keelback.machine.kernels import entries_of, kernel_of
+
+LEAST_WIDTH = 150
+
+
+def list_functions() -> int:
+    """Print the name in C of every function of the kernel, and where it comes from."""
+    for function in _functions()[1].values():
+        print(f"{function.key.name:<40} {short_path(function.place[0])}:{function.place[1]}")
+    return 0
+
+
+def show_c(patterns: Sequence[str], width: int | None = None) -> int:
+    """Print functions of the kernel: their Python, and beside it the C that it becomes.
+
+    Raises: CommandError when no function has such a name.
+    """
+    ram, functions = _functions()
+    printer = Printer(ram, functions, lines=False)
+    console = Console(highlight=False, width=width)
+    console.width = max(console.width, LEAST_WIDTH)
+    for pattern in patterns:
+        found = [each for name, each in functions.items() if fnmatch(name, pattern)]
+        if not found:
+            raise CommandError(f"the kernel has no function {pattern!r}; `keelback compile` lists them")
+        for function in found:
+            _show(console, function, printer.function_text(function))
+    return 0
+
+
+def _functions() -> tuple[Ram, dict[str, ir.Function]]:
+    kernel, ram = kernel_of(MICROKERNEL)
+    return ram, dict(compile_program(kernel, ram, entries_of(kernel)).functions)
+
+
+def _show(console: Console, function: ir.Function, c: str) -> None:
+    file, first = function.place
+    lines = Path(file).read_text().splitlines()[first - 1 : end_line(file, first)]
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    table.add_column(ratio=1)
+    table.add_column(ratio=1)
+    table.add_row(Text(f"{short_path(file)}:{first}", style="dim"), "")
+    table.add_row(Text(textwrap.dedent("\n".join(lines))), Text(c.replace("__attribute__((unused)) ", "").rstrip()))
+    console.print(table)
+    console.print()

@@ -1,0 +1,155 @@
+"""Seeded mistakes in the kernel, and who finds which: comparing the lives, invariants, strict RAM and TLB."""
+
+import importlib
+import inspect
+import textwrap
+from contextlib import contextmanager
+
+import pytest
+
+from keelback.image.payload import make_payload
+from keelback.inspect.invariants import InvariantBroken, check
+from keelback.inspect.lens import look
+from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import Panic
+from keelback.machine.boot_loader import make_image
+from keelback.machine.compare import compare
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.kernels import compiled
+from support import MIB, make_pc, payload_programs
+
+PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2")
+
+# name: (module, class, method, right, wrong, who finds it)
+MISTAKES = {
+    "text that can be written": (
+        "kernel.elf", "ElfLoader", "_load_segment", "if segment.flags & CAN_WRITE else USER", "", {"comparison"},
+    ),
+    "a window without invalidation": (
+        "lang.window", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass", {"strict RAM and TLB"},
+    ),
+    "a switch without a new page directory": (
+        "kernel.scheduler", "Scheduler", "_use_space", "self.cpu.write_cr3(space << PAGE_SHIFT)", "pass",
+        {"comparison"},
+    ),
+    "a reference that is not dropped": (
+        "kernel.frames", "Frames", "_drop", "record.references -= 1", "record.references -= record.owner != 1",
+        {"comparison", "invariants"},
+    ),
+    "the last page table forgotten": (
+        "kernel.spaces", "AddressSpaces", "destroy", "range(first, len(entries))", "range(first, len(entries) - 1)",
+        {"comparison", "invariants"},
+    ),
+    "one kernel entry too few": (
+        "kernel.spaces", "AddressSpaces", "create", "0, shared)", "0, shared - 1)",
+        {"comparison", "invariants", "strict RAM and TLB"},
+    ),
+    "a sleeper woken a tick late": (
+        "kernel.scheduler", "Scheduler", "wake_sleepers", "sleeper.wake_tick <= ", "sleeper.wake_tick < ",
+        {"comparison"},
+    ),
+    "a set's upper levels forgotten": (
+        "kernel.frame_set", "FrameSet", "add", "index //= 32", "return", {"comparison", "invariants"},
+    ),
+    "the trap stack of the thread before": (
+        "kernel.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads[1].trap_stack()",
+        {"comparison"},
+    ),
+    "a guard page that is mapped": (
+        "kernel.programs", "Programs", "_make_stack", "range(self.layout.stack_bottom,",
+        "range(self.layout.stack_bottom - PAGE_SIZE,", {"comparison"},
+    ),
+    "a result in the wrong register": (
+        "kernel.system_calls", "SystemCalls", "serve", "frame.eax = self.calls", "frame.ecx = self.calls",
+        {"comparison"},
+    ),
+    "a process that stays counted": (
+        "kernel.processes", "Processes", "release", "self.counts.alive -= 1", "pass", {"comparison", "invariants"},
+    ),
+}  # fmt: skip
+
+
+@contextmanager
+def seeded(module, owner, method, right, wrong):
+    """Replace a piece of a method's source for a while."""
+    place = importlib.import_module(f"keelback.{module}")
+    cls = getattr(place, owner)
+    before = cls.__dict__[method]
+    source = textwrap.dedent(inspect.getsource(before))
+    assert source.count(right) == 1, f"{method} does not have {right!r} once"
+    names = dict(vars(place))
+    exec(source.replace(right, wrong), names)
+    setattr(cls, method, names[method])
+    try:
+        yield
+    finally:
+        setattr(cls, method, before)
+
+
+def finds_by_comparison():
+    """Run the kernel with its mistake beside the compiled one, which was built without."""
+    wrong = make_pc(*PROGRAMS, check=False)
+    try:
+        return compare(wrong, right_pc()).difference is not None
+    except Panic:
+        return True
+
+
+def right_pc():
+    members = {"etc/init": "".join(line + "\n" for line in PROGRAMS).encode(), **payload_programs()}
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
+    return CompiledPc(MICROKERNEL, image, memory=8 * MIB)
+
+
+def finds_by_invariants():
+    pc = make_pc(*PROGRAMS, check=False)
+    lens = look(pc.layout, pc.ram.contents)
+    pc.after_trap.append(lambda: check(lens))
+    try:
+        run_at_most(pc, 200)
+        check(lens)
+    except InvariantBroken:
+        return True
+    except Panic:
+        return False
+    return False
+
+
+def finds_by_strict_ram_and_tlb():
+    pc = make_pc(*PROGRAMS, check=True)
+    try:
+        run_at_most(pc, 200)
+    except Panic as panic:
+        return "without invalidation" in panic.message or "the kernel used" in panic.message
+    return False
+
+
+def run_at_most(pc, traps):
+    pc.boot()
+    while pc.traps < traps and pc.outcome.name == "RUNNING":
+        pc.step()
+
+
+FINDERS = {
+    "comparison": finds_by_comparison,
+    "invariants": finds_by_invariants,
+    "strict RAM and TLB": finds_by_strict_ram_and_tlb,
+}
+
+
+def test_without_a_mistake_nothing_is_found():
+    compiled(MICROKERNEL)
+    assert not any(finds() for finds in FINDERS.values())
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_found_by_who_should_find_it(name):
+    compiled(MICROKERNEL)
+    *place, finders = MISTAKES[name]
+    with seeded(*place):
+        assert {finder for finder, finds in FINDERS.items() if finds()} == finders
+
+
+def test_every_check_finds_something_and_there_are_ten_mistakes():
+    assert len(MISTAKES) >= 10
+    assert set().union(*(each[-1] for each in MISTAKES.values())) == set(FINDERS)
