@@ -7,14 +7,22 @@ import statistics
 import subprocess
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from elftools.elf.elffile import ELFFile
 
 from keelback.cli.programs import payload_programs
+from keelback.compiler import compile_program
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
+from keelback.image.toolchain import compile_c
 from keelback.kernel.layout import MICROKERNEL
 from keelback.machine.boot_loader import make_image
+from keelback.machine.compiled import CompiledPc
 from keelback.machine.interpreted import InterpretedPc
+from keelback.machine.kernels import compiled, entries_of, kernel_of
 from keelback.machine.pc import Outcome, SimulatedPc
 from keelback.user import RUNTIME
 
@@ -40,13 +48,13 @@ def start_up() -> float:
     return statistics.median(times)
 
 
-def run(programs: dict[str, bytes], *lines: str) -> tuple[float, SimulatedPc]:
+def run(programs: dict[str, bytes], *lines: str, life: type[SimulatedPc] = InterpretedPc) -> tuple[float, SimulatedPc]:
     """Return the seconds that the lines took from boot to power-off, and the machine; the median run of several."""
     members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **programs}
-    image = make_image(MICROKERNEL, make_payload(members))
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL) if life is CompiledPc else None)
     runs = []
     for _ in range(REPEATS):
-        pc = InterpretedPc(MICROKERNEL, image, memory=MEMORY)
+        pc = life(MICROKERNEL, image, memory=MEMORY)
         pc.boot()
         start = time.perf_counter()
         assert pc.run() is Outcome.POWERED_OFF
@@ -54,21 +62,63 @@ def run(programs: dict[str, bytes], *lines: str) -> tuple[float, SimulatedPc]:
     return sorted(runs, key=lambda each: each[0])[REPEATS // 2]
 
 
+def compile_times() -> tuple[float, float, int]:
+    """Return the seconds from the live kernel to C, and from C to an object file, and the bytes of its text."""
+    to_c, to_object, size = [], [], 0
+    for _ in range(REPEATS):
+        kernel, ram = kernel_of(MICROKERNEL)
+        start = time.perf_counter()
+        program = compile_program(kernel, ram, entries_of(kernel))
+        to_c.append(time.perf_counter() - start)
+        with TemporaryDirectory() as directory:
+            source = Path(directory, "kernel.c")  # a new place, so that the cache has no answer
+            source.write_text(program.c)
+            start = time.perf_counter()
+            content = compile_c(source)
+            to_object.append(time.perf_counter() - start)
+        size = ELFFile(BytesIO(content)).get_section_by_name(".text").data_size
+    return statistics.median(to_c), statistics.median(to_object), size
+
+
+def instructions(programs: dict[str, bytes], name: str, processes: int = 1) -> float:
+    """Return the kernel's instructions for one trap of a program, by the difference of a long and a short run."""
+    seen = []
+    for rounds in (1_000, 11_000):
+        _, pc = run(programs, *[f"{name} {rounds}"] * processes, life=CompiledPc)
+        assert isinstance(pc, CompiledPc)
+        seen.append((pc.kernel_instructions, pc.traps))
+    return (seen[1][0] - seen[0][0]) / (seen[1][1] - seen[0][1])
+
+
 def main() -> None:
     """Print all figures."""
     sources = sorted(PROGRAMS.glob("*.c"))
     programs = build_programs(sources, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
-    print(f"start to first user instruction, programs built   {start_up():10.2f} s")
-    seconds, _ = run(programs, "calls 30000")
-    print(f"interpreted null system calls                     {30000 / seconds:10,.0f} /s")
+    say("start to first user instruction, programs built", f"{start_up():.2f} s")
+    interpreted, _ = run(programs, "calls 30000")
+    say("interpreted null system calls", f"{30000 / interpreted:,.0f} /s")
     seconds, _ = run(programs, "yields 10000", "yields 10000")
-    print(f"interpreted yields with a switch of spaces        {20000 / seconds:10,.0f} /s")
-    seconds, pc = run(programs, *["calls 1"] * 50)
-    print(f"interpreted exits, all memory freed               {50 / seconds:10,.0f} /s")
+    say("interpreted yields with a switch of spaces", f"{20000 / seconds:,.0f} /s")
+    seconds, _ = run(programs, *["calls 1"] * 50)
+    say("interpreted exits, all memory freed", f"{50 / seconds:,.0f} /s")
     seconds, pc = run(programs, "spin 20000000")
-    print(f"user instructions, in registers                   {pc.time / seconds / 1e6:10,.1f} million/s")
+    say("user instructions, in registers", f"{pc.time / seconds / 1e6:,.1f} million/s")
     seconds, pc = run(programs, "walk 500")
-    print(f"user instructions, loads and stores               {pc.time / seconds / 1e6:10,.1f} million/s")
+    say("user instructions, loads and stores", f"{pc.time / seconds / 1e6:,.1f} million/s")
+    to_c, to_object, size = compile_times()
+    say("the kernel compiled, Python to C", f"{to_c:.2f} s")
+    say("the kernel compiled, C to machine code", f"{to_object:.2f} s")
+    say("the kernel's text", f"{size:,} bytes")
+    say("compiled null system call", f"{instructions(programs, 'calls'):.1f} instructions")
+    say("compiled yield with a switch of spaces", f"{instructions(programs, 'yields', 2):.1f} instructions")
+    seconds, _ = run(programs, "calls 30000", life=CompiledPc)
+    say("compiled null system calls, simulated PC", f"{30000 / seconds:,.0f} /s")
+    say("compiled to interpreted system calls", f"{interpreted / seconds:.2f} times")
+
+
+def say(what: str, figure: str) -> None:
+    """Print one figure."""
+    print(f"{what:<50} {figure:>24}", flush=True)
 
 
 main()

@@ -1,18 +1,20 @@
 """The real kernel, compiled, on the simulated PC: equal to the interpreted one, and its panics are Python's."""
 
+from functools import partial
+
 import pytest
 
-from keelback.image.kernel_image import CompiledKernel
 from keelback.image.payload import make_payload
 from keelback.kernel.frames import Frames
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.processes import Ending
 from keelback.lang import Panic
 from keelback.machine.boot_loader import make_image
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.kernels import compiled
 from keelback.machine.pc import Outcome
-from support import MIB, make_pc, payload_programs
+from support import MIB, c_program, code_program, make_pc, payload_programs
 
 NULL_CALLS = """
 int main(const char *argument) {
@@ -22,9 +24,9 @@ int main(const char *argument) {
 }"""
 
 
-def compiled_pc(*lines, kernel: CompiledKernel | None = None, memory=8 * MIB):
-    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **payload_programs()}
-    image = make_image(MICROKERNEL, make_payload(members), kernel or compiled(MICROKERNEL))
+def compiled_pc(*lines, programs=None, memory=8 * MIB):
+    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **(programs or payload_programs())}
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
     return CompiledPc(MICROKERNEL, image, memory=memory)
 
 
@@ -33,6 +35,41 @@ def test_all_programs_together_leave_equal_ram_after_every_trap():
     report = compare(make_pc(*names, check=False), compiled_pc(*names))
     assert report.difference is None
     assert report.traps > 80 and report.bytes > 500 * MIB
+
+
+HOSTILE = (
+    "cc", "f1", "fa", "fb", "f4", "0f0b", "cd0e", "cd20", "cd00", "cdff", "b07f0401ce", "d9e8", "0f57c0", "0f20c0",
+    "33c08ed0", "33e450", "e460", "e680", "ec", "6c", "6e", "f36c", "0f31cd80", "0f34", "0f05", "f090", "f3f4",
+    "0fc7c8",
+    "9c810c2400010000 9d90", "9c810c2400400000 9dcf", "6a23 68eeeeffff 6802020200 6a00 6800800408 cf", "31c9f7f1",
+    "e9fbff0f00", "b800001000ffe0", "a100000000", "a100001000", "c70500f0ffff00000000", "b9ffffffff bf00b0ffff f3aa",
+    "bbffffffff be04000000 b804000000 cd80 0f0b", "b8ffffff7f cd80 0f0b", "31c0 cd80 0f0b", "ebfe",
+)  # fmt: skip
+"""Machine code that tries what a program must not, each ending in a fault; the last never ends."""
+
+
+def test_hostile_code_leaves_equal_ram_after_every_trap():
+    programs = {f"h{number}": code_program(code) for number, code in enumerate(HOSTILE[:-1])}
+    first, second = make_pc(*programs, programs=programs, check=False), compiled_pc(*programs, programs=programs)
+    report = compare(first, second)
+    assert report.difference is None
+    assert first.kernel.processes.counts.alive == 0 and first.outcome is Outcome.POWERED_OFF
+    assert {each.ending for each in list(first.kernel.processes.table)[1 : len(programs) + 1]} == {Ending.KILLED}
+
+
+def test_slices_are_equal_however_often_a_program_is_cut():
+    programs = {"spin": code_program(HOSTILE[-1]), "rdtsc": code_program("0f31 89c3 b803000000 cd80")}
+    first = make_pc("spin", "spin", "rdtsc", programs=programs, check=False)
+    second = compiled_pc("spin", "spin", "rdtsc", programs=programs)
+    for pc in (first, second):
+        pc.after_trap.append(partial(stop_after, pc, 60))
+    assert compare(first, second).difference is None
+    assert first.traps == 60
+
+
+def stop_after(pc, traps):
+    if pc.traps == traps:
+        pc.outcome = Outcome.POWERED_OFF
 
 
 @pytest.mark.parametrize("memory", [4 * MIB, 16 * MIB, 64 * MIB])
@@ -52,8 +89,6 @@ def test_too_little_memory_is_refused_in_both_lives():
 def test_a_null_system_call_takes_less_than_120_instructions():
     counts = []
     for calls in (100, 1100):
-        from support import c_program
-
         program = c_program(
             "int main(const char *a) { for (uint32_t n = number_in(a, 0); n; n--) sys_getpid(); return 0; }"
         )

@@ -344,3 +344,15 @@ def test_ports_writes_first_and_then_reads(programs: dict[str, bytes]) -> None:
     assert done.ports == [("out", 0x80), ("in", 0x80)]
     assert done.lines[0] == "ports: writing to port 0x80\n"
     assert done.status == 1  # this processor has no kernel that would stop it
+
+
+def test_programs_divide_64_bits():
+    from support import c_program, run
+
+    program = c_program("""
+int main(void) {
+    volatile uint64_t n = 10000000000000000000u;
+    volatile int64_t m = -1000000000007;
+    return !(n / 7 == 1428571428571428571u && n % 7 == 3 && m / 10 == -100000000000 && m % 10 == -7);
+}""")
+    assert run("it", programs={"it": program}).kernel.processes.table[1].exit_status == 0

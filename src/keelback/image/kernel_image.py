@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keelback.image.toolchain import NO_WARNINGS, assemble, compile_c, link_elf, link_flat
+from keelback.image.toolchain import assemble, build_support, link_elf, link_flat
 from keelback.lang.layout import StructLayout
 
 TEXT = 0x2000
@@ -61,8 +61,7 @@ def build_symbols(entry: Path, defines: Mapping[str, int], *, start: int, compil
 def _objects(entry: Path, defines: Mapping[str, int], compiled: CompiledKernel | None) -> dict[str, bytes]:
     objects = {entry.name + ".o": assemble(entry, {**defines, "TEXT": TEXT})}
     if compiled is not None:
-        support = entry.parent / "support.c"
-        objects |= {support.name + ".o": compile_c(support, flags=NO_WARNINGS), **compiled.objects}
+        objects |= {"support.o": build_support(), **compiled.objects}
     return objects
 
 

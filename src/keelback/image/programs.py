@@ -23,7 +23,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from keelback.image.toolchain import NO_WARNINGS, ToolchainError, compile_c, link_elf
+from keelback.image.toolchain import NO_WARNINGS, ToolchainError, build_support, compile_c, link_elf
 
 _PAGE: Final = 4096
 
@@ -109,4 +109,5 @@ def _compile_runtime(runtime: Path, pool: Executor) -> Mapping[str, bytes]:
     """Compile every C file of a runtime directory, in the order of their names."""
     sources = sorted(runtime.glob("*.c"))
     objects = pool.map(lambda source: compile_c(source, includes=[runtime], flags=NO_WARNINGS), sources)
-    return {f"runtime/{source.stem}.o": data for source, data in zip(sources, objects, strict=True)}
+    compiled = {f"runtime/{source.stem}.o": data for source, data in zip(sources, objects, strict=True)}
+    return compiled | {"support.o": build_support()}

@@ -99,6 +99,14 @@ def compile_c(
     return _translate(source, includes, defines, (*C_FLAGS, *flags), "does not compile")
 
 
+def build_support() -> bytes:
+    """Return the object of the functions that a C compiler may call by itself: memory blocks, 64-bit division.
+
+    Raises: ToolchainError.
+    """
+    return compile_c(Path(__file__).parent / "support.c", flags=NO_WARNINGS)
+
+
 def assemble(
     source: Path,
     defines: Mapping[str, int] = _NO_DEFINES,

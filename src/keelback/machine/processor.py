@@ -8,7 +8,8 @@
 3. An instruction that the emulator does not know is an invalid-instruction fault, `int1` a debug trap, `rdpmc` a
    general protection fault.
 4. `sysenter` and `syscall` are not set up: a general protection fault and an invalid-instruction fault.
-5. `rdtsc` reads virtual time, which the machine keeps: it stops with TIME_STAMP, and `finish_time_stamp` goes on.
+5. Virtual-8086 mode, which the emulator lets user mode enter by `iret`, is a general protection fault.
+6. `rdtsc` reads virtual time, which the machine keeps: it stops with TIME_STAMP, and `finish_time_stamp` goes on.
 """
 
 from enum import Enum, auto
@@ -35,6 +36,7 @@ LONGEST_INSTRUCTION = 15
 GATE_PRESENT = 1 << 15
 FOR_USERS = GATE_PRESENT | 3 << 13
 INTERRUPTS = 1 << 9
+VIRTUAL_8086 = 1 << 17
 
 
 class Kind(Enum):
@@ -78,6 +80,7 @@ class Processor:
         self._counter = self.engine.counter(self.offsets.counter)
         self._refused: int | None = None
         self._refused_after = 0
+        self._user_segments = (0, 0)
         self._gates = 0
         self._hook()
         self.write_control(x86.UC_X86_REG_CR4, 0)
@@ -197,6 +200,10 @@ class Processor:
         status = self.engine.run(address, count)
         self.engine.save(self.stopped)
         begun: int = self._counter.value
+        if self.eflags & VIRTUAL_8086:
+            return self._leave_virtual_8086(begun)
+        if self.in_user_mode:
+            self._user_segments = self.cs, self.ss
         if self.engine.caught:
             return self._trap(begun, self.engine.caught.popitem()[1])
         if self._refused is not None:
@@ -210,6 +217,14 @@ class Processor:
         if self.in_user_mode:
             raise Panic(f"the processor stopped at {self.eip:#010x} in user mode, for no reason that it gives")
         return Stop(Kind.HALT, begun)
+
+    def _leave_virtual_8086(self, begun: int) -> Stop:
+        """Refuse what only the emulator does: let an `iret` of user mode enter virtual-8086 mode."""
+        self.engine.caught.clear()
+        self._state[self.offsets.eflags // 4] &= ~VIRTUAL_8086
+        for offset, selector in zip((self.offsets.cs, self.offsets.ss), self._user_segments, strict=True):
+            self._state[offset // 4] = selector
+        return Stop(Kind.TRAP, begun, PROTECTION)
 
     def _trap(self, begun: int, vector: int) -> Stop:
         if self._register(self.offsets.is_int):

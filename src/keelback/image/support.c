@@ -1,4 +1,4 @@
-/* Support: the functions that a C compiler may call by itself, for compiled kernel text.
+/* Support: the functions that a C compiler may call by itself, for the compiled kernel and for programs.
  *
  * memset, memcpy and memmove use the processor's string instructions: a compiler would turn a loop that copies into a
  * call of memcpy.  The divisions are of 64 bits, from the processor's division of 64 bits by 32; dividing by zero is
