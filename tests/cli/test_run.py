@@ -76,11 +76,16 @@ def test_files_are_built_or_read(tmp_path):
     assert command("run", "raw", "./raw x", "raw", cwd=tmp_path).stdout.count("exited with status 0") == 3
 
 
+NO_PROGRAM = (
+    "no program 'nope': the payload has divide, fib, hello, hello.py, null, ping, ping.py, pong, pong.py, ports, "
+    "primes, primes.py, privileged, sleeper, smash, undefined, wild; or give the path of an ELF or C file"
+)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nope"], "no program 'nope': the payload has divide, hello, null, ping, pong, ports, primes, privileged, "
-                   "sleeper, smash, undefined, wild; or give the path of an ELF or C file"),
+        (["nope"], NO_PROGRAM),
         ([""], "an empty program name"),
         (["hello \x07"], "hello: the argument '\\x07' is not printable ASCII"),
         (["hello " + "x" * 256], "hello: the argument has 256 characters; 255 are the most"),

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from keelback.cli.errors import CommandError
-from keelback.cli.programs import select
+from keelback.cli.programs import all_programs, select
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic
@@ -22,8 +22,8 @@ def compare_lives(words: Sequence[str], *, memory: int) -> int:
 
     Without words, all programs of the payload.  Raises: CommandError.
     """
-    selection = select(words or [], MICROKERNEL.image_base)
-    lines = selection.lines or sorted(selection.files)
+    selection = select(words or all_programs(MICROKERNEL.image_base), MICROKERNEL.image_base)
+    lines = selection.lines
     payload = make_payload({"etc/init": "".join(line + "\n" for line in lines).encode(), **selection.files})
     try:
         interpreted = InterpretedPc(MICROKERNEL, make_image(MICROKERNEL, payload), memory=memory)

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from os.path import isfile
 from pathlib import Path
 
@@ -35,10 +36,12 @@ def select(words: Sequence[str], image_base: int) -> Selection:
     for word in words:
         name, _, argument = word.strip().partition(" ")
         _check_text(name, argument.strip())
-        if _is_path(name, selection):
+        if name in python_programs():
+            selection.files.setdefault(name, build_python(name, image_base))
+        elif _is_path(name, selection):
             name = _add_file(Path(name), selection, image_base)
         elif name not in selection.files:
-            known = ", ".join(sorted(selection.files))
+            known = ", ".join(sorted({*selection.files, *python_programs()}))
             raise CommandError(f"no program {name!r}: the payload has {known}; or give the path of an ELF or C file")
         selection.lines.append(f"{name} {argument.strip()}".strip())
     return selection
@@ -49,6 +52,36 @@ def payload_programs(image_base: int) -> dict[str, bytes]:
     sources = sorted(PROGRAMS.glob("*.c"))
     try:
         return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)
+    except ToolchainError as error:
+        raise CommandError(str(error)) from error
+
+
+def python_programs() -> dict[str, str]:
+    """Return the programs in Kernel Python: their names in the payload and those of their modules.
+
+    Where there is one in C too, the one in Kernel Python has `.py` behind its name.
+    """
+    stems = sorted(path.stem for path in (PROGRAMS.parent / "python").glob("[a-z]*.py"))
+    return {f"{stem}.py" if (PROGRAMS / f"{stem}.c").exists() else stem: stem for stem in stems}
+
+
+def all_programs(image_base: int) -> list[str]:
+    """Return the names of all programs of the payload, in C and in Kernel Python."""
+    return sorted({*payload_programs(image_base), *python_programs()})
+
+
+def build_python(name: str, image_base: int) -> bytes:
+    """Return a program in Kernel Python, compiled.  Raises: CommandError."""
+    # Imported here: who runs no such program needs no compiler.
+    from keelback.image.python_programs import build_python_program
+    from keelback.lang import freeze
+    from keelback.user.system import make_program
+
+    module = import_module(f"keelback.user.python.{python_programs()[name]}")
+    program, ram = make_program(module.PROGRAM)
+    freeze(program)
+    try:
+        return build_python_program(name, program, ram, runtime=RUNTIME, image_base=image_base)
     except ToolchainError as error:
         raise CommandError(str(error)) from error
 

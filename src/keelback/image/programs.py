@@ -91,10 +91,16 @@ SECTIONS
     .rodata : {{ *(.rodata .rodata.*) }} :rodata
     . = ALIGN({_PAGE});
     .data : {{ *(.data .data.*) }} :data
-    .bss : {{ *(.bss .bss.* COMMON) }} :data
+    .bss : {{ *(.bss .bss.* .record.* COMMON) }} :data
     /DISCARD/ : {{ *(.comment .note .note.* .eh_frame) }}
 }}
 """
+
+
+def build_runtime(runtime: Path) -> Mapping[str, bytes]:
+    """Return the objects of a runtime directory, by file name.  Raises: ToolchainError."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return _compile_runtime(runtime, pool)
 
 
 def _check_names(sources: Iterable[Path]) -> None:

@@ -4,7 +4,7 @@ The machine does what hardware does and nothing else: it loads the image, starts
 delivers traps by the tables that it finds in RAM.
 """
 
-from keelback.image.compiled_kernel import PANIC
+from keelback.image.compiled import PANIC
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.lang import NoHardware, Panic
 from keelback.machine.pc import SimulatedPc

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from keelback.image.compiled_kernel import compile_kernel
+from keelback.image.compiled import compile_kernel
 from keelback.image.kernel_image import CompiledKernel
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.layout import Layout

@@ -1,4 +1,4 @@
-"""A kernel compiled for its image: the live object to C, and the C to an object file.
+"""Kernel Python compiled for an image: the live object to C, and the C to an object file.
 
 The C is kept in the toolchain's cache directory, where compiler messages and debuggers can find it.
 """
@@ -21,15 +21,16 @@ def compile_kernel(root: Component, ram: Ram, entries: Mapping[str, Callable[...
 
     Raises: CompileError; ToolchainError.
     """
-    return build_object(compile_program(root, ram, entries))
+    compiled = compile_program(root, ram, entries)
+    return CompiledKernel({"kernel.o": build_object(compiled, "kernel")}, compiled.sections)
 
 
-def build_object(compiled: Compiled) -> CompiledKernel:
-    """Build the object file of a compiled program.  Raises: ToolchainError."""
+def build_object(compiled: Compiled, name: str) -> bytes:
+    """Build the object file of compiled Kernel Python; `name` is what its C file is called.  Raises: ToolchainError."""
     text = compiled.c.encode()
-    folder = cache_directory() / "kernel" / hashlib.sha256(text).hexdigest()[:16]
-    source = folder / "kernel.c"
+    folder = cache_directory() / "compiled" / hashlib.sha256(text).hexdigest()[:16]
+    source = folder / f"{name}.c"
     if not source.exists() or source.read_bytes() != text:
         folder.mkdir(parents=True, exist_ok=True)
         source.write_bytes(text)
-    return CompiledKernel({"kernel.o": compile_c(source, flags=NO_WARNINGS)}, compiled.sections)
+    return compile_c(source, flags=NO_WARNINGS)

@@ -1,0 +1,83 @@
+"""Programs in Kernel Python: in CPython for their own tests, and compiled, like those in C."""
+
+from importlib import import_module
+
+import pytest
+
+from keelback.cli.programs import build_python, python_programs
+from keelback.image.payload import make_payload
+from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import Panic, freeze
+from keelback.machine.boot_loader import make_image
+from keelback.machine.compare import compare
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.kernels import compiled
+from keelback.user.system import ARGUMENT, PythonKernel, make_program
+from support import console, make_pc, run
+
+
+def in_python(name, argument=""):
+    """Run a program in CPython; return its status and its kernel."""
+    kernel = PythonKernel()
+    program, _ = make_program(import_module(f"keelback.user.python.{name}").PROGRAM, kernel, argument)
+    freeze(program)
+    return program.main(ARGUMENT), kernel
+
+
+@pytest.fixture(scope="module")
+def programs():
+    return {name: build_python(name, MICROKERNEL.image_base) for name in python_programs()}
+
+
+def test_there_is_one_beside_each_in_c_and_fib():
+    assert set(python_programs()) == {"hello.py", "primes.py", "ping.py", "pong.py", "fib"}
+
+
+def test_each_runs_in_cpython():
+    assert in_python("hello", "you")[1].written == b"hello: I am process 1, and I was told: you\n"
+    assert in_python("primes", "20000")[1].written == b"primes: 2262 primes up to 20000\n"
+    status, kernel = in_python("ping", "2")
+    assert (status, kernel.written, kernel.yields) == (0, b"ping 1\nping 2\n", 2)
+
+
+@pytest.mark.parametrize(
+    ("place", "number"), [("0", 0), ("1", 1), ("10", 55), ("90", 2880067194370816120), ("", 12586269025)]
+)
+def test_fib_is_right(place, number):
+    assert in_python("fib", place)[1].written == f"fib: number {place or 50} is {number}\n".encode()
+
+
+def test_fib_beyond_its_type_is_refused():
+    status, kernel = in_python("fib", "93")
+    assert (status, kernel.written) == (1, b"fib: 93 is too far, 92 is the last\n")
+
+
+@pytest.mark.parametrize("text", ["x", "1x", "-1", "4294967296", "99999999999999999999", " 1"])
+def test_an_argument_that_is_no_number_is_none(text):
+    assert in_python("fib", text)[1].written == b"fib: number 50 is 12586269025\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["hello.py", "hello.py you", "primes.py 3000", "ping.py", "fib", "fib 90", "fib 93", "fib x"]
+)
+def test_a_compiled_program_writes_what_it_writes_in_cpython(programs, line):
+    name, _, argument = line.partition(" ")
+    pc = run(line, programs=programs)
+    status, kernel = in_python(python_programs()[name], argument)
+    assert "\n".join([*console(pc), ""]).encode() == bytes(kernel.written)
+    assert pc.kernel.processes.table[1].exit_status == status
+
+
+def test_both_lives_of_the_kernel_run_them_equally(programs):
+    lines = ("hello.py", "primes.py 2000", "ping.py", "pong.py", "fib 77")
+    first = make_pc(*lines, programs=programs, check=False)
+    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **programs}
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
+    second = CompiledPc(MICROKERNEL, image, memory=first.ram.size)
+    assert compare(first, second).difference is None
+
+
+def test_a_program_without_a_kernel_says_so():
+    program, _ = make_program(import_module("keelback.user.python.hello").PROGRAM)
+    with pytest.raises((TypeError, Panic), match="only compiled"):
+        program.main(ARGUMENT)
