@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test check bench clean
+.PHONY: run test check fuzz bench clean
 
 run: $(READY)            ## Boot the kernel and run the tour
 	$(BIN)/keelback run
@@ -18,6 +18,9 @@ check: $(READY)          ## Lint, types, and who may import whom
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_arrows.py
+
+fuzz: $(READY)           ## Compare random programs in both lives: make fuzz SECONDS=3600 SEED=7
+	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),600) $(SEED)
 
 bench: $(READY)          ## Measure; prints the figures of this run
 	$(BIN)/python bench/bench.py

@@ -1,7 +1,7 @@
 """Compiled Kernel Python on a bare CPU: the functions of a component, called one by one, over RAM of its own."""
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -12,10 +12,9 @@ from elftools.elf.elffile import ELFFile
 from unicorn import UC_ARCH_X86, UC_MODE_32, UC_PROT_ALL, Uc
 from unicorn import x86_const as x86
 
-import keelback.kernel
 from keelback.compiler import compile_program, ir
 from keelback.compiler.types import Boolean, Integer, Pointer, Void
-from keelback.image.toolchain import compile_c, link_elf
+from keelback.image.toolchain import build_support, compile_c, link_elf
 from keelback.lang import Component, Panic, Ram
 
 TEXT, RECORDS, RECORDS_END, SIZE = 0x10000, 0x100000, 0x180000, 0x200000
@@ -34,18 +33,20 @@ class Failed(Exception):
 @cache
 def support() -> bytes:
     """Return the object of what C calls by itself."""
-    return compile_c(Path(keelback.kernel.__file__).parent / "support.c")
+    return build_support()
 
 
 class Native:
     """A component's methods, compiled; its RAM starts as the interpreted RAM is now."""
 
-    def __init__(self, root: Component, ram: Ram, entries: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(
+        self, root: Component, ram: Ram, entries: Mapping[str, Callable[..., Any]], flags: Sequence[str] = ()
+    ) -> None:
         self.compiled = compile_program(root, ram, entries)
         with TemporaryDirectory() as directory:
             source = Path(directory, "program.c")
             source.write_text(self.compiled.c)
-            objects = {"program.o": compile_c(source, flags=["-Werror"]), "support.o": support()}
+            objects = {"program.o": compile_c(source, flags=["-Werror", *flags]), "support.o": support()}
         elf = ELFFile(BytesIO(link_elf(objects, self._script(entries))))
         self.symbols = {each.name: each["st_value"] for each in elf.get_section_by_name(".symtab").iter_symbols()}
         self.uc = Uc(UC_ARCH_X86, UC_MODE_32)

@@ -45,12 +45,13 @@ def compile_program(
 
     With `lines`, debuggers see the Python source.  Raises: CompileError at the first construct that is refused.
     """
-    program = Program(root, word_bits=ram.word_bits)
+    program = Program(root, ram)
     for name, method in entries.items():
         program.entry(method, name)
     while program.waiting:
         wanted, key = program.waiting.pop(0)
         program.functions[key.name] = evaluate(program, wanted, key)
+    program.refuse_recursion()
     functions = program.functions
     verify(functions)
     find_raises(functions)

@@ -6,28 +6,37 @@ A call is a statement of its own.  Its arguments are evaluated from left to righ
 import ast
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 from types import FunctionType, MethodType
 from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.expressions import Expressions
+from keelback.compiler.expressions import Expressions, _not_negative
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Specialisation, Static, Value
-from keelback.compiler.source import hints_of
+from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.compiler.types import BOOLEAN, TEXT, VOID, ArrayPointer, Integer, Pointer, Text, Type, integer
 from keelback.lang import layout as lang_layout
 from keelback.lang import struct as lang_struct
 from keelback.lang.array import Array
-from keelback.lang.integers import word
+from keelback.lang.errors import LANGUAGE
+from keelback.lang.integers import u32, word
 from keelback.lang.layout import layout_of
+from keelback.lang.native import lowest_bit
 from keelback.lang.struct import Struct
 from keelback.lang.table import Table
 from keelback.lang.text import TextSink
 
 
+def entry_of(function: FunctionType) -> ir.Place | None:
+    """Return where a function checks its parameters: its first line; None for what the language provides."""
+    file = file_of(function)
+    return None if file.startswith(LANGUAGE) else (file, definition_of(function).body[0].lineno)
+
+
 class Calls(Expressions):
     """Evaluates calls of one function."""
+
+    key: ir.FunctionKey
 
     def value_Call(self, node: ast.Call) -> Value:
         """A call whose result is used."""
@@ -94,6 +103,9 @@ class Calls(Expressions):
         """Call a function, a bound method, or something that the language provides."""
         intrinsic = INTRINSICS.get(callee) if isinstance(callee, (FunctionType, type)) or callee in BUILTINS else None
         if intrinsic is not None:
+            least, most = ARGUMENTS.get(callee, (1, 1))
+            if node.keywords or not least <= len(node.args) <= most:
+                raise self.refuse(node, "calls", f"{callee.__name__} takes {least} arguments here, by position")
             return intrinsic(self, node)
         if isinstance(callee, MethodType) and isinstance(callee.__func__, FunctionType):
             if isinstance(callee.__self__, TextSink) and callee.__func__ is TextSink.write:
@@ -118,7 +130,9 @@ class Calls(Expressions):
             declared = self.program.type_of(hints[name]) if name in hints else VOID
             if declared != VOID:
                 specialised.append((name, declared))
+                self.checked_at = entry_of(function)
                 passed.append(self.fitted(value, declared, f"{name} in {function.__name__}", node))
+                self.checked_at = None
             elif isinstance(value, Static) and not isinstance(value.value, (Struct, Array)):
                 specialised.append((name, value))
             else:
@@ -132,6 +146,8 @@ class Calls(Expressions):
 
     def emit_call(self, key: ir.FunctionKey, arguments: list[ir.Expression], node: ast.AST) -> Value:
         """Call a compiled function; its result is kept in a temporary."""
+        calls = self.program.calls.setdefault(self.key.name, {})
+        calls.setdefault(key.name, self.refuse(node, "recursion", "calls form no cycle"))
         if key.result == VOID:
             self.emit(ir.Call(self.place(node), key, tuple(arguments)))
             return Static(None)
@@ -145,6 +161,10 @@ class Calls(Expressions):
         if not isinstance(methods, Static) or not isinstance(methods.value, tuple):
             raise self.refuse(node, "calls", "only methods in a static tuple are picked at run time")
         picked = self.dynamic(self.value(function.slice), function)
+        if not all(isinstance(each, MethodType) and isinstance(each.__func__, FunctionType) for each in methods.value):
+            raise self.refuse(node, "calls", "only methods in a static tuple are picked at run time")
+        if node.keywords or any(each.__func__.__code__.co_argcount != len(node.args) + 1 for each in methods.value):
+            raise self.refuse(node, "calls", "methods that are picked at run time take all arguments by position")
         index = self.below(picked, self.number(len(methods.value)), "an index is out of range", function)
         index = self.dynamic(self.frozen(index), function)
         results: list[Value] = []
@@ -160,7 +180,7 @@ class Calls(Expressions):
         if not types:
             self.emit(ir.Switch(self.place(node), index, tuple(tuple(each) for each in cases)))
             return Static(None)
-        if len(types) != 1:
+        if len(types) != 1 or not all(isinstance(each, ir.Expression) for each in results):
             raise self.refuse(node, "calls", "methods that are picked at run time have one type of result")
         result = self.new_temporary(types.pop())
         for each, value in zip(cases, results, strict=True):
@@ -182,7 +202,7 @@ class Calls(Expressions):
             kept = self.frozen(expression)
             return self.call_function(function, kept, node)
         if isinstance(expression.type, ArrayPointer):
-            array, count = expression, self.number(expression.type.count)
+            array, count = self.dynamic(self.frozen(expression), node), self.number(expression.type.count)
             return self.call_array(array, count, name, node)
         raise self.refuse(node, "calls", f"no method {name}")
 
@@ -228,9 +248,8 @@ class Calls(Expressions):
         elif name == "fill" and not isinstance(element, type):
             start, number, value = self.operands(node.args)
             first, length = self.range(start, number, count, node)
-            self.emit(
-                ir.FillElements(place, array, first, length, self.fitted(value, integer(element), "an element", node))
-            )
+            fitted = self.dynamic(self.frozen(self.fitted(value, integer(element), "an element", node)), node)
+            self.emit(ir.FillElements(place, array, first, length, fitted))
         elif name == "copy_from" and not isinstance(element, type):
             start, source, source_start, number = self.operands(node.args)
             other, other_count = self.array(source, node)
@@ -271,24 +290,24 @@ class Calls(Expressions):
         key = self.program.request(Specialisation(put, (("self", Static(sink)), ("byte", byte))))
         [argument] = node.args
         parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
-        for part in parts:
+        values = self.operands([part.value if isinstance(part, ast.FormattedValue) else part for part in parts])
+        kept = [self.dynamic(self.frozen(value), part) for value, part in zip(values, parts, strict=True)]
+        for part, value in zip(parts, kept, strict=True):
             if isinstance(part, ast.FormattedValue):
-                self.write_number(key, part)
+                self.write_number(key, part, value)
+            elif isinstance(value.type, Text):
+                self.emit(ir.WriteText(self.place(node), key, value))
             else:
-                text = self.dynamic(self.value(part), part)
-                if not isinstance(text.type, Text):
-                    raise self.refuse(part, "text", "a text constant")
-                self.emit(ir.WriteText(self.place(node), key, text))
+                raise self.refuse(part, "text", "a text constant")
         return Static(None)
 
-    def write_number(self, put: ir.FunctionKey, node: ast.FormattedValue) -> None:
-        """Write one number of an f-string."""
+    def write_number(self, put: ir.FunctionKey, node: ast.FormattedValue, value: ir.Expression) -> None:
+        """Write one value of an f-string."""
         spec = "".join(
             str(each.value) for each in getattr(node.format_spec, "values", []) if isinstance(each, ast.Constant)
         )
         if spec not in FORMATS or node.conversion != -1:
             raise self.refuse(node, "text", f"a number's format is one of {', '.join(repr(each) for each in FORMATS)}")
-        value = self.dynamic(self.value(node.value), node)
         if value.type == TEXT:
             self.emit(ir.WriteText(self.place(node), put, value))
             return
@@ -298,7 +317,7 @@ class Calls(Expressions):
         base, prefix, width = FORMATS[spec]
         if base == 16 and value.type.interval.low < 0:
             raise self.refuse(node, "text", "a number in hexadecimal is not negative; mask it")
-        self.emit(ir.WriteNumber(self.place(node), put, self.dynamic(self.frozen(value), node), base, prefix, width))
+        self.emit(ir.WriteNumber(self.place(node), put, value, base, prefix, width))
 
     # What the language and Python provide.
 
@@ -320,11 +339,9 @@ class Calls(Expressions):
             other = self.dynamic(self.frozen(value), node)
             if not isinstance(best.type, Integer) or not isinstance(other.type, Integer):
                 raise self.refuse(node, "types", "min and max take integers")
-            self.bounded(best, node)
-            self.bounded(other, node)
             first, second = best.type.interval, other.type.interval
             interval = Interval(pick(first.low, second.low), pick(first.high, second.high))
-            chosen = ir.Choice(Integer(interval), ir.Binary(BOOLEAN, sign, other, best), other, best)
+            chosen = ir.Choice(Integer(interval), self.ordered(sign, other, best, node), other, best)
             best = self.dynamic(self.frozen(chosen), node)
         return best
 
@@ -351,6 +368,8 @@ class Calls(Expressions):
         _, struct, address = self.operands(node.args)
         if not isinstance(struct, Static) or not isinstance(struct.value, type):
             raise self.refuse(node, "structs", "view takes a struct class")
+        if struct.value in self.program.ram.homes:
+            raise self.refuse(node, "structs", f"{struct.value.__name__} has a home array: index it")
         fitted = self.fitted(address, self.program.type_of(word), "an address", node)
         return ir.StructAt(Pointer(struct.value), fitted)
 
@@ -366,6 +385,14 @@ class Calls(Expressions):
             raise self.refuse(node, "structs", "size_of takes a struct class")
         return Static(layout_of(struct.value, self.program.word_bits).size)
 
+    def do_lowest_bit(self, node: ast.Call) -> Value:
+        """lowest_bit(value): undefined for 0."""
+        value = self.fitted(self.value(node.args[0]), self.program.type_of(u32), "lowest_bit", node)
+        kept = self.dynamic(self.frozen(value), node)
+        if kept.type.interval.low <= 0:  # type: ignore[union-attr]
+            self.check(ir.Binary(BOOLEAN, "!=", kept, self.number(0)), "lowest_bit(0) is undefined", node)
+        return self.call_with(lowest_bit, {"value": kept}, node)  # type: ignore[arg-type]
+
     def do_round_up(self, node: ast.Call) -> Value:
         """round_up(value, constant)."""
         value, alignment = self.operands(node.args)
@@ -375,13 +402,15 @@ class Calls(Expressions):
         return self.binary(ast.Mult(), self.binary(ast.FloorDiv(), raised, alignment, node), alignment, node)
 
 
-def _not_negative(value: ir.Expression) -> ir.Expression:
-    assert isinstance(value.type, Integer)
-    return replace(value, type=Integer(Interval(max(value.type.interval.low, 0), max(value.type.interval.high, 0))))
-
-
 FORMATS = {"": (10, False, 0), "d": (10, False, 0), "x": (16, False, 0), "#x": (16, True, 0), "#010x": (16, True, 8)}
 """Format specifications by text: base, prefix `0x`, digits at least."""
+ARGUMENTS: dict[Any, tuple[int, int]] = {
+    min: (2, 99),
+    max: (2, 99),
+    lang_struct.view: (3, 3),
+    lang_layout.round_up: (2, 2),
+}
+"""How many arguments each takes, if not one."""
 BUILTINS = (len, min, max, reversed, enumerate, bool)
 INTRINSICS: dict[Any, Callable[[Calls, ast.Call], Value]] = {
     len: Calls.do_len,
@@ -394,4 +423,5 @@ INTRINSICS: dict[Any, Callable[[Calls, ast.Call], Value]] = {
     lang_struct.address_of: Calls.do_address_of,
     lang_struct.size_of: Calls.do_size_of,
     lang_layout.round_up: Calls.do_round_up,
+    lowest_bit: Calls.do_lowest_bit,
 }

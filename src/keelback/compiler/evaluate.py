@@ -6,11 +6,15 @@ longer change: a local without an annotation gets the join of all that is stored
 
 import ast
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, get_args
 
 from keelback.compiler import ir
-from keelback.compiler.calls import Calls
+from keelback.compiler.calls import Calls, entry_of
+from keelback.compiler.expressions import UNKNOWN
 from keelback.compiler.intervals import Interval
+from keelback.compiler.ir import leaves, parts_of
 from keelback.compiler.program import Program, Specialisation, Static, Value
 from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.compiler.types import (
@@ -23,6 +27,7 @@ from keelback.compiler.types import (
 )
 from keelback.lang.array import Array
 from keelback.lang.errors import KernelError, ProcessFault
+from keelback.lang.struct import Struct
 from keelback.lang.table import Table
 
 ROUNDS = 8
@@ -47,6 +52,11 @@ def evaluate(program: Program, wanted: Specialisation, key: ir.FunctionKey) -> i
     raise evaluator.refuse(evaluator.definition, "bounded integers", "a local can't be bounded; annotate it")
 
 
+def is_variable(value: Static) -> bool:
+    """Say whether a variable can hold a static value."""
+    return value.value is None or isinstance(value.value, (int, Struct))
+
+
 def _widened(type: Type) -> Type:
     if not isinstance(type, Integer):
         return type
@@ -69,6 +79,22 @@ def _native(wanted: Specialisation, key: ir.FunctionKey, body: str) -> ir.Functi
     )
 
 
+@dataclass
+class Inlined:
+    """A generator that is being inlined: the loop that it is for, and what was known there."""
+
+    loop: ast.For
+    saved: tuple[Any, ...]
+    label: str
+    loops: list[str]
+    type: Type
+
+
+def yielded_by(function: FunctionType) -> Any:
+    """Return the annotation of what a generator yields."""
+    return next(iter(get_args(hints_of(function).get("return"))), None)
+
+
 class Evaluator(Calls):
     """Evaluates one specialisation, once."""
 
@@ -87,10 +113,13 @@ class Evaluator(Calls):
         self.assigned = _assignments(self.definition)
         self.loops: list[str] = []
         self.error: str | None = None
+        self.variables: dict[str, Value] = {}
 
     def function(self) -> ir.Function:
         """Return the function as a tree."""
         self.statements(self.definition.body)
+        if self.key.result != VOID and falls_through(tuple(self.block)):
+            raise self.refuse(self.definition, "functions", f"{self.definition.name} may end without a result")
         locals = {
             **self.seen,
             **{name: self.types.get(name, type) for name, type in self.seen.items()},
@@ -215,7 +244,7 @@ class Evaluator(Calls):
             self.names[name] = ir.Local(self.declared[c_name], c_name)
             self.emit(ir.SetLocal(self.place(node), c_name, fitted))
             return
-        if isinstance(value, Static) and self.assigned[name] == 1:
+        if isinstance(value, Static) and self.assigned[name] == 1 and not (self.unrolled and is_variable(value)):
             self.names[name] = value
             return
         expression = self.dynamic(value, node)
@@ -240,8 +269,7 @@ class Evaluator(Calls):
         then = self.inner(node.body)
         after, self.names = self.names, dict(before)
         otherwise = self.inner(node.orelse)
-        for name, value in after.items():
-            self.names.setdefault(name, value)
+        self.names = merged(after, falls_through(then), self.names, falls_through(otherwise))
         self.emit(ir.If(self.place(node), condition, then, otherwise))
 
     def do_While(self, node: ast.While) -> None:
@@ -305,8 +333,9 @@ class Evaluator(Calls):
         step = values[2] if len(values) == 3 else Static(1)
         if not isinstance(step, Static) or not isinstance(step.value, int) or step.value <= 0:
             raise self.refuse(node, "loops", "the step of a range is a constant above 0")
-        assert isinstance(start.type, Integer) and isinstance(stop.type, Integer)
-        place, name = self.place(node), self.c_name(node.target.id)
+        if not isinstance(start.type, Integer) or not isinstance(stop.type, Integer):
+            raise self.refuse(node, "types", "a range goes from integer to integer")
+        place = self.place(node)
         counter = self.new_temporary(
             Integer(
                 Interval(
@@ -323,10 +352,10 @@ class Evaluator(Calls):
         self.statements(node.body)
         body, self.block = self.block, outer
         self.loops.pop()
-        del name
         following = ir.Binary(counter.type, "+", ir.Local(Integer(inside), counter.name), self.number(step.value))
         step_statement = ir.SetLocal(place, counter.name, following)
-        condition = ir.Binary(BOOLEAN, "<", counter, stop)
+        self.bounded(following, node)
+        condition = self.ordered("<", counter, stop, node)
         self.emit(ir.Loop(place, label, condition, tuple(body), (step_statement,)))
 
     def for_static(self, node: ast.For, values: tuple[Any, ...]) -> None:
@@ -334,6 +363,7 @@ class Evaluator(Calls):
         label = self.new_label("unrolled")
         outer, self.block = self.block, []
         self.loops.append("unrolled " + label)
+        self.unrolled += 1
         for value in values:
             self.rounds.append(self.new_label("round"))
             round_outer, self.block = self.block, []
@@ -341,14 +371,22 @@ class Evaluator(Calls):
             self.statements(node.body)
             body, self.block = self.block, round_outer
             self.emit(ir.Block(self.place(node), self.rounds.pop(), tuple(body)))
+        self.unrolled -= 1
         self.loops.pop()
+        for each in ast.walk(node.target):
+            if isinstance(each, ast.Name):
+                self.names[each.id] = self.variables.get(each.id, Static(UNKNOWN))
         body, self.block = self.block, outer
         self.emit(ir.Block(self.place(node), label, tuple(body)))
 
     def bind(self, target: ast.expr, value: Any) -> None:
-        """Bind the names of an unrolled loop's target."""
+        """Bind the names of an unrolled loop's target: known in each round, and a variable for after the loop."""
         if isinstance(target, ast.Name):
-            self.names[target.id] = Static(value)
+            if is_variable(Static(value)):
+                self.set_local(target.id, Static(value), target)
+                self.variables[target.id] = self.names[target.id]
+            if self.assigned[target.id] == 1 or not is_variable(Static(value)):
+                self.names[target.id] = Static(value)
         elif isinstance(target, ast.Tuple) and isinstance(value, tuple) and len(target.elts) == len(value):
             for each, inner in zip(target.elts, value, strict=True):
                 self.bind(each, inner)
@@ -388,12 +426,15 @@ class Evaluator(Calls):
         definition = definition_of(function)
         if sum(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(definition)) != 1:
             raise self.refuse(iterated, "generators", "a generator has exactly one yield")
+        for each in ast.walk(definition):
+            if isinstance(each, ast.Try) and any(isinstance(inner, ast.Yield) for inner in ast.walk(each)):
+                raise self.refuse(iterated, "generators", "a generator does not yield within a try")
         label = self.new_label("generator")
         saved = (self.names, self.globals, self.prefix, self.generator, self.assigned, self.file)
         frozen = {name: self.frozen(value) for name, value in arguments.items()}
         outer, self.block = self.block, []
         loops, self.loops = self.loops, []
-        self.generator = (node, saved, label, loops)
+        self.generator = Inlined(node, saved, label, loops, self.program.type_of(yielded_by(function)))
         self.prefix = self.new_label(definition.name) + "_"
         self.globals, self.assigned, self.file = function.__globals__, _assignments(definition), file_of(function)
         self.names = {}
@@ -403,10 +444,13 @@ class Evaluator(Calls):
                 self.names[name] = value
             else:
                 self.declared[self.c_name(name)] = declared
+                self.checked_at = entry_of(function)
                 self.set_local(name, value, node)
+                self.checked_at = None
+        inlined = self.generator
         self.statements(definition.body)
         body, self.block = self.block, outer
-        self.loops = loops
+        self.loops, saved = loops, inlined.saved
         self.names, self.globals, self.prefix, self.generator, self.assigned, self.file = saved
         self.emit(ir.Block(self.place(node), label, tuple(body)))
 
@@ -414,17 +458,19 @@ class Evaluator(Calls):
         """Evaluate the body of the loop that a generator is inlined into."""
         if self.generator is None or node.value is None:
             raise self.refuse(node, "generators", "a generator is used in a for loop")
-        value = self.frozen(self.value(node.value))
-        loop, (names, *_rest), label, loops = self.generator
+        value = self.value(node.value)
+        if self.generator.type != VOID:
+            value = self.fitted(value, self.generator.type, "what is yielded", node.value)
+        value, inlined = self.frozen(value), self.generator
         inside = (self.names, self.globals, self.prefix, self.generator, self.assigned, self.file, self.loops)
-        self.names, self.globals, self.prefix, self.generator, self.assigned, self.file = self.generator[1]
-        self.loops = [*loops, "unrolled " + label]
+        self.names, self.globals, self.prefix, self.generator, self.assigned, self.file = inlined.saved
+        self.loops = [*inlined.loops, "unrolled " + inlined.label]
         self.rounds.append(self.new_label("round"))
         outer, self.block = self.block, []
-        self.store(loop.target, value, loop)
-        self.statements(loop.body)
+        self.store(inlined.loop.target, value, inlined.loop)
+        self.statements(inlined.loop.body)
         body, self.block = self.block, outer
-        del names
+        inlined.saved = (self.names, *inlined.saved[1:])
         self.names, self.globals, self.prefix, self.generator, self.assigned, self.file, self.loops = inside
         self.emit(ir.Block(self.place(node), self.rounds.pop(), tuple(body)))
 
@@ -442,7 +488,11 @@ class Evaluator(Calls):
         if isinstance(node.exc, ast.Call) and (node.exc.args or node.exc.keywords):
             raise self.refuse(node, "errors", "an error carries nothing: facts go into a record")
         codes = self.codes_of(value, node)
-        self.emit(ir.Raise(self.place(node), self.number(max(codes))))
+        error: Any = value.value if isinstance(value, Static) else None
+        if error is KernelError:
+            raise self.refuse(node, "errors", "KernelError has no number: raise one of its classes")
+        code = error.number if error is not ProcessFault else max(codes)
+        self.emit(ir.Raise(self.place(node), self.number(code)))
 
     def codes_of(self, value: Value, node: ast.AST) -> frozenset[int]:
         """Return the error codes that a class stands for."""
@@ -450,7 +500,8 @@ class Evaluator(Calls):
         if error is KernelError:
             return frozenset(range(-255, 0))
         if isinstance(error, type) and issubclass(error, KernelError):
-            return frozenset({error.number, *(each.number for each in error.__subclasses__())})
+            below = (self.codes_of(Static(each), node) for each in error.__subclasses__())
+            return frozenset({error.number}).union(*below)
         if error is ProcessFault:
             return frozenset({ir.PROCESS_FAULT})
         raise self.refuse(node, "errors", "an error is KernelError, one of its classes, or ProcessFault")
@@ -492,9 +543,45 @@ class Evaluator(Calls):
                     raise self.refuse(each, "errors", "nothing leaves a finally")
 
 
+def falls_through(body: tuple[ir.Statement, ...]) -> bool:
+    """Say whether what follows some statements can be reached; a condition that is no constant may be anything."""
+    return all(_goes_on(statement) for statement in body)
+
+
+def _goes_on(statement: ir.Statement) -> bool:
+    if isinstance(statement, (ir.Return, ir.Raise, ir.Break, ir.Continue)):
+        return False
+    if isinstance(statement, ir.Check):
+        return statement.condition != ir.Constant(BOOLEAN, False)
+    if isinstance(statement, ir.Loop):
+        return statement.condition != ir.Constant(BOOLEAN, True) or leaves(statement.body, statement.label)
+    if isinstance(statement, ir.Block):
+        return falls_through(statement.body) or leaves(statement.body, statement.label)
+    if isinstance(statement, ir.Try):
+        normally = falls_through((*statement.body, *statement.otherwise))
+        handled = any(falls_through(handler.body) for handler in statement.handlers)
+        return (normally or handled) and falls_through(statement.final)
+    if isinstance(statement, (ir.If, ir.Switch)):
+        return any(falls_through(part) for part in parts_of(statement))
+    return True
+
+
+def merged(then: dict[str, Value], then_ends: bool, other: dict[str, Value], other_ends: bool) -> dict[str, Value]:
+    """Return what names stand for after two branches; `…_ends` say whether the end of a branch is reached."""
+    names: dict[str, Value] = {}
+    for name in {**then, **other}:
+        found = [each.get(name) for each, ends in ((then, then_ends), (other, other_ends)) if ends]
+        values = [each for each in found or [then.get(name), other.get(name)] if each is not None]
+        static = any(isinstance(each, Static) for each in values)
+        if values:
+            same = not found or (len(values) == len(found) and all(each == values[0] for each in values))
+            names[name] = values[0] if same or not static else Static(UNKNOWN)
+    return names
+
+
 def _assignments(definition: ast.FunctionDef) -> Counter[str]:
-    """Count how often each name is stored; in a loop, once is often."""
-    counts: Counter[str] = Counter()
+    """Count how often each name gets a value."""
+    counts: Counter[str] = Counter(each.arg for each in ast.walk(definition.args) if isinstance(each, ast.arg))
 
     def count(node: ast.AST, weight: int) -> None:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

@@ -31,9 +31,10 @@ class Finally:
 
 @dataclass(frozen=True)
 class Inside:
-    """Inside a loop or a labelled block."""
+    """Inside a loop or a labelled block; a copy of one, in a finally, has another name."""
 
     label: str
+    name: str
 
 
 Context = tuple[Catching | Finally | Inside, ...]
@@ -49,6 +50,7 @@ class _Lowering:
         self.function = function
         self.functions = functions
         self.handled: dict[str, Codes] = {}
+        self.labels: set[str] = set()
         self.count = 0
 
     def new_name(self, stem: str) -> str:
@@ -69,7 +71,10 @@ class _Lowering:
         if isinstance(statement, ir.Return):
             return self.lower_return(statement, context)
         if isinstance(statement, (ir.Break, ir.Continue)):
-            return [*self.finals(context, statement.label), statement]
+            name = next(
+                each.name for each in reversed(context) if isinstance(each, Inside) and each.label == statement.label
+            )
+            return [*self.finals(context, statement.label), replace(statement, label=name)]
         if isinstance(statement, ir.Call) and self.functions[statement.function.name].raises:
             return self.lower_call(statement, context)
         return [self.inside(statement, context)]
@@ -81,7 +86,10 @@ class _Lowering:
         if isinstance(statement, ir.Switch):
             return replace(statement, cases=tuple(tuple(self.lower(case, context)) for case in statement.cases))
         if isinstance(statement, (ir.Loop, ir.Block)):
-            return replace(statement, body=tuple(self.lower(statement.body, (*context, Inside(statement.label)))))
+            name = self.new_name(statement.label) if statement.label in self.labels else statement.label
+            self.labels.add(name)
+            body = self.lower(statement.body, (*context, Inside(statement.label, name)))
+            return replace(statement, label=name, body=tuple(body))
         return statement
 
     def lower_call(self, call: ir.Call, context: Context) -> list[ir.Statement]:
@@ -134,7 +142,7 @@ class _Lowering:
         place, error = statement.place, self.new_name("raised")
         tried, done = self.new_name("tried"), self.new_name("done")
         self.function.locals[error] = ERROR
-        context = (*context, Inside(done))
+        context = (*context, Inside(done, done))
         inner = (*context, Catching(error, tried))
         body = [*self.lower(statement.body, inner), *self.lower(statement.otherwise, context), ir.Break(place, done)]
         handling: list[ir.Statement] = []

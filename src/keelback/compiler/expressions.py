@@ -33,6 +33,7 @@ from keelback.compiler.types import (
     join,
 )
 from keelback.lang.array import Array, IntegerArray
+from keelback.lang.integers import word
 from keelback.lang.layout import (
     ArrayKind,
     BoolKind,
@@ -70,8 +71,13 @@ COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.IsNot: ("!=", operator.is_not),
 }
 OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">=": "<=", ">": "<", "<=": ">="}
 FREE = (ir.SetLocal, ir.Check)
 """Statements that change nothing that an expression could read."""
+
+
+UNKNOWN = object()
+"""What a name stands for that has a different static value on each way to here."""
 
 
 class Expressions:
@@ -93,6 +99,8 @@ class Expressions:
         self.rounds: list[str] = []
         self.errors_named: set[str] = set()
         self.error_type = Integer(Interval(ir.PROCESS_FAULT, 0))
+        self.checked_at: ir.Place | None = None
+        self.unrolled = 0
         self.at: ast.AST
 
     # Helpers.
@@ -163,15 +171,14 @@ class Expressions:
         return kept
 
     def check(self, condition: ir.Expression, message: str, node: ast.AST) -> None:
-        """Panic unless a condition holds; one that is known to hold leaves no trace."""
-        if not (isinstance(condition, ir.Constant) and condition.value is True):
-            self.emit(ir.Check(self.place(node), condition, message))
+        """Panic unless a condition holds."""
+        self.emit(ir.Check(self.checked_at or self.place(node), condition, message))
 
     def fitted(self, value: Value, wanted: Type, what: str, node: ast.AST) -> ir.Expression:
         """Return a value that a place of the wanted type can store, checked where that is not certain."""
         expression = self.dynamic(value, node)
         found = expression.type
-        if isinstance(wanted, Integer) and isinstance(found, Integer):
+        if isinstance(wanted, Integer) and isinstance(found, Integer) and wanted.enum in (None, found.enum):
             return self.within(expression, wanted, what, node)
         if isinstance(wanted, Pointer) and isinstance(found, Pointer):
             if found.struct in (wanted.struct, type(None)):
@@ -187,6 +194,9 @@ class Expressions:
         if interval in wanted.interval:
             return value
         self.bounded(value, node)
+        if interval.high < wanted.interval.low or interval.low > wanted.interval.high:
+            self.check(ir.Constant(BOOLEAN, False), f"does not fit {what}", node)
+            return ir.Constant(wanted, wanted.interval.low)
         kept = self.dynamic(self.frozen(value), node)
         if interval.low < wanted.interval.low:
             self.check(ir.Binary(BOOLEAN, ">=", kept, self.number(wanted.interval.low)), f"does not fit {what}", node)
@@ -268,6 +278,8 @@ class Expressions:
         """A local, a global or a builtin."""
         if node.id in self.names:
             found = self.names[node.id]
+            if isinstance(found, Static) and found.value is UNKNOWN:
+                raise self.refuse(node, "names", f"{node.id} has no one value here")
             if isinstance(found, ir.Local) and found.name in self.types and found.name not in self.declared:
                 return replace(found, type=self.types[found.name])
             return found
@@ -354,6 +366,8 @@ class Expressions:
 
     def store_member(self, base: Value, name: str, value: Value, node: ast.AST) -> None:
         """Store in a field."""
+        if isinstance(base, Static) and not isinstance(base.value, Struct):
+            raise self.refuse(node, "components", "only fields of structs change")
         expression = self.dynamic(base, node)
         if not isinstance(expression.type, Pointer):
             raise self.refuse(node, "components", "only fields of structs change")
@@ -363,7 +377,33 @@ class Expressions:
         wanted = self.field_value(expression, field).type
         what = f"{expression.type.struct.__name__}.{name}"
         fitted = self.fitted(value, wanted, what, node)
+        if isinstance(field.kind, RefKind):
+            fitted = self.at_home(fitted, field.kind.target, node)
         self.emit(ir.StoreField(self.place(node), expression, field, fitted))
+
+    def at_home(self, value: ir.Expression, struct: type, node: ast.AST) -> ir.Expression:
+        """Return a struct, or None, that is checked to lie in the home array; most structs lie nowhere else."""
+        ram = self.program.ram
+        home = ram.homes[struct]
+        elsewhere = [each for each in ram.records if each.address != home._address and _holds(each.struct, struct)]
+        if not elsewhere or isinstance(value, (ir.Constant, ir.FieldValue)):
+            return value
+        kept = self.dynamic(self.frozen(value), node)
+        address = ir.AddressOf(self.program.type_of(word), kept)
+        size = layout_of(struct, ram.word_bits).size
+        start, end = self.number(home._address), self.number(home._address + size * len(home))
+        offset = self.binary(ast.Sub(), address, Static(home._address), node)
+        aligned = self.binary(ast.Mod(), offset, Static(size), node)
+        held: ir.Expression = ir.Binary(BOOLEAN, "==", kept, ir.Constant(NONE, None))
+        inside = ir.Binary(BOOLEAN, ">=", address, start)
+        for other in (
+            ir.Binary(BOOLEAN, "<", address, end),
+            ir.Binary(BOOLEAN, "==", self.dynamic(aligned, node), self.number(0)),
+        ):
+            inside = ir.Binary(BOOLEAN, "and", inside, other)
+        held = ir.Binary(BOOLEAN, "or", held, inside)
+        self.check(held, f"a Ref[{struct.__name__}] takes an element of its home array or None", node)
+        return kept
 
     def value_Subscript(self, node: ast.Subscript) -> Value:
         """An element of an array, a table or a static tuple."""
@@ -430,7 +470,7 @@ class Expressions:
         place = self.below(self.dynamic(index, node), self.number(len(values)), "an index is out of range", node)
         if all(isinstance(each, str) for each in values):
             return ir.ConstantElement(TEXT, tuple(values), place)
-        if all(isinstance(each, int) for each in values):
+        if all(isinstance(each, int) and not isinstance(each, bool) for each in values):
             return ir.ConstantElement(Integer(Interval(min(values), max(values))), tuple(values), place)
         raise self.refuse(node, "tuples", "only integers, texts and methods are picked from a tuple at run time")
 
@@ -487,6 +527,11 @@ class Expressions:
         if sign in ("//", "%", ">>"):
             self.bounded(first, node)
         bound = intervals.BINARY[sign](first.type.interval, second.type.interval)
+        together = first.type.interval.join(second.type.interval).join(bound)
+        if sign in ("//", "%") and not together.is_bounded:
+            raise self.refuse(
+                node, "bounded integers", f"can't hold both sides of {sign} in one 64-bit type; annotate them"
+            )
         return ir.Binary(Integer(bound), sign, first, second)
 
     def divided(self, left: ir.Expression, right: ir.Expression, node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
@@ -496,6 +541,8 @@ class Expressions:
         if interval.low <= 0 <= interval.high:
             right = self.dynamic(self.frozen(right), node)
             self.check(ir.Binary(BOOLEAN, "!=", right, self.number(0)), "division by zero", node)
+            if isinstance(right, ir.Constant):
+                return left, self.number(1)
             low = 1 if interval.low == 0 else interval.low
             right = replace(right, type=Integer(Interval(low, max(interval.high, low))))
         return left, right
@@ -544,9 +591,31 @@ class Expressions:
         )
         if not comparable:
             raise self.refuse(node, "types", f"{sign} can't compare {first.type} and {second.type}")
+        if (
+            isinstance(first.type, Pointer)
+            and isinstance(second.type, Pointer)
+            and join(first.type, second.type) is None
+        ):
+            raise self.refuse(node, "types", f"{sign} can't compare {first.type} and {second.type}")
+        if isinstance(op, (ast.Is, ast.IsNot)) and not isinstance(first.type, Pointer):
+            raise self.refuse(node, "types", "`is` stands between structs, or a Ref and None")
+        return self.ordered(sign, first, second, node)
+
+    def ordered(self, sign: str, first: ir.Expression, second: ir.Expression, node: ast.AST) -> ir.Expression:
+        """Return a comparison; where no 64-bit type holds both sides, a negative one is told apart first."""
         self.bounded(first, node)
         self.bounded(second, node)
-        return ir.Binary(BOOLEAN, sign, first, second)
+        if not isinstance(first.type, Integer) or not isinstance(second.type, Integer):
+            return ir.Binary(BOOLEAN, sign, first, second)
+        if first.type.interval.join(second.type.interval).is_bounded:
+            return ir.Binary(BOOLEAN, sign, first, second)
+        if second.type.interval.low < 0:
+            return self.ordered(MIRRORED[sign], second, first, node)
+        below = ir.Binary(BOOLEAN, "<", first, self.number(0))
+        rest = ir.Binary(BOOLEAN, sign, _not_negative(first), second)
+        if sign in ("<", "<=", "!="):
+            return ir.Binary(BOOLEAN, "or", below, rest)
+        return ir.Binary(BOOLEAN, "and", self.negated(below), rest)
 
     def negated(self, condition: ir.Expression) -> ir.Expression:
         """Return the opposite of a condition."""
@@ -648,6 +717,18 @@ class Expressions:
         otherwise = (*second[1], ir.SetLocal(place, result.name, second[0]))
         self.emit(ir.If(place, condition, then, otherwise))
         return result
+
+
+def _not_negative(value: ir.Expression) -> ir.Expression:
+    assert isinstance(value.type, Integer)
+    return replace(value, type=Integer(Interval(max(value.type.interval.low, 0), max(value.type.interval.high, 0))))
+
+
+def _holds(outer: type, struct: type) -> bool:
+    """Say whether a struct is another one, or has it inside."""
+    kinds = [each.kind for each in layout_of(outer).fields]
+    inner = [each.element if isinstance(each, ArrayKind) else each for each in kinds]
+    return outer is struct or any(_holds(each.layout.struct, struct) for each in inner if isinstance(each, StructKind))
 
 
 def _reads_ram(value: Any) -> bool:

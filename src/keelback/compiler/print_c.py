@@ -11,7 +11,7 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval, interval_of
-from keelback.compiler.raises import parts_of
+from keelback.compiler.ir import leaves, parts_of
 from keelback.compiler.types import ArrayPointer, Boolean, Integer, Pointer, Text, Type, Void
 from keelback.lang.errors import KernelError
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
@@ -97,6 +97,16 @@ class Printer:
         self.sinks: dict[str, None] = {}
         self.error_texts = False
         self.used: set[str] = set()
+        self.taken = set(functions)
+        self.record_names = {record.address: self.free(_record_name(record), self.taken) for record in ram.records}
+        self.local_names: dict[str, str] = {}
+
+    def free(self, name: str, taken: set[str]) -> str:
+        """Take a name that nothing else has."""
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        return name
 
     # The file.
 
@@ -141,7 +151,7 @@ class Printer:
         """Yield every static record that is used, as a variable in a section of its own."""
         for record in sorted(self.records.values(), key=lambda each: each.address):
             count = f"[{record.count}]" if record.count else ""
-            name = f"{record.struct.__name__} {_record_name(record)}{count}"
+            name = f"{record.struct.__name__} {self.record_names[record.address]}{count}"
             yield f'{name} __attribute__((section("{_section(record)}")));'
 
     def home_texts(self) -> Iterator[str]:
@@ -188,8 +198,12 @@ class Printer:
         """Return a function's head."""
         self.function = function
         exact = function.native is not None
+        taken = set() if exact else set(self.taken)
+        self.local_names = {name: self.free(name, taken) for name in (*function.parameters, *function.locals)}
         parameters = [
-            f"{_declared(type)} {name}" if exact and isinstance(type, Integer) else self.declaration(type, name)
+            f"{_declared(type)} {name}"
+            if exact and isinstance(type, Integer)
+            else self.declaration(type, self.local_names[name])
             for name, type in function.parameters.items()
         ]
         result = self.c_type(function.key.result)
@@ -216,7 +230,9 @@ class Printer:
         self.used = _needed(function.body) | self.results_by_pointer(function.body)
         body = "".join(self.statement(each, 1) for each in function.body)
         locals = "".join(
-            f"    {self.declaration(type, name)};\n" for name, type in function.locals.items() if name in self.used
+            f"    {self.declaration(type, self.local_names[name])};\n"
+            for name, type in function.locals.items()
+            if name in self.used
         )
         if function.raises and isinstance(function.key.result, Void):
             body += "    return 0;\n"
@@ -256,7 +272,9 @@ class Printer:
         if statement.name not in self.used:
             return ""
         type = self.function.locals.get(statement.name) or self.function.parameters[statement.name]
-        return f"{indent}{statement.name} = {self.converted(statement.value, type)};\n"
+        if isinstance(statement.value, ir.Local) and statement.value.name == statement.name:
+            return ""
+        return f"{indent}{self.local_names[statement.name]} = {self.converted(statement.value, type)};\n"
 
     def print_StoreField(self, statement: ir.StoreField, indent: str, depth: int) -> str:
         kind = statement.field.kind
@@ -299,20 +317,21 @@ class Printer:
         callee = self.functions[statement.function.name]
         types = list(callee.parameters.values())
         arguments = [self.converted(each, type) for each, type in zip(statement.arguments, types, strict=True)]
-        result = statement.result if statement.result in self.used else None
+        result = self.local_names[str(statement.result)] if statement.result in self.used else None
+        error = self.local_names[statement.error] if statement.error else None
         if not callee.raises:
             call = f"{statement.function.name}({', '.join(arguments)})"
             return f"{indent}{result} = {call};\n" if result else f"{indent}{call};\n"
         if self.packed(callee):
             call = f"{statement.function.name}({', '.join(arguments)})"
             text = f"{indent}{{\n{indent}    u64 both = {call};\n"
-            text += f"{indent}    {statement.error} = (i32)(both >> 32);\n"
+            text += f"{indent}    {error} = (i32)(both >> 32);\n"
             if result:
                 text += f"{indent}    {result} = ({self.c_type(callee.key.result)})(u32)both;\n"
             return text + f"{indent}}}\n"
         if not isinstance(callee.key.result, Void):
-            arguments.append(f"&{statement.result}")
-        return f"{indent}{statement.error} = {statement.function.name}({', '.join(arguments)});\n"
+            arguments.append(f"&{result}")
+        return f"{indent}{error} = {statement.function.name}({', '.join(arguments)});\n"
 
     def print_WriteText(self, statement: ir.WriteText, indent: str, depth: int) -> str:
         put = statement.put.name
@@ -360,7 +379,7 @@ class Printer:
 
     def end_label(self, body: Iterable[ir.Statement], label: str, indent: str) -> str:
         """Return the label that leaving jumps to, where something does."""
-        return f"{indent}{label}_end:;\n" if _leaves(body, label) else ""
+        return f"{indent}{label}_end:;\n" if leaves(body, label) else ""
 
     def print_Break(self, statement: ir.Break, indent: str, depth: int) -> str:
         return f"{indent}goto {statement.label}_end;\n"
@@ -405,7 +424,7 @@ class Printer:
         return f"(text){{{_string(constant.value)}, {len(constant.value)}}}", POSTFIX
 
     def piece_Local(self, local: ir.Local) -> Piece:
-        return local.name, POSTFIX
+        return self.local_names[local.name], POSTFIX
 
     def piece_StaticPlace(self, static: ir.StaticPlace) -> Piece:
         text = self.lvalue(static.address, static.type)
@@ -451,7 +470,7 @@ class Printer:
             return f"!{self.text(unary.operand, UNARY)}", UNARY
         assert isinstance(unary.type, Integer) and isinstance(unary.operand.type, Integer)
         c = Integer(unary.type.interval.join(unary.operand.type.interval)).c
-        return f"{unary.operator}{self.operand(unary.operand, c, UNARY)}", UNARY
+        return f"{unary.operator}{self.operand(unary.operand, c, POSTFIX)}", UNARY
 
     def piece_Choice(self, choice: ir.Choice) -> Piece:
         condition = self.text(choice.condition, CHOICE + 1)
@@ -463,7 +482,7 @@ class Printer:
         left, right = binary.left.type, binary.right.type
         if not isinstance(left, Integer) or not isinstance(right, Integer):
             # `a and b or c` and comparisons of comparisons get parentheses that C does not need.
-            least = precedence + 1 if sign not in ("and", "or") else PRECEDENCE["=="]
+            least = UNARY if sign not in ("and", "or") else PRECEDENCE["=="]
             texts = [self.text(each, least) for each in (binary.left, binary.right)]
             return f"{texts[0]} {C_OPERATORS.get(sign, sign)} {texts[1]}", precedence
         together = left.interval.join(right.interval)
@@ -475,7 +494,7 @@ class Printer:
         if sign in ("<<", ">>"):
             return self.shift(binary, left, binary.type)
         c = Integer(together).c
-        least = precedence + 1 if sign not in ("+", "*") else precedence
+        least = precedence if sign in ("+", "-", "*") else precedence + 1
         if sign in ("&", "|", "^", "==", "!=", "<", "<=", ">", ">="):
             least = UNARY
         first = self.operand(binary.left, c, least)
@@ -584,7 +603,7 @@ class Printer:
 
     def inside(self, record: Record, offset: int, type: Type) -> str:
         """Return the place at an offset in a record that has the wanted type."""
-        name, layout = _record_name(record), layout_of(record.struct, self.ram.word_bits)
+        name, layout = self.record_names[record.address], layout_of(record.struct, self.ram.word_bits)
         if record.count:
             if isinstance(type, ArrayPointer) and type.element is record.struct and offset == 0:
                 return name
@@ -713,7 +732,10 @@ def _spaced(type: str) -> str:
 
 
 def _literal(value: int, c: IntegerType) -> str:
-    """Return a constant, written in a C type."""
+    """Return a constant, written in a C type; what does not fit is never used, or only its low bits are."""
+    value &= (1 << c.bits) - 1
+    if value > c.maximum:
+        value -= 1 << c.bits
     if value == -(1 << 63):
         return "(-0x7fffffffffffffffll - 1)"
     if value == -(1 << 31) and c.bits == 32:
@@ -725,13 +747,6 @@ def _literal(value: int, c: IntegerType) -> str:
 
 def _string(text: str) -> str:
     return json.dumps(text).replace("\\u0000", "\\000")
-
-
-def _leaves(body: Iterable[ir.Statement], label: str) -> bool:
-    return any(
-        (isinstance(each, ir.Break) and each.label == label) or any(_leaves(part, label) for part in parts_of(each))
-        for each in body
-    )
 
 
 def _goes_on(body: Iterable[ir.Statement], label: str) -> bool:

@@ -10,11 +10,13 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from keelback.compiler import ir
+from keelback.compiler.errors import CompileError
 from keelback.compiler.source import hints_of
 from keelback.compiler.types import BOOLEAN, VOID, ArrayPointer, Pointer, Type, integer
 from keelback.lang.component import Component, static_parts
 from keelback.lang.integers import INTEGER_TYPES
 from keelback.lang.layout import integer_type, ref_target
+from keelback.lang.ram import Ram
 from keelback.lang.struct import Struct
 
 RESERVED = frozenset(
@@ -66,6 +68,14 @@ RESERVED = frozenset(
         "i64",
         "word",
         "asm",
+        "text",
+        "panic",
+        "floor_div",
+        "floor_mod",
+        "error_sentence",
+        "memcpy",
+        "memmove",
+        "memset",
     ]
 )
 
@@ -89,15 +99,17 @@ class Specialisation(NamedTuple):
 class Program:
     """All functions that are reached from the entries, each once for each specialisation."""
 
-    def __init__(self, root: Component, *, word_bits: int = 32) -> None:
+    def __init__(self, root: Component, ram: Ram) -> None:
         self.root = root
-        self.word_bits = word_bits
+        self.ram = ram
+        self.word_bits = ram.word_bits
         self.paths = {id(part): path for path, part in static_parts(root)}
         self.kept: list[Any] = []  # static values whose ids are keys below
         self.keys: dict[Any, ir.FunctionKey] = {}
         self.waiting: list[tuple[Specialisation, ir.FunctionKey]] = []
         self.functions: dict[str, ir.Function] = {}
         self.names: set[str] = set()
+        self.calls: dict[str, dict[str, CompileError]] = {}
 
     def entry(self, method: Callable[..., Any], name: str) -> ir.FunctionKey:
         """Ask for a method of a static object, callable from outside by a given name."""
@@ -139,6 +151,21 @@ class Program:
             return Pointer(annotation)
         return VOID
 
+    def refuse_recursion(self) -> None:
+        """Refuse a call that is part of a cycle of calls.  Raises: CompileError."""
+        for caller, called in self.calls.items():
+            for callee, refusal in called.items():
+                if caller in self._reached(callee):
+                    raise refusal
+
+    def _reached(self, function: str) -> set[str]:
+        found, waiting = set[str](), [function]
+        while waiting:
+            if (name := waiting.pop()) not in found:
+                found.add(name)
+                waiting += self.calls.get(name, {})
+        return found
+
     # Names.
 
     def _name(self, wanted: Specialisation) -> str:
@@ -167,5 +194,5 @@ def _identifier(text: str) -> str:
 
 
 def local_name(name: str) -> str:
-    """Return what a Python local is called in C."""
-    return name + "_" if name in RESERVED else name
+    """Return what a Python local is called in C: no temporary's name, which ends in a number."""
+    return name + "_" if name in RESERVED or re.search(r"_\d+$", name) else name

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from keelback.compiler import ir
+from keelback.compiler.errors import CompileError
+from keelback.compiler.ir import parts_of
 
 Codes = frozenset[int]
 NONE: Codes = frozenset()
@@ -17,6 +19,16 @@ def find_raises(functions: Mapping[str, ir.Function]) -> None:
             codes = raised_by(function.body, functions, {})
             changed = changed or codes != function.raises
             function.raises = codes
+    for function in functions.values():
+        _refuse_failing_sinks(function.body, functions)
+
+
+def _refuse_failing_sinks(body: Iterable[ir.Statement], functions: Mapping[str, ir.Function]) -> None:
+    for statement in body:
+        if isinstance(statement, (ir.WriteText, ir.WriteNumber)) and functions[statement.put.name].raises:
+            raise CompileError("text", "the put of a text sink raises no error", *statement.place, 1)
+        for part in parts_of(statement):
+            _refuse_failing_sinks(part, functions)
 
 
 def raised_by(
@@ -55,19 +67,3 @@ def _raised_by_try(statement: ir.Try, functions: Mapping[str, ir.Function], hand
         codes |= raised_by(handler.body, functions, {**handled, handler.name: taken})
     codes |= raised_by(statement.otherwise, functions, handled) | raised_by(statement.final, functions, handled)
     return codes | left
-
-
-def parts_of(statement: ir.Statement) -> tuple[tuple[ir.Statement, ...], ...]:
-    """Return the statements inside a statement, by part."""
-    if isinstance(statement, ir.If):
-        return (statement.then, statement.otherwise)
-    if isinstance(statement, ir.Switch):
-        return statement.cases
-    if isinstance(statement, ir.Loop):
-        return (statement.body, statement.step)
-    if isinstance(statement, ir.Block):
-        return (statement.body,)
-    if isinstance(statement, ir.Try):
-        handlers = tuple(handler.body for handler in statement.handlers)
-        return (statement.body, *handlers, statement.otherwise, statement.final)
-    return ()

@@ -14,6 +14,11 @@ class Integer:
     interval: Interval
     enum: Any = None
 
+    def __str__(self) -> str:
+        low, high = self.interval.low, self.interval.high
+        names = [each.name for each in INTEGER_TYPES.values() if each.bits and interval_of(each) == self.interval]
+        return self.enum.__name__ if self.enum else (names or [f"{low}" if low == high else f"[{low}, {high}]"])[0]
+
     @property
     def c(self) -> IntegerType:
         """Return the smallest C type of 32 or 64 bits that holds it."""
@@ -27,6 +32,9 @@ class Integer:
 class Boolean:
     """True or False."""
 
+    def __str__(self) -> str:
+        return "bool"
+
 
 @dataclass(frozen=True)
 class Pointer:
@@ -34,6 +42,11 @@ class Pointer:
 
     struct: type
     optional: bool = False
+
+    def __str__(self) -> str:
+        if self.struct is NoneType:
+            return "None"
+        return f"Ref[{self.struct.__name__}]" if self.optional else self.struct.__name__
 
 
 @dataclass(frozen=True)
@@ -43,10 +56,16 @@ class ArrayPointer:
     element: IntegerType | type
     count: int
 
+    def __str__(self) -> str:
+        return f"Array[{self.element.name if isinstance(self.element, IntegerType) else self.element.__name__}]"
+
 
 @dataclass(frozen=True)
 class Text:
     """Constant text."""
+
+    def __str__(self) -> str:
+        return "text"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.raises import parts_of
+from keelback.compiler.ir import parts_of
 from keelback.compiler.types import ArrayPointer, Boolean, Integer, Pointer
 
 

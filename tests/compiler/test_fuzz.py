@@ -1,0 +1,19 @@
+"""A fixed slice of the fuzzer: the same random programs every time."""
+
+import pytest
+
+from compiler.fuzz import Report, session
+
+
+@pytest.mark.parametrize("seed", ["fixed.1", "fixed.2"])
+def test_random_programs_do_the_same_in_both_lives(seed, tmp_path):
+    report = Report()
+    session(seed, modules=6, seconds=60, directory=tmp_path, report=report)
+    assert not report.failures, report.failures[0]
+    assert report.runs > 1_500 and report.outcomes["panic"] and report.outcomes["error"]
+
+
+def test_few_random_programs_are_refused(tmp_path):
+    report = Report()
+    session("fixed.3", modules=2, seconds=60, directory=tmp_path, report=report)
+    assert sum(report.refused.values()) * 5 < report.programs

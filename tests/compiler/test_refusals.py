@@ -1,0 +1,253 @@
+# ruff: noqa: E501
+"""Every construct that Kernel Python does not have is refused: message, rule, line and column."""
+
+import textwrap
+
+import pytest
+
+from compiler.compare_lives import Lives
+from keelback.compiler import compile_program, source
+from keelback.compiler.errors import CompileError
+
+HEAD = '''\
+from collections.abc import Iterator
+from enum import IntEnum
+
+from keelback.lang import *
+
+
+class Full(KernelError):
+    """It is full."""
+
+    number = -231
+
+
+class Colour(IntEnum):
+    RED = 0
+
+
+class Item(Struct):
+    value: u8
+    ready: bool
+    colour: Colour
+    next: "Ref[Item]"
+
+
+class Other(Struct):
+    wide: u64
+    signed: i64
+    value: u8
+    ready: bool
+    colour: Colour
+    part: Item
+    bytes: Array[u8] = inline(4)
+    words: Array[u32] = inline(4)
+
+
+class Log(TextSink):
+    def put(self, byte: u8) -> None:
+        pass
+
+
+class Weak(TextSink):
+    def put(self, byte: u8) -> None:
+        raise Full
+
+
+class Part(Component):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+
+class Root(Component):
+    def __init__(self, records: Region) -> None:
+        self.item = records.struct(Other)
+        self.items = records.array(Item, 4)
+        self.step = 3
+        self.numbers = (1, 2, 3)
+        self.mixed = (None, 1)
+        self.parts = (Part(1), Part(2))
+        self.log = Log()
+        self.weak = Weak()
+        self.ram = records.ram
+
+    @property
+    def size(self) -> int:
+        return 4
+
+    def twice(self, n: u32) -> u64:
+        return n * 2
+
+    def two(self) -> u8:
+        return 2
+
+    def fails(self, n: u32) -> None:
+        if n == 3:
+            raise Full
+
+    def each(self, n: u32) -> Iterator[u32]:
+        for index in range(n):
+            yield index
+
+    def pairs(self) -> Iterator[u32]:
+        yield 1
+        yield 2
+
+    def guarded(self) -> Iterator[u32]:
+        try:
+            yield 1
+        finally:
+            pass
+
+    def again(self, n: u32) -> u32:
+        return self.again(n - 1) if n else 0
+
+    def ping(self, n: u32) -> u32:
+        return self.pong(n)
+
+    def pong(self, n: u32) -> u32:
+        return self.ping(n)
+
+    def entry(self, a: u32) -> u32:
+'''
+# What, the body of `entry`, and the refusal: its line and column count from the body's first.
+# fmt: off
+REFUSED = [
+    ("lambda", "f = lambda: a\nreturn f()", "1:5: Kernel Python has no Lambda expression [expressions]"),
+    ("closure", "def inner() -> u32:\n    return a\nreturn inner()", "1:1: Kernel Python has no FunctionDef statement [statements]"),
+    ("class in a function", "class Inner: pass\nreturn a", "1:1: Kernel Python has no ClassDef statement [statements]"),
+    ("comprehension", "return len([each for each in range(a)])", "1:12: Kernel Python has no ListComp expression [expressions]"),
+    ("generator expression", "return sum(each for each in range(a))", "1:8: Kernel Python can't call 'sum' [calls]"),
+    ("float", "return a * 1.5", "1:12: Kernel Python has no float constants [expressions]"),
+    ("division with a fraction", "return a / 2", "1:8: Kernel Python has no Div [operators]"),
+    ("power", "return a ** 2", "1:8: Kernel Python has no Pow [operators]"),
+    ("list", "x = [a]\nreturn 1", "1:5: Kernel Python has no List expression [expressions]"),
+    ("dict", "x = {1: a}\nreturn 1", "1:5: Kernel Python has no Dict expression [expressions]"),
+    ("set", "x = {a}\nreturn 1", "1:5: Kernel Python has no Set expression [expressions]"),
+    ("dynamic tuple", "x = (a, 1)\nreturn 1", "1:5: a tuple holds static values only [expressions]"),
+    ("bytes", 'x = b"abc"\nreturn 1', "1:5: Kernel Python has no bytes constants [expressions]"),
+    ("while else", "while a: pass\nelse: pass\nreturn 1", "1:1: a loop has no else [loops]"),
+    ("for else", "for i in range(3): pass\nelse: pass\nreturn 1", "1:1: a loop has no else [loops]"),
+    ("starred argument", "return self.twice(*self.numbers)", "1:19: Kernel Python has no Starred expression [expressions]"),
+    ("starred target", "first, *rest = self.numbers\nreturn first", "1:1: a target is a local, a field or an element [statements]"),
+    ("global", "global x\nreturn a", "1:1: Kernel Python has no Global statement [statements]"),
+    ("with", "with self.lock: pass\nreturn a", "1:1: Kernel Python has no With statement [statements]"),
+    ("import", "import os\nreturn a", "1:1: Kernel Python has no Import statement [statements]"),
+    ("import from", "from os import path\nreturn a", "1:1: Kernel Python has no ImportFrom statement [statements]"),
+    ("del", "x = a\ndel x\nreturn a", "2:1: Kernel Python has no Delete statement [statements]"),
+    ("match", "match a:\n    case 1: pass\nreturn a", "1:1: Kernel Python has no Match statement [statements]"),
+    ("walrus", "return (x := a)", "1:9: Kernel Python has no NamedExpr expression [expressions]"),
+    ("is between integers", "return 1 if a is 3 else 0", "1:13: `is` stands between structs, or a Ref and None [types]"),
+    ("in", "return 1 if a in self.numbers else 0", "1:13: Kernel Python has no In [operators]"),
+    ("bare except", "try: self.fails(a)\nexcept: pass\nreturn a", "2:1: an except names what it takes [errors]"),
+    ("except of another class", "try: self.fails(a)\nexcept ValueError: pass\nreturn a", "2:1: an error is KernelError, one of its classes, or ProcessFault [errors]"),
+    ("raise with payload", 'raise Full("why")', "1:1: an error carries nothing: facts go into a record [errors]"),
+    ("raise of another class", "raise ValueError", "1:1: an error is KernelError, one of its classes, or ProcessFault [errors]"),
+    ("raise of KernelError itself", "raise KernelError", "1:1: KernelError has no number: raise one of its classes [errors]"),
+    ("raise alone outside", "raise", "1:1: `raise` alone stands in an except [errors]"),
+    ("attribute of an error", "try: self.fails(a)\nexcept Full as error: return error.size\nreturn 0", "2:30: an error has a number and a sentence, nothing else [errors]"),
+    ("return in finally", "try: self.fails(a)\nfinally: return 1", "2:10: nothing leaves a finally [errors]"),
+    ("raise in finally", "try: self.fails(a)\nfinally: raise Full", "2:10: nothing leaves a finally [errors]"),
+    ("break in finally", "while a:\n    try: self.fails(a)\n    finally: break\nreturn 1", "3:14: nothing leaves a finally [errors]"),
+    ("generator outside for", "return self.each(3)", "1:8: a generator is used in a for loop [generators]"),
+    ("two yields", "for i in self.pairs(): pass\nreturn 1", "1:10: a generator has exactly one yield [generators]"),
+    ("yield in try", "for i in self.guarded(): pass\nreturn 1", "1:10: a generator does not yield within a try [generators]"),
+    ("yield in an entry", "yield a", "1:1: a generator is used in a for loop [generators]"),
+    ("unbounded product", "x = a * a * a\nreturn x", "2:1: can't bound this to 64 bits (0 … 79228162458924105385300197375); annotate it [bounded integers]"),
+    ("unbounded loop", "x = a\nwhile x < 1000: x = x * 3\nreturn x", "2:7: can't bound this to 64 bits (0 … 27670116110564327421); annotate it [bounded integers]"),
+    ("unbounded shift", "return a << a", "1:8: can't bound this shift below 64; mask it [bounded integers]"),
+    ("mixed division", "return self.item.wide // self.item.signed", "1:8: can't hold both sides of // in one 64-bit type; annotate them [bounded integers]"),
+    ("unknown name", "return nothing", "1:8: nothing has no value here [names]"),
+    ("unknown attribute", "return self.nothing", "1:8: Root has no attribute nothing [attributes]"),
+    ("unknown field", "return self.item.nothing", "1:8: Other has no field nothing [attributes]"),
+    ("unknown method", "return self.nothing(a)", "1:8: Root has no attribute nothing [attributes]"),
+    ("unknown method of a struct", "return self.item.nothing(a)", "1:8: Other has no method nothing [attributes]"),
+    ("unknown method of an array", "self.item.bytes.append(a)\nreturn a", "1:1: an array has no method append [attributes]"),
+    ("call of a builtin", "print(a)\nreturn a", "1:1: Kernel Python can't call 'print' [calls]"),
+    ("isinstance", "return 1 if isinstance(a, int) else 0", "1:13: Kernel Python can't call 'isinstance' [calls]"),
+    ("getattr", 'return getattr(self, "step")', "1:8: Kernel Python can't call 'getattr' [calls]"),
+    ("call with too few arguments", "return self.twice()", "1:8: twice takes self, n [calls]"),
+    ("call with an unknown keyword", "return self.twice(m=a)", "1:8: twice takes self, n [calls]"),
+    ("min of one", "return min(a)", "1:8: min takes 2 arguments here, by position [calls]"),
+    ("keyword of min", "return min(a, 3, key=None)", "1:8: min takes 2 arguments here, by position [calls]"),
+    ("bool as an integer", "self.item.value = True\nreturn a", "1:1: Other.value takes u8, not bool [types]"),
+    ("dynamic bool as an integer", "self.item.value = a > 3\nreturn a", "1:1: Other.value takes u8, not bool [types]"),
+    ("integer as a bool", "self.item.ready = 1\nreturn a", "1:1: Other.ready takes bool, not 1 [types]"),
+    ("integer as an enum", "self.item.colour = 1\nreturn a", "1:1: Other.colour takes Colour, not 1 [types]"),
+    ("enum beyond its members", "self.item.colour = a\nreturn a", "1:1: Other.colour takes Colour, not u32 [types]"),
+    ("struct as an integer", "return self.item", "1:1: the result of entry takes u32, not Other [types]"),
+    ("None as an integer", "return None", "1:1: the result of entry takes u32, not None [types]"),
+    ("arithmetic of bools", "return self.item.ready + a", "1:8: + takes integers [types]"),
+    ("bool compared with integer", "return 1 if self.item.ready == a else 0", "1:13: == can't compare bool and u32 [types]"),
+    ("structs of two classes", "return 1 if self.item is self.items[0] else 0", "1:13: == can't compare Other and Item [types]"),
+    ("ref as a condition", "return 1 if self.items[0].next else 0", "1:13: a condition is a bool or an integer; ask a Ref `is None` [types]"),
+    ("and of integers", "return a and 3", "1:8: `and` and `or` take bools, but in a condition [types]"),
+    ("change of a component", "self.step = a\nreturn a", "1:1: only fields of structs change [components]"),
+    ("change of a struct", "self.item.part = self.item\nreturn a", "1:1: what lies inside a struct is changed in place [structs]"),
+    ("change of an element", "self.items[0] = self.items[1]\nreturn a", "1:1: a struct in an array is changed field by field [structs]"),
+    ("delete of an element", "del self.items[0]\nreturn a", "1:1: Kernel Python has no Delete statement [statements]"),
+    ("index of an integer", "return a[0]", "1:8: only arrays, tables and static tuples have elements [types]"),
+    ("bool as an index", "return self.item.bytes[self.item.ready]", "1:8: an index is an integer [types]"),
+    ("slice", "return len(self.item.bytes[0:2])", "1:28: Kernel Python has no Slice expression [expressions]"),
+    ("no such element", "return self.numbers[7]", "1:8: no element 7 [tuples]"),
+    ("static objects picked at run time", "x = self.mixed[a]\nreturn a", "1:5: only integers, texts and methods are picked from a tuple at run time [tuples]"),
+    ("locals of two types", "x = a\nif a: x = self.item\nreturn a", "2:7: x holds values of different types [locals]"),
+    ("many values", "for part in self.parts:\n    if a > 3: kept = part\nreturn kept.step", "3:8: kept has no one value here [names]"),
+    ("after an unrolled loop", "for part in self.parts: pass\nreturn part.step", "2:8: part has no one value here [names]"),
+    ("bound in one branch", "if a: x = 1\nreturn x", "2:8: x has no one value here [names]"),
+    ("two targets", "x = y = a\nreturn x", "1:1: one target an assignment [statements]"),
+    ("unpacking", "x, y = self.two()\nreturn x", "1:1: a target is a local, a field or an element [statements]"),
+    ("local without value", "x: u32\nreturn a", "1:1: an annotated local has a value [statements]"),
+    ("expression without effect", "a + 1\nreturn a", "1:1: an expression without effect [statements]"),
+    ("no result", "if a: return 1", "0:5: entry may end without a result [functions]"),
+    ("loop over an integer", "for i in a: pass\nreturn a", "1:10: a loop goes over a range, an array, a static tuple or a generator [loops]"),
+    ("backwards range", "for i in range(9, 0, -1): pass\nreturn a", "1:1: the step of a range is a constant above 0 [loops]"),
+    ("range of bools", "for i in range(self.item.ready): pass\nreturn a", "1:1: a range goes from integer to integer [types]"),
+    ("target of a range", "for self.item.value in range(3): pass\nreturn a", "1:1: `for name in range(…)` [loops]"),
+    ("reversed of an array", "for i in reversed(self.item.bytes): pass\nreturn a", "1:10: reversed takes a static tuple [loops]"),
+    ("recursion", "return self.again(a)", "-8:16: calls form no cycle [recursion]"),
+    ("mutual recursion", "return self.ping(a)", "-5:16: calls form no cycle [recursion]"),
+    ("property of a component", "return self.size", "1:8: Root.size: only frozen dataclasses have properties [properties]"),
+    ("dynamic text", "x = str(a)\nreturn a", "1:5: Kernel Python can't call 'str' [calls]"),
+    ("f-string outside a sink", 'x = f"{a}"\nreturn a', "1:5: Kernel Python has no JoinedStr expression [expressions]"),
+    ("format", 'self.log.write(f"{a:>8}")\nreturn a', "1:16: a number's format is one of '', 'd', 'x', '#x', '#010x' [text]"),
+    ("negative in hexadecimal", 'self.log.write(f"{self.item.signed:x}")\nreturn a', "1:16: a number in hexadecimal is not negative; mask it [text]"),
+    ("repr in a text", 'self.log.write(f"{a!r}")\nreturn a', "1:16: a number's format is one of '', 'd', 'x', '#x', '#010x' [text]"),
+    ("bool in a text", 'self.log.write(f"{self.item.ready}")\nreturn a', "1:16: an f-string holds integers [text]"),
+    ("text too long", 'self.item.bytes.set_text("much too long")\nreturn a', "1:1: a text constant that fits the array [text]"),
+    ("copy of another type", "self.item.bytes.copy_from(0, self.item.words, 0, 1)\nreturn a", "1:1: arrays of one type are copied [types]"),
+    ("round up to a variable", "return round_up(a, a)", "1:8: round_up takes a constant alignment above 0 [calls]"),
+    ("view of what has a home", "return view(self.ram, Item, a).value", "1:8: Item has a home array: index it [structs]"),
+    ("attribute of an integer", "return a.real", "1:8: no attribute real [attributes]"),
+    ("constant division by zero", "return 1 // 0", "1:8: integer division or modulo by zero [operators]"),
+    ("a failing sink", 'self.weak.write("x")\nreturn a', "1:-7: the put of a text sink raises no error [text]"),
+]
+# fmt: on
+
+
+def refusal(body, directory):
+    """Return the error that compiling a body raises, and where the body starts."""
+    path = directory / "program.py"
+    path.write_text(HEAD + textwrap.indent(body, " " * 8) + "\n")
+    source._definitions.cache_clear()
+    lives = Lives(path)
+    with pytest.raises(CompileError) as caught:
+        compile_program(lives.root, lives.ram, {"entry": lives.root.entry})
+    return caught.value, HEAD.count("\n")
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+@pytest.mark.parametrize(("body", "expected"), [each[1:] for each in REFUSED], ids=[each[0] for each in REFUSED])
+def test_construct_is_refused_with_its_rule_and_place(body, expected, tmp_path):
+    error, first = refusal(body, tmp_path)
+    column = error.column - 8 if error.line > first else error.column
+    assert f"{error.line - first}:{column}: {error.message} [{error.rule}]" == expected
+
+
+def test_refusal_shows_the_source_line(tmp_path):
+    error, first = refusal("return a * 1.5", tmp_path)
+    assert str(error) == (
+        f"{tmp_path}/program.py:{first + 1}:20: Kernel Python has no float constants [expressions]\n"
+        "            return a * 1.5\n"
+        "                       ^"
+    )

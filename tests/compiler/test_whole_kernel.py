@@ -1,0 +1,55 @@
+"""The whole kernel compiled: no warning, the same bytes each time, nothing of this machine in it."""
+
+from pathlib import Path
+
+import pytest
+
+from keelback.compiler import compile_program
+from keelback.image.toolchain import NO_WARNINGS, compile_c
+from keelback.kernel.kernel import make_kernel
+from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import NoHardware, Ram
+
+
+def compiled():
+    ram = Ram(8 << 20)
+    kernel = make_kernel(MICROKERNEL, ram, NoHardware())
+    return compile_program(kernel, ram, {"kernel_boot": kernel.boot, "kernel_trap": kernel.trap})
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    return compiled()
+
+
+def test_kernel_compiles_without_a_warning(kernel, tmp_path, record_property):
+    from io import BytesIO
+
+    from elftools.elf.elffile import ELFFile
+
+    source = tmp_path / "kernel.c"
+    source.write_text(kernel.c)
+    elf = ELFFile(BytesIO(compile_c(source, flags=NO_WARNINGS)))
+    size = elf.get_section_by_name(".text")["sh_size"]
+    print(f"kernel text: {size} bytes, {len(kernel.functions)} functions")
+    record_property("text", size)
+    assert 0 < size < 64 << 10
+
+
+def test_same_source_gives_the_same_c(kernel):
+    assert compiled().c == kernel.c
+
+
+def test_no_path_of_this_machine_is_in_the_c(kernel):
+    assert str(Path(__file__).parents[2]) not in kernel.c
+    assert str(Path.home()) not in kernel.c
+
+
+def test_every_static_record_has_a_section_at_its_address(kernel):
+    assert kernel.sections and all(name == f".record.at_{address:08x}" for name, address in kernel.sections)
+
+
+def test_every_function_was_lowered(kernel):
+    assert all(name == function.key.name for name, function in kernel.functions.items())
+    text = "".join(repr(function.body) for function in kernel.functions.values())
+    assert "Try(" not in text and "Raise(" not in text
