@@ -15,6 +15,7 @@ from elftools.elf.elffile import ELFFile
 
 from keelback.cli.programs import payload_programs
 from keelback.compiler import compile_program
+from keelback.image.kernel_image import CompiledKernel
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
 from keelback.image.toolchain import compile_c
@@ -48,10 +49,15 @@ def start_up() -> float:
     return statistics.median(times)
 
 
-def run(programs: dict[str, bytes], *lines: str, life: type[SimulatedPc] = InterpretedPc) -> tuple[float, SimulatedPc]:
+def run(
+    programs: dict[str, bytes],
+    *lines: str,
+    life: type[SimulatedPc] = InterpretedPc,
+    kernel: CompiledKernel | None = None,
+) -> tuple[float, SimulatedPc]:
     """Return the seconds that the lines took from boot to power-off, and the machine; the median run of several."""
     members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **programs}
-    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL) if life is CompiledPc else None)
+    image = make_image(MICROKERNEL, make_payload(members), kernel)
     runs = []
     for _ in range(REPEATS):
         pc = life(MICROKERNEL, image, memory=MEMORY)
@@ -80,11 +86,22 @@ def compile_times() -> tuple[float, float, int]:
     return statistics.median(to_c), statistics.median(to_object), size
 
 
-def instructions(programs: dict[str, bytes], name: str, processes: int = 1) -> float:
+def without_checks() -> CompiledKernel:
+    """Return the kernel compiled without its checks, which no other use is made of."""
+    kernel, ram = kernel_of(MICROKERNEL)
+    program = compile_program(kernel, ram, entries_of(kernel))
+    with TemporaryDirectory() as directory:
+        source = Path(directory, "kernel.c")
+        source.write_text(program.c)
+        content = compile_c(source, defines={"WITHOUT_CHECKS": 1}, flags=["-w"])
+    return CompiledKernel({"kernel.o": content}, program.sections)
+
+
+def instructions(programs: dict[str, bytes], kernel: CompiledKernel, name: str, processes: int = 1) -> float:
     """Return the kernel's instructions for one trap of a program, by the difference of a long and a short run."""
     seen = []
     for rounds in (1_000, 11_000):
-        _, pc = run(programs, *[f"{name} {rounds}"] * processes, life=CompiledPc)
+        _, pc = run(programs, *[f"{name} {rounds}"] * processes, life=CompiledPc, kernel=kernel)
         assert isinstance(pc, CompiledPc)
         seen.append((pc.kernel_instructions, pc.traps))
     return (seen[1][0] - seen[0][0]) / (seen[1][1] - seen[0][1])
@@ -109,9 +126,14 @@ def main() -> None:
     say("the kernel compiled, Python to C", f"{to_c:.2f} s")
     say("the kernel compiled, C to machine code", f"{to_object:.2f} s")
     say("the kernel's text", f"{size:,} bytes")
-    say("compiled null system call", f"{instructions(programs, 'calls'):.1f} instructions")
-    say("compiled yield with a switch of spaces", f"{instructions(programs, 'yields', 2):.1f} instructions")
-    seconds, _ = run(programs, "calls 30000", life=CompiledPc)
+    kernel, unchecked = compiled(MICROKERNEL), without_checks()
+    calls, yields = (instructions(programs, kernel, name, count) for name, count in (("calls", 1), ("yields", 2)))
+    say("compiled null system call", f"{calls:.1f} instructions")
+    say("compiled yield with a switch of spaces", f"{yields:.1f} instructions")
+    calls, yields = (instructions(programs, unchecked, name, count) for name, count in (("calls", 1), ("yields", 2)))
+    say("... without checks: null system call", f"{calls:.1f} instructions")
+    say("... without checks: yield", f"{yields:.1f} instructions")
+    seconds, _ = run(programs, "calls 30000", life=CompiledPc, kernel=kernel)
     say("compiled null system calls, simulated PC", f"{30000 / seconds:,.0f} /s")
     say("compiled to interpreted system calls", f"{interpreted / seconds:.2f} times")
 

@@ -54,11 +54,15 @@ __attribute__((noreturn, cold, noinline)) static void panic(const char *message,
         __asm__ volatile("cli; hlt" : : "a"(PANIC), "b"(message), "c"(file), "d"(line));
 }
 
+#ifdef WITHOUT_CHECKS /* to measure what they cost */
+#define CHECK(condition, message) ((void)0)
+#else
 #define CHECK(condition, message) \\
     do { \\
         if (__builtin_expect(!(condition), 0)) \\
             panic(message, __FILE__, __LINE__); \\
     } while (0)
+#endif
 
 static inline __attribute__((unused)) i64 floor_div(i64 left, i64 right)
 {

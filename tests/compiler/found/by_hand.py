@@ -179,7 +179,7 @@ class Root(Component):
         return t_1 + result_1 + register_first + text + panic + self.spare.value
 
     def entry_double_negation(self, a: i32) -> i64:
-        return - -a + - -(-3) + ~-a
+        return --a + --(-3) + ~-a
 
     def entry_parameter_does_not_fit(self, a: i32) -> u8:
         return self.register.put_text(a)
