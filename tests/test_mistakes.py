@@ -153,3 +153,12 @@ def test_a_mistake_is_found_by_who_should_find_it(name):
 def test_every_check_finds_something_and_there_are_ten_mistakes():
     assert len(MISTAKES) >= 10
     assert set().union(*(each[-1] for each in MISTAKES.values())) == set(FINDERS)
+
+
+def test_a_difference_names_the_record_both_values_and_the_function_that_ran():
+    mistake = MISTAKES["a result in the wrong register"]
+    with seeded(*mistake[:-1]):
+        difference = compare(make_pc(*PROGRAMS, check=False), right_pc()).difference
+    assert difference.name == "scheduler.threads[1].frame.ecx"
+    assert difference.values[0] == 1 != difference.values[1] and difference.trap == 1
+    assert difference.during.startswith("SystemCalls.getpid, vector 0x80, eax 0x1, eip 0x0804")

@@ -14,6 +14,7 @@ from typing import Any
 
 from keelback.kernel.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
 from keelback.kernel.header import ImageHeader
+from keelback.kernel.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.lang import NoHardware, Ram, Struct, Table, address_of, layout_of, name_of, size_of, static_parts
 from keelback.lang.struct import struct_of
@@ -135,7 +136,18 @@ class _Comparison:
 
     def _note_trap(self) -> None:
         frame = self.kernel.scheduler.current().frame
-        self.during = f"vector {frame.vector:#x}, eax {frame.eax:#x}, eip {frame.eip:#010x}"
+        state = f"vector {frame.vector:#x}, eax {frame.eax:#x}, eip {frame.eip:#010x}"
+        self.during = f"{self._server(frame.vector, frame.eax)}, {state}"
+
+    def _server(self, vector: int, eax: int) -> str:
+        """Return the name of the kernel's function that serves a trap."""
+        calls = self.kernel.calls
+        served: Callable[..., Any] = self.kernel.faults.take
+        if vector == SYSTEM_CALL:
+            served = calls.calls[eax - 1] if 0 < eax <= len(calls.calls) else calls.serve
+        elif FIRST_DEVICE <= vector <= LAST_DEVICE:
+            served = self.kernel.interrupts.finish if vector != TIMER else self.kernel.timer.tick
+        return served.__qualname__
 
     def _difference(self) -> Difference | None:
         for name in ("traps", "time", "frame", "outcome"):
