@@ -69,6 +69,12 @@ MISTAKES = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def right_kernel():
+    """Compile the kernel before a mistake is seeded."""
+    return compiled(MICROKERNEL)
+
+
 @contextmanager
 def seeded(module, owner, method, right, wrong):
     """Replace a piece of a method's source for a while."""
@@ -138,13 +144,11 @@ FINDERS = {
 
 
 def test_without_a_mistake_nothing_is_found():
-    compiled(MICROKERNEL)
     assert not any(finds() for finds in FINDERS.values())
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_found_by_who_should_find_it(name):
-    compiled(MICROKERNEL)
     *place, finders = MISTAKES[name]
     with seeded(*place):
         assert {finder for finder, finds in FINDERS.items() if finds()} == finders

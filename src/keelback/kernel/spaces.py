@@ -134,13 +134,10 @@ class AddressSpaces(Component):
 
     def lookup(self, space: u32, address: word) -> u32:
         """Return the entry that maps the page of an address, 0 when none does."""
-        frame: u32 = space
-        for level in self.scheme.directories:
-            entry = self._table(frame).entries[level.index(address)]
-            if not entry & PRESENT:
-                return 0
-            frame = frame_of(entry)
-        entry = self._table(frame).entries[self.scheme.table.index(address)]
+        table = self._present_table(space, address)
+        if table == 0:
+            return 0
+        entry = self._table(table).entries[self.scheme.table.index(address)]
         return entry if entry & PRESENT else 0
 
     def map(self, space: u32, page: word, frame: u32, permissions: u32) -> None:
