@@ -221,13 +221,6 @@ class Expressions:
         result: Value = method(node)
         return result
 
-    def integer_value(self, node: ast.expr) -> ir.Expression:
-        """Evaluate an expression that must be an integer."""
-        value = self.dynamic(self.value(node), node)
-        if not isinstance(value.type, Integer):
-            raise self.refuse(node, "types", f"an integer is needed, not {value.type}")
-        return value
-
     def operands(self, nodes: Sequence[ast.expr]) -> list[Value]:
         """Evaluate operands from left to right."""
         values: list[Value] = []

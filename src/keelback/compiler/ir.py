@@ -356,7 +356,6 @@ class Function:
     raises: frozenset[int] = frozenset()
 
 
-NO_ERROR = 0
 PROCESS_FAULT = -256
 """The error code of `ProcessFault`; a `KernelError`'s is its number."""
 

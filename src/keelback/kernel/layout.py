@@ -104,5 +104,3 @@ MICROKERNEL = Layout(
     zone_least=1 * MIB,
     boot_stack=16 * KIB,
 )
-
-LAYOUTS = {each.name: each for each in (MICROKERNEL,)}
