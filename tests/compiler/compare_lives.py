@@ -7,13 +7,16 @@ import linecache
 import types
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from compiler.native import RECORDS, RECORDS_END, SIZE, Failed, Native
+from keelback.compiler.source import hints_of
 from keelback.lang import Component, KernelError, Panic, ProcessFault, Ram, Region, freeze
 from keelback.lang.errors import MISTAKES
-from keelback.lang.strict import _NAMES, strict_code
+from keelback.lang.layout import integer_type
+from keelback.lang.strict import CHECK, PANIC, check, strict_code
 
 PROCESS_FAULT = -256
 SILLY = [f"-Wno-{each}" for each in ("tautological-compare", "parentheses-equality", "memset-transposed-args")]
@@ -22,31 +25,37 @@ Outcome = tuple[Any, ...]
 """("result", value), ("error", number) or ("panic", file name, line)."""
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path, word_bits: int = 32) -> dict[str, Any]:
     """Run a module strictly; every one is called alike, so that each may declare the same errors."""
     module = types.ModuleType("fuzzed_program")
     module.__file__ = str(path)
     import sys
 
     sys.modules["fuzzed_program"] = module
-    vars(module).update(_NAMES)
+    vars(module).update({CHECK: partial(check, word_bits=word_bits), PANIC: Panic})
     linecache.checkcache(str(path))
     exec(strict_code(path.read_text(), str(path)), vars(module))
     return vars(module)
 
 
 class Lives:
-    """A program in both lives."""
+    """A program in both lives, on a machine whose words have 32 or 64 bits."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, word_bits: int = 32) -> None:
         self.path = path
-        self.ram = Ram(SIZE)
+        self.ram = Ram(SIZE, word_bits=word_bits)
         self.region = Region(self.ram, RECORDS, RECORDS_END)
-        self.root: Component = load(path)["Root"](self.region)
+        self.root: Component = load(path, word_bits)["Root"](self.region)
         freeze(self.root)
         self.start = bytes(self.ram.bytes[RECORDS : self.region.next])
         self.native: Native
-        self.last = ""
+        self.outcome: Outcome = ()
+
+    def types(self, name: str) -> list[str]:
+        """Return the integer types of an entry's parameters."""
+        hints = hints_of(getattr(self.root, name).__func__)
+        types = [integer_type(hint) for parameter, hint in hints.items() if parameter != "return"]
+        return [each.resolved(self.ram.word_bits).name for each in types if each is not None]
 
     def compile(self, entries: Iterable[str]) -> None:
         """Compile.  Raises: CompileError."""
@@ -66,7 +75,7 @@ class Lives:
         `plain_stops` says that no finally runs after a plain Python error, so that RAM can be compared then too.
         """
         wanted, content, plain = self.interpreted(name, arguments)
-        self.last = str(wanted[0])
+        self.outcome = wanted
         found = self.compiled(name, arguments)
         if wanted != found:
             return f"{name}{arguments}: interpreted {wanted}, compiled {found}"
@@ -138,9 +147,9 @@ def _outside(place: tuple[str, int]) -> tuple[str, int]:
     """Return the innermost place outside the language and this module."""
     import sys
 
-    from keelback.lang.errors import _is_language
+    from keelback.lang.errors import is_language
 
     frame: Any = sys._getframe(1)
-    while frame.f_back is not None and (_is_language(frame.f_code.co_filename) or frame.f_code.co_filename == __file__):
+    while frame.f_back is not None and (is_language(frame.f_code.co_filename) or frame.f_code.co_filename == __file__):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno

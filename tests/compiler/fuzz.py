@@ -1,19 +1,21 @@
 """The fuzzer: random Kernel Python programs must do the same in CPython and compiled.
 
-    python tests/compiler/fuzz.py [seconds] [seed]
+    python tests/compiler/fuzz.py [seconds] [seed] [bits of a word]
 
+Unless said otherwise, the modules are for each target in turn.
 A program that does not is shrunk and kept in `found/`, where `test_found.py` runs it for ever after.
 """
 
 import ast
 import copy
 import os
+import re
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -22,12 +24,20 @@ from compiler.compare_lives import Lives
 from compiler.generate import inputs, module_text, write_units
 from keelback.compiler import compile_program, source
 from keelback.compiler.errors import CompileError
-from keelback.compiler.source import hints_of
 from keelback.image.toolchain import ToolchainError
-from keelback.lang.layout import integer_type
 
 FOUND = Path(__file__).parent / "found"
 UNITS, INPUTS, SHRINKING = 10, 40, 60.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What differs, and of the module its text, the bits of a word and the seed that wrote it."""
+
+    difference: str
+    text: str
+    word_bits: int
+    seed: str
 
 
 @dataclass
@@ -35,31 +45,39 @@ class Report:
     """What a fuzzing session saw."""
 
     programs: int = 0
-    runs: int = 0
+    runs: Counter[int] = field(default_factory=Counter)
+    """By the bits of a word."""
     refused: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    """Of each, what differs and the module's text."""
+    failures: list[Failure] = field(default_factory=list)
 
 
-def run_module(path: Path, text: str, seed: str, finals: dict[str, bool], report: Report) -> None:
-    """Compile and run all entries of a module."""
-    source._definitions.cache_clear()  # the same file, with another text
-    hints_of.cache_clear()
+def run_module(path: Path, text: str, seed: str, finals: dict[str, bool], report: Report, word_bits: int) -> None:
+    """Compile and run all entries of a module on a machine whose words have so many bits."""
+    for difference in differences(path, text, seed, finals, report, word_bits):
+        report.failures.append(Failure(difference, text, word_bits, seed))
+
+
+def differences(
+    path: Path, text: str, seed: str, finals: dict[str, bool], report: Report, word_bits: int
+) -> Iterator[str]:
+    """Yield how the entries of a module fail."""
+    for each in (source._definitions, source.definition_of, source.hints_of):
+        each.cache_clear()  # the same file, with another text
     path.write_text(text)
-    lives = Lives(path)
-    entries = [name for name in finals if compiles(lives, name, report, text)]
+    lives = Lives(path, word_bits)
+    refusals = {name: refusal(lives, name, report) for name in finals}
+    yield from filter(None, refusals.values())
+    entries = [name for name, why in refusals.items() if why is None]
     if not entries:
         return
     try:
         lives.compile(entries)
     except ToolchainError:
-        report.failures += [(f"C: {error}", text) for error in c_errors(lives, entries)]
+        yield from c_errors(lives, entries)
         return
     for name in entries:
-        difference = run_entry(lives, name, seed, plain_stops=not finals[name], report=report)
-        if difference:
-            report.failures.append((difference, text))
+        yield from filter(None, [run_entry(lives, name, seed, plain_stops=not finals[name], report=report)])
 
 
 def c_errors(lives: Lives, entries: list[str]) -> Iterator[str]:
@@ -68,59 +86,63 @@ def c_errors(lives: Lives, entries: list[str]) -> Iterator[str]:
         try:
             lives.compile([name])
         except ToolchainError as error:
-            yield f"{name}: {error}"
+            yield f"C: {name}: {error}"
 
 
-def compiles(lives: Lives, name: str, report: Report, text: str) -> bool:
-    """Say whether the compiler takes an entry; count why not."""
+def refusal(lives: Lives, name: str, report: Report) -> str | None:
+    """Return None for an entry that the compiler takes, "" for one that it refuses, else how it breaks."""
     report.programs += 1
     try:
         compile_program(lives.root, lives.ram, {name: getattr(lives.root, name)})
     except CompileError as error:
         report.refused[error.message] += 1
-        return False
+        return ""
     except Exception as error:
-        report.failures.append((f"{name}: {type(error).__name__}: {error}", text))
-        return False
-    return True
+        return f"{name}: {type(error).__name__}: {error}"
+    return None
 
 
 def run_entry(lives: Lives, name: str, seed: str, *, plain_stops: bool, report: Report) -> str | None:
     """Run one entry on its inputs, from the first RAM on; return the first difference."""
     lives.reset()
-    hints = hints_of(getattr(lives.root, name).__func__)
-    types = [integer_type(hint).name for parameter, hint in hints.items() if parameter != "return"]  # type: ignore[union-attr]
-    for arguments in inputs(f"{seed}.{name}", types, INPUTS):
-        report.runs += 1
+    for arguments in inputs(f"{seed}.{name}", lives.types(name), INPUTS):
+        report.runs[lives.ram.word_bits] += 1
         difference = lives.difference(name, arguments, plain_stops=plain_stops)
         if difference:
             return difference
-        report.outcomes[lives.last] += 1
+        report.outcomes[lives.outcome[0]] += 1
     return None
 
 
-def session(seed: str, modules: int | None, seconds: float, directory: Path, report: Report) -> None:
-    """Fuzz until so many modules or seconds are done, or something fails."""
+def session(
+    seed: str,
+    modules: int | None,
+    seconds: float,
+    directory: Path,
+    report: Report,
+    words: Sequence[int] = (32, 64),
+) -> None:
+    """Fuzz until so many modules or seconds are done, or something fails; `words` are the targets in turn."""
     end, number = time.monotonic() + seconds, 0
     while time.monotonic() < end and (modules is None or number < modules) and not report.failures:
-        name = f"{seed}.{number}"
-        units = write_units(name, UNITS)
+        name, word_bits = f"{seed}.{number}", words[number % len(words)]
+        units = write_units(name, UNITS, word_bits)
         finals = {f"entry_{unit.number}": unit.finals for unit in units}
-        run_module(directory / "program.py", module_text(units), name, finals, report)
+        run_module(directory / "program.py", module_text(units), name, finals, report, word_bits)
         number += 1
 
 
 # Shrinking.
 
 
-def fails(text: str, entry: str, seed: str, directory: Path, alike: str) -> str | None:
-    """Return how a program fails in the way asked for, None when it does not."""
-    report, path = Report(), directory / "program.py"
+def fails(failure: Failure, text: str, entry: str, directory: Path) -> str | None:
+    """Return how a program fails in the way that another did, None when it does not."""
+    report, path, finals = Report(), directory / "program.py", {entry: "finally" in text}
     try:
-        run_module(path, text, seed, {entry: "finally" in text}, report)
+        found = list(differences(path, text, failure.seed, finals, report, failure.word_bits))
     except Exception:
         return None
-    return next((each for each, _ in report.failures if kind_of(each) == alike), None)
+    return next((each for each in found if kind_of(each) == kind_of(failure.difference)), None)
 
 
 def kind_of(difference: str) -> str:
@@ -132,19 +154,18 @@ def kind_of(difference: str) -> str:
     return "outcome" if "interpreted" in difference else difference.partition(": ")[2].partition(":")[0]
 
 
-def shrink(text: str, entry: str, seed: str, directory: Path, difference: str) -> tuple[str, str]:
-    """Return the smallest program found that still fails, and how."""
-    alike, end = kind_of(difference), time.monotonic() + SHRINKING
-    tree, number, useless = ast.parse(text), 0, 0
+def shrink(failure: Failure, entry: str, directory: Path) -> Failure:
+    """Return the smallest program found that still fails in the same way."""
+    end, tree, number, useless = time.monotonic() + SHRINKING, ast.parse(failure.text), 0, 0
     while time.monotonic() < end and useless < len(edits(tree)):
         number %= len(edits(tree))
         smaller = edited(tree, number)
-        found = fails(ast.unparse(smaller), entry, seed, directory, alike)
+        found = fails(failure, ast.unparse(smaller), entry, directory)
         if found:
-            tree, difference, useless = smaller, found, 0
+            tree, failure, useless = smaller, replace(failure, difference=found), 0
         else:
             number, useless = number + 1, useless + 1
-    return ast.unparse(tree), difference
+    return replace(failure, text=ast.unparse(tree))
 
 
 def edited(tree: ast.Module, number: int) -> ast.Module:
@@ -197,47 +218,45 @@ def _parts(value: ast.expr) -> list[ast.expr]:
     return [simple, *inner]
 
 
-def keep(text: str, difference: str, name: str) -> Path:
+def keep(failure: Failure) -> Path:
     """Write a failing program where the tests find it."""
     FOUND.mkdir(exist_ok=True)
-    path = FOUND / f"{name}.py"
-    lines = text.splitlines()
+    path = FOUND / f"seed_{failure.seed.replace('.', '_')}.py"
+    lines = failure.text.splitlines()
     body = "\n".join(lines[1:] if lines and lines[0].startswith('"""') else lines)
-    path.write_text(f"# ruff: noqa\n# {difference.splitlines()[0]}\n{body}\n")
+    path.write_text(f"# ruff: noqa\n# {failure.word_bits} bits: {failure.difference.splitlines()[0]}\n{body}\n")
     return path
 
 
 def main(arguments: list[str]) -> int:
     seconds = float(arguments[0]) if arguments else 60.0
     seed = arguments[1] if len(arguments) > 1 else str(time.time_ns() % 1_000_000)
+    words = [int(each) for each in arguments[2:]] or [32, 64]
     report, start = Report(), time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["KEELBACK_CACHE"] = scratch + "/cache"
-        session(seed, None, seconds, Path(scratch), report)
+        session(seed, None, seconds, Path(scratch), report, words)
+        runs = " and ".join(f"{report.runs[bits]} with {bits} bits" for bits in words)
         spent = time.monotonic() - start
+        print(f"seed {seed}: {report.programs} programs in {spent:.0f} s; runs: {runs}", dict(report.outcomes))
         refused = sum(report.refused.values())
-        print(f"seed {seed}: {report.runs} runs of {report.programs} programs in {spent:.0f} s", dict(report.outcomes))
         print(f"refused: {refused} ({refused / max(report.programs, 1):.1%})", report.refused.most_common(8))
-        for difference, text in report.failures[:1]:
-            print(difference)
-            print("kept as", keep_smaller(text, difference, seed, Path(scratch)))
+        for failure in report.failures[:1]:
+            print(failure.difference)
+            print("kept as", keep(smaller(failure, Path(scratch))))
     return 1 if report.failures else 0
 
 
-def keep_smaller(text: str, difference: str, seed: str, directory: Path) -> Path:
-    """Shrink a failing program and keep it."""
-    found = [word for word in difference.replace("(", " ").replace(":", " ").split() if word.startswith("entry_")]
-    number = "0"
-    for each in range(100_000):  # the module's own seed decides its inputs
-        units = write_units(f"{seed}.{each}", UNITS)
-        if module_text(units) == text:
-            number = str(each)
-            break
-    if found:
-        alone = module_text([units[int(found[0][6:])]])
-        text = alone if fails(alone, found[0], f"{seed}.{number}", directory, kind_of(difference)) else text
-        text, difference = shrink(text, found[0], f"{seed}.{number}", directory, difference)
-    return keep(text, difference, f"seed_{seed}_{number}")
+def smaller(failure: Failure, directory: Path) -> Failure:
+    """Return a failure of a smaller program, where the difference names an entry."""
+    entry = re.search(r"entry_(\d+)", failure.difference)
+    if entry is None:
+        return failure
+    units = write_units(failure.seed, UNITS, failure.word_bits)
+    alone = module_text([units[int(entry[1])]])
+    if fails(failure, alone, entry[0], directory):
+        failure = replace(failure, text=alone)
+    return shrink(failure, entry[0], directory)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class High(KernelError):
 class Inner(Struct):
     small: i8
     wide: u64
+    place: word
     parts: Array[u16] = inline(3)
 
 
@@ -87,8 +88,13 @@ class State(Struct):
     inner: Inner
     inners: Array[Inner] = inline(2)
     longs: Array[u64] = inline(4)
+    words: Array[word] = inline(3)
     shorts: Array[i16] = inline(6)
     bytes: Array[u8] = inline(8)
+
+
+class Words(Struct):
+    words: Array[word] = inline(6)
 
 
 class Ring(Struct):
@@ -111,6 +117,9 @@ class Root(Component):
         self.nodes = records.array(Node, 4)
         self.spare = records.struct(Node)
         self.log = Log(records)
+        self.ram = records.ram
+        self.places = records.table(word)
+        self.places.adopt(address_of(records.struct(Words)), 6)
         self.step = 3
         self.limit = 0xFFFF_FFFF
         self.debt = -5
@@ -118,29 +127,31 @@ class Root(Component):
         self.pairs = ((1, 2), (-3, 4), (5, 600))
 '''
 FIELDS = {
-    "self.state": dict(u8="u8", u16="u16", u32="u32", u64="u64", i8="i8", i16="i16", i32="i32", i64="i64", word="u32"),
+    "self.state": dict(u8="u8", u16="u16", u32="u32", u64="u64", i8="i8", i16="i16", i32="i32", i64="i64", word="word"),
     "node": dict(a="u8", b="i16", c="u32", d="i64"),
-    "inner": dict(small="i8", wide="u64"),
+    "inner": dict(small="i8", wide="u64", place="word"),
 }
 ARRAYS = {
-    "self.state.longs": ("u64", 4), "self.state.shorts": ("i16", 6), "self.state.bytes": ("u8", 8),
+    "self.state.longs": ("u64", 4), "self.state.words": ("word", 3), "self.state.shorts": ("i16", 6), "self.state.bytes": ("u8", 8),
     "self.state.inner.parts": ("u16", 3),
 }  # fmt: skip
 NODE_ARRAYS = {"bytes": ("u8", 5), "words": ("i32", 4), "inner.parts": ("u16", 3)}
-TYPES = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"]
+TABLE = ("self.places", ("word", 6))
+TYPES = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "word"]
 I64 = Interval(-(1 << 63), (1 << 63) - 1)
 EDGES = [0, 1, 2, 3, 5, 7, 8, 63, 64, 127, 128, 255, 256, 1000, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000]
 EDGES += [0xFFFF_FFFF, 0x1_0000_0000, 0x7FFF_FFFF_FFFF_FFFF, 0x8000_0000_0000_0000, 0xFFFF_FFFF_FFFF_FFFF]
 
 
-def interval(name: str) -> Interval:
+def interval(name: str, word_bits: int = 32) -> Interval:
     """Return the values of an integer type."""
-    return Interval(INTEGER_TYPES[name].minimum, INTEGER_TYPES[name].maximum)
+    integer = INTEGER_TYPES[name].resolved(word_bits)
+    return Interval(integer.minimum, integer.maximum)
 
 
-def near(random: random.Random, name: str) -> int:
+def near(random: random.Random, name: str, word_bits: int = 32) -> int:
     """Return a number of a type, often at an edge."""
-    whole = interval(name)
+    whole = interval(name, word_bits)
     value = random.choice(EDGES) * random.choice([1, 1, -1]) + random.choice([0, 0, 0, 1, -1])
     return value if whole.low <= value <= whole.high else random.choice([whole.low, whole.high, 0, 1, 2, 3])
 
@@ -181,12 +192,18 @@ class Scope:
 class Unit:
     """One entry with the functions that only it calls."""
 
-    def __init__(self, number: int, seed: str) -> None:
+    def __init__(self, number: int, seed: str, word_bits: int = 32) -> None:
         self.random = random.Random(seed)
+        self.word_bits = word_bits
+        self.widest = 2 * word_bits
         self.number = number
         self.lines: list[str] = []
         self.attributes: list[str] = []
         self.functions: list[Function] = []
+        self.finders: list[Function] = []
+        """Functions whose result is a node."""
+        self.searchers: list[Function] = []
+        """Functions whose result is a node or None."""
         self.generators: list[tuple[str, list[str]]] = []
         self.methods = ""
         self.count = 0
@@ -206,13 +223,20 @@ class Unit:
         self.count += 1
         return stem if stem in ("state", "nodes") else f"{stem}{self.count}"
 
+    def interval(self, kind: str) -> Interval:
+        return interval(kind, self.word_bits)
+
+    def signed(self) -> Interval:
+        """Return the bounds of the widest signed integer."""
+        return Interval(-(1 << self.widest - 1), (1 << self.widest - 1) - 1)
+
     # Expressions: text and interval.
 
     def integer(self, depth: int) -> tuple[str, Interval]:
-        """Write an integer expression that 64 bits hold."""
+        """Write an integer expression that two words hold."""
         for _ in range(20):
             text, bounds = self.any_integer(depth)
-            if bounds.is_bounded:
+            if bounds.fits(self.widest):
                 return text, bounds
             if self.some(0.5):
                 mask = self.random.choice([0xFF, 0xFFFF, 0xFFFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF])
@@ -230,24 +254,32 @@ class Unit:
 
     def leaf(self, depth: int = 0) -> tuple[str, Interval]:
         choices: list[tuple[str, Interval]] = []
-        value = near(self.random, self.random.choice(TYPES)) if self.some(0.3) else self.random.randrange(-9, 20)
+        value = self.constant() if self.some(0.3) else self.random.randrange(-9, 20)
         choices.append((f"{value}" if value >= 0 else f"({value})", Interval(value, value)))
         choices += self.random.choices(list(self.scope.integers.items()), k=3) if self.scope.integers else []
         name, kind = self.random.choice(list(FIELDS["self.state"].items()))
-        choices.append((f"self.state.{name}", interval(kind)))
+        choices.append((f"self.state.{name}", self.interval(kind)))
         choices.append((f"self.{self.random.choice(['step', 'limit', 'debt'])}", Interval(-5, 0xFFFF_FFFF)))
         if self.scope.nodes:
             name, kind = self.random.choice(list(FIELDS["node"].items()))
-            choices.append((f"{self.random.choice(self.scope.nodes)}.{name}", interval(kind)))
-        choices.append((f"self.state.inner.{self.random.choice(['small', 'wide'])}", interval("u64").join(I64)))
+            choices.append((f"{self.random.choice(self.scope.nodes)}.{name}", self.interval(kind)))
+        choices.append(
+            (f"self.state.inner.{self.random.choice(['small', 'wide', 'place'])}", self.interval("u64").join(I64))
+        )
         text, bounds = self.random.choice(choices)
         if text.startswith("self.state.inner."):
-            bounds = interval(FIELDS["inner"][text.rpartition(".")[2]])
+            bounds = self.interval(FIELDS["inner"][text.rpartition(".")[2]])
         if text in ("self.step", "self.limit", "self.debt"):
             bounds = {"step": Interval(3, 3), "limit": Interval(0xFFFF_FFFF, 0xFFFF_FFFF), "debt": Interval(-5, -5)}[
                 text[5:]
             ]
         return text, bounds
+
+    def constant(self) -> int:
+        """Return a number of a type, or one that only what lies between stored values can be."""
+        if self.word_bits == 64 and self.some(0.1):
+            return self.random.choice([1, -1]) * (1 << self.random.randrange(62, 126)) + self.random.choice([-1, 0, 1])
+        return near(self.random, self.random.choice(TYPES), self.word_bits)
 
     def small(self, depth: int, count: int) -> str:
         """Write an integer expression between 0 and count - 1, most of the time."""
@@ -273,10 +305,10 @@ class Unit:
                     ]
                 )
                 if right.startswith("(") and right.endswith("| 1)"):
-                    low, high = (-(1 << 63) if second.low < 0 else 1), max(second.high, 1) | 1
+                    low, high = (self.signed().low if second.low < 0 else 1), max(second.high, 1) | 1
                     second = Interval(low, (1 << max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0)) - 1)
             joined = first.join(second)
-            if (joined.low < 0 and joined not in I64) or second == Interval(0, 0):
+            if (joined.low < 0 and joined not in self.signed()) or second == Interval(0, 0):
                 return left, first
         if sign in ("<<", ">>"):
             places = self.random.choice([3, 8, 31, 32, 33, 40]) if sign == ">>" else self.random.choice([3, 8, 31])
@@ -287,7 +319,7 @@ class Unit:
                 right, second = str(places), Interval(places, places)
         low = 1 if second.low == 0 and sign in ("//", "%") else second.low
         bounds = BINARY[sign](first, Interval(low, max(low, second.high)))
-        if sign in ("//", "%") and bounds.low < 0 and bounds not in I64:
+        if sign in ("//", "%") and bounds.low < 0 and bounds not in self.signed():
             return left, first
         return f"({left} {sign} {right})", bounds
 
@@ -316,8 +348,8 @@ class Unit:
         return f"{name}({', '.join(text for text, _ in pairs)})", Interval(low, high)
 
     def element(self, depth: int) -> tuple[str, Interval]:
-        array, (kind, count) = self.array()
-        return f"{array}[{self.small(depth - 1, count)}]", interval(kind)
+        array, (kind, count) = self.array() if self.some(0.9) else TABLE
+        return f"{array}[{self.small(depth - 1, count)}]", self.interval(kind)
 
     def array(self) -> tuple[str, tuple[str, int]]:
         if self.some(0.4):
@@ -336,11 +368,15 @@ class Unit:
             return f"len({self.array()[0]})", Interval(0, 8)
         if kind == 3:
             return "len(self.table)", Interval(4, 4)
-        return f"(address_of({self.node(1)}) - address_of(self.nodes[0]))", Interval(-(1 << 32), 1 << 32)
+        # No type holds every difference of two words of 64 bits.
+        places = [f"address_of({each})" for each in (self.node(1), "self.nodes[0]")]
+        if self.some(0.5):
+            return f"({places[0]} // 4 - {places[1]} // 4)", Interval(-(1 << 62), 1 << 62)
+        return f"({places[0]} - {places[1]} & 0xFFFF_FFFF)", Interval(0, 0xFFFF_FFFF)
 
     def picked(self, depth: int) -> tuple[str, Interval]:
         if self.methods and self.some(0.5):
-            return f"self.{self.methods}[{self.index(depth)}]({self.argument('u8', depth)})", interval("i32")
+            return f"self.{self.methods}[{self.index(depth)}]({self.argument('u8', depth)})", self.interval("i32")
         return f"self.table[{self.index(depth)}]", Interval(-1, 1 << 32)
 
     def index(self, depth: int) -> str:
@@ -349,12 +385,12 @@ class Unit:
 
     def call(self, depth: int) -> tuple[str, Interval]:
         if self.some(0.3):
-            return f"{self.node(depth - 1)}.bump({self.argument('u8', depth)})", interval("u32")
+            return f"{self.node(depth - 1)}.bump({self.argument('u8', depth)})", self.interval("u32")
         if not self.functions or self.scope.loops > 1:
             return self.leaf()
         function = self.random.choice(self.functions)
         arguments = [self.argument(each, depth) for each in function.parameters]
-        return f"self.{function.name}({', '.join(arguments)})", interval(function.result)
+        return f"self.{function.name}({', '.join(arguments)})", self.interval(function.result)
 
     def argument(self, kind: str, depth: int) -> str:
         if kind == "node":
@@ -372,7 +408,7 @@ class Unit:
     def fitting(self, kind: str, depth: int, unfit: float = 0.03) -> str:
         """Write an integer that fits a type, most of the time."""
         text, bounds = self.integer(depth)
-        return text if bounds in interval(kind) or self.some(unfit) else self.squeezed(text, interval(kind))
+        return text if bounds in self.interval(kind) or self.some(unfit) else self.squeezed(text, self.interval(kind))
 
     def squeezed(self, text: str, bounds: Interval) -> str:
         if bounds.low == 0 and bounds.high & bounds.high + 1 == 0 and self.some(0.6):
@@ -384,6 +420,9 @@ class Unit:
     def node(self, depth: int) -> str:
         if self.scope.nodes and self.some(0.6):
             return self.random.choice(self.scope.nodes)
+        if depth > 0 and self.finders and self.scope.loops < 2 and self.some(0.3):
+            finder = self.random.choice(self.finders)
+            return f"self.{finder.name}({', '.join(self.argument(each, depth) for each in finder.parameters)})"
         return f"self.nodes[{self.small(depth, 4)}]"
 
     def colour(self) -> str:
@@ -459,7 +498,7 @@ class Unit:
     def annotated(self, indent: int, size: int) -> None:
         name, kind = self.new("n"), self.random.choice(TYPES)
         self.write(indent, f"{name}: {kind} = {self.fitting(kind, 3)}")
-        self.scope.integers[name], self.scope.declared[name] = interval(kind), kind
+        self.scope.integers[name], self.scope.declared[name] = self.interval(kind), kind
 
     def again(self, indent: int, size: int) -> None:
         names = [name for name in self.scope.integers if name not in self.scope.fixed]
@@ -481,14 +520,17 @@ class Unit:
         owner = self.random.choice(["self.state", "self.state.inner", "self.state.inners[1]", "node", "node.inner"])
         fields = FIELDS["inner" if "inner" in owner else owner]
         name, kind = self.random.choice(list(fields.items()))
-        return f"{owner.replace('node', self.node(1))}.{name}", kind
+        owner = owner.replace("node", self.node(1))
+        if fields is FIELDS["inner"] and self.some(0.15):
+            owner = f"view(self.ram, Inner, address_of({owner}))"
+        return f"{owner}.{name}", kind
 
     def store(self, indent: int, size: int) -> None:
         target, kind = self.place()
         self.write(indent, f"{target} = {self.fitting(kind, 3)}")
 
     def store_element(self, indent: int, size: int) -> None:
-        array, (kind, count) = self.array()
+        array, (kind, count) = self.array() if self.some(0.9) else TABLE
         self.write(indent, f"{array}[{self.small(2, count)}] = {self.fitting(kind, 2)}")
 
     def augment(self, indent: int, size: int) -> None:
@@ -515,15 +557,15 @@ class Unit:
             return
         first, second = self.random.sample(names, 2)
         kinds = [self.scope.declared[each] for each in (first, second)]
-        right = [self.squeezed(name, interval(kind)) for name, kind in zip((second, first), kinds, strict=True)]
+        right = [self.squeezed(name, self.interval(kind)) for name, kind in zip((second, first), kinds, strict=True)]
         self.write(indent, f"{first}, {second} = {right[0]}, {right[1]}")
 
     def blockwise(self, indent: int, size: int) -> None:
-        array, (kind, count) = self.array()
-        action = self.random.randrange(4)
+        action = self.random.randrange(5)
+        array, (kind, count) = self.array() if action < 4 else TABLE
         if action == 0:
             self.write(indent, f"{array}.clear()")
-        elif action == 1:
+        elif action in (1, 4):
             start = self.random.randrange(count)
             self.write(indent, f"{array}.fill({start}, {self.small(2, count - start + 1)}, {self.fitting(kind, 2)})")
         else:
@@ -556,7 +598,12 @@ class Unit:
 
     def follow(self, indent: int, size: int) -> None:
         name = self.new("near")
-        self.write(indent, f"{name} = {self.random.choice(['self.state.first', self.node(1) + '.next'])}")
+        found = ["self.state.first", self.node(1) + ".next"]
+        if self.searchers and self.scope.loops < 2:
+            searcher = self.random.choice(self.searchers)
+            call = f"self.{searcher.name}({', '.join(self.argument(each, 1) for each in searcher.parameters)})"
+            found += [call] * 3
+        self.write(indent, f"{name} = {self.random.choice(found)}")
         self.write(indent, f"if {name} is not None:")
         outer, self.scope = self.scope, self.scope.copy()
         self.scope.nodes += [name] * 2
@@ -578,6 +625,8 @@ class Unit:
         parts = []
         for _ in range(self.random.choice([1, 2, 2])):
             text, bounds = self.integer(1)
+            if not bounds.fits(64):
+                text, bounds = f"({text} & 0xFFFF_FFFF_FFFF_FFFF)", self.interval("u64")
             formats = ["", ":d"] if bounds.low < 0 else ["", ":x", ":#x", ":#010x"]
             parts.append("{" + text + self.random.choice(formats) + "}")
         self.write(indent, f'self.log.write(f"a{"-".join(parts)}")')
@@ -592,7 +641,7 @@ class Unit:
         self.write(indent, f"if {self.boolean(1)}: raise {error}")
 
     def return_(self, indent: int, size: int) -> None:
-        self.write(indent, f"if {self.boolean(1)}: return{' ' + self.fitting(self.result, 2) if self.result else ''}")
+        self.write(indent, f"if {self.boolean(1)}: return{' ' + self.returned(2) if self.result else ''}")
 
     def leave(self, indent: int, size: int) -> None:
         self.write(indent, f"if {self.boolean(1)}: {self.random.choice(['break', 'continue'])}")
@@ -649,7 +698,7 @@ class Unit:
             return
         array, (kind, _) = self.array()
         self.write(indent, f"for {name} in {array}:")
-        self.in_loop(indent, size, name, interval(kind))
+        self.in_loop(indent, size, name, self.interval(kind))
 
     def for_static(self, indent: int, size: int) -> None:
         name = self.new("s")
@@ -675,7 +724,7 @@ class Unit:
         name = self.new("g")
         arguments = ", ".join(self.argument(each, 2) for each in parameters)
         self.write(indent, f"for {name} in self.{generator}({arguments}):")
-        self.in_loop(indent, size, name, interval("i32"))
+        self.in_loop(indent, size, name, self.interval("i32"))
 
     def try_(self, indent: int, size: int) -> None:
         self.write(indent, "try:")
@@ -716,27 +765,36 @@ class Unit:
                 annotation = f"Array[{kind[6:]}]"
             declared.append(f"{parameter}: {annotation}")
             if kind in TYPES:
-                self.scope.integers[parameter], self.scope.declared[parameter] = interval(kind), kind
+                self.scope.integers[parameter], self.scope.declared[parameter] = self.interval(kind), kind
             elif kind == "node":
                 self.scope.nodes.append(parameter)
             elif kind == "bool":
                 self.scope.bools.append(parameter)
             elif kind == "colour":
                 self.scope.colours.append(parameter)
-        self.write(1, f"def {name}({', '.join(['self', *declared])}) -> {result or 'None'}:")
+        results = {"": "None", "node": "Node", "ref": '"Ref[Node]"'}
+        self.write(1, f"def {name}({', '.join(['self', *declared])}) -> {results.get(result, result)}:")
         arrays = [(each, kind) for each, kind in parameters if kind.startswith("array ")]
         for each, kind in arrays:
             self.write(2, f"{each}[{self.small(1, 3)}] = {self.fitting(kind[6:], 1)}")
         for _ in range(self.random.randint(1, 4)):
             self.statement(2, size)
         if result:
-            self.write(2, f"return {self.fitting(result, 3)}")
+            self.write(2, f"return {self.returned(3)}")
         self.lines.append("")
+
+    def returned(self, depth: int) -> str:
+        """Write a result of the function at hand."""
+        if self.result == "node":
+            return self.node(depth)
+        if self.result == "ref":
+            return self.random.choice([self.node(depth), "None", "self.state.first", self.node(1) + ".next"])
+        return self.fitting(self.result, depth)
 
     def generator(self, name: str, parameters: list[tuple[str, str]]) -> None:
         self.scope = Scope(ending=True, outside=99)
         for parameter, kind in parameters:
-            self.scope.integers[parameter], self.scope.declared[parameter] = interval(kind), kind
+            self.scope.integers[parameter], self.scope.declared[parameter] = self.interval(kind), kind
         kind = self.random.choice(["u8", "u16", "i16", "i32"])
         declared = "".join(f", {parameter}: {each}" for parameter, each in parameters)
         self.write(1, f"def {name}(self{declared}) -> Iterator[{kind}]:")
@@ -762,7 +820,7 @@ class Unit:
 
     def text(self) -> list[str]:
         """Return the methods of the unit."""
-        number, kinds = self.number, [*TYPES, "node", "bool", "colour", "array u8", "array u16"]
+        number, kinds = self.number, [*TYPES, "node", "bool", "colour", "array u8", "array u16", "array word"]
         if self.some(0.5):
             parameters = [("start", self.random.choice(TYPES))] if self.some(0.6) else []
             self.generator(f"each_{number}", parameters)
@@ -772,20 +830,25 @@ class Unit:
             name, result = f"help_{number}_{helper}", self.random.choice(TYPES)
             self.function(name, parameters, result, 2)
             self.functions.append(Function(name, [kind for _, kind in parameters], result))
+        if self.some(0.5):
+            parameters = [(f"p{index}", self.random.choice(kinds)) for index in range(self.random.randint(0, 2))]
+            result, found = self.random.choice([("node", self.finders), ("ref", self.searchers)])
+            self.function(f"find_{number}", parameters, result, 2)
+            found.append(Function(f"find_{number}", [kind for _, kind in parameters], result))
         if self.some(0.25):
             names = [f"pick_{number}_{index}" for index in range(4)]
             for name in names:
                 self.function(name, [("p", "u8")], "i32", 1)
             self.methods = f"picks_{number}"
             self.attributes.append(f"        self.{self.methods} = ({', '.join(f'self.{name}' for name in names)})")
-        parameters = [("a", "u32"), ("b", "i32"), ("c", self.random.choice(["i64", "u64", "u8", "i8"]))]
+        parameters = [("a", "u32"), ("b", "i32"), ("c", self.random.choice(["i64", "u64", "u8", "i8", "word"]))]
         self.function(f"entry_{number}", parameters, self.random.choice([*TYPES, "i64", "u64", ""]), 3)
         return self.lines
 
 
-def write_units(seed: str, count: int) -> list[Unit]:
+def write_units(seed: str, count: int, word_bits: int = 32) -> list[Unit]:
     """Return units whose text has been written."""
-    units = [Unit(number, f"{seed}.{number}") for number in range(count)]
+    units = [Unit(number, f"{seed}.{number}", word_bits) for number in range(count)]
     for unit in units:
         unit.text()
     return units

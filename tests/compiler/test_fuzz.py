@@ -10,7 +10,8 @@ def test_random_programs_do_the_same_in_both_lives(seed, tmp_path):
     report = Report()
     session(seed, modules=6, seconds=60, directory=tmp_path, report=report)
     assert not report.failures, report.failures[0]
-    assert report.runs > 1_500 and report.outcomes["panic"] and report.outcomes["error"]
+    assert min(report.runs[bits] for bits in (32, 64)) > 700
+    assert report.outcomes["panic"] and report.outcomes["error"]
 
 
 def test_few_random_programs_are_refused(tmp_path):

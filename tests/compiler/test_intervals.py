@@ -56,5 +56,6 @@ def test_join_is_the_smallest_that_holds_both():
 
 
 def test_bounded_means_one_type_of_64_bits():
-    assert Interval(-(1 << 63), (1 << 63) - 1).is_bounded and Interval(0, (1 << 64) - 1).is_bounded
-    assert not Interval(-1, 1 << 63).is_bounded and not Interval(0, 1 << 64).is_bounded
+    for bits in (64, 128):
+        assert Interval(-(1 << bits - 1), (1 << bits - 1) - 1).fits(bits) and Interval(0, (1 << bits) - 1).fits(bits)
+        assert not Interval(-1, 1 << bits - 1).fits(bits) and not Interval(0, 1 << bits).fits(bits)

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from compiler.compare_lives import Lives
 from compiler.generate import Scope, Unit, interval
 from keelback.compiler import ir
@@ -92,10 +94,11 @@ def leaf(unit):
     return unit.random.choice(list(unit.scope.integers.items()))
 
 
-def test_random_expressions_give_what_python_gives(tmp_path):
+@pytest.mark.parametrize("word_bits", [32, 64])
+def test_random_expressions_give_what_python_gives(tmp_path, word_bits):
     path = tmp_path / "program.py"
     path.write_text(expressions(60))
-    lives = Lives(path)
+    lives = Lives(path, word_bits)
     lives.region.struct(_record())  # RAM to compare
     lives.start = bytes(16)
     lives.compile([f"entry_{number}" for number in range(60)])

@@ -12,8 +12,22 @@ from keelback.compiler.errors import CompileError
 HEAD = '''\
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import wraps
 
 from keelback.lang import *
+
+
+def marked(method):
+    method.mark = True
+    return method
+
+
+def doubled(method):
+    @wraps(method)
+    def twice(self, n):
+        return 2 * method(self, n)
+
+    return twice
 
 
 class Full(KernelError):
@@ -44,6 +58,12 @@ class Other(Struct):
     words: Array[u32] = inline(4)
 
 
+class Lost(Struct):
+    """It has no home array."""
+
+    next: "Ref[Lost]"
+
+
 class Log(TextSink):
     def put(self, byte: u8) -> None:
         pass
@@ -67,6 +87,7 @@ class Root(Component):
         self.numbers = (1, 2, 3)
         self.mixed = (None, 1)
         self.parts = (Part(1), Part(2))
+        self.lost = records.struct(Lost)
         self.log = Log()
         self.weak = Weak()
         self.ram = records.ram
@@ -167,6 +188,7 @@ REFUSED = [
     ("isinstance", "return 1 if isinstance(a, int) else 0", "1:13: Kernel Python can't call 'isinstance' [calls]"),
     ("getattr", 'return getattr(self, "step")', "1:8: Kernel Python can't call 'getattr' [calls]"),
     ("call with too few arguments", "return self.twice()", "1:8: twice takes self, n [calls]"),
+    ("argument given twice", "return self.twice(a, n=a)", "1:8: twice takes self, n [calls]"),
     ("call with an unknown keyword", "return self.twice(m=a)", "1:8: twice takes self, n [calls]"),
     ("min of one", "return min(a)", "1:8: min takes 2 arguments here, by position [calls]"),
     ("keyword of min", "return min(a, 3, key=None)", "1:8: min takes 2 arguments here, by position [calls]"),
@@ -219,33 +241,79 @@ REFUSED = [
     ("round up to a variable", "return round_up(a, a)", "1:8: round_up takes a constant alignment above 0 [calls]"),
     ("view of what has a home", "return view(self.ram, Item, a).value", "1:8: Item has a home array: index it [structs]"),
     ("attribute of an integer", "return a.real", "1:8: no attribute real [attributes]"),
+    ("ref without a home array", "self.lost.next = None\nreturn a", "1:1: Lost has no home array [references]"),
+    ("read of a ref without a home array", "return 1 if self.lost.next is None else 0", "1:13: Lost has no home array [references]"),
     ("constant division by zero", "return 1 // 0", "1:8: integer division or modulo by zero [operators]"),
     ("a failing sink", 'self.weak.write("x")\nreturn a', "1:-7: the put of a text sink raises no error [text]"),
+]
+# What, a method, the body of the entry that calls it (None: it is the entry), and the refusal, counted from the method.
+REFUSED_METHODS = [
+    ("coroutine", "async def other(self) -> u32:\n    return 1", "return self.other()", "1:1: Kernel Python has no AsyncFunctionDef statement [statements]"),
+    ("native coroutine", '@native("return 1;")\nasync def other(self) -> u32:\n    return 1', "return self.other()", "2:1: Kernel Python has no AsyncFunctionDef statement [statements]"),
+    ("lambda as a method", "other = lambda self: 1", "self.other()\nreturn a", "1:-3: no definition of Root.<lambda> is found [functions]"),
+    ("any arguments", "def other(self, *rest: u32) -> u32:\n    return 1", "return self.other()", "1:18: Kernel Python has no * parameter [functions]"),
+    ("any keywords", "def other(self, **rest: u32) -> u32:\n    return 1", "return self.other()", "1:19: Kernel Python has no ** parameter [functions]"),
+    ("any arguments of a native body", '@native("return 1;")\ndef other(self, *rest: u32) -> u32:\n    return 1', "return self.other()", "2:18: Kernel Python has no * parameter [functions]"),
+    ("any arguments of a generator", "def other(self, *rest: u32) -> Iterator[u32]:\n    yield 1", "for i in self.other(): pass\nreturn a", "1:18: Kernel Python has no * parameter [functions]"),
+    ("keyword-only parameter", "def other(self, *, n: u32) -> u32:\n    return n", "return self.other(n=a)", "1:20: Kernel Python has no keyword-only parameter [functions]"),
+    ("keyword-only parameter by position", "def other(self, *, n: u32) -> u32:\n    return n", "return self.other(a)", "1:20: Kernel Python has no keyword-only parameter [functions]"),
+    ("keyword-only parameter of an entry", "def other(self, *, n: u32) -> u32:\n    return n", None, "1:20: Kernel Python has no keyword-only parameter [functions]"),
+    ("positional-only parameter", "def other(self, n: u32, /) -> u32:\n    return n", "return self.other(a)", "1:11: Kernel Python has no positional-only parameter [functions]"),
+    ("static method", "@staticmethod\ndef other(n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native [functions]"),
+    ("class method", "@classmethod\ndef other(cls, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native [functions]"),
+    ("decorator that marks", "@marked\ndef other(self, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native [functions]"),
+    ("decorator that wraps", "@doubled\ndef other(self, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native [functions]"),
+    ("decorator above native", '@marked\n@native("return n;")\ndef other(self, n: u32) -> u32:\n    return n', "return self.other(a)", "1:2: Kernel Python has no decorator but @native [functions]"),
+    ("decorator of a generator", "@marked\ndef other(self) -> Iterator[u32]:\n    yield 1", "for i in self.other(): pass\nreturn a", "1:2: Kernel Python has no decorator but @native [functions]"),
+    ("decorator of a method picked at run time", "@staticmethod\ndef other(n: u32) -> u32:\n    return n", "return (self.twice, self.other)[a](a)", "6:12: only methods in a static tuple are picked at run time [calls]"),
+    ("result without annotation", "def other(self, n: u32):\n    return n", "return 1 if self.other(a) is None else 0", "2:5: the result of other needs a type of Kernel Python [functions]"),
+    ("result without a width", "def other(self, n: u32) -> int:\n    return n", "return 1 if self.other(a) is None else 0", "2:5: the result of other needs a type of Kernel Python [functions]"),
+    ("result of nothing", "def other(self) -> None:\n    return self.fails(3)", "self.other()\nreturn a", "2:5: the result of other needs a type of Kernel Python [functions]"),
+    ("parameter without annotation", "def other(self, n) -> u32:\n    return n", "return self.other(a)", "5:12: n of other needs an annotation [calls]"),
+    ("parameter of a generator without annotation", "def other(self, n) -> Iterator[u32]:\n    yield n", "for i in self.other(a): pass\nreturn a", "5:14: n of other needs an annotation [calls]"),
+    ("parameter of an entry without annotation", "def other(self, n) -> u32:\n    return n", None, "1:17: n of other needs an annotation [functions]"),
+    ("parameter of an entry without a width", "def other(self, n: int) -> u32:\n    return n", None, "1:17: n of other needs an annotation [functions]"),
 ]
 # fmt: on
 
 
-def refusal(body, directory):
-    """Return the error that compiling a body raises, and where the body starts."""
+def refusal(text, entry, directory):
+    """Return the error that compiling one method of a program raises."""
     path = directory / "program.py"
-    path.write_text(HEAD + textwrap.indent(body, " " * 8) + "\n")
+    path.write_text(text)
     source._definitions.cache_clear()
     lives = Lives(path)
     with pytest.raises(CompileError) as caught:
-        compile_program(lives.root, lives.ram, {"entry": lives.root.entry})
-    return caught.value, HEAD.count("\n")
+        compile_program(lives.root, lives.ram, {"entry": getattr(lives.root, entry)})
+    return caught.value
+
+
+def refusal_of_body(body, directory):
+    """Return the error that compiling a body raises, and the line before it."""
+    return refusal(HEAD + textwrap.indent(body, " " * 8) + "\n", "entry", directory), HEAD.count("\n")
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @pytest.mark.parametrize(("body", "expected"), [each[1:] for each in REFUSED], ids=[each[0] for each in REFUSED])
 def test_construct_is_refused_with_its_rule_and_place(body, expected, tmp_path):
-    error, first = refusal(body, tmp_path)
+    error, first = refusal_of_body(body, tmp_path)
     column = error.column - 8 if error.line > first else error.column
     assert f"{error.line - first}:{column}: {error.message} [{error.rule}]" == expected
 
 
+@pytest.mark.parametrize(
+    ("method", "body", "expected"), [each[1:] for each in REFUSED_METHODS], ids=[each[0] for each in REFUSED_METHODS]
+)
+def test_method_is_refused_with_its_rule_and_place(method, body, expected, tmp_path):
+    before, entry, after = HEAD.rpartition("    def entry")
+    text = before + textwrap.indent(method, "    ") + "\n\n" + entry + after
+    text += textwrap.indent(body or "return a", " " * 8) + "\n"
+    error, first = refusal(text, "entry" if body else "other", tmp_path), before.count("\n")
+    assert f"{error.line - first}:{error.column - 4}: {error.message} [{error.rule}]" == expected
+
+
 def test_refusal_shows_the_source_line(tmp_path):
-    error, first = refusal("return a * 1.5", tmp_path)
+    error, first = refusal_of_body("return a * 1.5", tmp_path)
     assert str(error) == (
         f"{tmp_path}/program.py:{first + 1}:20: Kernel Python has no float constants [expressions]\n"
         "            return a * 1.5\n"

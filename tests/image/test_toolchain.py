@@ -4,16 +4,27 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from capstone import CS_ARCH_X86, CS_MODE_64, Cs
 from elftools.elf.elffile import ELFFile
 
 from keelback.image import toolchain
-from keelback.image.toolchain import NO_WARNINGS, ToolchainError, assemble, compile_c, link_elf, link_flat
+from keelback.image.toolchain import (
+    I386,
+    NO_WARNINGS,
+    X86_64,
+    Target,
+    ToolchainError,
+    assemble,
+    build_support,
+    compile_c,
+    link_elf,
+    link_flat,
+)
 
 FLAT = "ENTRY(start) SECTIONS { . = 0x7c00; .text : { *(.text) } }"
 
@@ -49,11 +60,42 @@ def write(path: Path, text: str) -> Path:
 # What is built
 
 
-def test_an_object_is_for_the_i386_and_has_line_tables(tmp_path: Path, cache: Path) -> None:
-    elf = ELFFile(BytesIO(compile_c(write(tmp_path / "a.c", "int f(int x) { return x + 1; }\n"))))
-    assert (elf["e_machine"], elf["e_type"], elf.elfclass) == ("EM_386", "ET_REL", 32)
+@pytest.mark.parametrize(("target", "machine"), [(I386, "EM_386"), (X86_64, "EM_X86_64")])
+@pytest.mark.usefixtures("cache")
+def test_an_object_is_for_its_target_and_has_line_tables(tmp_path: Path, target: Target, machine: str) -> None:
+    source = write(tmp_path / "a.c", "int f(int x) { return x + 1; }\n")
+    elf = ELFFile(BytesIO(compile_c(source, target=target)))
+    assert (elf["e_machine"], elf["e_type"], elf.elfclass) == (machine, "ET_REL", target.word_bits)
     assert elf.has_dwarf_info()
     assert elf.get_section_by_name(".eh_frame") is None
+
+
+def test_the_target_is_the_i386_unless_said(tmp_path: Path, cache: Path, builds: list[str]) -> None:
+    source = write(tmp_path / "a.c", "int f(int x) { return x + 1; }\n")
+    assert compile_c(source) == compile_c(source, target=I386) != compile_c(source, target=X86_64)
+    assert builds == ["cc", "cc"]
+
+
+def test_an_executable_is_for_its_target(tmp_path: Path, cache: Path) -> None:
+    c = write(tmp_path / "a.c", "void *memset(void *, int, __SIZE_TYPE__);\nvoid f(char *p) { memset(p, 1, 99); }\n")
+    s = write(tmp_path / "b.S", ".globl start\nstart: movabsq $start, %rdi\njmp f\n")
+    objects = {"b.o": assemble(s, target=X86_64), "a.o": compile_c(c, target=X86_64)}
+    objects["support.o"] = build_support(X86_64)
+    elf = ELFFile(BytesIO(link_elf(objects, FLAT, target=X86_64)))
+    assert (elf["e_machine"], elf["e_type"], elf["e_entry"]) == ("EM_X86_64", "ET_EXEC", 0x7C00)
+    flat = link_flat(objects, FLAT, target=X86_64)
+    assert flat.startswith(b"\x48\xbf" + (0x7C00).to_bytes(8, "little"))
+
+
+def test_x86_64_code_keeps_to_the_general_registers_and_above_the_stack_pointer(tmp_path: Path, cache: Path) -> None:
+    source = write(
+        tmp_path / "a.c",
+        "struct s { long long a[8]; };\nvoid f(struct s *to, struct s *from) { *to = *from; }\n"
+        "int g(int x) { volatile int kept[4]; kept[x & 3] = x; return kept[x >> 2 & 3]; }\n",
+    )
+    text = ELFFile(BytesIO(compile_c(source, target=X86_64))).get_section_by_name(".text").data()
+    code = [f"{each.mnemonic} {each.op_str}" for each in Cs(CS_ARCH_X86, CS_MODE_64).disasm(text, 0)]
+    assert code and not [each for each in code if "mm" in each or "[rsp - " in each]
 
 
 def test_c_sees_defines_and_include_directories(tmp_path: Path, cache: Path) -> None:
@@ -183,6 +225,14 @@ def test_undefined_symbols_are_named(tmp_path: Path, cache: Path) -> None:
     assert "a.c:2" in refused.value.diagnostics
 
 
+@pytest.mark.parametrize("target", [I386, X86_64])
+def test_objects_of_two_targets_are_not_linked(tmp_path: Path, cache: Path, target: Target) -> None:
+    source = write(tmp_path / "a.c", "int start;\n")
+    objects = {"a.o": compile_c(source, target=I386), "b.o": compile_c(source, target=X86_64)}
+    with pytest.raises(ToolchainError, match=f"is incompatible with {target.emulation}"):
+        link_elf(objects, FLAT, target=target)
+
+
 @pytest.mark.parametrize("link", [link_elf, link_flat])
 @pytest.mark.usefixtures("cache")
 def test_weak_undefined_symbols_are_refused_too(tmp_path: Path, link: Callable[..., bytes]) -> None:
@@ -306,47 +356,3 @@ def test_a_cache_that_cannot_be_written_does_not_stop_a_build(
     monkeypatch.setattr(os, "replace", fail)
     assert compile_c(write(tmp_path / "a.c", "int a;\n")).startswith(b"\x7fELF")
     assert list(cache.iterdir()) == []
-
-
-# Where it is kept
-
-
-def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.delenv("KEELBACK_CACHE", raising=False)
-    assert toolchain.cache_directory() == tmp_path / "home" / ".cache" / "keelback"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert toolchain.cache_directory() == tmp_path / "xdg" / "keelback"
-    monkeypatch.setenv("KEELBACK_CACHE", str(tmp_path / "mine"))
-    assert toolchain.cache_directory() == tmp_path / "mine"
-    assert (tmp_path / "mine").is_dir()
-
-
-def test_a_place_that_cannot_be_made_gives_a_private_temporary_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KEELBACK_CACHE", str(write(tmp_path / "file", "") / "below"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    toolchain._temporary_cache.cache_clear()
-    try:
-        found = toolchain.cache_directory()
-    finally:
-        toolchain._temporary_cache.cache_clear()
-    assert found == tmp_path / f"keelback-{os.getuid()}"
-    assert found.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_cache_open_to_others_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = tmp_path / f"keelback-{os.getuid()}"
-    theirs.mkdir()
-    theirs.chmod(0o777)
-    monkeypatch.setenv("KEELBACK_CACHE", str(write(tmp_path / "file", "") / "below"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    toolchain._temporary_cache.cache_clear()
-    try:
-        found = toolchain.cache_directory()
-    finally:
-        toolchain._temporary_cache.cache_clear()
-    assert found != theirs
-    assert found.parent == tmp_path

@@ -1,10 +1,10 @@
 """The compiler: from a live, frozen kernel object to C.
 
-The passes, in order, each a module:
+The passes, in order, each a module or a package:
 
     source       the syntax tree of a live function
     program      which functions are reached, for which static objects; what everything is called
-    evaluate     syntax and static values to the typed tree (expressions, calls)
+    evaluate     syntax and static values to the typed tree
     intervals    bounds of every integer: the smallest C type, and the checks that are not needed
     raises       which errors leave each function
     exceptions   try, except and finally become jumps
@@ -59,5 +59,4 @@ def compile_program(
         lower_exceptions(function, functions)
     verify(functions)
     printer = Printer(ram, functions, lines=lines)
-    printer.entries = tuple(entries)
     return Compiled(printer.program(tuple(entries)), tuple(printer.sections()), functions)

@@ -4,8 +4,9 @@ Kernel Python's integers are mathematical, so bounds are too: they are Python in
 """
 
 from dataclasses import dataclass
+from functools import cache
 
-from keelback.lang.integers import INTEGER_TYPES, IntegerType
+from keelback.lang.integers import IntegerType
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,12 @@ class Interval:
         """Return the smallest interval that holds both."""
         return Interval(min(self.low, other.low), max(self.high, other.high))
 
-    @property
-    def is_bounded(self) -> bool:
-        """Say whether some 64-bit type holds all of it."""
-        return any(self in interval_of(INTEGER_TYPES[name]) for name in ("i64", "u64"))
+    def fits(self, bits: int) -> bool:
+        """Say whether an integer type of so many bits, signed or not, holds all of it."""
+        return self in Interval(-(1 << bits - 1), (1 << bits - 1) - 1) or self in Interval(0, (1 << bits) - 1)
 
 
+@cache
 def interval_of(integer: IntegerType) -> Interval:
     """Return the values that a type can store."""
     return Interval(integer.minimum, integer.maximum)

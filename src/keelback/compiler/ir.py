@@ -5,7 +5,6 @@
 3. Every expression has a type, every statement the place in the source that it comes from.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -358,27 +357,3 @@ class Function:
 
 PROCESS_FAULT = -256
 """The error code of `ProcessFault`; a `KernelError`'s is its number."""
-
-
-def parts_of(statement: Statement) -> tuple[tuple[Statement, ...], ...]:
-    """Return the statements inside a statement, by part."""
-    if isinstance(statement, If):
-        return (statement.then, statement.otherwise)
-    if isinstance(statement, Switch):
-        return statement.cases
-    if isinstance(statement, Loop):
-        return (statement.body, statement.step)
-    if isinstance(statement, Block):
-        return (statement.body,)
-    if isinstance(statement, Try):
-        handlers = tuple(handler.body for handler in statement.handlers)
-        return (statement.body, *handlers, statement.otherwise, statement.final)
-    return ()
-
-
-def leaves(body: Iterable[Statement], label: str) -> bool:
-    """Say whether a `Break` among some statements names a label."""
-    return any(
-        (isinstance(each, Break) and each.label == label) or any(leaves(part, label) for part in parts_of(each))
-        for each in body
-    )

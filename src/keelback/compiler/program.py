@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
-from keelback.compiler.source import hints_of
+from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.compiler.types import BOOLEAN, VOID, ArrayPointer, Pointer, Type, integer
 from keelback.lang.component import Component, static_parts
 from keelback.lang.integers import INTEGER_TYPES
@@ -66,12 +66,16 @@ RESERVED = frozenset(
         "i16",
         "i32",
         "i64",
+        "u128",
+        "i128",
         "word",
         "asm",
         "text",
         "panic",
         "floor_div",
         "floor_mod",
+        "floor_div_wide",
+        "floor_mod_wide",
         "error_sentence",
         "memcpy",
         "memmove",
@@ -103,6 +107,8 @@ class Program:
         self.root = root
         self.ram = ram
         self.word_bits = ram.word_bits
+        self.widest = 2 * ram.word_bits
+        """How many bits what lies between two stored values may have."""
         self.paths = {id(part): path for path, part in static_parts(root)}
         self.kept: list[Any] = []  # static values whose ids are keys below
         self.keys: dict[Any, ir.FunctionKey] = {}
@@ -115,9 +121,13 @@ class Program:
         """Ask for a method of a static object, callable from outside by a given name."""
         assert isinstance(method, MethodType) and isinstance(method.__func__, FunctionType)
         hints = hints_of(method.__func__)
-        parameters = [("self", Static(method.__self__))]
-        for parameter in method.__func__.__code__.co_varnames[1 : method.__func__.__code__.co_argcount]:
-            parameters.append((parameter, self.type_of(hints[parameter])))  # type: ignore[arg-type]
+        parameters: list[tuple[str, Static | Type]] = [("self", Static(method.__self__))]
+        for parameter in definition_of(method.__func__).args.args[1:]:
+            type = self.type_of(hints.get(parameter.arg))
+            if type == VOID:
+                message, file = f"{parameter.arg} of {method.__name__} needs an annotation", file_of(method)
+                raise CompileError("functions", message, file, parameter.lineno, parameter.col_offset + 1)
+            parameters.append((parameter.arg, type))
         return self.request(Specialisation(method.__func__, tuple(parameters)), name)
 
     def request(self, wanted: Specialisation, name: str = "") -> ir.FunctionKey:

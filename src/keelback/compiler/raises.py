@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
-from keelback.compiler.ir import parts_of
+from keelback.compiler.walk import parts_of, statements_in
 
 Codes = frozenset[int]
 NONE: Codes = frozenset()
@@ -24,11 +24,9 @@ def find_raises(functions: Mapping[str, ir.Function]) -> None:
 
 
 def _refuse_failing_sinks(body: Iterable[ir.Statement], functions: Mapping[str, ir.Function]) -> None:
-    for statement in body:
+    for statement in statements_in(body):
         if isinstance(statement, (ir.WriteText, ir.WriteNumber)) and functions[statement.put.name].raises:
             raise CompileError("text", "the put of a text sink raises no error", *statement.place, 1)
-        for part in parts_of(statement):
-            _refuse_failing_sinks(part, functions)
 
 
 def raised_by(

@@ -1,36 +1,73 @@
-"""The syntax tree of a live Python function, with the lines it has in its file."""
+"""The syntax tree of a live Python function, with the lines it has in its file; its head is as plain as it must be."""
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any, get_type_hints
 
+from keelback.compiler.errors import CompileError
+from keelback.lang.native import native
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
 
 @cache
-def _definitions(file: str) -> dict[tuple[int, str], ast.FunctionDef]:
-    found = {}
-    for node in ast.walk(ast.parse(Path(file).read_text(), file)):
-        if isinstance(node, ast.FunctionDef):
+def _definitions(file: str) -> dict[tuple[int, str], Definition]:
+    found: dict[tuple[int, str], Definition] = {}
+    waiting: list[ast.AST] = [ast.parse(Path(file).read_text(), file)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Definition):
             first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
             found[first, node.name] = node
+        waiting += [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.stmt)]
     return found
 
 
 def file_of(function: Callable[..., Any]) -> str:
     """Return the file that a function was written in."""
-    return inspect.getsourcefile(function) or "<unknown>"
+    return function.__code__.co_filename
 
 
+@cache
 def definition_of(function: FunctionType) -> ast.FunctionDef:
-    """Return the definition of a function.  Raises: LookupError when its source can't be found."""
-    key = (function.__code__.co_firstlineno, function.__code__.co_name)
+    """Return the definition of a function.  Raises: CompileError when Kernel Python has no such functions."""
+    if hasattr(function, "__wrapped__"):
+        definition_of(inspect.unwrap(function))  # where the decorator stands that has put this one in its place
+    file, first = file_of(function), function.__code__.co_firstlineno
     try:
-        return _definitions(file_of(function))[key]
-    except (KeyError, OSError) as error:
-        raise LookupError(f"no source for {function.__qualname__}") from error
+        definition = _definitions(file)[first, function.__code__.co_name]
+    except (KeyError, OSError):
+        raise CompileError("functions", f"no definition of {function.__qualname__} is found", file, first, 1) from None
+    for node, rule, what in _refused(definition, function):
+        raise CompileError(rule, f"Kernel Python has no {what}", file, node.lineno, node.col_offset + 1)
+    assert isinstance(definition, ast.FunctionDef)
+    return definition
+
+
+Refused = tuple[ast.expr | ast.arg | Definition, str, str]
+"""A part of a definition, and the name of the rule and of the construct."""
+
+
+def _refused(definition: Definition, function: FunctionType) -> Iterator[Refused]:
+    """Yield what Kernel Python does not have in the head of a definition."""
+    for decorator in definition.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else None
+        if not isinstance(called, ast.Name) or function.__globals__.get(called.id) is not native:
+            yield decorator, "functions", "decorator but @native"
+    if isinstance(definition, ast.AsyncFunctionDef):
+        yield definition, "statements", "AsyncFunctionDef statement"
+    parameters = definition.args
+    for kind, found in (
+        ("positional-only parameter", parameters.posonlyargs),
+        ("* parameter", [parameters.vararg]),
+        ("keyword-only parameter", parameters.kwonlyargs),
+        ("** parameter", [parameters.kwarg]),
+    ):
+        yield from ((each, "functions", kind) for each in found if each is not None)
 
 
 @cache

@@ -1,6 +1,7 @@
 """The types of the compiler's tree: what a value is at run time."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from keelback.compiler.intervals import Interval, interval_of
@@ -21,11 +22,8 @@ class Integer:
 
     @property
     def c(self) -> IntegerType:
-        """Return the smallest C type of 32 or 64 bits that holds it."""
-        for name in ("i32", "u32", "i64", "u64"):
-            if self.interval in interval_of(INTEGER_TYPES[name]):
-                return INTEGER_TYPES[name]
-        return INTEGER_TYPES["u64"]  # unbounded: only its low bits are ever used
+        """Return the smallest C type of 32 or 64 bits that holds it: what a declared type is passed as."""
+        return smallest(self.interval, 64)
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,18 @@ class Text:
 @dataclass(frozen=True)
 class Void:
     """No value."""
+
+
+I32, U32, I64, U64 = (INTEGER_TYPES[name] for name in ("i32", "u32", "i64", "u64"))
+I128, U128 = IntegerType("i128", 128, True), IntegerType("u128", 128, False)
+"""Two words of 64 bits: what lies between a machine's values, never what is stored."""
+
+
+@cache
+def smallest(interval: Interval, widest: int) -> IntegerType:
+    """Return the smallest C type of 32 bits or more that holds an interval, of at most `widest` bits."""
+    types = [each for each in (I32, U32, I64, U64, I128, U128) if each.bits <= widest]
+    return next((each for each in types if interval in interval_of(each)), types[-1])  # else its low bits are used
 
 
 Type = Integer | Boolean | Pointer | ArrayPointer | Text | Void

@@ -1,12 +1,10 @@
 """The verifier between passes: a tree that breaks a rule is a mistake of the compiler's, and stops it at once."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.ir import parts_of
 from keelback.compiler.types import ArrayPointer, Boolean, Integer, Pointer
+from keelback.compiler.walk import expressions_in, parts_of
 
 
 class TreeError(Exception):
@@ -34,8 +32,8 @@ class _Verifier:
             self.statement(statement, labels)
 
     def statement(self, statement: ir.Statement, labels: frozenset[str]) -> None:
-        for each in fields(statement):
-            self.expressions(getattr(statement, each.name), statement)
+        for expression in expressions_in(statement):
+            self.expression(expression, statement)
         if isinstance(statement, (ir.Break, ir.Continue)) and statement.label not in labels:
             raise self.wrong("leaves what it is not in", statement)
         if isinstance(statement, (ir.If, ir.Check, ir.Loop)) and not isinstance(statement.condition.type, Boolean):
@@ -62,14 +60,8 @@ class _Verifier:
             ):
                 raise self.wrong(f"{argument} does not fit {wanted}", statement)
 
-    def expressions(self, value: Any, statement: ir.Statement) -> None:
+    def expression(self, value: ir.Expression, statement: ir.Statement) -> None:
         if isinstance(value, ir.Local) and value.name not in self.locals:
             raise self.wrong(f"{value.name} is no local", statement)
         if isinstance(value, (ir.ElementValue, ir.ElementPlace)) and not isinstance(value.base.type, ArrayPointer):
             raise self.wrong("an element is in an array", statement)
-        if isinstance(value, ir.Expression):
-            for each in fields(value):
-                self.expressions(getattr(value, each.name), statement)
-        elif isinstance(value, tuple) and not isinstance(statement, (ir.If, ir.Loop, ir.Block, ir.Switch, ir.Try)):
-            for each in value:
-                self.expressions(each, statement)

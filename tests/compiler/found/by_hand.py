@@ -60,6 +60,7 @@ class Root(Component):
         self.spare = records.struct(Item)
         self.log = Log(records)
         self.register = Items(records)
+        self.second = self.items[1]
         self.numbers = (1, 2, 3)
 
     def each(self, stop: u8) -> Iterator[u8]:
@@ -138,6 +139,34 @@ class Root(Component):
     def entry_outside_home(self, a: u8) -> None:
         item = self.spare if a & 1 else self.items[2]
         self.items[0].next = item
+
+    def entry_static_in_home(self, a: u8) -> bool:
+        self.items[a % 4].next = self.second
+        return self.items[a % 4].next is self.items[1]
+
+    def entry_static_outside_home(self, a: u8) -> None:
+        self.items[0].value = a
+        if a & 1:
+            self.items[0].next = self.spare
+
+    def three_times(self, number: u8, times: u8 = 3) -> u32:
+        return number * times
+
+    def thrice(self, number: u8, times: u8 = 300) -> Iterator[u32]:
+        for each in range(3):
+            yield number * times
+
+    def entry_defaults(self, a: u8) -> u32:
+        return self.three_times(a) + self.three_times(times=a, number=2) * 1000
+
+    def entry_default_does_not_fit(self, a: u8) -> u32:
+        total: u32 = 0
+        for each in self.thrice(a, 2):
+            total += each
+        if a & 1:
+            for each in self.thrice(a):
+                total += each
+        return total
 
     def entry_yield_does_not_fit(self, a: u8) -> u32:
         total: u32 = 0

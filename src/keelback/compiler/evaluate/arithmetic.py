@@ -1,0 +1,103 @@
+"""Arithmetic: operators of integers, checked where one could fail."""
+
+import ast
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from keelback.compiler import intervals, ir
+from keelback.compiler.evaluate.conditions import Conditions
+from keelback.compiler.intervals import Interval
+from keelback.compiler.program import Static, Value
+from keelback.compiler.types import BOOLEAN, Integer
+
+OPERATORS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.FloorDiv: ("//", operator.floordiv),
+    ast.Mod: ("%", operator.mod),
+    ast.LShift: ("<<", operator.lshift),
+    ast.RShift: (">>", operator.rshift),
+    ast.BitAnd: ("&", operator.and_),
+    ast.BitOr: ("|", operator.or_),
+    ast.BitXor: ("^", operator.xor),
+}
+UNARY: dict[type, Callable[[int], int]] = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.inv}
+
+
+class Arithmetic(Conditions):
+    """Evaluates operators."""
+
+    def value_UnaryOp(self, node: ast.UnaryOp) -> Value:
+        """`-x`, `+x`, `~x`, `not x`."""
+        if isinstance(node.op, ast.Not):
+            condition = self.truth(node.operand)
+            return Static(not condition.value) if isinstance(condition, Static) else self.negated(condition)
+        value = self.value(node.operand)
+        if isinstance(value, Static) and isinstance(value.value, int):
+            return Static(UNARY[type(node.op)](value.value))
+        expression = self.dynamic(value, node)
+        if not isinstance(expression.type, Integer):
+            raise self.refuse(node, "types", "an integer is needed")
+        if isinstance(node.op, ast.UAdd):
+            return expression
+        sign, bound = ("-", intervals.negate) if isinstance(node.op, ast.USub) else ("~", intervals.invert)
+        return ir.Unary(Integer(bound(expression.type.interval)), sign, expression)
+
+    def value_BinOp(self, node: ast.BinOp) -> Value:
+        """Arithmetic."""
+        left, right = self.operands([node.left, node.right])
+        return self.binary(node.op, left, right, node)
+
+    def binary(self, op: ast.operator, left: Value, right: Value, node: ast.AST) -> Value:
+        """Return the result of an operator; division and shifts are checked where need be."""
+        if type(op) not in OPERATORS:
+            raise self.refuse(node, "operators", f"Kernel Python has no {type(op).__name__}")
+        sign, function = OPERATORS[type(op)]
+        if isinstance(left, Static) and isinstance(right, Static):
+            try:
+                return Static(function(left.value, right.value))
+            except (ArithmeticError, ValueError, TypeError) as error:
+                raise self.refuse(node, "operators", str(error)) from None
+        first, second = self.dynamic(left, node), self.dynamic(right, node)
+        if not isinstance(first.type, Integer) or not isinstance(second.type, Integer):
+            raise self.refuse(node, "types", f"{sign} takes integers")
+        if sign in ("//", "%"):
+            first, second = self.divided(first, second, node)
+        elif sign in ("<<", ">>"):
+            second = self.shifted(second, node)
+        assert isinstance(first.type, Integer) and isinstance(second.type, Integer)
+        if sign in ("//", "%", ">>"):
+            self.bounded(first, node)
+        bound = intervals.BINARY[sign](first.type.interval, second.type.interval)
+        together = first.type.interval.join(second.type.interval).join(bound)
+        if sign in ("//", "%") and not together.fits(self.program.widest):
+            message = f"can't hold both sides of {sign} in one {self.program.widest}-bit type; annotate them"
+            raise self.refuse(node, "bounded integers", message)
+        return ir.Binary(Integer(bound), sign, first, second)
+
+    def divided(self, left: ir.Expression, right: ir.Expression, node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
+        """Check a divisor that may be 0."""
+        self.bounded(right, node)
+        interval = right.type.interval  # type: ignore[union-attr]
+        if interval.low <= 0 <= interval.high:
+            right = self.dynamic(self.frozen(right), node)
+            self.check(ir.Binary(BOOLEAN, "!=", right, self.number(0)), "division by zero", node)
+            if isinstance(right, ir.Constant):
+                return left, self.number(1)
+            low = 1 if interval.low == 0 else interval.low
+            right = replace(right, type=Integer(Interval(low, max(interval.high, low))))
+        return left, right
+
+    def shifted(self, right: ir.Expression, node: ast.AST) -> ir.Expression:
+        """Check a shift that may be negative; refuse one that may be 64 or more."""
+        interval = right.type.interval  # type: ignore[union-attr]
+        if interval.high > 63:
+            raise self.refuse(node, "bounded integers", "can't bound this shift below 64; mask it")
+        if interval.low < 0:
+            right = self.dynamic(self.frozen(right), node)
+            self.check(ir.Binary(BOOLEAN, ">=", right, self.number(0)), "a negative shift", node)
+            right = replace(right, type=Integer(Interval(0, max(interval.high, 0))))
+        return right

@@ -1,0 +1,90 @@
+"""Calls of the methods of arrays and tables, which work on blocks of memory."""
+
+import ast
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate.functions import Functions
+from keelback.compiler.evaluate.values import not_negative
+from keelback.compiler.intervals import Interval
+from keelback.compiler.program import Static, Value
+from keelback.compiler.types import BOOLEAN, ArrayPointer, Integer, integer
+from keelback.lang.table import Table
+
+
+class Blocks(Functions):
+    """Evaluates `copy_from`, `fill`, `clear`, `set_text`, `place` and `adopt`."""
+
+    def call_table(self, table: Table[Any], name: str, node: ast.Call) -> Value:
+        """Call a method of a table."""
+        if name not in ("place", "adopt"):
+            array, count = self.table_elements(table, node)
+            return self.call_array(array, count, name, node)
+        record = self.dynamic(Static(table.record), node)
+        base, size = (self.dynamic(self.frozen(each), node) for each in self.operands(node.args))
+        unplaced = ir.Binary(BOOLEAN, "==", self.dynamic(self.member(record, "base", node), node), self.number(0))
+        self.check(unplaced, "a table is placed once", node)
+        self.store_member(record, "base", base, node)
+        self.store_member(record, "count", size, node)
+        if name == "place":
+            array, count = self.table_elements(table, node)
+            self.emit(ir.FillBytes(self.place(node), array, self.scaled(count, table.element_size), self.number(0)))
+        return Static(None)
+
+    def call_array(self, array: ir.Expression, count: ir.Expression, name: str, node: ast.Call) -> Value:
+        """Call a method of an array."""
+        assert isinstance(array.type, ArrayPointer)
+        element = array.type.element
+        size = self.size_of(element)
+        place = self.place(node)
+        if name == "clear":
+            self.emit(ir.FillBytes(place, array, self.scaled(count, size), self.number(0)))
+        elif name == "set_text" and isinstance(count, ir.Constant):
+            text = self.value(node.args[0])
+            if (
+                not isinstance(text, Static)
+                or not isinstance(text.value, str)
+                or len(text.value) > int(count.value or 0)
+            ):
+                raise self.refuse(node, "text", "a text constant that fits the array")
+            self.emit(ir.SetText(place, array, text.value.ljust(int(count.value or 0), "\0")))
+        elif name == "fill" and not isinstance(element, type):
+            start, number, value = self.operands(node.args)
+            first, length = self.range(array, start, number, count, node)
+            fitted = self.dynamic(self.frozen(self.fitted(value, integer(element), "an element", node)), node)
+            self.emit(ir.FillElements(place, array, first, length, fitted))
+        elif name == "copy_from" and not isinstance(element, type):
+            start, source, source_start, number = self.operands(node.args)
+            other, other_count = self.array(source, node)
+            if not isinstance(other.type, ArrayPointer) or other.type.element != element:
+                raise self.refuse(node, "types", "arrays of one type are copied")
+            first, length = self.range(array, start, number, count, node)
+            other_first, _ = self.range(other, source_start, length, other_count, node)
+            self.emit(ir.CopyElements(place, array, first, other, other_first, length))
+        else:
+            raise self.refuse(node, "attributes", f"an array has no method {name}")
+        return Static(None)
+
+    def range(
+        self, array: ir.Expression, start: Value, number: Value, count: ir.Expression, node: ast.AST
+    ) -> tuple[ir.Expression, ir.Expression]:
+        """Return the start and length of a range that is checked to lie in an array."""
+        first = self.dynamic(self.frozen(start), node)
+        length = self.dynamic(self.frozen(number), node)
+        assert isinstance(first.type, Integer) and isinstance(length.type, Integer) and isinstance(count.type, Integer)
+        for each in (first, length):
+            self.bounded(each, node)
+            if each.type.interval.low < 0:  # type: ignore[union-attr]
+                self.check(ir.Binary(BOOLEAN, ">=", each, self.number(0)), "a range leaves its array", node)
+        first, length = (not_negative(each) for each in (first, length))
+        end = ir.Binary(Integer(Interval(0, first.type.interval.high + length.type.interval.high)), "+", first, length)  # type: ignore[union-attr]
+        if end.type.interval.high > count.type.interval.low:  # type: ignore[union-attr]
+            self.bounded(end, node)
+            self.check(ir.Binary(BOOLEAN, "<=", end, count), "a range leaves its array", node)
+        return self.plausible(first, array, count), length
+
+    def scaled(self, count: ir.Expression, size: int) -> ir.Expression:
+        """Return how many bytes a number of elements has."""
+        assert isinstance(count.type, Integer)
+        interval = Interval(0, count.type.interval.high * size)
+        return ir.Binary(Integer(interval), "*", count, self.number(size))

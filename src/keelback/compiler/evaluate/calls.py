@@ -1,0 +1,99 @@
+"""Calls: of a function, a method, one of a tuple of methods, or what is built in."""
+
+import ast
+from types import FunctionType, MethodType
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate.language import ARGUMENTS, BUILTINS, INTRINSICS, Language
+from keelback.compiler.program import Static, Value
+from keelback.compiler.types import ArrayPointer, Pointer
+from keelback.lang.array import Array
+from keelback.lang.struct import Struct
+from keelback.lang.table import Table
+from keelback.lang.text import TextSink
+
+
+class Calls(Language):
+    """Finds out what is called."""
+
+    def value_Call(self, node: ast.Call) -> Value:
+        """A call; None for one that has no result."""
+        function = node.func
+        if isinstance(function, ast.Subscript):
+            return self.call_element(function, node)
+        if isinstance(function, ast.Attribute):
+            owner = self.value(function.value)
+            if isinstance(owner, ir.Expression) or isinstance(owner.value, (Struct, Array, Table)):
+                return self.call_method(owner, function.attr, node)
+            callee = self.static_member(owner.value, function.attr, function)
+        else:
+            callee = self.value(function)
+        if not isinstance(callee, Static):
+            raise self.refuse(node, "calls", "what is called is known when the kernel is compiled")
+        return self.call_static(callee.value, node)
+
+    def call_static(self, callee: Any, node: ast.Call) -> Value:
+        """Call a function, a bound method, or something that the language provides."""
+        intrinsic = INTRINSICS.get(callee) if isinstance(callee, (FunctionType, type)) or callee in BUILTINS else None
+        if intrinsic is not None:
+            least, most = ARGUMENTS.get(callee, (1, 1))
+            if node.keywords or not least <= len(node.args) <= most:
+                raise self.refuse(node, "calls", f"{callee.__name__} takes {least} arguments here, by position")
+            return intrinsic(self, node)
+        if isinstance(callee, MethodType) and isinstance(callee.__func__, FunctionType):
+            if isinstance(callee.__self__, TextSink) and callee.__func__ is TextSink.write:
+                return self.write_text(callee.__self__, node)
+            return self.call_function(callee.__func__, Static(callee.__self__), node)
+        if isinstance(callee, FunctionType):
+            return self.call_function(callee, None, node)
+        raise self.refuse(node, "calls", f"Kernel Python can't call {getattr(callee, '__name__', callee)!r}")
+
+    def call_method(self, owner: Value, name: str, node: ast.Call) -> Value:
+        """Call a method of a struct, an array or a table."""
+        if isinstance(owner, Static) and isinstance(owner.value, Table):
+            return self.call_table(owner.value, name, node)
+        expression = self.dynamic(owner, node)
+        if isinstance(expression.type, Pointer):
+            function = getattr(expression.type.struct, name, None)
+            if not isinstance(function, FunctionType):
+                raise self.refuse(node, "attributes", f"{expression.type.struct.__name__} has no method {name}")
+            kept = self.frozen(expression)
+            return self.call_function(function, kept, node)
+        if isinstance(expression.type, ArrayPointer):
+            array, count = self.dynamic(self.frozen(expression), node), self.number(expression.type.count)
+            return self.call_array(array, count, name, node)
+        raise self.refuse(node, "calls", f"no method {name}")
+
+    def call_element(self, function: ast.Subscript, node: ast.Call) -> Value:
+        """Call one of a static tuple of methods, picked at run time: a switch."""
+        methods = self.value(function.value)
+        if not isinstance(methods, Static) or not isinstance(methods.value, tuple):
+            raise self.refuse(node, "calls", "only methods in a static tuple are picked at run time")
+        picked = self.dynamic(self.value(function.slice), function)
+        if not all(isinstance(each, MethodType) and isinstance(each.__func__, FunctionType) for each in methods.value):
+            raise self.refuse(node, "calls", "only methods in a static tuple are picked at run time")
+        if node.keywords or any(each.__func__.__code__.co_argcount != len(node.args) + 1 for each in methods.value):
+            raise self.refuse(node, "calls", "methods that are picked at run time take all arguments by position")
+        index = self.below(picked, self.number(len(methods.value)), "an index is out of range", function)
+        index = self.dynamic(self.frozen(index), function)
+        results: list[Value] = []
+        cases = []
+        arguments = [self.frozen(each) for each in self.operands(node.args)]
+        for method in methods.value:
+            given = dict(zip(method.__func__.__code__.co_varnames, [Static(method.__self__), *arguments], strict=False))
+            outer, self.block = self.block, []
+            results.append(self.call_with(method.__func__, given, node))
+            emitted, self.block = self.block, outer
+            cases.append(emitted)
+        types = {each.type for each in results if isinstance(each, ir.Expression)}
+        if not types:
+            self.emit(ir.Switch(self.place(node), index, tuple(tuple(each) for each in cases)))
+            return Static(None)
+        if len(types) != 1 or not all(isinstance(each, ir.Expression) for each in results):
+            raise self.refuse(node, "calls", "methods that are picked at run time have one type of result")
+        result = self.new_temporary(types.pop())
+        for each, value in zip(cases, results, strict=True):
+            each.append(ir.SetLocal(self.place(node), result.name, self.dynamic(value, node)))
+        self.emit(ir.Switch(self.place(node), index, tuple(tuple(each) for each in cases)))
+        return result

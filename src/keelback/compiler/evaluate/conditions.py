@@ -1,0 +1,188 @@
+"""Conditions: comparisons, `and`, `or` and `not`, and a choice of two values."""
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate.values import Values, not_negative
+from keelback.compiler.program import Static, Value
+from keelback.compiler.types import BOOLEAN, Boolean, Integer, Pointer, join
+
+COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Eq: ("==", operator.eq),
+    ast.NotEq: ("!=", operator.ne),
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("<=", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: (">=", operator.ge),
+    ast.Is: ("==", operator.is_),
+    ast.IsNot: ("!=", operator.is_not),
+}
+OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">=": "<=", ">": "<", "<=": ">="}
+
+
+class Conditions(Values):
+    """Evaluates comparisons, and operands that are evaluated only where they are needed."""
+
+    def value_Compare(self, node: ast.Compare) -> Value:
+        """A comparison, or a chain of them that ends at the first that is false."""
+        if len(node.ops) == 1:
+            left, right = self.operands([node.left, node.comparators[0]])
+            return self.compared(node.ops[0], left, right, node)
+        first = self.value(node.left)
+
+        def chain(left: Value, rest: int) -> Value:
+            right = self.value(node.comparators[rest])
+            if rest + 1 < len(node.ops):
+                right = self.frozen(right)
+            held = self.compared(node.ops[rest], left, right, node)
+            if rest + 1 == len(node.ops):
+                return held
+            return self.both(held, lambda: chain(right, rest + 1), node)
+
+        return chain(self.frozen(first), 0)
+
+    def compared(self, op: ast.cmpop, left: Value, right: Value, node: ast.AST) -> Value:
+        """Return the result of one comparison."""
+        if type(op) not in COMPARISONS:
+            raise self.refuse(node, "operators", f"Kernel Python has no {type(op).__name__}")
+        sign, function = COMPARISONS[type(op)]
+        if isinstance(left, Static) and isinstance(right, Static):
+            return Static(function(left.value, right.value))
+        first, second = self.dynamic(left, node), self.dynamic(right, node)
+        comparable = (
+            (isinstance(first.type, Integer) and isinstance(second.type, Integer))
+            or (isinstance(first.type, Boolean) and first.type == second.type)
+            or (isinstance(first.type, Pointer) and isinstance(second.type, Pointer) and sign in ("==", "!="))
+        )
+        if not comparable:
+            raise self.refuse(node, "types", f"{sign} can't compare {first.type} and {second.type}")
+        if (
+            isinstance(first.type, Pointer)
+            and isinstance(second.type, Pointer)
+            and join(first.type, second.type) is None
+        ):
+            raise self.refuse(node, "types", f"{sign} can't compare {first.type} and {second.type}")
+        if isinstance(op, (ast.Is, ast.IsNot)) and not isinstance(first.type, Pointer):
+            raise self.refuse(node, "types", "`is` stands between structs, or a Ref and None")
+        return self.ordered(sign, first, second, node)
+
+    def ordered(self, sign: str, first: ir.Expression, second: ir.Expression, node: ast.AST) -> ir.Expression:
+        """Return a comparison; where no type holds both sides, a negative one is told apart first."""
+        self.bounded(first, node)
+        self.bounded(second, node)
+        if not isinstance(first.type, Integer) or not isinstance(second.type, Integer):
+            return ir.Binary(BOOLEAN, sign, first, second)
+        if first.type.interval.join(second.type.interval).fits(self.program.widest):
+            return ir.Binary(BOOLEAN, sign, first, second)
+        if second.type.interval.low < 0:
+            return self.ordered(MIRRORED[sign], second, first, node)
+        below = ir.Binary(BOOLEAN, "<", first, self.number(0))
+        rest = ir.Binary(BOOLEAN, sign, not_negative(first), second)
+        if sign in ("<", "<=", "!="):
+            return ir.Binary(BOOLEAN, "or", below, rest)
+        return ir.Binary(BOOLEAN, "and", self.negated(below), rest)
+
+    def negated(self, condition: ir.Expression) -> ir.Expression:
+        """Return the opposite of a condition."""
+        if isinstance(condition, ir.Constant):
+            return ir.Constant(BOOLEAN, not condition.value)
+        if isinstance(condition, ir.Binary) and condition.operator in OPPOSITE:
+            return ir.Binary(BOOLEAN, OPPOSITE[condition.operator], condition.left, condition.right)
+        return ir.Unary(BOOLEAN, "not", condition)
+
+    def condition(self, node: ast.expr) -> ir.Expression:
+        """Evaluate a condition to a bool at run time."""
+        return self.dynamic(self.truth(node), node)
+
+    def truth(self, node: ast.expr) -> Value:
+        """Evaluate a condition: a bool, or an integer that is not 0."""
+        if isinstance(node, ast.BoolOp):
+            return self.combined(node, self.truth)
+        return self.as_bool(self.value(node), node)
+
+    def as_bool(self, value: Value, node: ast.AST) -> Value:
+        """Return the truth of a value."""
+        if isinstance(value, Static):
+            return Static(bool(value.value))
+        if isinstance(value.type, Boolean):
+            return value
+        if isinstance(value.type, Integer):
+            self.bounded(value, node)
+            return ir.Binary(BOOLEAN, "!=", value, self.number(0))
+        raise self.refuse(node, "types", "a condition is a bool or an integer; ask a Ref `is None`")
+
+    def value_BoolOp(self, node: ast.BoolOp) -> Value:
+        """`and` and `or` of bools: what either returns is one of them."""
+
+        def value_of(operand: ast.expr) -> Value:
+            value = self.value(operand)
+            if isinstance(self.dynamic(value, operand).type, Boolean):
+                return value
+            raise self.refuse(operand, "types", "`and` and `or` take bools, but in a condition")
+
+        return self.combined(node, value_of)
+
+    def combined(self, node: ast.BoolOp, value_of: Callable[[ast.expr], Value]) -> Value:
+        """Combine operands from left to right, each only where it is needed."""
+        combine = self.both if isinstance(node.op, ast.And) else self.either
+
+        def fold(rest: list[ast.expr]) -> Value:
+            value = value_of(rest[0])
+            return value if len(rest) == 1 else combine(value, lambda: fold(rest[1:]), node)
+
+        return fold(node.values)
+
+    def both(self, left: Value, right: Callable[[], Value], node: ast.AST) -> Value:
+        """Return `left and right`."""
+        return self.short_circuit("and", left, right, node)
+
+    def either(self, left: Value, right: Callable[[], Value], node: ast.AST) -> Value:
+        """Return `left or right`."""
+        return self.short_circuit("or", left, right, node)
+
+    def short_circuit(self, sign: str, left: Value, right: Callable[[], Value], node: ast.AST) -> Value:
+        """Combine bools: the right one's statements run only where its value is needed."""
+        if isinstance(left, Static):
+            return right() if bool(left.value) == (sign == "and") else left
+        value, emitted = self.in_block(right)
+        second = self.dynamic(value, node)
+        if not emitted:
+            return ir.Binary(BOOLEAN, sign, left, second)
+        result = self.new_temporary(BOOLEAN)
+        place = self.place(node)
+        self.emit(ir.SetLocal(place, result.name, left))
+        condition = result if sign == "and" else self.negated(result)
+        self.emit(ir.If(place, condition, (*emitted, ir.SetLocal(place, result.name, second))))
+        return result
+
+    def value_IfExp(self, node: ast.IfExp) -> Value:
+        """`a if condition else b`."""
+        condition = self.truth(node.test)
+        if isinstance(condition, Static):
+            return self.value(node.body if condition.value else node.orelse)
+        first, then = self.in_block(lambda: self.value(node.body))
+        second, otherwise = self.in_block(lambda: self.value(node.orelse))
+        return self.chosen(condition, (self.dynamic(first, node), then), (self.dynamic(second, node), otherwise), node)
+
+    def chosen(
+        self,
+        condition: ir.Expression,
+        first: tuple[ir.Expression, tuple[ir.Statement, ...]],
+        second: tuple[ir.Expression, tuple[ir.Statement, ...]],
+        node: ast.AST,
+    ) -> ir.Expression:
+        """Return one of two values, each with the statements that it needs."""
+        joined = join(first[0].type, second[0].type)
+        if joined is None:
+            raise self.refuse(node, "types", "both values of a choice have one type")
+        if not first[1] and not second[1]:
+            return ir.Choice(joined, condition, first[0], second[0])
+        result, place = self.new_temporary(joined), self.place(node)
+        then = (*first[1], ir.SetLocal(place, result.name, first[0]))
+        otherwise = (*second[1], ir.SetLocal(place, result.name, second[0]))
+        self.emit(ir.If(place, condition, then, otherwise))
+        return result

@@ -1,0 +1,109 @@
+"""Elements of arrays, tables and static tuples; an index is checked."""
+
+import ast
+from dataclasses import replace
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate.places import Places
+from keelback.compiler.intervals import Interval
+from keelback.compiler.program import Static, Value
+from keelback.compiler.types import BOOLEAN, TEXT, ArrayPointer, Integer, Pointer, integer
+from keelback.lang.layout import StructKind, layout_of
+from keelback.lang.table import Table
+
+
+class Elements(Places):
+    """Evaluates indices, and stores in elements."""
+
+    def value_Subscript(self, node: ast.Subscript) -> Value:
+        """An element of an array, a table or a static tuple."""
+        base, index = self.operands([node.value, node.slice])
+        return self.item(base, index, node)
+
+    def item(self, base: Value, index: Value, node: ast.AST) -> Value:
+        """Return what an element is."""
+        if isinstance(base, Static) and isinstance(base.value, (tuple, str)):
+            return self.tuple_item(base.value, index, node)
+        array, place = self.element(base, index, node)
+        assert isinstance(array.type, ArrayPointer)
+        element = array.type.element
+        if isinstance(element, type):
+            return ir.ElementPlace(Pointer(element), array, place)
+        return ir.ElementValue(integer(element), array, place)
+
+    def tuple_item(self, values: Any, index: Value, node: ast.AST) -> Value:
+        """Return an element of a static tuple: static itself, or out of a constant table of integers or texts."""
+        if isinstance(index, Static):
+            try:
+                return Static(values[index.value])
+            except (IndexError, TypeError):
+                raise self.refuse(node, "tuples", f"no element {index.value}") from None
+        place = self.below(self.dynamic(index, node), self.number(len(values)), "an index is out of range", node)
+        if all(isinstance(each, str) for each in values):
+            return ir.ConstantElement(TEXT, tuple(values), place)
+        if all(isinstance(each, int) and not isinstance(each, bool) for each in values):
+            return ir.ConstantElement(Integer(Interval(min(values), max(values))), tuple(values), place)
+        raise self.refuse(node, "tuples", "only integers, texts and methods are picked from a tuple at run time")
+
+    def store_item(self, base: Value, index: Value, value: Value, node: ast.AST) -> None:
+        """Store in an element."""
+        array, place = self.element(base, index, node)
+        assert isinstance(array.type, ArrayPointer)
+        if isinstance(array.type.element, type):
+            raise self.refuse(node, "structs", "a struct in an array is changed field by field")
+        fitted = self.fitted(value, integer(array.type.element), "an element", node)
+        self.emit(ir.StoreElement(self.place(node), array, place, fitted))
+
+    def element(self, base: Value, index: Value, node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
+        """Return an array and an index that is checked to lie in it."""
+        array, count = self.array(base, node)
+        place = self.dynamic(index, node)
+        if not isinstance(place.type, Integer):
+            raise self.refuse(node, "types", "an index is an integer")
+        return array, self.plausible(self.below(place, count, "an index is out of range", node), array, count)
+
+    def below(self, index: ir.Expression, count: ir.Expression, message: str, node: ast.AST) -> ir.Expression:
+        """Return an index that is checked to be at least 0 and below a count."""
+        assert isinstance(index.type, Integer) and isinstance(count.type, Integer)
+        interval, limit = index.type.interval, count.type.interval
+        if interval.low >= 0 and interval.high < limit.low:
+            return index
+        self.bounded(index, node)
+        kept = self.dynamic(self.frozen(index), node)
+        if interval.low < 0:
+            self.check(ir.Binary(BOOLEAN, ">=", kept, self.number(0)), message, node)
+        self.check(ir.Binary(BOOLEAN, "<", kept, count), message, node)
+        return replace(kept, type=Integer(Interval(max(interval.low, 0), max(min(interval.high, limit.high - 1), 0))))
+
+    def plausible(self, index: ir.Expression, array: ir.Expression, count: ir.Expression) -> ir.Expression:
+        """Return a checked index; 0 for a constant whose check always fails, which a C compiler would refuse."""
+        assert isinstance(array.type, ArrayPointer) and isinstance(count.type, Integer)
+        limit = min(count.type.interval.high, (1 << self.program.word_bits) // self.size_of(array.type.element))
+        if isinstance(index, ir.Constant) and not 0 <= int(index.value or 0) < limit:
+            return self.number(0)
+        return index
+
+    # Arrays.
+
+    def array(self, base: Value, node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
+        """Return an array, and how many elements it has."""
+        if isinstance(base, Static) and isinstance(base.value, Table):
+            return self.table_elements(base.value, node)
+        array = self.dynamic(base, node)
+        if not isinstance(array.type, ArrayPointer):
+            raise self.refuse(node, "types", "only arrays, tables and static tuples have elements")
+        return array, self.number(array.type.count)
+
+    def table_elements(self, table: Table[Any], node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
+        """Return the array that a table's record points to, and its count."""
+        record = self.dynamic(Static(table.record), node)
+        kind = table._element
+        element = kind.layout.struct if isinstance(kind, StructKind) else kind.type
+        base, count = (self.member(record, name, node) for name in ("base", "count"))
+        assert isinstance(base, ir.Expression) and isinstance(count, ir.Expression)
+        return ir.StructAt(ArrayPointer(element, 0), base), count
+
+    def size_of(self, element: Any) -> int:
+        """Return the size of an array's element in bytes."""
+        return layout_of(element, self.program.word_bits).size if isinstance(element, type) else int(element.size)

@@ -1,0 +1,98 @@
+"""Calls of functions of the program, each a statement of its own."""
+
+import ast
+import inspect
+from types import FunctionType
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate.elements import Elements
+from keelback.compiler.program import Specialisation, Static, Value
+from keelback.compiler.source import definition_of, file_of, hints_of
+from keelback.compiler.types import VOID, ArrayPointer, Pointer, Type
+from keelback.lang.array import Array
+from keelback.lang.errors import LANGUAGE
+from keelback.lang.struct import Struct
+from keelback.lang.table import Table
+
+
+class Functions(Elements):
+    """Evaluates calls of what will be compiled too."""
+
+    key: ir.FunctionKey
+
+    def called(self, node: ast.expr) -> Any:
+        """Return the function that an expression names, if that is known without evaluating anything; else None."""
+        if isinstance(node, ast.Name):
+            value = self.value(node)
+            return value.value if isinstance(value, Static) else None
+        if isinstance(node, ast.Attribute):
+            owner = self.called(node.value) if isinstance(node.value, (ast.Name, ast.Attribute)) else None
+            if owner is not None and not isinstance(owner, (Struct, Array, Table)):
+                value = self.static_member(owner, node.attr, node)
+                return value.value if isinstance(value, Static) else None
+        return None
+
+    def arguments(self, function: FunctionType, owner: Value | None, node: ast.Call) -> dict[str, Value]:
+        """Return the arguments of a call by parameter, in the order of parameters."""
+        parameters = [each.arg for each in definition_of(function).args.args]
+        given = self.operands([*node.args, *(each.value for each in node.keywords)])
+        if owner is not None:
+            given.insert(0, owner)
+        names = [*parameters[: len(given) - len(node.keywords)], *(str(each.arg) for each in node.keywords)]
+        defaults = function.__defaults__ or ()
+        found: dict[str, Value] = dict(zip(reversed(parameters), map(Static, reversed(defaults)), strict=False))
+        found |= zip(names, given, strict=False)
+        if len(given) != len(names) or len(names) != len(set(names)) or set(found) != set(parameters):
+            raise self.refuse(node, "calls", f"{function.__name__} takes {', '.join(parameters)}")
+        return {name: found[name] for name in parameters}
+
+    def call_function(self, function: FunctionType, owner: Value | None, node: ast.Call) -> Value:
+        """Call a function of the program."""
+        if inspect.isgeneratorfunction(function):
+            raise self.refuse(node, "generators", "a generator is used in a for loop")
+        return self.call_with(function, self.arguments(function, owner, node), node)
+
+    def call_with(self, function: FunctionType, given: dict[str, Value], node: ast.AST) -> Value:
+        """Call a function with arguments by parameter."""
+        specialised: list[tuple[str, Static | Type]] = []
+        passed: list[ir.Expression] = []
+        for name, value in given.items():
+            wanted = self.passed_as(name, value, function, node)
+            specialised.append((name, wanted))
+            if not isinstance(wanted, Static):
+                self.checked_at = entry_of(function)
+                passed.append(self.fitted(value, wanted, f"{name} in {function.__name__}", node))
+                self.checked_at = None
+        key = self.program.request(Specialisation(function, tuple(specialised)))
+        return self.emit_call(key, passed, node)
+
+    def passed_as(self, name: str, value: Value, function: FunctionType, node: ast.AST) -> Static | Type:
+        """Return what a function is compiled for: the type of a parameter, or the value itself of a static one."""
+        declared = self.program.type_of(hints_of(function).get(name))
+        if declared != VOID:
+            return declared
+        if isinstance(value, Static) and not isinstance(value.value, (Struct, Array)):
+            return value
+        found = self.dynamic(value, node).type
+        if not isinstance(found, (ArrayPointer, Pointer)):
+            raise self.refuse(node, "calls", f"{name} of {function.__name__} needs an annotation")
+        return found
+
+    def emit_call(self, key: ir.FunctionKey, arguments: list[ir.Expression], node: ast.AST) -> Value:
+        """Call a compiled function; its result is kept in a temporary."""
+        calls = self.program.calls.setdefault(self.key.name, {})
+        if key.name not in calls:
+            calls[key.name] = self.refuse(node, "recursion", "calls form no cycle")
+        if key.result == VOID:
+            self.emit(ir.Call(self.place(node), key, tuple(arguments)))
+            return Static(None)
+        result = self.new_temporary(key.result)
+        self.emit(ir.Call(self.place(node), key, tuple(arguments), result.name))
+        return result
+
+
+def entry_of(function: FunctionType) -> ir.Place | None:
+    """Return where a function checks its parameters: its first line; None for what the language provides."""
+    file = file_of(function)
+    return None if file.startswith(LANGUAGE) else (file, definition_of(function).body[0].lineno)

@@ -1,0 +1,130 @@
+"""Builtin functions of Python, and functions that the language provides."""
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate.text import Texts
+from keelback.compiler.intervals import Interval
+from keelback.compiler.program import Static, Value
+from keelback.compiler.types import BOOLEAN, Integer, Pointer
+from keelback.lang import layout as lang_layout
+from keelback.lang import struct as lang_struct
+from keelback.lang.integers import u32, word
+from keelback.lang.layout import layout_of
+from keelback.lang.native import lowest_bit
+
+
+class Language(Texts):
+    """Evaluates calls that are no calls at run time."""
+
+    # Of Python.
+
+    def do_len(self, node: ast.Call) -> Value:
+        """len(array), len(table), len(static tuple)."""
+        value = self.value(node.args[0])
+        if isinstance(value, Static) and isinstance(value.value, (tuple, str)):
+            return Static(len(value.value))
+        _, count = self.array(value, node)
+        return Static(count.value) if isinstance(count, ir.Constant) else count
+
+    def do_extreme(self, node: ast.Call, sign: str, pick: Callable[..., int]) -> Value:
+        """min and max of integers."""
+        values = self.operands(node.args)
+        if all(isinstance(each, Static) for each in values):
+            return Static(pick(*(each.value for each in values if isinstance(each, Static))))
+        best = self.dynamic(self.frozen(values[0]), node)
+        for value in values[1:]:
+            other = self.dynamic(self.frozen(value), node)
+            if not isinstance(best.type, Integer) or not isinstance(other.type, Integer):
+                raise self.refuse(node, "types", "min and max take integers")
+            first, second = best.type.interval, other.type.interval
+            interval = Interval(pick(first.low, second.low), pick(first.high, second.high))
+            chosen = ir.Choice(Integer(interval), self.ordered(sign, other, best, node), other, best)
+            best = self.dynamic(self.frozen(chosen), node)
+        return best
+
+    def do_reversed(self, node: ast.Call) -> Value:
+        """reversed(static tuple)."""
+        value = self.value(node.args[0])
+        if isinstance(value, Static) and isinstance(value.value, tuple):
+            return Static(value.value[::-1])
+        raise self.refuse(node, "loops", "reversed takes a static tuple")
+
+    def do_enumerate(self, node: ast.Call) -> Value:
+        """enumerate(static tuple)."""
+        value = self.value(node.args[0])
+        if isinstance(value, Static) and isinstance(value.value, tuple):
+            return Static(tuple(enumerate(value.value)))
+        raise self.refuse(node, "loops", "enumerate takes a static tuple")
+
+    def do_bool(self, node: ast.Call) -> Value:
+        """bool(integer)."""
+        return self.truth(node.args[0])
+
+    # Of Kernel Python.
+
+    def do_view(self, node: ast.Call) -> Value:
+        """view(ram, Struct, address)."""
+        _, struct, address = self.operands(node.args)
+        if not isinstance(struct, Static) or not isinstance(struct.value, type):
+            raise self.refuse(node, "structs", "view takes a struct class")
+        if struct.value in self.program.ram.homes:
+            raise self.refuse(node, "structs", f"{struct.value.__name__} has a home array: index it")
+        fitted = self.fitted(address, self.program.type_of(word), "an address", node)
+        return ir.StructAt(Pointer(struct.value), fitted)
+
+    def do_address_of(self, node: ast.Call) -> Value:
+        """address_of(struct)."""
+        base = self.dynamic(self.value(node.args[0]), node)
+        return ir.AddressOf(self.program.type_of(word), base)
+
+    def do_size_of(self, node: ast.Call) -> Value:
+        """size_of(Struct)."""
+        struct = self.value(node.args[0])
+        if not isinstance(struct, Static):
+            raise self.refuse(node, "structs", "size_of takes a struct class")
+        size = lang_struct.size_of(struct.value)
+        if layout_of(struct.value, self.program.word_bits).size != size:
+            raise self.refuse(node, "structs", "size_of is the size on a machine with 32-bit words")
+        return Static(size)
+
+    def do_lowest_bit(self, node: ast.Call) -> Value:
+        """lowest_bit(value): undefined for 0."""
+        value = self.fitted(self.value(node.args[0]), self.program.type_of(u32), "lowest_bit", node)
+        kept = self.dynamic(self.frozen(value), node)
+        if kept.type.interval.low <= 0:  # type: ignore[union-attr]
+            self.check(ir.Binary(BOOLEAN, "!=", kept, self.number(0)), "lowest_bit(0) is undefined", node)
+        return self.call_with(lowest_bit, {"value": kept}, node)  # type: ignore[arg-type]
+
+    def do_round_up(self, node: ast.Call) -> Value:
+        """round_up(value, constant)."""
+        value, alignment = self.operands(node.args)
+        if not isinstance(alignment, Static) or not isinstance(alignment.value, int) or alignment.value <= 0:
+            raise self.refuse(node, "calls", "round_up takes a constant alignment above 0")
+        raised = self.binary(ast.Add(), value, Static(alignment.value - 1), node)
+        return self.binary(ast.Mult(), self.binary(ast.FloorDiv(), raised, alignment, node), alignment, node)
+
+
+ARGUMENTS: dict[Any, tuple[int, int]] = {
+    min: (2, 99),
+    max: (2, 99),
+    lang_struct.view: (3, 3),
+    lang_layout.round_up: (2, 2),
+}
+"""How many arguments each takes, if not one."""
+BUILTINS = (len, min, max, reversed, enumerate, bool)
+INTRINSICS: dict[Any, Callable[[Language, ast.Call], Value]] = {
+    len: Language.do_len,
+    min: lambda self, node: self.do_extreme(node, "<", min),
+    max: lambda self, node: self.do_extreme(node, ">", max),
+    reversed: Language.do_reversed,
+    enumerate: Language.do_enumerate,
+    bool: Language.do_bool,
+    lang_struct.view: Language.do_view,
+    lang_struct.address_of: Language.do_address_of,
+    lang_struct.size_of: Language.do_size_of,
+    lang_layout.round_up: Language.do_round_up,
+    lowest_bit: Language.do_lowest_bit,
+}

@@ -1,0 +1,179 @@
+"""Names and attributes: locals, static objects, and fields of structs."""
+
+import ast
+import builtins
+from dataclasses import is_dataclass, replace
+from enum import Enum
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate.arithmetic import Arithmetic
+from keelback.compiler.evaluate.values import UNKNOWN
+from keelback.compiler.intervals import Interval
+from keelback.compiler.program import Static, Value
+from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, Pointer, integer
+from keelback.lang.array import Array
+from keelback.lang.integers import word
+from keelback.lang.layout import ArrayKind, BoolKind, EnumKind, Field, IntegerKind, RefKind, StructKind, layout_of
+from keelback.lang.struct import Struct
+from keelback.lang.table import Table
+
+
+class Places(Arithmetic):
+    """Evaluates what names and attributes stand for, and stores in fields."""
+
+    def value_Constant(self, node: ast.Constant) -> Value:
+        """A number, a bool, None or text."""
+        if isinstance(node.value, (int, str, type(None))):
+            return Static(node.value)
+        raise self.refuse(node, "expressions", f"Kernel Python has no {type(node.value).__name__} constants")
+
+    def value_Name(self, node: ast.Name) -> Value:
+        """A local, a global or a builtin."""
+        if node.id in self.names:
+            found = self.names[node.id]
+            if isinstance(found, Static) and found.value is UNKNOWN:
+                raise self.refuse(node, "names", f"{node.id} has no one value here")
+            if isinstance(found, ir.Local) and found.name in self.types and found.name not in self.declared:
+                return replace(found, type=self.types[found.name])
+            return found
+        if self.c_name(node.id) in self.types:
+            name = self.c_name(node.id)
+            return ir.Local(self.types[name], name)
+        if node.id in self.globals:
+            return Static(self.globals[node.id])
+        if hasattr(builtins, node.id):
+            return Static(getattr(builtins, node.id))
+        raise self.refuse(node, "names", f"{node.id} has no value here")
+
+    def value_Tuple(self, node: ast.Tuple) -> Value:
+        """A tuple of static values."""
+        values = [self.value(each) for each in node.elts]
+        if all(isinstance(each, Static) for each in values):
+            return Static(tuple(each.value for each in values if isinstance(each, Static)))
+        raise self.refuse(node, "expressions", "a tuple holds static values only")
+
+    def value_Attribute(self, node: ast.Attribute) -> Value:
+        """A field of a struct, or an attribute of a static object."""
+        return self.member(self.value(node.value), node.attr, node)
+
+    def member(self, base: Value, name: str, node: ast.AST) -> Value:
+        """Return what an attribute of a value is."""
+        if isinstance(base, Static) and not isinstance(base.value, (Struct, Table, Array)):
+            return self.static_member(base.value, name, node)
+        if isinstance(base, Static) and isinstance(base.value, Table):
+            if name in ("record", "ram", "element_size"):
+                return Static(getattr(base.value, name))
+            if name == "elements":
+                return base
+        expression = self.dynamic(base, node)
+        if isinstance(expression, ir.Local) and expression.name in self.errors_named:
+            return self.error_member(expression, name, node)
+        if isinstance(expression.type, Pointer):
+            return self.field_value(expression, self.field(expression.type, name, node))
+        raise self.refuse(node, "attributes", f"no attribute {name}")
+
+    def error_member(self, error: ir.Local, name: str, node: ast.AST) -> Value:
+        """Return the number or the sentence of the error that is being handled."""
+        number = ir.Local(Integer(Interval(-255, -1)), error.name)
+        if name == "number":
+            return number
+        if name == "sentence":
+            return ir.ErrorText(TEXT, number)
+        raise self.refuse(node, "errors", "an error has a number and a sentence, nothing else")
+
+    def static_member(self, owner: Any, name: str, node: ast.AST) -> Value:
+        """Return an attribute of a static object; a property only of what is frozen."""
+        if isinstance(getattr(type(owner), name, None), property) and not (
+            is_dataclass(owner) or isinstance(owner, Enum)
+        ):
+            raise self.refuse(
+                node, "properties", f"{type(owner).__name__}.{name}: only frozen dataclasses have properties"
+            )
+        try:
+            return Static(getattr(owner, name))
+        except AttributeError:
+            raise self.refuse(node, "attributes", f"{type(owner).__name__} has no attribute {name}") from None
+
+    # Fields of structs.
+
+    def field(self, pointer: Pointer, name: str, node: ast.AST) -> Field:
+        """Return a field of a struct."""
+        try:
+            field = layout_of(pointer.struct, self.program.word_bits).field(name)
+        except KeyError:
+            raise self.refuse(node, "attributes", f"{pointer.struct.__name__} has no field {name}") from None
+        if isinstance(field.kind, RefKind) and field.kind.target not in self.program.ram.homes:
+            raise self.refuse(node, "references", f"{field.kind.target.__name__} has no home array")
+        return field
+
+    def field_value(self, base: ir.Expression, field: Field) -> ir.Expression:
+        """Return the value of a field, or the place of what lies inside it."""
+        kind = field.kind
+        if isinstance(kind, BoolKind):
+            return ir.FieldValue(BOOLEAN, base, field)
+        if isinstance(kind, EnumKind):
+            return ir.FieldValue(integer(kind.type, kind.enum), base, field)
+        if isinstance(kind, RefKind):
+            return ir.FieldValue(Pointer(kind.target, True), base, field)
+        if isinstance(kind, IntegerKind):
+            return ir.FieldValue(integer(kind.type), base, field)
+        if isinstance(kind, StructKind):
+            return ir.FieldPlace(Pointer(kind.layout.struct), base, field)
+        element = kind.element.layout.struct if isinstance(kind.element, StructKind) else kind.element.type
+        return ir.FieldPlace(ArrayPointer(element, kind.count), base, field)
+
+    def store_member(self, base: Value, name: str, value: Value, node: ast.AST) -> None:
+        """Store in a field."""
+        if isinstance(base, Static) and not isinstance(base.value, Struct):
+            raise self.refuse(node, "components", "only fields of structs change")
+        expression = self.dynamic(base, node)
+        if not isinstance(expression.type, Pointer):
+            raise self.refuse(node, "components", "only fields of structs change")
+        field = self.field(expression.type, name, node)
+        if isinstance(field.kind, (StructKind, ArrayKind)):
+            raise self.refuse(node, "structs", "what lies inside a struct is changed in place")
+        wanted = self.field_value(expression, field).type
+        what = f"{expression.type.struct.__name__}.{name}"
+        fitted = self.fitted(value, wanted, what, node)
+        if isinstance(field.kind, RefKind):
+            fitted = self.at_home(fitted, field.kind.target, node)
+        self.emit(ir.StoreField(self.place(node), expression, field, fitted))
+
+    def at_home(self, value: ir.Expression, struct: type, node: ast.AST) -> ir.Expression:
+        """Return a struct, or None, that is checked to lie in the home array; most structs lie nowhere else."""
+        ram = self.program.ram
+        home = ram.homes[struct]
+        size = layout_of(struct, ram.word_bits).size
+        first, last = home._address, home._address + size * (len(home) - 1)
+        message = f"a Ref[{struct.__name__}] takes an element of its home array or None"
+        if isinstance(value, ir.StaticPlace):
+            if value.address in range(first, last + 1, size):
+                return value
+            self.check(ir.Constant(BOOLEAN, False), message, node)
+            return ir.Constant(value.type, None)
+        elsewhere = [each for each in ram.records if each.address != first and _holds(each.struct, struct)]
+        if not elsewhere or isinstance(value, (ir.Constant, ir.FieldValue)):
+            return value
+        kept = self.dynamic(self.frozen(value), node)
+        address = ir.AddressOf(self.program.type_of(word), kept)
+        start, end = self.number(first), self.number(last + size)
+        # Not the remainder of a difference, which would take two words.
+        rest = self.dynamic(self.binary(ast.Mod(), address, Static(size), node), node)
+        held: ir.Expression = ir.Binary(BOOLEAN, "==", kept, ir.Constant(NONE, None))
+        inside = ir.Binary(BOOLEAN, ">=", address, start)
+        for other in (
+            ir.Binary(BOOLEAN, "<", address, end),
+            ir.Binary(BOOLEAN, "==", rest, self.number(first % size)),
+        ):
+            inside = ir.Binary(BOOLEAN, "and", inside, other)
+        held = ir.Binary(BOOLEAN, "or", held, inside)
+        self.check(held, message, node)
+        return kept
+
+
+def _holds(outer: type, struct: type) -> bool:
+    """Say whether a struct is another one, or has it inside."""
+    kinds = [each.kind for each in layout_of(outer).fields]
+    inner = [each.element if isinstance(each, ArrayKind) else each for each in kinds]
+    return outer is struct or any(_holds(each.layout.struct, struct) for each in inner if isinstance(each, StructKind))

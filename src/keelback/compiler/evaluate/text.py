@@ -1,0 +1,55 @@
+"""Text that is written to a sink: constants, and f-strings of integers."""
+
+import ast
+from types import FunctionType
+
+from keelback.compiler import ir
+from keelback.compiler.evaluate.blocks import Blocks
+from keelback.compiler.program import Specialisation, Static, Value
+from keelback.compiler.source import hints_of
+from keelback.compiler.types import TEXT, Integer, Text
+from keelback.lang.text import TextSink
+
+FORMATS = {"": (10, False, 0), "d": (10, False, 0), "x": (16, False, 0), "#x": (16, True, 0), "#010x": (16, True, 8)}
+"""Format specifications by text: base, prefix `0x`, digits at least."""
+
+
+class Texts(Blocks):
+    """Evaluates calls of `TextSink.write`."""
+
+    def write_text(self, sink: TextSink, node: ast.Call) -> Value:
+        """Write a text constant, a choice of them or an f-string to a sink."""
+        put = getattr(type(sink), "put", None)
+        assert isinstance(put, FunctionType)
+        byte = self.program.type_of(hints_of(put)["byte"])
+        key = self.program.request(Specialisation(put, (("self", Static(sink)), ("byte", byte))))
+        [argument] = node.args
+        parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+        values = self.operands([part.value if isinstance(part, ast.FormattedValue) else part for part in parts])
+        kept = [self.dynamic(self.frozen(value), part) for value, part in zip(values, parts, strict=True)]
+        for part, value in zip(parts, kept, strict=True):
+            if isinstance(part, ast.FormattedValue):
+                self.write_number(key, part, value)
+            elif isinstance(value.type, Text):
+                self.emit(ir.WriteText(self.place(node), key, value))
+            else:
+                raise self.refuse(part, "text", "a text constant")
+        return Static(None)
+
+    def write_number(self, put: ir.FunctionKey, node: ast.FormattedValue, value: ir.Expression) -> None:
+        """Write one value of an f-string."""
+        spec = "".join(
+            str(each.value) for each in getattr(node.format_spec, "values", []) if isinstance(each, ast.Constant)
+        )
+        if spec not in FORMATS or node.conversion != -1:
+            raise self.refuse(node, "text", f"a number's format is one of {', '.join(repr(each) for each in FORMATS)}")
+        if value.type == TEXT:
+            self.emit(ir.WriteText(self.place(node), put, value))
+            return
+        if not isinstance(value.type, Integer):
+            raise self.refuse(node, "text", "an f-string holds integers")
+        self.bounded(value, node, 64)
+        base, prefix, width = FORMATS[spec]
+        if base == 16 and value.type.interval.low < 0:
+            raise self.refuse(node, "text", "a number in hexadecimal is not negative; mask it")
+        self.emit(ir.WriteNumber(self.place(node), put, value, base, prefix, width))

@@ -1,0 +1,220 @@
+"""Values of the function at hand: static or trees, fitted to a type, kept and refused."""
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import Enum
+from types import FunctionType
+from typing import Any
+
+from keelback.compiler import ir
+from keelback.compiler.errors import CompileError
+from keelback.compiler.intervals import Interval
+from keelback.compiler.program import Program, Static, Value, local_name
+from keelback.compiler.source import file_of
+from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, Pointer, Type, exactly
+from keelback.compiler.walk import expressions_in
+from keelback.lang.array import IntegerArray
+from keelback.lang.struct import Struct, StructArray
+
+FREE = (ir.SetLocal, ir.Check)
+"""Statements that change nothing that an expression could read."""
+
+UNKNOWN = object()
+"""What a name stands for that has a different static value on each way to here."""
+
+
+class Values:
+    """What an expression is evaluated to, and where its statements go."""
+
+    def __init__(self, program: Program, function: FunctionType, types: dict[str, Type]) -> None:
+        self.program = program
+        self.types = types
+        self.globals: dict[str, Any] = function.__globals__
+        self.file = file_of(function)
+        self.block: list[ir.Statement] = []
+        self.names: dict[str, Value] = {}
+        self.declared: dict[str, Type] = {}
+        self.seen: dict[str, Type] = {}
+        self.assigned: Counter[str] = Counter()
+        self.labels = 0
+        self.prefix = ""
+        self.generator: Any = None
+        self.rounds: list[str] = []
+        self.errors_named: set[str] = set()
+        self.error_type = Integer(Interval(ir.PROCESS_FAULT, 0))
+        self.checked_at: ir.Place | None = None
+        self.unrolled = 0
+        self.at: ast.AST
+
+    def place(self, node: ast.AST) -> ir.Place:
+        """Return where a node stands."""
+        return (self.file, getattr(node, "lineno", getattr(self.at, "lineno", 0)))
+
+    def refuse(self, node: ast.AST, rule: str, message: str) -> CompileError:
+        """Return the error that refuses a node."""
+        line = self.place(node)[1]
+        return CompileError(rule, message, self.file, line, getattr(node, "col_offset", 0) + 1)
+
+    def emit(self, statement: ir.Statement) -> None:
+        """Add a statement."""
+        self.block.append(statement)
+
+    def new_label(self, stem: str) -> str:
+        """Return a name that no other label or temporary has."""
+        self.labels += 1
+        return f"{stem}_{self.labels}"
+
+    def new_temporary(self, type: Type, stem: str = "t") -> ir.Local:
+        """Return a new local."""
+        name = self.new_label(stem)
+        self.declared[name] = type
+        return ir.Local(type, name)
+
+    def c_name(self, name: str) -> str:
+        """Return what a local of the function at hand is called in C."""
+        return local_name(self.prefix + name)
+
+    def number(self, value: int) -> ir.Constant:
+        """Return a constant."""
+        return ir.Constant(exactly(value), int(value))
+
+    def dynamic(self, value: Value, node: ast.AST) -> ir.Expression:
+        """Return a value as a tree."""
+        if isinstance(value, ir.Expression):
+            return value
+        static = value.value
+        if isinstance(static, bool):
+            return ir.Constant(BOOLEAN, static)
+        if isinstance(static, Enum) and isinstance(static, int):
+            return ir.Constant(Integer(Interval(int(static), int(static)), type(static)), int(static))
+        if isinstance(static, int):
+            return self.number(static)
+        if static is None:
+            return ir.Constant(NONE, None)
+        if isinstance(static, str):
+            return ir.TextConstant(TEXT, static)
+        if isinstance(static, Struct):
+            return ir.StaticPlace(Pointer(type(static).__mro__[1]), static._address)
+        if isinstance(static, IntegerArray):
+            return ir.StaticPlace(ArrayPointer(static._type, len(static)), static._address)
+        if isinstance(static, StructArray):
+            return ir.StaticPlace(ArrayPointer(static._struct, len(static)), static._address)
+        raise self.refuse(node, "values", f"a {type(static).__name__} is no value at run time")
+
+    def frozen(self, value: Value) -> Value:
+        """Return a value that later statements can't change: itself, or a temporary that keeps it."""
+        if isinstance(value, (Static, ir.Constant, ir.StaticPlace, ir.TextConstant)):
+            return value
+        if isinstance(value, ir.Local) and value.name in self.declared and value.name.startswith("t_"):
+            return value
+        kept = self.new_temporary(value.type)
+        self.emit(ir.SetLocal(self.place(self.at), kept.name, value))
+        return kept
+
+    def check(self, condition: ir.Expression, message: str, node: ast.AST) -> None:
+        """Panic unless a condition holds."""
+        self.emit(ir.Check(self.checked_at or self.place(node), condition, message))
+
+    # Bounds and types.
+
+    def fitted(self, value: Value, wanted: Type, what: str, node: ast.AST) -> ir.Expression:
+        """Return a value that a place of the wanted type can store, checked where that is not certain."""
+        expression = self.dynamic(value, node)
+        found = expression.type
+        if isinstance(wanted, Integer) and isinstance(found, Integer) and wanted.enum in (None, found.enum):
+            return self.within(expression, wanted, what, node)
+        if isinstance(wanted, Pointer) and isinstance(found, Pointer):
+            if found.struct in (wanted.struct, type(None)):
+                return replace(expression, type=Pointer(wanted.struct, wanted.optional))
+        elif found == wanted:
+            return expression
+        raise self.refuse(node, "types", f"{what} takes {wanted}, not {found}")
+
+    def within(self, value: ir.Expression, wanted: Integer, what: str, node: ast.AST) -> ir.Expression:
+        """Return an integer that lies within bounds, checked where that is not certain."""
+        assert isinstance(value.type, Integer)
+        interval = value.type.interval
+        if interval in wanted.interval:
+            return value
+        self.bounded(value, node)
+        if interval.high < wanted.interval.low or interval.low > wanted.interval.high:
+            self.check(ir.Constant(BOOLEAN, False), f"does not fit {what}", node)
+            return ir.Constant(wanted, wanted.interval.low)
+        kept = self.dynamic(self.frozen(value), node)
+        if interval.low < wanted.interval.low:
+            self.check(ir.Binary(BOOLEAN, ">=", kept, self.number(wanted.interval.low)), f"does not fit {what}", node)
+        if interval.high > wanted.interval.high:
+            self.check(ir.Binary(BOOLEAN, "<=", kept, self.number(wanted.interval.high)), f"does not fit {what}", node)
+        low, high = max(interval.low, wanted.interval.low), min(interval.high, wanted.interval.high)
+        return replace(kept, type=Integer(Interval(low, max(low, high)), value.type.enum))
+
+    def bounded(self, value: ir.Expression, node: ast.AST, bits: int = 0) -> None:
+        """Refuse an integer that no type of so many bits holds, or of two words."""
+        bits = bits or self.program.widest
+        if isinstance(value.type, Integer) and not value.type.interval.fits(bits):
+            bounds = f"{value.type.interval.low} … {value.type.interval.high}"
+            raise self.refuse(node, "bounded integers", f"can't bound this to {bits} bits ({bounds}); annotate it")
+
+    # Order: what is evaluated first is kept before what could change it.
+
+    def value(self, node: ast.expr) -> Value:
+        """Evaluate an expression."""
+        method = getattr(self, f"value_{type(node).__name__}", None)
+        if method is None:
+            raise self.refuse(node, "expressions", f"Kernel Python has no {type(node).__name__} expression")
+        result: Value = method(node)
+        return result
+
+    def operands(self, nodes: Sequence[ast.expr]) -> list[Value]:
+        """Evaluate operands from left to right."""
+        values: list[Value] = []
+        for node in nodes:
+            start = len(self.block)
+            value = self.value(node)
+            values = self.kept_before(values, start)
+            values.append(value)
+        return values
+
+    def kept_before(self, values: list[Value], start: int) -> list[Value]:
+        """Keep earlier values that read RAM, if the statements from `start` on could change them."""
+        emitted = self.block[start:]
+        if all(isinstance(each, FREE) for each in emitted):
+            return values
+        del self.block[start:]
+        kept = [self.frozen(value) if _reads_ram(value) else value for value in values]
+        self.block += emitted
+        return kept
+
+    def with_operand(self, first: Callable[[], Value], node: ast.expr) -> tuple[Value, Value]:
+        """Evaluate a value and then an operand."""
+        value = first()
+        start = len(self.block)
+        operand = self.value(node)
+        return self.kept_before([value], start)[0], operand
+
+    def with_value(self, value: Value, nodes: Sequence[ast.expr]) -> tuple[list[Value], Value]:
+        """Evaluate a target's operands after the value that is to be stored there."""
+        start = len(self.block)
+        operands = self.operands(nodes)
+        return operands, self.kept_before([value], start)[0]
+
+    def in_block(self, evaluate: Callable[[], Value]) -> tuple[Value, tuple[ir.Statement, ...]]:
+        """Evaluate something whose statements go into a block of their own."""
+        outer, self.block = self.block, []
+        value = evaluate()
+        emitted, self.block = self.block, outer
+        return value, tuple(emitted)
+
+
+def not_negative(value: ir.Expression) -> ir.Expression:
+    """Return an integer that was checked to be at least 0."""
+    assert isinstance(value.type, Integer)
+    return replace(value, type=Integer(Interval(max(value.type.interval.low, 0), max(value.type.interval.high, 0))))
+
+
+def _reads_ram(value: Value) -> bool:
+    if isinstance(value, Static):
+        return False
+    return any(isinstance(each, (ir.FieldValue, ir.ElementValue)) for each in expressions_in(value))

@@ -1,0 +1,22 @@
+"""C text: the only place that makes any.
+
+1. Every integer operation names its C type: operands are cast to it, constants are written in it.
+2. Parentheses follow C's precedence, and stand wherever a reader could doubt it.
+3. A struct's layout is ours: packed, padded and asserted.
+
+A method that is named after a node of the tree prints it: `piece_Binary` an expression, `print_Loop` a statement.
+Each class extends the one of the module before:
+
+    prelude        what is the same in every program
+    spelling       constants, names and paths
+    places         types, and static places by name
+    expressions    with casts and parentheses
+    statements     each after its line of the source
+    program        the file and its functions
+"""
+
+from keelback.compiler.print_c.prelude import PANIC
+from keelback.compiler.print_c.program import Printer
+from keelback.compiler.print_c.spelling import short_path
+
+__all__ = ["PANIC", "Printer", "short_path"]

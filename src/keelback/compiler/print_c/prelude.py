@@ -1,0 +1,94 @@
+"""C text that is the same in every program."""
+
+PANIC = 0x21636970
+"""What is in eax when compiled code has stopped the machine: `pic!` as bytes."""
+
+PRELUDE = """\
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef signed char i8;
+typedef short i16;
+typedef int i32;
+typedef long long i64;
+typedef uWORD word;
+typedef _Bool bool;
+typedef struct { const char *at; u32 length; } text;
+
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ size);
+void *memmove(void *to, const void *from, __SIZE_TYPE__ size);
+void *memset(void *to, int byte, __SIZE_TYPE__ size);
+
+#ifndef STOP /* who can take a trap may stop by another instruction */
+#define STOP "cli; hlt"
+#endif
+
+/* Stop the machine; what went wrong is in the registers. */
+__attribute__((noreturn, cold, noinline, nomerge, unused))
+static void panic(const char *message, const char *file, u32 line)
+{
+    for (;;)
+        __asm__ volatile(STOP : : "a"(PANIC), "b"(message), "c"(file), "d"(line));
+}
+
+#ifdef WITHOUT_CHECKS /* to measure what they cost */
+#define CHECK(condition, message) ((void)0)
+#else
+#define CHECK(condition, message) \\
+    do { \\
+        if (__builtin_expect(!(condition), 0)) \\
+            panic(message, __FILE__, __LINE__); \\
+    } while (0)
+#endif
+
+static inline __attribute__((unused)) i64 floor_div(i64 left, i64 right)
+{
+    return left / right - (left % right != 0 && (left < 0) != (right < 0));
+}
+
+static inline __attribute__((unused)) i64 floor_mod(i64 left, i64 right)
+{
+    i64 rest = left % right;
+    return rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest;
+}
+"""
+WIDE = """\
+typedef __int128 i128;
+typedef unsigned __int128 u128;
+
+static inline __attribute__((unused)) i128 floor_div_wide(i128 left, i128 right)
+{
+    return left / right - (left % right != 0 && (left < 0) != (right < 0));
+}
+
+static inline __attribute__((unused)) i128 floor_mod_wide(i128 left, i128 right)
+{
+    i128 rest = left % right;
+    return rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest;
+}
+"""
+SINK = """\
+static __attribute__((unused)) void PUT_text(text text)
+{
+    for (u32 i = 0; i < text.length; i++)
+        PUT((u8)text.at[i]);
+}
+
+static __attribute__((unused)) void PUT_number(u64 value, bool negative, u32 base, const char *prefix, u32 width)
+{
+    char digits[20];
+    u32 count = 0;
+    do {
+        u32 digit = (u32)(value % base);
+        digits[count++] = (char)(digit < 10 ? '0' + digit : 'a' + digit - 10);
+        value /= base;
+    } while (value != 0 || count < width);
+    if (negative)
+        PUT('-');
+    for (; *prefix; prefix++)
+        PUT((u8)*prefix);
+    while (count > 0)
+        PUT((u8)digits[--count]);
+}
+"""

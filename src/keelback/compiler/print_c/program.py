@@ -1,0 +1,139 @@
+"""The C file: its parts in order, and its functions."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from keelback.compiler import ir
+from keelback.compiler.intervals import Interval
+from keelback.compiler.print_c.prelude import PANIC, PRELUDE, SINK, WIDE
+from keelback.compiler.print_c.spelling import declared, literal, quoted, spaced
+from keelback.compiler.print_c.statements import Statements
+from keelback.compiler.types import ArrayPointer, Integer, Void
+from keelback.compiler.walk import expressions_in, statements_in
+from keelback.lang.errors import KernelError
+
+
+class Printer(Statements):
+    """Prints a program whose static records are a RAM's."""
+
+    entries: Sequence[str] = ()
+
+    def program(self, entries: Sequence[str]) -> str:
+        """Return the whole C file."""
+        self.entries = entries
+        bodies = [self.function_text(function) for function in self.functions.values()]
+        parts = [
+            PRELUDE.replace("WORD", str(self.ram.word_bits)).replace("PANIC", f"{PANIC:#x}"),
+            *([WIDE] if self.ram.word_bits == 64 else []),
+            *self.struct_texts(),
+            *self.record_texts(),
+            *self.home_texts(),
+            *self.table_texts(),
+        ]
+        parts += [self.prototype(function) + ";" for function in self.functions.values()]
+        parts += [*self.error_text(), *self.sink_texts(), *bodies]
+        return "\n".join(parts)
+
+    def home_texts(self) -> Iterator[str]:
+        """Yield the two conversions of Refs of every struct that has any."""
+        for struct in self.homes:
+            name, home = struct.__name__, self.ram.homes[struct]
+            table = self.lvalue(home._address, ArrayPointer(struct, len(home)))
+            yield (
+                f"static inline __attribute__((unused)) {name} *{name}_of(u32 place)\n"
+                f"{{\n    return place ? &{table}[place - 1] : 0;\n}}\n"
+                f"static inline __attribute__((unused)) u32 {name}_place({name} *element)\n"
+                f"{{\n    return element ? (u32)(element - {table}) + 1 : 0;\n}}"
+            )
+
+    def table_texts(self) -> Iterator[str]:
+        """Yield the constant tuples that are indexed at run time."""
+        for values, name in self.tables.items():
+            if isinstance(values[0], str):
+                items = ", ".join(f"{{{quoted(each)}, {len(each)}}}" for each in values)
+                yield f"static const text {name}[] = {{{items}}};"
+            else:
+                c = self.c(Interval(min(values), max(values)))
+                yield f"static const {c.name} {name}[] = {{{', '.join(literal(each, c) for each in values)}}};"
+
+    def error_text(self) -> Iterator[str]:
+        """Yield the function that tells an error's sentence."""
+        if self.error_texts:
+            cases = "\n".join(
+                f"    case {number}: return (text){{{quoted(each.sentence)}, {len(each.sentence)}}};"
+                for number, each in sorted(KernelError.known.items(), reverse=True)
+            )
+            yield f"static text error_sentence(i32 number)\n{{\n    switch (number) {{\n{cases}\n    }}\n" + (
+                '    return (text){"", 0};\n}'
+            )
+
+    def sink_texts(self) -> Iterator[str]:
+        """Yield what writes texts and numbers to each sink."""
+        for put in self.sinks:
+            yield SINK.replace("PUT", put)
+
+    # Functions.
+
+    def prototype(self, function: ir.Function) -> str:
+        """Return a function's head."""
+        self.function = function
+        exact = function.native is not None
+        taken = set() if exact else set(self.taken)
+        self.local_names = {name: self.free(name, taken) for name in (*function.parameters, *function.locals)}
+        parameters = [
+            f"{declared(type)} {name}"
+            if exact and isinstance(type, Integer)
+            else self.declaration(type, self.local_names[name])
+            for name, type in function.parameters.items()
+        ]
+        result = self.c_type(function.key.result)
+        if function.raises:
+            result = "u64" if self.packed(function) else "i32"
+            if not self.packed(function) and not isinstance(function.key.result, Void):
+                parameters.append(self.declaration(function.key.result, "*result"))
+        inline = " inline" if function.native is not None else ""
+        storage = "" if function.key.name in self.entries else f"static{inline} __attribute__((unused)) "
+        return f"{storage}{spaced(result)}{function.key.name}({', '.join(parameters) or 'void'})"
+
+    def function_text(self, function: ir.Function) -> str:
+        """Return a whole function."""
+        head = self.line(function.place) + self.prototype(function)
+        if function.native is not None:
+            return f"{head}\n{{\n    {function.native}\n}}\n"
+        self.used = _needed(function.body) | self.results_by_pointer(function.body)
+        body = "".join(self.statement(each, 1) for each in function.body)
+        locals = "".join(
+            f"    {self.declaration(type, self.local_names[name])};\n"
+            for name, type in function.locals.items()
+            if name in self.used
+        )
+        if function.raises and isinstance(function.key.result, Void):
+            body += "    return 0;\n"
+        elif not isinstance(function.key.result, Void):
+            body += "    __builtin_unreachable();\n"
+        return f"{head}\n{{\n{locals}{body}}}\n"
+
+    def results_by_pointer(self, body: Iterable[ir.Statement]) -> set[str]:
+        """Return the locals that a callee stores its result in."""
+        found = set()
+        for statement in statements_in(body):
+            if isinstance(statement, ir.Call) and statement.result:
+                callee = self.functions[statement.function.name]
+                if callee.raises and not self.packed(callee):
+                    found.add(statement.result)
+        return found
+
+
+def _needed(body: Iterable[ir.Statement]) -> set[str]:
+    """Return the locals that are read for something else than locals that are not needed themselves."""
+    reads = [
+        (each.name if isinstance(each, ir.SetLocal) else None, [*_locals_read(each)]) for each in statements_in(body)
+    ]
+    needed, more = set[str](), True
+    while more:
+        found = {name for target, names in reads if target is None or target in needed for name in names}
+        more, needed = found != needed, found
+    return needed
+
+
+def _locals_read(statement: ir.Statement) -> Iterator[str]:
+    return (each.name for each in expressions_in(statement) if isinstance(each, ir.Local))

@@ -1,0 +1,64 @@
+"""How constants, names and paths are written in C."""
+
+import json
+
+from keelback.compiler.intervals import Interval, interval_of
+from keelback.compiler.program import RESERVED
+from keelback.compiler.types import I64, U64, Integer
+from keelback.lang.integers import INTEGER_TYPES, IntegerType
+from keelback.lang.ram import Record
+
+
+def literal(value: int, c: IntegerType) -> str:
+    """Return a constant, written in a C type; what does not fit is never used, or only its low bits are."""
+    value &= (1 << c.bits) - 1
+    if value > c.maximum:
+        value -= 1 << c.bits
+    if c.bits == 128:
+        low = literal(value, I64 if value < 0 else U64)
+        high = f"({c.name})({literal(value >> 64, I64)}) << 64 | {literal(value & U64.maximum, U64)}"
+        return f"({c.name}){low}" if Interval(value, value).fits(64) else f"({high})"
+    if value == -(1 << 63):
+        return "(-0x7fffffffffffffffll - 1)"
+    if value == -(1 << 31) and c.bits == 32:
+        return "(-0x7fffffff - 1)"
+    number = str(value) if -1024 < value < 4096 else f"{'-' if value < 0 else ''}{abs(value):#x}"
+    suffix = {"u32": "u", "i64": "ll", "u64": "ull"}.get(c.name, "")
+    return number + suffix if value >= 0 else f"({number}{suffix})"
+
+
+def quoted(text: str) -> str:
+    """Return a string constant."""
+    return json.dumps(text).replace("\\u0000", "\\000")
+
+
+def short_path(file: str) -> str:
+    """Return a source file's path from the package on: the same on every machine."""
+    _, found, rest = file.rpartition("/keelback/")
+    return "keelback/" + rest if found else file.rpartition("/")[2]
+
+
+def field_name(name: str) -> str:
+    """Return what a field of a struct is called in C."""
+    return name + "_" if name in RESERVED else name
+
+
+def record_name(record: Record) -> str:
+    """Return what a static record would be called in C, if nothing else is."""
+    name = "".join(each if each.isalnum() else "_" for each in record.name)
+    return name.strip("_") or f"record_{record.address:x}"
+
+
+def section(record: Record) -> str:
+    """Return the section that a static record lies in."""
+    return f".record.at_{record.address:08x}"
+
+
+def declared(type: Integer) -> str:
+    """Return the name of the declared type that has just the values of a parameter."""
+    return next(each.name for each in INTEGER_TYPES.values() if each.bits and interval_of(each) == type.interval)
+
+
+def spaced(type: str) -> str:
+    """Return a type so that a name can follow it."""
+    return type if type.endswith("*") else type + " "

@@ -1,0 +1,181 @@
+"""Statements in C, each after the line of the source that it comes from."""
+
+from collections.abc import Iterable
+
+from keelback.compiler import ir
+from keelback.compiler.print_c.expressions import CAST, POSTFIX, PRECEDENCE, Expressions
+from keelback.compiler.print_c.spelling import quoted, short_path
+from keelback.compiler.types import U64, ArrayPointer, Boolean, Integer, Pointer, Void
+from keelback.compiler.walk import goes_on, leaves
+from keelback.lang.integers import IntegerType
+from keelback.lang.layout import IntegerKind, RefKind
+
+
+class Statements(Expressions):
+    """Prints statements."""
+
+    def line(self, place: ir.Place) -> str:
+        """Return the directive that says where what follows comes from."""
+        return f"#line {place[1]} {quoted(short_path(place[0]))}\n" if self.lines else ""
+
+    def statement(self, statement: ir.Statement, depth: int) -> str:
+        """Return a statement, indented."""
+        method = getattr(self, "print_" + type(statement).__name__)
+        text = str(method(statement, "    " * depth, depth))
+        return self.line(statement.place) + text if text else ""
+
+    def block(self, body: Iterable[ir.Statement], depth: int) -> str:
+        """Return statements, one level deeper."""
+        return "".join(self.statement(each, depth + 1) for each in body)
+
+    # Stores.
+
+    def print_SetLocal(self, statement: ir.SetLocal, indent: str, depth: int) -> str:
+        if statement.name not in self.used:
+            return ""
+        type = self.function.locals.get(statement.name) or self.function.parameters[statement.name]
+        if isinstance(statement.value, ir.Local) and statement.value.name == statement.name:
+            return ""
+        return f"{indent}{self.local_names[statement.name]} = {self.converted(statement.value, type)};\n"
+
+    def print_StoreField(self, statement: ir.StoreField, indent: str, depth: int) -> str:
+        kind = statement.field.kind
+        target = self.member(statement.base, statement.field)
+        if isinstance(kind, RefKind):
+            self.homes[kind.target] = None
+            return f"{indent}{target} = {kind.target.__name__}_place({self.text(statement.value)});\n"
+        assert isinstance(kind, IntegerKind)
+        return f"{indent}{target} = {self.stored(statement.value, kind.type)};\n"
+
+    def print_StoreElement(self, statement: ir.StoreElement, indent: str, depth: int) -> str:
+        assert isinstance(statement.base.type, ArrayPointer) and isinstance(statement.base.type.element, IntegerType)
+        target = f"{self.text(statement.base, POSTFIX)}[{self.text(statement.index)}]"
+        return f"{indent}{target} = {self.stored(statement.value, statement.base.type.element)};\n"
+
+    def print_CopyElements(self, statement: ir.CopyElements, indent: str, depth: int) -> str:
+        size = self.scaled(statement.count, statement.target)
+        target = f"&{self.text(statement.target, POSTFIX)}[{self.text(statement.target_start)}]"
+        source = f"&{self.text(statement.source, POSTFIX)}[{self.text(statement.source_start)}]"
+        return f"{indent}memmove({target}, {source}, {size});\n"
+
+    def print_FillBytes(self, statement: ir.FillBytes, indent: str, depth: int) -> str:
+        target = self.text(statement.target)
+        return f"{indent}memset({target}, {self.text(statement.value)}, {self.text(statement.size)});\n"
+
+    def print_FillElements(self, statement: ir.FillElements, indent: str, depth: int) -> str:
+        assert isinstance(statement.target.type, ArrayPointer)
+        element = statement.target.type.element
+        assert isinstance(element, IntegerType)
+        start = f"&{self.text(statement.target, POSTFIX)}[{self.text(statement.start)}]"
+        if element.size == 1:
+            return f"{indent}memset({start}, {self.stored(statement.value, element)}, {self.text(statement.count)});\n"
+        loop = f"for ({self.word.name} i = 0, n = {self.text(statement.count)}; i < n; i++)"
+        return f"{indent}{loop}\n{indent}    ({start})[i] = {self.stored(statement.value, element)};\n"
+
+    def scaled(self, count: ir.Expression, array: ir.Expression) -> str:
+        """Return how many bytes a number of elements has."""
+        assert isinstance(array.type, ArrayPointer) and isinstance(array.type.element, IntegerType)
+        size = array.type.element.size
+        return self.text(count) if size == 1 else f"{self.text(count, PRECEDENCE['*'])} * {size}"
+
+    def print_SetText(self, statement: ir.SetText, indent: str, depth: int) -> str:
+        return f"{indent}memcpy({self.text(statement.target)}, {quoted(statement.text)}, {len(statement.text)});\n"
+
+    # Calls.
+
+    def print_Call(self, statement: ir.Call, indent: str, depth: int) -> str:
+        callee = self.functions[statement.function.name]
+        types = list(callee.parameters.values())
+        arguments = [self.converted(each, type) for each, type in zip(statement.arguments, types, strict=True)]
+        result = self.local_names[str(statement.result)] if statement.result in self.used else None
+        error = self.local_names[statement.error] if statement.error else None
+        if not callee.raises:
+            call = f"{statement.function.name}({', '.join(arguments)})"
+            return f"{indent}{result} = {call};\n" if result else f"{indent}{call};\n"
+        if self.packed(callee):
+            call = f"{statement.function.name}({', '.join(arguments)})"
+            text = f"{indent}{{\n{self.line(statement.place)}{indent}    u64 both = {call};\n"
+            text += f"{indent}    {error} = (i32)(both >> 32);\n"
+            if result:
+                text += f"{indent}    {result} = ({self.c_type(callee.key.result)})(u32)both;\n"
+            return text + f"{indent}}}\n"
+        if not isinstance(callee.key.result, Void):
+            arguments.append(f"&{result}")
+        return f"{indent}{error} = {statement.function.name}({', '.join(arguments)});\n"
+
+    def packed(self, function: ir.Function) -> bool:
+        """Say whether value and error of a failing function fit one 64-bit result."""
+        result = function.key.result
+        if isinstance(result, Integer):
+            return result.c.bits == 32
+        return isinstance(result, Boolean) or (isinstance(result, Pointer) and self.ram.word_bits == 32)
+
+    def print_WriteText(self, statement: ir.WriteText, indent: str, depth: int) -> str:
+        put = statement.put.name
+        self.sinks[put] = None
+        return f"{indent}{put}_text({self.text(statement.text)});\n"
+
+    def print_WriteNumber(self, statement: ir.WriteNumber, indent: str, depth: int) -> str:
+        put = statement.put.name
+        self.sinks[put] = None
+        assert isinstance(statement.value.type, Integer)
+        low = statement.value.type.interval.low
+        value = self.text(statement.value, CAST)
+        sign = f"{value} < 0" if low < 0 else "0"
+        magnitude = f"{value} < 0 ? -(u64){value} : (u64){value}" if low < 0 else self.operand(statement.value, U64)
+        prefix = quoted("0x" if statement.prefix else "")
+        return f"{indent}{put}_number({magnitude}, {sign}, {statement.base}, {prefix}, {statement.width});\n"
+
+    # Control.
+
+    def print_Check(self, statement: ir.Check, indent: str, depth: int) -> str:
+        return f"{indent}CHECK({self.text(statement.condition)}, {quoted(statement.message)});\n"
+
+    def print_If(self, statement: ir.If, indent: str, depth: int) -> str:
+        then, otherwise = self.block(statement.then, depth), self.block(statement.otherwise, depth)
+        text = f"{indent}if ({self.text(statement.condition)}) {{\n{then}{indent}}}"
+        return text + (f" else {{\n{otherwise}{indent}}}\n" if otherwise else "\n")
+
+    def print_Switch(self, statement: ir.Switch, indent: str, depth: int) -> str:
+        cases = "".join(
+            f"{indent}case {number}: {{\n{self.block(case, depth)}{indent}    break;\n{indent}}}\n"
+            for number, case in enumerate(statement.cases)
+        )
+        ending = f"{indent}default:\n{indent}    __builtin_unreachable();\n"
+        return f"{indent}switch ({self.text(statement.value)}) {{\n{cases}{ending}{indent}}}\n"
+
+    def print_Loop(self, statement: ir.Loop, indent: str, depth: int) -> str:
+        body = self.block(statement.body, depth)
+        step = self.block(statement.step, depth)
+        if goes_on(statement.body, statement.label):
+            body += f"{indent}{statement.label}_next:;\n"
+        text = f"{indent}while ({self.text(statement.condition)}) {{\n{body}{step}{indent}}}\n"
+        return text + self.end_label(statement.body, statement.label, indent)
+
+    def print_Block(self, statement: ir.Block, indent: str, depth: int) -> str:
+        body = "".join(self.statement(each, depth) for each in statement.body)
+        return body + self.end_label(statement.body, statement.label, indent)
+
+    def end_label(self, body: Iterable[ir.Statement], label: str, indent: str) -> str:
+        """Return the label that leaving jumps to, where something does."""
+        return f"{indent}{label}_end:;\n" if leaves(body, label) else ""
+
+    def print_Break(self, statement: ir.Break, indent: str, depth: int) -> str:
+        return f"{indent}goto {statement.label}_end;\n"
+
+    def print_Continue(self, statement: ir.Continue, indent: str, depth: int) -> str:
+        return f"{indent}goto {statement.label}_next;\n"
+
+    def print_Return(self, statement: ir.Return, indent: str, depth: int) -> str:
+        if statement.value is None:
+            return f"{indent}return{' 0' if self.function.raises else ''};\n"
+        value = self.converted(statement.value, self.function.key.result)
+        if not self.function.raises:
+            return f"{indent}return {value};\n"
+        if self.packed(self.function):
+            return f"{indent}return (u32)({value});\n"
+        return f"{indent}*result = {value};\n{indent}return 0;\n"
+
+    def print_Fail(self, statement: ir.Fail, indent: str, depth: int) -> str:
+        code = self.text(statement.code, CAST)
+        return f"{indent}return {f'(u64)(u32){code} << 32' if self.packed(self.function) else code};\n"

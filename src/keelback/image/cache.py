@@ -1,0 +1,130 @@
+"""The build cache: finished builds, each in a file named by a digest of all that decides it.
+
+    source, flags, header names, zig's version ──SHA-256──► key ──► <cache>/<key>
+
+    entry:  digest of the rest │ length │ warnings, files read with their digests │ output
+            32 bytes             4 bytes   JSON
+
+1. An entry whose digest does not fit its bytes is never used; it is built again.
+2. An entry is used only while every file that the build read still has the same bytes.
+3. An entry appears whole or not at all: it is written elsewhere and renamed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+_FORMAT: Final = "keelback build 1"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One finished build: what came out, what the tool said, and which files it read."""
+
+    output: bytes
+    warnings: str
+    inputs: Mapping[str, str] = field(default_factory=dict)  # absolute path → digest
+
+    def pack(self) -> bytes:
+        """Return the bytes of the entry's file."""
+        facts = json.dumps([self.warnings, dict(self.inputs)]).encode()
+        rest = len(facts).to_bytes(4, "little") + facts + self.output
+        return sha256(rest).digest() + rest
+
+    @staticmethod
+    def unpack(packed: bytes) -> Entry | None:
+        """Return the entry in a file's bytes, or None if they are not as they were written."""
+        digest, rest = packed[:32], packed[32:]
+        if sha256(rest).digest() != digest:
+            return None
+        end = 4 + int.from_bytes(rest[:4], "little")
+        warnings, inputs = json.loads(rest[4:end])
+        return Entry(rest[end:], warnings, inputs)
+
+    def is_current(self) -> bool:
+        """Tell whether every file that the build read still has the same bytes."""
+        return all(digest_of(Path(path)) == digest for path, digest in self.inputs.items())
+
+
+def find_or_build(key: str, build: Callable[[Path], Entry]) -> Entry:
+    """Return the entry kept under a key, or build it in a scratch directory and keep it."""
+    cache = cache_directory()
+    entry = _load(cache / key)
+    if entry is None:
+        with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as scratch:
+            entry = build(Path(scratch))
+            _keep(entry, Path(scratch) / "entry", cache / key)
+    return entry
+
+
+def key_of(*parts: object) -> str:
+    """Return the name under which a build is kept; `parts` are all that decides it."""
+    return sha256(repr((_FORMAT, parts)).encode()).hexdigest()
+
+
+def digest_of(path: Path) -> str | None:
+    """Return the SHA-256 of a file's bytes, or None if it can't be read."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def cache_directory() -> Path:
+    """Make and return the directory of finished builds.
+
+    It is `$KEELBACK_CACHE`, else `$XDG_CACHE_HOME/keelback`, else `~/.cache/keelback`; where that can't be
+    written, a directory of this user's among the temporary files.
+    """
+    with suppress(OSError, RuntimeError):  # RuntimeError: this user has no home
+        wanted = _wanted_directory()
+        wanted.mkdir(parents=True, exist_ok=True)
+        if os.access(wanted, os.W_OK | os.X_OK):
+            return wanted
+    return _temporary_cache()
+
+
+def _wanted_directory() -> Path:
+    """Return where the user wants the cache to be, made or not."""
+    if named := os.environ.get("KEELBACK_CACHE"):
+        return Path(named).absolute()
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches).absolute() / "keelback"
+    return Path.home() / ".cache" / "keelback"
+
+
+@functools.cache
+def _temporary_cache() -> Path:
+    """Make this user's cache among the temporary files; a new one if somebody else holds the name."""
+    shared = Path(tempfile.gettempdir()) / f"keelback-{os.getuid()}"
+    with suppress(OSError):
+        shared.mkdir(mode=0o700, exist_ok=True)
+        facts = shared.lstat()
+        if facts.st_uid == os.getuid() and facts.st_mode & 0o077 == 0 and not shared.is_symlink():
+            return shared
+    return Path(tempfile.mkdtemp(prefix="keelback-"))
+
+
+def _load(place: Path) -> Entry | None:
+    """Return the entry in a file if there is one, it is whole and it is current."""
+    try:
+        entry = Entry.unpack(place.read_bytes())
+    except OSError:
+        return None
+    return entry if entry is not None and entry.is_current() else None
+
+
+def _keep(entry: Entry, draft: Path, place: Path) -> None:
+    """Put an entry in its place whole; a cache that can't be written costs time, not the build."""
+    with suppress(OSError):
+        draft.write_bytes(entry.pack())
+        os.replace(draft, place)
