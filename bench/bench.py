@@ -11,17 +11,19 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import qemu
 from elftools.elf.elffile import ELFFile
 
 from keelback.cli.programs import payload_programs
 from keelback.compiler import compile_program
+from keelback.image.compiled import KERNEL_FLAGS
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
 from keelback.image.toolchain import compile_c
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.boot_loader import make_image
 from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.kernels import compiled, entries_of, kernel_of
 from keelback.machine.pc import Outcome, SimulatedPc
@@ -93,7 +95,7 @@ def without_checks() -> CompiledKernel:
     with TemporaryDirectory() as directory:
         source = Path(directory, "kernel.c")
         source.write_text(program.c)
-        content = compile_c(source, defines={"WITHOUT_CHECKS": 1}, flags=["-w"])
+        content = compile_c(source, defines={"WITHOUT_CHECKS": 1}, flags=["-w", *KERNEL_FLAGS])
     return CompiledKernel({"kernel.o": content}, program.sections)
 
 
@@ -136,6 +138,10 @@ def main() -> None:
     seconds, _ = run(programs, "calls 30000", life=CompiledPc, kernel=kernel)
     say("compiled null system calls, simulated PC", f"{30000 / seconds:,.0f} /s")
     say("compiled to interpreted system calls", f"{interpreted / seconds:.2f} times")
+    call, boot = qemu.counted(programs)
+    say("QEMU, null system call", f"{call} instructions")
+    say("QEMU, 32-bit entry to a program's main", f"{boot:,} instructions")
+    say("QEMU, start to a program's first output", f"{qemu.first_output(programs):.2f} s")
 
 
 def say(what: str, figure: str) -> None:

@@ -10,7 +10,8 @@ from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS
 from keelback.kernel.layout import MICROKERNEL, Layout
-from keelback.machine.boot_loader import BiosEntry, make_image
+from keelback.machine.boot_loader import BiosEntry
+from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.pc import SimulatedPc
 from keelback.user import PROGRAMS, RUNTIME

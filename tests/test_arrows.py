@@ -12,7 +12,7 @@ ALLOWED = {
     "user": {"lang"},
     "compiler": {"lang"},
     "image": {"compiler", "lang"},
-    "machine": {"image", "kernel", "lang"},
+    "machine": {"image", "kernel", "lang", "__version__"},
     "inspect": {"kernel", "lang"},
     "cli": {"compiler", "image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
 }

@@ -14,6 +14,7 @@ import keelback
 from keelback.compiler import compile_program
 from keelback.compiler.print_c import Printer
 from keelback.compiler.source import end_line
+from keelback.inspect.drawing import draw_kernel_region, draw_virtual
 from keelback.kernel import errors
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import MICROKERNEL
@@ -57,16 +58,22 @@ def test_a_console_shows_what_the_command_prints(page, command, expected, tmp_pa
     assert said == expected
 
 
+def test_the_drawings_are_what_the_command_prints():
+    text = (ROOT / "docs" / "memory-layout.md").read_text()
+    for drawing in (draw_virtual(MICROKERNEL), draw_kernel_region(MICROKERNEL)):
+        assert "".join(f"    {line}\n" for line in drawing) in text
+
+
 def test_every_address_in_the_drawings_is_the_layouts():
     text = (ROOT / "docs" / "memory-layout.md").read_text()
-    drawn = re.findall(r"^ +(0x[0-9a-f]{8}) [├╞└].*[┤╡┘] (\w[\w ,()]*)$", text, re.MULTILINE)
+    drawn = re.findall(r"^ +(0x[0-9a-f]{8}) [├╞└].*[┤╡┘] (\w[\w ,=]*)$", text, re.MULTILINE)
     found = {}
     for address, names in drawn:
         for name in re.findall(r"\w+", names):
             if hasattr(MICROKERNEL, name):
                 found.setdefault(name, set()).add(int(address, 16))
     wanted = {"user_end", "stack_top", "stack_bottom", "image_limit", "image_base", "kernel_limit", "user_base"}
-    wanted |= {"windows", "kernel_start", "records_end", "text_end"}
+    wanted |= {"windows", "kernel_start", "places", "records_end", "text_end"}
     assert found == {name: {getattr(MICROKERNEL, name)} for name in wanted}
     assert f"{MICROKERNEL.region_limit:#010x} at most" in text
 

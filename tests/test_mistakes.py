@@ -12,9 +12,9 @@ from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic
-from keelback.machine.boot_loader import make_image
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
 from keelback.machine.kernels import compiled
 from support import MIB, make_pc, payload_programs
 

@@ -138,7 +138,7 @@ def test_too_little_memory_for_the_kernel_is_said():
     done = command("run", "--memory", "2M", "hello")
     assert done.returncode == 1
     assert done.stderr == "keelback: the kernel could not start: give the machine more with --memory\n"
-    assert "keelback: can't start. There is not enough memory." in done.stdout
+    assert "keelback: can't start. There is not enough memory: from 0x100000 on it ends at 0x200000" in done.stdout
 
 
 def test_a_program_that_the_kernel_refuses_is_status_1(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from keelback.image.payload import make_payload
 from keelback.kernel.errors import NoSuchProgram
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.boot_loader import make_image
+from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
 from support import code_program, console, make_pc, run
 

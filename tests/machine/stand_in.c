@@ -29,7 +29,7 @@ __attribute__((section("records.gdt"))) u64 gdt[6];
 __attribute__((section("records.task"))) struct task task;
 __attribute__((section("records.idt"))) u32 idt[256][2];
 __attribute__((section("records.pages"))) u32 directory[1024], low[1024], high[1024];
-__attribute__((section("records.stacks"))) u8 stacks[2][4096];
+__attribute__((section("records.stacks"))) u8 stacks[3][4096];
 
 static void out8(u16 port, u8 value)
 {
@@ -111,13 +111,16 @@ static void start_thread(struct thread *thread, u32 number, u32 eip, u32 ring)
     thread->kernel_stack = (u32)stacks[number + 1];
 }
 
-u32 kernel_boot(u32 parameters)
+u32 kernel_start(u32 parameters)
 {
     boot.parameters = parameters;
     __asm__("mov %%cs, %0; mov %%ds, %1; mov %%cr0, %2; pushfl; popl %3"
             : "=r"(boot.cs), "=r"(boot.ds), "=r"(boot.cr0), "=r"(boot.eflags));
-    if (*(u8 *)PAYLOAD == 0)
-        return 0;
+    return *(u8 *)PAYLOAD == 0 ? 0 : (u32)stacks[2];
+}
+
+u32 kernel_boot(void)
+{
     start_segments();
     start_interrupts();
     start_paging();
@@ -127,6 +130,16 @@ u32 kernel_boot(u32 parameters)
     out8(0x40, DIVISOR & 0xff);
     out8(0x40, DIVISOR >> 8);
     return (u32)&threads[0];
+}
+
+/* Keep the trap frame of a mistake in ring 0 where the program's would be, and end the machine. */
+void kernel_panic(struct frame *frame)
+{
+    u32 *to = (u32 *)&threads[0].frame, *from = (u32 *)frame;
+
+    for (u32 word = 0; word < 13; word++)
+        to[word] = from[word];
+    __asm__ volatile("outl %0, %1" : : "a"(1), "Nd"((u16)0xf4));
 }
 
 static void go_wrong(u32 how)

@@ -9,8 +9,8 @@ from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.threads import TrapFrame
 from keelback.kernel.timer import DIVISOR
 from keelback.lang import layout_of, view
-from keelback.machine.boot_loader import make_image
 from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
 
 USER = 0x0900_0000
 THREADS = MICROKERNEL.text_end

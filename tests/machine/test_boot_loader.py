@@ -1,5 +1,6 @@
 """What the boot loader leaves in RAM, and that the kernel starts on any memory map or says why not."""
 
+import re
 import struct
 from dataclasses import replace
 
@@ -11,9 +12,11 @@ from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.payload import make_payload
 from keelback.kernel.frames import RESERVED as RESERVED_OWNER
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.screen import SCREEN
 from keelback.lang import Ram
 from keelback.machine import boot_loader
-from keelback.machine.boot_loader import BiosEntry, load_image, make_image, usual_memory_map, write_parameters
+from keelback.machine.boot_loader import BiosEntry, load_image, usual_memory_map, write_parameters
+from keelback.machine.images import make_image
 from keelback.machine.pc import Outcome, SimulatedPc
 from support import MIB, console, make_pc
 
@@ -21,7 +24,10 @@ PAGE = 4096
 GIB = 1 << 30
 USABLE, RESERVED, ACPI = 1, 2, 3
 BOUNDARIES = ("kernel_top", "bios_map", "kernel_map", "heap", "stack", "zone", "region_top")
-REFUSAL = "keelback: can't start. There is not enough memory."
+REFUSAL = (
+    r"keelback: can't start\. There is not enough memory: from 0x100000 on it ends at (0x[0-9a-f]+), "
+    r"and (0x[0-9a-f]+) is needed"
+)
 
 
 # Image and parameters.
@@ -74,7 +80,7 @@ def test_an_image_for_which_the_machine_is_too_small_is_refused_with_both_sizes(
 
 def test_a_text_that_does_not_fit_its_room_is_refused():
     with pytest.raises(ImageTooLarge, match=r"the kernel's text has .* bytes; there is room for 64"):
-        make_image(replace(MICROKERNEL, text_end=MICROKERNEL.kernel_start + 64), b"")
+        make_image(replace(MICROKERNEL, places=MICROKERNEL.kernel_start + 64), b"")
 
 
 def test_the_usual_map_is_a_pcs():
@@ -107,7 +113,7 @@ def usable_frames(entries: tuple[BiosEntry, ...]) -> set[int]:
             touched.append((base // PAGE, -(-(base + size) // PAGE)))
     for first, end in touched:
         usable.difference_update(range(first, min(end, 1 << 20)))
-    return usable
+    return usable - set(range(0xA0, 0x100))
 
 
 def free_frames(pc: SimulatedPc) -> set[int]:
@@ -137,12 +143,15 @@ def check_booted(pc: SimulatedPc, entries: tuple[BiosEntry, ...]) -> None:
     assert counts.user_free + counts.kernel_free == len(free)
     assert counts.kernel_free == sum(zone // PAGE <= frame < region_top // PAGE for frame in free)
     if all(entry.size for entry in entries):
-        assert reserved_frames(pc) == set(range(pc.kernel.memory.frames.table.record.count)) - (usable - {0})
+        unusable = set(range(pc.kernel.memory.frames.table.record.count)) - (usable - {0})
+        assert reserved_frames(pc) == unusable - {SCREEN // PAGE}
 
 
 def check_refused(pc: SimulatedPc) -> None:
     assert pc.outcome is Outcome.REFUSED
-    assert pc.console.decode().splitlines() == [REFUSAL]
+    [line] = pc.console.decode().splitlines()
+    said = re.fullmatch(REFUSAL, line)
+    assert said and int(said[1], 16) < int(said[2], 16)
     assert pc.run() is Outcome.REFUSED
 
 
@@ -198,7 +207,7 @@ def test_programs_run_to_their_end_on_whatever_memory_there_is(holes, size):
         (BiosEntry(0x20_0000, 14 * MIB, USABLE),),
         (BiosEntry(0x10_0000, 15 * MIB, RESERVED),),
         (GOOD, BiosEntry(0x10_0000, 1, RESERVED)),
-        (GOOD, BiosEntry(0x30_0000, PAGE, ACPI)),
+        (GOOD, BiosEntry(0x28_0000, PAGE, ACPI)),
         (BiosEntry(4 * GIB, 60 * GIB, USABLE),),
         (BiosEntry(0x10_0000, 0, USABLE),),
         (BiosEntry(0, 2 * MIB, USABLE),),
@@ -207,6 +216,15 @@ def test_programs_run_to_their_end_on_whatever_memory_there_is(holes, size):
 )
 def test_a_map_without_enough_usable_memory_from_1_mib_on_is_refused_in_one_line(entries):
     check_refused(boot(entries))
+
+
+def test_the_kernel_region_ends_below_a_hole():
+    """Many PCs have one from 15 MiB to 16 MiB; what is beyond it is user frames."""
+    entries = (BiosEntry(0x10_0000, 14 * MIB, USABLE), BiosEntry(16 * MIB, 240 * MIB, USABLE))
+    pc = boot(entries, memory=256 * MIB)
+    check_booted(pc, entries)
+    assert pc.kernel.memory.bounds.region_top == 15 * MIB
+    assert pc.kernel.memory.frames.user_zone.has(16 * MIB // PAGE)
 
 
 def test_machines_of_any_size_start_or_refuse():

@@ -7,11 +7,12 @@ import pytest
 from keelback.image.payload import make_payload
 from keelback.kernel.frames import Frames
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.power import PANICKED
 from keelback.kernel.processes import Ending
-from keelback.lang import Panic
-from keelback.machine.boot_loader import make_image
+from keelback.lang import Panic, text_of
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
 from keelback.machine.kernels import compiled
 from keelback.machine.pc import Outcome
 from support import MIB, c_program, code_program, make_pc, payload_programs
@@ -109,8 +110,15 @@ def test_a_panic_of_compiled_code_is_at_the_line_of_the_python():
         pc.kernel.memory.frames.table[pc.kernel.processes.table[1].space].references = 0
         with pytest.raises(Panic) as caught:
             pc.run()
-        panics.append((caught.value.message.removeprefix("assertion failed: "), caught.value.line))
-        assert caught.value.file.endswith("kernel/frames.py")
+        assert pc.exit.status == PANICKED
+        record = pc.kernel.panics.record
+        assert caught.value.line == record.places[0].line and text_of(record.places[0].file) == "frames.py"
+        lines = [(text_of(each.file), each.line) for each in list(record.places)[: record.depth]]
+        lines = [each for each in lines if each[0].endswith(".py")]
+        console = bytes(pc.console).decode().partition("\nkeelback: kernel panic: ")[2].splitlines()
+        panics.append((caught.value.message, lines, [line.partition(" in ")[0] for line in console[: len(lines) + 1]]))
+        assert caught.value.file.endswith("frames.py")
     assert panics[0] == panics[1]
-    assert panics[0][0] == "a dropped frame had a reference"
-    assert Frames._drop.__code__.co_firstlineno < panics[0][1]
+    assert panics[0][0] == "assertion failed: a dropped frame had a reference"
+    assert panics[0][2][0] == panics[0][0]
+    assert Frames._drop.__code__.co_firstlineno < panics[0][1][0][1]

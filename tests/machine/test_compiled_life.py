@@ -9,8 +9,9 @@ from keelback.image.toolchain import ToolchainError, compile_c
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.timer import DIVISOR
 from keelback.lang import Panic
-from keelback.machine.boot_loader import BOOT_CODE, BOOT_DATA, PARAMETERS, make_image
+from keelback.machine.boot_loader import BOOT_CODE, BOOT_DATA, PARAMETERS
 from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
 from keelback.machine.pc import INSTRUCTIONS_PER_SECOND, Outcome
 from machine.stand_in import SECTIONS, USER, frame, make_stand_in, stand_in, stand_in_image
 
@@ -58,11 +59,11 @@ def test_strict_ram_is_for_interpreted_kernels():
         make_stand_in(call(END), check=True)
 
 
-def test_entry_code_is_the_same_in_both_lives_but_for_two_calls():
+def test_entry_code_is_the_same_in_both_lives_but_for_its_calls():
     one, other = make_image(MICROKERNEL, b""), make_image(MICROKERNEL, b"", stand_in())
     different = [place for place in range(0x2000) if one[place] != other[place] and not 48 <= place < 64]
     leave = struct.unpack_from("<I", one, 44)[0] - MICROKERNEL.kernel_start
-    calls = {place for place in range(64, leave - 4) if one[place] == 0xE8}
+    calls = {place for place in range(64, 0x1000) if one[place] == 0xE8}
     assert leave - 5 in calls
     assert all(any(place - 4 <= start < place for start in calls) for place in different)
     assert not any(one[0x2000 : MICROKERNEL.text_end - MICROKERNEL.kernel_start])
@@ -165,14 +166,33 @@ def test_code_that_ran_and_is_written_then_is_executed_anew():
 
 
 @pytest.mark.parametrize(
+    ("how", "facts"),
+    [
+        (0, (14, 2)),
+        (1, (6, 0)),
+    ],
+)
+def test_an_exception_in_ring_0_goes_to_the_kernel_itself(how, facts):
+    pc = booted(call(GO_WRONG, how))
+    with pytest.raises(Panic):
+        pc.run()
+    assert pc.exit.status == 1
+    at = frame(pc)
+    assert (at.vector, at.error, at.cs) == (*facts, 8)
+    assert 0 <= at.eip - MICROKERNEL.kernel_start - 0x2000 < 0x1000
+
+
+@pytest.mark.parametrize(
     ("how", "message"),
     [
         (0, r"vector 14 in ring 0 at 0x00102[0-9a-f]{3}, error 0x2, cr2 0x0badf00c"),
         (1, r"vector 6 in ring 0 at 0x00102[0-9a-f]{3}, error 0x0"),
     ],
 )
-def test_an_exception_in_ring_0_is_a_panic(how, message):
+def test_an_exception_in_ring_0_without_a_gate_is_the_machines_to_tell(how, message):
     pc = booted(call(GO_WRONG, how))
+    gates = MICROKERNEL.text_end + SECTIONS["records.idt"]
+    pc.ram.bytes[gates : gates + 32 * 8] = bytes(32 * 8)
     with pytest.raises(Panic, match=message):
         pc.run()
 
@@ -195,7 +215,10 @@ def test_a_stack_segment_of_another_ring_is_a_panic():
 
 def test_state_of_a_compiled_kernel_outside_its_records_is_refused(tmp_path):
     source = tmp_path / "state.c"
-    source.write_text("int state; int kernel_boot(void) { return state++; } int kernel_trap(void) { return 0; }")
+    source.write_text(
+        "int state; int kernel_start(void) { return state++; } int kernel_boot(void) { return 0; } "
+        "int kernel_trap(void) { return 0; } void kernel_panic(void) {}"
+    )
     with pytest.raises(ToolchainError, match="state of the kernel lies in records only"):
         make_image(MICROKERNEL, b"", CompiledKernel({"state.o": compile_c(source)}))
 

@@ -273,3 +273,16 @@ def test_no_two_devices_of_the_pc_share_a_port():
     devices = [Serial, IntervalTimer, DebugExit]
     ports = [each.first + offset for each in devices for offset in range(each.count)] + [0x20, 0x21, 0xA0, 0xA1]
     assert len(set(ports)) == len(ports)
+
+
+def test_what_is_in_service_is_read_once_it_was_asked_for(controller):
+    controller.raise_line(7)
+    assert controller.read(0) == 0x80
+    controller.acknowledge(7)
+    assert controller.read(0) == 0
+    controller.write(0, 0x0B)
+    assert (controller.read(0), controller.read(0)) == (0x80, 0x80)
+    controller.write(0, 0x08)  # no register is chosen
+    assert controller.read(0) == 0x80
+    controller.write(0, 0x0A)
+    assert controller.read(0) == 0

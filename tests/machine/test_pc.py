@@ -12,7 +12,7 @@ from keelback.kernel.processes import Ending
 from keelback.kernel.timer import DIVISOR
 from keelback.lang import Panic, Struct, inline, u8, u32, view
 from keelback.lang.array import Array
-from keelback.machine.boot_loader import make_image
+from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.pc import INSTRUCTIONS_PER_SECOND, Outcome, SimulatedPc
 from support import EXECUTE, MIB, READ, WRITE, code_program, console, elf, make_pc, payload_programs, run

@@ -8,9 +8,9 @@ from keelback.cli.programs import build_python, python_programs
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic, freeze
-from keelback.machine.boot_loader import make_image
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
 from keelback.machine.kernels import compiled
 from keelback.user.system import ARGUMENT, PythonKernel, make_program
 from support import console, make_pc, run

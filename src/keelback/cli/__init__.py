@@ -3,15 +3,17 @@
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keelback import __version__
 from keelback.cli.errors import CommandError
-from keelback.cli.sizes import memory_size
+from keelback.cli.sizes import memory_size, qemu_memory_size
 
 USAGE = 2
+LONGEST_COMMAND_LINE = 255
 
 
 class Life(StrEnum):
@@ -19,6 +21,13 @@ class Life(StrEnum):
 
     INTERPRETED = "interpreted"
     COMPILED = "compiled"
+
+
+class Machine(StrEnum):
+    """Where the kernel runs."""
+
+    SIMULATED = "simulated"
+    QEMU = "qemu"
 
 
 class Shown(StrEnum):
@@ -56,10 +65,21 @@ def keelback(
 @app.command()
 def run(
     programs: Programs = None,
+    machine: Annotated[
+        Machine, typer.Option(help="Which machine: the simulated PC, or QEMU, which runs the compiled kernel.")
+    ] = Machine.SIMULATED,
     kernel: Annotated[
-        Life, typer.Option(help="Which life of the kernel: in this Python, or compiled to machine code.")
-    ] = Life.INTERPRETED,
+        Life | None,
+        typer.Option(
+            help="Which life of the kernel: in this Python, or compiled to machine code.",
+            show_default="interpreted; compiled on QEMU",
+        ),
+    ] = None,
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
+    cpu: Annotated[str, typer.Option(help="QEMU's name of the CPU, as for its own -cpu.")] = "max",
+    append: Annotated[
+        str, typer.Option(metavar="TEXT", help="The kernel's command line: init=, memory=, console=.")
+    ] = "",
     check: Annotated[
         bool,
         typer.Option(
@@ -70,22 +90,29 @@ def run(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every trap, on standard error.")] = False,
 ) -> None:
-    """Boot the kernel on the simulated PC and run programs in ring 3; without any, a short tour.
+    """Boot the kernel and run programs in ring 3; without any, a short tour.
 
     The exit status is 0 when every program ended well, 1 when one did not, 2 for a mistake in the command and 3 when
     the kernel itself was found wrong.
     """
-    from keelback.cli.run import run_programs
+    from keelback.cli.run import run_programs, run_qemu
 
-    raise typer.Exit(
-        run_programs(
+    if len(append.encode()) > LONGEST_COMMAND_LINE:
+        raise CommandError(f"--append has {len(append.encode())} bytes; a command line has at most 255")
+    if machine is Machine.SIMULATED:
+        status = run_programs(
             programs or [],
             compiled=kernel is Life.COMPILED,
             memory=memory_size(memory),
+            command_line=append,
             check=check,
             verbose=verbose,
         )
-    )
+    elif kernel is Life.INTERPRETED or check or verbose:
+        raise CommandError("QEMU runs the compiled kernel, without --check and --verbose; try --machine simulated")
+    else:
+        status = run_qemu(programs or [], memory=qemu_memory_size(memory), cpu=cpu, command_line=append)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -101,6 +128,17 @@ def compare(
     from keelback.cli.compare import compare_lives
 
     raise typer.Exit(compare_lives(programs or [], memory=memory_size(memory)))
+
+
+@app.command()
+def layouts(
+    live: Annotated[bool, typer.Option("--live", help="Boot a simulated PC and draw what it has.")] = False,
+    memory: Annotated[str, typer.Option(help="With --live: how much memory that machine has.")] = "64M",
+) -> None:
+    """Draw where everything lies: each layout from its constants, or a running machine's boundaries."""
+    from keelback.cli.layouts import show_layouts, show_live
+
+    raise typer.Exit(show_live(memory_size(memory)) if live else show_layouts())
 
 
 @app.command("compile")
@@ -119,6 +157,80 @@ def compile_kernel(
     if show is None or not functions:
         raise typer.Exit(list_functions())
     raise typer.Exit(show_c(functions))
+
+
+@app.command("gdb")
+def debug(
+    programs: Programs = None,
+    memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--command", "-x", metavar="FILE", show_default=False, help="Let gdb execute a file first."),
+    ] = None,
+    lines: Annotated[
+        list[str] | None,
+        typer.Option("--execute", "-e", metavar="COMMAND", show_default=False, help="Let gdb execute a command first."),
+    ] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="End after these, instead of asking what to do.")] = False,
+) -> None:
+    """Debug the compiled kernel with gdb on QEMU, in Python's terms; without a program, with the tour's.
+
+    gdb starts at the kernel's first instruction and knows Python's files and lines; print takes Python expressions
+    over the kernel's parts and the locals: print processes[1].state.  The exit status is gdb's.
+    """
+    from keelback.cli.gdb import debug_programs
+
+    arguments = [f"--command={file}" for file in files or []] + [f"--eval-command={line}" for line in lines or []]
+    if batch:
+        arguments.append("--batch")
+    raise typer.Exit(debug_programs(programs or [], memory=qemu_memory_size(memory), arguments=arguments))
+
+
+@app.command()
+def build(
+    programs: Programs = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", show_default=False, help="The file to write: keelback.img, or keelback.iso."),
+    ] = None,
+    iso: Annotated[bool, typer.Option("--iso", help="Make a GRUB rescue ISO that boots the image.")] = False,
+    append: Annotated[
+        str | None, typer.Option(show_default=False, help="The command line that the ISO gives the kernel.")
+    ] = None,
+) -> None:
+    """Build the kernel image file, which boot loaders load; without a program, with the tour's.
+
+    The same programs make the same bytes, wherever and whenever it is built.
+    """
+    from keelback.cli.build import IMAGE, ISO, build_disc, build_file
+
+    if iso:
+        raise typer.Exit(build_disc(programs or [], output or ISO, append or ""))
+    if append is not None:
+        raise CommandError("--append: only with --iso; whoever boots an image file gives it a command line")
+    raise typer.Exit(build_file(programs or [], output or IMAGE))
+
+
+image = typer.Typer(rich_markup_mode=None)
+app.add_typer(image, name="image")
+
+
+@image.callback(invoke_without_command=True)
+def look_at_images(context: typer.Context) -> None:
+    """Look at kernel image files."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@image.command()
+def show(file: Annotated[Path, typer.Argument(show_default=False, help="A kernel image file.")]) -> None:
+    """Print the parts, headers and payload of a kernel image file.
+
+    A file that is truncated, changed or no kernel image at all is refused, with status 2.
+    """
+    from keelback.cli.image import show_image
+
+    raise typer.Exit(show_image(file))
 
 
 def main() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from keelback.cli.errors import CommandError
 from keelback.cli.programs import all_programs, select
-from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic
-from keelback.machine.boot_loader import TooLittleMemory, make_image
+from keelback.machine.boot_loader import TooLittleMemory
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.kernels import compiled
 
@@ -23,8 +23,7 @@ def compare_lives(words: Sequence[str], *, memory: int) -> int:
     Without words, all programs of the payload.  Raises: CommandError.
     """
     selection = select(words or all_programs(MICROKERNEL.image_base), MICROKERNEL.image_base)
-    lines = selection.lines
-    payload = make_payload({"etc/init": "".join(line + "\n" for line in lines).encode(), **selection.files})
+    payload = selection.payload()
     try:
         interpreted = InterpretedPc(MICROKERNEL, make_image(MICROKERNEL, payload), memory=memory)
         other = CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), memory=memory)

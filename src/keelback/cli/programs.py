@@ -8,6 +8,7 @@ from os.path import isfile
 from pathlib import Path
 
 from keelback.cli.errors import CommandError
+from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS, ToolchainError
 from keelback.user import PROGRAMS, RUNTIME
@@ -25,6 +26,11 @@ class Selection:
     files: dict[str, bytes]
     lines: list[str] = field(default_factory=list)
     chosen: dict[str, Path] = field(default_factory=dict)
+
+    def payload(self) -> bytes:
+        """Return the payload: the list of what to start, and all programs."""
+        init = "".join(line + "\n" for line in self.lines)
+        return make_payload({"etc/init": init.encode(), **self.files})
 
 
 def select(words: Sequence[str], image_base: int) -> Selection:

@@ -10,8 +10,8 @@ from keelback.inspect.endings import ProcessEnding
 from keelback.kernel.kernel import Kernel
 
 
-def print_report(kernel: Kernel, ended: Sequence[ProcessEnding], *, traps: int, time: int) -> None:
-    """Print the report; `time` is in user instructions."""
+def print_report(kernel: Kernel, ended: Sequence[ProcessEnding], *, counted: str = "") -> None:
+    """Print the report; `counted` is what else the machine can tell."""
     console = Console(highlight=False, soft_wrap=True)
     console.print()
     if ended:
@@ -23,7 +23,8 @@ def print_report(kernel: Kernel, ended: Sequence[ProcessEnding], *, traps: int, 
         ("kernel zone", counts.kernel_free, counts.kernel_total),
     ):
         console.print(f"{name}: {total:,}, of which {total - free:,} used and {free:,} free")
-    console.print(f"{traps:,} traps, {time:,} user instructions")
+    if counted:
+        console.print(counted)
 
 
 def _processes(ended: Sequence[ProcessEnding]) -> Table:

@@ -1,15 +1,13 @@
 """`keelback run`: programs on the simulated PC."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from keelback.lang import strict
 
-WELL = 0
-
 TOUR = ("hello tourist", "ping 3", "pong 3", "primes 5000")
 WELCOME = """\
-A short tour.  A kernel written in Python boots on a simulated PC and starts four programs: machine code from C, each in
+A short tour.  A kernel written in Python boots and starts four programs: machine code from C, each in
 ring 3 behind page tables that the kernel has made.  ping and pong take turns; primes is pre-empted by the timer.
 """
 FAREWELL = """
@@ -20,7 +18,9 @@ Next:  keelback run hello null           a program that reads address 0 dies alo
 """
 
 
-def run_programs(words: Sequence[str], *, compiled: bool, memory: int, check: bool, verbose: bool) -> int:
+def run_programs(
+    words: Sequence[str], *, compiled: bool, memory: int, command_line: str, check: bool, verbose: bool
+) -> int:
     """Run the programs that the words name, or the tour, to their end; return the exit status.
 
     Raises: CommandError.
@@ -30,12 +30,28 @@ def run_programs(words: Sequence[str], *, compiled: bool, memory: int, check: bo
     # Imported here: strict mode has to come first.
     from keelback.cli.session import Session
 
-    if not words:
-        print(WELCOME)
-    session = Session(words or TOUR, compiled=compiled, memory=memory, check=check)
-    if verbose:
-        session.trace(sys.stderr)
-    status = session.run()
-    if not words and status == WELL:
+    def run(chosen: Sequence[str]) -> int:
+        session = Session(chosen, compiled=compiled, memory=memory, command_line=command_line, check=check)
+        if verbose:
+            session.trace(sys.stderr)
+        return session.run()
+
+    return _with_tour(words, run)
+
+
+def run_qemu(words: Sequence[str], *, memory: int, cpu: str, command_line: str) -> int:
+    """Run the programs that the words name, or the tour, on QEMU; return the exit status.  Raises: CommandError."""
+    from keelback.cli.qemu import run_on_qemu
+
+    return _with_tour(words, lambda chosen: run_on_qemu(chosen, memory=memory, cpu=cpu, command_line=command_line))
+
+
+def _with_tour(words: Sequence[str], run: Callable[[Sequence[str]], int]) -> int:
+    """Run the words, or the tour between two words about it."""
+    if words:
+        return run(words)
+    print(WELCOME)
+    status = run(TOUR)
+    if status == 0:
         print(FAREWELL, end="")
     return status

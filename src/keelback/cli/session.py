@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from keelback.cli.errors import CommandError
-from keelback.cli.programs import select
+from keelback.cli.programs import Selection, select
 from keelback.cli.report import print_report
 from keelback.cli.trace import Trace
-from keelback.image.payload import make_payload
-from keelback.inspect.endings import endings
+from keelback.inspect.endings import ProcessEnding, endings
 from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
+from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic
-from keelback.machine.boot_loader import TooLittleMemory, make_image
+from keelback.machine.boot_loader import TooLittleMemory
+from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.pc import Outcome, SimulatedPc
 
@@ -27,13 +28,15 @@ CHECKED_TRAPS, CHECK_EVERY = 1000, 64
 class Session:
     """A machine with the programs that a command names; `run` runs it once."""
 
-    def __init__(self, words: Sequence[str], *, memory: int, check: bool, compiled: bool = False) -> None:
+    def __init__(
+        self, words: Sequence[str], *, memory: int, check: bool, compiled: bool = False, command_line: str = ""
+    ) -> None:
         """Build everything.  Raises: CommandError."""
         self.selection = select(words, MICROKERNEL.image_base)
-        members = {"etc/init": "".join(line + "\n" for line in self.selection.lines).encode(), **self.selection.files}
-        payload = make_payload(members)
+        payload = self.selection.payload()
         try:
-            self.pc = _compiled_pc(payload, memory) if compiled else _interpreted_pc(payload, memory, check)
+            make_pc = _compiled_pc if compiled else _interpreted_pc
+            self.pc = make_pc(payload, memory=memory, command_line=command_line, check=check)
         except TooLittleMemory as error:
             raise CommandError(str(error)) from error
         self.lens = look(MICROKERNEL, self.pc.ram.contents)
@@ -59,22 +62,24 @@ class Session:
             if self.checks and self.pc.outcome is not Outcome.REFUSED:
                 check(self.lens)
         except Panic as panic:
-            return _fail(f"kernel panic after {self.pc.traps} traps: {panic}", KERNEL_WRONG)
+            return fail(f"kernel panic after {self._traps()}: {panic}", KERNEL_WRONG)
         except InvariantBroken as broken:
-            return _fail(f"an invariant is broken after {self.pc.traps} traps: {broken}", KERNEL_WRONG)
+            return fail(f"an invariant is broken after {self._traps()}: {broken}", KERNEL_WRONG)
         except KeyboardInterrupt:
-            return _fail("interrupted", INTERRUPTED)
+            return fail("interrupted", INTERRUPTED)
         return self._report()
 
     def _report(self) -> int:
         if self.pc.outcome is Outcome.REFUSED:
-            return _fail("the kernel could not start: give the machine more with --memory", BADLY)
+            return fail("the kernel could not start: give the machine more with --memory", BADLY)
         ended = list(endings(self.lens, self.selection.files))
-        print_report(self.lens, ended, traps=self.pc.traps, time=self.pc.time)
+        print_report(self.lens, ended, counted=f"{self._traps()}, {self.pc.time:,} user instructions")
         if self.pc.outcome is Outcome.HALTED:
-            return _fail("the machine halted: nothing could wake the processes that are left", BADLY)
-        started_all = len(ended) == len(self.selection.lines)
-        return WELL if started_all and all(each.well for each in ended) else BADLY
+            return fail("the machine halted: nothing could wake the processes that are left", BADLY)
+        return WELL if is_well(self.lens, ended, self.selection) else BADLY
+
+    def _traps(self) -> str:
+        return "1 trap" if self.pc.traps == 1 else f"{self.pc.traps:,} traps"
 
     def _check_some(self) -> None:
         if self.pc.traps <= CHECKED_TRAPS or self.pc.traps % CHECK_EVERY == 0:
@@ -98,18 +103,18 @@ class Session:
             signal.signal(signal.SIGINT, before)
 
 
-def _interpreted_pc(payload: bytes, memory: int, check: bool) -> SimulatedPc:
+def _interpreted_pc(payload: bytes, *, memory: int, command_line: str, check: bool) -> SimulatedPc:
     image = make_image(MICROKERNEL, payload)
-    return InterpretedPc(MICROKERNEL, image, memory=memory, check=check, output=_show)
+    return InterpretedPc(MICROKERNEL, image, memory=memory, command_line=command_line, check=check, output=_show)
 
 
-def _compiled_pc(payload: bytes, memory: int) -> SimulatedPc:
+def _compiled_pc(payload: bytes, *, memory: int, command_line: str, check: bool) -> SimulatedPc:
     # Imported here: who runs the kernel interpreted needs no compiler.
     from keelback.machine.compiled import CompiledPc
     from keelback.machine.kernels import compiled
 
     image = make_image(MICROKERNEL, payload, compiled(MICROKERNEL))
-    return CompiledPc(MICROKERNEL, image, memory=memory, output=_show)
+    return CompiledPc(MICROKERNEL, image, memory=memory, command_line=command_line, output=_show)
 
 
 def _show(byte: int) -> None:
@@ -118,7 +123,14 @@ def _show(byte: int) -> None:
         sys.stdout.flush()
 
 
-def _fail(message: str, status: int) -> int:
+def is_well(lens: Kernel, ended: Sequence[ProcessEnding], selection: Selection) -> bool:
+    """Say whether all that was to be started was, and ended well."""
+    wanted = 1 if lens.options.values.init_end else len(selection.lines)
+    return len(ended) == wanted and all(each.well for each in ended)
+
+
+def fail(message: str, status: int) -> int:
+    """Say on standard error, after all output, what went wrong; return the exit status."""
     sys.stdout.flush()
     print(f"keelback: {message}", file=sys.stderr)
     return status

@@ -2,12 +2,11 @@
 
 from typing import TextIO
 
-from keelback.inspect.lens import text_of
 from keelback.kernel.faults import VECTOR_NAMES
 from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.threads import Thread
-from keelback.lang import KernelError
+from keelback.lang import KernelError, text_of
 from keelback.machine.pc import SimulatedPc
 
 ARGUMENTS = ("ebx", "esi", "edi", "ebp")

@@ -18,7 +18,7 @@ from keelback.lang.layout import StructLayout
 
 TEXT = 0x2000
 """Where compiled text starts, in bytes from the start of the image."""
-ENTRY_POINTS = ("kernel_boot", "kernel_trap")
+ENTRY_POINTS = ("kernel_start", "kernel_boot", "kernel_trap", "kernel_panic")
 
 
 class ImageTooLarge(Exception):

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from keelback.kernel.frame_set import FrameSet
-from keelback.kernel.frames import KERNEL, RESERVED, TABLE
+from keelback.kernel.frames import CONSOLE, KERNEL, RESERVED, TABLE
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import Process, ProcessState
+from keelback.kernel.screen import SCREEN
 from keelback.kernel.threads import Thread
 from keelback.lang import Table, address_of
 
@@ -123,6 +124,7 @@ class Census:
             usable.update(range(frames.start, frames.end))
         for frame in set(range(len(kernel.memory.frames.table))) - (usable - {0}):
             self._use(frame, RESERVED)
+        self.owners[SCREEN >> PAGE_SHIFT] = CONSOLE
         for frame in range(kernel.layout.kernel_start >> PAGE_SHIFT, bounds.zone >> PAGE_SHIFT):
             self._use(frame, KERNEL)
 

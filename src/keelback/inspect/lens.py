@@ -7,7 +7,7 @@ from typing import Any
 
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.layout import Layout
-from keelback.lang import Array, NoHardware, Ram, u8
+from keelback.lang import NoHardware, Ram
 
 
 def look(layout: Layout, contents: Any) -> Kernel:
@@ -16,8 +16,3 @@ def look(layout: Layout, contents: Any) -> Kernel:
     Raises: ValueError when the buffer is too small for the layout's records.
     """
     return make_kernel(layout, Ram(len(contents), contents=contents), NoHardware())
-
-
-def text_of(name: Array[u8]) -> str:
-    """Return a zero-padded array of bytes as text."""
-    return bytes(name).partition(b"\0")[0].decode("ascii", "replace")

@@ -1,4 +1,4 @@
-"""What the boot loader hands over: the page of boot parameters with the BIOS memory map.
+"""What the boot loader hands over: the page of boot parameters with the command line and the BIOS memory map.
 
 Source: Linux x86 boot protocol 2.15 ("zero page"), ACPI 6.5 section 15 (address map types).
 """
@@ -24,7 +24,9 @@ class BootParameters(Struct):
 
     unused_0: Array[u8] = inline(0x1E8)
     map_entries: u8  # 0x1e8: how many entries of the map are valid
-    unused_1: Array[u8] = inline(0x2D0 - 0x1E9)
+    unused_1: Array[u8] = inline(0x228 - 0x1E9)
+    command_line: u32  # 0x228: where its zero-terminated text lies; 0 when there is none
+    unused_2: Array[u8] = inline(0x2D0 - 0x22C)
     map: Array[BiosRange] = inline(MOST_ENTRIES)  # 0x2d0
 
 

@@ -1,8 +1,10 @@
-"""The console: a serial line, and a log in RAM that survives the machine.
+"""The console: a serial line, the screen, and a log in RAM that survives the machine.
 
 Source: PC16550D data sheet, section 8 (registers).
 """
 
+from keelback.kernel.options import Sink
+from keelback.kernel.screen import Screen
 from keelback.lang import Array, Cpu, Region, Struct, TextSink, inline, u8, u16, u32
 
 LOG_SIZE = 16384
@@ -16,16 +18,31 @@ class Log(Struct):
     text: Array[u8] = inline(LOG_SIZE)
 
 
+class ConsoleState(Struct):
+    """Where text goes; all zero is everywhere."""
+
+    sink: Sink
+
+
 class Console(TextSink):
-    """Text to the first serial port, 115,200 baud, 8 bits, no parity, and to the log."""
+    """Text to the first serial port, 115,200 baud, 8 bits, no parity, to the screen, and to the log."""
 
     def __init__(self, records: Region, cpu: Cpu) -> None:
         self.cpu = cpu
         self.port = 0x3F8
+        self.screen = Screen(records, cpu)
+        self.state = records.struct(ConsoleState)
         self.log = records.struct(Log)
 
-    def start(self) -> None:
-        """Set the line up, without interrupts: output is polled."""
+    def start(self, sink: Sink) -> None:
+        """Set up what text is to go to, the line without interrupts: output is polled."""
+        self.state.sink = sink
+        if sink != Sink.SERIAL:
+            self.screen.start()
+        if sink != Sink.SCREEN:
+            self._start_line()
+
+    def _start_line(self) -> None:
         data: u16 = self.port
         self.cpu.out8(data + 1, 0)
         self.cpu.out8(data + 3, 0x80)  # the divisor is where data was
@@ -35,11 +52,17 @@ class Console(TextSink):
         self.cpu.out8(data + 2, 0xC7)
 
     def put(self, byte: u8) -> None:
-        """Write one byte when the line takes it."""
+        """Write one byte, when the line takes it."""
         log = self.log
         written = log.written
         log.text[written % LOG_SIZE] = byte
         log.written = (written + 1) & 0xFFFF_FFFF
+        if self.state.sink != Sink.SERIAL:
+            self.screen.put(byte)
+        if self.state.sink != Sink.SCREEN:
+            self._send(byte)
+
+    def _send(self, byte: u8) -> None:
         while not self.cpu.in8(self.port + 5) & LINE_STATUS_EMPTY:
             pass
         self.cpu.out8(self.port, byte)

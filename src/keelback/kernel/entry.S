@@ -5,10 +5,17 @@
  *      kernel_start + TEXT   compiled text
  *
  * Nothing here moves with the compiled text.  STUBS comes from kernel/interrupts.py, MAGIC and VERSION from
- * kernel/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the selectors from kernel/segments.py and
- * FRAME_SIZE from kernel/threads.py; TEXT is the builder's.  The linker gives kernel_boot and kernel_trap, which are 0
- * where the kernel is interpreted.  Source: System V ABI i386 (calls); Linux x86 boot protocol 2.15 (32-bit entry).
+ * kernel/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the selectors from kernel/segments.py, FRAME_SIZE
+ * from kernel/threads.py, DEBUG_EXIT and REFUSED from kernel/power.py; TEXT is the builder's.  The linker gives
+ * kernel_start, kernel_boot, kernel_trap and kernel_panic, which are 0 where the kernel is interpreted.
+ * Source: System V ABI i386 (calls); Linux x86 boot protocol 2.15 (32-bit entry); Intel SDM volume 2 (CPUID).
  */
+#define CPUID_FLAG      (1 << 21)       /* in eflags: can be changed where there is a CPUID instruction */
+#define FEATURE_CMOV    (1 << 15)       /* in edx of CPUID leaf 1: compiled code moves by condition */
+#define SERIAL          0x3f8
+#define SCREEN          0xb8000
+#define WHITE_ON_RED    0x4f
+
         .code32
         .section .text.entry, "ax"
         .globl  start
@@ -22,16 +29,27 @@ start:  jmp     boot
 /* The 32-bit entry: flat segments, paging and interrupts off, the boot parameters' address in esi. */
 boot:   cld
         movl    $ENTRY_STACK, %esp
+        xorl    %ebp, %ebp              # the outermost stack frame
         pushl   %esi
+        call    check_cpu
+        call    kernel_start
+        testl   %eax, %eax              # the end of the boot stack, which memory now has room for
+        jz      halt
+        movl    %eax, %esp
         call    kernel_boot
         jmp     leave
 
-/* All stubs come here, vector and error code pushed.  The word behind the trap frame is Thread.kernel_stack. */
+/* Stubs of exceptions come here, vector and error code pushed: in ring 0, one is a mistake of the kernel's. */
+fault:  testb   $3, 12(%esp)            # cs
+        jz      mistake
+
+/* The other stubs come here.  The word behind the trap frame is Thread.kernel_stack. */
 trap:   pushal
         cld
         movl    $KERNEL_DATA, %eax
         movl    %eax, %ds
         movl    %eax, %es
+        xorl    %ebp, %ebp              # the outermost stack frame is the kernel's, not the user's
         movl    FRAME_SIZE(%esp), %esp
         call    kernel_trap             # the last instruction before `leave`, which the machine relies on
 
@@ -56,9 +74,88 @@ idle:   sti
         hlt
         jmp     idle
 
+/* The frame lies on the stack of the kernel that was interrupted; ring 0's has neither esp nor ss. */
+mistake:
+        pushal
+        cld
+        movl    $KERNEL_DATA, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %esp, %eax
+        pushl   %eax
+        call    kernel_panic
+
 halt:   cli
         hlt
         jmp     halt
+
+/* Return if the CPU has what compiled code needs, else say what is missing, on the screen and the serial line. */
+check_cpu:
+        pushfl
+        popl    %eax
+        movl    %eax, %ecx
+        xorl    $CPUID_FLAG, %eax
+        pushl   %eax
+        popfl
+        pushfl
+        popl    %eax
+        xorl    %ecx, %eax
+        testl   $CPUID_FLAG, %eax
+        jz      no_cpuid
+        xorl    %eax, %eax
+        cpuid
+        testl   %eax, %eax              # the highest leaf
+        jz      no_cmov
+        movl    $1, %eax
+        cpuid
+        testl   $FEATURE_CMOV, %edx
+        jz      no_cmov
+        ret
+
+no_cpuid:
+        movl    $cpuid_missing, %esi
+        jmp     refuse
+no_cmov:
+        movl    $cmov_missing, %esi
+refuse: movl    $SCREEN, %edi
+        movw    $SERIAL + 3, %dx        # 8 bits, 115,200 baud
+        movb    $0x80, %al
+        outb    %al, %dx
+        movw    $SERIAL, %dx
+        movb    $1, %al
+        outb    %al, %dx
+        incw    %dx
+        xorb    %al, %al
+        outb    %al, %dx
+        movw    $SERIAL + 3, %dx
+        movb    $3, %al
+        outb    %al, %dx
+1:      movb    (%esi), %bl
+        incl    %esi
+        testb   %bl, %bl
+        jz      3f
+        movw    $SERIAL + 5, %dx
+2:      inb     %dx, %al
+        testb   $0x20, %al              # the transmitter is empty; a port that is not there reads so too
+        jz      2b
+        movw    $SERIAL, %dx
+        movb    %bl, %al
+        outb    %al, %dx
+        cmpb    $' ', %bl
+        jb      1b                      # the screen has no lines to end
+        movb    $WHITE_ON_RED, %bh
+        movw    %bx, (%edi)
+        addl    $2, %edi
+        jmp     1b
+3:      movl    $REFUSED, %eax          # the verdict, for an emulator
+        movw    $DEBUG_EXIT, %dx
+        outl    %eax, %dx
+        jmp     halt
+
+cpuid_missing:
+        .asciz  "keelback: can't start. This CPU has no CPUID instruction; a Pentium Pro or later is needed.\r\n"
+cmov_missing:
+        .asciz  "keelback: can't start. This CPU can't move by condition (CMOV); a Pentium Pro or later is needed.\r\n"
 
         .org    STUBS
         .set    vector, 0
@@ -67,7 +164,11 @@ halt:   cli
         pushl   $0                      # the CPU pushes no error code
         .endif
         pushl   $vector
+        .if     vector < 32
+        jmp     fault
+        .else
         jmp     trap
+        .endif
         .balign 16
         .set    vector, vector + 1
         .endr

@@ -1,6 +1,7 @@
 """Interrupts: the descriptor table of 256 gates, and the two interrupt controllers.
 
-Source: Intel SDM volume 3, section 6.11 (gates); Intel 8259A data sheet (initialisation and end of interrupt).
+Source: Intel SDM volume 3, section 6.11 (gates); Intel 8259A data sheet (initialisation, end of interrupt, default
+interrupts).
 """
 
 from keelback.kernel.layout import Layout
@@ -23,6 +24,8 @@ SYSTEM_CALL = 0x80
 MAIN = 0x20
 SECOND = 0xA0
 END_OF_INTERRUPT = 0x20
+READ_IN_SERVICE = 0x0B
+LAST_LINE = 7
 
 
 class Gate(Struct):
@@ -71,7 +74,22 @@ class Interrupts(Component):
         self.cpu.out8(port + 1, mask)
 
     def finish(self, vector: u32) -> None:
-        """Tell the controllers that a device's interrupt is served."""
+        """Tell the controllers that a device's interrupt is served.
+
+        A request that goes away before the CPU takes it comes as the controller's last line, which is then not in
+        service: ending that would end another's.  The main controller has still seen the second one's request.
+        """
         if vector >= FIRST_DEVICE + 8:
-            self.cpu.out8(SECOND, END_OF_INTERRUPT)
-        self.cpu.out8(MAIN, END_OF_INTERRUPT)
+            self._finish(SECOND, vector - FIRST_DEVICE - 8)
+            self.cpu.out8(MAIN, END_OF_INTERRUPT)
+        else:
+            self._finish(MAIN, vector - FIRST_DEVICE)
+
+    def _finish(self, controller: u8, line: u32) -> None:
+        if line == LAST_LINE and not self._serves_last_line(controller):
+            return
+        self.cpu.out8(controller, END_OF_INTERRUPT)
+
+    def _serves_last_line(self, controller: u8) -> bool:
+        self.cpu.out8(controller, READ_IN_SERVICE)
+        return self.cpu.in8(controller) >> LAST_LINE != 0

@@ -2,12 +2,15 @@
 
 from keelback.kernel.console import Console
 from keelback.kernel.elf import ElfLoader
+from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.faults import Faults
 from keelback.kernel.interrupts import Interrupts
 from keelback.kernel.layout import KIB, Layout
 from keelback.kernel.memory import Memory
+from keelback.kernel.options import Options
+from keelback.kernel.panics import Panics
 from keelback.kernel.payload import Payload
-from keelback.kernel.power import Power
+from keelback.kernel.power import REFUSED, Power
 from keelback.kernel.processes import Processes
 from keelback.kernel.programs import Programs
 from keelback.kernel.scheduler import Scheduler
@@ -17,7 +20,7 @@ from keelback.kernel.system_calls import SystemCalls
 from keelback.kernel.timer import Timer
 from keelback.kernel.traps import Traps
 from keelback.kernel.user_memory import UserMemory
-from keelback.lang import PAGE_SIZE, Component, Cpu, Hardware, KernelError, Ram, Region, freeze, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, word
 
 
 class Kernel(Component):
@@ -27,6 +30,7 @@ class Kernel(Component):
         records = Region(ram, layout.text_end, layout.records_limit)
         self.layout = layout
         self.cpu = Cpu(hardware)
+        self.options = Options(records)
         self.console = Console(records, self.cpu)
         self.segments = Segments(records, self.cpu)
         self.interrupts = Interrupts(records, layout, self.cpu)
@@ -38,44 +42,67 @@ class Kernel(Component):
         self.user_memory = UserMemory(self.spaces)
         self.scheduler = Scheduler(records, self.cpu, self.segments, self.spaces, self.timer, layout.processes)
         self.processes = Processes(records, layout, self.spaces, self.scheduler)
-        self.programs = Programs(records, self.console, self.loader, self.processes, self.user_memory)
+        self.programs = Programs(records, self.options, self.console, self.loader, self.processes, self.user_memory)
         self.calls = SystemCalls(records, self.console, self.scheduler, self.processes, self.user_memory)
         self.faults = Faults(self.console, self.cpu)
         self.power = Power(self.cpu)
+        self.panics = Panics(records, layout, self.memory, self.console, self.cpu, self.power)
         self.traps = Traps(self.scheduler, self.processes, self.calls, self.faults, self.interrupts, self.power)
 
-    def boot(self, parameters: word) -> word:
-        """Start everything, in order; `parameters` is the address of the boot loader's page.
+    def start(self, parameters: word) -> word:
+        """Lay out memory, by the boot loader's page at an address, on the entry stack.
 
-        Returns the address of the first trap frame to restore, 0 when the machine can't start; the console says why.
+        Returns the end of the boot stack, for `boot`; 0 when the machine can't start, and then the console says why.
         """
-        self.console.start()
+        self.options.start(parameters)
+        self.console.start(self.options.values.sink)
         self.segments.start()
         self.interrupts.start()
         try:
-            self.memory.start(parameters)
+            self.memory.start(parameters, self.options.most_frames())
+        except OutOfMemory:
+            return self._refuse()
+        return self.memory.bounds.zone
+
+    def boot(self) -> word:
+        """Start everything else, in order, on the boot stack.
+
+        Returns the address of the first trap frame to restore; 0 when the machine can't start.
+        """
+        try:
             self.spaces.start()
             self.scheduler.start(self.memory.header.idle)
-        except KernelError as error:
-            self.console.write("keelback: can't start. ")
-            self.console.write(error.sentence)
-            self.console.write("\n")
-            self.power.off()
-            return 0
+        except OutOfMemory:
+            return self._refuse()
         self._greet()
         self.payload.start(self.memory.header)
         self.timer.start()
         self.programs.start_all()
         return self.traps.resume()
 
+    def _refuse(self) -> word:
+        """Say that memory is too small, end the machine, and return 0."""
+        start = self.layout.kernel_start
+        end = self.memory.map.usable_after(start >> PAGE_SHIFT) << PAGE_SHIFT
+        needed = self.memory.bounds.region_top
+        self.console.write("keelback: can't start. There is not enough memory: ")
+        self.console.write(f"from {start:#x} on it ends at {end:#x}, and {needed:#x} is needed\n")
+        self.power.off(REFUSED)
+        return 0
+
     def trap(self) -> word:
         """Serve one trap; returns the address of the trap frame to restore."""
         return self.traps.trap()
+
+    def panic(self, frame: word) -> None:
+        """Stop because ring 0 itself was trapped, with the trap frame at an address."""
+        self.panics.take(frame)
 
     def _greet(self) -> None:
         counts = self.memory.frames.counts
         free: int = (counts.user_free + counts.kernel_free) * (PAGE_SIZE // KIB)
         self.console.write(f"keelback: {self.layout.name} layout, {free} KiB free\n")
+        self.options.report(self.console)
 
 
 def make_kernel(layout: Layout, ram: Ram, hardware: Hardware) -> Kernel:

@@ -3,8 +3,9 @@
     microkernel, physical = virtual              microkernel, virtual only
     0x00000000  not mapped (page 0 never is)     0x08000000  user_base = KLIMIT
     0x00100000  header, entry code, text         0x08048000  image of the process
-    0x00140000  static records, entry stack          ...
-    0x001a0000  payload                          0xffffb000  stack, stack_pages pages
+    0x00130000  places of source lines               ...
+    0x00160000  static records, entry stack          ...
+    0x001c0000  payload                          0xffffb000  stack, stack_pages pages
     kernel_top  BIOS memory map, kernel memory   0xfffff000  user_end: the last page is never mapped
                 map, boot heap, boot stack,
                 kernel zone
@@ -34,8 +35,10 @@ class Layout:
 
     kernel_start: int
     """Where the kernel image is loaded; below it the kernel uses no memory."""
+    places: int
+    """Where the room for entry code, text and read-only data ends and the table of source places starts."""
     text_end: int
-    """Where the room for entry code, text and read-only data ends and the static records start."""
+    """Where the room for that ends, and all that is read-only, and the static records start."""
     records_end: int
     """Where the room for static records ends and the payload starts."""
     entry_stack: int
@@ -88,8 +91,9 @@ MICROKERNEL = Layout(
     name="microkernel",
     number=1,
     kernel_start=0x0010_0000,
-    text_end=0x0014_0000,
-    records_end=0x001A_0000,
+    places=0x0013_0000,
+    text_end=0x0016_0000,
+    records_end=0x001C_0000,
     entry_stack=16 * KIB,
     region_limit=0x07C0_0000,
     windows=0x07FF_E000,
@@ -104,3 +108,6 @@ MICROKERNEL = Layout(
     zone_least=1 * MIB,
     boot_stack=16 * KIB,
 )
+
+LAYOUTS = (MICROKERNEL,)
+"""The published layouts."""

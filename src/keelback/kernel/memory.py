@@ -14,11 +14,12 @@ Everything else that is usable is user frames.
 
 from keelback.kernel.boot_parameters import MOST_ENTRIES, BiosMemoryMap, BiosRange
 from keelback.kernel.errors import OutOfMemory
-from keelback.kernel.frames import KERNEL, RESERVED, Frames
+from keelback.kernel.frames import CONSOLE, KERNEL, RESERVED, Frames
 from keelback.kernel.header import ImageHeader
 from keelback.kernel.heap import BootHeap
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory_map import MOST_RANGES, FrameRange, MemoryMap
+from keelback.kernel.screen import SCREEN
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -61,24 +62,25 @@ class Memory(Component):
         self.heap = BootHeap(records)
         self.frames = Frames(records)
 
-    def start(self, parameters: word) -> None:
-        """Lay memory out by the BIOS memory map in the boot parameters.
+    def start(self, parameters: word, limit: u32) -> None:
+        """Lay memory out by the BIOS memory map in the boot parameters, without the frames from `limit` on.
 
-        Raises: OutOfMemory when the kernel region does not fit the usable memory that the kernel was loaded into.
+        Raises: OutOfMemory when the kernel region does not fit the usable memory that the kernel was loaded into;
+        `bounds` says how far it would reach.
         """
-        self._place_maps(parameters)
+        self._place_maps(parameters, limit)
         self._place_heap()
         self._place_frame_table()
         self._give_out_frames()
 
-    def _place_maps(self, parameters: word) -> None:
+    def _place_maps(self, parameters: word, limit: u32) -> None:
         bounds = self.bounds
         bounds.kernel_top = round_up(address_of(self.header) + self._image_size(), PAGE_SIZE)
         bounds.bios_map = bounds.kernel_top
         bounds.kernel_map = round_up(bounds.bios_map + MOST_ENTRIES * size_of(BiosRange), 16)
         bounds.heap = round_up(bounds.kernel_map + MOST_RANGES * size_of(FrameRange), 16)
         self.bios_map.copy(parameters, bounds.bios_map)
-        self.map.make(bounds.kernel_map)
+        self.map.make(bounds.kernel_map, limit)
 
     def _image_size(self) -> u32:
         return self.header.payload + self.header.payload_size - self.layout.kernel_start
@@ -87,12 +89,12 @@ class Memory(Component):
         bounds = self.bounds
         bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.map.end()), PAGE_SIZE)
         bounds.zone = bounds.stack + self.layout.boot_stack
-        least = self.layout.zone_least
         share = (self.map.end() << PAGE_SHIFT) // self.layout.zone_share
-        bounds.region_top = min(bounds.zone + round_up(max(least, share), PAGE_SIZE), self.layout.region_limit)
-        if bounds.zone >= bounds.region_top:
-            raise OutOfMemory
-        if not self.map.contains(self.layout.kernel_start >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
+        least = bounds.zone + self.layout.zone_least
+        wanted = max(least, round_up(bounds.zone + share, PAGE_SIZE))
+        end = self.map.usable_after(self.layout.kernel_start >> PAGE_SHIFT) << PAGE_SHIFT
+        bounds.region_top = max(least, min(wanted, end, self.layout.region_limit))
+        if bounds.region_top > min(end, self.layout.region_limit):
             raise OutOfMemory
         self.heap.start(bounds.heap, bounds.stack)
 
@@ -111,6 +113,7 @@ class Memory(Component):
         self.frames.reserve_range(image, zone, KERNEL)
         self.frames.add_kernel_range(zone, top)
         self._give_out_user_frames(1, image)
+        self.frames.reserve_range(SCREEN >> PAGE_SHIFT, (SCREEN >> PAGE_SHIFT) + 1, CONSOLE)
         self._give_out_user_frames(top, self.map.end())
 
     def _give_out_user_frames(self, start: u32, end: u32) -> None:

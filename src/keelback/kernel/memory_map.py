@@ -1,15 +1,19 @@
 """The kernel memory map: which frames are usable, sorted and without overlaps, whatever the BIOS says.
 
 1. A frame is usable when one usable entry holds it whole and no entry of another type touches it.
-2. Memory from 4 GiB on is ignored.
-3. The ranges are sorted, disjoint, and no two of them touch.
+2. Memory from 4 GiB on is ignored, or from where the command line says.
+3. The frames from 640 KiB to 1 MiB are never usable: adapters lie there, the screen among them.
+4. The ranges are sorted, disjoint, and no two of them touch.
 """
 
 from keelback.kernel.boot_parameters import MOST_ENTRIES, USABLE, BiosMemoryMap, BiosRange
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, Struct, Table, u32, word
 
 MOST_FRAMES = 1 << 20
-MOST_RANGES = 2 * MOST_ENTRIES + 1
+MOST_RANGES = 2 * MOST_ENTRIES + 2
+ADAPTERS = 0xA0
+ADAPTERS_END = 0x100
+"""The frames that a PC's adapters lie in."""
 
 
 class FrameRange(Struct):
@@ -33,17 +37,27 @@ class MemoryMap(Component):
         self.table: Table[FrameRange] = records.table(FrameRange)
         self.fill = records.struct(MapFill)
 
-    def make(self, destination: word) -> None:
-        """Make the map out of the BIOS's, in memory of the kernel's own: room for `MOST_RANGES` ranges."""
+    def make(self, destination: word, limit: u32) -> None:
+        """Make the map out of the BIOS's, in memory of the kernel's own: room for `MOST_RANGES` ranges.
+
+        Frames from `limit` on are left out.
+        """
         self.table.place(destination, MOST_RANGES)
         position: u32 = 0
-        while position < MOST_FRAMES:
-            following: u32 = self._next_boundary(position)
+        while position < limit:
+            following: u32 = min(self._next_boundary(position), limit)
             if self._is_usable(position):
-                self._append(position, following)
+                self._append_around_adapters(position, following)
             position = following
 
+    def _append_around_adapters(self, start: u32, end: u32) -> None:
+        self._append(start, min(end, ADAPTERS))
+        self._append(max(start, ADAPTERS_END), end)
+
     def _append(self, start: u32, end: u32) -> None:
+        """Add the frames [start, end), unless there are none."""
+        if start >= end:
+            return
         count = self.fill.count
         if count > 0 and self.table[count - 1].end == start:
             self.table[count - 1].end = end
@@ -91,10 +105,6 @@ class MemoryMap(Component):
         end = entry.base_low + entry.size_low
         frame: u32 = (end if entry.type == USABLE else end + PAGE_SIZE - 1) >> PAGE_SHIFT
         return min(frame, MOST_FRAMES)
-
-    def contains(self, start: u32, end: u32) -> bool:
-        """Say whether all frames of [start, end) are usable."""
-        return self.usable_after(start) >= end
 
     def usable_after(self, start: u32) -> u32:
         """Return the end of the usable range that holds a frame; the frame itself when it is not usable."""

@@ -3,6 +3,7 @@
 from keelback.kernel.console import Console
 from keelback.kernel.elf import ElfLoader
 from keelback.kernel.errors import BadArgument, NoSuchProgram, OutOfMemory
+from keelback.kernel.options import Options
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import NAME_SIZE, Process, Processes
 from keelback.kernel.user_memory import UserMemory
@@ -37,8 +38,15 @@ class Programs(Component):
     """Starts processes."""
 
     def __init__(
-        self, records: Region, console: Console, loader: ElfLoader, processes: Processes, memory: UserMemory
+        self,
+        records: Region,
+        options: Options,
+        console: Console,
+        loader: ElfLoader,
+        processes: Processes,
+        memory: UserMemory,
     ) -> None:
+        self.options = options
         self.layout = loader.layout
         self.console = console
         self.payload = loader.payload
@@ -51,10 +59,18 @@ class Programs(Component):
         self.init_name = records.struct(InitName)
 
     def start_all(self) -> None:
-        """Start what the payload's member `etc/init` lists: a line `name argument` for each process.
+        """Start what the option `init` names, else what the payload's member `etc/init` lists, a line a process.
 
-        A program that can't be started is reported on the console; the others go on.
+        A line is `name argument`.  A program that can't be started is reported on the console; the others go on.
         """
+        values = self.options.values
+        if values.init_end != 0:
+            self._read_line(self.options.line, values.init_start, values.init_end)
+            self._start_reported()
+        else:
+            self._start_listed()
+
+    def _start_listed(self) -> None:
         self.init_name.bytes.set_text("etc/init")
         try:
             self.payload.find(self.init_name.bytes)
@@ -64,15 +80,14 @@ class Programs(Component):
         position: u32 = self.payload.found.start
         end: u32 = position + self.payload.found.size
         while position < end:
-            position = self._read_line(position, end)
+            position = self._read_line(self.payload.content.elements, position, end)
             if self.command.name[0] != 0:
                 self._start_reported()
 
-    def _read_line(self, start: u32, end: u32) -> u32:
-        """Read one line of the payload into `command`; return where the next starts."""
+    def _read_line(self, content: Array[u8], start: u32, end: u32) -> u32:
+        """Read one line of a text, which ends at `end`, into `command`; return where the next starts."""
         self.command.name.clear()
         self.command.argument.clear()
-        content = self.payload.content
         position: u32 = start
         length: u32 = 0
         while position < end and content[position] != NEW_LINE and content[position] != SPACE:

@@ -1,6 +1,6 @@
 """Address spaces: a page directory a process, the kernel's part the same in all.
 
-    0x00000000 ┬ page 0: mapped nowhere
+    0x00000000 ┬ page 0: mapped nowhere; the screen's page and the kernel region at their own addresses
     KLIMIT     ┼ kernel part: global, supervisor; every directory holds the same entries
     user_end   ┼ user part: what the process has mapped
     4 GiB      ┴ the last page: mapped nowhere
@@ -28,6 +28,7 @@ from keelback.kernel.paging import (
     frame_of,
     make_entry,
 )
+from keelback.kernel.screen import SCREEN
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -88,6 +89,7 @@ class AddressSpaces(Component):
         layout, region_top = self.layout, self.memory.bounds.region_top
         self._map_kernel(layout.kernel_start, layout.text_end, KERNEL_READ)
         self._map_kernel(layout.text_end, region_top, KERNEL_WRITE)
+        self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, KERNEL_WRITE)
         directory = self.scheme.directories[0]
         shown = make_entry(address_of(self.window_table) >> PAGE_SHIFT, DIRECTORY)
         self._table(self.kernel.directory).entries[directory.index(layout.windows)] = shown

@@ -8,7 +8,7 @@
 
 from keelback.kernel.faults import Faults
 from keelback.kernel.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER, Interrupts
-from keelback.kernel.power import Power
+from keelback.kernel.power import DONE, Power
 from keelback.kernel.processes import Processes
 from keelback.kernel.scheduler import Scheduler
 from keelback.kernel.system_calls import SystemCalls
@@ -68,7 +68,7 @@ class Traps(Component):
     def resume(self) -> word:
         """Choose who runs next and return the address of the trap frame to restore."""
         if self.processes.counts.alive == 0:
-            self.power.off()
+            self.power.off(DONE)
         thread = self.scheduler.choose()
         if thread.pid != 0:
             self.scheduler.use_space(self.processes.of(thread).space)

@@ -3,7 +3,7 @@
 from keelback.lang.array import Array
 from keelback.lang.component import Component, HostObject, freeze, static_parts
 from keelback.lang.cpu import Cpu, Hardware, NoHardware
-from keelback.lang.errors import MISTAKES, KernelError, Panic, ProcessFault
+from keelback.lang.errors import MISTAKES, KernelError, Panic, ProcessFault, is_language
 from keelback.lang.integers import i8, i16, i32, i64, u8, u16, u32, u64, word
 from keelback.lang.layout import inline, layout_of, round_up
 from keelback.lang.native import lowest_bit, native
@@ -12,7 +12,7 @@ from keelback.lang.records import Region, name_of
 from keelback.lang.ref import Ref
 from keelback.lang.struct import Struct, address_of, size_of, view
 from keelback.lang.table import Table
-from keelback.lang.text import TextSink
+from keelback.lang.text import TextSink, text_of
 from keelback.lang.window import PAGE_SHIFT, PAGE_SIZE, Page, Window
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "i32",
     "i64",
     "inline",
+    "is_language",
     "layout_of",
     "lowest_bit",
     "name_of",
@@ -51,6 +52,7 @@ __all__ = [
     "round_up",
     "size_of",
     "static_parts",
+    "text_of",
     "u8",
     "u16",
     "u32",

@@ -89,20 +89,21 @@ class Panic(BaseException):
         place = ("<unknown>", 0)
         step = error.__traceback__
         while step is not None:
-            if not _is_language(step.tb_frame.f_code.co_filename):
+            if not is_language(step.tb_frame.f_code.co_filename):
                 place = (step.tb_frame.f_code.co_filename, step.tb_lineno)
             step = step.tb_next
         kind = "assertion failed" if isinstance(error, AssertionError) else type(error).__name__
         return cls(f"{kind}: {str(error) or 'no message'}", place)
 
 
-def _is_language(file: str) -> bool:
+def is_language(file: str) -> bool:
+    """Say whether a file's code belongs to the language, not to a kernel written in it."""
     return file.startswith((LANGUAGE, GENERATED))
 
 
 def calling_place() -> tuple[str, int]:
     """Return file and line of the innermost Python frame outside the language."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and _is_language(frame.f_code.co_filename):
+    while frame.f_back is not None and is_language(frame.f_code.co_filename):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno

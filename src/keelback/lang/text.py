@@ -1,5 +1,6 @@
-"""Text sinks: where kernel code writes words and numbers."""
+"""Text: the sinks where kernel code writes words and numbers, and what the host reads."""
 
+from keelback.lang.array import Array
 from keelback.lang.component import Component
 from keelback.lang.integers import u8
 
@@ -15,3 +16,8 @@ class TextSink(Component):
         """Write a text constant or an f-string of them and integers (`{n}`, `{n:x}`, `{n:#010x}`)."""
         for byte in text.encode("ascii"):
             self.put(byte)
+
+
+def text_of(name: Array[u8]) -> str:
+    """Return a zero-terminated array of bytes as text; for the host, not for kernel code."""
+    return bytes(name).partition(b"\0")[0].decode("ascii", "replace")

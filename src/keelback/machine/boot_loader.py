@@ -4,25 +4,21 @@ Source: Linux x86 boot protocol 2.15, 32-bit boot protocol.
 """
 
 import struct
-from pathlib import Path
 from typing import NamedTuple
 
-import keelback.kernel
-from keelback.image.kernel_image import CompiledKernel, build_kernel_image, build_symbols, build_text
+from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.kernel.boot_parameters import MOST_ENTRIES, BootParameters
-from keelback.kernel.header import MAGIC, VERSION, ImageHeader
-from keelback.kernel.interrupts import STUBS
 from keelback.kernel.layout import Layout
-from keelback.kernel.memory import MAPS_SIZE
-from keelback.kernel.segments import KERNEL_DATA, USER_DATA
-from keelback.kernel.threads import TrapFrame
-from keelback.lang import PAGE_SIZE, Ram, layout_of, round_up
+from keelback.lang import Ram, layout_of
+from keelback.machine.images import room_for
 from keelback.machine.scratch import descriptor
 
 PARAMETERS = 0x10000
 """Where the boot parameters lie: usable memory, read once."""
 DESCRIPTORS = 0x11000
 """Where the loader's descriptor table lies, which the kernel starts with: usable memory, until it has its own."""
+COMMAND_LINE = 0x12000
+"""Where the command line lies: usable memory, read once."""
 BOOT_CODE, BOOT_DATA = 0x10, 0x18
 DESCRIPTOR_BYTES = 0x20
 USABLE, RESERVED = 1, 2
@@ -46,40 +42,18 @@ def usual_memory_map(size: int) -> tuple[BiosEntry, ...]:
     )
 
 
-ENTRY = Path(keelback.kernel.__file__).parent / "entry.S"
-
-
-def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None = None) -> bytes:
-    """Build the kernel image of a layout with a payload: for a compiled kernel, else for one that is interpreted.
-
-    Raises: ToolchainError; ImageTooLarge.
-    """
-    text = build_text(ENTRY, _defines(layout), start=layout.kernel_start, text_end=layout.text_end, compiled=compiled)
-    records = layout.records_end - layout.text_end
-    return build_kernel_image(text, layout_of(ImageHeader), records=records, payload=payload)
-
-
-def make_symbols(layout: Layout, compiled: CompiledKernel) -> bytes:
-    """Return the ELF file of a compiled kernel, as it lies in the image, for debuggers.  Raises: ToolchainError."""
-    return build_symbols(ENTRY, _defines(layout), start=layout.kernel_start, compiled=compiled)
-
-
-def _defines(layout: Layout) -> dict[str, int]:
-    return {
-        "MAGIC": MAGIC,
-        "VERSION": VERSION,
-        "LAYOUT": layout.number,
-        "PAYLOAD": layout.records_end,
-        "ENTRY_STACK": layout.records_end,
-        "KERNEL_DATA": KERNEL_DATA,
-        "USER_DATA": USER_DATA,
-        "FRAME_SIZE": layout_of(TrapFrame).size,
-        "STUBS": STUBS,
-    }
-
-
 class TooLittleMemory(Exception):
     """The machine has no room for the kernel image; the message says how much it needs."""
+
+
+def check_room(layout: Layout, room: int, memory: int) -> None:
+    """Check that `memory` bytes are enough for the `room` that an image needs.  Raises: TooLittleMemory."""
+    needed = layout.kernel_start + room
+    if needed > memory:
+        raise TooLittleMemory(
+            f"too little memory: the kernel image and its maps need {-(-needed // 1024):,} KiB, "
+            f"the machine has {memory // 1024:,} KiB"
+        )
 
 
 def load_image(ram: Ram, layout: Layout, image: bytes) -> None:
@@ -87,21 +61,18 @@ def load_image(ram: Ram, layout: Layout, image: bytes) -> None:
 
     Raises: TooLittleMemory when RAM ends before what the kernel needs to find out how much memory it has.
     """
-    needed = layout.kernel_start + round_up(len(image), PAGE_SIZE) + MAPS_SIZE
-    if needed > ram.size:
-        kib = -(-needed // 1024)
-        raise TooLittleMemory(
-            f"too little memory: the kernel image and its maps need {kib:,} KiB, "
-            f"the machine has {ram.size // 1024:,} KiB"
-        )
+    check_room(layout, room_for(len(image)), ram.size)
     ram.bytes[layout.kernel_start : layout.kernel_start + len(image)] = image
 
 
-def write_parameters(ram: Ram, memory_map: tuple[BiosEntry, ...]) -> int:
-    """Write the boot parameters with a BIOS memory map; return their address.
+def write_parameters(ram: Ram, memory_map: tuple[BiosEntry, ...], command_line: str = "") -> int:
+    """Write the boot parameters with a BIOS memory map and a command line; return their address.
 
-    Raises: ValueError when the map has more than 128 entries.
+    Raises: ValueError when the map has more than 128 entries or the command line more than 255 bytes.
     """
+    text = command_line.encode("utf-8")
+    if len(text) > LONGEST_COMMAND_LINE:
+        raise ValueError(f"a command line has at most {LONGEST_COMMAND_LINE} bytes, not {len(text)}")
     if len(memory_map) > MOST_ENTRIES:
         raise ValueError(f"a BIOS memory map has at most {MOST_ENTRIES} entries, not {len(memory_map)}")
     layout = layout_of(BootParameters)
@@ -110,6 +81,9 @@ def write_parameters(ram: Ram, memory_map: tuple[BiosEntry, ...]) -> int:
     for entry in memory_map:
         struct.pack_into("<QQI", ram.bytes, place, *entry)
         place += 20
+    if text:
+        ram.bytes[COMMAND_LINE : COMMAND_LINE + len(text)] = text
+        struct.pack_into("<I", ram.bytes, PARAMETERS + layout.field("command_line").offset, COMMAND_LINE)
     return PARAMETERS
 
 

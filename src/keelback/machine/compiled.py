@@ -4,13 +4,12 @@ The machine does what hardware does and nothing else: it loads the image, starts
 delivers traps by the tables that it finds in RAM.
 """
 
-from keelback.image.compiled import PANIC
 from keelback.kernel.kernel import Kernel, make_kernel
-from keelback.lang import NoHardware, Panic
+from keelback.kernel.power import PANICKED
+from keelback.lang import NoHardware
+from keelback.machine.panics import panic_of
 from keelback.machine.pc import SimulatedPc
 from keelback.machine.ring0 import Ring0Processor
-
-LONGEST_TEXT = 256
 
 
 class CompiledPc(SimulatedPc):
@@ -45,11 +44,6 @@ class CompiledPc(SimulatedPc):
 
     def _panic_if_any(self, frame: int) -> int:
         """Return what the kernel returned.  Raises: Panic when it halted because it was wrong, at the Python's line."""
-        if frame == 0 and self.processor.ring0_register("eax") == PANIC:
-            message, file = (self._text(self.processor.ring0_register(name)) for name in ("ebx", "ecx"))
-            raise Panic(message, (file, self.processor.ring0_register("edx")))
+        if frame == 0 and self.exit.status == PANICKED:
+            raise panic_of(self.kernel)
         return frame
-
-    def _text(self, address: int) -> str:
-        """Return the zero-terminated text at an address of the kernel's text, empty outside RAM."""
-        return bytes(self.ram.bytes[address : address + LONGEST_TEXT]).partition(b"\0")[0].decode("ascii", "replace")

@@ -50,7 +50,7 @@ class InterruptController(Device):
     """An 8259A: eight lines, the lowest first."""
 
     count = 2
-    INITIALISE, READ_COMMAND, END, SPECIFIC = 0x10, 0x08, 0x20, 0x40
+    INITIALISE, READ_COMMAND, READ_REGISTER, END, SPECIFIC = 0x10, 0x08, 0x02, 0x20, 0x40
     SINGLE, FOURTH_WORD = 0x02, 0x01
 
     def __init__(self, first: int) -> None:
@@ -60,11 +60,14 @@ class InterruptController(Device):
         self.requested = 0
         self.in_service = 0
         self.words_left = 0
+        self.shows_in_service = False
         self.vector_comes = False
 
     def read(self, offset: int) -> int:
-        """Return the mask, or the requests that wait."""
-        return self.mask if offset else self.requested
+        """Return the mask, or the requests that wait, or those in service, as was asked for last."""
+        if offset:
+            return self.mask
+        return self.in_service if self.shows_in_service else self.requested
 
     def write(self, offset: int, value: int) -> None:
         """Take a command word: initialisation, end of interrupt or the mask."""
@@ -72,7 +75,11 @@ class InterruptController(Device):
             self.requested = self.in_service = self.mask = 0
             self.words_left = 1 + (not value & self.SINGLE) + (value & self.FOURTH_WORD)
             self.vector_comes = True
-        elif offset == 0 and value & self.END and not value & self.READ_COMMAND:
+            self.shows_in_service = False
+        elif offset == 0 and value & self.READ_COMMAND:
+            if value & self.READ_REGISTER:
+                self.shows_in_service = bool(value & 1)
+        elif offset == 0 and value & self.END:
             ended = 1 << (value & 7) if value & self.SPECIFIC else self.in_service & -self.in_service
             self.in_service &= ~ended
         elif offset == 1 and self.words_left:

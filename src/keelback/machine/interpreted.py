@@ -6,6 +6,7 @@
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 from unicorn import x86_const as x86
 
@@ -13,6 +14,7 @@ from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.threads import TrapFrame
 from keelback.lang import MISTAKES, Panic, layout_of
 from keelback.machine.mmu import TlbModel
+from keelback.machine.panics import record_panic
 from keelback.machine.pc import PAGE, SimulatedPc
 
 PAGING = 1 << 31
@@ -32,7 +34,11 @@ class InterpretedPc(SimulatedPc):
         return make_kernel(self.layout, self.ram, self)
 
     def _start_kernel(self) -> int:
-        return self._in_kernel(lambda: self.kernel.boot(self.parameters))
+        return self._in_kernel(self._start_and_boot)
+
+    def _start_and_boot(self) -> int:
+        """Do what the entry code does, which changes stacks in between."""
+        return self.kernel.boot() if self.kernel.start(self.parameters) else 0
 
     def _serve_trap(self) -> int:
         return self._in_kernel(self.kernel.trap)
@@ -41,7 +47,18 @@ class InterpretedPc(SimulatedPc):
         try:
             return entry()
         except MISTAKES as error:
-            raise Panic.of(error) from error
+            panic = Panic.of(error)
+            self._report(panic, error)
+            raise panic from error
+        except Panic as panic:
+            self._report(panic, panic)
+            raise
+
+    def _report(self, panic: Panic, error: BaseException) -> None:
+        """Leave the panic in RAM and on the console, as compiled code does; what is broken may keep it from that."""
+        with suppress(Panic, *MISTAKES):
+            record_panic(self.kernel, panic, error.__traceback__)
+            self.kernel.panics.report()
 
     def _leave_kernel(self) -> None:
         """Check that user mode finds no stale translation."""

@@ -19,7 +19,12 @@ def kernel_of(layout: Layout) -> tuple[Kernel, Ram]:
 
 def entries_of(kernel: Kernel) -> dict[str, Callable[..., Any]]:
     """Return the methods that entry code calls, by the names that it calls them by."""
-    return {"kernel_boot": kernel.boot, "kernel_trap": kernel.trap}
+    return {
+        "kernel_start": kernel.start,
+        "kernel_boot": kernel.boot,
+        "kernel_trap": kernel.trap,
+        "kernel_panic": kernel.panic,
+    }
 
 
 @cache

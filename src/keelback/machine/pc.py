@@ -61,6 +61,7 @@ class SimulatedPc(HostObject, ABC):
         memory: int,
         check: bool = False,
         memory_map: tuple[BiosEntry, ...] | None = None,
+        command_line: str = "",
         output: Callable[[int], None] = lambda byte: None,
     ) -> None:
         if memory % PAGE:
@@ -69,7 +70,8 @@ class SimulatedPc(HostObject, ABC):
         self.ram = Ram(memory, strict=check)
         load_image(self.ram, layout, image)
         write_descriptors(self.ram)
-        self.parameters = write_parameters(self.ram, usual_memory_map(memory) if memory_map is None else memory_map)
+        bios_map = usual_memory_map(memory) if memory_map is None else memory_map
+        self.parameters = write_parameters(self.ram, bios_map, command_line)
         self.header = view(self.ram, ImageHeader, layout.kernel_start)
         self.time = 0
         self.traps = 0

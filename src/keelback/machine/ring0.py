@@ -40,6 +40,8 @@ WORDS = tuple(struct.Struct(f"<{count}I") for count in range(7))
 CALL = 5
 """Bytes of the call before `leave`."""
 MOST_INSTRUCTIONS = 1 << 32
+MOST_EXCEPTIONS = 4
+"""As many exceptions of ring 0 are delivered until one is to be served without another."""
 LONGEST_STUB = 32
 TABLE_MASK = 0xFFFF_F000
 
@@ -101,21 +103,42 @@ class Ring0Processor(Processor):
     def run_kernel(self) -> int:
         """Run on in ring 0 until the kernel has chosen; return the address of the trap frame, 0 when it halted.
 
-        Raises: Panic at an exception.
+        An exception goes to the kernel itself, which may have a gate for it.
+        Raises: Panic when it can't be delivered, or one follows another.
         """
-        self.engine.restore(self.stopped)
-        self._in_kernel = True
-        status = self.engine.run(self._state[self._eip], MOST_INSTRUCTIONS)
-        self._in_kernel = False
-        self.engine.save(self.clean)
-        begun = self._counter.value
-        self.kernel_instructions += begun
-        if self.engine.caught or status != OK or begun > MOST_INSTRUCTIONS:
+        status = self._run_ring0()
+        for _ in range(MOST_EXCEPTIONS):
+            if not self.engine.caught and status != INVALID_INSTRUCTION:
+                break
+            self._deliver_to_itself(status)
+            status = self._run_ring0()
+        if self.engine.caught or status != OK or self._counter.value > MOST_INSTRUCTIONS:
             raise self._mistake(status)
         if self._clean[self._eip] != self.leave:
             return 0
         self._note_state()
         return self._clean[self._eax]
+
+    def _run_ring0(self) -> int:
+        self.engine.restore(self.stopped)
+        self._in_kernel = True
+        status = self.engine.run(self._state[self._eip], MOST_INSTRUCTIONS)
+        self._in_kernel = False
+        self.engine.save(self.clean)
+        self.kernel_instructions += self._counter.value
+        return status
+
+    def _deliver_to_itself(self, status: int) -> None:
+        """Enter the kernel by the gate of the exception that it met."""
+        mistake = self._mistake(status)
+        vector = self.engine.caught.popitem()[1] if self.engine.caught else INVALID_OPCODE
+        error = self._clean[self.offsets.error // 4] if vector in WITH_ERROR_CODE else 0
+        self._note_state()
+        self.engine.save(self.stopped)
+        try:
+            self.deliver(vector, error)
+        except Panic:
+            raise mistake from None
 
     def _note_state(self) -> None:
         """Notice what the kernel changed, and hide from it that user mode has no time stamps."""
@@ -134,7 +157,7 @@ class Ring0Processor(Processor):
         kernel, at = self._clean, self.offsets
         place = f"in ring 0 at {kernel[at.eip // 4]:#010x}"
         if self.engine.caught:
-            vector = self.engine.caught.popitem()[1]
+            vector = next(iter(self.engine.caught.values()))
             error = kernel[at.error // 4] if vector in WITH_ERROR_CODE else 0
             return Panic(f"vector {vector} {place}, error {error:#x}, cr2 {kernel[at.cr2 // 4]:#010x}")
         if status == INVALID_INSTRUCTION:
@@ -142,10 +165,6 @@ class Ring0Processor(Processor):
         if status != OK:
             return Panic(f"the processor stopped {place}: {self.engine.strerror(status)}")
         return Panic(f"the kernel did not end within {MOST_INSTRUCTIONS:,} instructions; it is {place}")
-
-    def ring0_register(self, name: str) -> int:
-        """Return a general register as the kernel left it."""
-        return self._clean[self.offsets.general[GENERAL.index(name)] // 4]
 
     # Traps.
 

@@ -1,0 +1,55 @@
+"""What Keelback costs on QEMU, in instructions: with `-icount` a time stamp counts one for each."""
+
+import statistics
+import time
+
+from keelback.image.payload import make_payload
+from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.power import DEBUG_EXIT
+from keelback.machine.images import make_image, make_image_file
+from keelback.machine.kernels import compiled
+from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, Verdict
+
+MEMORY = 64 << 20
+REPEATS = 5
+# rdtsc; push edx; push eax; mov esi, esp; mov ecx, 8; mov edx, 0x3f8; rep outsb; mov edx, DEBUG_EXIT; out dx, eax; hlt
+STAMP_ON_ENTRY = bytes.fromhex(f"0f31 52 50 89e6 b908000000 baf8030000 f36e 31c0 ba{DEBUG_EXIT:02x}000000 ef f4")
+
+
+def run(image: bytes, *arguments: str) -> bytes:
+    """Return what a machine wrote until it ended."""
+    with Qemu(make_image_file(MICROKERNEL, image), memory=MEMORY, arguments=arguments) as machine:
+        assert machine.wait() is Verdict.DONE, bytes(machine.console)
+        return bytes(machine.console)
+
+
+def counted(programs: dict[str, bytes]) -> tuple[int, int]:
+    """Return the instructions of a null system call, and those from the 32-bit entry to a first program's main."""
+    members = {"etc/init": b"stamps\n", **programs}
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
+    lines = run(image, *BY_INSTRUCTIONS).decode().splitlines()
+    figures = {name: int(value) for name, _, value in (line.partition(" ") for line in lines) if value.isdigit()}
+    entered = run(STAMP_ON_ENTRY + image[len(STAMP_ON_ENTRY) :], *BY_INSTRUCTIONS)
+    return figures["call"] - figures["nothing"], figures["started"] - int.from_bytes(entered[:8], "little")
+
+
+def first_output(programs: dict[str, bytes]) -> float:
+    """Return the seconds from starting QEMU to the first byte of a program."""
+    image = make_image(MICROKERNEL, make_payload({"etc/init": b"stamps\n", **programs}), compiled(MICROKERNEL))
+    file = make_image_file(MICROKERNEL, image)
+    return statistics.median(_time_to(b"started", file) for _ in range(REPEATS))
+
+
+def _time_to(text: bytes, file: bytes) -> float:
+    """Return the seconds from starting QEMU until the console has shown a text."""
+    said, seen = bytearray(), []
+
+    def note(data: bytes) -> None:
+        said.extend(data)
+        if text in said and not seen:
+            seen.append(time.perf_counter())
+
+    start = time.perf_counter()
+    with Qemu(file, memory=MEMORY, output=note) as machine:
+        machine.wait()
+    return seen[0] - start

@@ -1,0 +1,76 @@
+"""`keelback build`: the kernel image file, or a disc that boots it."""
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from keelback.cli.errors import CommandError
+from keelback.cli.images import build_image
+from keelback.cli.run import TOUR
+from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
+from keelback.image.iso import IsoError, build_iso
+from keelback.machine.image_reader import read_image_file
+
+IMAGE, ISO = Path("keelback.img"), Path("keelback.iso")
+
+
+def build_file(words: Sequence[str], output: Path) -> int:
+    """Write the kernel image file that starts the programs that the words name, or the tour's; return the exit status.
+
+    Raises: CommandError.
+    """
+    _, image = build_image(words or TOUR)
+    _write(output, image)
+    _print_facts(output, image, image)
+    return 0
+
+
+def build_disc(words: Sequence[str], output: Path, command_line: str) -> int:
+    """Write a GRUB rescue ISO with that image, which gives the kernel a command line; return the exit status.
+
+    Raises: CommandError.
+    """
+    _check_command_line(command_line)
+    _, image = build_image(words or TOUR)
+    try:
+        disc = build_iso(image, command_line)
+    except IsoError as error:
+        raise CommandError(str(error)) from error
+    _write(output, disc)
+    _print_facts(output, disc, image)
+    return 0
+
+
+def _check_command_line(text: str) -> None:
+    if not text.isascii() or not text.isprintable():
+        raise CommandError(f"--append {text!r}: not printable ASCII")
+    if len(text) > LONGEST_COMMAND_LINE:
+        raise CommandError(f"--append: {len(text)} characters; {LONGEST_COMMAND_LINE} are the most")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.  Raises: CommandError."""
+    try:
+        if path.exists() and not path.is_file():  # a device, or a folder, which says so itself
+            path.write_bytes(content)
+            return
+        place = path.resolve()  # where a link leads, not over the link
+        draft = place.with_name(f".keelback-{secrets.token_hex(8)}")
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, place)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink()
+            raise
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        raise CommandError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _print_facts(path: Path, content: bytes, image: bytes) -> None:
+    print(f"{path}: {len(content):,} bytes")
+    print(f"SHA-256   {sha256(content).hexdigest()}")
+    print(f"build id  {read_image_file(image).build_id.hex()}")

@@ -1,0 +1,79 @@
+"""`keelback image show`: what is in a kernel image file."""
+
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from keelback.cli.errors import CommandError
+from keelback.image.boot_protocol import FIELDS
+from keelback.image.image_file import BadImageFile, Part
+from keelback.machine.image_reader import KernelFile, read_image_file
+
+
+def show_image(path: Path) -> int:
+    """Print the parts of a kernel image file and what its headers say; return the exit status.
+
+    Raises: CommandError when the file can't be read or is no whole kernel image of ours.
+    """
+    kernel = _read(path)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(f"{path}: {kernel.file.version}, {len(kernel.file.content):,} bytes"))
+    for table in (_parts(kernel.file.parts), _setup_header(kernel), _kernel_header(kernel), _members(kernel)):
+        console.print()
+        console.print(table)
+    return 0
+
+
+def _read(path: Path) -> KernelFile:
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise CommandError(f"{path}: not a regular file")
+        return read_image_file(path.read_bytes())
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        raise CommandError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except BadImageFile as bad:
+        raise CommandError(f"{path}: no good kernel image: {bad}") from bad
+
+
+def _table(*columns: str) -> Table:
+    """Return an empty table; columns whose name ends in a blank are numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column.strip(), justify="right" if column.endswith(" ") else "left")
+    return table
+
+
+def _parts(parts: tuple[Part, ...]) -> Table:
+    table = _table("part", "offset ", "size ", "in RAM")
+    for part in parts:
+        place = "anywhere below 1 MiB" if part.address is None else f"{part.address:#010x}"
+        table.add_row(part.name, f"{part.start:#x}", f"{part.end - part.start:,}", place)
+    return table
+
+
+def _setup_header(kernel: KernelFile) -> Group:
+    """Return the fields that say something, and the names of those that don't."""
+    table = _table("setup header", "offset ", "value ", "")
+    for field in FIELDS:
+        if value := kernel.file.field(field.name):
+            table.add_row(field.name, f"{field.offset:#x}", f"{value:#x}", field.meaning)
+    zero = [field.name for field in FIELDS if not kernel.file.field(field.name)]
+    return Group(table, Text(f"zero: {', '.join(zero)}", style="dim"))
+
+
+def _kernel_header(kernel: KernelFile) -> Table:
+    table = _table("kernel header", "value ", "")
+    says = {"magic": "KEEL", "layout": kernel.layout.name}
+    for name, value in kernel.header.items():
+        table.add_row(name, f"{value:#x}", says.get(name, ""))
+    table.add_row("build_id", kernel.build_id.hex(), "")
+    return table
+
+
+def _members(kernel: KernelFile) -> Table:
+    table = _table("payload", "offset ", "size ")
+    for member in kernel.members:
+        table.add_row(Text(member.name), f"{member.start:#x}", f"{len(member.content):,}")
+    return table

@@ -1,0 +1,31 @@
+"""The kernel image file that a command's words ask for."""
+
+from collections.abc import Sequence
+
+from keelback.cli.errors import CommandError
+from keelback.cli.programs import Selection, select
+from keelback.image.boot_protocol import read_field
+from keelback.image.kernel_image import ImageTooLarge
+from keelback.image.toolchain import ToolchainError
+from keelback.kernel.layout import MICROKERNEL
+from keelback.machine.boot_loader import TooLittleMemory, check_room
+from keelback.machine.images import make_image, make_image_file
+from keelback.machine.kernels import compiled
+
+
+def build_image(words: Sequence[str]) -> tuple[Selection, bytes]:
+    """Return the programs that the words name, and the kernel image file that starts them.  Raises: CommandError."""
+    selection = select(words, MICROKERNEL.image_base)
+    try:
+        image = make_image(MICROKERNEL, selection.payload(), compiled(MICROKERNEL))
+        return selection, make_image_file(MICROKERNEL, image)
+    except (ToolchainError, ImageTooLarge) as error:
+        raise CommandError(str(error)) from error
+
+
+def check_memory(image: bytes, memory: int) -> None:
+    """Check that a machine with `memory` bytes has room for a kernel image file.  Raises: CommandError."""
+    try:
+        check_room(MICROKERNEL, read_field(image, "init_size"), memory)
+    except TooLittleMemory as error:
+        raise CommandError(str(error)) from error

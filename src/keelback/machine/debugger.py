@@ -1,0 +1,50 @@
+"""gdb on a compiled kernel, in Python's terms: the files that it needs and the command that starts it.
+
+    kernel.elf      symbols, whose lines are those of the Python source
+    kernel.json     the kernel's parts, structs and enums (`description.py`)
+
+gdb has a Python of its own, where `gdb_script.py` and `gdb_values.py` run, and nothing else of ours does.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import keelback
+from keelback.image.kernel_image import CompiledKernel
+from keelback.kernel.layout import Layout
+from keelback.machine.description import describe
+from keelback.machine.images import ENTRY, make_symbols
+from keelback.machine.kernels import kernel_of
+
+PROGRAM = "gdb"
+INSTALL = "apt-get install -y gdb"
+SOURCES = (str(Path(keelback.__file__).parents[1]), str(ENTRY.parent))
+"""Where the file names in the symbols start from: the package's parent, and for entry code its own folder."""
+
+
+class DebuggerError(Exception):
+    """gdb is missing; the message is one line for the user."""
+
+
+def find_gdb() -> str:
+    """Return the path of gdb.  Raises: DebuggerError with the line to type where there is none."""
+    found = shutil.which(PROGRAM)
+    if found is None:
+        raise DebuggerError(f"there is no {PROGRAM} on this machine: {INSTALL}")
+    return found
+
+
+def prepare(folder: Path, layout: Layout, compiled: CompiledKernel, socket: Path) -> list[str]:
+    """Write gdb's files to a folder; return the command that debugs the machine whose gdb server has a socket.
+
+    That machine stands before its first instruction; when gdb first asks what to do, it stands at the kernel's.
+    Raises: DebuggerError; ToolchainError.
+    """
+    gdb = find_gdb()
+    (folder / "kernel.elf").write_bytes(make_symbols(layout, compiled))
+    (folder / "kernel.json").write_text(json.dumps(describe(*kernel_of(layout))))
+    # Last on the path: what else lies beside our package is for this Python, not for gdb's.
+    find = f"import sys; sys.path.append({SOURCES[0]!r}); from keelback.machine import gdb_script"
+    start = f"gdb_script.start{(str(folder), str(socket), layout.kernel_start, SOURCES)!r}"
+    return [gdb, "--quiet", "--eval-command", f"python {find}; {start}"]

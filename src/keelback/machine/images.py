@@ -1,0 +1,86 @@
+"""Kernel images: the image of a layout as it lies in RAM, and the file that a boot loader loads."""
+
+from pathlib import Path
+
+import keelback.kernel
+from keelback import __version__
+from keelback.image.cache import Entry, find_or_build, key_of
+from keelback.image.image_file import KernelInRam, build_image_file
+from keelback.image.kernel_image import CompiledKernel, ImageTooLarge, build_kernel_image, build_symbols, build_text
+from keelback.image.places import PLACES_VERSION, build_table
+from keelback.kernel.header import MAGIC, VERSION, ImageHeader
+from keelback.kernel.interrupts import STUBS
+from keelback.kernel.layout import Layout
+from keelback.kernel.memory import MAPS_SIZE
+from keelback.kernel.places import TABLE_MAGIC, CodeRange, Place, TableStart
+from keelback.kernel.power import DEBUG_EXIT, REFUSED
+from keelback.kernel.segments import KERNEL_DATA, USER_DATA
+from keelback.kernel.threads import TrapFrame
+from keelback.lang import PAGE_SIZE, layout_of, round_up
+
+ENTRY = Path(keelback.kernel.__file__).parent / "entry.S"
+
+
+def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None = None) -> bytes:
+    """Build the kernel image of a layout with a payload: for a compiled kernel, else for one that is interpreted.
+
+    Raises: ToolchainError; ImageTooLarge.
+    """
+    text = build_text(ENTRY, _defines(layout), start=layout.kernel_start, text_end=layout.places, compiled=compiled)
+    places = _places(layout, compiled) if compiled is not None else b""
+    room = layout.text_end - layout.places
+    if len(places) > room:
+        raise ImageTooLarge(f"the table of source places has {len(places):,} bytes; there is room for {room:,}")
+    records = layout.records_end - layout.text_end
+    text += places.ljust(room, b"\0")
+    return build_kernel_image(text, layout_of(ImageHeader), records=records, payload=payload)
+
+
+def _places(layout: Layout, compiled: CompiledKernel) -> bytes:
+    """Return the table of source places of a compiled kernel."""
+    symbols = make_symbols(layout, compiled)
+
+    def build(_work: Path) -> Entry:
+        layouts = {"start": layout_of(TableStart), "code": layout_of(CodeRange), "place": layout_of(Place)}
+        return Entry(build_table(symbols, layout.places, magic=TABLE_MAGIC, **layouts), "")
+
+    return find_or_build(key_of("places", PLACES_VERSION, layout.places, TABLE_MAGIC, symbols), build).output
+
+
+def make_symbols(layout: Layout, compiled: CompiledKernel) -> bytes:
+    """Return the ELF file of a compiled kernel, as it lies in the image, for debuggers.  Raises: ToolchainError."""
+    return build_symbols(ENTRY, _defines(layout), start=layout.kernel_start, compiled=compiled)
+
+
+def room_for(image_size: int) -> int:
+    """Return how many bytes of usable memory an image needs to find out how much memory the machine has."""
+    return round_up(image_size, PAGE_SIZE) + MAPS_SIZE
+
+
+def make_image_file(layout: Layout, image: bytes) -> bytes:
+    """Return the file by which boot loaders load an image of a layout.  Raises: ToolchainError."""
+    return build_image_file(
+        KernelInRam(
+            start=layout.kernel_start,
+            content=image,
+            payload=layout.records_end - layout.kernel_start,
+            room=room_for(len(image)),
+            version=f"Keelback {__version__}, {layout.name} layout",
+        )
+    )
+
+
+def _defines(layout: Layout) -> dict[str, int]:
+    return {
+        "MAGIC": MAGIC,
+        "VERSION": VERSION,
+        "LAYOUT": layout.number,
+        "PAYLOAD": layout.records_end,
+        "ENTRY_STACK": layout.records_end,
+        "KERNEL_DATA": KERNEL_DATA,
+        "USER_DATA": USER_DATA,
+        "FRAME_SIZE": layout_of(TrapFrame).size,
+        "STUBS": STUBS,
+        "DEBUG_EXIT": DEBUG_EXIT,
+        "REFUSED": REFUSED,
+    }

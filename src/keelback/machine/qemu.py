@@ -1,0 +1,213 @@
+"""QEMU: a kernel image file booted on an emulated PC that shares nothing with the simulated one.
+
+The image goes in by `-kernel`, through BIOS, boot sector and setup code; the console comes out by the serial line; the
+verdict is what the kernel writes to the debug-exit port; RAM is a file that anyone may read while the machine stands
+still.
+
+Sources: QEMU's documentation of its options, QMP and `isa-debug-exit`.
+"""
+
+import ctypes
+import json
+import mmap
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from keelback.kernel.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
+
+PROGRAM = "qemu-system-x86_64"
+INSTALL = "apt-get install -y qemu-system-x86"
+GIB = 1 << 30
+LOW_MEMORY, SPLIT_MEMORY = 3 * GIB + GIB // 2, 3 * GIB
+"""QEMU's PC has all RAM below 4 GiB up to the first, and with more than that only as much as the second says."""
+PR_SET_PDEATHSIG = 1  # of prctl(2)
+BY_INSTRUCTIONS = ("-icount", "shift=0,sleep=off")
+"""Arguments that make time the number of instructions, a nanosecond each: a run depends on nothing outside."""
+WAIT = 20  # seconds in which QEMU answers, however busy the host is
+
+
+class QemuError(Exception):
+    """QEMU is missing or did not start; the message is one line for the user."""
+
+
+class Medium(Enum):
+    """How a machine gets its file: QEMU loads a kernel image, or the BIOS starts from a hard disk or a disc."""
+
+    KERNEL = ("-kernel", "{}")
+    DISK = ("-drive", "format=raw,file={}")
+    DISC = ("-cdrom", "{}")
+
+    def options(self, path: Path, command_line: str) -> list[str]:
+        """Return QEMU's options for a file; only a kernel image has a command line."""
+        append = ["-append", command_line] if self is Medium.KERNEL else []
+        return [*(word.format(path) for word in self.value), *append]
+
+
+class Verdict(Enum):
+    """How a machine ended."""
+
+    DONE = "powered off"
+    PANICKED = "the kernel panicked"
+    REFUSED = "the kernel could not start"
+    RESET = "the machine reset itself"
+    STOPPED = "the machine was stopped"
+
+
+# The debug-exit device makes 2 * value + 1 of what is written to it QEMU's exit status.
+VERDICTS = {
+    2 * DONE + 1: Verdict.DONE,
+    2 * PANICKED + 1: Verdict.PANICKED,
+    2 * REFUSED + 1: Verdict.REFUSED,
+    0: Verdict.RESET,
+}
+
+
+def find_qemu(program: str = PROGRAM) -> str:
+    """Return the path of a QEMU program.  Raises: QemuError with the line to type where there is none."""
+    found = shutil.which(program)
+    if found is None:
+        raise QemuError(f"there is no {program} on this machine: {INSTALL}")
+    return found
+
+
+def _die_with_parent() -> None:
+    """Let the kernel of the host end this process when who started it ends, however that is."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Qemu:
+    """A machine that boots a kernel image file; a context that leaves no process and no file behind.
+
+    `memory` is in bytes, whole MiB.  `output` is given every byte that the serial line sends.  `ram` is the memory
+    below 4 GiB, read and written by both sides; it is only steady while the machine does not run.
+    """
+
+    def __init__(
+        self,
+        image: bytes,
+        *,
+        memory: int,
+        medium: Medium = Medium.KERNEL,
+        cpu: str = "max",
+        program: str = PROGRAM,
+        command_line: str = "",
+        arguments: Sequence[str] = (),
+        output: Callable[[bytes], None] = lambda data: None,
+    ) -> None:
+        """Start QEMU; with `-S` among the other arguments it stands before its first instruction.
+
+        Raises: QemuError.
+        """
+        self.output = output
+        self.console = bytearray()
+        self._monitor: socket.socket | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="keelback-")
+        self.folder = Path(self._folder.name)
+        try:
+            (self.folder / "keelback.img").write_bytes(image)
+            started_by = medium.options(self.folder / "keelback.img", command_line)
+            self._start(find_qemu(program), memory, cpu, [*started_by, *arguments])
+        except BaseException:
+            self._folder.cleanup()
+            raise
+
+    def _start(self, program: str, memory: int, cpu: str, arguments: Sequence[str]) -> None:
+        ram = self.folder / "ram"
+        with ram.open("wb") as file:
+            file.truncate(memory)
+        with ram.open("r+b") as file:
+            self.ram = mmap.mmap(file.fileno(), memory if memory < LOW_MEMORY else SPLIT_MEMORY)
+        # fmt: off
+        command = [
+            program, "-machine", "pc,memory-backend=ram", "-accel", "tcg", "-cpu", cpu,
+            "-m", f"{memory >> 20}M", "-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
+            "-nodefaults", "-display", "none", "-vga", "std", "-no-reboot",
+            "-serial", "stdio", "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off",
+            "-device", f"isa-debug-exit,iobase={DEBUG_EXIT:#x},iosize=0x4",
+            *arguments,
+        ]
+        # fmt: on
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # control-C is for this program to see
+            preexec_fn=_die_with_parent,
+        )
+
+    def wait(self) -> Verdict:
+        """Run to the machine's end; return how it ended.  Raises: QemuError when QEMU itself failed."""
+        assert self.process.stdout is not None and self.process.stderr is not None
+        while data := self.process.stdout.read1(65536):  # type: ignore[attr-defined]
+            self.console += data
+            self.output(data)
+        lines = self.process.stderr.read().decode(errors="replace").splitlines()
+        said = [line for line in lines if line.strip() and ": warning: " not in line]
+        status = self.process.wait()
+        if status < 0 or any(": terminating on signal " in line for line in said):
+            return Verdict.STOPPED
+        if status not in VERDICTS or (said and not self.console):
+            raise QemuError(f"QEMU did not start: {said[-1] if said else f'status {status}'}")
+        return VERDICTS[status]
+
+    # The monitor.
+
+    def command(self, name: str, **arguments: Any) -> Any:
+        """Let QEMU's monitor execute a QMP command; return its answer.  Raises: QemuError when QEMU refuses."""
+        if self._monitor is None:
+            self._monitor = self._connect()
+            self._lines = self._monitor.makefile("r")
+            self._lines.readline()
+            self.command("qmp_capabilities")
+        self._monitor.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
+        for line in self._lines:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise QemuError(f"QEMU refuses {name}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+        raise QemuError(f"QEMU ended before it answered {name}")
+
+    def monitor(self, line: str) -> str:
+        """Return what the human monitor says to a line, such as `info mem`."""
+        return str(self.command("human-monitor-command", **{"command-line": line}))
+
+    def _connect(self) -> socket.socket:
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(WAIT)
+        while True:
+            with suppress(FileNotFoundError, ConnectionRefusedError):
+                made.connect(str(self.folder / "qmp"))
+                return made
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.02)
+                raise QemuError("QEMU ended before its monitor could be reached")
+
+    # The end.
+
+    def close(self) -> None:
+        """End QEMU if it still runs, and remove its files; `ram` stays readable."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        if self._monitor is not None:
+            self._monitor.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> "Qemu":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

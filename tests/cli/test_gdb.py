@@ -1,0 +1,248 @@
+"""`keelback gdb` as a person uses it: gdb on the kernel in QEMU, asked in batches."""
+
+import re
+import shutil
+import signal
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import keelback
+from cli.test_run import COMMAND, ENVIRONMENT, command
+
+SOURCES = Path(keelback.__file__).parents[1]
+FRAMES, CALLS, PROCESSES = (f"keelback/kernel/{name}.py" for name in ("frames", "system_calls", "processes"))
+TAKE = "self.counts.user_free -= 1"
+PUTS = "count = thread.frame.esi"
+
+
+def line_of(file, text):
+    """Return the number of the only line that is this text."""
+    [found] = [number for number, line in enumerate(source(file), 1) if line.strip() == text]
+    return found
+
+
+def source(file):
+    return (SOURCES / file).read_text().splitlines()
+
+
+def gdb(
+    *lines: str, programs: tuple[str, ...] = ("hello you",), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Let gdb execute lines, an `echo` before each."""
+    words = [word for line in lines for word in ("-e", f"echo (gdb) {line}\\n", "-e", line)]
+    done = subprocess.run(
+        [*COMMAND, "gdb", *programs, "--batch", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=ENVIRONMENT | environment,
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+def answers(*lines):
+    """Return what gdb answers to each line.  A tool that is missing fails with the line that installs it."""
+    done = gdb(*lines)
+    assert "(gdb) " in done.stdout, done.stderr
+    return [text.partition("\n")[2] for text in done.stdout.split("(gdb) ")[1:]]
+
+
+@pytest.fixture(scope="module")
+def at_a_page():
+    """What gdb answers where the kernel takes the first frame for a page of a process."""
+    # fmt: off
+    lines = (
+        f"break frames.py:{line_of(FRAMES, TAKE)}", "continue", "backtrace", "list", "print self", "print $eip",
+        "print processes[1]", "print processes.table[1].state", "print processes[1].thread.state", "print threads[1]",
+        "print cpus[0]", "print self.counts == memory.frames.counts", "print memory.frames.counts",
+        "print frames.table[2051]", "print/x frames.table[256].owner", "print layout.user_base",
+        "print/x layout.user_base", "print [each.pid for each in processes if each.state == ProcessState.ALIVE]",
+        "print processes_table[1].pid", "print &processes_table[3]", "print sizeof(Process)", "print 7 / 2",
+        'print $py("processes[1].state")',
+    )
+    # fmt: on
+    return dict(zip(lines, answers(*lines), strict=True))
+
+
+# Lines.
+
+
+def test_a_breakpoint_at_a_line_of_python_stops_there(at_a_page):
+    number = line_of(FRAMES, TAKE)
+    assert f"file {FRAMES}, line {number}." in at_a_page[f"break frames.py:{number}"]
+    assert f" at {FRAMES}:{number}\n{number}\t        {TAKE}\n" in at_a_page["continue"]
+
+
+def test_the_backtrace_tells_python_files_and_lines_down_to_the_entry_code(at_a_page):
+    calls = re.findall(r"^#\d+ .*?(\w+) \(.*\) at (\S+):(\d+)$", at_a_page["backtrace"], re.M)
+    assert [name for name, _file, _line in calls[:2]] == ["memory_frames_allocate_user", "spaces_map_new"]
+    assert [name for name, _file, _line in calls[-3:]] == ["programs_start_all", "kernel_boot", "boot"]
+    assert all(file.startswith("keelback/kernel/") for _name, file, _line in calls[:-1])
+    for (called, _file, _line), (_name, file, line) in pairwise(calls[-4:-1]):
+        assert re.search(rf"[.]_?{called.partition('_')[2]}\(", source(file)[int(line) - 1])
+    assert calls[-1][1] == "./entry.S"
+
+
+def test_list_shows_the_python_source(at_a_page):
+    shown = [line.split("\t", 1) for line in at_a_page["list"].splitlines()]
+    assert str(line_of(FRAMES, TAKE)) in dict(shown)
+    assert all(text == source(FRAMES)[int(number) - 1] for number, text in shown)
+
+
+def test_next_goes_on_to_other_lines():
+    start = (f"break frames.py:{line_of(FRAMES, TAKE)}", "continue")
+    shown = answers(*start, "frame", "next", "frame", "next", "frame", "next", "frame")[2::2]
+    places = [re.search(r" at (\S+):(\d+)\n\2\t(.*)\n", each).groups() for each in shown]
+    assert len(set(places)) == len(places)
+    for file, number, text in places:
+        assert text == source(file)[int(number) - 1]
+
+
+# Python's terms.
+
+
+def test_a_struct_is_shown_as_python_reads_it(at_a_page):
+    shown = at_a_page["print processes[1]"]
+    for field in ("pid = 1,", "state = ProcessState.ALIVE,", "ending = Ending.NOT_YET,", "thread = threads[1],"):
+        assert f"\n  {field}\n" in shown
+    assert "\n  name = 'hello'\n" in shown and "\n    access = Access.NONE\n" in shown and "padding" not in shown
+    assert shown.startswith("$") and " = {\n" in shown
+
+
+def test_paths_are_those_of_the_python_objects(at_a_page):
+    assert at_a_page["print processes.table[1].state"] == "ProcessState.ALIVE\n"
+    assert at_a_page["print processes[1].thread.state"] == "ThreadState.FREE\n"
+    assert "\n  pid = 1,\n  state = ThreadState.FREE\n" in at_a_page["print threads[1]"]
+    assert "\n  current = threads[0],\n" in at_a_page["print cpus[0]"]
+    assert "\n  first_ready = None,\n" in at_a_page["print cpus[0]"]
+    assert re.search(r"kernel_free = \d+,\n  kernel_total = \d+,\n", at_a_page["print memory.frames.counts"])
+    assert re.search(r"references = \d+,\n  owner = -?\d+\n", at_a_page["print frames.table[2051]"])
+    assert at_a_page["print/x frames.table[256].owner"].endswith("= 0xffffffff\n")
+
+
+def test_expressions_are_pythons(at_a_page):
+    alive = "print [each.pid for each in processes if each.state == ProcessState.ALIVE]"
+    assert at_a_page[alive] == "[1]\n"
+    assert at_a_page["print layout.user_base"].endswith(f" = {0x0800_0000}\n")
+    assert at_a_page["print/x layout.user_base"].endswith(" = 0x8000000\n")
+    assert at_a_page['print $py("processes[1].state")'].endswith(' = "ProcessState.ALIVE"\n')
+
+
+def test_self_is_the_part_whose_method_is_shown(at_a_page):
+    assert at_a_page["print self"] == "<Frames: counts, kernel_zone, table, user_zone>\n"
+    assert at_a_page["print self.counts == memory.frames.counts"] == "True\n"
+
+
+def test_what_is_no_python_is_cs_as_ever(at_a_page):
+    assert re.fullmatch(r"\$\d+ = .* 0x10[0-9a-f]{4} .*\n", at_a_page["print $eip"])
+    assert at_a_page["print processes_table[1].pid"].endswith(" = 1\n")
+    assert at_a_page["print &processes_table[3]"].endswith(" = processes[3]\n")
+    assert re.fullmatch(r"\$\d+ = \d+\n", at_a_page["print sizeof(Process)"])
+    assert at_a_page["print 7 / 2"].endswith(" = 3\n")
+
+
+def test_the_locals_of_a_function_have_the_types_of_python():
+    number = line_of(PROCESSES, "return self.table[thread.pid]")
+    lines = (f"break processes.py:{number}", "continue", "backtrace 1", "print thread", "print thread.state")
+    *_, stopped, trace, thread, state = answers(*lines)
+    assert f"{PROCESSES}:{number}\n" in stopped
+    assert "processes_of (thread=threads[1])" in trace
+    assert "\n  kernel_stack = " in thread and "\n  state = ThreadState.RUNNING\n" in thread
+    assert state == "ThreadState.RUNNING\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("print processes[512]", "IndexError: index 512 of an array of 512 elements"),
+        ("print processes.tabel", "AttributeError: Processes has no attribute 'tabel'; it has counts, "),
+        ("print processes[1].nam", "AttributeError: Process has no field 'nam'; it has pid, parent, "),
+        ("print nobody", 'No symbol "nobody" in current context.'),
+        ("print frames.table[0]", "IndexError: index 0 of an array of 0 elements"),
+    ],
+)
+def test_a_mistake_is_one_line(line, says):
+    [error] = gdb(line).stderr.splitlines()
+    assert error.startswith(says)
+
+
+# The machine.
+
+
+def test_a_program_runs_to_its_end_and_the_console_is_shown():
+    done = gdb("continue", "print processes[1].state", programs=("hello you", "ping 2", "pong 2"))
+    assert "hello: I am process 1, and I was told: you" in done.stdout and "pong 2" in done.stdout
+    assert "The machine has ended." in done.stderr
+
+
+def test_a_system_call_is_stopped_at():
+    number = line_of(CALLS, PUTS)
+    stop, name, left = answers(f"break {CALLS}:{number}", "continue", "print self.buffer", "next")[1:]
+    assert f"at {CALLS}:{number}\n" in stop and "bytes = ''" in name and left
+
+
+def test_commands_come_from_files_too(tmp_path):
+    (tmp_path / "lines").write_text("print options.values.sink\nprint 5\n")
+    done = command("gdb", "hello", "--batch", "-x", str(tmp_path / "lines"))
+    assert "Sink." in done.stdout and "$1 = 5\n" in done.stdout and done.returncode == 0
+
+
+def test_commands_come_from_standard_input():
+    done = subprocess.run(
+        [*COMMAND, "gdb", "hello"],
+        input="print processes[1].state\nquit\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=ENVIRONMENT,
+    )
+    assert "ProcessState.FREE\n" in done.stdout and done.returncode == 0
+
+
+def processes_that_name(folder):
+    """Return the command lines that name a folder."""
+    running = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in running.splitlines() if str(folder) in line]
+
+
+def test_nothing_is_left_behind(tmp_path):
+    done = gdb("print 1", TMPDIR=str(tmp_path))
+    assert "$1 = 1\n" in done.stdout
+    assert list(tmp_path.iterdir()) == [] and processes_that_name(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_ends_the_machine_too(number, tmp_path):
+    process = subprocess.Popen(
+        [*COMMAND, "gdb", "primes 100000000", "--execute", "continue"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=ENVIRONMENT | {"TMPDIR": str(tmp_path)},
+    )
+    assert process.stdout is not None
+    assert any("keelback: microkernel layout" in line for line in process.stdout)
+    assert processes_that_name(tmp_path)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == [] and processes_that_name(tmp_path) == []
+
+
+@pytest.mark.parametrize(("missing", "package"), [("gdb", "gdb"), ("qemu-system-i386", "qemu-system-x86")])
+def test_a_missing_tool_is_one_line_that_says_how_to_install_it(missing, package, tmp_path):
+    for name in {"gdb", "qemu-system-i386"} - {missing}:
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    done = gdb("print 1", PATH=str(tmp_path))
+    says = f"keelback: there is no {missing} on this machine: apt-get install -y {package}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", says)
+
+
+def test_a_program_that_is_not_there_is_a_mistake():
+    done = command("gdb", "nope")
+    assert done.returncode == 2 and done.stderr.startswith("keelback: no program 'nope': ")

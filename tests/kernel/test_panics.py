@@ -1,0 +1,393 @@
+"""Panics: the same message and the same lines in both lives and on QEMU, in RAM and on the console."""
+
+import struct
+import sys
+from dataclasses import dataclass
+from io import BytesIO
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+import keelback.cli.qemu  # noqa: F401
+from keelback.cli.run import run_programs, run_qemu
+from keelback.image.payload import make_payload
+from keelback.inspect.lens import look
+from keelback.kernel.faults import VECTOR_NAMES
+from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.panics import FAILED_CHECK, PanicRecord
+from keelback.kernel.power import PANICKED
+from keelback.kernel.segments import KERNEL_CODE
+from keelback.lang import Panic, address_of, size_of, text_of
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image, make_image_file, make_symbols
+from keelback.machine.kernels import compiled
+from keelback.machine.panics import panic_of
+from keelback.machine.qemu import Qemu, Verdict
+from kernel.mistaken import compile_now, mistaken
+from support import MIB, make_pc, payload_programs
+
+
+def image_of(*lines, kernel=None):
+    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **payload_programs()}
+    return make_image(MICROKERNEL, make_payload(members), kernel or compiled(MICROKERNEL))
+
+
+def compiled_pc(*lines, kernel=None, image=None):
+    return CompiledPc(MICROKERNEL, image or image_of(*lines, kernel=kernel), memory=8 * MIB)
+
+
+@dataclass
+class Told:
+    """What a panic left: in RAM, and on the console from its first line on."""
+
+    message: str
+    places: list[tuple[str, int]]
+    console: list[str]
+    record: PanicRecord
+
+
+def told(kernel, console):
+    """Return what a kernel's record and its console say; lines of C and entry code are left out."""
+    record = kernel.panics.record
+    assert record.happened
+    places = [(text_of(each.file), each.line) for each in list(record.places)[: record.depth]]
+    _, found, report = bytes(console).decode().partition("\nkeelback: kernel panic: ")
+    assert found
+    return Told(
+        text_of(record.message), [each for each in places if each[0].endswith(".py")], report.splitlines(), record
+    )
+
+
+def panicked(pc):
+    """Run a machine, booted or not, to its panic; return that and what it left."""
+    with pytest.raises(Panic) as caught:
+        if pc.frame == 0:
+            pc.boot()
+        pc.run()
+    return caught.value, told(pc.kernel, pc.console)
+
+
+# Checks that fail.
+
+
+def break_a_count(kernel):
+    kernel.memory.frames.table[kernel.processes.table[1].space].references = 0
+
+
+def break_a_sum(kernel):
+    kernel.memory.frames.counts.user_free = 0xFFFF_FFFF
+
+
+def break_a_reference(kernel):
+    kernel.scheduler.state.current = None
+
+
+def break_a_table(kernel):
+    kernel.memory.frames.table.record.count = 10
+
+
+def break_a_queue(kernel):
+    kernel.scheduler.state.idle = None
+    kernel.scheduler.state.first_ready = None
+
+
+# What is broken from outside, and the messages: compiled code can't tell numbers.
+BREAKS = {
+    break_a_count: ("assertion failed: a dropped frame had a reference",) * 2,
+    break_a_reference: ("assertion failed: a CPU always has a current thread",) * 2,
+    break_a_queue: ("assertion failed: a CPU always has an idle thread",) * 2,
+    break_a_sum: ("4294967296 does not fit FrameCounts.user_free: u32", "does not fit FrameCounts.user_free"),
+    break_a_table: ("index 503 of an array of 10 elements", "an index is out of range"),
+}
+
+
+@pytest.mark.parametrize("change", BREAKS)
+def test_a_failed_check_tells_the_same_in_both_lives(change):
+    found = []
+    for pc in (make_pc("hello", check=False), compiled_pc("hello")):
+        pc.boot()
+        change(pc.kernel)
+        panic, left = panicked(pc)
+        assert pc.exit.status == PANICKED
+        assert panic.message == left.message == left.console[0]
+        assert (panic.file.rpartition("/")[2], panic.line) == left.places[0]
+        shown = [line.removeprefix("  at ").partition(" in ")[0] for line in left.console[1:] if " at " in line]
+        assert [each for each in shown if ".py:" in each] == [f"{file}:{line}" for file, line in left.places]
+        found.append((left.message, left.places))
+    assert tuple(message for message, _ in found) == BREAKS[change]
+    assert found[1][1] == found[0][1]
+    assert len(found[1][1]) >= 3 and found[0][1][-1][0] == "kernel.py"
+
+
+def test_the_record_of_an_interpreted_kernel_has_no_registers():
+    pc = make_pc("hello", check=False)
+    pc.boot()
+    break_a_count(pc.kernel)
+    _, left = panicked(pc)
+    assert not left.record.has_frame and not any(line.startswith("  eax") for line in left.console)
+
+
+def test_the_registers_of_a_failed_check_are_on_the_console():
+    pc = compiled_pc("hello")
+    pc.boot()
+    break_a_count(pc.kernel)
+    _, left = panicked(pc)
+    assert left.record.has_frame and left.record.frame.eax == FAILED_CHECK
+    assert left.console[-3:] == register_lines(left.record.frame)
+
+
+def register_lines(frame):
+    rows = ("eax ebx ecx edx", "esi edi ebp esp", "eip eflags")
+    return ["".join(f"  {name} {getattr(frame, name):#010x}" for name in row.split()) for row in rows]
+
+
+def test_without_a_panic_the_record_is_zero():
+    for pc in (make_pc("hello", "null", check=False), compiled_pc("hello", "null")):
+        pc.boot()
+        pc.run()
+        start = address_of(pc.kernel.panics.record)
+        assert not any(pc.ram.bytes[start : start + size_of(PanicRecord)])
+
+
+# A panic while one is reported.
+
+
+def break_the_screen(kernel):
+    kernel.console.screen.state.row = 1_000_000
+
+
+def test_a_panic_in_the_report_leaves_the_first_one_and_ends_the_machine():
+    places = []
+    for pc in (make_pc("hello", check=False), compiled_pc("hello")):
+        pc.boot()
+        before = bytes(pc.console)
+        break_the_screen(pc.kernel)
+        with pytest.raises(Panic, match="index 80000000 of|an index is out of range") as caught:
+            pc.run()
+        record = pc.kernel.panics.record
+        assert record.happened and text_of(record.message) == caught.value.message
+        assert pc.console == before + b"\n", "the screen, which comes first, could scroll once more"
+        places.append((text_of(record.places[0].file), record.places[0].line))
+    assert places[0] == places[1] and places[0][0] == "screen.py"
+    assert pc.exit.status == PANICKED, "an emulator that runs the compiled kernel ends even so"
+
+
+# Faults of ring 0, made by an image whose code for traps is replaced.
+
+SET = (
+    "55 89e5"  # push %ebp; mov %esp, %ebp: a stack frame that backtraces can follow
+    "b811111111 bb22222222 b9{ecx} ba44444444 be55555555 bf66666666"
+)
+LIMIT = MICROKERNEL.region_limit
+TEXT = MICROKERNEL.text_end - 256
+
+
+def words(value):
+    return struct.pack("<I", value).hex()
+
+
+# name: (code, vector, error code, address, how far into the code the CPU was, where it was instead)
+FAULTS = {
+    "null read": (f"a1{words(0)}", 14, 0, 0, 0),
+    "write to nowhere": (f"a3{words(LIMIT)}", 14, 2, LIMIT, 0),
+    "write to text": (f"a3{words(TEXT)}", 14, 3, TEXT, 0),
+    "general protection": ("8ed8", 13, 0x1110, None, 0),
+    "no such task": ("0f00d8", 13, 0x1110, None, 0),
+    "division": ("f7f1", 0, 0, None, 0),
+    "invalid instruction": ("0f0b", 6, 0, None, 0),
+    "breakpoint": ("cc", 3, 0, None, 1),
+}
+VALUES = {"eax": 0x11111111, "ebx": 0x22222222, "edx": 0x44444444, "esi": 0x55555555, "edi": 0x66666666}
+
+
+def faulting_image(code, *, ecx="00000000", before=SET):
+    """Return an image that runs some code instead of serving traps, and the address of that code after `before`."""
+    image = bytearray(image_of("hello"))
+    set_up = bytes.fromhex(before.format(ecx=ecx))
+    at = kernel_trap() - MICROKERNEL.kernel_start
+    start = TEXT + 64 - MICROKERNEL.kernel_start
+    assert not any(image[start : start + 128]), "there is room behind the text"
+    image[at : at + 5] = b"\xe9" + struct.pack("<i", start - at - 5)
+    content = set_up + bytes.fromhex(code)
+    image[start : start + len(content)] = content
+    return bytes(image), MICROKERNEL.kernel_start + start + len(set_up)
+
+
+def kernel_trap():
+    elf = ELFFile(BytesIO(make_symbols(MICROKERNEL, compiled(MICROKERNEL))))
+    [symbol] = elf.get_section_by_name(".symtab").get_symbol_by_name("kernel_trap")
+    return symbol["st_value"]
+
+
+def on_qemu(image, memory=8 * MIB):
+    """Run an image on QEMU to its panic; return what it left."""
+    with Qemu(make_image_file(MICROKERNEL, image), memory=memory) as machine:
+        assert machine.wait() is Verdict.PANICKED
+        kernel = look(MICROKERNEL, machine.ram)
+        return panic_of(kernel), told(kernel, machine.console.replace(b"\r", b""))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_kernel_is_recorded_with_the_registers_that_it_met(name):
+    code, vector, error, address, length = FAULTS[name]
+    image, place = faulting_image(code)
+    pc = compiled_pc(image=image)
+    panic, left = panicked(pc)
+    frame = left.record.frame
+    assert pc.exit.status == PANICKED and left.message == "" and left.record.has_frame
+    assert (frame.vector, frame.error, frame.eip, frame.cs) == (vector, error, place + length, KERNEL_CODE)
+    assert left.record.address == (address or 0)
+    assert {name: getattr(frame, name) for name in VALUES} == VALUES and frame.ecx == 0
+    stack = pc.kernel.scheduler.threads[1].kernel_stack
+    assert frame.esp == frame.ebp == stack - 8, "a return address and ebp lie on it"
+    assert frame.eflags & 0x202 == 2, "interrupts are off"
+    assert [(text_of(each.file), text_of(each.function)) for each in list(left.record.places)[: left.record.depth]] == [
+        ("entry.S", "entry code")
+    ]
+    where = f", address {address:#010x}" if address is not None else ""
+    assert left.console[0] == f"{VECTOR_NAMES[vector]}, error code {error:#x}{where}"
+    assert left.console[-3:] == register_lines(frame)
+    assert panic.message.startswith(VECTOR_NAMES[vector]) and f"in ring 0 at {frame.eip:#010x}" in panic.message
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_kernel_leaves_the_same_record_on_qemu(name):
+    code = FAULTS[name][0]
+    image, _ = faulting_image(code)
+    pc = compiled_pc(image=image)
+    panic, left = panicked(pc)
+    panic_there, left_there = on_qemu(image)
+    assert str(panic) == str(panic_there)
+    assert left.console == left_there.console
+    assert left.places == left_there.places
+
+
+def test_a_jump_to_nowhere_is_a_fault_there():
+    image, _ = faulting_image("31c0 ffe0")
+    _, left = panicked(compiled_pc(image=image))
+    assert (left.record.frame.vector, left.record.frame.eip, left.record.address) == (14, 0, 0)
+    assert left.record.places[0].line and text_of(left.record.places[0].file) == "entry.S"
+
+
+@pytest.mark.parametrize("ebp", [0x0700_0000, LIMIT - 8, LIMIT, 0xFFFF_FFF8, 1, 0x0010_0001, 0x0010_0000, 0x0010_2000])
+def test_a_stack_frame_that_is_none_ends_the_backtrace_and_not_the_report(ebp):
+    image, _ = faulting_image("0f0b", before=f"bd{words(ebp)} 31c9")
+    pc = compiled_pc(image=image)
+    _, left = panicked(pc)
+    assert left.record.depth == 0 and left.record.frame.ebp == ebp
+    assert left.console == ["invalid instruction, error code 0x0", *register_lines(left.record.frame)]
+
+
+def test_a_stack_frame_that_names_itself_ends_the_backtrace():
+    image, _ = faulting_image("0f0b", before="68 11111100 89e5 54 89e5 896d00")
+    _, left = panicked(compiled_pc(image=image))
+    assert left.record.depth <= 1 and left.console[-3:] == register_lines(left.record.frame)
+
+
+@pytest.mark.parametrize("machine", ["simulated", "QEMU"])
+def test_a_message_that_is_nowhere_halts_the_machine_with_what_is_known(machine):
+    """The check's message is read from where ebx points; here that faults while the panic is recorded."""
+    image, place = faulting_image(f"b8{words(FAILED_CHECK)} bb{words(LIMIT)} 0f0b")
+    if machine == "QEMU":
+        with Qemu(make_image_file(MICROKERNEL, image), memory=8 * MIB) as qemu:
+            assert qemu.wait() is Verdict.PANICKED
+            record = look(MICROKERNEL, qemu.ram).panics.record
+    else:
+        pc = compiled_pc(image=image)
+        with pytest.raises(Panic, match="invalid instruction in ring 0"):
+            pc.boot()
+            pc.run()
+        record = pc.kernel.panics.record
+        assert pc.exit.status == PANICKED
+    assert record.happened and record.frame.eip == place + 10 and record.depth == 0
+
+
+# A mistake in the source.
+
+MISTAKE = ("kernel.user_memory", "UserMemory", "copy_in", "self._check_range(address, count)",
+           'assert count < 20, "a text is short"')  # fmt: skip
+MESSAGE = "assertion failed: a text is short"
+CALLERS = ["user_memory.py", "system_calls.py", "system_calls.py", "traps.py", "traps.py", "kernel.py"]
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory):
+    """Return the kernel with a mistake that only a long text meets, compiled."""
+    compiled(MICROKERNEL)
+    with mistaken(tmp_path_factory.mktemp("mistake"), *MISTAKE):
+        return compile_now()
+
+
+@pytest.fixture
+def both_wrong(wrong, tmp_path):
+    """Return that kernel; the interpreted one has the same mistake meanwhile."""
+    with mistaken(tmp_path, *MISTAKE):
+        yield wrong
+
+
+def test_a_mistake_is_told_alike_in_both_lives_and_on_qemu(both_wrong):
+    image = image_of("ping", "hello", kernel=both_wrong)
+    interpreted, left = panicked(make_pc("ping", "hello", check=False))
+    assert left.message == MESSAGE and [file for file, _ in left.places] == CALLERS
+    for panic, other in (panicked(compiled_pc(image=image)), on_qemu(image), on_qemu(image, 64 * MIB)):
+        assert panic.message == interpreted.message
+        assert (panic.file, panic.line) == (interpreted.file.rpartition("/")[2], interpreted.line)
+        assert other.message == left.message and other.places == left.places
+        assert other.console[0] == MESSAGE and other.console[-3:] == register_lines(other.record.frame)
+        assert [line for line in other.console if line.startswith("  at user_memory.py:")] == [
+            f"  at user_memory.py:{interpreted.line} in user_memory_copy_in"
+        ]
+
+
+def test_every_caller_is_told_at_the_line_of_its_call(both_wrong):
+    _, left = panicked(make_pc("hello", check=False))
+    _, other = panicked(compiled_pc("hello", kernel=both_wrong))
+    assert other.places == left.places
+
+
+def test_no_caller_is_missing():
+    places = []
+    for pc in (make_pc("hello", check=False), compiled_pc("hello")):
+        pc.boot()
+        break_a_queue(pc.kernel)
+        places.append([file for file, _ in panicked(pc)[1].places])
+    assert places[0] == places[1]
+
+
+@pytest.mark.parametrize("how", ["interpreted", "compiled", "QEMU"])
+def test_the_command_ends_with_status_3_and_one_clear_line(both_wrong, how, monkeypatch, capfd):
+    for module in [each for name, each in sys.modules.items() if name.startswith("keelback.")]:
+        if vars(module).get("compiled") is compiled:
+            monkeypatch.setattr(module, "compiled", lambda layout: both_wrong)
+    if how == "QEMU":
+        status = run_qemu(["ping", "hello"], memory=16 * MIB, cpu="max", command_line="")
+    else:
+        status = run_programs(
+            ["ping", "hello"], compiled=how == "compiled", memory=8 * MIB, command_line="", check=False, verbose=False
+        )
+    said = capfd.readouterr()
+    assert status == 3
+    [line] = said.err.splitlines()
+    assert line.startswith("keelback: kernel panic") and line.partition(": assertion")[2].startswith(
+        " failed: a text is short"
+    )
+    assert line.endswith(")") and "(user_memory.py:" in line
+    assert "ping 1\n" in said.out and f"keelback: kernel panic: {MESSAGE}\n" in said.out
+
+
+FRAME_MISTAKE = ("kernel.programs", "Programs", "spawn", "thread.frame.start_user(self.loader.image.entry, stack)",
+                 "thread.frame.start_user(self.loader.image.entry, stack); thread.frame.cs = 0x33")  # fmt: skip
+
+
+def test_a_trap_frame_that_the_cpu_refuses_is_told(tmp_path):
+    compiled(MICROKERNEL)
+    with mistaken(tmp_path, *FRAME_MISTAKE):
+        image = image_of("hello", kernel=compile_now())
+    panic, left = on_qemu(image)
+    assert (left.record.frame.vector, left.record.frame.error) == (13, 0x30)
+    assert text_of(left.record.places[0].file) == "entry.S"
+    assert panic.message.startswith("general protection fault in ring 0 at 0x0010")
+    pc = compiled_pc(image=image)
+    pc.boot()
+    with pytest.raises(Panic, match="the return path does not lead to user mode"):
+        pc.run()

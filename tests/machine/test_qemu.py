@@ -1,0 +1,410 @@
+"""QEMU: the image boots there as on the simulated PC, whatever memory and CPU it is given, or says why not."""
+
+import os
+import select
+import signal
+import struct
+import time
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+import keelback.machine.qemu
+from cli.test_run import command
+from keelback.cli.errors import CommandError
+from keelback.cli.programs import all_programs, build_python, python_programs
+from keelback.cli.qemu import run_on_qemu
+from keelback.image.payload import make_payload
+from keelback.inspect.lens import look
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.processes import Ending, ProcessState
+from keelback.kernel.screen import SCREEN
+from keelback.lang import text_of
+from keelback.machine.boot_loader import BiosEntry
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image, make_image_file, make_symbols
+from keelback.machine.kernels import compiled
+from keelback.machine.pc import Outcome
+from keelback.machine.qemu import BY_INSTRUCTIONS, INSTALL, WAIT, Qemu, QemuError, Verdict
+from support import MIB, code_program, payload_programs
+
+GIB = 1 << 30
+MEMORY = 16 * MIB
+ARGUMENTS = {"primes": "500", "primes.py": "500", "sleeper": "1"}
+
+
+@cache
+def programs():
+    """Return all programs, in C and in Kernel Python, by name."""
+    python = {name: build_python(name, MICROKERNEL.image_base) for name in python_programs()}
+    return payload_programs() | python
+
+
+def image_of(*lines, files=None):
+    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **(programs() if files is None else files)}
+    return make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
+
+
+@dataclass
+class Ended:
+    """What a machine left."""
+
+    verdict: Verdict
+    console: str
+    kernel: Kernel
+    ram: object
+
+
+def boot(image, *, memory=MEMORY, **options):
+    """Run an image on QEMU to its end."""
+    with Qemu(make_image_file(MICROKERNEL, image), memory=memory, **options) as machine:
+        verdict = machine.wait()
+        return Ended(verdict, machine.console.decode("ascii"), look(MICROKERNEL, machine.ram), machine.ram)
+
+
+def simulated(image, kernel):
+    """Run an image on a simulated PC that has the BIOS memory map of another machine; return it."""
+    map = kernel.memory.bios_map.table
+    entries = [
+        BiosEntry(each.base_low | each.base_high << 32, each.size_low | each.size_high << 32, each.type) for each in map
+    ]
+    pc = CompiledPc(MICROKERNEL, image, memory=MEMORY, memory_map=tuple(entries))
+    pc.boot()
+    assert pc.run() is Outcome.POWERED_OFF
+    return pc
+
+
+def endings(kernel):
+    """Return how every process ended, as the records say."""
+    found = []
+    for process in kernel.processes.table:
+        if process.state != ProcessState.FREE:
+            fault = process.fault
+            told = (fault.vector, fault.error, fault.address, fault.access, fault.instruction)
+            found.append((process.pid, text_of(process.name), process.ending, process.exit_status, told))
+    return found
+
+
+# Programs.
+
+
+def test_all_programs_are_there():
+    assert sorted(programs()) == all_programs(MICROKERNEL.image_base)
+
+
+@pytest.mark.parametrize("name", all_programs(MICROKERNEL.image_base))
+def test_a_program_says_and_ends_as_on_the_simulated_pc(name):
+    image = image_of(f"{name} {ARGUMENTS.get(name, '')}".strip())
+    there = boot(image)
+    here = simulated(image, there.kernel)
+    assert there.verdict is Verdict.DONE
+    assert there.console == here.console.decode("ascii")
+    assert endings(there.kernel) == endings(here.kernel) and len(endings(here.kernel)) == 1
+
+
+def test_all_programs_together_end_as_on_the_simulated_pc():
+    lines = [f"{name} {ARGUMENTS.get(name, '')}".strip() for name in programs()]
+    image = image_of(*lines)
+    there = boot(image)
+    here = simulated(image, there.kernel)
+    assert there.verdict is Verdict.DONE
+    assert endings(there.kernel) == endings(here.kernel)
+    assert len(endings(here.kernel)) == len(programs()) > 16
+    assert sum(ending == Ending.KILLED for _, _, ending, _, _ in endings(there.kernel)) == 7
+    assert there.kernel.memory.frames.counts.user_free == here.kernel.memory.frames.counts.user_free
+    assert sorted("".join(there.console.split())) == sorted("".join(here.console.decode("ascii").split()))
+
+
+def test_programs_that_only_yield_take_the_same_turns():
+    image = image_of("hello you", "ping 7", "pong 5", "hello.py", "ping.py 3", "pong.py 9", "hello")
+    there = boot(image, arguments=BY_INSTRUCTIONS)
+    here = simulated(image, there.kernel)
+    assert there.console == here.console.decode("ascii") and there.console.count("\n") == 1 + 3 + 24
+    assert endings(there.kernel) == endings(here.kernel)
+
+
+def test_no_text_is_lost_when_programs_take_turns():
+    there = boot(image_of("ping 40", "pong 40"))
+    for name in ("ping", "pong"):
+        assert there.console.count(name) == 40
+    assert there.verdict is Verdict.DONE
+
+
+def test_the_timer_ends_the_turn_of_a_program_that_never_would():
+    files = {"spin": code_program("ebfe"), "exit": code_program("b803000000 bb03000000 cd80")}
+    with Qemu(make_image_file(MICROKERNEL, image_of("spin", "exit", files=files)), memory=MEMORY) as machine:
+        kernel, end = look(MICROKERNEL, machine.ram), time.monotonic() + WAIT
+        while kernel.processes.table[2].state != ProcessState.ZOMBIE:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        machine.command("stop")
+        assert kernel.processes.table[1].state == ProcessState.ALIVE
+        assert kernel.processes.table[2].exit_status == 3 and kernel.timer.clock.ticks >= 1
+
+
+# Memory.
+
+SIZES = {"16M": 16 * MIB, "64M": 64 * MIB, "1G": GIB, "3.5G": 7 * GIB // 2, "6G": 6 * GIB}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_memory_is_laid_out_in_order_whatever_the_machine_has(size):
+    memory = SIZES[size]
+    ended = boot(image_of("hello", "ping"), memory=memory)
+    assert ended.verdict is Verdict.DONE and "hello: I am process 1\n" in ended.console
+    kernel, low = ended.kernel, min(memory, len(ended.ram))
+    bounds, layout, header = kernel.memory.bounds, kernel.layout, kernel.memory.header
+    order = [
+        layout.kernel_start, layout.text_end, layout.records_end, bounds.kernel_top, bounds.bios_map, bounds.kernel_map,
+        bounds.heap, kernel.memory.heap.bounds.next, bounds.stack, bounds.zone, bounds.region_top,
+    ]  # fmt: skip
+    assert order == sorted(order) and bounds.region_top <= layout.region_limit and bounds.region_top <= low
+    assert bounds.kernel_top >= header.payload + header.payload_size and bounds.kernel_top == bounds.bios_map
+    assert bounds.zone - bounds.stack == layout.boot_stack
+    tables = {kernel.spaces.kernel.directory << 12, kernel.scheduler.state.idle.kernel_stack - 1}
+    assert all(bounds.zone <= address < bounds.region_top for address in tables), "initial page allocations"
+    end = kernel.memory.map.end() << 12
+    assert low - MIB < end <= low, "all below 4 GiB but what the BIOS keeps"
+    assert len(kernel.memory.frames.table) == end >> 12
+    usable = sum(each.size_low | each.size_high << 32 for each in kernel.memory.bios_map.table if each.type == 1)
+    assert memory - 2 * MIB < usable <= memory, "the map is QEMU's own"
+
+
+@pytest.mark.parametrize("memory", [2, 3])
+def test_too_little_memory_is_said_and_refused(memory):
+    ended = boot(image_of("hello"), memory=memory * MIB)
+    assert ended.verdict is Verdict.REFUSED
+    start = "keelback: can't start. There is not enough memory: from 0x100000 on it ends at 0x"
+    [line] = ended.console.splitlines()
+    assert line.startswith(start) and line.endswith(" is needed")
+    end, needed = (int(word, 16) for word in line.removeprefix(start[:-2]).removesuffix(" is needed").split(", and "))
+    assert end <= memory * MIB and needed > end and needed == ended.kernel.memory.bounds.region_top
+
+
+def test_the_option_memory_refuses_what_the_machine_would_have():
+    ended = boot(image_of("hello"), command_line="memory=2M")
+    assert ended.verdict is Verdict.REFUSED and "it ends at 0x200000, and 0x" in ended.console
+
+
+# CPUs.
+
+
+@pytest.mark.parametrize("cpu", ["pentium3", "qemu32", "max", "max,-pge", "max,-sse,-fxsr,-mmx,-fpu"])
+def test_any_cpu_since_the_pentium_pro_runs_programs(cpu):
+    ended = boot(image_of("hello", "null", "divide", "primes 100"), cpu=cpu)
+    assert ended.verdict is Verdict.DONE
+    assert "hello: I am process 1\n" in ended.console and "primes: 25 primes up to 100\n" in ended.console
+    assert [each[2] for each in endings(ended.kernel)] == [Ending.EXITED, Ending.KILLED, Ending.KILLED, Ending.EXITED]
+
+
+NO_CMOV = "keelback: can't start. This CPU can't move by condition (CMOV); a Pentium Pro or later is needed."
+NO_CPUID = "keelback: can't start. This CPU has no CPUID instruction; a Pentium Pro or later is needed."
+
+
+@pytest.mark.parametrize("cpu", ["486", "pentium", "max,-cmov"])
+def test_a_cpu_that_lacks_what_compiled_code_needs_is_refused(cpu):
+    ended = boot(image_of("hello"), cpu=cpu)
+    assert (ended.verdict, ended.console) == (Verdict.REFUSED, NO_CMOV + "\r\n")
+
+
+def without_cpuid():
+    """Return an image that finds no CPUID flag, as on a CPU that has none: it tries to change another bit."""
+    image = bytearray(image_of("hello"))
+    flag = b"\x35" + struct.pack("<I", 1 << 21)
+    assert image.count(flag) == 1
+    place = image.index(flag)
+    image[place : place + 5] = b"\x35" + struct.pack("<I", 1 << 1)
+    return bytes(image)
+
+
+def test_a_cpu_without_cpuid_is_refused_on_both_machines():
+    image = without_cpuid()
+    ended = boot(image)
+    assert (ended.verdict, ended.console) == (Verdict.REFUSED, NO_CPUID + "\r\n")
+    pc = CompiledPc(MICROKERNEL, image, memory=MEMORY)
+    pc.boot()
+    assert (pc.outcome, pc.console.decode()) == (Outcome.REFUSED, NO_CPUID + "\r\n")
+    assert bytes(pc.ram.bytes[SCREEN : SCREEN + 2 * len(NO_CPUID)]) == b"".join(
+        bytes([each, 0x4F]) for each in NO_CPUID.encode()
+    )
+
+
+# The screen, on a machine without the device by which emulators end.
+
+
+@pytest.fixture
+def stays_on(monkeypatch):
+    monkeypatch.setattr(keelback.machine.qemu, "DEBUG_EXIT", 0x1E0)
+
+
+def screen_of(machine):
+    """Return the characters and the attributes on a machine's screen."""
+    file = machine.folder / "screen"
+    machine.command("pmemsave", val=SCREEN, size=4000, filename=str(file))
+    content = file.read_bytes()
+    return content[::2].decode("cp437"), set(content[1::2])
+
+
+def read_to(machine, end):
+    """Return what the serial line sends up to a text."""
+    text, limit = b"", time.monotonic() + WAIT
+    while end not in text:
+        assert select.select([machine.process.stdout], [], [], limit - time.monotonic())[0], text
+        text += os.read(machine.process.stdout.fileno(), 4096)
+    return text.decode("ascii")
+
+
+def rows(*lines):
+    return "".join(line.ljust(80) for line in lines).ljust(2000)
+
+
+def test_a_refused_cpu_is_told_on_the_screen_too(stays_on):
+    with Qemu(make_image_file(MICROKERNEL, image_of("hello")), memory=MEMORY, cpu="486") as machine:
+        assert read_to(machine, b"\n") == NO_CMOV + "\r\n"
+        shown, _ = screen_of(machine)
+        assert shown.startswith(NO_CMOV)
+
+
+def test_the_console_is_on_the_screen_too(stays_on):
+    with Qemu(make_image_file(MICROKERNEL, image_of("hello", "ping 2")), memory=MEMORY) as machine:
+        text = read_to(machine, b"ping 2\n")
+        assert screen_of(machine) == (rows(*text.splitlines()), {7})
+
+
+def test_console_serial_leaves_the_screen_to_the_bios(stays_on):
+    with Qemu(
+        make_image_file(MICROKERNEL, image_of("ping 2")), memory=MEMORY, command_line="console=serial"
+    ) as machine:
+        read_to(machine, b"ping 2\n")
+        assert "ping" not in screen_of(machine)[0] and "SeaBIOS" in screen_of(machine)[0]
+
+
+def test_console_screen_leaves_the_serial_line_silent(stays_on):
+    with Qemu(
+        make_image_file(MICROKERNEL, image_of("ping 2")), memory=MEMORY, command_line="console=screen"
+    ) as machine:
+        end = time.monotonic() + WAIT
+        while "HLT=1" not in machine.monitor("info registers") or "ping 2" not in screen_of(machine)[0]:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert screen_of(machine)[0].rstrip().split()[-4:] == ["ping", "1", "ping", "2"]
+        assert not select.select([machine.process.stdout], [], [], 0)[0]
+
+
+# Verdicts and mistakes.
+
+
+def test_a_triple_fault_is_a_reset():
+    image = bytearray(image_of("hello"))
+    elf = ELFFile(BytesIO(make_symbols(MICROKERNEL, compiled(MICROKERNEL))))
+    [symbol] = elf.get_section_by_name(".symtab").get_symbol_by_name("kernel_trap")
+    place = symbol["st_value"] - MICROKERNEL.kernel_start
+    image[place : place + 8] = bytes.fromhex("6a00 6a00 0f011c24")  # push $0, push $0, lidt (%esp)
+    image[place + 8 : place + 10] = bytes.fromhex("0f0b")
+    assert boot(bytes(image)).verdict is Verdict.RESET
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_machine_that_is_ended_from_outside_was_stopped(number):
+    with Qemu(make_image_file(MICROKERNEL, image_of("hello")), memory=MEMORY, arguments=["-S"]) as machine:
+        machine.command("query-status")
+        machine.process.send_signal(number)
+        assert machine.wait() is Verdict.STOPPED
+
+
+def test_warnings_of_qemu_are_no_failure_of_its_own():
+    """QEMU tells about features that it can't emulate; a silent serial line is no sign that it did not start."""
+    ended = boot(image_of("hello"), cpu="Skylake-Client", command_line="console=screen")
+    assert (ended.verdict, ended.console) == (Verdict.DONE, "")
+    assert endings(ended.kernel)[0][2] == Ending.EXITED
+
+
+def test_nothing_is_left_behind():
+    with Qemu(make_image_file(MICROKERNEL, image_of("hello")), memory=MEMORY, arguments=["-S"]) as machine:
+        assert machine.command("query-status")["status"] == "prelaunch" and machine.folder.is_dir()
+        with pytest.raises(QemuError, match="QEMU refuses fly: The command fly has not been found"):
+            machine.command("fly")
+    assert machine.process.returncode == -signal.SIGKILL and not machine.folder.exists()
+
+
+def test_without_qemu_the_line_to_type_is_told(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    message = f"there is no qemu-system-x86_64 on this machine: {INSTALL}"
+    with pytest.raises(QemuError, match=message):
+        Qemu(b"", memory=MEMORY)
+    with pytest.raises(CommandError, match=message):
+        run_on_qemu(["hello"], memory=MEMORY, cpu="max", command_line="")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"cpu": "nonesuch"}, "QEMU did not start: qemu-system-x86_64: unable to find CPU model 'nonesuch'"),
+        ({"arguments": ["-nonesuch"]}, "QEMU did not start: qemu-system-x86_64: -nonesuch: invalid option"),
+    ],
+)
+def test_what_qemu_refuses_is_told_in_its_own_words(options, says):
+    with pytest.raises(QemuError) as caught:
+        boot(image_of("hello"), **options)
+    assert str(caught.value) == says
+
+
+# The command.
+
+
+def run(*words, memory=MEMORY, cpu="max", command_line=""):
+    return run_on_qemu(words, memory=memory, cpu=cpu, command_line=command_line)
+
+
+def test_the_command_runs_programs_on_qemu():
+    done = command("run", "--machine", "qemu", "--memory", "16M", "hello you", "ping 2")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "hello: I am process 1, and I was told: you\n" in done.stdout and "ping 2\n" in done.stdout
+    assert "1  hello    exited with status 0" in done.stdout and ", of which 0 used and" in done.stdout
+
+
+def test_a_program_that_dies_is_status_1(capfd):
+    assert run("null", "hello") == 1
+    said = capfd.readouterr()
+    assert "killed: page fault, read of 0x00000000, not mapped" in said.out and " in main+0x" in said.out
+    assert said.err == ""
+
+
+def test_a_kernel_that_can_t_start_is_status_1_with_its_reason(capfd):
+    assert run("hello", cpu="486") == 1
+    said = capfd.readouterr()
+    assert NO_CMOV in said.out and said.err == "keelback: the kernel could not start\n"
+
+
+def test_the_command_line_reaches_the_kernel(capfd):
+    assert run("hello", "null", command_line='init="ping 3" quiet') == 0
+    said = capfd.readouterr().out
+    assert "keelback: option quiet is unknown; ignored\nping 1\nping 2\nping 3\n" in said
+    assert "  ping     exited with status 0" in said and "hello" not in said
+
+
+def test_init_of_an_unknown_program_is_status_1(capfd):
+    assert run("hello", command_line="init=nobody") == 1
+    assert "keelback: can't start nobody. There is no program of that name in the payload.\n" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--kernel", "interpreted", "hello"], "QEMU runs the compiled kernel, without --check and"),
+        (["--check", "hello"], "QEMU runs the compiled kernel, without --check and --verbose; try --machine simulated"),
+        (["--cpu", "nonesuch", "hello"], "QEMU did not start: qemu-system-x86_64: unable to find CPU model 'nonesuch'"),
+        (["--memory", "4097K", "hello"], "--memory 4097K: not a multiple of 1M below 1024G"),
+        (["--append", "x" * 256, "hello"], "--append has 256 bytes; a command line has at most 255"),
+        (["nope"], "no program 'nope'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_command_is_one_clear_line(words, says):
+    done = command("run", "--machine", "qemu", *words)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"keelback: {says}")

@@ -1,0 +1,180 @@
+"""QEMU's own page walk of every address space, against the tables in RAM and against what the kernel means to map."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from keelback.image.payload import make_payload
+from keelback.inspect.census import PAGE_SHIFT, PRESENT, Census, Space
+from keelback.inspect.lens import look
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.screen import SCREEN
+from keelback.lang import PAGE_SIZE
+from keelback.machine.images import make_image, make_image_file
+from keelback.machine.kernels import compiled
+from keelback.machine.qemu import WAIT, Qemu
+from machine.qemu_monitor import Gdb, Range, SpaceInQemu, Translation, walk
+from support import MIB, WRITE, payload_programs
+
+# The second has ended, the last sleeps, and the others run by turns.
+LINES = ("primes 100000000", "hello", "primes 90000000", "sleeper 1000000")
+ALIVE = {1, 3, 4}
+BITS = {1 << 1: "W", 1 << 2: "U", 1 << 5: "A", 1 << 6: "D", 1 << 8: "G"}
+PAGES = range(0, 1 << 32, PAGE_SIZE)
+KERNEL_FLAGS = frozenset("GDA")
+
+
+@dataclass
+class Standstill:
+    """A machine that stands still in user mode: its kernel, and its spaces as QEMU walks them, by process id."""
+
+    kernel: Kernel
+    census: Census
+    in_qemu: Mapping[int, SpaceInQemu]
+
+
+@pytest.fixture(scope="module")
+def standstill(tmp_path_factory: pytest.TempPathFactory) -> Standstill:
+    socket = tmp_path_factory.mktemp("gdb") / "gdb"
+    init = "".join(line + "\n" for line in LINES).encode()
+    image = make_image(MICROKERNEL, make_payload({"etc/init": init, **payload_programs()}), compiled(MICROKERNEL))
+    server = ("-gdb", f"unix:{socket},server=on,wait=off")
+    with Qemu(make_image_file(MICROKERNEL, image), memory=16 * MIB, arguments=server) as machine:
+        kernel = look(MICROKERNEL, machine.ram)
+        stop_in_user_mode(machine, kernel)
+        census = Census(kernel)
+        with Gdb(socket) as gdb:
+            in_qemu = {pid: walk(machine, gdb, space.directory) for pid, space in census.spaces.items()}
+    return Standstill(kernel, census, in_qemu)
+
+
+def stop_in_user_mode(machine: Qemu, kernel: Kernel) -> None:
+    """Stop a machine when all its processes have run, and the records in RAM are whole."""
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        machine.command("cont")
+        time.sleep(0.05)
+        machine.command("stop")
+        have_run = (
+            kernel.processes.table[2].state.name == "ZOMBIE" and kernel.scheduler.threads[4].state.name == "SLEEPING"
+        )
+        if have_run and "CPL=3" in machine.monitor("info registers"):
+            return
+    raise AssertionError(f"{LINES} have not all run after {WAIT} seconds")
+
+
+# What the tables in RAM say.
+
+
+def translations(census: Census, space: Space) -> dict[int, Translation]:
+    """Return all pages that a page directory in RAM maps, with their flags in the page table."""
+    found = {}
+    for high, upper in enumerate(census.entries(space.directory)):
+        if upper & PRESENT:
+            for low, entry in enumerate(census.entries(upper >> PAGE_SHIFT)):
+                if entry & PRESENT:
+                    page = high << 22 | low << PAGE_SHIFT
+                    flags = frozenset(letter for bit, letter in BITS.items() if entry & bit)
+                    found[page] = Translation(page, entry >> PAGE_SHIFT, flags)
+    return found
+
+
+def ranges(found: Mapping[int, Translation]) -> list[Range]:
+    """Return the stretches of pages with equal permissions."""
+    stretches: list[Range] = []
+    for page in sorted(found):
+        permissions = ("u" if "U" in found[page].flags else "-") + "r" + ("w" if "W" in found[page].flags else "-")
+        last = stretches[-1] if stretches else Range(0, 0, "")
+        if (last.end, last.permissions) == (page, permissions):
+            stretches[-1] = Range(last.start, page + PAGE_SIZE, permissions)
+        else:
+            stretches.append(Range(page, page + PAGE_SIZE, permissions))
+    return stretches
+
+
+def test_every_process_that_is_alive_is_looked_at(standstill):
+    assert set(standstill.in_qemu) == ALIVE
+    assert len({standstill.census.spaces[pid].directory for pid in ALIVE}) == len(ALIVE)
+
+
+def test_info_tlb_shows_just_the_pages_frames_and_flags_in_ram(standstill):
+    for pid, space in standstill.census.spaces.items():
+        assert standstill.in_qemu[pid].translations == translations(standstill.census, space), f"process {pid}"
+
+
+def test_info_mem_shows_just_the_permissions_in_ram(standstill):
+    for pid, space in standstill.census.spaces.items():
+        assert standstill.in_qemu[pid].ranges == ranges(translations(standstill.census, space)), f"process {pid}"
+
+
+def test_the_census_has_the_user_pages_that_info_tlb_has(standstill):
+    for pid, space in standstill.census.spaces.items():
+        user = {page: each for page, each in standstill.in_qemu[pid].translations.items() if page >= user_base()}
+        assert {each.page: each.frame for each in space.user} == {page: each.frame for page, each in user.items()}
+
+
+# What the kernel's records mean.
+
+
+def user_base() -> int:
+    return MICROKERNEL.user_base
+
+
+def kernel_pages(kernel: Kernel) -> Iterator[Translation]:
+    """Yield what every address space has below the limit, but for the windows."""
+    text, top = MICROKERNEL.text_end, kernel.memory.bounds.region_top
+    yield Translation(SCREEN, SCREEN >> PAGE_SHIFT, KERNEL_FLAGS | {"W"})
+    for page in PAGES[MICROKERNEL.kernel_start >> PAGE_SHIFT : top >> PAGE_SHIFT]:
+        yield Translation(page, page >> PAGE_SHIFT, KERNEL_FLAGS | ({"W"} if page >= text else set()))
+
+
+def test_the_kernel_is_global_at_its_own_address_and_its_text_is_read_only(standstill):
+    windows = PAGES[MICROKERNEL.windows >> PAGE_SHIFT :][: MICROKERNEL.window_count]
+    expected = {each.page: each for each in kernel_pages(standstill.kernel)}
+    for pid, space in standstill.in_qemu.items():
+        below = {page: each for page, each in space.translations.items() if page < user_base()}
+        shown = [below.pop(page) for page in windows if page in below]
+        assert below == expected, f"process {pid}"
+        assert all(each.flags == KERNEL_FLAGS | {"W"} for each in shown), f"process {pid}"
+
+
+def user_pages(elf: bytes) -> dict[int, set[str]]:
+    """Return the pages of a program, stack too, and whether it may write to them."""
+    pages = {page: {"U", "W"} for page in range(MICROKERNEL.stack_bottom, MICROKERNEL.stack_top, PAGE_SIZE)}
+    for segment in ELFFile(BytesIO(elf)).iter_segments("PT_LOAD"):
+        start, end = segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"]
+        for page in PAGES[start >> PAGE_SHIFT : -(-end >> PAGE_SHIFT)]:
+            pages[page] = {"U", "W"} if segment["p_flags"] & WRITE else {"U"}
+    return pages
+
+
+def test_a_process_has_the_pages_of_its_program_and_stack_none_global(standstill):
+    for pid, space in standstill.in_qemu.items():
+        elf = payload_programs()[bytes(standstill.kernel.processes.table[pid].name).rstrip(b"\0").decode()]
+        found = {page: each.flags - {"A", "D"} for page, each in space.translations.items() if page >= user_base()}
+        assert found == user_pages(elf), f"process {pid}"
+
+
+def test_a_frame_of_user_pages_is_its_owners_alone(standstill):
+    frames = standstill.kernel.memory.frames.table
+    used = [
+        (each.frame, pid)
+        for pid, space in standstill.in_qemu.items()
+        for page, each in space.translations.items()
+        if page >= user_base()
+    ]
+    assert len(dict(used)) == len(used)
+    assert all((frames[frame].owner, frames[frame].references) == (pid, 1) for frame, pid in used)
+
+
+def test_what_runs_has_been_accessed_and_its_text_is_not_dirty(standstill):
+    for pid, space in standstill.in_qemu.items():
+        text = space.translations[MICROKERNEL.image_base]
+        stack = space.translations[MICROKERNEL.stack_top - PAGE_SIZE]
+        assert "A" in text.flags and "D" not in text.flags, f"process {pid}"
+        assert {"A", "D"} <= stack.flags, f"process {pid}"
