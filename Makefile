@@ -4,14 +4,26 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+COMMANDS := qemu-system-x86_64 gdb grub-mkrescue xorriso file
+PACKAGES := qemu-system-x86 gdb grub-pc-bin grub-common xorriso file
+HAVE_TOOLS := ( for each in $(COMMANDS); do command -v $$each || exit; done ) >/dev/null && test -d /usr/lib/grub/i386-pc
 
-.PHONY: run test check fuzz bench clean
+.PHONY: run test tools check fuzz bench clean
 
 run: $(READY)            ## Boot the kernel and run the tour
 	$(BIN)/keelback run
 
-test: $(READY)           ## Run all tests
+test: tools $(READY)     ## Run all tests
 	$(BIN)/python -m pytest -n 2
+
+# No test is passed over for want of a tool: where nothing may be installed, say what to type and fail.
+tools:                   ## Install the system's packages that the tests use
+	@if $(HAVE_TOOLS); then exit; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGES); \
+	fi; \
+	$(HAVE_TOOLS) || { echo "The tests need some of these: apt-get install -y $(PACKAGES)"; exit 1; }
 
 check: $(READY)          ## Lint, types, and who may import whom
 	$(BIN)/ruff check src tests bench
