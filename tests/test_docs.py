@@ -14,8 +14,9 @@ import keelback
 from keelback.compiler import compile_program
 from keelback.compiler.print_c import Printer
 from keelback.compiler.source import end_line
+from keelback.image.boot_protocol import SECTOR, SETUP_SIZE
 from keelback.inspect.drawing import draw_kernel_region, draw_virtual
-from keelback.kernel import errors
+from keelback.kernel import errors, options, power
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import KernelError, NoHardware, Ram
@@ -91,6 +92,18 @@ def test_every_limit_in_the_table_is_the_layouts():
         "zone_least",
     }
     assert rows == {name: str(getattr(MICROKERNEL, name)) for name in rows}
+
+
+def test_the_boot_page_has_the_files_offsets_and_the_kernels_options():
+    text = (ROOT / "docs" / "boot.md").read_text()
+    offsets = [int(each, 16) for each in re.findall(r"^ +(0x[0-9a-f]{4}) [┌├]", text, re.MULTILINE)]
+    assert offsets == [0, SECTOR, SETUP_SIZE]
+    assert f"loaded at {MICROKERNEL.kernel_start:#010x}" in text
+    named = re.findall(r"^\| `(\w+)=", text, re.MULTILINE)
+    source = Path(options.__file__).read_text()
+    assert named == re.findall(r'self\._is\(name, name_end, "(\w+)"\)', source)
+    verdicts = f"{power.DONE} done, {power.PANICKED} panicked, {power.REFUSED} could not start"
+    assert f"debug-exit port {power.DEBUG_EXIT:#x}: {verdicts}" in text
 
 
 def kernel_calls():

@@ -76,7 +76,9 @@ def run(
         ),
     ] = None,
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
-    cpu: Annotated[str, typer.Option(help="QEMU's name of the CPU, as for its own -cpu.")] = "max",
+    cpu: Annotated[
+        str | None, typer.Option(help="QEMU's name of the CPU, as for its own -cpu.", show_default="max")
+    ] = None,
     append: Annotated[
         str, typer.Option(metavar="TEXT", help="The kernel's command line: init=, memory=, console=.")
     ] = "",
@@ -100,6 +102,8 @@ def run(
     if len(append.encode()) > LONGEST_COMMAND_LINE:
         raise CommandError(f"--append has {len(append.encode())} bytes; a command line has at most 255")
     if machine is Machine.SIMULATED:
+        if cpu is not None:
+            raise CommandError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
         status = run_programs(
             programs or [],
             compiled=kernel is Life.COMPILED,
@@ -111,7 +115,7 @@ def run(
     elif kernel is Life.INTERPRETED or check or verbose:
         raise CommandError("QEMU runs the compiled kernel, without --check and --verbose; try --machine simulated")
     else:
-        status = run_qemu(programs or [], memory=qemu_memory_size(memory), cpu=cpu, command_line=append)
+        status = run_qemu(programs or [], memory=qemu_memory_size(memory), cpu=cpu or "max", command_line=append)
     raise typer.Exit(status)
 
 

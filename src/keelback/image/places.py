@@ -64,7 +64,7 @@ def _merged(places: list[tuple[int, SourcePlace | None]]) -> list[tuple[int, Sou
 
 
 def _file_names(lines: Any) -> list[str]:
-    """Return the names of the files that a line table numbers, shortened to `package/module`."""
+    """Return the names of the files that a line table numbers, without their directories."""
     version = lines.header["version"]
     names = ["/".join(entry.name.decode().split("/")[-2:]) for entry in lines.header["file_entry"]]
     return names if version >= 5 else ["", *names]
