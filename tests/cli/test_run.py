@@ -203,6 +203,6 @@ def test_a_reader_who_has_seen_enough_is_no_panic():
 
 
 def test_a_cpu_of_qemus_is_refused_on_the_simulated_pc():
-    done = keelback("run", "--cpu", "max", "hello")
+    done = command("run", "--cpu", "max", "hello")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "keelback: --cpu names a CPU of QEMU's; the simulated PC has one of its own\n"
