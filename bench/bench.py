@@ -32,6 +32,16 @@ from keelback.user import RUNTIME
 MEMORY = 64 << 20
 REPEATS = 5
 PROGRAMS = Path(__file__).parent / "programs"
+MEMORY_FIGURES = {
+    "zero": "page of zeros, first write",
+    "copy": "copy at a write to a shared page",
+    "last": "write by the last holder",
+    "round": "fork, exit and wait, small process",
+    "fork_slope": "each mapped page more, fork alone",
+    "round_slope": "each mapped page more, fork, exit and wait",
+    "yield": "yield to another process and back",
+    "spawn": "spawn, exit and wait",
+}
 FIRST_INSTRUCTION = """
 from keelback.cli.session import Session
 session = Session(["hello"], memory=64 << 20, check=False)
@@ -141,6 +151,10 @@ def main() -> None:
     call, boot = qemu.counted(programs)
     say("QEMU, null system call", f"{call} instructions")
     say("QEMU, 32-bit entry to a program's main", f"{boot:,} instructions")
+    figures = qemu.memory(programs, 64 << 20)
+    for name, what in MEMORY_FIGURES.items():
+        say(f"QEMU, {what}", f"{figures[name]:,} instructions")
+    say("... with 1 GiB: fork, exit and wait", f"{qemu.memory(programs, 1 << 30)['round']:,} instructions")
     say("QEMU, start to a program's first output", f"{qemu.first_output(programs):.2f} s")
 
 

@@ -16,9 +16,9 @@ REPEATS = 5
 STAMP_ON_ENTRY = bytes.fromhex(f"0f31 52 50 89e6 b908000000 baf8030000 f36e 31c0 ba{DEBUG_EXIT:02x}000000 ef f4")
 
 
-def run(image: bytes, *arguments: str) -> bytes:
+def run(image: bytes, *arguments: str, memory: int = MEMORY) -> bytes:
     """Return what a machine wrote until it ended."""
-    with Qemu(make_image_file(MICROKERNEL, image), memory=MEMORY, arguments=arguments) as machine:
+    with Qemu(make_image_file(MICROKERNEL, image), memory=memory, arguments=arguments) as machine:
         assert machine.wait() is Verdict.DONE, bytes(machine.console)
         return bytes(machine.console)
 
@@ -27,10 +27,25 @@ def counted(programs: dict[str, bytes]) -> tuple[int, int]:
     """Return the instructions of a null system call, and those from the 32-bit entry to a first program's main."""
     members = {"etc/init": b"stamps\n", **programs}
     image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
-    lines = run(image, *BY_INSTRUCTIONS).decode().splitlines()
-    figures = {name: int(value) for name, _, value in (line.partition(" ") for line in lines) if value.isdigit()}
+    figures = figures_in(run(image, *BY_INSTRUCTIONS))
     entered = run(STAMP_ON_ENTRY + image[len(STAMP_ON_ENTRY) :], *BY_INSTRUCTIONS)
     return figures["call"] - figures["nothing"], figures["started"] - int.from_bytes(entered[:8], "little")
+
+
+def figures_in(text: bytes) -> dict[str, int]:
+    """Return the figures of lines `name number`."""
+    lines = (line.partition(" ") for line in text.decode().splitlines())
+    return {name: int(value) for name, _, value in lines if value.isdigit()}
+
+
+def memory(programs: dict[str, bytes], installed: int) -> dict[str, int]:
+    """Return the instructions of what is done to memory and processes, on a machine with that much memory."""
+    members = {"etc/init": b"memory\n", **programs}
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
+    figures = figures_in(run(image, *BY_INSTRUCTIONS, memory=installed))
+    for name in ("fork", "round"):
+        figures[f"{name}_slope"] = (figures[f"many_{name}"] - figures[f"some_{name}"]) // 512
+    return figures
 
 
 def first_output(programs: dict[str, bytes]) -> float:

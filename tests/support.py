@@ -90,9 +90,9 @@ def run(*init: str, **options: object) -> InterpretedPc:
     return pc
 
 
-FRAMES_OF_THE_KERNEL = (0, 3)
+FRAMES_OF_THE_KERNEL = (0, 4)
 """The user frames and zone frames in use when no process is alive, in 8 MiB: the kernel's page
-directory and table, and the idle thread's stack."""
+directory and table, the frame of zeros, and the idle thread's stack."""
 
 
 def frames_used(pc: SimulatedPc) -> tuple[int, int]:

@@ -79,7 +79,7 @@ def test_a_breakpoint_at_a_line_of_python_stops_there(at_a_page):
 
 def test_the_backtrace_tells_python_files_and_lines_down_to_the_entry_code(at_a_page):
     calls = re.findall(r"^#\d+ .*?(\w+) \(.*\) at (\S+):(\d+)$", at_a_page["backtrace"], re.M)
-    assert [name for name, _file, _line in calls[:2]] == ["memory_frames_allocate_user", "spaces_map_new"]
+    assert [name for name, _file, _line in calls[:2]] == ["memory_frames_allocate_user", "virtual_memory_new_zeros"]
     assert [name for name, _file, _line in calls[-3:]] == ["programs_start_all", "kernel_boot", "boot"]
     assert all(file.startswith("keelback/kernel/") for _name, file, _line in calls[:-1])
     for (called, _file, _line), (_name, file, line) in pairwise(calls[-4:-1]):
@@ -109,7 +109,7 @@ def test_a_struct_is_shown_as_python_reads_it(at_a_page):
     shown = at_a_page["print processes[1]"]
     for field in ("pid = 1,", "state = ProcessState.ALIVE,", "ending = Ending.NOT_YET,", "thread = threads[1],"):
         assert f"\n  {field}\n" in shown
-    assert "\n  name = 'hello'\n" in shown and "\n    access = Access.NONE\n" in shown and "padding" not in shown
+    assert "\n  name = 'hello'\n" in shown and "\n    reason = Reason.NONE\n" in shown and "padding" not in shown
     assert shown.startswith("$") and " = {\n" in shown
 
 
@@ -133,7 +133,7 @@ def test_expressions_are_pythons(at_a_page):
 
 
 def test_self_is_the_part_whose_method_is_shown(at_a_page):
-    assert at_a_page["print self"] == "<Frames: counts, kernel_zone, table, user_zone>\n"
+    assert at_a_page["print self"] == "<Frames: counts, injection, kernel_zone, most_references, table, user_zone>\n"
     assert at_a_page["print self.counts == memory.frames.counts"] == "True\n"
 
 

@@ -77,8 +77,10 @@ def test_files_are_built_or_read(tmp_path):
 
 
 NO_PROGRAM = (
-    "no program 'nope': the payload has divide, fib, hello, hello.py, null, ping, ping.py, pong, pong.py, ports, "
-    "primes, primes.py, privileged, sleeper, smash, undefined, wild; or give the path of an ELF or C file"
+    "no program 'nope': the payload has allocator, allocator.py, bomb, bomb.py, cow, cow.py, divide, family, fib, "
+    "forkexit, forktree, forktree.py, frames, hello, hello.py, hostile, liar, null, ping, ping.py, pong, pong.py, "
+    "ports, primes, primes.py, privileged, regions, sleeper, smash, stack, undefined, wild; "
+    "or give the path of an ELF or C file"
 )
 
 
@@ -135,10 +137,10 @@ def test_c_that_does_not_compile_shows_the_compilers_message(tmp_path):
 
 
 def test_too_little_memory_for_the_kernel_is_said():
-    done = command("run", "--memory", "2M", "hello")
+    done = command("run", "--memory", "2560K", "hello")
     assert done.returncode == 1
     assert done.stderr == "keelback: the kernel could not start: give the machine more with --memory\n"
-    assert "keelback: can't start. There is not enough memory: from 0x100000 on it ends at 0x200000" in done.stdout
+    assert "keelback: can't start. There is not enough memory: from 0x100000 on it ends at 0x280000" in done.stdout
 
 
 def test_a_program_that_the_kernel_refuses_is_status_1(tmp_path):

@@ -28,7 +28,7 @@ def lens(pc):
 
 def entry_address(pc, pid, page):
     """Return where the page-table entry of a user page lies."""
-    directory = pc.kernel.processes.table[pid].space << 12
+    directory = pc.kernel.processes.table[pid].space.directory << 12
     table = struct.unpack_from("<I", pc.ram.bytes, directory + (page >> 22) * 4)[0] & 0xFFFFF000
     return table + (page >> 12 & 0x3FF) * 4
 
@@ -39,11 +39,11 @@ def poke(pc, address, change):
 
 
 def lose_a_reference(pc, lens):
-    lens.memory.frames.table[lens.spaces.lookup(lens.processes.table[2].space, BASE) >> 12].references -= 1
+    lens.memory.frames.table[lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12].references -= 1
 
 
 def count_a_reference_twice(pc, lens):
-    lens.memory.frames.table[lens.spaces.lookup(lens.processes.table[2].space, BASE) >> 12].references += 1
+    lens.memory.frames.table[lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12].references += 1
 
 
 def leak_a_frame(pc, lens):
@@ -51,11 +51,11 @@ def leak_a_frame(pc, lens):
 
 
 def forget_an_owner(pc, lens):
-    lens.memory.frames.table[lens.processes.table[1].space].owner = 0
+    lens.memory.frames.table[lens.processes.table[1].space.directory].owner = 0
 
 
 def give_a_used_frame_back(pc, lens):
-    lens.memory.frames.user_zone.add(lens.spaces.lookup(lens.processes.table[2].space, BASE) >> 12)
+    lens.memory.frames.user_zone.add(lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12)
 
 
 def take_a_free_frame_out(pc, lens):
@@ -77,7 +77,7 @@ def map_page_zero(pc, lens):
 
 
 def change_one_kernel_part(pc, lens):
-    poke(pc, (lens.processes.table[3].space << 12) + 5 * 4, lambda old: 0x00300003)
+    poke(pc, (lens.processes.table[3].space.directory << 12) + 5 * 4, lambda old: 0x00300003)
 
 
 def open_a_kernel_page(pc, lens):
@@ -97,7 +97,7 @@ def map_a_frame_that_is_not_there(pc, lens):
 
 
 def share_a_page_table(pc, lens):
-    first, second = (lens.processes.table[pid].space << 12 for pid in (2, 3))
+    first, second = (lens.processes.table[pid].space.directory << 12 for pid in (2, 3))
     shared = struct.unpack_from("<I", pc.ram.bytes, first + (BASE >> 22) * 4)[0]
     poke(pc, second + (BASE >> 22) * 4, lambda old: shared)
 
@@ -123,7 +123,99 @@ def run_two(pc, lens):
     lens.scheduler.threads[5].state = 2
 
 
+def count_an_owner_wrongly(pc, lens):
+    lens.memory.frames.counts.used[0] += 1
+
+
+def count_a_full_frame_too_many(pc, lens):
+    lens.memory.frames.counts.full += 1
+
+
+def leave_a_table_empty(pc, lens):
+    """Unmap the stack's page, the only one of its table, and drop its reference as is right."""
+    process = lens.processes.table[2]
+    page = lens.layout.stack_top - 0x1000
+    lens.memory.frames.drop(lens.spaces.lookup(process.space.directory, page) >> 12, 2)
+    poke(pc, entry_address(pc, 2, page), lambda old: 0)
+
+
+def swap_two_regions(pc, lens):
+    space = lens.processes.table[2].space
+    space.regions[0].start, space.regions[1].start = space.regions[1].start, space.regions[0].start
+    space.regions[0].end, space.regions[1].end = space.regions[1].end, space.regions[0].end
+
+
+def split_a_region(pc, lens):
+    """Make two of the stack's region, which are alike."""
+    space = lens.processes.table[2].space
+    region, other = space.regions[space.count - 1], space.regions[space.count]
+    other.start, other.end, other.kind, other.permissions = 0xFFFF_0000, region.end, region.kind, region.permissions
+    region.end = other.start
+    space.count += 1
+
+
+def begin_a_region_within_a_page(pc, lens):
+    lens.processes.table[2].space.regions[0].start += 0x10
+
+
+def let_a_region_reach_the_last_page(pc, lens):
+    space = lens.processes.table[2].space
+    space.regions[space.count - 1].end = 0xFFFF_FFFF
+
+
+def take_a_region_away(pc, lens):
+    space = lens.processes.table[2].space
+    space.count -= 1
+
+
+def let_text_be_written(pc, lens):
+    poke(pc, entry_address(pc, 2, BASE), lambda old: old | 2)
+
+
+def let_two_write_one_frame(pc, lens):
+    """Share a page of one process with another as if it were right, but let both write to it."""
+    frames, page = lens.memory.frames, lens.layout.stack_top - 0x1000
+    frame = lens.spaces.lookup(lens.processes.table[2].space.directory, page) >> 12
+    frames.drop(lens.spaces.lookup(lens.processes.table[3].space.directory, page) >> 12, 3)
+    frames.share(frame)
+    poke(pc, entry_address(pc, 3, page), lambda old: frame << 12 | old & 0xFFF)
+
+
+def write_to_the_frame_of_zeros(pc, lens):
+    page = lens.layout.stack_top - 0x1000
+    lens.memory.frames.drop(lens.spaces.lookup(lens.processes.table[3].space.directory, page) >> 12, 3)
+    poke(pc, entry_address(pc, 3, page), lambda old: lens.spaces.kernel.zero << 12 | old & 0xFFF)
+
+
+def list_a_stranger(pc, lens):
+    lens.processes.table[2].first_child = lens.processes.table[3]
+
+
+def forget_a_child(pc, lens):
+    lens.processes.table[3].parent = 2
+
+
+def list_a_child_for_ever(pc, lens):
+    forget_a_child(pc, lens)
+    list_a_stranger(pc, lens)
+    lens.processes.table[3].next_sibling = lens.processes.table[1]
+
+
 MISTAKES = {
+    count_an_owner_wrongly: "the counts of frames by owner",
+    count_a_full_frame_too_many: "the counts of frames by owner",
+    leave_a_table_empty: "a page table that is there maps something",
+    swap_two_regions: "regions are whole pages",
+    split_a_region: "regions are whole pages",
+    begin_a_region_within_a_page: "regions are whole pages",
+    let_a_region_reach_the_last_page: "regions are whole pages",
+    take_a_region_away: "a page that is mapped lies in a region",
+    let_text_be_written: "a page that is mapped lies in a region",
+    let_two_write_one_frame: "a page that may be written is in a frame",
+    write_to_the_frame_of_zeros: "no user mapping reaches",
+    list_a_stranger: "every child is in its parent's list",
+    forget_a_child: "every child is in its parent's list",
+    list_a_child_for_ever: "every child is in its parent's list",
     lose_a_reference: "a frame's references are",
     count_a_reference_twice: "a frame's references are",
     leak_a_frame: "a frame's references are",

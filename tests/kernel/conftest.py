@@ -1,5 +1,6 @@
 import pytest
 
+from kernel.driven import LIVES
 from support import make_pc
 
 
@@ -14,3 +15,8 @@ def pc():
 @pytest.fixture
 def kernel(pc):
     return pc.kernel
+
+
+@pytest.fixture(params=LIVES)
+def life(request):
+    return request.param

@@ -1,5 +1,7 @@
 """ELF loading: right files load with their own permissions; wrong and hostile ones are an error, never a crash."""
 
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,8 +85,19 @@ def test_segments_that_are_not_loaded_may_say_anything():
     assert loads(segment(memory_size=0, file_size=0, address=0))
 
 
+def test_memory_that_is_never_touched_takes_no_frame():
+    assert loads(segment(memory_size=0x4000_0000))
+
+
 def test_more_memory_than_the_machine_has_is_out_of_memory_and_leaves_nothing():
-    pc = run("it", programs={"it": segment(memory_size=0x4000_0000)})
+    """Seven segments show the same megabyte of the file, and each would have a copy."""
+    size = 0x10_0000
+    segments = [(BASE + 2 * number * size, READ | WRITE, b"", size) for number in range(1, 8)]
+    file = bytearray(elf([GOOD[0], *segments], BASE)) + bytes(size)
+    for number in range(1, 8):
+        struct.pack_into("<2I", file, 52 + 32 * number + 4, len(file) - size, segments[number - 1][0])
+        struct.pack_into("<I", file, 52 + 32 * number + 16, size)
+    pc = run("it", programs={"it": bytes(file)})
     assert console(pc) == ["keelback: can't start it. There is not enough memory."]
     assert frames_used(pc) == FRAMES_OF_THE_KERNEL
 
@@ -112,22 +125,23 @@ def test_no_bytes_whatever_harm_the_kernel(data):
 def test_each_segment_has_its_own_permissions_and_its_bytes():
     pc = make_pc("it", programs={"it": elf(GOOD, BASE)})
     pc.boot()
-    space = pc.kernel.processes.table[1].space
+    space = pc.kernel.processes.table[1].space.directory
     walk = pc.processor.walker.walk
     text, data = walk(space << 12, BASE), walk(space << 12, BASE + 0x1000)
     assert (text.writable, text.user, data.writable, data.user) == (False, True, True, True)
     assert bytes(pc.ram.bytes[text.frame << 12 :][:4096]) == EXIT.ljust(4096, b"\0")
     assert bytes(pc.ram.bytes[data.frame << 12 :][:4096]) == b"data".ljust(4096, b"\0")
-    assert [walk(space << 12, BASE + offset) is None for offset in (-0x1000, 0x2000, 0x3000, 0x4000)] == [
-        True, False, False, True,
-    ]  # fmt: skip
+    offsets = (-0x1000, 0x2000, 0x3000, 0x4000)
+    assert all(walk(space << 12, BASE + offset) is None for offset in offsets)
+    regions = pc.kernel.processes.table[1].space
+    assert [regions.find(BASE + offset) == regions.count for offset in offsets] == [True, False, False, True]
 
 
 def test_a_frame_that_held_something_is_zero_around_the_content():
     pc = make_pc("it", programs={"it": code_program(EXIT)})
     pc.ram.bytes[0x1000:0x9000] = b"\xaa" * 0x8000
     pc.boot()
-    frame = pc.kernel.spaces.lookup(pc.kernel.processes.table[1].space, BASE) >> 12
+    frame = pc.kernel.spaces.lookup(pc.kernel.processes.table[1].space.directory, BASE) >> 12
     assert bytes(pc.ram.bytes[frame << 12 :][:4096]) == EXIT.ljust(4096, b"\0")
 
 

@@ -1,9 +1,11 @@
 """The frame table: owners, references, zones."""
 
+from functools import partial
+
 import pytest
 
 from keelback.kernel.errors import OutOfMemory
-from keelback.kernel.frames import KERNEL, NOBODY, TABLE
+from keelback.kernel.frames import KERNEL, NOBODY, SHARED, TABLE, kind_of
 from keelback.lang import Panic
 
 
@@ -15,7 +17,7 @@ def snapshot(kernel):
 def test_the_lowest_free_frame_comes_first_and_comes_again(kernel):
     frames = kernel.memory.frames
     assert [frames.allocate_user(5) for _ in range(3)] == [1, 2, 3]
-    frames.release_user(2)
+    frames.drop(2, 5)
     assert frames.allocate_user(6) == 2
 
 
@@ -36,6 +38,7 @@ def test_kernel_frames_come_from_the_zone(kernel):
 def test_a_zone_that_is_empty_raises_and_changes_nothing(kernel, zone):
     frames = kernel.memory.frames
     allocate = getattr(frames, f"allocate_{zone}")
+    release = frames.release_kernel if zone == "kernel" else partial(frames.drop, holder=KERNEL)
     taken = []
     while getattr(frames.counts, f"{zone}_free"):
         taken.append(allocate(KERNEL))
@@ -44,7 +47,7 @@ def test_a_zone_that_is_empty_raises_and_changes_nothing(kernel, zone):
         allocate(KERNEL)
     assert snapshot(kernel) == before
     for frame in taken:
-        getattr(frames, f"release_{zone}")(frame)
+        release(frame)
     assert [allocate(KERNEL) for _ in taken] == taken
 
 
@@ -52,20 +55,105 @@ def test_allocating_and_releasing_leaves_every_byte_as_before(kernel):
     frames, before = kernel.memory.frames, snapshot(kernel)
     taken = [frames.allocate_user(3) for _ in range(100)]
     for frame in reversed(taken):
-        frames.release_user(frame)
+        frames.drop(frame, 3)
     assert snapshot(kernel) == before
 
 
 def test_a_frame_is_free_when_its_last_reference_goes(kernel):
     frames = kernel.memory.frames
     frame = frames.allocate_user(3)
-    frames.table[frame].references += 1
-    frames.release_user(frame)
+    frames.share(frame)
+    frames.drop(frame, 4)
     assert (frames.table[frame].owner, frames.table[frame].references) == (3, 1)
-    frames.release_user(frame)
+    frames.drop(frame, 3)
     assert (frames.table[frame].owner, frames.table[frame].references) == (NOBODY, 0)
+
+
+def test_a_frame_that_its_owner_leaves_to_others_is_owned_by_them_together(kernel):
+    frames = kernel.memory.frames
+    frame = frames.allocate_user(3)
+    frames.share(frame)
+    frames.share(frame)
+    frames.drop(frame, 3)
+    assert (frames.table[frame].owner, frames.table[frame].references) == (SHARED, 2)
+    frames.drop(frame, 4)
+    assert (frames.table[frame].owner, frames.table[frame].references) == (SHARED, 1)
+    assert frames.take_over(frame, 5) and frames.table[frame].owner == 5
+
+
+def test_the_short_way_to_drop_is_for_what_changes_nothing_but_the_count(kernel):
+    frames = kernel.memory.frames
+    frame = frames.allocate_user(3)
+    frames.share(frame)
+    frames.share(frame)
+    assert not frames.drop_other(frame, 3)
+    assert frames.drop_other(frame, 4) and frames.drop_other(frame, 4) and not frames.drop_other(frame, 4)
+    assert (frames.table[frame].owner, frames.table[frame].references) == (3, 1)
+
+
+def test_sharing_a_free_frame_is_a_panic(kernel):
+    with pytest.raises(Panic, match="a shared frame is in use"):
+        kernel.memory.frames.share(5)
+
+
+def test_nobody_takes_over_a_frame_that_others_hold(kernel):
+    frames = kernel.memory.frames
+    frame = frames.allocate_user(3)
+    frames.share(frame)
+    before = snapshot(kernel)
+    assert not frames.take_over(frame, 4) and not frames.take_over(frame, 3)
+    assert snapshot(kernel) == before
+
+
+def test_used_frames_are_counted_by_the_kind_of_their_owner(kernel):
+    frames = kernel.memory.frames
+    before = list(frames.counts.used)
+    frame = frames.allocate_user(3)
+    frames.share(frame)
+    assert difference(frames, before) == {kind_of(3): 1}
+    frames.drop(frame, 3)
+    assert difference(frames, before) == {kind_of(SHARED): 1}
+    frames.take_over(frame, 4)
+    assert difference(frames, before) == {kind_of(4): 1}
+    frames.drop(frame, 4)
+    frames.allocate_kernel(TABLE)
+    assert difference(frames, before) == {kind_of(TABLE): 1}
+
+
+def difference(frames, before):
+    counts = zip(frames.counts.used, before, strict=True)
+    return {kind: now - then for kind, (now, then) in enumerate(counts) if now != then}
+
+
+def test_a_frame_is_full_with_as_many_references_as_its_record_can_count(kernel):
+    frames = kernel.memory.frames
+    frame, most = frames.allocate_user(3), kernel.layout.most_references
+    frames.table[frame].references = most - 1
+    assert (frames.is_full(frame), frames.counts.full) == (False, 0)
+    assert frames.share(frame)
+    assert (frames.table[frame].references, frames.is_full(frame), frames.counts.full) == (0xFFFF, True, 1)
+    before = snapshot(kernel)
+    assert not frames.share(frame) and not frames.drop_other(frame, 4)
+    assert snapshot(kernel) == before
+    frames.drop(frame, 4)
+    assert (frames.is_full(frame), frames.counts.full) == (False, 0)
+
+
+@pytest.mark.parametrize("zone", ["user", "kernel"])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_an_injected_failure_fails_that_allocation_alone(kernel, zone, count):
+    frames = kernel.memory.frames
+    allocate = getattr(frames, f"allocate_{zone}")
+    before = snapshot(kernel)
+    frames.injection.countdown = count
+    taken = [allocate(KERNEL) for _ in range(count - 1)]
+    with pytest.raises(OutOfMemory):
+        allocate(KERNEL)
+    for frame in taken:
+        frames.release_kernel(frame) if zone == "kernel" else frames.drop(frame, KERNEL)
+    assert snapshot(kernel) == before and frames.injection.countdown == 0
 
 
 def test_dropping_a_free_frame_is_a_panic(kernel):
     with pytest.raises(Panic, match="a dropped frame had a reference"):
-        kernel.memory.frames.release_user(5)
+        kernel.memory.frames.drop(5, 1)

@@ -214,7 +214,7 @@ def test_the_screens_page_is_the_kernels_in_every_space():
     frame = kernel.memory.frames.table[SCREEN >> 12]
     assert (frame.owner, frame.references) == (CONSOLE, 1)
     assert not kernel.memory.frames.user_zone.has(SCREEN >> 12)
-    spaces = [kernel.spaces.kernel.directory, *(kernel.processes.table[pid].space for pid in (1, 2))]
+    spaces = [kernel.spaces.kernel.directory, *(kernel.processes.table[pid].space.directory for pid in (1, 2))]
     for space in spaces:
         found = walker.walk(space << 12, SCREEN)
         assert (found.frame, found.writable, found.user, found.is_global) == (SCREEN >> 12, True, False, True)

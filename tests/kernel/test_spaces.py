@@ -19,6 +19,27 @@ def state(kernel):
     return bytes(kernel.spaces.ram.bytes[kernel.layout.text_end : kernel.memory.bounds.zone])
 
 
+def make_space(kernel, owner):
+    """Return an address space without regions, in the record that exec uses."""
+    space = kernel.programs.next
+    space.directory, space.owner = kernel.spaces.create(), owner
+    return space
+
+
+def map_new(kernel, space, page, permissions, owner):
+    """Map a page to a new frame and return that."""
+    kernel.spaces.reserve(space, page)
+    frame = kernel.memory.frames.allocate_user(owner)
+    kernel.spaces.map(space, page, frame, permissions)
+    return frame
+
+
+def destroy(kernel, space, holder):
+    """Free a space and all that it maps."""
+    kernel.spaces.unmap(space, BASE, TOP, holder)
+    kernel.spaces.destroy(space)
+
+
 def test_a_new_space_has_the_kernel_part_and_nothing_else(kernel):
     space = kernel.spaces.create()
     entries = list(kernel.spaces._table(space).entries)
@@ -29,7 +50,7 @@ def test_a_new_space_has_the_kernel_part_and_nothing_else(kernel):
 def test_a_page_is_found_where_it_was_mapped(kernel):
     spaces = kernel.spaces
     space = spaces.create()
-    frame = spaces.map_new(space, BASE + 0x5000, USER | WRITABLE, 7)
+    frame = map_new(kernel, space, BASE + 0x5000, USER | WRITABLE, 7)
     entry = spaces.lookup(space, BASE + 0x5FFF)
     assert (entry >> 12, entry & 0xFFF) == (frame, PRESENT | USER | WRITABLE)
     assert spaces.lookup(space, BASE + 0x6000) == spaces.lookup(space, BASE + 0x4FFF) == 0
@@ -37,9 +58,8 @@ def test_a_page_is_found_where_it_was_mapped(kernel):
 
 
 def test_the_processors_own_walk_agrees(pc):
-    spaces = pc.kernel.spaces
-    space = spaces.create()
-    frame = spaces.map_new(space, BASE, USER, 7)
+    space = pc.kernel.spaces.create()
+    frame = map_new(pc.kernel, space, BASE, USER, 7)
     translation = pc.processor.walker.walk(space << 12, BASE)
     assert (translation.frame, translation.user, translation.writable) == (frame, True, False)
 
@@ -56,9 +76,9 @@ def test_destroying_a_space_restores_every_byte(mapped):
     before = state(kernel)
     space = kernel.spaces.create()
     for page in mapped:
-        kernel.spaces.map_new(space, page, USER, 9)
+        map_new(kernel, space, page, USER, 9)
     assert list(kernel.spaces.pages(space, BASE, TOP)) == sorted(mapped)
-    kernel.spaces.destroy(space)
+    destroy(kernel, space, 9)
     assert state(kernel) == before
 
 
@@ -76,7 +96,7 @@ def test_pages_keeps_to_its_bounds(kernel):
     spaces = kernel.spaces
     space = spaces.create()
     for page in (BASE, BASE + 0x1000, BASE + 0x400000):
-        spaces.map_new(space, page, USER, 1)
+        map_new(kernel, space, page, USER, 1)
     assert list(spaces.pages(space, BASE + 0x1000, BASE + 0x400000)) == [BASE + 0x1000]
     assert list(spaces.pages(space, BASE, BASE)) == []
 
@@ -90,7 +110,7 @@ def test_only_user_pages_are_mapped(kernel, page):
 
 def test_a_page_is_mapped_once(kernel):
     space = kernel.spaces.create()
-    kernel.spaces.map_new(space, BASE, USER, 1)
+    map_new(kernel, space, BASE, USER, 1)
     with pytest.raises(Panic, match="a page is mapped once"):
         kernel.spaces.map(space, BASE, 5, USER)
 
@@ -101,22 +121,37 @@ def test_no_frame_for_a_table_leaves_no_trace(kernel):
         frames.allocate_kernel(-1)
     before = state(kernel)
     with pytest.raises(OutOfMemory):
-        kernel.spaces.map_new(space, BASE, USER, 1)
+        map_new(kernel, space, BASE, USER, 1)
     with pytest.raises(OutOfMemory):
         kernel.spaces.create()
     assert state(kernel) == before
 
 
-def test_no_user_frame_leaves_at_most_an_empty_table(kernel):
-    space, frames = kernel.spaces.create(), kernel.memory.frames
+def test_no_user_frame_for_a_page_leaves_no_trace(kernel):
+    space, frames = make_space(kernel, 1), kernel.memory.frames
     while frames.counts.user_free:
         frames.allocate_user(-1)
+    before = state(kernel)
     with pytest.raises(OutOfMemory):
-        kernel.spaces.map_new(space, BASE, USER, 1)
-    assert list(kernel.spaces.pages(space, BASE, TOP)) == []
+        kernel.virtual_memory.map_zeros(space, BASE, USER)
+    assert state(kernel) == before
     free = frames.counts.kernel_free
-    kernel.spaces.destroy(space)
-    assert frames.counts.kernel_free == free + 2
+    kernel.spaces.destroy(space.directory)
+    assert frames.counts.kernel_free == free + 1
+
+
+def test_unmapping_gives_back_frames_and_the_tables_that_map_nothing_then(kernel):
+    spaces, counts = kernel.spaces, kernel.memory.frames.counts
+    space = spaces.create()
+    free = (counts.user_free, counts.kernel_free)
+    for page in (BASE, BASE + 0x1000, BASE + 0x3FF000, BASE + 0x400000):
+        map_new(kernel, space, page, USER, 9)
+    assert (counts.user_free, counts.kernel_free) == (free[0] - 4, free[1] - 2)
+    spaces.unmap(space, BASE + 0x1000, BASE + 0x402000, 9)
+    assert list(spaces.pages(space, BASE, TOP)) == [BASE]
+    assert (counts.user_free, counts.kernel_free) == (free[0] - 1, free[1] - 1)
+    spaces.unmap(space, BASE, BASE + 0x1000, 9)
+    assert (counts.user_free, counts.kernel_free) == free
 
 
 def test_page_zero_guard_text_and_windows_are_mapped_as_they_should_be(pc):
@@ -138,6 +173,6 @@ def test_the_kernel_cannot_write_its_own_text(pc):
 
 def test_a_frame_that_is_free_has_no_owner_after_destroy(kernel):
     space = kernel.spaces.create()
-    frame = kernel.spaces.map_new(space, BASE, USER, 4)
-    kernel.spaces.destroy(space)
+    frame = map_new(kernel, space, BASE, USER, 4)
+    destroy(kernel, space, 4)
     assert kernel.memory.frames.table[frame].owner == NOBODY

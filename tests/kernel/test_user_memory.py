@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from keelback.kernel.errors import BadAddress
 from keelback.kernel.paging import USER, WRITABLE
+from keelback.kernel.regions import Kind
 from support import make_pc
 
 BASE, PAGE, TOP = 0x0900_0000, 4096, 0xFFFF_F000
@@ -16,10 +17,13 @@ def machine():
     """Return a machine and a space with pages BASE (writable), +1 (writable), +2 (read-only), +4 (writable), top."""
     pc = make_pc()
     pc.boot()
-    space = pc.kernel.spaces.create()
+    kernel, space = pc.kernel, pc.kernel.programs.next
+    space.directory, space.owner = kernel.spaces.create(), 1
     for page, rights in ((BASE, WRITABLE), (BASE + PAGE, WRITABLE), (BASE + 2 * PAGE, 0), (BASE + 4 * PAGE, WRITABLE)):
-        pc.kernel.spaces.map_new(space, page, USER | rights, 1)
-    pc.kernel.spaces.map_new(space, TOP - PAGE, USER | WRITABLE, 1)
+        space.add(page, page + PAGE, Kind.IMAGE, USER | rights)
+        kernel.virtual_memory.map_zeros(space, page, USER | rights)
+    space.add(TOP - PAGE, TOP, Kind.STACK, USER | WRITABLE)
+    kernel.virtual_memory.map_zeros(space, TOP - PAGE, USER | WRITABLE)
     return pc, space
 
 
@@ -43,7 +47,7 @@ def test_what_goes_out_comes_in_again(machine, offset, content):
 
 def test_consecutive_pages_need_not_be_consecutive_frames(machine):
     pc, space = machine
-    frames = [pc.kernel.spaces.lookup(space, page) >> 12 for page in (BASE, TOP - PAGE)]
+    frames = [pc.kernel.spaces.lookup(space.directory, page) >> 12 for page in (BASE, TOP - PAGE)]
     assert frames[0] != frames[1]
     physical = frames[0] << 12
     pc.ram.bytes[physical + 10 : physical + 13] = b"abc"

@@ -58,7 +58,7 @@ def test_a_word_of_a_page_table_is_named_by_its_frame():
     spaces = []
 
     def change(pc):
-        spaces.append(pc.kernel.processes.table[1].space)
+        spaces.append(pc.kernel.processes.table[1].space.directory)
         poke(pc, (spaces[0] << 12) + 77)
 
     difference = compared(change, 2).difference

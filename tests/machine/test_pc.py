@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from keelback.image.payload import make_payload
+from keelback.kernel.faults import PAGE_FAULT
 from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes import Ending
@@ -275,7 +276,7 @@ def test_frames_of_an_ended_program_run_the_code_of_the_next():
     used = []
     for name in ("second", "third", None):
         process = pc.kernel.processes.table[2 + len(used)]
-        entry = pc.kernel.spaces.lookup(process.space, BASE)
+        entry = pc.kernel.spaces.lookup(process.space.directory, BASE)
         used.append(entry >> 12)
         while process.ending is Ending.NOT_YET:
             pc.step()
@@ -329,8 +330,8 @@ def test_without_strict_ram_nothing_is_checked():
     assert view(pc.ram, Word, 0).value == 0
     view(pc.ram, Word, 0).value = 1
     process = pc.kernel.processes.table[1]
-    entry = pc.kernel.spaces.lookup(process.space, BASE)
-    table = pc.kernel.spaces._present_table(process.space, BASE)
+    entry = pc.kernel.spaces.lookup(process.space.directory, BASE)
+    table = pc.kernel.spaces._present_table(process.space.directory, BASE)
     struct.pack_into("<I", pc.ram.bytes, (table << 12) + 4 * (BASE >> 12 & 0x3FF), entry & ~2)
     pc.step()
     assert pc.outcome is Outcome.RUNNING
@@ -382,8 +383,8 @@ CHANGES = {"removed": lambda entry: 0, "moved": lambda entry: entry + 0x1000, "w
 def test_a_user_page_changed_behind_the_processors_back_is_a_panic(change):
     pc = running()
     process = pc.kernel.processes.table[1]
-    entry = pc.kernel.spaces.lookup(process.space, BASE)
-    table = pc.kernel.spaces._present_table(process.space, BASE)
+    entry = pc.kernel.spaces.lookup(process.space.directory, BASE)
+    table = pc.kernel.spaces._present_table(process.space.directory, BASE)
     place = (table << 12) + 4 * (BASE >> 12 & 0x3FF)
     struct.pack_into("<I", pc.ram.bytes, place, CHANGES[change](entry))
     with pytest.raises(Panic, match="page 0x08048000 was changed without invalidation: the TLB has frame"):
@@ -399,13 +400,13 @@ def test_a_user_page_changed_behind_the_processors_back_is_a_panic(change):
 def test_tables_that_lead_outside_ram_are_a_clean_panic_and_the_host_goes_on(check, broken, frame_number):
     pc = single("b801000000cd80 a100800408 ebf2", check=check)
     process = pc.kernel.processes.table[1]
-    table = pc.kernel.spaces._present_table(process.space, BASE)
+    table = pc.kernel.spaces._present_table(process.space.directory, BASE)
     if broken == "text":
         place = (table << 12) + 4 * (BASE >> 12 & 0x3FF)
     else:
-        place = (process.space << 12) + 4 * PAGE_DIRECTORY_ENTRY
+        place = (process.space.directory << 12) + 4 * PAGE_DIRECTORY_ENTRY
     struct.pack_into("<I", pc.ram.bytes, place, frame_number << 12 | 0x27)
-    pc.write_cr3(process.space << 12)
+    pc.write_cr3(process.space.directory << 12)
     with pytest.raises(Panic, match=r"UNMAPPED|where there is no RAM"):
         for _ in range(3):
             pc.step()
@@ -473,7 +474,8 @@ def test_output_and_observers_see_everything_in_order():
     pc.run()
     assert seen == pc.console
     assert [kind for kind, _ in order] == ["before", "after"] * pc.traps
-    assert order[0] == ("before", SYSTEM_CALL)
+    assert order[0] == ("before", PAGE_FAULT)  # the buffer that print collects a line in
+    assert ("before", SYSTEM_CALL) in order
 
 
 def test_memory_of_broken_pages_is_refused():

@@ -55,6 +55,27 @@ def test_a_page_fault_tells_address_access_and_cause(bare, code, address, error)
     assert bare.cpu.cr2 == address
 
 
+@pytest.mark.parametrize("fault", ["a1" + word(MISSING), "a3" + word(TEXT + 0x800)])
+@pytest.mark.parametrize(
+    ("code", "flags"),
+    [
+        ("3d00ffffff", 0x001),  # cmp
+        ("83f805", 0x091),
+        ("05feffffff", 0x055),  # add
+        ("f7d8", 0x091),  # neg
+        ("f91d00ffffff", 0x001),  # stc; sbb
+        ("f940", 0x005),  # stc; inc
+        ("2500000080", 0x044),  # and
+        ("b800000080 48", 0x814),  # mov; dec
+        ("3d00ffffff 90", 0x001),
+        ("3d00ffffff eb00", 0x001),
+    ],
+)
+def test_a_page_fault_keeps_the_flags_of_the_instruction_before(bare, code, flags, fault):
+    trap(bare, code.replace(" ", "") + fault, eax=2)
+    assert bare.cpu.eflags & ARITHMETIC_FLAGS == flags
+
+
 @pytest.mark.parametrize(("target", "error"), [(MISSING, 0), (SUPERVISOR, PROTECTED), (0, 0), (0xFFFF_FFF0, 0)])
 def test_a_fetch_faults_at_the_address_that_was_jumped_to(bare, target, error):
     assert trap(bare, "ffe0", eax=target) == (14, error | FROM_USER, target - TEXT)
@@ -231,11 +252,14 @@ def test_an_instruction_of_more_than_15_bytes_is_a_general_protection_fault(bare
     assert trap(bare, "66" * 14 + "90cd80") == (0x80, 0, 17)
 
 
-@pytest.mark.parametrize(
-    "code", ["d9e8", "9b", "dbe3", "0fefc0", "0f77", "0f57c0", "0fae05" + word(DATA), "66660f6fc0"]
-)
+@pytest.mark.parametrize("code", ["d9e8", "9b", "dbe3", "0fefc0", "0f77", "0fae05" + word(DATA)])
 def test_floating_point_and_vectors_are_no_device_faults(bare, code):
     assert trap(bare, "90" + code) == (7, 0, 1)
+
+
+@pytest.mark.parametrize("code", ["0f57c0", "66660f6fc0", "0f1005" + word(DATA)])
+def test_sse_that_the_kernel_has_not_allowed_is_an_invalid_instruction(bare, code):
+    assert trap(bare, "90" + code) == (6, 0, 1)
 
 
 def test_bound_and_division_fault_at_themselves(bare):

@@ -1,6 +1,7 @@
 """QEMU: the image boots there as on the simulated PC, whatever memory and CPU it is given, or says why not."""
 
 import os
+import re
 import select
 import signal
 import struct
@@ -107,16 +108,19 @@ def test_a_program_says_and_ends_as_on_the_simulated_pc(name):
 
 
 def test_all_programs_together_end_as_on_the_simulated_pc():
-    lines = [f"{name} {ARGUMENTS.get(name, '')}".strip() for name in programs()]
-    image = image_of(*lines)
+    """Which numbers children get, and what is free at a moment, depends on when the timer ticks."""
+    together = [name for name in programs() if name not in ("frames", "bomb", "bomb.py")]
+    image = image_of(*(f"{name} {ARGUMENTS.get(name, '')}".strip() for name in together))
     there = boot(image)
     here = simulated(image, there.kernel)
     assert there.verdict is Verdict.DONE
     assert endings(there.kernel) == endings(here.kernel)
-    assert len(endings(here.kernel)) == len(programs()) > 16
-    assert sum(ending == Ending.KILLED for _, _, ending, _, _ in endings(there.kernel)) == 7
+    assert len(endings(here.kernel)) == len(together) > 16
+    assert sum(ending == Ending.FAULTED for _, _, ending, _, _ in endings(there.kernel)) == 7
     assert there.kernel.memory.frames.counts.user_free == here.kernel.memory.frames.counts.user_free
-    assert sorted("".join(there.console.split())) == sorted("".join(here.console.decode("ascii").split()))
+    texts = (there.console, here.console.decode("ascii"))
+    one, other = (sorted(re.sub(r"process \d+|[ \n]", "", text)) for text in texts)
+    assert one == other
 
 
 def test_programs_that_only_yield_take_the_same_turns():
@@ -198,7 +202,7 @@ def test_any_cpu_since_the_pentium_pro_runs_programs(cpu):
     ended = boot(image_of("hello", "null", "divide", "primes 100"), cpu=cpu)
     assert ended.verdict is Verdict.DONE
     assert "hello: I am process 1\n" in ended.console and "primes: 25 primes up to 100\n" in ended.console
-    assert [each[2] for each in endings(ended.kernel)] == [Ending.EXITED, Ending.KILLED, Ending.KILLED, Ending.EXITED]
+    assert [each[2] for each in endings(ended.kernel)] == [Ending.EXITED, Ending.FAULTED, Ending.FAULTED, Ending.EXITED]
 
 
 NO_CMOV = "keelback: can't start. This CPU can't move by condition (CMOV); a Pentium Pro or later is needed."

@@ -7,12 +7,23 @@ import pytest
 from keelback.cli.programs import build_python, python_programs
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
-from keelback.lang import Panic, freeze
+from keelback.lang import Panic, freeze, view
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image
 from keelback.machine.kernels import compiled
-from keelback.user.system import ARGUMENT, PythonKernel, make_program
+from keelback.user.system import (
+    ANY_CHILD,
+    ARGUMENT,
+    CAN_READ,
+    RECORDS,
+    ArgumentText,
+    Ending,
+    FrameCounts,
+    PythonKernel,
+    failed,
+    make_program,
+)
 from support import console, make_pc, run
 
 
@@ -30,7 +41,8 @@ def programs():
 
 
 def test_there_is_one_beside_each_in_c_and_fib():
-    assert set(python_programs()) == {"hello.py", "primes.py", "ping.py", "pong.py", "fib"}
+    names = {"hello.py", "primes.py", "ping.py", "pong.py", "allocator.py", "forktree.py", "cow.py", "bomb.py", "fib"}
+    assert set(python_programs()) == names
 
 
 def test_each_runs_in_cpython():
@@ -38,6 +50,31 @@ def test_each_runs_in_cpython():
     assert in_python("primes", "20000")[1].written == b"primes: 2262 primes up to 20000\n"
     status, kernel = in_python("ping", "2")
     assert (status, kernel.written, kernel.yields) == (0, b"ping 1\nping 2\n", 2)
+
+
+def test_cpython_has_no_memory_to_give_and_a_program_goes_on_without():
+    status, kernel = in_python("allocator", "3")
+    assert (status, kernel.written) == (0, b"allocator: took pages: 0, then none was left\n")
+    assert kernel.yields == 3
+
+
+@pytest.mark.parametrize("name", ["forktree", "cow", "bomb"])
+def test_a_program_that_forks_is_told_that_cpython_cannot(name):
+    with pytest.raises(NotImplementedError, match="can't fork in CPython: run it compiled"):
+        in_python(name)
+
+
+def test_the_kernel_for_unit_tests_knows_one_process_and_no_program():
+    kernel = PythonKernel()
+    program, ram = make_program(import_module("keelback.user.python.hello").PROGRAM, kernel)
+    text, ending = view(ram, ArgumentText, ARGUMENT), view(ram, Ending, RECORDS)
+    system, counts = program.system, view(ram, FrameCounts, RECORDS)
+    results = [system.exec(text, text), system.spawn(text, text), system.wait(ANY_CHILD, ending)]
+    results += [system.kill(1), system.kill(2), system.map(0, 4096, CAN_READ), system.unmap(0x1000, 4096)]
+    results += [system.protect(0x1000, 4096, CAN_READ)]
+    assert [number - (1 << 32) for number in results] == [-6, -6, -11, -10, -9, -12, -2, -2]
+    assert all(failed(number) for number in results)
+    assert not failed(system.detach()) and not failed(system.frame_counts(counts))
 
 
 @pytest.mark.parametrize(

@@ -120,11 +120,12 @@ def build(tmp_path: Path) -> Callable[[str], bytes]:
 def test_the_header_has_the_numbers_of_the_interface() -> None:
     header = (RUNTIME / "keelback.h").read_text()
     assert dict(re.findall(r"^    CALL_(\w+) = (\d+),", header, re.MULTILINE)) == {
-        "GETPID": "1",
-        "YIELD": "2",
-        "EXIT": "3",
-        "PUTS": "4",
-        "SLEEP": "5",
+        name: str(number)
+        for number, name in enumerate(
+            ("GETPID", "YIELD", "EXIT", "PUTS", "SLEEP", "FORK", "DETACH", "EXEC", "SPAWN", "WAIT", "KILL")
+            + ("PAGE_ALLOC", "MAP", "UNMAP", "PROTECT", "FRAME_COUNTS"),
+            1,
+        )
     }
     assert dict(re.findall(r"^    ERROR_(\w+) = (-\d+),", header, re.MULTILINE)) == {
         "UNKNOWN_CALL": "-1",
@@ -134,6 +135,11 @@ def test_the_header_has_the_numbers_of_the_interface() -> None:
         "NO_PROCESS_SLOT": "-5",
         "NO_SUCH_PROGRAM": "-6",
         "NOT_EXECUTABLE": "-7",
+        "TOO_MANY_REGIONS": "-8",
+        "NO_SUCH_PROCESS": "-9",
+        "NOT_PERMITTED": "-10",
+        "NO_CHILD": "-11",
+        "NO_ROOM": "-12",
     }
 
 

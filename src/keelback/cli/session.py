@@ -23,6 +23,8 @@ from keelback.machine.pc import Outcome, SimulatedPc
 
 WELL, BADLY, KERNEL_WRONG, INTERRUPTED = 0, 1, 3, 130
 CHECKED_TRAPS, CHECK_EVERY = 1000, 64
+SMALL = 4 << 20
+"""A machine with no more memory than this is checked after every trap."""
 
 
 class Session:
@@ -82,7 +84,7 @@ class Session:
         return "1 trap" if self.pc.traps == 1 else f"{self.pc.traps:,} traps"
 
     def _check_some(self) -> None:
-        if self.pc.traps <= CHECKED_TRAPS or self.pc.traps % CHECK_EVERY == 0:
+        if self.pc.ram.size <= SMALL or self.pc.traps <= CHECKED_TRAPS or self.pc.traps % CHECK_EVERY == 0:
             check(self.lens)
 
     def _stop_if_interrupted(self) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from keelback.kernel.frame_set import FrameSet
-from keelback.kernel.frames import CONSOLE, KERNEL, RESERVED, TABLE
+from keelback.kernel.frames import CONSOLE, KERNEL, RESERVED, SHARED, TABLE, ZERO
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import Process, ProcessState
 from keelback.kernel.screen import SCREEN
@@ -55,7 +55,8 @@ def bits(frames: FrameSet) -> int:
 class Census:
     """What the page tables and records of a kernel say at this moment.
 
-    `uses` counts the references that each frame should have, `owners` says whose it should be.
+    `uses` counts the references that each frame should have, `owners` says whose it may be: where processes hold a
+    frame together, one of them, or SHARED.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -64,7 +65,7 @@ class Census:
         self.words = kernel.memory.header._ram.bytes.cast("I")
         self.spaces: dict[int, Space] = {}
         self.uses: Counter[int] = Counter()
-        self.owners: dict[int, int] = {}
+        self.owners: dict[int, set[int]] = {}
         self._count_fixed()
         self._count_kernel_space()
         self._count_stack(kernel.scheduler.state.idle)
@@ -89,9 +90,12 @@ class Census:
     def differing_frames(self) -> Iterator[tuple[int, tuple[int, int], tuple[int, int]]]:
         """Yield each frame whose record is not what it should be: (frame, (references, owner), as it should be)."""
         expected = bytearray(4 * self._frame_count)
-        for frame, uses in self.uses.items():
-            struct.pack_into("<Hh", expected, 4 * frame, min(uses, 0xFFFF), self.owners[frame])
         found = raw(self.kernel.memory.frames.table)
+        owners_found = memoryview(found).cast("h")[1::2]
+        for frame, uses in self.uses.items():
+            owners = self.owners[frame]
+            owner = owners_found[frame] if owners_found[frame] in owners else min(owners, key=abs)
+            struct.pack_into("<Hh", expected, 4 * frame, min(uses, 0xFFFF), owner)
         if found == expected:
             return
         pairs = zip(struct.iter_unpack("<Hh", found), struct.iter_unpack("<Hh", expected), strict=True)
@@ -113,7 +117,7 @@ class Census:
         """Count a use of a frame; one that the machine does not have has no record to compare."""
         if frame < self._frame_count:
             self.uses[frame] += 1
-            self.owners.setdefault(frame, owner)
+            self.owners.setdefault(frame, set()).add(owner)
 
     def _count_fixed(self) -> None:
         """Count what boot gave away for ever: unusable frames, the image, maps, heap and boot stack."""
@@ -123,14 +127,14 @@ class Census:
             frames = kernel.memory.map.table[index]
             usable.update(range(frames.start, frames.end))
         for frame in set(range(len(kernel.memory.frames.table))) - (usable - {0}):
-            self._use(frame, RESERVED)
-        self.owners[SCREEN >> PAGE_SHIFT] = CONSOLE
+            self._use(frame, CONSOLE if frame == SCREEN >> PAGE_SHIFT else RESERVED)
         for frame in range(kernel.layout.kernel_start >> PAGE_SHIFT, bounds.zone >> PAGE_SHIFT):
             self._use(frame, KERNEL)
 
     def _count_kernel_space(self) -> None:
         directory = self.kernel.spaces.kernel.directory
         self._use(directory, TABLE)
+        self._use(self.kernel.spaces.kernel.zero, ZERO)
         windows = address_of(self.kernel.spaces.window_table) >> PAGE_SHIFT
         for entry in self.entries(directory):
             if entry & PRESENT and entry >> PAGE_SHIFT != windows:
@@ -142,9 +146,9 @@ class Census:
 
     def _count_process(self, process: Process) -> None:
         self._count_stack(process.thread)
-        if process.space:
-            self.spaces[process.pid] = space = Space(process.space)
-            self._use(process.space, TABLE)
+        if process.space.directory:
+            self.spaces[process.pid] = space = Space(process.space.directory)
+            self._use(process.space.directory, TABLE)
             self._count_user_part(process, space)
 
     def _count_user_part(self, process: Process, space: Space) -> None:
@@ -158,4 +162,6 @@ class Census:
                 if entry & PRESENT:
                     mapping = Mapping(high << 22 | low << PAGE_SHIFT, entry >> PAGE_SHIFT, entry & upper & 7)
                     space.user.append(mapping)
-                    self._use(mapping.frame, process.pid)
+                    if mapping.frame != self.kernel.spaces.kernel.zero:
+                        self._use(mapping.frame, process.pid)
+                        self.owners.get(mapping.frame, set()).add(SHARED)

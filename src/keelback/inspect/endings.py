@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from keelback.inspect.symbols import place_in
-from keelback.kernel.faults import PAGE_FAULT, PROTECTION, VECTOR_NAMES
+from keelback.kernel.faults import PAGE_FAULT, REASONS, VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import Access, Ending, FaultRecord, Process, ProcessState
 from keelback.lang import text_of
@@ -32,11 +32,13 @@ def endings(kernel: Kernel, programs: Mapping[str, bytes]) -> Iterator[ProcessEn
 
 def _ending(process: Process, programs: Mapping[str, bytes]) -> ProcessEnding:
     name = text_of(process.name)
-    if process.ending == Ending.KILLED:
+    if process.ending == Ending.FAULTED:
         place = place_in(programs.get(name, b""), process.fault.instruction)
         return ProcessEnding(process.pid, name, False, "killed: " + fault_in_words(process.fault), place)
     if process.ending == Ending.EXITED:
         return ProcessEnding(process.pid, name, process.exit_status == 0, f"exited with status {process.exit_status}")
+    if process.ending == Ending.KILLED:
+        return ProcessEnding(process.pid, name, False, f"killed by process {process.exit_status}")
     return ProcessEnding(process.pid, name, False, "had not ended")
 
 
@@ -44,6 +46,5 @@ def fault_in_words(fault: FaultRecord) -> str:
     """Return what a fault record says."""
     what = VECTOR_NAMES[min(fault.vector, len(VECTOR_NAMES) - 1)]
     if fault.vector == PAGE_FAULT:
-        state = "protected" if fault.error & PROTECTION else "not mapped"
-        return f"{what}, {DEEDS[fault.access]} {fault.address:#010x}, {state}"
+        return f"{what}, {DEEDS[fault.access]} {fault.address:#010x}, {REASONS[fault.reason]}"
     return f"{what}, error code {fault.error:#x}" if fault.error else what

@@ -3,13 +3,17 @@
 Each body gets a census and yields what contradicts its sentence, in words; nothing yielded means that it holds.
 """
 
+import struct
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from keelback.inspect.census import PAGE_SHIFT, PRESENT, USER, Census, bits, raw
+from keelback.inspect.census import PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw
+from keelback.kernel.frames import OWNER_KINDS, kind_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import ProcessState
 from keelback.kernel.threads import Thread, ThreadState
+
+PAGE_SIZE = 1 << PAGE_SHIFT
 
 Body = Callable[[Census], Iterator[str]]
 INVARIANTS: dict[str, Body] = {}
@@ -86,6 +90,18 @@ def _free_counts(census: Census) -> Iterator[str]:
         yield f"counted {counted[0]} and {counted[1]}, found {sizes[0]} and {sizes[1]}"
 
 
+@invariant("the counts of frames by owner are those of the frame table, and so is the count of full ones")
+def _used_counts(census: Census) -> Iterator[str]:
+    frames = census.kernel.memory.frames
+    kinds, full = [0] * OWNER_KINDS, 0
+    for references, owner in struct.iter_unpack("<Hh", raw(frames.table)):
+        if references:
+            kinds[kind_of(owner)] += 1
+            full += references == frames.most_references
+    if (list(frames.counts.used), frames.counts.full) != (kinds, full):
+        yield f"counted {list(frames.counts.used)} and {frames.counts.full}, found {kinds} and {full}"
+
+
 @invariant("page 0 and the last page are mapped nowhere")
 def _null_pages(census: Census) -> Iterator[str]:
     directories = {0: census.kernel.spaces.kernel.directory} | {
@@ -122,6 +138,8 @@ def _user_frames(census: Census) -> Iterator[str]:
     usable = range(1, len(census.kernel.memory.frames.table))
     for pid, space in census.spaces.items():
         for each in space.user:
+            if each.frame == census.kernel.spaces.kernel.zero and not each.flags & WRITABLE:
+                continue
             if each.frame not in usable or first <= each.frame < bounds.region_top >> PAGE_SHIFT:
                 yield f"process {pid} maps frame {each.frame:#x} at {each.page:#010x}"
 
@@ -139,13 +157,72 @@ def _tables(census: Census) -> Iterator[str]:
             owner[table] = pid
 
 
+@invariant("a page table that is there maps something")
+def _no_empty_tables(census: Census) -> Iterator[str]:
+    for pid, space in census.spaces.items():
+        for table in space.tables:
+            if not any(entry & PRESENT for entry in census.entries(table)):
+                yield f"process {pid} has an empty table in frame {table:#x}"
+
+
+@invariant("regions are whole pages of user space, in order, and no two that touch are alike")
+def _regions(census: Census) -> Iterator[str]:
+    layout = census.kernel.layout
+    for process in census.processes():
+        regions = list(process.space.regions)[: process.space.count]
+        edges = [edge for region in regions for edge in (region.start, region.end)]
+        if edges != sorted(edges) or any(edge % PAGE_SIZE for edge in edges):
+            yield f"process {process.pid} has {[hex(edge) for edge in edges]}"
+        if edges and not layout.user_base <= edges[0] <= edges[-1] <= layout.user_end:
+            yield f"process {process.pid} has a region outside user space"
+        for one, other in pairwise(regions):
+            if (one.end, one.kind, one.permissions) == (other.start, other.kind, other.permissions):
+                yield f"process {process.pid} has two alike at {other.start:#x}"
+
+
+@invariant("a page that is mapped lies in a region, and its entry allows no more than the region does")
+def _pages_in_regions(census: Census) -> Iterator[str]:
+    for process in census.processes():
+        for each in census.spaces[process.pid].user if process.pid in census.spaces else ():
+            index = process.space.find(each.page)
+            if index == process.space.count:
+                yield f"process {process.pid} maps {each.page:#010x}, which is in no region"
+            elif each.flags & (USER | WRITABLE) & ~process.space.regions[index].permissions:
+                yield f"process {process.pid} may do more at {each.page:#010x} than its region allows"
+
+
+@invariant("a page that may be written is in a frame that nobody else has")
+def _writable_alone(census: Census) -> Iterator[str]:
+    for pid, space in census.spaces.items():
+        for each in space.user:
+            if each.flags & WRITABLE and census.uses[each.frame] != 1:
+                yield f"process {pid} may write {each.page:#010x} in frame {each.frame:#x}, which others have too"
+
+
+@invariant("every child is in its parent's list, and a parent is alive")
+def _families(census: Census) -> Iterator[str]:
+    table = census.kernel.processes.table
+    used = [each for each in table if each.state != ProcessState.FREE]
+    for process in table:
+        children, child = [], process.first_child
+        while child is not None and child not in children:
+            children.append(child)
+            child = child.next_sibling
+        expected = [each.pid for each in used if each.parent == process.pid] if process.pid > 0 else []
+        if sorted(each.pid for each in children) != expected:
+            yield f"process {process.pid} lists {[each.pid for each in children]}"
+        if children and process.state != ProcessState.ALIVE:
+            yield f"process {process.pid} has children and is {process.state.name}"
+
+
 @invariant("a process is alive exactly when it has a space and a thread, and all alive are counted")
 def _alive(census: Census) -> Iterator[str]:
     processes = census.kernel.processes
     for pid, process in enumerate(processes.table):
-        parts = (process.space != 0, process.thread is not None)
+        parts = (process.space.directory != 0, process.thread is not None)
         if parts != (process.state == ProcessState.ALIVE,) * 2 or (any(parts) and process.pid != pid):
-            yield f"process {pid} is {process.state.name}, with space {process.space:#x} and thread {process.thread}"
+            has = f"space {process.space.directory:#x} and thread {process.thread}"
+            yield f"process {pid} is {process.state.name}, with {has}"
     if processes.counts.alive != len(list(census.processes())):
         yield f"{processes.counts.alive} are counted"
 

@@ -2,22 +2,22 @@
 
 1. Everything in the file is checked before anything is allocated; a file that lies is refused, never believed.
 2. Each segment is mapped with its own permissions, text never writable; no two segments share a page.
-3. A page is mapped before it is filled, so destroying the space undoes any prefix of a load.
+3. A page is mapped before it is filled, so releasing the space undoes any prefix of a load.
 
 Source: System V ABI, chapters 4 (object files) and 5 (program loading); i386 supplement.
 """
 
 from keelback.kernel.errors import NotExecutable, OutOfMemory
-from keelback.kernel.paging import USER, WRITABLE, page_of
+from keelback.kernel.paging import USER, WRITABLE, frame_of, page_of
 from keelback.kernel.payload import Payload
-from keelback.kernel.spaces import AddressSpaces
+from keelback.kernel.regions import Kind, Space
+from keelback.kernel.virtual_memory import VirtualMemory
 from keelback.lang import (
     PAGE_SIZE,
     Array,
     Component,
     Region,
     Struct,
-    i16,
     inline,
     round_up,
     size_of,
@@ -37,6 +37,8 @@ LOAD = 1
 CAN_EXECUTE = 1
 CAN_WRITE = 2
 MOST_SEGMENTS = 16
+MOST_LOADED = 8
+"""The most segments that are loaded: each may be a region of its own."""
 
 
 class ElfHeader(Struct):
@@ -87,13 +89,14 @@ class LoadedImage(Struct):
 class ElfLoader(Component):
     """Loads programs of the payload into address spaces."""
 
-    def __init__(self, records: Region, spaces: AddressSpaces, payload: Payload) -> None:
+    def __init__(self, records: Region, memory: VirtualMemory, payload: Payload) -> None:
         self.ram = records.ram
-        self.layout = spaces.layout
-        self.spaces = spaces
-        self.frames = spaces.frames
+        self.layout = memory.layout
+        self.memory = memory
+        self.spaces = memory.spaces
+        self.frames = memory.frames
         self.payload = payload
-        self.window = spaces.windows[0]
+        self.window = memory.window
         self.image = records.struct(LoadedImage)
 
     # Check …
@@ -132,18 +135,21 @@ class ElfLoader(Component):
         """Check that segments rise, each on pages of its own, and that one that can execute holds the entry."""
         lowest: word = self.layout.user_base
         pages: u32 = 0
+        loaded: u32 = 0
         entered = False
         for number in range(self.image.count):
             segment = self._segment(number)
             if segment.type != LOAD or segment.memory_size == 0:
                 continue
             self._check_segment(segment, lowest)
+            loaded += 1
             end = segment.address + segment.memory_size
             if segment.flags & CAN_EXECUTE and segment.address <= entry < end:
                 entered = True
             lowest = round_up(end, PAGE_SIZE)
-            pages += (lowest - page_of(segment.address)) // PAGE_SIZE
-        if not entered:
+            filled = round_up(segment.address + segment.file_size, PAGE_SIZE)
+            pages += (filled - page_of(segment.address)) // PAGE_SIZE
+        if not entered or loaded > MOST_LOADED:
             raise NotExecutable
         if pages > self.frames.counts.user_free:
             raise OutOfMemory
@@ -162,28 +168,29 @@ class ElfLoader(Component):
 
     # … then change.
 
-    def load(self, space: u32, owner: i16) -> None:
-        """Map and fill the segments of the file that was checked last.
+    def load(self, space: Space) -> None:
+        """Map and fill the segments of the file that was checked last; what the file does not give comes on demand.
 
-        Raises: OutOfMemory; what was loaded is mapped in the space, and destroying that frees it.
+        Raises: OutOfMemory; what was loaded is in the space, and releasing that frees it.
         """
         for number in range(self.image.count):
             segment = self._segment(number)
             if segment.type == LOAD and segment.memory_size != 0:
-                self._load_segment(space, owner, segment)
+                self._load_segment(space, segment)
 
-    def _load_segment(self, space: u32, owner: i16, segment: Segment) -> None:
-        permissions: u32 = USER | WRITABLE if segment.flags & CAN_WRITE else USER
-        for page in range(page_of(segment.address), segment.address + segment.memory_size, PAGE_SIZE):
-            frame = self.spaces.map_new(space, page, permissions, owner)
-            self._fill(frame, page, segment)
+    def _load_segment(self, space: Space, segment: Segment) -> None:
+        permissions: u8 = USER | WRITABLE if segment.flags & CAN_WRITE else USER
+        start: word = page_of(segment.address)
+        end: word = round_up(segment.address + segment.memory_size, PAGE_SIZE)
+        # The region comes first: what owns a page is there before the page.
+        space.add(start, end, Kind.IMAGE, permissions)
+        for page in range(start, segment.address + segment.file_size, PAGE_SIZE):
+            self._load_page(space, page, segment, permissions)
 
-    def _fill(self, frame: u32, page: word, segment: Segment) -> None:
-        """Fill a frame with what the file gives for a page, and zeros around it."""
-        content = self.window.open(frame).bytes
-        content.fill(0, PAGE_SIZE, 0)
-        start = max(page, segment.address)
+    def _load_page(self, space: Space, page: word, segment: Segment, permissions: u8) -> None:
+        self.memory.map_zeros(space, page, permissions)
+        first = max(page, segment.address)
         end = min(page + PAGE_SIZE, segment.address + segment.file_size)
-        if start < end:
-            source = self.image.start + segment.offset + (start - segment.address)
-            content.copy_from(start - page, self.payload.content.elements, source, end - start)
+        source = self.image.start + segment.offset + (first - segment.address)
+        content = self.window.open(frame_of(self.spaces.lookup(space.directory, page))).bytes
+        content.copy_from(first - page, self.payload.content.elements, source, end - first)

@@ -43,3 +43,33 @@ class NotExecutable(KernelError):
     """The file is not a program that this machine can run."""
 
     number = -7
+
+
+class TooManyRegions(KernelError):
+    """The process has too many memory regions."""
+
+    number = -8
+
+
+class NoSuchProcess(KernelError):
+    """There is no such process."""
+
+    number = -9
+
+
+class NotPermitted(KernelError):
+    """That is not the caller's to do."""
+
+    number = -10
+
+
+class NoChild(KernelError):
+    """There is no child to wait for."""
+
+    number = -11
+
+
+class NoRoom(KernelError):
+    """There is no room of that size in the address space."""
+
+    number = -12

@@ -4,9 +4,11 @@ Source: Intel SDM volume 3, sections 6.15 (exceptions) and 4.7 (page-fault error
 """
 
 from keelback.kernel.console import Console
-from keelback.kernel.processes import Access, Process
+from keelback.kernel.errors import BadAddress, OutOfMemory
+from keelback.kernel.processes import Access, Process, Reason
 from keelback.kernel.threads import TrapFrame
-from keelback.lang import Component, Cpu, ProcessFault, u32
+from keelback.kernel.virtual_memory import VirtualMemory
+from keelback.lang import Component, Cpu, ProcessFault, u32, word
 
 PAGE_FAULT = 14
 # Bits of a page fault's error code.
@@ -39,24 +41,61 @@ VECTOR_NAMES = (
     "vector error",
 )
 
+REASONS = ("", "not mapped", "protected", "the stack is at its limit", "no memory is left")
+"""What is said of a page fault, by `Reason`."""
+
 
 class Faults(Component):
     """Decides what becomes of a program that faults."""
 
-    def __init__(self, console: Console, cpu: Cpu) -> None:
+    def __init__(self, console: Console, cpu: Cpu, memory: VirtualMemory) -> None:
         self.console = console
         self.cpu = cpu
+        self.memory = memory
+        self.layout = memory.layout
 
     def take(self, process: Process, frame: TrapFrame) -> None:
-        """Record the fault in a process's trap frame.  Raises: ProcessFault always: nothing here can mend it."""
+        """Serve the fault in a process's trap frame; one that can't be served is recorded.
+
+        Raises: ProcessFault.
+        """
+        if frame.vector == PAGE_FAULT:
+            self._take_page_fault(process, frame, self.cpu.read_cr2())
+        else:
+            self._record(process, frame)
+            raise ProcessFault
+
+    def _record(self, process: Process, frame: TrapFrame) -> None:
         fault = process.fault
         fault.vector = frame.vector
         fault.error = frame.error
         fault.instruction = frame.eip
-        if frame.vector == PAGE_FAULT:
-            fault.address = self.cpu.read_cr2()
-            fault.access = self._access(fault.error, fault.address, fault.instruction)
-        raise ProcessFault
+
+    def _take_page_fault(self, process: Process, frame: TrapFrame, address: word) -> None:
+        reason: Reason = Reason.NONE
+        try:
+            if frame.error & WRITE:
+                self.memory.make_writable(process.space, address)
+            else:
+                self.memory.make_readable(process.space, address)
+        except BadAddress:
+            reason = self._reason(process, frame.error, address)
+        except OutOfMemory:
+            reason = Reason.OUT_OF_MEMORY
+        if reason != Reason.NONE:
+            self._record(process, frame)
+            process.fault.address = address
+            process.fault.access = self._access(frame.error, address, frame.eip)
+            process.fault.reason = reason
+            raise ProcessFault
+
+    def _reason(self, process: Process, error: u32, address: word) -> Reason:
+        """Return why nobody may do that there."""
+        if error & PROTECTION or process.space.find(address) < process.space.count:
+            return Reason.PROTECTED
+        if self.layout.image_limit <= address < self.layout.stack_bottom:
+            return Reason.STACK_OVERFLOW
+        return Reason.NOT_MAPPED
 
     def _access(self, error: u32, address: u32, instruction: u32) -> Access:
         """Return what the instruction did: without no-execute pages, only the place tells a fetch from a read."""
@@ -90,4 +129,4 @@ class Faults(Component):
         else:
             self.console.write(": read of ")
         self.console.write(f"{fault.address:#010x}, ")
-        self.console.write("protected" if fault.error & PROTECTION else "not mapped")
+        self.console.write(REASONS[fault.reason])

@@ -12,7 +12,8 @@
 
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.frame_set import FrameSet
-from keelback.lang import Component, Region, Struct, Table, i16, u16, u32
+from keelback.kernel.layout import Layout
+from keelback.lang import Array, Component, Region, Struct, Table, i16, inline, u16, u32
 
 # Owners that are no process; a process's frames have its id, which is positive.
 NOBODY = 0
@@ -32,30 +33,43 @@ class Frame(Struct):
     owner: i16  # process id, or one of the constants above
 
 
+OWNER_KINDS = 8
+
+
 class FrameCounts(Struct):
-    """How many frames of each zone are free, and how many there are."""
+    """How many frames of each zone are free, and how many there are; who owns those in use."""
 
     kernel_free: u32
     kernel_total: u32
     user_free: u32
     user_total: u32
+    full: u32  # frames with as many references as a record can count
+    used: Array[u32] = inline(OWNER_KINDS)  # by owner: processes first, then KERNEL … RESERVED
+
+
+class Injection(Struct):
+    """Lets an allocation fail, for tests; all zero means never."""
+
+    countdown: u32  # 1: the next allocation fails
 
 
 class Frames(Component):
     """All page frames below the end of usable memory."""
 
-    def __init__(self, records: Region) -> None:
+    def __init__(self, records: Region, layout: Layout) -> None:
         self.table: Table[Frame] = records.table(Frame)
         self.kernel_zone = FrameSet(records)
         self.user_zone = FrameSet(records)
         self.counts = records.struct(FrameCounts)
+        self.injection = records.struct(Injection)
+        self.most_references = layout.most_references
 
     def allocate_kernel(self, owner: i16) -> u32:
         """Take the lowest free frame of the kernel zone; its content is whatever it was.
 
         Raises: OutOfMemory; nothing has changed.
         """
-        if self.kernel_zone.is_empty():
+        if self.kernel_zone.is_empty() or self._is_to_fail():
             raise OutOfMemory
         frame: u32 = self.kernel_zone.lowest()
         self.kernel_zone.remove(frame)
@@ -68,7 +82,7 @@ class Frames(Component):
 
         Raises: OutOfMemory; nothing has changed.
         """
-        if self.user_zone.is_empty():
+        if self.user_zone.is_empty() or self._is_to_fail():
             raise OutOfMemory
         frame: u32 = self.user_zone.lowest()
         self.user_zone.remove(frame)
@@ -76,31 +90,98 @@ class Frames(Component):
         self._take(frame, owner)
         return frame
 
+    def _is_to_fail(self) -> bool:
+        injection = self.injection
+        if injection.countdown == 0:
+            return False
+        injection.countdown -= 1
+        return injection.countdown == 0
+
     def _take(self, frame: u32, owner: i16) -> None:
         record = self.table[frame]
         assert record.references == 0 and record.owner == NOBODY, "a free frame has no owner"
         record.references = 1
         record.owner = owner
+        self.counts.used[kind_of(owner)] += 1
 
     def release_kernel(self, frame: u32) -> None:
-        """Drop one reference of a kernel-zone frame; the last frees it."""
-        if self._drop(frame):
-            self.kernel_zone.add(frame)
-            self.counts.kernel_free += 1
+        """Free a kernel-zone frame, which has one reference."""
+        record = self.table[frame]
+        assert record.references == 1, "a kernel-zone frame has one reference"
+        self._free(record)
+        self.kernel_zone.add(frame)
+        self.counts.kernel_free += 1
 
-    def release_user(self, frame: u32) -> None:
-        """Drop one reference of a user frame; the last frees it."""
-        if self._drop(frame):
-            self.user_zone.add(frame)
-            self.counts.user_free += 1
+    def _free(self, record: Frame) -> None:
+        self.counts.used[kind_of(record.owner)] -= 1
+        record.references = 0
+        record.owner = NOBODY
 
-    def _drop(self, frame: u32) -> bool:
+    # User frames, which may have several holders.
+
+    def share(self, frame: u32) -> bool:
+        """Add a reference to a user frame in use, unless it is full; say whether it was not."""
+        record = self.table[frame]
+        references = record.references
+        assert references > 0, "a shared frame is in use"
+        if references >= self.most_references - 1:
+            return self._share_last(record)
+        record.references = references + 1
+        return True
+
+    def _share_last(self, record: Frame) -> bool:
+        if record.references == self.most_references:
+            return False
+        record.references = self.most_references
+        self.counts.full += 1
+        return True
+
+    def drop_other(self, frame: u32, holder: i16) -> bool:
+        """Drop a reference that changes nothing but the count: not the last, nor the owner's; say whether it was such.
+
+        It is the short way of `drop`, for loops over many pages.
+        """
+        record = self.table[frame]
+        references = record.references
+        if references <= 1 or references == self.most_references or record.owner == holder:
+            return False
+        record.references = references - 1
+        return True
+
+    def drop(self, frame: u32, holder: i16) -> None:
+        """Drop a holder's reference to a user frame; the last frees it.
+
+        A frame whose owner drops it while others hold it is owned by them together.
+        """
         record = self.table[frame]
         assert record.references > 0, "a dropped frame had a reference"
+        if record.references == self.most_references:
+            self.counts.full -= 1
+        if record.references == 1:
+            self._free(record)
+            self.user_zone.add(frame)
+            self.counts.user_free += 1
+            return
         record.references -= 1
-        if record.references > 0:
+        if record.owner == holder:
+            self._give(record, SHARED)
+
+    def _give(self, record: Frame, owner: i16) -> None:
+        self.counts.used[kind_of(record.owner)] -= 1
+        self.counts.used[kind_of(owner)] += 1
+        record.owner = owner
+
+    def is_full(self, frame: u32) -> bool:
+        """Say whether a frame can't take another reference."""
+        return self.table[frame].references == self.most_references
+
+    def take_over(self, frame: u32, holder: i16) -> bool:
+        """Let the only holder of a frame own it; say whether there is only one."""
+        record = self.table[frame]
+        if record.references > 1:
             return False
-        record.owner = NOBODY
+        if record.owner != holder:
+            self._give(record, holder)
         return True
 
     def add_kernel_range(self, start: u32, end: u32) -> None:
@@ -119,9 +200,17 @@ class Frames(Component):
         """Give the frames [start, end), which are in no zone, to an owner for ever."""
         for frame in range(start, end):
             record = self.table[frame]
+            if record.owner != NOBODY:
+                self.counts.used[kind_of(record.owner)] -= 1
             record.references = 1
             record.owner = owner
+        self.counts.used[kind_of(owner)] += end - start
 
     def bytes_needed(self, count: u32) -> u32:
         """Return the heap bytes that the records of `count` frames take."""
         return 2 * self.kernel_zone.bytes_needed(count) + count * self.table.element_size + 3 * 16
+
+
+def kind_of(owner: i16) -> u32:
+    """Return under which kind `FrameCounts.used` counts an owner."""
+    return 0 if owner > 0 else -owner

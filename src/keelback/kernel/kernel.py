@@ -20,6 +20,7 @@ from keelback.kernel.system_calls import SystemCalls
 from keelback.kernel.timer import Timer
 from keelback.kernel.traps import Traps
 from keelback.kernel.user_memory import UserMemory
+from keelback.kernel.virtual_memory import VirtualMemory
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, word
 
 
@@ -37,14 +38,15 @@ class Kernel(Component):
         self.timer = Timer(records, self.cpu)
         self.memory = Memory(records, layout)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory)
+        self.virtual_memory = VirtualMemory(self.spaces)
         self.payload = Payload(records)
-        self.loader = ElfLoader(records, self.spaces, self.payload)
-        self.user_memory = UserMemory(self.spaces)
+        self.loader = ElfLoader(records, self.virtual_memory, self.payload)
+        self.user_memory = UserMemory(self.virtual_memory)
         self.scheduler = Scheduler(records, self.cpu, self.segments, self.spaces, self.timer, layout.processes)
-        self.processes = Processes(records, layout, self.spaces, self.scheduler)
+        self.processes = Processes(records, layout, self.virtual_memory, self.scheduler)
         self.programs = Programs(records, self.options, self.console, self.loader, self.processes, self.user_memory)
-        self.calls = SystemCalls(records, self.console, self.scheduler, self.processes, self.user_memory)
-        self.faults = Faults(self.console, self.cpu)
+        self.calls = SystemCalls(records, self.console, self.processes, self.programs, self.user_memory)
+        self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
         self.panics = Panics(records, layout, self.memory, self.console, self.cpu, self.power)
         self.traps = Traps(self.scheduler, self.processes, self.calls, self.faults, self.interrupts, self.power)

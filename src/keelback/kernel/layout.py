@@ -55,10 +55,17 @@ class Layout:
     stack_top: int
     """The first address after a process's stack."""
     stack_pages: int
+    """How far a process's stack may grow."""
+    anonymous_base: int
+    """Where the kernel looks first for room for anonymous memory."""
     user_end: int
 
     processes: int
     """The process table's length; slot 0 is the kernel's, so one less can exist."""
+    most_references: int
+    """How many references a frame may have: at most what its record can count."""
+    eager_fork: bool
+    """Whether fork copies every writable page at once, instead of at the first write."""
     zone_share: int
     """The kernel zone gets one frame of this many …"""
     zone_least: int
@@ -101,9 +108,12 @@ MICROKERNEL = Layout(
     kernel_limit=0x0800_0000,
     image_base=0x0804_8000,
     stack_top=0xFFFF_F000,
-    stack_pages=4,
+    stack_pages=256,
+    anonymous_base=0x4000_0000,
     user_end=0xFFFF_F000,
     processes=512,
+    most_references=0xFFFF,
+    eager_fork=False,
     zone_share=8,
     zone_least=1 * MIB,
     boot_stack=16 * KIB,

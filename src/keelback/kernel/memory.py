@@ -60,7 +60,7 @@ class Memory(Component):
         self.bios_map = BiosMemoryMap(records)
         self.map = MemoryMap(records, self.bios_map)
         self.heap = BootHeap(records)
-        self.frames = Frames(records)
+        self.frames = Frames(records, layout)
 
     def start(self, parameters: word, limit: u32) -> None:
         """Lay memory out by the BIOS memory map in the boot parameters, without the frames from `limit` on.

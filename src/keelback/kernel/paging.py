@@ -14,8 +14,6 @@ ACCESSED = 1 << 5
 DIRTY = 1 << 6
 GLOBAL = 1 << 8
 
-PERMISSIONS = PRESENT | WRITABLE | USER
-
 # The CPU would set these two in what the kernel uses; set beforehand, an entry never changes by itself.
 KERNEL_READ = PRESENT | ACCESSED | DIRTY | GLOBAL
 KERNEL_WRITE = KERNEL_READ | WRITABLE

@@ -85,6 +85,8 @@ class Panics(Component):
             self.record.address = self.cpu.read_cr2()
         self.places.start()
         self._walk(trap.eip, trap.ebp, frame)
+        if self.record.message[0] != 0 and self.record.depth > 0:
+            self.record.places[0].line = trap.edx  # exact, where one instruction may stand for several lines
         self.report()
 
     def _copy_frame(self, trap: TrapFrame) -> None:

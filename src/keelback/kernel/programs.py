@@ -4,8 +4,9 @@ from keelback.kernel.console import Console
 from keelback.kernel.elf import ElfLoader
 from keelback.kernel.errors import BadArgument, NoSuchProgram, OutOfMemory
 from keelback.kernel.options import Options
-from keelback.kernel.paging import USER, WRITABLE
+from keelback.kernel.paging import USER, WRITABLE, frame_of
 from keelback.kernel.processes import NAME_SIZE, Process, Processes
+from keelback.kernel.regions import Kind, Space
 from keelback.kernel.user_memory import UserMemory
 from keelback.lang import PAGE_SIZE, Array, Component, KernelError, Region, Struct, i16, inline, u8, u32, word
 
@@ -20,12 +21,6 @@ class CommandLine(Struct):
     name: Array[u8] = inline(NAME_SIZE)
     argument: Array[u8] = inline(ARGUMENT_SIZE)
     fits: bool  # neither had to be cut
-
-
-class StackStart(Struct):
-    """What a new process finds at its stack pointer, as if `_start(argument)` had been called."""
-
-    bytes: Array[u8] = inline(8)  # a return address of 0, then the argument's address
 
 
 class InitName(Struct):
@@ -52,10 +47,11 @@ class Programs(Component):
         self.payload = loader.payload
         self.loader = loader
         self.processes = processes
+        self.virtual_memory = processes.memory
         self.spaces = processes.spaces
         self.memory = memory
         self.command = records.struct(CommandLine)
-        self.stack_start = records.struct(StackStart)
+        self.next = records.struct(Space)
         self.init_name = records.struct(InitName)
 
     def start_all(self) -> None:
@@ -124,35 +120,70 @@ class Programs(Component):
 
         Raises: NoSuchProgram, NotExecutable, NoProcessSlot or OutOfMemory; nothing has changed.
         """
-        self.payload.find(self.command.name)
-        self.loader.check()
+        self._find()
         process = self.processes.create(parent)
         process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
+        thread = process.thread
+        assert thread is not None, "a new process has a thread"
         try:
-            self.loader.load(process.space, process.pid)
-            stack: word = self._make_stack(process)
+            stack: word = self._fill(process.space)
         except OutOfMemory:
             self.processes.discard(process)
             raise
-        thread = process.thread
-        assert thread is not None, "a new process has a thread"
         thread.frame.start_user(self.loader.image.entry, stack)
         self.processes.scheduler.make_ready(thread)
         return process
 
-    def _make_stack(self, process: Process) -> word:
-        """Map the stack and put the argument on it; return the first stack pointer.
+    def exec(self, process: Process) -> None:
+        """Let a process, which made the call, run the program that `command` names instead.
+
+        Raises: NoSuchProgram, NotExecutable or OutOfMemory; the process goes on as it was.
+        """
+        self._find()
+        thread = process.thread
+        assert thread is not None, "a process has a thread"
+        self.next.directory = self.spaces.create()
+        self.next.owner = process.pid
+        try:
+            stack: word = self._fill(self.next)
+        except OutOfMemory:
+            self.virtual_memory.release(self.next)
+            raise
+        # From here on nothing can fail.
+        self.processes.scheduler.leave_space(process.space.directory)
+        self.virtual_memory.release(process.space)
+        process.space.directory = self.next.directory
+        process.space.owner = process.pid
+        process.space.copy_regions(self.next)
+        self.next.clear_regions()
+        self.next.directory = 0
+        self.next.owner = 0
+        process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
+        thread.frame.start_user(self.loader.image.entry, stack)
+
+    def _find(self) -> None:
+        self.payload.find(self.command.name)
+        self.loader.check()
+
+    def _fill(self, space: Space) -> word:
+        """Load the program that was found into a new space and make its stack; return the first stack pointer.
+
+        Raises: OutOfMemory; releasing the space frees what it has by then.
+        """
+        self.loader.load(space)
+        return self._make_stack(space)
+
+    def _make_stack(self, space: Space) -> word:
+        """Make the stack's region and put the argument on it; return the first stack pointer.
 
         The string ends at the stack's top; below it, the pointer to it 16-aligned as the ABI asks, a return address.
         """
-        window = self.loader.window
-        for page in range(self.layout.stack_bottom, self.layout.stack_top, PAGE_SIZE):
-            frame = self.spaces.map_new(process.space, page, USER | WRITABLE, process.pid)
-            window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
-        text: word = self.layout.stack_top - ARGUMENT_SIZE
-        self.memory.copy_out(process.space, text, ARGUMENT_SIZE, self.command.argument)
+        layout = self.layout
+        space.add(layout.stack_bottom, layout.stack_top, Kind.STACK, USER | WRITABLE)
+        self.virtual_memory.map_zeros(space, layout.stack_top - PAGE_SIZE, USER | WRITABLE)
+        content = self.loader.window.open(frame_of(self.spaces.lookup(space.directory, layout.stack_top - 1))).bytes
+        content.copy_from(PAGE_SIZE - ARGUMENT_SIZE, self.command.argument, 0, ARGUMENT_SIZE)
+        text: word = layout.stack_top - ARGUMENT_SIZE
         for index in range(4):
-            self.stack_start.bytes[4 + index] = text >> 8 * index & 0xFF
-        stack: word = text - 20
-        self.memory.copy_out(process.space, stack, 8, self.stack_start.bytes)
-        return stack
+            content[PAGE_SIZE - ARGUMENT_SIZE - 16 + index] = text >> 8 * index & 0xFF
+        return text - 20

@@ -2,7 +2,7 @@
 
 1. At most one thread is RUNNING: the CPU's current one.
 2. Every READY thread is in the queue once; every SLEEPING one in the sleepers' list, earliest first.
-3. The idle thread is in neither.
+3. The idle thread is in neither, and so is every WAITING one.
 """
 
 from keelback.kernel.frames import KERNEL
@@ -11,6 +11,9 @@ from keelback.kernel.spaces import AddressSpaces
 from keelback.kernel.threads import Thread, ThreadState
 from keelback.kernel.timer import Timer
 from keelback.lang import PAGE_SHIFT, Component, Cpu, Ref, Region, Struct, u32, u64
+
+INT_LENGTH = 2
+"""Bytes of the `int` instruction that makes a system call."""
 
 
 class CpuState(Struct):
@@ -94,6 +97,49 @@ class Scheduler(Component):
             self.state.first_sleeper = sleeper.next
             self.make_ready(sleeper)
             sleeper = self.state.first_sleeper
+
+    def wait(self, thread: Thread) -> None:
+        """Let the current thread wait until somebody wakes it; it then makes its system call again."""
+        thread.state = ThreadState.WAITING
+        thread.frame.eip = (thread.frame.eip - INT_LENGTH) & 0xFFFF_FFFF
+
+    def wake_waiting(self, thread: Ref[Thread]) -> None:
+        """Make a thread ready if it waits."""
+        if thread is not None and thread.state == ThreadState.WAITING:
+            self.make_ready(thread)
+
+    def remove(self, thread: Thread) -> None:
+        """Take a thread that is to end out of the list that it is in, if it is in one."""
+        if thread.state == ThreadState.READY:
+            self._remove_ready(thread)
+        elif thread.state == ThreadState.SLEEPING:
+            self._remove_sleeper(thread)
+        thread.next = None
+
+    def _remove_ready(self, thread: Thread) -> None:
+        state = self.state
+        before: Ref[Thread] = None
+        each = state.first_ready
+        while each is not None and each is not thread:
+            before = each
+            each = each.next
+        if before is None:
+            state.first_ready = thread.next
+        else:
+            before.next = thread.next
+        if state.last_ready is thread:
+            state.last_ready = before
+
+    def _remove_sleeper(self, thread: Thread) -> None:
+        before: Ref[Thread] = None
+        each = self.state.first_sleeper
+        while each is not None and each is not thread:
+            before = each
+            each = each.next
+        if before is None:
+            self.state.first_sleeper = thread.next
+        else:
+            before.next = thread.next
 
     def give_way(self) -> None:
         """Put the current thread, if it still runs, behind the other ready ones."""

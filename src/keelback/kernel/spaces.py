@@ -5,25 +5,30 @@
     user_end   ┼ user part: what the process has mapped
     4 GiB      ┴ the last page: mapped nowhere
 
-An address space is named by the frame of its page directory.
+The functions here know tables and frames; what a page is for and may do is its region's (`regions.py`).
 
 1. Kernel entries are made once, before the first space, and never change, but for the window pages'.
 2. Every table of the user part belongs to exactly one space and comes from the kernel zone.
-3. A user entry holds one reference to its frame.
+3. A user entry holds one reference to its frame, except to the frame of zeros.
+4. An empty table of the user part is given back.
 """
 
 from collections.abc import Iterator
 
-from keelback.kernel.frames import TABLE
+from keelback.kernel.frames import TABLE, ZERO
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory import Memory
 from keelback.kernel.paging import (
+    ACCESSED,
     DIRECTORY,
+    DIRTY,
+    ENTRIES,
     I386,
     KERNEL_READ,
     KERNEL_WRITE,
-    PERMISSIONS,
     PRESENT,
+    USER,
+    WRITABLE,
     PageTable,
     frame_of,
     make_entry,
@@ -53,9 +58,10 @@ FEATURE_GLOBAL_PAGES = 1 << 13
 
 
 class KernelSpace(Struct):
-    """The address space that has a kernel part alone; 0 until it is made."""
+    """The address space that has a kernel part alone, and what all others share; 0 until they are made."""
 
     directory: u32  # frame
+    zero: u32  # the frame of zeros that pages read before they are written show; its uses are not counted
 
 
 class AddressSpaces(Component):
@@ -68,6 +74,7 @@ class AddressSpaces(Component):
         self.memory = memory
         self.frames = memory.frames
         self.scheme = I386
+        self.reach = 1 << I386.directories[-1].shift
         self.kernel = records.struct(KernelSpace)
         self.window_table = records.struct(PageTable, PAGE_SIZE)
         self.windows = tuple(self._window(number) for number in range(layout.window_count))
@@ -90,6 +97,8 @@ class AddressSpaces(Component):
         self._map_kernel(layout.kernel_start, layout.text_end, KERNEL_READ)
         self._map_kernel(layout.text_end, region_top, KERNEL_WRITE)
         self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, KERNEL_WRITE)
+        self.kernel.zero = self.frames.allocate_kernel(ZERO)
+        self._table(self.kernel.zero).entries.clear()
         directory = self.scheme.directories[0]
         shown = make_entry(address_of(self.window_table) >> PAGE_SHIFT, DIRECTORY)
         self._table(self.kernel.directory).entries[directory.index(layout.windows)] = shown
@@ -111,69 +120,181 @@ class AddressSpaces(Component):
     # The user part.
 
     def create(self) -> u32:
-        """Return a new address space, its user part empty.  Raises: OutOfMemory; nothing has changed."""
+        """Return a new page directory, its user part empty.  Raises: OutOfMemory; nothing has changed."""
         directory: u32 = self.frames.allocate_kernel(TABLE)
         entries = self._table(directory).entries
-        entries.clear()
         shared: u32 = self.scheme.directories[0].index(self.layout.kernel_limit)
         entries.copy_from(0, self._table(self.kernel.directory).entries, 0, shared)
+        entries.fill(shared, len(entries) - shared, 0)
         return directory
 
-    def destroy(self, space: u32) -> None:
-        """Drop all that a space maps, its tables and itself.
+    def destroy(self, directory: u32) -> None:
+        """Give back a page directory, whose user part is empty.
 
         No CPU uses it any more, so no translation is left to invalidate: the switch away dropped them.
         """
-        assert space != self.kernel.directory, "the kernel's own space is never destroyed"
-        for page in self.pages(space, self.layout.user_base, self.layout.user_end):
-            self.frames.release_user(frame_of(self.lookup(space, page)))
-        entries = self._table(space).entries
-        first: u32 = self.scheme.directories[0].index(self.layout.user_base)
-        for index in range(first, len(entries)):
-            if entries[index] & PRESENT:
-                self.frames.release_kernel(frame_of(entries[index]))
-        self.frames.release_kernel(space)
+        assert directory != self.kernel.directory, "the kernel's own space is never destroyed"
+        self.frames.release_kernel(directory)
 
-    def lookup(self, space: u32, address: word) -> u32:
+    def lookup(self, directory: u32, address: word) -> u32:
         """Return the entry that maps the page of an address, 0 when none does."""
-        table = self._present_table(space, address)
+        table = self._present_table(directory, address)
         if table == 0:
             return 0
         entry = self._table(table).entries[self.scheme.table.index(address)]
         return entry if entry & PRESENT else 0
 
-    def map(self, space: u32, page: word, frame: u32, permissions: u32) -> None:
+    def map(self, directory: u32, page: word, frame: u32, permissions: u32) -> None:
         """Map a user page that is not mapped; the entry takes over the caller's reference to the frame.
 
         No invalidation: the CPU keeps no translation of a page that was not present.
         Raises: OutOfMemory when a table is missing and there is no frame for it; nothing has changed.
         """
         assert self.layout.user_base <= page < self.layout.user_end, "a user page"
-        table = self._reserve(space, page)
+        table = self._reserve(directory, page)
         index: u32 = self.scheme.table.index(page)
         assert not table.entries[index] & PRESENT, "a page is mapped once"
-        table.entries[index] = make_entry(frame, PRESENT | permissions & PERMISSIONS)
+        table.entries[index] = make_entry(frame, PRESENT | permissions)
 
-    def map_new(self, space: u32, page: word, permissions: u32, owner: i16) -> u32:
-        """Map a user page that is not mapped to a new frame, and return that.
+    def reserve(self, directory: u32, page: word) -> None:
+        """Make the tables for a page, so that mapping it can't fail.  Raises: OutOfMemory; nothing has changed."""
+        self._reserve(directory, page)
 
-        Its content is whatever it was: the caller fills it before the process runs.
-        Raises: OutOfMemory; at most a table without entries has been added.
+    def change(self, directory: u32, page: word, frame: u32, permissions: u32) -> None:
+        """Let a page that is mapped mean a frame with other permissions; the caller sees to the references.
+
+        The CPU may have kept the translation that was, in the space in use: it is invalidated.
         """
-        self._reserve(space, page)
-        frame = self.frames.allocate_user(owner)
-        self.map(space, page, frame, permissions)
-        return frame
+        table = self._table(self._present_table(directory, page))
+        table.entries[self.scheme.table.index(page)] = make_entry(frame, PRESENT | permissions)
+        self.cpu.invalidate_page(page)
 
-    def pages(self, space: u32, start: word, end: word) -> Iterator[word]:
+    def pages(self, directory: u32, start: word, end: word) -> Iterator[word]:
         """Yield each mapped page of [start, end), lowest first; looks only at tables that are there."""
-        step: int = 1 << self.scheme.directories[-1].shift
-        for base in range(start // step * step, end, step):
-            table = self._present_table(space, base)
+        for base in self._bases(start, end):
+            table = self._present_table(directory, base)
             if table != 0:
-                for page in range(max(base, start), min(base + step, end), PAGE_SIZE):
+                for page in range(max(base, start), min(base + self.reach, end), PAGE_SIZE):
                     if self._table(table).entries[self.scheme.table.index(page)] & PRESENT:
                         yield page
+
+    def unmap(self, directory: u32, start: word, end: word, holder: i16) -> None:
+        """Unmap every page of [start, end), drop the holder's references to their frames, give empty tables back.
+
+        The caller invalidates what the CPU may have kept.
+        """
+        for base in self._bases(start, end):
+            table = self._present_table(directory, base)
+            if table != 0:
+                self._clear(table, max(base, start), min(base + self.reach, end), holder)
+                if self._is_empty(table):
+                    self._release_table(directory, base, table)
+
+    def clear(self, directory: u32, start: word, end: word, holder: i16) -> None:
+        """Unmap as `unmap` does, but leave the tables, for `release_tables`."""
+        for base in self._bases(start, end):
+            table = self._present_table(directory, base)
+            if table != 0:
+                self._clear(table, max(base, start), min(base + self.reach, end), holder)
+
+    def release_tables(self, directory: u32, start: word, end: word) -> None:
+        """Give back the tables for [start, end), which map nothing."""
+        for base in self._bases(start, end):
+            table = self._present_table(directory, base)
+            if table != 0:
+                self._release_table(directory, base, table)
+
+    def _clear(self, table: u32, start: word, end: word, holder: i16) -> None:
+        """Clear the entries of one table for the pages [start, end)."""
+        entries = self._table(table).entries
+        zero = self.kernel.zero
+        first: u32 = self.scheme.table.index(start)
+        last: u32 = first + ((end - start) >> PAGE_SHIFT)
+        assert last <= ENTRIES, "pages of one table"
+        for index in range(first, last):
+            entry = entries[index]
+            if entry & PRESENT:
+                entries[index] = 0
+                frame = frame_of(entry)
+                if frame != zero and not self.frames.drop_other(frame, holder):
+                    self.frames.drop(frame, holder)
+
+    def _is_empty(self, table: u32) -> bool:
+        entries = self._table(table).entries
+        for index in range(len(entries)):
+            if entries[index] & PRESENT:
+                return False
+        return True
+
+    def _release_table(self, directory: u32, base: word, table: u32) -> None:
+        self._table(directory).entries[self.scheme.directories[-1].index(base)] = 0
+        self.frames.release_kernel(table)
+
+    def restrict(self, directory: u32, start: word, end: word, permissions: u32) -> None:
+        """Let every mapped page of [start, end) have at most some permissions, and never be written before a fault.
+
+        The caller invalidates what the CPU may have kept.
+        """
+        for page in self.pages(directory, start, end):
+            table = self._table(self._present_table(directory, page))
+            index: u32 = self.scheme.table.index(page)
+            table.entries[index] = make_entry(frame_of(table.entries[index]), PRESENT | permissions & USER)
+
+    # Fork.
+
+    def reserve_like(self, directory: u32, other: u32, start: word, end: word) -> None:
+        """Make a table wherever another space has one for [start, end).
+
+        Raises: OutOfMemory; the tables made by then are in the space.
+        """
+        for base in self._bases(start, end):
+            if self._present_table(other, base) != 0:
+                self._reserve(directory, base)
+
+    def is_copied(self, entry: u32) -> bool:
+        """Say whether fork copies the page of an entry, instead of sharing its frame."""
+        if frame_of(entry) == self.kernel.zero:
+            return False
+        return self.frames.is_full(frame_of(entry)) or (self.layout.eager_fork and entry & WRITABLE != 0)
+
+    def share(self, directory: u32, other: u32, start: word, end: word) -> None:
+        """Map what another space maps in [start, end), but what fork copies (see `is_copied`), to the same frames.
+
+        Nobody may write to them any more without a fault.  The tables are there, so nothing can fail.
+        The caller invalidates what the CPU may have kept of the other space.
+        """
+        for base in self._bases(start, end):
+            table = self._present_table(other, base)
+            if table != 0:
+                here = self._present_table(directory, base)
+                self._share_table(here, table, max(base, start), min(base + self.reach, end))
+
+    def _share_table(self, here: u32, there: u32, start: word, end: word) -> None:
+        mine = self._table(here).entries
+        theirs = self._table(there).entries
+        zero = self.kernel.zero
+        first: u32 = self.scheme.table.index(start)
+        last: u32 = first + ((end - start) >> PAGE_SHIFT)
+        assert last <= ENTRIES, "pages of one table"
+        for index in range(first, last):
+            entry = theirs[index]
+            if entry & PRESENT and not (self.layout.eager_fork and entry & WRITABLE):
+                frame = frame_of(entry)
+                if frame == zero or self.frames.share(frame):
+                    kept = entry & ~WRITABLE
+                    theirs[index] = kept
+                    mine[index] = kept & ~(ACCESSED | DIRTY)
+
+    def forget_user_pages(self, directory: u32) -> None:
+        """Invalidate every translation of user pages, if the space is the one in use."""
+        self.cpu.write_cr3(directory << PAGE_SHIFT)
+
+    # Tables.
+
+    def _bases(self, start: word, end: word) -> Iterator[word]:
+        """Yield where the reach of each lowest table starts that has a page of [start, end)."""
+        for base in range(start // self.reach * self.reach, end, self.reach):
+            yield base
 
     def _reserve(self, space: u32, page: word) -> PageTable:
         """Return the lowest table for a page, which is made if need be."""

@@ -3,8 +3,9 @@
                  make_ready          choose
     FREE ──> READY ────────> (queue) ───────> RUNNING ──> READY      yield, end of the time slice
                  ^                               │
-                 └──────── SLEEPING <────────────┘                   sleep, woken by the timer
-    any ──> FREE                                                     exit, fault
+                 ├──────── SLEEPING <────────────┤                   sleep, woken by the timer
+                 └──────── WAITING <─────────────┘                   wait, woken by a child's end
+    any ──> FREE                                                     exit, kill, fault
 
 A trap from user mode pushes its frame at the end of `Thread.frame`, where the task state's esp0 points; the entry
 code then takes its stack from `kernel_stack`, the word behind the frame.
@@ -26,6 +27,7 @@ class ThreadState(IntEnum):
     READY = 1
     RUNNING = 2
     SLEEPING = 3
+    WAITING = 4  # in no list; made ready, it makes its system call again
 
 
 class TrapFrame(Struct):
@@ -63,6 +65,24 @@ class TrapFrame(Struct):
         self.cs = KERNEL_CODE
         self.eflags = EFLAGS_FIXED
         self.ss = KERNEL_DATA
+
+    def copy(self, other: "TrapFrame") -> None:
+        """Be as another frame."""
+        self.edi = other.edi
+        self.esi = other.esi
+        self.ebp = other.ebp
+        self.unused = other.unused
+        self.ebx = other.ebx
+        self.edx = other.edx
+        self.ecx = other.ecx
+        self.eax = other.eax
+        self.vector = other.vector
+        self.error = other.error
+        self.eip = other.eip
+        self.cs = other.cs
+        self.eflags = other.eflags
+        self.esp = other.esp
+        self.ss = other.ss
 
     def _clear(self) -> None:
         self.edi = 0

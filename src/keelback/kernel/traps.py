@@ -46,7 +46,7 @@ class Traps(Component):
         except ProcessFault:
             process = self.processes.of(thread)
             self.faults.report(process)
-            self.processes.kill(process)
+            self.processes.die(process)
         return self.resume()
 
     def _serve(self, thread: Thread, vector: u32) -> None:
@@ -71,5 +71,5 @@ class Traps(Component):
             self.power.off(DONE)
         thread = self.scheduler.choose()
         if thread.pid != 0:
-            self.scheduler.use_space(self.processes.of(thread).space)
+            self.scheduler.use_space(self.processes.of(thread).space.directory)
         return address_of(thread.frame)

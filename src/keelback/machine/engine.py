@@ -150,6 +150,7 @@ class Offsets:
     general: tuple[int, ...]  # of edi, esi, ebp, esp, ebx, edx, ecx, eax
     eip: int
     eflags: int
+    flags_before: int  # the arithmetic flags before the instruction that a page fault interrupted
     cs: int
     ss: int
     segment: int  # how far the segments' parts lie apart
@@ -215,6 +216,7 @@ class _Prober:
             general=general,
             eip=self._find_eip(),
             eflags=self._find(flags, "eflags"),
+            flags_before=self._find_flags_before(),
             cs=cs,
             ss=ss,
             segment=ss - cs,
@@ -287,6 +289,12 @@ class _Prober:
         samples = {self._after("90" * n + "cd80"): scratch.USER_TEXT + n + 2 for n in (1, 5)}
         sliced = {self._after("90" * 20, count=len(scratch.RETURN) + n): scratch.USER_TEXT + n for n in (3, 9)}
         return self._find(samples | sliced, "eip")
+
+    def _find_flags_before(self) -> int:
+        """Return where the flags are that were computed for the count of instructions, before one that faults."""
+        fault = "a3" + _hex(scratch.MISSING)
+        samples = {"83f805": 0x91, "0500ffffff": 0x80, "2d00ffffff": 0x01, "05feffffff": 0x55}
+        return self._find({self._after("b802000000" + code + fault): flags for code, flags in samples.items()}, "flags")
 
     def _find_counter(self) -> int:
         """Return where Unicorn's own structure counts instructions: the place that rises as they do."""

@@ -9,7 +9,10 @@
    general protection fault.
 4. `sysenter` and `syscall` are not set up: a general protection fault and an invalid-instruction fault.
 5. Virtual-8086 mode, which the emulator lets user mode enter by `iret`, is a general protection fault.
-6. `rdtsc` reads virtual time, which the machine keeps: it stops with TIME_STAMP, and `finish_time_stamp` goes on.
+6. A page fault behind an instruction that sets flags leaves them as that instruction did; the emulator mixes them up
+   with older ones.
+7. An SSE instruction, which the kernel has not allowed in CR4, is an invalid-instruction fault.
+8. `rdtsc` reads virtual time, which the machine keeps: it stops with TIME_STAMP, and `finish_time_stamp` goes on.
 """
 
 from enum import Enum, auto
@@ -23,6 +26,7 @@ from keelback.lang import Panic
 from keelback.machine.engine import GENERAL, INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine, offsets
 from keelback.machine.mmu import PageWalker
 
+NO_FPU = 7
 INVALID_OPCODE, DEBUG, NOT_PRESENT, PROTECTION, PAGE_FAULT = 6, 1, 11, 13, 14
 WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17})
 CR4_NO_TIME_STAMP = 1 << 2
@@ -37,6 +41,8 @@ GATE_PRESENT = 1 << 15
 FOR_USERS = GATE_PRESENT | 3 << 13
 INTERRUPTS = 1 << 9
 VIRTUAL_8086 = 1 << 17
+ARITHMETIC = 0x8D5  # carry, parity, adjust, zero, sign, overflow
+OF_THE_RESULT = 0x0C4  # parity, zero, sign
 
 
 class Kind(Enum):
@@ -234,10 +240,24 @@ class Processor:
         if vector == PAGE_FAULT:
             # The emulator takes a page table outside RAM for an empty one; this walk panics.
             self.walker.walk(self._register(self.offsets.cr3), self.cr2)
+            self._correct_flags()
             if self._is_port_string():
                 return Stop(Kind.TRAP, begun, PROTECTION)
+        if vector == NO_FPU and self._is_sse():
+            return Stop(Kind.TRAP, begun, INVALID_OPCODE)
         error = self._register(self.offsets.error) if vector in WITH_ERROR_CODE else 0
         return Stop(Kind.TRAP, begun, vector, error)
+
+    def _correct_flags(self) -> None:
+        """Let eflags be what it was before the instruction that faulted.
+
+        The emulator keeps flags as operands and the kind of operation.  Before an instruction it turns them into flags
+        to be counted by, in the operand's place, and a fault then takes these for the operand (its pull request 2373).
+        What is no such mixture has other bits there, or has its flags in both places.
+        """
+        before, eflags = self._register(self.offsets.flags_before), self.eflags
+        if not before & ~ARITHMETIC and not (before ^ eflags) & OF_THE_RESULT:
+            self._state[self.offsets.eflags // 4] = eflags & ~ARITHMETIC | before
 
     def _software_interrupt(self, begun: int, vector: int) -> Stop:
         """Let an `int` instruction, which eip stands behind, trap if its gate lets it."""
@@ -337,6 +357,17 @@ class Processor:
         while self.eip - start < LONGEST_INSTRUCTION and self._code(start - 1, 1) in PREFIXES_ALONE:
             start -= 1
         return start & 0xFFFF_FFFF
+
+    def _is_sse(self) -> bool:
+        """Say whether the instruction is one of SSE, which CR4 does not let anybody use."""
+        # Imported here: few programs do this.
+        from capstone import CS_ARCH_X86, CS_MODE_32, Cs
+        from capstone.x86_const import X86_GRP_SSE1, X86_GRP_SSE2
+
+        decoder = Cs(CS_ARCH_X86, CS_MODE_32)
+        decoder.detail = True
+        code = self._code(self.eip, LONGEST_INSTRUCTION)
+        return any({X86_GRP_SSE1, X86_GRP_SSE2} & set(each.groups) for each in decoder.disasm(code, self.eip, 1))
 
     def _is_port_string(self) -> bool:
         """Say whether the instruction is `ins` or `outs`, whose ports come before their memory."""

@@ -27,6 +27,13 @@ LONGEST_LINE = 128
 NEW_LINE = 10
 LONGEST_ARGUMENT = 256
 CALL = '__asm__ volatile("int $0x80" : "=a"(result) : '
+LOST = ' : "ecx", "edx", "cc", "memory"); return result;'
+FIRST_ERROR = 0xFFFF_FF01
+"""Results from here on are errors: -255 to -1."""
+
+ANY_CHILD = 0xFFFF_FFFF
+EXITED, FAULTED, KILLED = 1, 2, 3
+NO_ACCESS, CAN_READ, CAN_WRITE = 0, 1, 2
 
 
 class Kernel(Protocol):
@@ -48,6 +55,50 @@ class Kernel(Protocol):
         """Wait."""
         ...
 
+    def fork(self) -> int:
+        """Make a child."""
+        ...
+
+    def detach(self) -> int:
+        """Let the program be nobody's child."""
+        ...
+
+    def exec(self, name: bytes, argument: bytes) -> int:
+        """Run another program instead."""
+        ...
+
+    def spawn(self, name: bytes, argument: bytes) -> int:
+        """Start a program as a child."""
+        ...
+
+    def wait(self, child: int, ending: "Ending") -> int:
+        """Wait for a child's end."""
+        ...
+
+    def kill(self, process: int) -> int:
+        """End a process."""
+        ...
+
+    def page_alloc(self, address: int) -> int:
+        """Let a page be new."""
+        ...
+
+    def map(self, address: int, length: int, permissions: int) -> int:
+        """Map zeros."""
+        ...
+
+    def unmap(self, address: int, length: int) -> int:
+        """Free pages."""
+        ...
+
+    def protect(self, address: int, length: int, permissions: int) -> int:
+        """Change what is allowed."""
+        ...
+
+    def frame_counts(self, counts: "FrameCounts") -> int:
+        """Count page frames."""
+        ...
+
 
 class Line(Struct):
     """A line that is not finished yet."""
@@ -62,31 +113,115 @@ class ArgumentText(Struct):
     text: Array[u8] = inline(LONGEST_ARGUMENT)
 
 
+class Ending(Struct):
+    """How a child ended."""
+
+    how: u32  # EXITED, FAULTED or KILLED
+    status: i32  # what it exited with; the vector of its fault; who killed it
+
+
+class FrameCounts(Struct):
+    """How many page frames there are, and who owns those in use."""
+
+    kernel_free: u32
+    kernel_total: u32
+    user_free: u32
+    user_total: u32
+    processes: u32
+    kernel: u32
+    tables: u32
+    libraries: u32
+    zero: u32
+    console: u32
+    shared: u32
+    reserved: u32
+
+
+def failed(result: u32) -> bool:
+    """Say whether a system call's result is an error."""
+    return result >= FIRST_ERROR
+
+
 class System(Component):
     """The system calls, by the numbers of docs/syscalls.md."""
 
     def __init__(self, kernel: Kernel | None) -> None:
         self.kernel = kernel
 
-    @native(f'u32 result; {CALL}"0"(1) : "ecx", "edx", "cc", "memory"); return result;')
+    @native(f'u32 result; {CALL}"0"(1){LOST}')
     def getpid(self) -> u32:
         """Return the process id of the program."""
         return served(self.kernel).getpid()
 
-    @native(f'u32 result; {CALL}"0"(2) : "ecx", "edx", "cc", "memory"); return result;')
+    @native(f'u32 result; {CALL}"0"(2){LOST}')
     def give_way(self) -> u32:
         """Let the other ready processes run first."""
         return served(self.kernel).give_way()
 
-    @native(f'u32 result; {CALL}"0"(4), "b"(line), "S"(count) : "ecx", "edx", "cc", "memory"); return result;')
+    @native(f'u32 result; {CALL}"0"(4), "b"(line), "S"(count){LOST}')
     def puts(self, line: Line, count: u32) -> u32:
         """Write the start of a line to the console; return how many bytes were written, or an error."""
         return served(self.kernel).puts(bytes(line.text)[:count])
 
-    @native(f'u32 result; {CALL}"0"(5), "b"(ticks) : "ecx", "edx", "cc", "memory"); return result;')
+    @native(f'u32 result; {CALL}"0"(5), "b"(ticks){LOST}')
     def sleep(self, ticks: u32) -> u32:
         """Wait for a number of timer ticks."""
         return served(self.kernel).sleep(ticks)
+
+    @native(f'u32 result; {CALL}"0"(6){LOST}')
+    def fork(self) -> u32:
+        """Make a child that is as the caller; return its id, 0 in the child, or an error."""
+        return served(self.kernel).fork()
+
+    @native(f'u32 result; {CALL}"0"(7){LOST}')
+    def detach(self) -> u32:
+        """Let the caller be nobody's child."""
+        return served(self.kernel).detach()
+
+    @native(f'u32 result; {CALL}"0"(8), "b"(name), "S"(argument){LOST}')
+    def exec(self, name: ArgumentText, argument: ArgumentText) -> u32:
+        """Run another program of the payload instead of this one; return only if that failed."""
+        return served(self.kernel).exec(bytes(name.text), bytes(argument.text))
+
+    @native(f'u32 result; {CALL}"0"(9), "b"(name), "S"(argument){LOST}')
+    def spawn(self, name: ArgumentText, argument: ArgumentText) -> u32:
+        """Start a program of the payload as a child; return its id, or an error."""
+        return served(self.kernel).spawn(bytes(name.text), bytes(argument.text))
+
+    @native(f'u32 result; {CALL}"0"(10), "b"(child), "S"(ending){LOST}')
+    def wait(self, child: u32, ending: Ending) -> u32:
+        """Wait until a child has ended, or any; return its id, or an error."""
+        return served(self.kernel).wait(child, ending)
+
+    @native(f'u32 result; {CALL}"0"(11), "b"(process){LOST}')
+    def kill(self, process: u32) -> u32:
+        """End a process; return 0 or an error."""
+        return served(self.kernel).kill(process)
+
+    @native(f'u32 result; {CALL}"0"(12), "b"(address){LOST}')
+    def page_alloc(self, address: word) -> u32:
+        """Let a page be new, zero and writable; return 0 or an error."""
+        return served(self.kernel).page_alloc(address)
+
+    @native(f'u32 result; {CALL}"0"(13), "b"(address), "S"(length), "D"(permissions){LOST}')
+    def map(self, address: word, length: u32, permissions: u32) -> u32:
+        """Map zeros at an address, or where there is room (0); return the address, or an error."""
+        return served(self.kernel).map(address, length, permissions)
+
+    @native(f'u32 result; {CALL}"0"(14), "b"(address), "S"(length){LOST}')
+    def unmap(self, address: word, length: u32) -> u32:
+        """Free the pages of a range; return 0 or an error."""
+        return served(self.kernel).unmap(address, length)
+
+    @native(f'u32 result; {CALL}"0"(15), "b"(address), "S"(length), "D"(permissions){LOST}')
+    def protect(self, address: word, length: u32, permissions: u32) -> u32:
+        """Give the pages of a range other permissions; return 0 or an error."""
+        return served(self.kernel).protect(address, length, permissions)
+
+    @native(f'u32 result; {CALL}"0"(16), "b"(counts){LOST}')
+    def frame_counts(self, counts: FrameCounts) -> u32:
+        """Count page frames; return 0 or an error."""
+        return served(self.kernel).frame_counts(counts)
 
 
 def served(kernel: Kernel | None) -> Kernel:
@@ -143,8 +278,15 @@ class Program(Component):
         return otherwise
 
 
+BAD_ADDRESS, OUT_OF_MEMORY, NO_SUCH_PROGRAM = 0xFFFF_FFFE, 0xFFFF_FFFC, 0xFFFF_FFFA
+NO_SUCH_PROCESS, NOT_PERMITTED, NO_CHILD, NO_ROOM = 0xFFFF_FFF7, 0xFFFF_FFF6, 0xFFFF_FFF5, 0xFFFF_FFF4
+
+
 class PythonKernel(HostObject):
-    """A kernel for unit tests: it keeps what is written and counts the other calls."""
+    """A kernel for unit tests: it keeps what is written and counts turns and ticks.
+
+    It has one process, no payload and no memory to give, and says so by the errors of docs/syscalls.md.
+    """
 
     def __init__(self) -> None:
         self.written = bytearray()
@@ -170,8 +312,52 @@ class PythonKernel(HostObject):
         self.slept += ticks
         return 0
 
+    def fork(self) -> int:
+        """Refuse: there is no second CPython to be the child.  Raises: NotImplementedError."""
+        raise NotImplementedError("a program can't fork in CPython: run it compiled")
 
-RECORDS, RECORDS_END = 0x1000, 0x10000
+    def detach(self) -> int:
+        """Do nothing: there is no parent."""
+        return 0
+
+    def exec(self, name: bytes, argument: bytes) -> int:
+        """Find no such program."""
+        return NO_SUCH_PROGRAM
+
+    def spawn(self, name: bytes, argument: bytes) -> int:
+        """Find no such program."""
+        return NO_SUCH_PROGRAM
+
+    def wait(self, child: int, ending: Ending) -> int:
+        """Find no child."""
+        return NO_CHILD
+
+    def kill(self, process: int) -> int:
+        """Find no such process, or that the first may not be killed."""
+        return NOT_PERMITTED if process == 1 else NO_SUCH_PROCESS
+
+    def page_alloc(self, address: int) -> int:
+        """Have no memory left."""
+        return OUT_OF_MEMORY
+
+    def map(self, address: int, length: int, permissions: int) -> int:
+        """Have no room."""
+        return NO_ROOM
+
+    def unmap(self, address: int, length: int) -> int:
+        """Find nothing mapped."""
+        return BAD_ADDRESS
+
+    def protect(self, address: int, length: int, permissions: int) -> int:
+        """Find nothing mapped."""
+        return BAD_ADDRESS
+
+    def frame_counts(self, counts: FrameCounts) -> int:
+        """Count nothing."""
+        return 0
+
+
+RECORDS, RECORDS_END = 0x1000, 0x80000
 ARGUMENT = RECORDS_END
 
 

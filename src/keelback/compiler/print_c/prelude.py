@@ -53,6 +53,10 @@ static inline __attribute__((unused)) i64 floor_mod(i64 left, i64 right)
     return rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest;
 }
 """
+UNMERGED = """\
+/* Every call keeps a place of its own in the code, so that a way through it is told by its own lines. */
+#pragma clang attribute push(__attribute__((nomerge)), apply_to = function)"""
+UNMERGED_END = "#pragma clang attribute pop"
 WIDE = """\
 typedef __int128 i128;
 typedef unsigned __int128 u128;

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
-from keelback.compiler.print_c.prelude import PANIC, PRELUDE, SINK, WIDE
+from keelback.compiler.print_c.prelude import PANIC, PRELUDE, SINK, UNMERGED, UNMERGED_END, WIDE
 from keelback.compiler.print_c.spelling import declared, literal, quoted, spaced
 from keelback.compiler.print_c.statements import Statements
 from keelback.compiler.types import ArrayPointer, Integer, Void
@@ -29,7 +29,7 @@ class Printer(Statements):
             *self.home_texts(),
             *self.table_texts(),
         ]
-        parts += [self.prototype(function) + ";" for function in self.functions.values()]
+        parts += [UNMERGED, *(self.prototype(function) + ";" for function in self.functions.values()), UNMERGED_END]
         parts += [*self.error_text(), *self.sink_texts(), *bodies]
         return "\n".join(parts)
 

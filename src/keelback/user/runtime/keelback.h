@@ -30,6 +30,17 @@ enum system_call {
     CALL_EXIT = 3,   /* (status)          -> never */
     CALL_PUTS = 4,   /* (address, length) -> bytes written to the console */
     CALL_SLEEP = 5,  /* (ticks)           -> 0, at least that many timer ticks later */
+    CALL_FORK = 6,   /* ()                -> the child's id; 0 in the child */
+    CALL_DETACH = 7, /* ()                -> 0; the caller is nobody's child then */
+    CALL_EXEC = 8,   /* (name, argument)  -> never, or an error */
+    CALL_SPAWN = 9,  /* (name, argument)  -> the new child's id */
+    CALL_WAIT = 10,  /* (id, ending)      -> the id of the child that ended */
+    CALL_KILL = 11,  /* (id)              -> 0 */
+    CALL_PAGE_ALLOC = 12,   /* (address)                      -> 0 */
+    CALL_MAP = 13,          /* (address, length, permissions) -> the address */
+    CALL_UNMAP = 14,        /* (address, length)              -> 0 */
+    CALL_PROTECT = 15,      /* (address, length, permissions) -> 0 */
+    CALL_FRAME_COUNTS = 16, /* (counts)                       -> 0 */
 };
 
 enum system_error {
@@ -40,6 +51,30 @@ enum system_error {
     ERROR_NO_PROCESS_SLOT = -5, /* the process table is full */
     ERROR_NO_SUCH_PROGRAM = -6, /* the payload has no program of this name */
     ERROR_NOT_EXECUTABLE = -7,  /* the program is not an ELF file for this machine */
+    ERROR_TOO_MANY_REGIONS = -8, /* the process has too many memory regions */
+    ERROR_NO_SUCH_PROCESS = -9, /* there is no such process */
+    ERROR_NOT_PERMITTED = -10,  /* that is not the caller's to do */
+    ERROR_NO_CHILD = -11,       /* there is no child to wait for */
+    ERROR_NO_ROOM = -12,        /* there is no room of that size in the address space */
+};
+
+enum permission {
+    NO_ACCESS = 0,
+    CAN_READ = 1,
+    CAN_WRITE = 2, /* and read */
+};
+
+/* How a child ended. */
+struct ending {
+    uint32_t how;   /* EXITED, FAULTED or KILLED */
+    int32_t status; /* what it exited with; the vector of its fault; who killed it */
+};
+enum { EXITED = 1, FAULTED = 2, KILLED = 3, ANY_CHILD = -1 };
+
+/* How many page frames there are, and who owns those in use. */
+struct frame_counts {
+    uint32_t kernel_free, kernel_total, user_free, user_total;
+    uint32_t processes, kernel, tables, libraries, zero, console, shared, reserved;
 };
 
 /* Tell whether a system call's result is an error. */
@@ -98,6 +133,80 @@ static inline int32_t sys_sleep(uint32_t ticks)
 {
     return sys_call(CALL_SLEEP, ticks, 0, 0, 0);
 }
+
+/* Make a child that is as the caller; return its id, 0 in the child, or an error. */
+static inline int32_t fork(void)
+{
+    return sys_call(CALL_FORK, 0, 0, 0, 0);
+}
+
+/* Run another program of the payload instead of this one; return only if that failed. */
+static inline int32_t exec(const char *name, const char *argument)
+{
+    return sys_call(CALL_EXEC, (uint32_t)name, (uint32_t)argument, 0, 0);
+}
+
+/* Start a program of the payload as a child; return its id, or an error. */
+static inline int32_t spawn(const char *name, const char *argument)
+{
+    return sys_call(CALL_SPAWN, (uint32_t)name, (uint32_t)argument, 0, 0);
+}
+
+/* Wait until a child has ended, or any; return its id, or an error. The ending may be NULL. */
+static inline int32_t wait_for(int32_t child, struct ending *ending)
+{
+    return sys_call(CALL_WAIT, (uint32_t)child, (uint32_t)ending, 0, 0);
+}
+
+/* End a process. */
+static inline int32_t kill(int32_t process)
+{
+    return sys_call(CALL_KILL, (uint32_t)process, 0, 0, 0);
+}
+
+/* Map zeros at an address, or where there is room (NULL); return the address, or an error (see failed). */
+static inline void *map_memory(void *address, size_t length, enum permission permissions)
+{
+    return (void *)sys_call(CALL_MAP, (uint32_t)address, length, permissions, 0);
+}
+
+static inline int32_t unmap_memory(void *address, size_t length)
+{
+    return sys_call(CALL_UNMAP, (uint32_t)address, length, 0, 0);
+}
+
+static inline int32_t protect_memory(void *address, size_t length, enum permission permissions)
+{
+    return sys_call(CALL_PROTECT, (uint32_t)address, length, permissions, 0);
+}
+
+static inline int32_t count_frames(struct frame_counts *counts)
+{
+    return sys_call(CALL_FRAME_COUNTS, (uint32_t)counts, 0, 0, 0);
+}
+
+/*
+ * What courses on virtual memory call by these names; they return -1 for every error.
+ */
+
+/* Let a page be new, zero and writable; what was there is freed. */
+static inline int32_t sys_page_alloc(void *address)
+{
+    return sys_call(CALL_PAGE_ALLOC, (uint32_t)address, 0, 0, 0) == 0 ? 0 : -1;
+}
+
+/* Fork a child that nobody has to wait for. */
+static inline int32_t sys_fork(void)
+{
+    int32_t child = fork();
+
+    if (child == 0)
+        sys_call(CALL_DETACH, 0, 0, 0, 0);
+    return failed(child) ? -1 : child;
+}
+
+/* Say what is wrong and end. */
+__attribute__((noreturn)) void sys_panic(const char *message);
 
 /*
  * Printing collects a line and writes it with one system call when it ends, so that lines of

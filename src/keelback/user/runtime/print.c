@@ -56,3 +56,12 @@ void print_hex(uint32_t number)
     print("0x");
     print_digits(number, 16, 8);
 }
+
+void sys_panic(const char *message)
+{
+    print("panic: ");
+    print(message);
+    print("\n");
+    print_flush();
+    sys_exit(1);
+}

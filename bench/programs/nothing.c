@@ -1,0 +1,7 @@
+/* Ends at once. */
+#include "keelback.h"
+
+int main(const char *argument)
+{
+    return 0;
+}

@@ -1,0 +1,170 @@
+"""Regions: what the memory of a process is for, and what the process may do there.
+
+    user_base ┬ image: a region for each range of segments with the same permissions
+              ┼ anonymous memory
+              ┼ guard page, part of no region
+              ┼ stack: grows down to its limit as it is touched
+    user_end  ┴
+
+1. A region is whole pages of user space; no two overlap, and they are in the order of their addresses.
+2. A page that is mapped lies in a region, and its entry allows no more than the region does.
+3. Two regions that touch differ in kind or permissions.
+"""
+
+from enum import IntEnum
+
+from keelback.kernel.errors import TooManyRegions
+from keelback.lang import Array, Struct, i16, inline, u8, u16, u32, word
+
+MOST_REGIONS = 16
+
+
+class Kind(IntEnum):
+    """What a region is for."""
+
+    NONE = 0
+    IMAGE = 1
+    STACK = 2
+    ANONYMOUS = 3
+
+
+class MemoryRegion(Struct):
+    """The pages [start, end); all zero means that the slot is free."""
+
+    start: word
+    end: word
+    kind: Kind
+    permissions: u8  # USER and WRITABLE of a page-table entry; 0: none
+
+
+class Space(Struct):
+    """An address space; all zero means none.  Slots [0, count) of the regions are in use."""
+
+    directory: u32  # the frame of its page directory
+    owner: i16  # the process whose frames it maps
+    count: u16
+    regions: Array[MemoryRegion] = inline(MOST_REGIONS)
+
+    def find(self, address: word) -> u32:
+        """Return the number of the region that holds an address; `count` when none does."""
+        for index in range(self.count):
+            region = self.regions[index]
+            if address < region.end:
+                return index if address >= region.start else self.count
+        return self.count
+
+    def is_free(self, start: word, end: word) -> bool:
+        """Say whether no region has a page of [start, end)."""
+        for index in range(self.count):
+            region = self.regions[index]
+            if region.start < end and start < region.end:
+                return False
+        return True
+
+    def holds(self, start: word, end: word) -> bool:
+        """Say whether every page of [start, end) lies in a region."""
+        position: word = start
+        for index in range(self.count):
+            region = self.regions[index]
+            if region.start <= position < region.end:
+                position = region.end
+        return position >= end
+
+    def check_room(self) -> None:
+        """Check that a range may be carved out and another put in.  Raises: TooManyRegions; nothing has changed."""
+        if self.count + 2 > MOST_REGIONS:
+            raise TooManyRegions
+
+    def add(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
+        """Make [start, end), which is free, a region; it becomes one with neighbours that are alike."""
+        index: u32 = 0
+        while index < self.count and self.regions[index].start < start:
+            index += 1
+        if index > 0 and self._continues(index - 1, start, kind, permissions):
+            self.regions[index - 1].end = end
+            index -= 1
+        elif index < self.count and self._precedes(index, end, kind, permissions):
+            self.regions[index].start = start
+        else:
+            self._insert(index, start, end, kind, permissions)
+        if index + 1 < self.count and self._precedes(index + 1, self.regions[index].end, kind, permissions):
+            self.regions[index].end = self.regions[index + 1].end
+            self._delete(index + 1)
+
+    def _continues(self, index: u32, start: word, kind: Kind, permissions: u8) -> bool:
+        region = self.regions[index]
+        return region.end == start and region.kind == kind and region.permissions == permissions
+
+    def _precedes(self, index: u32, end: word, kind: Kind, permissions: u8) -> bool:
+        region = self.regions[index]
+        return region.start == end and region.kind == kind and region.permissions == permissions
+
+    def carve(self, start: word, end: word) -> None:
+        """Let no region have a page of [start, end); one that goes on at both sides becomes two."""
+        index: u32 = 0
+        while index < self.count and self.regions[index].start < end:
+            region = self.regions[index]
+            if region.end <= start:
+                index += 1
+            elif region.start < start:
+                if region.end > end:
+                    self._insert(index + 1, end, region.end, region.kind, region.permissions)
+                region.end = start
+                index += 1
+            elif region.end > end:
+                region.start = end
+            else:
+                self._delete(index)
+
+    def _insert(self, index: u32, start: word, end: word, kind: Kind, permissions: u8) -> None:
+        assert self.count < MOST_REGIONS, "room for a region was checked"
+        place: u32 = self.count
+        while place > index:
+            self._move(place - 1, place)
+            place -= 1
+        region = self.regions[index]
+        region.start = start
+        region.end = end
+        region.kind = kind
+        region.permissions = permissions
+        self.count += 1
+
+    def _delete(self, index: u32) -> None:
+        self.count -= 1
+        place: u32 = index
+        while place < self.count:
+            self._move(place + 1, place)
+            place += 1
+        self._clear(place)
+
+    def _move(self, source: u32, destination: u32) -> None:
+        here = self.regions[source]
+        there = self.regions[destination]
+        there.start = here.start
+        there.end = here.end
+        there.kind = here.kind
+        there.permissions = here.permissions
+
+    def _clear(self, index: u32) -> None:
+        region = self.regions[index]
+        region.start = 0
+        region.end = 0
+        region.kind = Kind.NONE
+        region.permissions = 0
+
+    def copy_regions(self, other: "Space") -> None:
+        """Have the regions that another space has, instead of none."""
+        for index in range(other.count):
+            here = other.regions[index]
+            there = self.regions[index]
+            there.start = here.start
+            there.end = here.end
+            there.kind = here.kind
+            there.permissions = here.permissions
+        self.count = other.count
+
+    def clear_regions(self) -> None:
+        """Have no region."""
+        for index in range(self.count):
+            self._clear(index)
+        self.count = 0

@@ -1,0 +1,29 @@
+/*
+ * Forks several times in a row, and so does every child from there on: each fork doubles the number
+ * of processes. They count themselves: the status of each is the size of the tree that it is the
+ * root of. The argument says how many forks, at most 8.
+ */
+#include "keelback.h"
+
+int main(const char *argument)
+{
+    uint32_t forks = number_in(argument, 3);
+    int32_t first = sys_getpid(), size = 1;
+    struct ending ending;
+
+    if (forks > 8)
+        forks = 8;
+    for (uint32_t done = 0; done < forks; done++)
+        if (failed(fork()))
+            sys_panic("fork failed");
+        /* Parent and child both go on from here. */
+    while (!failed(wait_for(ANY_CHILD, &ending)))
+        size += ending.status;
+    if (sys_getpid() != first)
+        return size;
+
+    print("forktree: we were processes: ");
+    print_number(size);
+    print("\n");
+    return size == 1 << forks ? 0 : 1;
+}

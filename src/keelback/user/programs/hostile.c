@@ -1,0 +1,82 @@
+/*
+ * Has a child for everything that a program may not do to the processor, and looks how it ends:
+ * by a fault of the right vector, or well where only the program itself could be hurt. At last it
+ * starts the liar, which does the same with system calls.
+ */
+#include "keelback.h"
+
+enum { DIVISION, DEBUG, BREAKPOINT = 3, INVALID = 6, NO_FPU, PROTECTION = 13, PAGE_FAULT, ANY_FAULT, NONE };
+
+#define SET_FLAG(bit) "pushfl; orl $1 << " #bit ", (%esp); popfl; nop; "
+#define EXIT_WELL "movl $3, %eax; xorl %ebx, %ebx; int $0x80"
+
+#define ATTEMPTS(_) \
+    _(PROTECTION, halt, "hlt") \
+    _(PROTECTION, switch_interrupts_off, "cli") \
+    _(PROTECTION, write_port, "outb %al, $0x80") \
+    _(PROTECTION, read_port, "inb $0x20, %al") \
+    _(PROTECTION, read_cr0, "movl %cr0, %eax") \
+    _(PROTECTION, write_cr3, "movl %eax, %cr3") \
+    _(PROTECTION, replace_gates, "lidt (%esp)") \
+    _(PROTECTION, read_machine_register, "rdmsr") \
+    _(PROTECTION, pretend_page_fault, "int $14") \
+    _(PROTECTION, pretend_timer, "int $0x20") \
+    _(PROTECTION, use_kernel_data, "movl $0x10, %eax; movl %eax, %ds") \
+    _(PROTECTION, jump_to_kernel, "ljmp $0x08, $0x100000") \
+    _(PROTECTION, return_to_kernel, "pushfl; pushl $0x08; pushl $0x100000; iretl") \
+    _(PROTECTION, enter_fast, "sysenter") \
+    _(INVALID, run_undefined, "ud2") \
+    _(ANY_FAULT, use_sse, "xorps %xmm0, %xmm0") /* real processors and emulators differ in which */ \
+    _(NO_FPU, use_fpu, "fldpi") \
+    _(DIVISION, divide_by_zero, "xorl %ecx, %ecx; divl %ecx") \
+    _(BREAKPOINT, break_point, "int3") \
+    _(DEBUG, step, SET_FLAG(8)) \
+    _(PAGE_FAULT, push_without_stack, "xorl %esp, %esp; pushl $0") \
+    _(PAGE_FAULT, push_to_kernel, "movl $0x200000, %esp; pushl $0") \
+    _(PAGE_FAULT, jump_nowhere, "xorl %eax, %eax; jmp *%eax") \
+    _(NONE, call_as_nested_task, SET_FLAG(14) EXIT_WELL) \
+    _(NONE, call_without_stack, "xorl %esp, %esp; " EXIT_WELL)
+
+#define FUNCTION(vector, name, code) static void name(void) { __asm__ volatile(code); }
+#define ROW(vector, name, code) {#name, vector, name},
+
+ATTEMPTS(FUNCTION)
+
+static const struct { const char *name; int32_t vector; void (*run)(void); } attempts[] = {
+    ATTEMPTS(ROW)
+};
+
+/* Tell whether a child ends by a fault of a vector, or well. */
+static int ends_by(int32_t vector, int32_t child)
+{
+    struct ending ending;
+
+    if (wait_for(child, &ending) != child)
+        return 0;
+    if (vector == NONE)
+        return ending.how == EXITED && ending.status == 0;
+    return ending.how == FAULTED && (vector == ANY_FAULT || ending.status == vector);
+}
+
+int main(void)
+{
+    uint32_t wrong = 0;
+
+    for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+        int32_t child = fork();
+
+        if (child == 0) {
+            attempts[i].run();
+            return 1;
+        }
+        if (ends_by(attempts[i].vector, child))
+            continue;
+        print("hostile: ended otherwise than it should: ");
+        print(attempts[i].name);
+        print("\n");
+        wrong++;
+    }
+    wrong += !ends_by(NONE, spawn("liar", ""));
+    print(wrong == 0 ? "hostile: the kernel stood it all\n" : "hostile: the kernel is not safe\n");
+    return wrong == 0 ? 0 : 1;
+}

@@ -1,0 +1,144 @@
+/*
+ * Lies to the kernel: makes every system call with every kind of bad argument, and looks whether
+ * the right error comes back. The dead child that it lies about can still be waited for at the end.
+ */
+#include "keelback.h"
+
+#define PAGE 4096
+#define KERNEL 0x100000
+#define NOT_MAPPED 0x60000000
+#define END_OF_STACK 0xfffff000
+#define MY_PAGE ((uint32_t)name & -PAGE)
+
+static char name[] = "hello", endless[256];
+static uint32_t wrong;
+
+/* Make a call that is to fail. */
+static void lie(int32_t error, uint32_t call, uint32_t a, uint32_t b, uint32_t c)
+{
+    int32_t result = sys_call(call, a, b, c, 0);
+
+    if (result == error)
+        return;
+    wrong++;
+    print("liar: call ");
+    print_number((int32_t)call);
+    print(" with ");
+    print_hex(a);
+    print(", ");
+    print_hex(b);
+    print(", ");
+    print_hex(c);
+    print(": not ");
+    print_number(error);
+    print(" but ");
+    print_number(result);
+    print("\n");
+}
+
+static void lie_about_numbers(void)
+{
+    static const uint32_t numbers[] = {0, CALL_FRAME_COUNTS + 1, 0x7fffffff, 0x80000000, UINT32_MAX};
+
+    for (int i = 0; i < 5; i++)
+        lie(ERROR_UNKNOWN_CALL, numbers[i], 0, 0, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_PUTS, (uint32_t)name, UINT32_MAX, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_PUTS, (uint32_t)name, 0x7fffffff, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_SLEEP, 0x80000000, 0, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_SLEEP, UINT32_MAX, 0, 0);
+}
+
+static void lie_about_programs(void)
+{
+    memset(endless, 'x', sizeof endless);
+    for (uint32_t call = CALL_EXEC; call <= CALL_SPAWN; call++) {
+        lie(ERROR_NO_SUCH_PROGRAM, call, (uint32_t) "", (uint32_t) "", 0);
+        lie(ERROR_NO_SUCH_PROGRAM, call, (uint32_t) "liars", (uint32_t) "", 0);
+        lie(ERROR_NOT_EXECUTABLE, call, (uint32_t) "etc/init", (uint32_t) "", 0);
+        lie(ERROR_BAD_ARGUMENT, call, (uint32_t)endless, (uint32_t) "", 0);
+        lie(ERROR_BAD_ARGUMENT, call, (uint32_t)name, (uint32_t)endless, 0);
+    }
+}
+
+static void lie_about_processes(uint32_t dead)
+{
+    static const uint32_t nobody[] = {0, 512, 0x7fffffff, 0x80000000, (uint32_t)-2};
+
+    for (int i = 0; i < 5; i++) {
+        lie(ERROR_NO_CHILD, CALL_WAIT, nobody[i], 0, 0);
+        lie(ERROR_NO_SUCH_PROCESS, CALL_KILL, nobody[i], 0, 0);
+    }
+    lie(ERROR_NO_SUCH_PROCESS, CALL_KILL, (uint32_t)-1, 0, 0);
+    lie(ERROR_NO_SUCH_PROCESS, CALL_KILL, dead, 0, 0);
+    lie(ERROR_NO_CHILD, CALL_WAIT, (uint32_t)sys_getpid(), 0, 0);
+    wrong += kill(1) != ERROR_NOT_PERMITTED && kill(1) != ERROR_NO_SUCH_PROCESS;
+}
+
+static void lie_about_pages(void)
+{
+    for (uint32_t call = CALL_MAP; call <= CALL_PROTECT; call++) {
+        lie(ERROR_BAD_ARGUMENT, call, NOT_MAPPED + 1, PAGE, CAN_READ);
+        lie(ERROR_BAD_ARGUMENT, call, NOT_MAPPED, 0, CAN_READ);
+        lie(ERROR_BAD_ADDRESS, call, NOT_MAPPED, UINT32_MAX, CAN_READ);
+        lie(ERROR_BAD_ADDRESS, call, 0xf0000000, 0x7fffffff, CAN_READ);
+        lie(ERROR_BAD_ADDRESS, call, KERNEL, PAGE, CAN_READ);
+        lie(ERROR_BAD_ADDRESS, call, END_OF_STACK, PAGE, CAN_READ);
+    }
+    lie(ERROR_BAD_ARGUMENT, CALL_MAP, NOT_MAPPED, PAGE, 4);
+    lie(ERROR_NO_ROOM, CALL_MAP, MY_PAGE, PAGE, CAN_READ);
+    lie(ERROR_NO_ROOM, CALL_MAP, 0, UINT32_MAX, CAN_READ);
+    lie(ERROR_BAD_ADDRESS, CALL_UNMAP, 0, PAGE, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_PROTECT, MY_PAGE, PAGE, UINT32_MAX);
+    lie(ERROR_BAD_ADDRESS, CALL_PROTECT, NOT_MAPPED, PAGE, CAN_READ);
+    lie(ERROR_BAD_ARGUMENT, CALL_PAGE_ALLOC, NOT_MAPPED + 1, 0, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_PAGE_ALLOC, 0, 0, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_PAGE_ALLOC, KERNEL, 0, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_PAGE_ALLOC, END_OF_STACK, 0, 0);
+}
+
+/* Lie about an address from which four bytes at most can be read, none of them zero. */
+static void lie_about_input(uint32_t address)
+{
+    lie(ERROR_BAD_ADDRESS, CALL_PUTS, address, 8, 0);
+    for (uint32_t call = CALL_EXEC; call <= CALL_SPAWN; call++) {
+        lie(ERROR_BAD_ADDRESS, call, address, (uint32_t) "", 0);
+        lie(ERROR_BAD_ADDRESS, call, (uint32_t)name, address, 0);
+    }
+}
+
+/* Lie about an address to which four bytes at most can be written. */
+static void lie_about_output(uint32_t address, uint32_t dead)
+{
+    lie(ERROR_BAD_ADDRESS, CALL_FRAME_COUNTS, address, 0, 0);
+    if (address != 0) /* by which wait is told that nobody asks */
+        lie(ERROR_BAD_ADDRESS, CALL_WAIT, dead, address, 0);
+}
+
+int main(const char *argument)
+{
+    char *edge = map_memory(NULL, PAGE, CAN_WRITE), *closed = map_memory(NULL, PAGE, NO_ACCESS);
+    uint32_t places[] = {
+        0, KERNEL, NOT_MAPPED, END_OF_STACK - 4, UINT32_MAX - 3, (uint32_t)edge + PAGE - 4, (uint32_t)closed,
+    };
+    int32_t child = fork();
+
+    if (child == 0)
+        sys_exit(7);
+    memset((char *)END_OF_STACK - 4, 'x', 4); /* the argument's room, so that no text ends there */
+    memset(edge + PAGE - 4, 'x', 4);
+    lie_about_output((uint32_t)main, (uint32_t)child);
+    lie_about_output((uint32_t) "read-only", (uint32_t)child);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        lie_about_input(places[i]);
+        lie_about_output(places[i], (uint32_t)child);
+    }
+    lie_about_numbers();
+    lie_about_programs();
+    lie_about_processes((uint32_t)child);
+    lie_about_pages();
+
+    struct ending ending;
+    wrong += wait_for(child, &ending) != child || ending.how != EXITED || ending.status != 7;
+    print(wrong == 0 ? "liar: the kernel believed nothing\n" : "liar: the kernel was taken in\n");
+    return wrong == 0 ? 0 : 1;
+}

@@ -1,0 +1,226 @@
+"""Processes that do what a test says: each system call and each access is put into a trap frame, and then made.
+
+The machine stands between two traps, and the next process to run is the current one.  Its program is a few
+instructions, of which the trap frame's eip picks one; until it is told more, it gives way to the others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import IntEnum
+from functools import cache
+
+from keelback.image.payload import make_payload
+from keelback.inspect.invariants import check
+from keelback.inspect.lens import look
+from keelback.kernel.interrupts import SYSTEM_CALL
+from keelback.kernel.layout import MICROKERNEL, Layout
+from keelback.kernel.processes import Process, ProcessState
+from keelback.kernel.system_calls import signed
+from keelback.kernel.threads import Thread, ThreadState
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
+from keelback.machine.interpreted import InterpretedPc
+from keelback.machine.kernels import compiled
+from keelback.machine.pc import Outcome, SimulatedPc
+from support import EXECUTE, MIB, READ, WRITE, elf
+
+PAGE = 4096
+TEXT = MICROKERNEL.image_base
+DATA = TEXT + PAGE
+BSS = DATA + PAGE
+BSS_PAGES = 6
+NAME, ARGUMENT, NOBODY = DATA, DATA + 16, DATA + 32
+ANYWHERE = MICROKERNEL.anonymous_base
+STACK = MICROKERNEL.stack_top - PAGE
+
+# int $0x80; jmp CALL | mov (%ebx), %cl; jmp CALL | mov %cl, (%ebx); jmp CALL | mov $2, %eax; jmp CALL
+CODE = bytes.fromhex("cd80ebfc 8a0bebf8 880bebf4 b802000000ebed")
+CALL, READ_BYTE, WRITE_BYTE, ENTRY = TEXT, TEXT + 4, TEXT + 8, TEXT + 12
+CALLED = CALL + 2
+
+TEXTS = b"it".ljust(16, b"\0") + b"argument".ljust(16, b"\0") + b"nobody".ljust(16, b"\0")
+PROGRAM = elf(
+    [(TEXT, READ | EXECUTE, CODE, len(CODE)), (DATA, READ | WRITE, TEXTS, (1 + BSS_PAGES) * PAGE)], entry=ENTRY
+)
+
+LIVES = ("interpreted", "compiled")
+SMALL = replace(MICROKERNEL, processes=8)
+"""The layout with a process table that is full soon, and read in no time."""
+EAGER = replace(SMALL, eager_fork=True)
+CROWDED = replace(SMALL, most_references=2)
+
+
+class Call(IntEnum):
+    """The numbers of the system calls."""
+
+    GETPID = 1
+    YIELD = 2
+    EXIT = 3
+    PUTS = 4
+    SLEEP = 5
+    FORK = 6
+    DETACH = 7
+    EXEC = 8
+    SPAWN = 9
+    WAIT = 10
+    KILL = 11
+    PAGE_ALLOC = 12
+    MAP = 13
+    UNMAP = 14
+    PROTECT = 15
+    FRAME_COUNTS = 16
+
+
+class Died(Exception):
+    """The process ended before it could say how its request went."""
+
+
+class Blocked(Exception):
+    """The process waits or sleeps; `finish` goes on with it."""
+
+
+@cache
+def _image(life: str, layout: Layout, init: tuple[str, ...], programs: tuple[tuple[str, bytes], ...]) -> bytes:
+    members = {"etc/init": "".join(line + "\n" for line in init).encode(), "it": PROGRAM, **dict(programs)}
+    return make_image(layout, make_payload(members), compiled(layout) if life == "compiled" else None)
+
+
+def make_machine(
+    *init: str,
+    life: str = "interpreted",
+    layout: Layout = SMALL,
+    memory: int = 4 * MIB,
+    check: bool = True,
+    programs: Mapping[str, bytes] | None = None,
+) -> SimulatedPc:
+    """Return a machine of either life, not booted; `it` is the program of this module."""
+    image = _image(life, layout, init, tuple((programs or {}).items()))
+    if life == "compiled":
+        return CompiledPc(layout, image, memory=memory)
+    return InterpretedPc(layout, image, memory=memory, check=check)
+
+
+class Driven:
+    """A machine whose processes are all told what to do."""
+
+    def __init__(self, pc: SimulatedPc) -> None:
+        self.pc = pc
+        self.kernel = pc.kernel
+        self.lens = look(pc.layout, pc.ram.contents)
+        """The same kernel, to be looked at without being watched by strict RAM."""
+        self.counts = self.lens.memory.frames.counts
+        self.table = self.lens.processes.table
+        self.results: dict[int, int] = {}
+        pc.boot()
+
+    @property
+    def current(self) -> int:
+        """Return the id of the process that runs next; 0 when the idle thread does."""
+        return self._thread().pid
+
+    def _thread(self) -> Thread:
+        thread = self.lens.scheduler.state.current
+        assert thread is not None
+        return thread
+
+    def process(self, pid: int) -> Process:
+        return self.table[pid]
+
+    def is_alive(self, pid: int) -> bool:
+        return self.table[pid].state == ProcessState.ALIVE
+
+    def alive(self) -> list[int]:
+        return [each.pid for each in self.table if each.state == ProcessState.ALIVE]
+
+    def thread(self, pid: int) -> Thread:
+        thread = self.table[pid].thread
+        assert thread is not None, f"process {pid} has ended"
+        return thread
+
+    def step(self) -> None:
+        """Run to the next trap; whoever has made a call then gives way until it is told more."""
+        assert self.pc.outcome is Outcome.RUNNING
+        pid = self.current
+        self.pc.step()
+        if pid and self.is_alive(pid):
+            frame = self.thread(pid).frame
+            if frame.vector == SYSTEM_CALL and frame.eip == CALLED:
+                self.results[pid] = signed(frame.eax)
+                self.park(pid)
+
+    def park(self, pid: int) -> None:
+        frame = self.thread(pid).frame
+        frame.eip, frame.eax = CALL, Call.YIELD
+
+    def run(self, pid: int) -> None:
+        """Let others have their turn until it is a process's."""
+        for _ in range(2000):
+            if self.current == pid:
+                return
+            self.step()
+        raise AssertionError(f"process {pid} never runs")
+
+    def begin(self, pid: int, eip: int, eax: int, *arguments: int, ecx: int = 0) -> None:
+        """Put a request into a process's trap frame, and let it be the next to run."""
+        self.run(pid)
+        frame = self.thread(pid).frame
+        frame.eip, frame.eax, frame.ecx = eip, eax, ecx
+        frame.ebx, frame.esi, frame.edi = (*(each & 0xFFFF_FFFF for each in arguments), 0, 0, 0)[:3]
+        self.results.pop(pid, None)
+
+    def finish(self, pid: int) -> int:
+        """Run until a process has made its request; return the result.  Raises: Died; Blocked."""
+        while pid not in self.results:
+            if not self.is_alive(pid):
+                raise Died
+            if self.thread(pid).state in (ThreadState.WAITING, ThreadState.SLEEPING):
+                raise Blocked
+            self.step()
+        return self.results.pop(pid)
+
+    def call(self, number: int, *arguments: int, pid: int = 1) -> int:
+        """Let a process make a system call; return its result.  Raises: Died; Blocked."""
+        self.begin(pid, CALL, number, *arguments)
+        return self.finish(pid)
+
+    def fork(self, pid: int = 1) -> int:
+        """Let a process fork; return the child, which is told nothing yet."""
+        child = self.call(Call.FORK, pid=pid)
+        if child > 0:
+            assert self.thread(child).frame.eax == 0 and self.thread(child).frame.eip == CALLED
+            self.park(child)
+        return child
+
+    def read(self, address: int, pid: int = 1) -> int:
+        """Let a process read a byte.  Raises: Died."""
+        self.begin(pid, READ_BYTE, Call.GETPID, address)
+        self.finish(pid)
+        return self.thread(pid).frame.ecx & 0xFF
+
+    def write(self, address: int, value: int, pid: int = 1) -> None:
+        """Let a process write a byte.  Raises: Died."""
+        self.begin(pid, WRITE_BYTE, Call.GETPID, address, ecx=value)
+        self.finish(pid)
+
+    def entry(self, address: int, pid: int = 1) -> int:
+        """Return the page-table entry of a process for an address; 0 when nothing is mapped."""
+        return self.lens.spaces.lookup(self.table[pid].space.directory, address)
+
+    def frame(self, address: int, pid: int = 1) -> int:
+        """Return the frame that a process has at an address, which is mapped."""
+        entry = self.entry(address, pid)
+        assert entry, f"process {pid} maps nothing at {address:#x}"
+        return entry >> 12
+
+    def check(self) -> None:
+        """Check all invariants.  Raises: InvariantBroken."""
+        check(self.lens)
+
+    def used(self) -> tuple[int, int]:
+        """Return how many user frames and how many frames of the kernel zone are in use."""
+        return self.counts.user_total - self.counts.user_free, self.counts.kernel_total - self.counts.kernel_free
+
+
+def driven(*init: str, **options: object) -> Driven:
+    """Return a machine that has booted with its processes ready to be told what to do."""
+    return Driven(make_machine(*(init or ("it",)), **options))  # type: ignore[arg-type]

@@ -1,0 +1,359 @@
+"""Every allocation of every system call and page fault fails once, in both lives, and leaves no trace.
+
+A call that fails leaves all RAM as it was; a fault that can't be served leaves what an exit at its place would have.
+`traces.py` says what is compared.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from keelback.inspect.invariants import InvariantBroken
+from keelback.kernel.errors import NoSuchProgram, OutOfMemory
+from keelback.kernel.layout import Layout
+from keelback.kernel.processes import Ending, Reason
+from keelback.lang import PAGE_SHIFT
+from kernel.driven import (
+    ANYWHERE,
+    ARGUMENT,
+    BSS,
+    CALL,
+    CROWDED,
+    DATA,
+    EAGER,
+    LIVES,
+    NAME,
+    NOBODY,
+    PAGE,
+    READ_BYTE,
+    SMALL,
+    STACK,
+    WRITE_BYTE,
+    Blocked,
+    Call,
+    Died,
+    Driven,
+    driven,
+)
+from kernel.mistaken import mistaken
+from kernel.traces import assert_equal, console, range_of, state
+
+READ, WRITE = 1, 2
+FAR = ANYWHERE + 0x40_0000  # its page has a table of its own
+ACTOR = 2  # process 1 goes on when it dies
+
+# What is done to a machine before, in terms of the process that acts.
+
+Preparation = Callable[[Driven], None]
+
+
+def nothing(machine: Driven) -> None:
+    """Leave the process as it starts: text, data and the stack's last page mapped, in two tables."""
+
+
+def has_regions(machine: Driven) -> None:
+    for address in (ANYWHERE, FAR - PAGE, FAR + PAGE):
+        assert machine.call(Call.MAP, address, 2 * PAGE, WRITE, pid=ACTOR) == address
+
+
+def has_pages(machine: Driven) -> None:
+    has_regions(machine)
+    for address in (ANYWHERE, FAR, BSS):
+        machine.write(address, 1, ACTOR)
+
+
+def has_read(machine: Driven) -> None:
+    has_regions(machine)
+    for address in (ANYWHERE, FAR, BSS):
+        assert machine.read(address, ACTOR) == 0
+
+
+def has_a_child(machine: Driven) -> None:
+    has_pages(machine)
+    assert machine.fork(ACTOR) == 3
+
+
+def has_a_zombie(machine: Driven) -> None:
+    has_regions(machine)
+    child = machine.fork(ACTOR)
+    with pytest.raises(Died):
+        machine.call(Call.EXIT, 7, pid=child)
+
+
+def has_a_zombie_and_a_child(machine: Driven) -> None:
+    has_a_zombie(machine)
+    assert machine.fork(ACTOR) == 4
+
+
+def had_a_child(machine: Driven) -> None:
+    has_a_zombie(machine)
+    assert machine.call(Call.WAIT, -1, 0, pid=ACTOR) == 3
+
+
+def is_a_child(machine: Driven) -> None:
+    """Let the process that acts be a child that shares all with its parent."""
+    assert machine.fork(1) == 3
+    with pytest.raises(Died):
+        machine.call(Call.KILL, ACTOR, pid=ACTOR)
+    assert machine.call(Call.GETPID, pid=3) == 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request, how often a frame is allocated for it, and what it returns when that is possible.
+
+    After `clean` of the allocations the failure leaves what the request `instead` does.
+    """
+
+    prepare: Preparation
+    request: tuple[int, ...]
+    points: int
+    result: int = 0
+    layout: Layout = SMALL
+    clean: int = 99
+    instead: tuple[int, ...] = ()
+    actor: int = ACTOR
+
+
+CALLS = {
+    "fork": Case(nothing, (Call.FORK,), 4, 3),
+    "fork with four tables": Case(has_pages, (Call.FORK,), 6, 3),
+    "fork of pages that were only read": Case(has_read, (Call.FORK,), 6, 3),
+    "fork again": Case(has_a_child, (Call.FORK,), 6, 4),
+    "fork that copies": Case(has_pages, (Call.FORK,), 11, 3, layout=EAGER),
+    "fork again that copies": Case(has_a_child, (Call.FORK,), 11, 4, layout=EAGER),
+    "fork of full frames": Case(has_a_child, (Call.FORK,), 12, 4, layout=CROWDED),
+    "spawn": Case(nothing, (Call.SPAWN, NAME, ARGUMENT), 7, 3),
+    "spawn of nobody": Case(nothing, (Call.SPAWN, NOBODY, ARGUMENT), 0, NoSuchProgram.number),
+    "spawn with an argument that is nowhere yet": Case(
+        has_regions, (Call.SPAWN, NAME, ANYWHERE), 8, 3, clean=1, instead=(Call.PUTS, ANYWHERE, 1),
+    ),
+    "exec": Case(nothing, (Call.EXEC, NAME, ARGUMENT), 6),
+    "exec with pages": Case(has_pages, (Call.EXEC, NAME, ARGUMENT), 6),
+    "exec beside a child": Case(has_a_child, (Call.EXEC, NAME, ARGUMENT), 6),
+    "exec with an argument that is nowhere yet": Case(
+        has_regions, (Call.EXEC, NAME, ANYWHERE), 7, clean=1, instead=(Call.PUTS, ANYWHERE, 1),
+    ),
+    "exec of a name that is nowhere yet": Case(
+        has_regions, (Call.EXEC, ANYWHERE, ARGUMENT), 1, NoSuchProgram.number,
+    ),
+    "page_alloc": Case(nothing, (Call.PAGE_ALLOC, ANYWHERE), 2),
+    "page_alloc beside a page": Case(has_pages, (Call.PAGE_ALLOC, ANYWHERE + PAGE), 1),
+    "page_alloc of memory that is zero when touched": Case(nothing, (Call.PAGE_ALLOC, BSS), 1),
+    "page_alloc over a page": Case(has_pages, (Call.PAGE_ALLOC, BSS), 1),
+    "page_alloc over a page of the image": Case(nothing, (Call.PAGE_ALLOC, DATA), 1),
+    "page_alloc over a page that was only read": Case(has_read, (Call.PAGE_ALLOC, ANYWHERE), 1),
+    "page_alloc over a shared page": Case(has_a_child, (Call.PAGE_ALLOC, BSS), 1),
+    "map": Case(nothing, (Call.MAP, ANYWHERE, 0x10_0000, WRITE), 0, ANYWHERE),
+    "map anywhere": Case(nothing, (Call.MAP, 0, 0x10_0000, WRITE), 0, ANYWHERE),
+    "unmap": Case(has_a_child, (Call.UNMAP, ANYWHERE, 0x100_0000), 0),
+    "protect": Case(has_a_child, (Call.PROTECT, BSS, PAGE, READ), 0),
+    "puts": Case(nothing, (Call.PUTS, BSS, 2), 0, 2),
+    "puts of memory that is nowhere yet": Case(has_regions, (Call.PUTS, ANYWHERE, 2), 1, 2),
+    "puts from two tables": Case(
+        has_regions, (Call.PUTS, FAR - 2, 4), 2, 4, clean=1, instead=(Call.PUTS, FAR - 2, 2),
+    ),
+    "frame_counts": Case(nothing, (Call.FRAME_COUNTS, DATA + 64), 0),
+    "frame_counts to memory that is zero when touched": Case(nothing, (Call.FRAME_COUNTS, BSS), 1),
+    "frame_counts to memory that is nowhere yet": Case(has_regions, (Call.FRAME_COUNTS, ANYWHERE), 2),
+    "frame_counts to a page that was only read": Case(has_read, (Call.FRAME_COUNTS, BSS), 1),
+    "frame_counts to a shared page": Case(has_a_child, (Call.FRAME_COUNTS, BSS), 1),
+    "frame_counts to a page that was shared": Case(had_a_child, (Call.FRAME_COUNTS, DATA + 64), 0),
+    "frame_counts to two pages": Case(
+        nothing, (Call.FRAME_COUNTS, BSS + PAGE - 24), 2, clean=1, instead=(Call.FRAME_COUNTS, BSS),
+    ),
+    "frame_counts to two tables": Case(
+        has_regions, (Call.FRAME_COUNTS, FAR - 24), 4, clean=2, instead=(Call.FRAME_COUNTS, FAR - PAGE),
+    ),
+    "wait": Case(has_a_zombie, (Call.WAIT, -1, 0), 0, 3),
+    "wait, the ending to memory that is zero when touched": Case(has_a_zombie, (Call.WAIT, 3, BSS), 1, 3),
+    "wait, the ending to memory that is nowhere yet": Case(has_a_zombie, (Call.WAIT, -1, ANYWHERE), 2, 3),
+    "wait, the ending to a page that was shared": Case(has_a_zombie, (Call.WAIT, -1, DATA + 64), 0, 3),
+    "wait, the ending to a shared page": Case(has_a_zombie_and_a_child, (Call.WAIT, -1, DATA + 64), 1, 3),
+    "wait, the ending to two pages": Case(
+        has_a_zombie, (Call.WAIT, 3, BSS + PAGE - 4), 2, 3, clean=1, instead=(Call.FRAME_COUNTS, BSS),
+    ),
+    "kill": Case(has_a_child, (Call.KILL, 3), 0),
+    "detach": Case(has_a_child, (Call.DETACH,), 0),
+    "yield": Case(nothing, (Call.YIELD,), 0),
+    "getpid": Case(nothing, (Call.GETPID,), 0, ACTOR),
+}  # fmt: skip
+
+ACCESSES = {
+    "the first read": Case(nothing, (READ_BYTE, BSS), 0),
+    "the first read where there is no table": Case(has_regions, (READ_BYTE, ANYWHERE), 1),
+    "the first read of the stack": Case(nothing, (READ_BYTE, STACK - 9 * PAGE), 0),
+    "the first write": Case(nothing, (WRITE_BYTE, BSS), 1),
+    "the first write where there is no table": Case(has_regions, (WRITE_BYTE, ANYWHERE), 2),
+    "the first write of the stack": Case(nothing, (WRITE_BYTE, STACK - 9 * PAGE), 1),
+    "a write after a read": Case(has_read, (WRITE_BYTE, FAR), 1),
+    "a second write": Case(has_pages, (WRITE_BYTE, FAR), 0),
+    "a write to a shared page": Case(has_a_child, (WRITE_BYTE, BSS), 1),
+    "a write to the shared stack": Case(has_a_child, (WRITE_BYTE, STACK), 1),
+    "a read of a shared page": Case(has_a_child, (READ_BYTE, BSS), 0),
+    "a write of the last holder": Case(had_a_child, (WRITE_BYTE, DATA), 0),
+    "a write of a child to a shared page": Case(is_a_child, (WRITE_BYTE, DATA), 1, actor=3),
+    "a write of a child where there is no page": Case(is_a_child, (WRITE_BYTE, BSS), 1, actor=3),
+    "a write to a copy that fork made": Case(has_a_child, (WRITE_BYTE, BSS), 0, layout=EAGER),
+    "a write to a full frame": Case(has_a_child, (WRITE_BYTE, BSS), 1, layout=CROWDED),
+}
+
+
+def prepared(case: Case, life: str) -> Driven:
+    machine = driven("it", "it", life=life, layout=case.layout)
+    case.prepare(machine)
+    machine.run(case.actor)
+    return machine
+
+
+def fail_at(machine: Driven, number: int) -> None:
+    machine.kernel.memory.frames.injection.countdown = number
+
+
+def end_injection(machine: Driven) -> int:
+    """Return how many allocations more would have had to follow for one to fail."""
+    left = machine.kernel.memory.frames.injection.countdown
+    fail_at(machine, 0)
+    return left
+
+
+@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_that_runs_out_of_memory_leaves_no_trace(name, life, record_property):
+    record_property(f"injection points, {life}", attempt_all(CALLS[name], life))
+
+
+def attempt_all(case: Case, life: str) -> int:
+    """Fail each allocation of a call; return how many there are."""
+    machine, failed = prepared(case, life), 0
+    while (result := attempt(machine, case, failed)) == OutOfMemory.number:
+        failed += 1
+        if failed > case.clean:
+            machine = prepared(case, life)
+    assert (result, failed) == (case.result, case.points)
+    machine.check()
+    return failed
+
+
+def attempt(machine: Driven, case: Case, failed: int) -> int:
+    """Make a call whose next allocation but so many fails; return its result, and compare if it failed."""
+    seen: list[bytearray] = []
+    eax = range_of(machine.thread(case.actor).frame, "eax")
+    machine.begin(case.actor, CALL, *case.request)
+    for observers in (machine.pc.before_trap, machine.pc.after_trap):
+        observers[:] = [lambda: seen.append(state(machine.pc, eax))]
+    fail_at(machine, failed + 1)
+    result = machine.finish(case.actor)
+    machine.pc.before_trap.clear()
+    machine.pc.after_trap.clear()
+    if result != OutOfMemory.number:
+        assert end_injection(machine) == failed + 1 - case.points
+        return result
+    assert end_injection(machine) == 0 and machine.thread(case.actor).frame.vector == 0x80
+    machine.check()
+    if failed < case.clean:
+        assert_equal(machine.pc, seen[1], seen[0])
+    else:
+        assert_as_instead(machine, case)
+    return result
+
+
+def assert_as_instead(machine: Driven, case: Case) -> None:
+    """Check that a failed call left what another call leaves, but for what the two wrote and their arguments."""
+    other = prepared(case, "interpreted" if type(machine.pc).__name__ == "InterpretedPc" else "compiled")
+    assert other.call(*case.instead, pid=case.actor) >= 0
+    page = case.instead[1] // PAGE * PAGE
+    frame = machine.frame(page, case.actor)
+    assert frame == other.frame(page, case.actor)
+    ignored = [range_of(machine.thread(case.actor).frame), *console(machine.kernel)]
+    if frame != machine.kernel.spaces.kernel.zero:
+        ignored.append((frame << PAGE_SHIFT, frame + 1 << PAGE_SHIFT))
+    assert_equal(machine.pc, state(machine.pc, *ignored), state(other.pc, *ignored))
+
+
+@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("name", ACCESSES)
+def test_a_fault_that_runs_out_of_memory_leaves_what_an_exit_leaves(name, life, record_property):
+    case, failed = ACCESSES[name], 0
+    exited = prepared(case, life)
+    with pytest.raises(Died):
+        exited.call(Call.EXIT, 0, pid=case.actor)
+    while (machine := access(case, life, failed)) is not None:
+        failed += 1
+        machine.check()
+        fault = machine.process(case.actor).fault
+        if case.actor != 3:  # the orphan's record is free
+            assert machine.process(case.actor).ending == Ending.FAULTED
+            assert (fault.reason, fault.address) == (Reason.OUT_OF_MEMORY, case.request[1])
+        line = bytes(machine.pc.console).decode().splitlines()[-1]
+        assert line.endswith(f"{case.request[1]:#010x}, no memory is left, instruction at {case.request[0]:#010x}")
+        ignored = (
+            range_of(machine.process(case.actor), "ending", "exit_status"),
+            range_of(fault),
+            range_of(machine.kernel.scheduler.threads[case.actor].frame),
+            *console(machine.kernel),
+        )
+        assert_equal(machine.pc, state(machine.pc, *ignored), state(exited.pc, *ignored))
+    assert failed == case.points
+    record_property(f"injection points, {life}", failed)
+
+
+def access(case: Case, life: str, failed: int) -> Driven | None:
+    """Return the machine after an access whose next allocation but so many failed; None if none failed."""
+    machine = prepared(case, life)
+    machine.begin(case.actor, case.request[0], Call.GETPID, case.request[1], ecx=7)
+    fail_at(machine, failed + 1)
+    try:
+        machine.finish(case.actor)
+    except Died:
+        assert end_injection(machine) == 0
+        return machine
+    assert end_injection(machine) == failed + 1 - case.points
+    machine.check()
+    return None
+
+
+def test_a_wait_that_blocks_allocates_nothing():
+    machine = prepared(CALLS["kill"], "interpreted")
+    fail_at(machine, 1)
+    with pytest.raises(Blocked):
+        machine.call(Call.WAIT, 3, ANYWHERE, pid=ACTOR)
+    assert end_injection(machine) == 1
+
+
+def test_so_many_allocations_were_failed():
+    assert sum(case.points for case in (*CALLS.values(), *ACCESSES.values())) == 136
+
+
+MISTAKES = {
+    "a frame that stays when there is none for its table": (
+        "page_alloc", "kernel.virtual_memory", "VirtualMemory", "map_zeros", "self.frames.drop(frame, space.owner)",
+        "pass",
+    ),
+    "a child that stays when there is no memory for it": (
+        "fork", "kernel.processes", "Processes", "fork", "self.discard(child)", "pass",
+    ),
+    "a child that stays in its parent's list": (
+        "fork", "kernel.processes", "Processes", "discard", "self._remove_child(process)", "pass",
+    ),
+    "a new space that stays when exec fails": (
+        "exec", "kernel.programs", "Programs", "exec", "self.virtual_memory.release(self.next)", "pass",
+    ),
+    "an old frame that goes before there is a new one": (
+        "page_alloc over a page", "kernel.virtual_memory", "VirtualMemory", "allocate_page",
+        "frame: u32 = self._new_zeros(space)",
+        "self._drop(space, frame_of(entry)); frame: u32 = self._new_zeros(space)",
+    ),
+    "a zombie that is gone before its ending is told": (
+        "wait, the ending to memory that is nowhere yet", "kernel.system_calls", "SystemCalls", "wait",
+        "self._put_word(0, child.ending)", "self._put_word(0, child.ending); self.processes.reap(child)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_failure_that_leaves_a_trace_is_found(mistake, tmp_path):
+    name, *place = MISTAKES[mistake]
+    with mistaken(tmp_path, *place), pytest.raises((AssertionError, InvariantBroken)):
+        attempt_all(CALLS[name], "interpreted")

@@ -1,0 +1,53 @@
+"""What a request leaves in RAM: all that counts, to be compared byte by byte with what was there before."""
+
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.screen import SCREEN
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of
+from keelback.lang.struct import struct_of
+from keelback.machine.compare import IGNORED, STACKS_AND_FREE
+from keelback.machine.pc import SimulatedPc
+
+Range = tuple[int, int]
+
+
+def range_of(record: Struct, *names: str) -> Range:
+    """Return where a record lies in RAM, or its fields from one to another."""
+    start, layout = address_of(record), layout_of(struct_of(record))
+    if not names:
+        return start, start + size_of(struct_of(record))
+    first, last = layout.field(names[0]), layout.field(names[-1])
+    return start + first.offset, start + last.offset + last.kind.size
+
+
+def scratch(kernel: Kernel) -> list[Range]:
+    """Return where the notes lie that say only what the kernel looked at last, and the injection itself."""
+    parts = (kernel.programs.command, kernel.loader.image, kernel.payload.found, kernel.calls.buffer)
+    return [range_of(each) for each in (*parts, kernel.memory.frames.injection)]
+
+
+def console(kernel: Kernel) -> list[Range]:
+    """Return what changes when something is written to the console."""
+    return [range_of(kernel.console.state), range_of(kernel.console.screen.state), (SCREEN, SCREEN + PAGE_SIZE)]
+
+
+def state(pc: SimulatedPc, *more: Range) -> bytearray:
+    """Return all RAM, with zeros where it does not count: what is ignored, scratch, free frames, kernel stacks."""
+    kernel, content = pc.kernel, bytearray(pc.ram.bytes)
+    bounds, table = kernel.memory.bounds, kernel.memory.frames.table
+    owners = memoryview(pc.ram.bytes)[table.record.base :][: 4 * len(table)].cast("h")[1::2].tolist()
+    zone = range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT)
+    for frame, owner in enumerate(owners):
+        if owner == 0 or (frame in zone and owner in STACKS_AND_FREE):
+            content[frame << PAGE_SHIFT : frame + 1 << PAGE_SHIFT] = bytes(PAGE_SIZE)
+    for start, end in (*(place(kernel) for place in IGNORED.values()), *scratch(kernel), *more):
+        content[start:end] = bytes(end - start)
+    return content
+
+
+def assert_equal(pc: SimulatedPc, found: bytearray, expected: bytearray) -> None:
+    if found != expected:
+        words = [at for at in range(0, len(found), 4) if found[at : at + 4] != expected[at : at + 4]]
+        lines = [
+            f"{name_of(pc.ram, at)}: {found[at : at + 4].hex()}, not {expected[at : at + 4].hex()}" for at in words
+        ]
+        raise AssertionError("\n".join(["the failure left a trace:", *lines[:20]]))

@@ -1,0 +1,183 @@
+"""The programs that fork, fill memory, break rules: in both lives of the kernel, checked, to their end and beyond."""
+
+import re
+
+import pytest
+
+from keelback.cli.programs import build_python
+from keelback.image.payload import make_payload
+from keelback.inspect.invariants import check
+from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.processes import Ending, ProcessState
+from keelback.machine.compare import compare
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image
+from keelback.machine.kernels import compiled
+from keelback.machine.pc import Outcome
+from support import FRAMES_OF_THE_KERNEL, MIB, console, frames_used, make_pc, payload_programs
+
+MOST_TRAPS = 20_000
+TWINS = ("allocator.py", "forktree.py", "cow.py", "bomb.py")
+SAYS = {
+    "allocator": ["allocator: took pages: 40"],
+    "allocator 3": ["allocator: took pages: 6"],
+    "forktree": ["forktree: we were processes: 8"],
+    "forktree 0": ["forktree: we were processes: 1"],
+    "forkexit": [],
+    "forkexit 150": [],
+    "cow": ["cow: parent and child kept apart, pages: 8"],
+    "cow 64": ["cow: parent and child kept apart, pages: 64"],
+    "bomb": ["bomb: children: 30, last: 31"],
+    "liar": ["liar: the kernel believed nothing"],
+}
+SAYS |= {twin: SAYS[twin.removesuffix(".py")] for twin in TWINS}
+
+
+@pytest.fixture(scope="module")
+def programs():
+    return payload_programs() | {name: build_python(name, MICROKERNEL.image_base) for name in TWINS}
+
+
+def run_both(programs, *lines, memory=8 * MIB, every=64):
+    """Run lines in both lives, the interpreted one checked, invariants too; return that machine, at its end."""
+    first = make_pc(*lines, programs=programs, memory=memory)
+    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **programs}
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
+    second = CompiledPc(MICROKERNEL, image, memory=memory)
+
+    def check_some():
+        assert first.traps < MOST_TRAPS, "the programs do not end"
+        if first.traps % every == 0:
+            check(first.kernel)
+
+    first.after_trap.append(check_some)
+    assert compare(first, second).difference is None
+    assert first.outcome is Outcome.POWERED_OFF
+    check(first.kernel)
+    return first
+
+
+def ended_well(pc, pid=1):
+    process = pc.kernel.processes.table[pid]
+    return (process.ending, process.exit_status) == (Ending.EXITED, 0)
+
+
+def only_zombies_of(pc, count):
+    """Say whether of all processes only the records of the first ones are left."""
+    states = [process.state for process in pc.kernel.processes.table]
+    return states[1 : count + 1] == [ProcessState.ZOMBIE] * count and set(states[count + 1 :]) == {ProcessState.FREE}
+
+
+@pytest.mark.parametrize("line", SAYS)
+def test_each_ends_well_and_leaves_memory_as_it_was(programs, line):
+    pc = run_both(programs, line)
+    assert console(pc) == SAYS[line]
+    assert ended_well(pc) and only_zombies_of(pc, 1)
+    assert frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+def killed(pc):
+    """Return what the kernel said about each process that it killed, and all other lines."""
+    lines = console(pc)
+    report = re.compile(r"keelback: process \d+ \(\w+\) killed: (.*), instruction at 0x[0-9a-f]{8}")
+    deaths = [match[1] for line in lines if (match := report.fullmatch(line))]
+    return deaths, [line for line in lines if not report.fullmatch(line)]
+
+
+def test_the_stack_grows_to_its_limit_and_no_further(programs):
+    pc = run_both(programs, "stack")
+    [death], lines = killed(pc)
+    assert re.fullmatch(r"page fault: write to 0xffefe[0-9a-f]{3}, the stack is at its limit", death)
+    assert lines == ["stack: grew to its limit and no further"]
+    assert ended_well(pc) and frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+def test_hostile_instructions_kill_only_their_process(programs):
+    pc = run_both(programs, "hostile")
+    deaths, lines = killed(pc)
+    assert [death.partition(",")[0].partition(":")[0] for death in deaths] == [
+        *["general protection fault"] * 14,
+        "invalid instruction",
+        "invalid instruction",
+        "no floating-point unit",
+        "division error",
+        "breakpoint",
+        "debug trap",
+        *["page fault"] * 3,
+    ]
+    assert lines == ["liar: the kernel believed nothing", "hostile: the kernel stood it all"]
+    assert ended_well(pc) and only_zombies_of(pc, 1)
+    assert frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+def test_a_family_ends_in_every_way(programs):
+    pc = run_both(programs, "family")
+    deaths, lines = killed(pc)
+    assert deaths == ["invalid instruction"]
+    assert lines == [
+        "hello: I am process 2, and I was told: you are spawned",
+        "hello: I am process 2, and I was told: you were somebody else",
+        "family: each child ended as it should",
+    ]
+    assert ended_well(pc) and only_zombies_of(pc, 1)
+    assert frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+def test_regions_allow_what_was_said(programs):
+    pc = run_both(programs, "regions")
+    deaths, lines = killed(pc)
+    assert deaths == [
+        "page fault: write to 0x40001000, protected",
+        "page fault: read of 0x40001000, protected",
+        "page fault: read of 0x40001000, not mapped",
+    ]
+    assert lines == ["regions: all was as it should be"]
+    assert ended_well(pc) and frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+def test_frames_prints_the_counts(programs):
+    pc = run_both(programs, "frames")
+    numbers = {name: int(number) for name, number in re.findall(r"frames: (.*) (\d+)", "\n".join(console(pc)))}
+    counts = pc.kernel.memory.frames.counts
+    assert len(console(pc)) == 11 and ended_well(pc)
+    assert numbers["free user frames"] + numbers["of processes"] == counts.user_total
+    assert numbers["of zeros"] == 1 and numbers["of several processes"] == 0
+
+
+# Out of memory, and out of processes.
+
+
+@pytest.mark.parametrize("name", ["allocator", "allocator.py"])
+def test_allocators_share_all_memory_and_go_on_without(programs, name):
+    """Each takes pages at its own speed; the last turns find none, and everybody still has what it took."""
+    pc = run_both(programs, *[f"{name} 100"] * 4, memory=4 * MIB, every=256)
+    assert all(ended_well(pc, pid) for pid in (1, 2, 3, 4))
+    taken = [int(number) for number in re.findall(r"took pages: (\d+), then none was left", "\n".join(console(pc)))]
+    assert len(taken) == 4 and len(set(taken)) == 4
+    assert frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+@pytest.mark.parametrize("name", ["bomb", "bomb.py"])
+def test_a_bomb_is_refused_and_memory_is_as_it_was(programs, name):
+    pc = run_both(programs, f"{name} 0", memory=4 * MIB)
+    [line] = console(pc)
+    assert re.fullmatch(r"bomb: children: \d\d, then refused: -4", line)
+    assert ended_well(pc) and only_zombies_of(pc, 1)
+    assert frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+def test_a_bomb_fills_the_process_table(programs):
+    pc = make_pc("bomb 0", programs=programs, memory=96 * MIB, check=False)
+    pc.boot()
+    pc.run()
+    assert console(pc) == [f"bomb: children: {MICROKERNEL.processes - 2}, then refused: -5"]
+    assert ended_well(pc)
+
+
+def test_forking_and_exiting_stays_within_little_memory(programs):
+    """With allocators beside it some children find no memory and die; what they had comes back."""
+    pc = run_both(programs, "forkexit 80", "allocator 120", "allocator 120", "bomb 0", memory=4 * MIB, every=256)
+    deaths, _ = killed(pc)
+    assert len(deaths) > 0 and all(death.endswith("no memory is left") for death in deaths)
+    assert frames_used(pc) == FRAMES_OF_THE_KERNEL
+    assert only_zombies_of(pc, 4)
