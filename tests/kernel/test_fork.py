@@ -303,9 +303,6 @@ def test_an_eager_fork_leaves_alone_what_was_never_written(life):
     assert machine.read(BSS, 1) == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what fork copies depends on the entry, which protect has cleared, not the region"
-)
 def test_an_eager_fork_copies_a_page_whose_permissions_were_changed(life):
     machine = driven(life=life, layout=EAGER)
     machine.write(BSS, 7)

@@ -251,15 +251,16 @@ class AddressSpaces(Component):
             if self._present_table(other, base) != 0:
                 self._reserve(directory, base)
 
-    def is_copied(self, entry: u32) -> bool:
-        """Say whether fork copies the page of an entry, instead of sharing its frame."""
+    def is_copied(self, entry: u32, permissions: u32) -> bool:
+        """Say whether fork copies the page of an entry, in a region with some permissions, instead of sharing it."""
         if frame_of(entry) == self.kernel.zero:
             return False
-        return self.frames.is_full(frame_of(entry)) or (self.layout.eager_fork and entry & WRITABLE != 0)
+        return self.frames.is_full(frame_of(entry)) or (self.layout.eager_fork and permissions & WRITABLE != 0)
 
-    def share(self, directory: u32, other: u32, start: word, end: word) -> None:
+    def share(self, directory: u32, other: u32, start: word, end: word, permissions: u32) -> None:
         """Map what another space maps in [start, end), but what fork copies (see `is_copied`), to the same frames.
 
+        The range is part of a region with some permissions.
         Nobody may write to them any more without a fault.  The tables are there, so nothing can fail.
         The caller invalidates what the CPU may have kept of the other space.
         """
@@ -267,9 +268,10 @@ class AddressSpaces(Component):
             table = self._present_table(other, base)
             if table != 0:
                 here = self._present_table(directory, base)
-                self._share_table(here, table, max(base, start), min(base + self.reach, end))
+                self._share_table(here, table, max(base, start), min(base + self.reach, end), permissions)
 
-    def _share_table(self, here: u32, there: u32, start: word, end: word) -> None:
+    def _share_table(self, here: u32, there: u32, start: word, end: word, permissions: u32) -> None:
+        copies = self.layout.eager_fork and permissions & WRITABLE != 0
         mine = self._table(here).entries
         theirs = self._table(there).entries
         zero = self.kernel.zero
@@ -278,9 +280,9 @@ class AddressSpaces(Component):
         assert last <= ENTRIES, "pages of one table"
         for index in range(first, last):
             entry = theirs[index]
-            if entry & PRESENT and not (self.layout.eager_fork and entry & WRITABLE):
+            if entry & PRESENT:
                 frame = frame_of(entry)
-                if frame == zero or self.frames.share(frame):
+                if frame == zero or (not copies and self.frames.share(frame)):
                     kept = entry & ~WRITABLE
                     theirs[index] = kept
                     mine[index] = kept & ~(ACCESSED | DIRTY)

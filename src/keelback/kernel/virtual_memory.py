@@ -12,7 +12,7 @@ something to do first.
 
 from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.paging import USER, WRITABLE, frame_of, page_of
-from keelback.kernel.regions import Kind, Space
+from keelback.kernel.regions import Kind, MemoryRegion, Space
 from keelback.kernel.spaces import AddressSpaces
 from keelback.lang import PAGE_SIZE, Component, round_up, u8, u32, word
 
@@ -205,18 +205,18 @@ class VirtualMemory(Component):
         # From here on only copies need frames, and a copy changes nothing of the parent's.
         if self.layout.eager_fork or self.frames.counts.full > 0:
             for index in range(parent.count):
-                self._copy_region(parent, child, parent.regions[index].start, parent.regions[index].end)
+                self._copy_region(parent, child, parent.regions[index])
         for index in range(parent.count):
             region = parent.regions[index]
-            self.spaces.share(child.directory, parent.directory, region.start, region.end)
+            self.spaces.share(child.directory, parent.directory, region.start, region.end, region.permissions)
         # Pages that could be written can't be any more: one reload of cr3 tells the CPU, for all of them.
         self.spaces.forget_user_pages(parent.directory)
 
-    def _copy_region(self, parent: Space, child: Space, start: word, end: word) -> None:
-        """Copy the pages of [start, end) that are not to be shared."""
-        for page in self.spaces.pages(parent.directory, start, end):
+    def _copy_region(self, parent: Space, child: Space, region: MemoryRegion) -> None:
+        """Copy the pages of a region that are not to be shared."""
+        for page in self.spaces.pages(parent.directory, region.start, region.end):
             entry = self.spaces.lookup(parent.directory, page)
-            if self.spaces.is_copied(entry):
+            if self.spaces.is_copied(entry, region.permissions):
                 copy: u32 = self._new_copy(child, frame_of(entry))
                 self.spaces.map(child.directory, page, copy, entry & (USER | WRITABLE))
 
