@@ -17,11 +17,11 @@ def a_slice(examples: int) -> settings:
 
 
 def test_random_requests_do_what_the_model_says():
-    run_state_machine_as_test(MemoryModel, settings=a_slice(8))
+    run_state_machine_as_test(MemoryModel, settings=a_slice(5))
 
 
 def test_random_requests_do_what_the_model_says_in_the_compiled_life():
     class Compiled(MemoryModel):
         life = "compiled"
 
-    run_state_machine_as_test(Compiled, settings=a_slice(20))
+    run_state_machine_as_test(Compiled, settings=a_slice(12))
