@@ -44,7 +44,8 @@ MEMORY_FIGURES = {
 }
 FIRST_INSTRUCTION = """
 from keelback.cli.session import Session
-session = Session(["hello"], memory=64 << 20, check=False)
+from keelback.kernel.layout import MICROKERNEL
+session = Session(["hello"], layout=MICROKERNEL, memory=64 << 20, check=False)
 session.pc.boot()
 session.pc.step()
 """

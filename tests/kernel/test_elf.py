@@ -86,7 +86,7 @@ def test_segments_that_are_not_loaded_may_say_anything():
 
 
 def test_memory_that_is_never_touched_takes_no_frame():
-    assert loads(segment(memory_size=0x4000_0000))
+    assert loads(segment(memory_size=0x3000_0000))
 
 
 def test_more_memory_than_the_machine_has_is_out_of_memory_and_leaves_nothing():

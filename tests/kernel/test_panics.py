@@ -361,10 +361,16 @@ def test_the_command_ends_with_status_3_and_one_clear_line(both_wrong, how, monk
         if vars(module).get("compiled") is compiled:
             monkeypatch.setattr(module, "compiled", lambda layout: both_wrong)
     if how == "QEMU":
-        status = run_qemu(["ping", "hello"], memory=16 * MIB, cpu="max", command_line="")
+        status = run_qemu(["ping", "hello"], layout="microkernel", memory=16 * MIB, cpu="max", command_line="")
     else:
         status = run_programs(
-            ["ping", "hello"], compiled=how == "compiled", memory=8 * MIB, command_line="", check=False, verbose=False
+            ["ping", "hello"],
+            layout="microkernel",
+            compiled=how == "compiled",
+            memory=8 * MIB,
+            command_line="",
+            check=False,
+            verbose=False,
         )
     said = capfd.readouterr()
     assert status == 3

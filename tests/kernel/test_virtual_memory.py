@@ -148,7 +148,7 @@ def test_a_place_that_the_kernel_finds_is_the_lowest_from_the_anonymous_base(mac
 
 
 def test_no_place_that_the_kernel_finds_is_the_stacks_guard_page(machine):
-    room = MICROKERNEL.image_limit - ANYWHERE
+    room = MICROKERNEL.anonymous_limit - ANYWHERE
     assert machine.call(Call.MAP, 0, room + PAGE, READ) == NoRoom.number
     assert machine.call(Call.MAP, 0, room, READ) == ANYWHERE
     assert machine.call(Call.MAP, 0, PAGE, READ) == NoRoom.number

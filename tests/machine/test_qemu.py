@@ -341,7 +341,7 @@ def test_without_qemu_the_line_to_type_is_told(monkeypatch):
     with pytest.raises(QemuError, match=message):
         Qemu(b"", memory=MEMORY)
     with pytest.raises(CommandError, match=message):
-        run_on_qemu(["hello"], memory=MEMORY, cpu="max", command_line="")
+        run_on_qemu(["hello"], layout=MICROKERNEL, memory=MEMORY, cpu="max", command_line="")
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_what_qemu_refuses_is_told_in_its_own_words(options, says):
 
 
 def run(*words, memory=MEMORY, cpu="max", command_line=""):
-    return run_on_qemu(words, memory=memory, cpu=cpu, command_line=command_line)
+    return run_on_qemu(words, layout=MICROKERNEL, memory=memory, cpu=cpu, command_line=command_line)
 
 
 def test_the_command_runs_programs_on_qemu():

@@ -30,6 +30,13 @@ class Machine(StrEnum):
     QEMU = "qemu"
 
 
+class LayoutName(StrEnum):
+    """Which published layout the kernel has."""
+
+    MICROKERNEL = "microkernel"
+    USERMODE = "usermode"
+
+
 class Shown(StrEnum):
     """What `keelback compile` shows."""
 
@@ -45,6 +52,8 @@ Programs = Annotated[
         'if you like ("primes 1000").',
     ),
 ]
+
+LayoutOption = Annotated[LayoutName, typer.Option(help="Where everything lies: a published layout.")]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -75,6 +84,7 @@ def run(
             show_default="interpreted; compiled on QEMU",
         ),
     ] = None,
+    layout: LayoutOption = LayoutName.MICROKERNEL,
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
     cpu: Annotated[
         str | None, typer.Option(help="QEMU's name of the CPU, as for its own -cpu.", show_default="max")
@@ -106,6 +116,7 @@ def run(
             raise CommandError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
         status = run_programs(
             programs or [],
+            layout=layout,
             compiled=kernel is Life.COMPILED,
             memory=memory_size(memory),
             command_line=append,
@@ -115,14 +126,19 @@ def run(
     elif kernel is Life.INTERPRETED or check or verbose:
         raise CommandError("QEMU runs the compiled kernel, without --check and --verbose; try --machine simulated")
     else:
-        status = run_qemu(programs or [], memory=qemu_memory_size(memory), cpu=cpu or "max", command_line=append)
+        size = qemu_memory_size(memory)
+        status = run_qemu(programs or [], layout=layout, memory=size, cpu=cpu or "max", command_line=append)
     raise typer.Exit(status)
 
 
 @app.command()
 def compare(
     programs: Programs = None,
-    memory: Annotated[str, typer.Option(help="How much memory the machines have.")] = "8M",
+    layout: LayoutOption = LayoutName.MICROKERNEL,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="How much memory the machines have.", show_default="8M; 16M with the usermode layout"),
+    ] = None,
 ) -> None:
     """Run programs under the interpreted and the compiled kernel, and compare all RAM after every trap.
 
@@ -131,18 +147,20 @@ def compare(
     """
     from keelback.cli.compare import compare_lives
 
-    raise typer.Exit(compare_lives(programs or [], memory=memory_size(memory)))
+    size = memory_size(memory or ("16M" if layout is LayoutName.USERMODE else "8M"))
+    raise typer.Exit(compare_lives(programs or [], layout=layout, memory=size))
 
 
 @app.command()
 def layouts(
     live: Annotated[bool, typer.Option("--live", help="Boot a simulated PC and draw what it has.")] = False,
+    layout: LayoutOption = LayoutName.MICROKERNEL,
     memory: Annotated[str, typer.Option(help="With --live: how much memory that machine has.")] = "64M",
 ) -> None:
-    """Draw where everything lies: each layout from its constants, or a running machine's boundaries."""
+    """Draw where everything lies: each layout from its constants, or the boundaries of a running machine of one."""
     from keelback.cli.layouts import show_layouts, show_live
 
-    raise typer.Exit(show_live(memory_size(memory)) if live else show_layouts())
+    raise typer.Exit(show_live(layout, memory_size(memory)) if live else show_layouts())
 
 
 @app.command("compile")
@@ -154,18 +172,20 @@ def compile_kernel(
     show: Annotated[
         Shown | None, typer.Option(help="What to show of the functions: their Python, and beside it this.")
     ] = None,
+    layout: LayoutOption = LayoutName.MICROKERNEL,
 ) -> None:
     """Compile the kernel: list its functions, or show what becomes of some."""
     from keelback.cli.compile import list_functions, show_c
 
     if show is None or not functions:
-        raise typer.Exit(list_functions())
-    raise typer.Exit(show_c(functions))
+        raise typer.Exit(list_functions(layout))
+    raise typer.Exit(show_c(layout, functions))
 
 
 @app.command("gdb")
 def debug(
     programs: Programs = None,
+    layout: LayoutOption = LayoutName.MICROKERNEL,
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
     files: Annotated[
         list[Path] | None,
@@ -187,7 +207,8 @@ def debug(
     arguments = [f"--command={file}" for file in files or []] + [f"--eval-command={line}" for line in lines or []]
     if batch:
         arguments.append("--batch")
-    raise typer.Exit(debug_programs(programs or [], memory=qemu_memory_size(memory), arguments=arguments))
+    size = qemu_memory_size(memory)
+    raise typer.Exit(debug_programs(programs or [], layout=layout, memory=size, arguments=arguments))
 
 
 @app.command()
@@ -201,6 +222,7 @@ def build(
     append: Annotated[
         str | None, typer.Option(show_default=False, help="The command line that the ISO gives the kernel.")
     ] = None,
+    layout: LayoutOption = LayoutName.MICROKERNEL,
 ) -> None:
     """Build the kernel image file, which boot loaders load; without a program, with the tour's.
 
@@ -209,10 +231,10 @@ def build(
     from keelback.cli.build import IMAGE, ISO, build_disc, build_file
 
     if iso:
-        raise typer.Exit(build_disc(programs or [], output or ISO, append or ""))
+        raise typer.Exit(build_disc(programs or [], layout, output or ISO, append or ""))
     if append is not None:
         raise CommandError("--append: only with --iso; whoever boots an image file gives it a command line")
-    raise typer.Exit(build_file(programs or [], output or IMAGE))
+    raise typer.Exit(build_file(programs or [], layout, output or IMAGE))
 
 
 image = typer.Typer(rich_markup_mode=None)

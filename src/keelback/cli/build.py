@@ -12,29 +12,30 @@ from keelback.cli.images import build_image
 from keelback.cli.run import TOUR
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.iso import IsoError, build_iso
+from keelback.kernel.layout import layout_named
 from keelback.machine.image_reader import read_image_file
 
 IMAGE, ISO = Path("keelback.img"), Path("keelback.iso")
 
 
-def build_file(words: Sequence[str], output: Path) -> int:
+def build_file(words: Sequence[str], layout: str, output: Path) -> int:
     """Write the kernel image file that starts the programs that the words name, or the tour's; return the exit status.
 
     Raises: CommandError.
     """
-    _, image = build_image(words or TOUR)
+    _, image = build_image(words or TOUR, layout_named(layout))
     _write(output, image)
     _print_facts(output, image, image)
     return 0
 
 
-def build_disc(words: Sequence[str], output: Path, command_line: str) -> int:
+def build_disc(words: Sequence[str], layout: str, output: Path, command_line: str) -> int:
     """Write a GRUB rescue ISO with that image, which gives the kernel a command line; return the exit status.
 
     Raises: CommandError.
     """
     _check_command_line(command_line)
-    _, image = build_image(words or TOUR)
+    _, image = build_image(words or TOUR, layout_named(layout))
     try:
         disc = build_iso(image, command_line)
     except IsoError as error:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from keelback.cli.errors import CommandError
 from keelback.cli.programs import all_programs, select
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import layout_named
 from keelback.lang import Panic
 from keelback.machine.boot_loader import TooLittleMemory
 from keelback.machine.compare import compare
@@ -17,16 +17,17 @@ from keelback.machine.kernels import compiled
 EQUAL, DIFFERENT, KERNEL_WRONG = 0, 1, 3
 
 
-def compare_lives(words: Sequence[str], *, memory: int) -> int:
+def compare_lives(words: Sequence[str], *, layout: str, memory: int) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
     Without words, all programs of the payload.  Raises: CommandError.
     """
-    selection = select(words or all_programs(MICROKERNEL.image_base), MICROKERNEL.image_base)
+    where = layout_named(layout)
+    selection = select(words or all_programs(where.image_base), where.image_base)
     payload = selection.payload()
     try:
-        interpreted = InterpretedPc(MICROKERNEL, make_image(MICROKERNEL, payload), memory=memory)
-        other = CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), memory=memory)
+        interpreted = InterpretedPc(where, make_image(where, payload), memory=memory)
+        other = CompiledPc(where, make_image(where, payload, compiled(where)), memory=memory)
         report = compare(interpreted, other)
     except TooLittleMemory as error:
         raise CommandError(str(error)) from error

@@ -13,26 +13,26 @@ from keelback.cli.errors import CommandError
 from keelback.compiler import compile_program, ir
 from keelback.compiler.print_c import Printer, short_path
 from keelback.compiler.source import end_line
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import layout_named
 from keelback.lang import Ram
 from keelback.machine.kernels import entries_of, kernel_of
 
 LEAST_WIDTH = 150
 
 
-def list_functions() -> int:
+def list_functions(layout: str) -> int:
     """Print the name in C of every function of the kernel, and where it comes from."""
-    for function in _functions()[1].values():
+    for function in _functions(layout)[1].values():
         print(f"{function.key.name:<40} {short_path(function.place[0])}:{function.place[1]}")
     return 0
 
 
-def show_c(patterns: Sequence[str], width: int | None = None) -> int:
+def show_c(layout: str, patterns: Sequence[str], width: int | None = None) -> int:
     """Print functions of the kernel: their Python, and beside it the C that it becomes.
 
     Raises: CommandError when no function has such a name.
     """
-    ram, functions = _functions()
+    ram, functions = _functions(layout)
     printer = Printer(ram, functions, lines=False)
     console = Console(highlight=False, width=width)
     console.width = max(console.width, LEAST_WIDTH)
@@ -45,8 +45,8 @@ def show_c(patterns: Sequence[str], width: int | None = None) -> int:
     return 0
 
 
-def _functions() -> tuple[Ram, dict[str, ir.Function]]:
-    kernel, ram = kernel_of(MICROKERNEL)
+def _functions(layout: str) -> tuple[Ram, dict[str, ir.Function]]:
+    kernel, ram = kernel_of(layout_named(layout))
     return ram, dict(compile_program(kernel, ram, entries_of(kernel)).functions)
 
 

@@ -13,7 +13,7 @@ from types import FrameType
 from keelback.cli.errors import CommandError
 from keelback.cli.images import build_image, check_memory
 from keelback.cli.run import TOUR
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import Layout, layout_named
 from keelback.machine.debugger import DebuggerError, find_gdb, prepare
 from keelback.machine.kernels import compiled
 from keelback.machine.qemu import Qemu, QemuError
@@ -22,24 +22,25 @@ QEMU = "qemu-system-i386"
 """To gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, and then gdb can't walk our stacks."""
 
 
-def debug_programs(words: Sequence[str], *, memory: int, arguments: Sequence[str] = ()) -> int:
+def debug_programs(words: Sequence[str], *, layout: str, memory: int, arguments: Sequence[str] = ()) -> int:
     """Boot the programs that the words name, or the tour, under gdb; return gdb's exit status.
 
     `arguments` are more of gdb's own.  Raises: CommandError.
     """
     try:
         find_gdb()
-        _, image = build_image(words or TOUR)
-        check_memory(image, memory)
+        where = layout_named(layout)
+        _, image = build_image(words or TOUR, where)
+        check_memory(image, where, memory)
         with tempfile.TemporaryDirectory(prefix="keelback-") as folder:
-            return _debug(image, memory, Path(folder), arguments)
+            return _debug(where, image, memory, Path(folder), arguments)
     except (DebuggerError, QemuError) as error:
         raise CommandError(str(error)) from error
 
 
-def _debug(image: bytes, memory: int, folder: Path, arguments: Sequence[str]) -> int:
+def _debug(layout: Layout, image: bytes, memory: int, folder: Path, arguments: Sequence[str]) -> int:
     socket = folder / "gdb"
-    command = prepare(folder, MICROKERNEL, compiled(MICROKERNEL), socket)
+    command = prepare(folder, layout, compiled(layout), socket)
     with ExitStack() as stack:
         stack.enter_context(_handler(signal.SIGINT, lambda _number, _frame: None))  # it is gdb's, to stop the machine
         for number in (signal.SIGTERM, signal.SIGHUP):

@@ -7,25 +7,25 @@ from keelback.cli.programs import Selection, select
 from keelback.image.boot_protocol import read_field
 from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.toolchain import ToolchainError
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import Layout
 from keelback.machine.boot_loader import TooLittleMemory, check_room
 from keelback.machine.images import make_image, make_image_file
 from keelback.machine.kernels import compiled
 
 
-def build_image(words: Sequence[str]) -> tuple[Selection, bytes]:
+def build_image(words: Sequence[str], layout: Layout) -> tuple[Selection, bytes]:
     """Return the programs that the words name, and the kernel image file that starts them.  Raises: CommandError."""
-    selection = select(words, MICROKERNEL.image_base)
+    selection = select(words, layout.image_base)
     try:
-        image = make_image(MICROKERNEL, selection.payload(), compiled(MICROKERNEL))
-        return selection, make_image_file(MICROKERNEL, image)
+        image = make_image(layout, selection.payload(), compiled(layout))
+        return selection, make_image_file(layout, image)
     except (ToolchainError, ImageTooLarge) as error:
         raise CommandError(str(error)) from error
 
 
-def check_memory(image: bytes, memory: int) -> None:
+def check_memory(image: bytes, layout: Layout, memory: int) -> None:
     """Check that a machine with `memory` bytes has room for a kernel image file.  Raises: CommandError."""
     try:
-        check_room(MICROKERNEL, read_field(image, "init_size"), memory)
+        check_room(layout, read_field(image, "init_size"), memory)
     except TooLittleMemory as error:
         raise CommandError(str(error)) from error

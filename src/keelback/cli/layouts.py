@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from keelback.cli.errors import CommandError
 from keelback.image.payload import make_payload
 from keelback.inspect.drawing import draw_kernel_region, draw_live, draw_virtual, usable_ranges
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL
+from keelback.kernel.layout import LAYOUTS, layout_named
 from keelback.machine.boot_loader import TooLittleMemory
 from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
@@ -14,7 +14,8 @@ from keelback.machine.pc import Outcome
 
 def show_layouts() -> int:
     """Draw every published layout from its constants."""
-    for layout in LAYOUTS:
+    for number, layout in enumerate(LAYOUTS):
+        print("\n" * (number > 0), end="")
         print(f"The {layout.name} layout: virtual memory\n")
         _show(draw_virtual(layout))
         print("\nits kernel region, where virtual addresses are physical ones\n")
@@ -22,17 +23,18 @@ def show_layouts() -> int:
     return 0
 
 
-def show_live(memory: int) -> int:
+def show_live(layout: str, memory: int) -> int:
     """Boot a simulated PC and draw the boundaries that its kernel settled on.  Raises: CommandError."""
-    image = make_image(MICROKERNEL, make_payload({"etc/init": b""}))
+    where = layout_named(layout)
+    image = make_image(where, make_payload({"etc/init": b""}))
     try:
-        pc = InterpretedPc(MICROKERNEL, image, memory=memory)
+        pc = InterpretedPc(where, image, memory=memory)
     except TooLittleMemory as error:
         raise CommandError(str(error)) from error
     pc.boot()
     if pc.outcome is Outcome.REFUSED:
         raise CommandError(bytes(pc.console).decode().partition("keelback: ")[2].strip())
-    print(f"The kernel region of a running machine with {memory // 1024:,} KiB, {MICROKERNEL.name} layout\n")
+    print(f"The kernel region of a running machine with {memory // 1024:,} KiB, {where.name} layout\n")
     _show(draw_live(pc.kernel))
     print("\nusable memory\n")
     _show(usable_ranges(pc.kernel))

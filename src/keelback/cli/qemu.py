@@ -9,15 +9,15 @@ from keelback.cli.report import print_report
 from keelback.cli.session import BADLY, INTERRUPTED, KERNEL_WRONG, WELL, fail, is_well
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import Layout
 from keelback.machine.panics import panic_of
 from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, QemuError, Verdict
 
 
-def run_on_qemu(words: Sequence[str], *, memory: int, cpu: str, command_line: str) -> int:
+def run_on_qemu(words: Sequence[str], *, layout: Layout, memory: int, cpu: str, command_line: str) -> int:
     """Run the programs that the words name to their end; return the exit status.  Raises: CommandError."""
-    selection, image = build_image(words)
-    check_memory(image, memory)
+    selection, image = build_image(words, layout)
+    check_memory(image, layout, memory)
     sys.stdout.flush()
     try:
         with Qemu(
@@ -34,7 +34,7 @@ def run_on_qemu(words: Sequence[str], *, memory: int, cpu: str, command_line: st
         return fail("QEMU was stopped from outside", BADLY)
     if verdict is Verdict.REFUSED:
         return fail("the kernel could not start", BADLY)
-    lens = look(MICROKERNEL, machine.ram)
+    lens = look(layout, machine.ram)
     if verdict is Verdict.PANICKED:
         return fail(f"kernel panic: {panic_of(lens)}", KERNEL_WRONG)
     ended = list(endings(lens, selection.files))

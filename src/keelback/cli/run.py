@@ -19,7 +19,7 @@ Next:  keelback run hello null           a program that reads address 0 dies alo
 
 
 def run_programs(
-    words: Sequence[str], *, compiled: bool, memory: int, command_line: str, check: bool, verbose: bool
+    words: Sequence[str], *, layout: str, compiled: bool, memory: int, command_line: str, check: bool, verbose: bool
 ) -> int:
     """Run the programs that the words name, or the tour, to their end; return the exit status.
 
@@ -29,9 +29,17 @@ def run_programs(
         strict.install("keelback.kernel")
     # Imported here: strict mode has to come first.
     from keelback.cli.session import Session
+    from keelback.kernel.layout import layout_named
 
     def run(chosen: Sequence[str]) -> int:
-        session = Session(chosen, compiled=compiled, memory=memory, command_line=command_line, check=check)
+        session = Session(
+            chosen,
+            layout=layout_named(layout),
+            compiled=compiled,
+            memory=memory,
+            command_line=command_line,
+            check=check,
+        )
         if verbose:
             session.trace(sys.stderr)
         return session.run()
@@ -39,11 +47,15 @@ def run_programs(
     return _with_tour(words, run)
 
 
-def run_qemu(words: Sequence[str], *, memory: int, cpu: str, command_line: str) -> int:
+def run_qemu(words: Sequence[str], *, layout: str, memory: int, cpu: str, command_line: str) -> int:
     """Run the programs that the words name, or the tour, on QEMU; return the exit status.  Raises: CommandError."""
     from keelback.cli.qemu import run_on_qemu
+    from keelback.kernel.layout import layout_named
 
-    return _with_tour(words, lambda chosen: run_on_qemu(chosen, memory=memory, cpu=cpu, command_line=command_line))
+    def run(chosen: Sequence[str]) -> int:
+        return run_on_qemu(chosen, layout=layout_named(layout), memory=memory, cpu=cpu, command_line=command_line)
+
+    return _with_tour(words, run)
 
 
 def _with_tour(words: Sequence[str], run: Callable[[Sequence[str]], int]) -> int:

@@ -14,7 +14,7 @@ from keelback.inspect.endings import ProcessEnding, endings
 from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import Layout
 from keelback.lang import Panic
 from keelback.machine.boot_loader import TooLittleMemory
 from keelback.machine.images import make_image
@@ -31,17 +31,24 @@ class Session:
     """A machine with the programs that a command names; `run` runs it once."""
 
     def __init__(
-        self, words: Sequence[str], *, memory: int, check: bool, compiled: bool = False, command_line: str = ""
+        self,
+        words: Sequence[str],
+        *,
+        layout: Layout,
+        memory: int,
+        check: bool,
+        compiled: bool = False,
+        command_line: str = "",
     ) -> None:
         """Build everything.  Raises: CommandError."""
-        self.selection = select(words, MICROKERNEL.image_base)
+        self.selection = select(words, layout.image_base)
         payload = self.selection.payload()
         try:
             make_pc = _compiled_pc if compiled else _interpreted_pc
-            self.pc = make_pc(payload, memory=memory, command_line=command_line, check=check)
+            self.pc = make_pc(layout, payload, memory=memory, command_line=command_line, check=check)
         except TooLittleMemory as error:
             raise CommandError(str(error)) from error
-        self.lens = look(MICROKERNEL, self.pc.ram.contents)
+        self.lens = look(layout, self.pc.ram.contents)
         self.interrupted = False
         self.pc.after_trap.append(self._stop_if_interrupted)
         self.checks = check
@@ -105,18 +112,18 @@ class Session:
             signal.signal(signal.SIGINT, before)
 
 
-def _interpreted_pc(payload: bytes, *, memory: int, command_line: str, check: bool) -> SimulatedPc:
-    image = make_image(MICROKERNEL, payload)
-    return InterpretedPc(MICROKERNEL, image, memory=memory, command_line=command_line, check=check, output=_show)
+def _interpreted_pc(layout: Layout, payload: bytes, *, memory: int, command_line: str, check: bool) -> SimulatedPc:
+    image = make_image(layout, payload)
+    return InterpretedPc(layout, image, memory=memory, command_line=command_line, check=check, output=_show)
 
 
-def _compiled_pc(payload: bytes, *, memory: int, command_line: str, check: bool) -> SimulatedPc:
+def _compiled_pc(layout: Layout, payload: bytes, *, memory: int, command_line: str, check: bool) -> SimulatedPc:
     # Imported here: who runs the kernel interpreted needs no compiler.
     from keelback.machine.compiled import CompiledPc
     from keelback.machine.kernels import compiled
 
-    image = make_image(MICROKERNEL, payload, compiled(MICROKERNEL))
-    return CompiledPc(MICROKERNEL, image, memory=memory, command_line=command_line, output=_show)
+    image = make_image(layout, payload, compiled(layout))
+    return CompiledPc(layout, image, memory=memory, command_line=command_line, output=_show)
 
 
 def _show(byte: int) -> None:

@@ -126,10 +126,16 @@ class Census:
         for index in range(kernel.memory.map.fill.count):
             frames = kernel.memory.map.table[index]
             usable.update(range(frames.start, frames.end))
-        for frame in set(range(len(kernel.memory.frames.table))) - (usable - {0}):
-            self._use(frame, CONSOLE if frame == SCREEN >> PAGE_SHIFT else RESERVED)
-        for frame in range(kernel.layout.kernel_start >> PAGE_SHIFT, bounds.zone >> PAGE_SHIFT):
+        kernels = {
+            *range(kernel.layout.owned_start >> PAGE_SHIFT, bounds.zone >> PAGE_SHIFT),
+            *range(bounds.region_top >> PAGE_SHIFT, kernel.layout.owned_end >> PAGE_SHIFT),
+        }
+        screen = SCREEN >> PAGE_SHIFT
+        for frame in set(range(len(kernel.memory.frames.table))) - (usable - {0}) - kernels - {screen}:
+            self._use(frame, RESERVED)
+        for frame in kernels - {screen}:
             self._use(frame, KERNEL)
+        self._use(screen, CONSOLE)
 
     def _count_kernel_space(self) -> None:
         directory = self.kernel.spaces.kernel.directory

@@ -10,7 +10,7 @@ from keelback.lang import PAGE_SIZE
 
 WIDTH = 30
 NAMES = (
-    "user_end", "stack_top", "stack_bottom", "image_limit", "anonymous_base", "image_base", "kernel_limit", "user_base",
+    "user_end", "anonymous_base", "image_base", "stack_top", "stack_bottom", "kernel_limit", "user_base", "stack_guard",
     "windows", "records_end", "text_end", "places", "kernel_start",
 )  # fmt: skip
 """The addresses of a layout that have a name in a drawing."""
@@ -27,23 +27,31 @@ class Box(NamedTuple):
 
 def draw_virtual(layout: Layout) -> Iterator[str]:
     """Yield the lines of a layout's virtual memory, the same picture in every process."""
-    region_top = f"region_top, {layout.region_limit:#010x} at most"
-    boxes = (
+    size = f"{layout.stack_pages} pages at most" if layout.stack_pages > 1 else "one page"
+    stack = [Box(layout.stack_bottom, (f"stack, {size}",)), Box(layout.stack_guard, ("guard page: never mapped",))]
+    boxes = [
         Box(layout.user_end, ("the last page: never mapped",)),
-        Box(layout.stack_bottom, (f"stack, {layout.stack_pages} pages at most",)),
-        Box(layout.image_limit, ("guard page",)),
         Box(layout.anonymous_base, ("anonymous memory, upward",)),
-        Box(layout.image_base, ("free", "image of the process")),
-        Box(layout.kernel_limit, ("free",)),
-        Box(layout.windows, (f"{layout.window_count} window pages",)),
-        Box(None, ("free for global mappings",), region_top),
-        Box(layout.kernel_start, ("kernel region",)),
-        Box(SCREEN + PAGE_SIZE, ("free for global mappings",)),
-        Box(SCREEN, ("the screen",)),
-        Box(PAGE_SIZE, ("free for global mappings",)),
-        Box(0, ("page 0: never mapped",)),
-    )
-    return _draw(layout, 0xFFFF_FFFF, "", boxes)
+        Box(layout.image_base, ("free", "libraries, upward", "image of the process")),
+        *_kernel_part(layout),
+    ]
+    if layout.stack_bottom != layout.user_base:
+        boxes[2:] = [boxes[2], Box(layout.kernel_limit, ("free",)), *boxes[3:]]
+    position = next(number for number, box in enumerate(boxes) if (box.start or 0) < layout.stack_bottom)
+    return _draw(layout, 0xFFFF_FFFF, "", [*boxes[:position], *stack, *boxes[position:]])
+
+
+def _kernel_part(layout: Layout) -> Iterator[Box]:
+    """Yield the boxes below KLIMIT."""
+    yield Box(layout.windows, (f"{layout.window_count} window pages",))
+    if layout.region_least < layout.region_limit:
+        yield Box(None, ("free for global mappings",), f"region_top, {layout.region_limit:#010x} at most")
+    yield Box(layout.kernel_start, ("kernel region",))
+    around = "the kernel's, not used" if layout.owned_start < SCREEN else "free for global mappings"
+    yield Box(SCREEN + PAGE_SIZE, (around,))
+    yield Box(SCREEN, ("the screen",))
+    yield Box(PAGE_SIZE, (around,))
+    yield Box(0, ("page 0: never mapped",))
 
 
 def draw_kernel_region(layout: Layout) -> Iterator[str]:

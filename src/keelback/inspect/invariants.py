@@ -134,13 +134,13 @@ def _kernel_supervisor(census: Census) -> Iterator[str]:
 
 @invariant("no user mapping reaches a frame of the kernel's")
 def _user_frames(census: Census) -> Iterator[str]:
-    bounds, first = census.kernel.memory.bounds, census.kernel.layout.kernel_start >> PAGE_SHIFT
-    usable = range(1, len(census.kernel.memory.frames.table))
+    memory, first = census.kernel.memory, census.kernel.layout.owned_start >> PAGE_SHIFT
+    usable = range(1, len(memory.frames.table))
     for pid, space in census.spaces.items():
         for each in space.user:
             if each.frame == census.kernel.spaces.kernel.zero and not each.flags & WRITABLE:
                 continue
-            if each.frame not in usable or first <= each.frame < bounds.region_top >> PAGE_SHIFT:
+            if each.frame not in usable or first <= each.frame < memory.owned_end() >> PAGE_SHIFT:
                 yield f"process {pid} maps frame {each.frame:#x} at {each.page:#010x}"
 
 

@@ -82,6 +82,8 @@ class LoadedImage(Struct):
     start: u32  # where it starts in the payload
     size: u32  # bytes
     entry: word
+    base: word  # the start of its first page in memory
+    end: word  # the first address after its last byte in memory
     segments: u32  # where its program headers start in the payload
     count: u32
 
@@ -146,9 +148,11 @@ class ElfLoader(Component):
             end = segment.address + segment.memory_size
             if segment.flags & CAN_EXECUTE and segment.address <= entry < end:
                 entered = True
+            if loaded == 1:
+                self.image.base = page_of(segment.address)
+            self.image.end = end
             lowest = round_up(end, PAGE_SIZE)
-            filled = round_up(segment.address + segment.file_size, PAGE_SIZE)
-            pages += (filled - page_of(segment.address)) // PAGE_SIZE
+            pages += (round_up(self._loaded_end(segment), PAGE_SIZE) - page_of(segment.address)) // PAGE_SIZE
         if not entered or loaded > MOST_LOADED:
             raise NotExecutable
         if pages > self.frames.counts.user_free:
@@ -162,6 +166,10 @@ class ElfLoader(Component):
             raise NotExecutable
         if segment.offset > self.image.size or segment.file_size > self.image.size - segment.offset:
             raise NotExecutable
+
+    def _loaded_end(self, segment: Segment) -> word:
+        """Return the end of what has frames from the start; the layout says whether zeros that no file has do."""
+        return segment.address + (segment.memory_size if self.layout.eager_image else segment.file_size)
 
     def _segment(self, number: u32) -> Segment:
         return view(self.ram, Segment, self.payload.address(self.image.segments + number * size_of(Segment)))
@@ -177,6 +185,10 @@ class ElfLoader(Component):
             segment = self._segment(number)
             if segment.type == LOAD and segment.memory_size != 0:
                 self._load_segment(space, segment)
+        image = self.image
+        space.image.frame = frame_of(self.spaces.lookup(space.directory, image.base))
+        space.image.base = image.base
+        space.image.size = image.end - image.base
 
     def _load_segment(self, space: Space, segment: Segment) -> None:
         permissions: u8 = USER | WRITABLE if segment.flags & CAN_WRITE else USER
@@ -184,13 +196,15 @@ class ElfLoader(Component):
         end: word = round_up(segment.address + segment.memory_size, PAGE_SIZE)
         # The region comes first: what owns a page is there before the page.
         space.add(start, end, Kind.IMAGE, permissions)
-        for page in range(start, segment.address + segment.file_size, PAGE_SIZE):
+        for page in range(start, self._loaded_end(segment), PAGE_SIZE):
             self._load_page(space, page, segment, permissions)
 
     def _load_page(self, space: Space, page: word, segment: Segment, permissions: u8) -> None:
         self.memory.map_zeros(space, page, permissions)
         first = max(page, segment.address)
         end = min(page + PAGE_SIZE, segment.address + segment.file_size)
+        if first >= end:
+            return
         source = self.image.start + segment.offset + (first - segment.address)
         content = self.window.open(frame_of(self.spaces.lookup(space.directory, page))).bytes
         content.copy_from(first - page, self.payload.content.elements, source, end - first)

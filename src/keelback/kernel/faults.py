@@ -93,7 +93,7 @@ class Faults(Component):
         """Return why nobody may do that there."""
         if error & PROTECTION or process.space.find(address) < process.space.count:
             return Reason.PROTECTED
-        if self.layout.image_limit <= address < self.layout.stack_bottom:
+        if self.layout.stack_guard <= address < self.layout.stack_bottom:
             return Reason.STACK_OVERFLOW
         return Reason.NOT_MAPPED
 

@@ -86,7 +86,7 @@ class Kernel(Component):
         """Say that memory is too small, end the machine, and return 0."""
         start = self.layout.kernel_start
         end = self.memory.map.usable_after(start >> PAGE_SHIFT) << PAGE_SHIFT
-        needed = self.memory.bounds.region_top
+        needed = self.memory.owned_end()
         self.console.write("keelback: can't start. There is not enough memory: ")
         self.console.write(f"from {start:#x} on it ends at {end:#x}, and {needed:#x} is needed\n")
         self.power.off(REFUSED)

@@ -14,10 +14,19 @@
     0x07ffe000  two window pages
     0x08000000  KLIMIT
 
+    usermode, physical = virtual                 usermode, virtual only
+    0x00000000  not mapped                       0x00800000  stack: one page, never more
+    0x00001000  the kernel's, unused             0x00801000  image of the process
+    0x00100000  as above, but the kernel zone                libraries, each directly after what was there
+                reaches to 0x007fd000                ...
+    0x007fd000  two window pages                 0x40000000  anonymous memory
+    0x007ff000  not mapped: the stack's guard        ...
+    0x00800000  KLIMIT, and the first user frame 0xfffff000  user_end: the last page is never mapped
+
 Nothing else in the kernel knows an address.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keelback.lang import PAGE_SIZE
 
@@ -33,8 +42,12 @@ class Layout:
     number: int
     """Stands for the layout in the image header."""
 
+    owned_start: int
+    """All physical memory from here …"""
+    owned_end: int
+    """… to here is the kernel's, whether it uses it or not, and so is the kernel region if that reaches further."""
     kernel_start: int
-    """Where the kernel image is loaded; below it the kernel uses no memory."""
+    """Where the kernel image is loaded; the kernel region starts here."""
     places: int
     """Where the room for entry code, text and read-only data ends and the table of source places starts."""
     text_end: int
@@ -43,8 +56,10 @@ class Layout:
     """Where the room for static records ends and the payload starts."""
     entry_stack: int
     """Bytes of the stack that the kernel starts on: the end of that room."""
+    region_least: int
+    """The kernel region ends here at the earliest …"""
     region_limit: int
-    """The kernel region ends here at the latest: the windows have a page table of their own."""
+    """… and here at the latest."""
     windows: int
     """The window pages of the first CPU."""
     window_count: int
@@ -66,6 +81,8 @@ class Layout:
     """How many references a frame may have: at most what its record can count."""
     eager_fork: bool
     """Whether fork copies every writable page at once, instead of at the first write."""
+    eager_image: bool
+    """Whether a program gets all frames of its image when it starts, those of zeros too, instead of on demand."""
     zone_share: int
     """The kernel zone gets one frame of this many …"""
     zone_least: int
@@ -89,20 +106,33 @@ class Layout:
         return self.stack_top - self.stack_pages * PAGE_SIZE
 
     @property
-    def image_limit(self) -> int:
-        """Return the address that an image ends at or below: the page under the stack is its guard."""
+    def stack_guard(self) -> int:
+        """Return the address of the page under the stack, which no process may have."""
         return self.stack_bottom - PAGE_SIZE
+
+    @property
+    def image_limit(self) -> int:
+        """Return the address that an image ends at or below."""
+        return self.anonymous_base
+
+    @property
+    def anonymous_limit(self) -> int:
+        """Return the address that the kernel looks for room for anonymous memory up to."""
+        return self.stack_guard if self.stack_guard > self.anonymous_base else self.user_end
 
 
 MICROKERNEL = Layout(
     name="microkernel",
     number=1,
+    owned_start=0x0010_0000,
+    owned_end=0x0010_0000,
     kernel_start=0x0010_0000,
     places=0x0013_0000,
     text_end=0x0016_0000,
     records_end=0x001C_0000,
     entry_stack=16 * KIB,
-    region_limit=0x07C0_0000,
+    region_least=0x0010_0000,
+    region_limit=0x07C0_0000,  # the windows have a page table of their own
     windows=0x07FF_E000,
     window_count=2,
     kernel_limit=0x0800_0000,
@@ -114,10 +144,32 @@ MICROKERNEL = Layout(
     processes=512,
     most_references=0xFFFF,
     eager_fork=False,
+    eager_image=False,
     zone_share=8,
     zone_least=1 * MIB,
     boot_stack=16 * KIB,
 )
 
-LAYOUTS = (MICROKERNEL,)
+USERMODE = replace(
+    MICROKERNEL,
+    name="usermode",
+    number=2,
+    owned_start=PAGE_SIZE,
+    owned_end=0x0080_0000,
+    region_least=0x007F_D000,
+    region_limit=0x007F_D000,
+    windows=0x007F_D000,
+    kernel_limit=0x0080_0000,
+    image_base=0x0080_1000,
+    stack_top=0x0080_1000,
+    stack_pages=1,
+    eager_image=True,
+)
+
+LAYOUTS = (MICROKERNEL, USERMODE)
 """The published layouts."""
+
+
+def layout_named(name: str) -> Layout:
+    """Return the published layout of a name.  Raises: KeyError."""
+    return {layout.name: layout for layout in LAYOUTS}[name]

@@ -90,13 +90,17 @@ class Memory(Component):
         bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.map.end()), PAGE_SIZE)
         bounds.zone = bounds.stack + self.layout.boot_stack
         share = (self.map.end() << PAGE_SHIFT) // self.layout.zone_share
-        least = bounds.zone + self.layout.zone_least
+        least = max(bounds.zone + self.layout.zone_least, self.layout.region_least)
         wanted = max(least, round_up(bounds.zone + share, PAGE_SIZE))
         end = self.map.usable_after(self.layout.kernel_start >> PAGE_SHIFT) << PAGE_SHIFT
         bounds.region_top = max(least, min(wanted, end, self.layout.region_limit))
-        if bounds.region_top > min(end, self.layout.region_limit):
+        if bounds.region_top > self.layout.region_limit or self.owned_end() > end:
             raise OutOfMemory
         self.heap.start(bounds.heap, bounds.stack)
+
+    def owned_end(self) -> word:
+        """Return the address at which the memory that is the kernel's ends."""
+        return max(self.bounds.region_top, self.layout.owned_end)
 
     def _place_frame_table(self) -> None:
         count: u32 = self.map.end()
@@ -106,15 +110,17 @@ class Memory(Component):
         frames.user_zone.place(self.heap, count)
 
     def _give_out_frames(self) -> None:
-        image: u32 = self.layout.kernel_start >> PAGE_SHIFT
+        start: u32 = self.layout.owned_start >> PAGE_SHIFT
         zone: u32 = self.bounds.zone >> PAGE_SHIFT
         top: u32 = self.bounds.region_top >> PAGE_SHIFT
+        end: u32 = self.owned_end() >> PAGE_SHIFT
         self.frames.reserve_range(0, 1, RESERVED)
-        self.frames.reserve_range(image, zone, KERNEL)
+        self.frames.reserve_range(start, zone, KERNEL)
         self.frames.add_kernel_range(zone, top)
-        self._give_out_user_frames(1, image)
+        self.frames.reserve_range(top, end, KERNEL)
+        self._give_out_user_frames(1, start)
         self.frames.reserve_range(SCREEN >> PAGE_SHIFT, (SCREEN >> PAGE_SHIFT) + 1, CONSOLE)
-        self._give_out_user_frames(top, self.map.end())
+        self._give_out_user_frames(end, self.map.end())
 
     def _give_out_user_frames(self, start: u32, end: u32) -> None:
         """Make the usable frames of [start, end) user frames and reserve the others."""

@@ -154,10 +154,8 @@ class Programs(Component):
         self.virtual_memory.release(process.space)
         process.space.directory = self.next.directory
         process.space.owner = process.pid
-        process.space.copy_regions(self.next)
-        self.next.clear_regions()
-        self.next.directory = 0
-        self.next.owner = 0
+        process.space.describe_like(self.next)
+        self.next.forget()
         process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
         thread.frame.start_user(self.loader.image.entry, stack)
 
@@ -166,12 +164,13 @@ class Programs(Component):
         self.loader.check()
 
     def _fill(self, space: Space) -> word:
-        """Load the program that was found into a new space and make its stack; return the first stack pointer.
+        """Make a stack in a new space and load the program that was found; return the first stack pointer.
 
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
+        stack: word = self._make_stack(space)
         self.loader.load(space)
-        return self._make_stack(space)
+        return stack
 
     def _make_stack(self, space: Space) -> word:
         """Make the stack's region and put the argument on it; return the first stack pointer.

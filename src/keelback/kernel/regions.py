@@ -37,12 +37,21 @@ class MemoryRegion(Struct):
     permissions: u8  # USER and WRITABLE of a page-table entry; 0: none
 
 
+class ImageRecord(Struct):
+    """Where the program that a process runs was put when it was loaded; all zero means that there is none yet."""
+
+    frame: u32  # of its first page
+    base: word  # where its first page is mapped
+    size: u32  # bytes from the base to its last byte, which need not be in the file
+
+
 class Space(Struct):
     """An address space; all zero means none.  Slots [0, count) of the regions are in use."""
 
     directory: u32  # the frame of its page directory
     owner: i16  # the process whose frames it maps
     count: u16
+    image: ImageRecord
     regions: Array[MemoryRegion] = inline(MOST_REGIONS)
 
     def find(self, address: word) -> u32:
@@ -152,8 +161,11 @@ class Space(Struct):
         region.kind = Kind.NONE
         region.permissions = 0
 
-    def copy_regions(self, other: "Space") -> None:
-        """Have the regions that another space has, instead of none."""
+    def describe_like(self, other: "Space") -> None:
+        """Have the image and the regions that another space has, instead of none."""
+        self.image.frame = other.image.frame
+        self.image.base = other.image.base
+        self.image.size = other.image.size
         for index in range(other.count):
             here = other.regions[index]
             there = self.regions[index]
@@ -163,8 +175,13 @@ class Space(Struct):
             there.permissions = here.permissions
         self.count = other.count
 
-    def clear_regions(self) -> None:
-        """Have no region."""
+    def forget(self) -> None:
+        """Be no address space: no image, no region, no directory."""
+        self.directory = 0
+        self.owner = 0
+        self.image.frame = 0
+        self.image.base = 0
+        self.image.size = 0
         for index in range(self.count):
             self._clear(index)
         self.count = 0

@@ -94,14 +94,15 @@ class AddressSpaces(Component):
         self.kernel.directory = self.frames.allocate_kernel(TABLE)
         self._table(self.kernel.directory).entries.clear()
         layout, region_top = self.layout, self.memory.bounds.region_top
+        directory = self.scheme.directories[0]
+        shown = make_entry(address_of(self.window_table) >> PAGE_SHIFT, DIRECTORY)
+        self._table(self.kernel.directory).entries[directory.index(layout.windows)] = shown
+        self._map_kernel(layout.owned_start, layout.kernel_start, KERNEL_WRITE)
         self._map_kernel(layout.kernel_start, layout.text_end, KERNEL_READ)
         self._map_kernel(layout.text_end, region_top, KERNEL_WRITE)
         self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, KERNEL_WRITE)
         self.kernel.zero = self.frames.allocate_kernel(ZERO)
         self._table(self.kernel.zero).entries.clear()
-        directory = self.scheme.directories[0]
-        shown = make_entry(address_of(self.window_table) >> PAGE_SHIFT, DIRECTORY)
-        self._table(self.kernel.directory).entries[directory.index(layout.windows)] = shown
         self._switch_paging_on()
 
     def _map_kernel(self, start: word, end: word, flags: u32) -> None:

@@ -184,10 +184,10 @@ class VirtualMemory(Component):
         for index in range(space.count):
             region = space.regions[index]
             if region.end > start:
-                if min(region.start, self.layout.image_limit) - start >= size and region.start > start:
+                if min(region.start, self.layout.anonymous_limit) - start >= size and region.start > start:
                     return start
                 start = region.end
-        if size > max(self.layout.image_limit - start, 0):
+        if size > max(self.layout.anonymous_limit - start, 0):
             raise NoRoom
         return start
 
@@ -198,7 +198,7 @@ class VirtualMemory(Component):
 
         Raises: OutOfMemory; the parent is as it was, and what the child has by then, `release` frees.
         """
-        child.copy_regions(parent)
+        child.describe_like(parent)
         for index in range(parent.count):
             region = parent.regions[index]
             self.spaces.reserve_like(child.directory, parent.directory, region.start, region.end)
@@ -228,7 +228,5 @@ class VirtualMemory(Component):
         for index in range(space.count):
             region = space.regions[index]
             self.spaces.release_tables(space.directory, region.start, region.end)
-        space.clear_regions()
         self.spaces.destroy(space.directory)
-        space.directory = 0
-        space.owner = 0
+        space.forget()

@@ -16,12 +16,14 @@ from keelback.kernel.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, T
 from keelback.kernel.header import ImageHeader
 from keelback.kernel.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER
 from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.kernel.paging import I386
 from keelback.lang import NoHardware, Ram, Struct, Table, address_of, layout_of, name_of, size_of, static_parts
 from keelback.lang.struct import struct_of
 from keelback.machine.pc import Outcome, SimulatedPc
 
 PAGE_SHIFT, PAGE_SIZE = 12, 4096
 FRAME_RECORD = 4
+ENTRY_SIZE = 4
 OWNERS = {0: "nobody", KERNEL: "the kernel", TABLE: "a page table", LIBRARY: "a library", ZERO: "the zero frame"}
 OWNERS |= {CONSOLE: "the console", SHARED: "several", RESERVED: "reserved"}
 MOST_FIELD_BYTES = 8
@@ -56,8 +58,8 @@ def _log(kernel: Kernel) -> Range:
 
 
 def _windows(kernel: Kernel) -> Range:
-    table = kernel.spaces.window_table
-    return address_of(table), address_of(table) + PAGE_SIZE
+    start = address_of(kernel.spaces.window_table) + ENTRY_SIZE * I386.table.index(kernel.layout.windows)
+    return start, start + ENTRY_SIZE * kernel.layout.window_count
 
 
 IGNORED: dict[str, Callable[[Kernel], Range]] = {

@@ -17,11 +17,11 @@ from typing import NamedTuple
 from keelback.image.image_file import BadImageFile, ImageFile
 from keelback.image.payload import make_payload
 from keelback.kernel.header import MAGIC, VERSION, ImageHeader
-from keelback.kernel.layout import MICROKERNEL, Layout
+from keelback.kernel.layout import LAYOUTS, Layout
 from keelback.lang import layout_of
 from keelback.machine.images import room_for
 
-LAYOUTS: Mapping[int, Layout] = {layout.number: layout for layout in (MICROKERNEL,)}
+BY_NUMBER: Mapping[int, Layout] = {layout.number: layout for layout in LAYOUTS}
 """The published layouts, by their numbers."""
 _HEADER = layout_of(ImageHeader)
 _INTEGERS = tuple(field for field in _HEADER.fields if field.name not in ("jump", "build_id"))
@@ -54,7 +54,7 @@ class KernelFile:
     @property
     def layout(self) -> Layout:
         """Return the layout that the kernel was built for."""
-        return LAYOUTS[self.header["layout"]]
+        return BY_NUMBER[self.header["layout"]]
 
     @property
     def build_id(self) -> bytes:
@@ -76,7 +76,7 @@ class KernelFile:
         for name, ours in (("magic", MAGIC), ("version", VERSION)):
             if self.header[name] != ours:
                 yield f"the {name} in its kernel's header is {self.header[name]:#x}; ours is {ours:#x}"
-        if self.header["layout"] not in LAYOUTS:
+        if self.header["layout"] not in BY_NUMBER:
             yield f"its kernel is of layout {self.header['layout']}, which this Keelback does not know"
         yield from self._misplaced()
         if self.build_id != (own := _build_id_of(self.file.kernel)):
