@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Any
 
 from keelback.kernel.frame_set import FrameSet
-from keelback.kernel.frames import CONSOLE, KERNEL, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
 from keelback.kernel.kernel import Kernel
+from keelback.kernel.libraries import Library
 from keelback.kernel.processes import Process, ProcessState
 from keelback.kernel.screen import SCREEN
 from keelback.kernel.threads import Thread
@@ -34,8 +35,9 @@ class Mapping:
 
 @dataclass
 class Space:
-    """One address space: the frames of its own tables, its user and its kernel mappings' tables."""
+    """One address space: whose it is, in words, the frames of its own tables, and its user mappings."""
 
+    whose: str
     directory: int
     tables: list[int] = field(default_factory=list)
     user: list[Mapping] = field(default_factory=list)
@@ -56,7 +58,8 @@ class Census:
     """What the page tables and records of a kernel say at this moment.
 
     `uses` counts the references that each frame should have, `owners` says whose it may be: where processes hold a
-    frame together, one of them, or SHARED.
+    frame together, one of them, or SHARED; a library's frame is LIBRARY's, whoever maps it.  `spaces` are those of
+    processes, by their ids; `libraries` are those of loaded libraries, by their places in the table.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -64,6 +67,7 @@ class Census:
         self._frame_count = len(kernel.memory.frames.table)
         self.words = kernel.memory.header._ram.bytes.cast("I")
         self.spaces: dict[int, Space] = {}
+        self.libraries: dict[int, Space] = {}
         self.uses: Counter[int] = Counter()
         self.owners: dict[int, set[int]] = {}
         self._count_fixed()
@@ -71,6 +75,8 @@ class Census:
         self._count_stack(kernel.scheduler.state.idle)
         for process in self.processes():
             self._count_process(process)
+        for number, library in enumerate(self.kernel.libraries.table):
+            self._count_library(number, library)
 
     @cached_property
     def free(self) -> int:
@@ -108,6 +114,11 @@ class Census:
         for process in self.kernel.processes.table:
             if process.state == ProcessState.ALIVE:
                 yield process
+
+    def all_spaces(self) -> Iterator[Space]:
+        """Yield every address space but the kernel's own."""
+        yield from self.spaces.values()
+        yield from self.libraries.values()
 
     def entries(self, table: int) -> list[int]:
         """Return the entries of the table in a frame."""
@@ -153,11 +164,23 @@ class Census:
     def _count_process(self, process: Process) -> None:
         self._count_stack(process.thread)
         if process.space.directory:
-            self.spaces[process.pid] = space = Space(process.space.directory)
-            self._use(process.space.directory, TABLE)
-            self._count_user_part(process, space)
+            self.spaces[process.pid] = space = self._count_space(
+                f"process {process.pid}", process.space.directory, process.pid
+            )
+            for each in space.user:
+                self.owners.get(each.frame, set()).add(SHARED)
 
-    def _count_user_part(self, process: Process, space: Space) -> None:
+    def _count_library(self, number: int, library: Library) -> None:
+        if library.space.directory:
+            name = bytes(library.name).rstrip(b"\0").decode()
+            self.libraries[number] = space = self._count_space(f"library {name}", library.space.directory, LIBRARY)
+            for each in space.user:
+                self.owners[each.frame] = {LIBRARY}
+
+    def _count_space(self, whose: str, directory: int, owner: int) -> Space:
+        """Count the tables and the user mappings of a space; return it."""
+        self._use(directory, TABLE)
+        space = Space(whose, directory)
         first = self.kernel.layout.user_base >> 22
         for high, upper in enumerate(self.entries(space.directory)[first:], first):
             if not upper & PRESENT:
@@ -169,5 +192,5 @@ class Census:
                     mapping = Mapping(high << 22 | low << PAGE_SHIFT, entry >> PAGE_SHIFT, entry & upper & 7)
                     space.user.append(mapping)
                     if mapping.frame != self.kernel.spaces.kernel.zero:
-                        self._use(mapping.frame, process.pid)
-                        self.owners.get(mapping.frame, set()).add(SHARED)
+                        self._use(mapping.frame, owner)
+        return space

@@ -4,6 +4,7 @@ Each body gets a census and yields what contradicts its sentence, in words; noth
 """
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from keelback.inspect.census import PAGE_SHIFT, PRESENT, USER, WRITABLE, Census,
 from keelback.kernel.frames import OWNER_KINDS, kind_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import ProcessState
+from keelback.kernel.regions import Kind, Space
 from keelback.kernel.threads import Thread, ThreadState
 
 PAGE_SIZE = 1 << PAGE_SHIFT
@@ -104,23 +106,23 @@ def _used_counts(census: Census) -> Iterator[str]:
 
 @invariant("page 0 and the last page are mapped nowhere")
 def _null_pages(census: Census) -> Iterator[str]:
-    directories = {0: census.kernel.spaces.kernel.directory} | {
-        pid: each.directory for pid, each in census.spaces.items()
+    directories = {"the kernel": census.kernel.spaces.kernel.directory} | {
+        each.whose: each.directory for each in census.all_spaces()
     }
-    for pid, directory in directories.items():
+    for whose, directory in directories.items():
         for high, low in ((0, 0), (1023, 1023)):
             upper = census.entries(directory)[high]
             if upper & PRESENT and census.entries(upper >> PAGE_SHIFT)[low] & PRESENT:
-                yield f"process {pid} maps {high << 22 | low << PAGE_SHIFT:#010x}"
+                yield f"{whose} maps {high << 22 | low << PAGE_SHIFT:#010x}"
 
 
 @invariant("the kernel part is the same in every address space")
 def _kernel_part(census: Census) -> Iterator[str]:
     last = census.kernel.layout.kernel_limit >> 22
     expected = census.entries(census.kernel.spaces.kernel.directory)
-    for pid, space in census.spaces.items():
+    for space in census.all_spaces():
         if census.entries(space.directory)[:last] != expected[:last]:
-            yield f"process {pid} has other entries"
+            yield f"{space.whose} has other entries"
 
 
 @invariant("no page of the kernel part is open to user mode")
@@ -136,33 +138,33 @@ def _kernel_supervisor(census: Census) -> Iterator[str]:
 def _user_frames(census: Census) -> Iterator[str]:
     memory, first = census.kernel.memory, census.kernel.layout.owned_start >> PAGE_SHIFT
     usable = range(1, len(memory.frames.table))
-    for pid, space in census.spaces.items():
+    for space in census.all_spaces():
         for each in space.user:
             if each.frame == census.kernel.spaces.kernel.zero and not each.flags & WRITABLE:
                 continue
             if each.frame not in usable or first <= each.frame < memory.owned_end() >> PAGE_SHIFT:
-                yield f"process {pid} maps frame {each.frame:#x} at {each.page:#010x}"
+                yield f"{space.whose} maps frame {each.frame:#x} at {each.page:#010x}"
 
 
 @invariant("a page table belongs to one address space, and lies in the kernel zone")
 def _tables(census: Census) -> Iterator[str]:
     bounds = census.kernel.memory.bounds
-    owner: dict[int, int] = {}
-    for pid, space in census.spaces.items():
+    owner: dict[int, str] = {}
+    for space in census.all_spaces():
         for table in [space.directory, *space.tables]:
             if table in owner:
-                yield f"frame {table:#x} is a table of processes {owner[table]} and {pid}"
+                yield f"frame {table:#x} is a table of {owner[table]} and of {space.whose}"
             if not bounds.zone >> PAGE_SHIFT <= table < bounds.region_top >> PAGE_SHIFT:
-                yield f"frame {table:#x}, a table of process {pid}, lies outside the zone"
-            owner[table] = pid
+                yield f"frame {table:#x}, a table of {space.whose}, lies outside the zone"
+            owner[table] = space.whose
 
 
 @invariant("a page table that is there maps something")
 def _no_empty_tables(census: Census) -> Iterator[str]:
-    for pid, space in census.spaces.items():
+    for space in census.all_spaces():
         for table in space.tables:
             if not any(entry & PRESENT for entry in census.entries(table)):
-                yield f"process {pid} has an empty table in frame {table:#x}"
+                yield f"{space.whose} has an empty table in frame {table:#x}"
 
 
 @invariant("regions are whole pages of user space, in order, and no two that touch are alike")
@@ -197,6 +199,36 @@ def _writable_alone(census: Census) -> Iterator[str]:
         for each in space.user:
             if each.flags & WRITABLE and census.uses[each.frame] != 1:
                 yield f"process {pid} may write {each.page:#010x} in frame {each.frame:#x}, which others have too"
+
+
+@invariant("a library is loaded as long as a process lists it, and no process lists one twice")
+def _library_users(census: Census) -> Iterator[str]:
+    users: Counter[int] = Counter()
+    for process in census.processes():
+        listed = [each.library for each in list(process.libraries.slots)[: process.libraries.count]]
+        users.update(each._index for each in listed if each is not None)
+        if None in listed or len(set(map(id, listed))) != len(listed):
+            yield f"process {process.pid} lists {len(listed)} libraries, not all of them or one of them twice"
+    for number, library in enumerate(census.kernel.libraries.table):
+        if (library.users, library.space.directory != 0) != (users[number], users[number] > 0):
+            yield f"library {number} has {library.users} users, and {users[number]} list it"
+
+
+@invariant("a library lies in its process's regions as it was loaded, and its process's other regions are no library's")
+def _library_regions(census: Census) -> Iterator[str]:
+    for process in census.processes():
+        pages: dict[int, int] = {}
+        for each in list(process.libraries.slots)[: process.libraries.count]:
+            if each.library is not None:
+                pages |= _pages(each.library.space, each.address - each.library.space.image.base)
+        if pages != _pages(process.space, 0):
+            yield f"process {process.pid} lists other pages than it has"
+
+
+def _pages(space: Space, offset: int) -> dict[int, int]:
+    """Return the pages of a space's library regions, moved by an offset, and their permissions."""
+    regions = [each for each in list(space.regions)[: space.count] if each.kind == Kind.LIBRARY]
+    return {page + offset: each.permissions for each in regions for page in range(each.start, each.end, PAGE_SIZE)}
 
 
 @invariant("every child is in its parent's list, and a parent is alive")

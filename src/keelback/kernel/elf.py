@@ -1,4 +1,4 @@
-"""ELF: what a program file must be, and how its segments get into an address space.
+"""ELF: what the file of a program or a library must be, and how its segments get into an address space.
 
 1. Everything in the file is checked before anything is allocated; a file that lies is refused, never believed.
 2. Each segment is mapped with its own permissions, text never writable; no two segments share a page.
@@ -7,7 +7,7 @@
 Source: System V ABI, chapters 4 (object files) and 5 (program loading); i386 supplement.
 """
 
-from keelback.kernel.errors import NotExecutable, OutOfMemory
+from keelback.kernel.errors import NotALibrary, NotExecutable, OutOfMemory
 from keelback.kernel.paging import USER, WRITABLE, frame_of, page_of
 from keelback.kernel.payload import Payload
 from keelback.kernel.regions import Kind, Space
@@ -32,6 +32,7 @@ MAGIC = 0x464C457F
 CLASS_32 = 1
 LITTLE_ENDIAN = 1
 EXECUTABLE = 2
+SHARED_OBJECT = 3
 MACHINE_386 = 3
 LOAD = 1
 CAN_EXECUTE = 1
@@ -82,6 +83,8 @@ class LoadedImage(Struct):
     start: u32  # where it starts in the payload
     size: u32  # bytes
     entry: word
+    kind: Kind  # of its regions
+    bias: word  # what is added to the addresses in the file
     base: word  # the start of its first page in memory
     end: word  # the first address after its last byte in memory
     segments: u32  # where its program headers start in the payload
@@ -89,7 +92,7 @@ class LoadedImage(Struct):
 
 
 class ElfLoader(Component):
-    """Loads programs of the payload into address spaces."""
+    """Loads programs and libraries of the payload into address spaces."""
 
     def __init__(self, records: Region, memory: VirtualMemory, payload: Payload) -> None:
         self.ram = records.ram
@@ -104,10 +107,36 @@ class ElfLoader(Component):
     # Check …
 
     def check(self) -> None:
-        """Check the file that the payload found last; `image` then describes it.
+        """Check the program that the payload found last; `image` then describes it.
 
         Raises: NotExecutable; OutOfMemory when it has more pages than there are free frames.
         """
+        image = self.image
+        self._check_header(EXECUTABLE)
+        image.kind = Kind.IMAGE
+        image.bias = 0
+        self._check_segments()
+        if not self._can_enter(image.entry):
+            raise NotExecutable
+
+    def check_library(self, base: word) -> None:
+        """Check the library that the payload found last, for loading from an address on; `image` then describes it.
+
+        Raises: NotALibrary; OutOfMemory when it has more pages than there are free frames.
+        """
+        image = self.image
+        try:
+            self._check_header(SHARED_OBJECT)
+            image.kind = Kind.LIBRARY
+            image.bias = base
+            self._check_segments()
+        except NotExecutable:
+            raise NotALibrary from None
+        if image.base != base or image.end - base <= PAGE_SIZE:
+            raise NotALibrary
+
+    def _check_header(self, type: u16) -> None:
+        """Check that the file is an ELF file of a type for this machine, and where its program headers lie."""
         image, file = self.image, self.payload.found
         image.start = file.start
         image.size = file.size
@@ -116,10 +145,9 @@ class ElfLoader(Component):
         header = view(self.ram, ElfHeader, self.payload.address(file.start))
         if header.magic != MAGIC or header.bits != CLASS_32 or header.byte_order != LITTLE_ENDIAN:
             raise NotExecutable
-        if header.type != EXECUTABLE or header.machine != MACHINE_386:
+        if header.type != type or header.machine != MACHINE_386:
             raise NotExecutable
         self._check_header_table(header)
-        self._check_segments(header.entry)
 
     def _check_header_table(self, header: ElfHeader) -> None:
         image = self.image
@@ -133,43 +161,50 @@ class ElfLoader(Component):
         image.count = count
         image.entry = header.entry
 
-    def _check_segments(self, entry: word) -> None:
-        """Check that segments rise, each on pages of its own, and that one that can execute holds the entry."""
+    def _check_segments(self) -> None:
+        """Check that segments rise, each on pages of its own, and that there are frames for them."""
         lowest: word = self.layout.user_base
         pages: u32 = 0
         loaded: u32 = 0
-        entered = False
         for number in range(self.image.count):
             segment = self._segment(number)
             if segment.type != LOAD or segment.memory_size == 0:
                 continue
             self._check_segment(segment, lowest)
             loaded += 1
-            end = segment.address + segment.memory_size
-            if segment.flags & CAN_EXECUTE and segment.address <= entry < end:
-                entered = True
+            start = segment.address + self.image.bias
             if loaded == 1:
-                self.image.base = page_of(segment.address)
-            self.image.end = end
-            lowest = round_up(end, PAGE_SIZE)
-            pages += (round_up(self._loaded_end(segment), PAGE_SIZE) - page_of(segment.address)) // PAGE_SIZE
-        if not entered or loaded > MOST_LOADED:
+                self.image.base = page_of(start)
+            self.image.end = start + segment.memory_size
+            lowest = round_up(self.image.end, PAGE_SIZE)
+            pages += (round_up(start + self._loaded_size(segment), PAGE_SIZE) - page_of(start)) // PAGE_SIZE
+        if loaded == 0 or loaded > MOST_LOADED:
             raise NotExecutable
         if pages > self.frames.counts.user_free:
             raise OutOfMemory
 
     def _check_segment(self, segment: Segment, lowest: word) -> None:
         highest: word = self.layout.image_limit
-        if segment.address < lowest or segment.address >= highest:
+        start = segment.address + self.image.bias
+        if start < lowest or start >= highest:
             raise NotExecutable
-        if segment.memory_size > highest - segment.address or segment.file_size > segment.memory_size:
+        if segment.memory_size > highest - start or segment.file_size > segment.memory_size:
             raise NotExecutable
         if segment.offset > self.image.size or segment.file_size > self.image.size - segment.offset:
             raise NotExecutable
 
-    def _loaded_end(self, segment: Segment) -> word:
-        """Return the end of what has frames from the start; the layout says whether zeros that no file has do."""
-        return segment.address + (segment.memory_size if self.layout.eager_image else segment.file_size)
+    def _can_enter(self, entry: word) -> bool:
+        """Say whether an address lies in a segment that can execute."""
+        for number in range(self.image.count):
+            segment = self._segment(number)
+            inside = segment.address <= entry < segment.address + segment.memory_size
+            if inside and segment.type == LOAD and segment.flags & CAN_EXECUTE:
+                return True
+        return False
+
+    def _loaded_size(self, segment: Segment) -> u32:
+        """Return how many bytes have frames from the start; the layout says whether zeros that no file has do."""
+        return segment.memory_size if self.layout.eager_image else segment.file_size
 
     def _segment(self, number: u32) -> Segment:
         return view(self.ram, Segment, self.payload.address(self.image.segments + number * size_of(Segment)))
@@ -192,19 +227,20 @@ class ElfLoader(Component):
 
     def _load_segment(self, space: Space, segment: Segment) -> None:
         permissions: u8 = USER | WRITABLE if segment.flags & CAN_WRITE else USER
-        start: word = page_of(segment.address)
-        end: word = round_up(segment.address + segment.memory_size, PAGE_SIZE)
+        start: word = segment.address + self.image.bias
+        end: word = round_up(start + segment.memory_size, PAGE_SIZE)
         # The region comes first: what owns a page is there before the page.
-        space.add(start, end, Kind.IMAGE, permissions)
-        for page in range(start, self._loaded_end(segment), PAGE_SIZE):
+        space.add(page_of(start), end, self.image.kind, permissions)
+        for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
             self._load_page(space, page, segment, permissions)
 
     def _load_page(self, space: Space, page: word, segment: Segment, permissions: u8) -> None:
         self.memory.map_zeros(space, page, permissions)
-        first = max(page, segment.address)
-        end = min(page + PAGE_SIZE, segment.address + segment.file_size)
+        start: word = segment.address + self.image.bias
+        first = max(page, start)
+        end = min(page + PAGE_SIZE, start + segment.file_size)
         if first >= end:
             return
-        source = self.image.start + segment.offset + (first - segment.address)
+        source = self.image.start + segment.offset + (first - start)
         content = self.window.open(frame_of(self.spaces.lookup(space.directory, page))).bytes
         content.copy_from(first - page, self.payload.content.elements, source, end - first)

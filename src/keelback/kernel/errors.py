@@ -73,3 +73,21 @@ class NoRoom(KernelError):
     """There is no room of that size in the address space."""
 
     number = -12
+
+
+class NoSuchLibrary(KernelError):
+    """There is no library of that name in the payload."""
+
+    number = -13
+
+
+class NotALibrary(KernelError):
+    """The file is not a library that this machine can map."""
+
+    number = -14
+
+
+class TooManyLibraries(KernelError):
+    """No more libraries can be loaded, or mapped by the process."""
+
+    number = -15

@@ -6,6 +6,7 @@ from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.faults import Faults
 from keelback.kernel.interrupts import Interrupts
 from keelback.kernel.layout import KIB, Layout
+from keelback.kernel.libraries import Libraries
 from keelback.kernel.memory import Memory
 from keelback.kernel.options import Options
 from keelback.kernel.panics import Panics
@@ -41,9 +42,10 @@ class Kernel(Component):
         self.virtual_memory = VirtualMemory(self.spaces)
         self.payload = Payload(records)
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
+        self.libraries = Libraries(records, self.loader)
         self.user_memory = UserMemory(self.virtual_memory)
         self.scheduler = Scheduler(records, self.cpu, self.segments, self.spaces, self.timer, layout.processes)
-        self.processes = Processes(records, layout, self.virtual_memory, self.scheduler)
+        self.processes = Processes(records, layout, self.libraries, self.scheduler)
         self.programs = Programs(records, self.options, self.console, self.loader, self.processes, self.user_memory)
         self.calls = SystemCalls(records, self.console, self.processes, self.programs, self.user_memory)
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)

@@ -16,11 +16,11 @@ from enum import IntEnum
 from keelback.kernel.errors import NoChild, NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
 from keelback.kernel.frames import KERNEL
 from keelback.kernel.layout import Layout
+from keelback.kernel.libraries import Libraries, MappedLibraries
 from keelback.kernel.paging import page_of
 from keelback.kernel.regions import Space
 from keelback.kernel.scheduler import Scheduler
 from keelback.kernel.threads import Thread, ThreadState
-from keelback.kernel.virtual_memory import VirtualMemory
 from keelback.lang import PAGE_SHIFT, Array, Component, Ref, Region, Struct, i16, i32, inline, u8, u32, word
 
 NAME_SIZE = 32
@@ -92,6 +92,7 @@ class Process(Struct):
     next_sibling: "Ref[Process]"
     fault: FaultRecord
     space: Space
+    libraries: MappedLibraries
     name: Array[u8] = inline(NAME_SIZE)  # zero-padded
 
 
@@ -104,9 +105,10 @@ class ProcessCounts(Struct):
 class Processes(Component):
     """The process table."""
 
-    def __init__(self, records: Region, layout: Layout, memory: VirtualMemory, scheduler: Scheduler) -> None:
+    def __init__(self, records: Region, layout: Layout, libraries: Libraries, scheduler: Scheduler) -> None:
         self.layout = layout
-        self.memory = memory
+        self.libraries = libraries
+        self.memory = memory = libraries.memory
         self.spaces = memory.spaces
         self.frames = memory.frames
         self.scheduler = scheduler
@@ -168,6 +170,7 @@ class Processes(Component):
         except OutOfMemory:
             self.discard(child)
             raise
+        self.libraries.inherit(child.libraries, parent.libraries)
         child.name.copy_from(0, parent.name, 0, NAME_SIZE)
         thread = child.thread
         caller = parent.thread
@@ -191,6 +194,7 @@ class Processes(Component):
         if process.space.directory != 0:
             self.scheduler.leave_space(process.space.directory)
             self.memory.release(process.space)
+            self.libraries.drop_all(process.libraries)
         self.counts.alive -= 1
 
     def discard(self, process: Process) -> None:

@@ -152,6 +152,7 @@ class Programs(Component):
         # From here on nothing can fail.
         self.processes.scheduler.leave_space(process.space.directory)
         self.virtual_memory.release(process.space)
+        self.processes.libraries.drop_all(process.libraries)
         process.space.directory = self.next.directory
         process.space.owner = process.pid
         process.space.describe_like(self.next)

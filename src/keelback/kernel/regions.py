@@ -26,6 +26,7 @@ class Kind(IntEnum):
     IMAGE = 1
     STACK = 2
     ANONYMOUS = 3
+    LIBRARY = 5
 
 
 class MemoryRegion(Struct):
@@ -69,6 +70,14 @@ class Space(Struct):
             if region.start < end and start < region.end:
                 return False
         return True
+
+    def has_library(self, start: word, end: word) -> bool:
+        """Say whether a library has a page of [start, end)."""
+        for index in range(self.count):
+            region = self.regions[index]
+            if region.kind == Kind.LIBRARY and region.start < end and start < region.end:
+                return True
+        return False
 
     def holds(self, start: word, end: word) -> bool:
         """Say whether every page of [start, end) lies in a region."""

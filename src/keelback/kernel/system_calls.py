@@ -38,6 +38,7 @@ class SystemCalls(Component):
         self.programs = programs
         self.memory = memory
         self.virtual_memory = processes.memory
+        self.libraries = processes.libraries
         self.frames = processes.frames
         self.buffer = records.struct(TextBuffer)
         self.calls = (
@@ -57,6 +58,8 @@ class SystemCalls(Component):
             self.unmap,
             self.protect,
             self.frame_counts,
+            self.load_library,
+            self.unload_library,
         )
 
     def serve(self, thread: Thread) -> None:
@@ -247,6 +250,27 @@ class SystemCalls(Component):
             self._put_word(16 + 4 * kind, counts.used[kind])
         count: u32 = 16 + 4 * OWNER_KINDS
         self.memory.copy_out(self._caller(thread).space, thread.frame.ebx, count, self.buffer.bytes)
+        return 0
+
+    # Libraries.
+
+    def load_library(self, thread: Thread) -> u32:
+        """19. Map the library whose name is at ebx after the image and other libraries; return its link page.
+
+        Raises: BadAddress, BadArgument (a name without an end), NoSuchLibrary, NotALibrary, TooManyLibraries,
+        TooManyRegions, NoRoom or OutOfMemory; nothing has changed.
+        """
+        caller = self._caller(thread)
+        self.memory.copy_text_in(caller.space, thread.frame.ebx, self.libraries.request.text)
+        return self.libraries.map(caller.space, caller.libraries)
+
+    def unload_library(self, thread: Thread) -> u32:
+        """20. Unmap the library whose link page is at ebx.
+
+        Raises: BadArgument (there is none) or TooManyRegions; nothing has changed.
+        """
+        caller = self._caller(thread)
+        self.libraries.unmap(caller.space, caller.libraries, thread.frame.ebx)
         return 0
 
     def _put_word(self, place: u32, value: u32) -> None:

@@ -76,11 +76,12 @@ class VirtualMemory(Component):
         elif self.frames.take_over(frame, space.owner):
             self.spaces.change(space.directory, page, frame, USER | WRITABLE)
         else:
-            copy: u32 = self._new_copy(space, frame)
+            copy: u32 = self.new_copy(space, frame)
             self.frames.drop(frame, space.owner)
             self.spaces.change(space.directory, page, copy, USER | WRITABLE)
 
-    def _new_copy(self, space: Space, frame: u32) -> u32:
+    def new_copy(self, space: Space, frame: u32) -> u32:
+        """Return a new frame of a space's that is as another.  Raises: OutOfMemory; nothing has changed."""
         copy = self.frames.allocate_user(space.owner)
         to = self.window.open(copy)
         to.bytes.copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)
@@ -96,7 +97,10 @@ class VirtualMemory(Component):
         it is in use, or there is no room that large), TooManyRegions; nothing has changed.
         """
         self._check_pages(address, size)
-        start: word = address if address != 0 else self._find_room(space, size)
+        layout = self.layout
+        start: word = address
+        if start == 0:
+            start = self.find_room(space, layout.anonymous_base, layout.anonymous_limit, size)
         end: word = start + round_up(size, PAGE_SIZE)
         if not space.is_free(start, end):
             raise NoRoom
@@ -107,9 +111,9 @@ class VirtualMemory(Component):
     def unmap(self, space: Space, address: word, size: u32) -> None:
         """Free the pages of a range, whatever they are for; pages of it that are in no region stay so.
 
-        Raises: BadArgument, BadAddress, TooManyRegions; nothing has changed.
+        Raises: BadArgument, BadAddress (a library's page among them), TooManyRegions; nothing has changed.
         """
-        self._check_range(address, size)
+        self._check_range(space, address, size)
         space.check_room()
         end: word = address + round_up(size, PAGE_SIZE)
         self.spaces.unmap(space.directory, address, end, space.owner)
@@ -120,9 +124,10 @@ class VirtualMemory(Component):
     def protect(self, space: Space, address: word, size: u32, permissions: u8) -> None:
         """Give the pages of a range other permissions; what is in them stays.
 
-        Raises: BadArgument, BadAddress (a page of it is in no region), TooManyRegions; nothing has changed.
+        Raises: BadArgument, BadAddress (a page of it is in no region, or a library's), TooManyRegions; nothing has
+        changed.
         """
-        self._check_range(address, size)
+        self._check_range(space, address, size)
         end: word = address + round_up(size, PAGE_SIZE)
         if not space.holds(address, end):
             raise BadAddress
@@ -142,10 +147,10 @@ class VirtualMemory(Component):
     def allocate_page(self, space: Space, address: word) -> None:
         """Let a page be anonymous memory that may be written, in a new frame of zeros; what was there is freed.
 
-        Raises: BadArgument (the address starts no page), BadAddress (it is not user space), OutOfMemory,
-        TooManyRegions; nothing has changed.
+        Raises: BadArgument (the address starts no page), BadAddress (it is not user space, or a library's),
+        OutOfMemory, TooManyRegions; nothing has changed.
         """
-        self._check_range(address, PAGE_SIZE)
+        self._check_range(space, address, PAGE_SIZE)
         space.check_room()
         end: word = address + PAGE_SIZE
         entry = self.spaces.lookup(space.directory, address)
@@ -162,10 +167,13 @@ class VirtualMemory(Component):
         if frame != self.spaces.kernel.zero:
             self.frames.drop(frame, space.owner)
 
-    def _check_range(self, address: word, size: u32) -> None:
-        """Check that a range is whole pages of user space, not empty.  Raises: BadArgument, BadAddress."""
+    def _check_range(self, space: Space, address: word, size: u32) -> None:
+        """Check that a range is whole pages of user space, not empty, that a process may change.
+
+        Raises: BadArgument, BadAddress.
+        """
         self._check_pages(address, size)
-        if address == 0:
+        if address == 0 or space.has_library(address, address + round_up(size, PAGE_SIZE)):
             raise BadAddress
 
     def _check_pages(self, address: word, size: u32) -> None:
@@ -178,16 +186,19 @@ class VirtualMemory(Component):
         if address != 0 and size > layout.user_end - address:
             raise BadAddress
 
-    def _find_room(self, space: Space, size: u32) -> word:
-        """Return the lowest address from the anonymous base on with so much room.  Raises: NoRoom."""
-        start: word = self.layout.anonymous_base
+    def find_room(self, space: Space, first: word, limit: word, size: u32) -> word:
+        """Return the lowest address in [first, limit) from which on no region has any of `size` bytes.
+
+        `first` is a page's start.  Raises: NoRoom.
+        """
+        start: word = first
         for index in range(space.count):
             region = space.regions[index]
             if region.end > start:
-                if min(region.start, self.layout.anonymous_limit) - start >= size and region.start > start:
+                if min(region.start, limit) - start >= size and region.start > start:
                     return start
                 start = region.end
-        if size > max(self.layout.anonymous_limit - start, 0):
+        if size > max(limit - start, 0):
             raise NoRoom
         return start
 
@@ -217,7 +228,7 @@ class VirtualMemory(Component):
         for page in self.spaces.pages(parent.directory, region.start, region.end):
             entry = self.spaces.lookup(parent.directory, page)
             if self.spaces.is_copied(entry, region.permissions):
-                copy: u32 = self._new_copy(child, frame_of(entry))
+                copy: u32 = self.new_copy(child, frame_of(entry))
                 self.spaces.map(child.directory, page, copy, entry & (USER | WRITABLE))
 
     def release(self, space: Space) -> None:

@@ -1,0 +1,273 @@
+"""Shared libraries: loaded once, mapped by each process that asks, at an address of its own.
+
+    the kernel's entry     link page │ text │ data        an address space of the library's own, as it was loaded
+                               ╎         ╎      ╎
+    one process            link page │ text │ data        the same frames, not writable;
+    another                link page │ text │ data        a write to data gives the process a copy
+
+1. A library is loaded exactly as long as a process maps it; the last that unmaps it frees it.
+2. The library's own space holds a reference to each of its frames, so no process is ever the last holder of one: what
+   was loaded stays as it was.
+3. A process's list names each library that it maps once, in the order in which they were loaded.
+4. A library's pages are changed by these calls alone: `unmap`, `protect` and `page_alloc` refuse them.
+"""
+
+from keelback.kernel.elf import ElfLoader
+from keelback.kernel.errors import (
+    BadArgument,
+    NoSuchLibrary,
+    NoSuchProgram,
+    OutOfMemory,
+    TooManyLibraries,
+    TooManyRegions,
+)
+from keelback.kernel.frames import LIBRARY
+from keelback.kernel.paging import USER, frame_of
+from keelback.kernel.regions import MOST_REGIONS, Kind, Space
+from keelback.lang import (
+    PAGE_SIZE,
+    Array,
+    Component,
+    KernelError,
+    Ref,
+    Region,
+    Struct,
+    inline,
+    round_up,
+    u8,
+    u16,
+    u32,
+    word,
+)
+
+MOST_LIBRARIES = 16
+MOST_MAPPED = 8
+"""The most libraries that one process maps."""
+LIBRARY_NAME_SIZE = 32
+
+
+class Library(Struct):
+    """A library that is loaded; all zero means that the slot is free."""
+
+    name: Array[u8] = inline(LIBRARY_NAME_SIZE)  # zero-padded
+    space: Space  # where it was loaded, its link page at the image's base
+    size: u32  # bytes behind the link page, to its last one, which need not be in the file
+    users: u16  # how many processes map it
+
+
+class MappedLibrary(Struct):
+    """A library that a process maps; all zero means that the slot is free."""
+
+    library: Ref[Library]
+    address: word  # of its link page
+
+
+class MappedLibraries(Struct):
+    """The libraries that a process maps; slots [0, count) are in use."""
+
+    count: u16
+    slots: Array[MappedLibrary] = inline(MOST_MAPPED)
+
+
+class LibraryName(Struct):
+    """The name of the library that a process asks for."""
+
+    text: Array[u8] = inline(LIBRARY_NAME_SIZE)  # zero-padded
+
+
+class Libraries(Component):
+    """The kernel's list of loaded libraries, and what processes map of them."""
+
+    def __init__(self, records: Region, loader: ElfLoader) -> None:
+        self.layout = loader.layout
+        self.loader = loader
+        self.payload = loader.payload
+        self.memory = loader.memory
+        self.spaces = loader.spaces
+        self.frames = loader.frames
+        self.table = records.array(Library, MOST_LIBRARIES)
+        self.request = records.struct(LibraryName)
+
+    # Mapping.
+
+    def map(self, space: Space, list: MappedLibraries) -> word:
+        """Map the library that `request` names, directly after image and other libraries; return its link page.
+
+        One that is mapped already stays where it is.
+        Raises: NoSuchLibrary, NotALibrary, TooManyLibraries, TooManyRegions, NoRoom or OutOfMemory; nothing has
+        changed.
+        """
+        found = self._find()
+        if found is not None:
+            for index in range(list.count):
+                if list.slots[index].library is found:
+                    return list.slots[index].address
+        if list.count == MOST_MAPPED:
+            raise TooManyLibraries
+        library: Library = found if found is not None else self._load()
+        try:
+            address: word = self._place(space, library)
+        except KernelError:
+            if library.users == 0:
+                self._free(library)
+            raise
+        slot = list.slots[list.count]
+        slot.library = library
+        slot.address = address
+        list.count += 1
+        library.users += 1
+        return address
+
+    def _place(self, space: Space, library: Library) -> word:
+        """Map a library where there is room; return the address.
+
+        Raises: TooManyRegions, NoRoom or OutOfMemory; nothing has changed in the process.
+        """
+        image = space.image
+        size: u32 = span(library)
+        if space.count + library.space.count > MOST_REGIONS:
+            raise TooManyRegions
+        after: word = round_up(image.base + image.size, PAGE_SIZE)
+        start: word = self.memory.find_room(space, after, self.layout.image_limit, size)
+        try:
+            self._share(space, library, start)
+        except OutOfMemory:
+            # The process has not run since, so the CPU knows none of these pages.
+            self.spaces.unmap(space.directory, start, start + size, space.owner)
+            raise
+        base: word = library.space.image.base
+        for index in range(library.space.count):
+            region = library.space.regions[index]
+            first: word = region.start - base + start
+            space.add(first, first + (region.end - region.start), Kind.LIBRARY, region.permissions)
+        return start
+
+    def _share(self, space: Space, library: Library, start: word) -> None:
+        """Map the frames of a library from an address on.
+
+        Raises: OutOfMemory; the pages before are mapped, and tables for them are there.
+        """
+        own, base = library.space.directory, library.space.image.base
+        for page in self.spaces.pages(own, base, base + span(library)):
+            here: word = page - base + start
+            frame: u32 = frame_of(self.spaces.lookup(own, page))
+            self.spaces.reserve(space.directory, here)
+            if not self.frames.share(frame):
+                frame = self.memory.new_copy(space, frame)
+            self.spaces.map(space.directory, here, frame, USER)
+
+    def unmap(self, space: Space, list: MappedLibraries, address: word) -> None:
+        """Unmap the library whose link page is at an address; the last user frees it.
+
+        Raises: BadArgument when there is none; TooManyRegions; nothing has changed.
+        """
+        index: u32 = 0
+        while index < list.count and list.slots[index].address != address:
+            index += 1
+        if index == list.count:
+            raise BadArgument
+        library = list.slots[index].library
+        assert library is not None, "a slot in use names a library"
+        end: word = address + span(library)
+        space.check_room()
+        self.spaces.unmap(space.directory, address, end, space.owner)
+        # One reload of cr3 for however many pages: none of them is global, and no other space had them.
+        self.spaces.forget_user_pages(space.directory)
+        space.carve(address, end)
+        self._remove(list, index)
+        self._drop(library)
+
+    def _remove(self, list: MappedLibraries, index: u32) -> None:
+        """Take a slot out of a process's list; those behind it move up."""
+        list.count -= 1
+        place: u32 = index
+        while place < list.count:
+            list.slots[place].library = list.slots[place + 1].library
+            list.slots[place].address = list.slots[place + 1].address
+            place += 1
+        list.slots[place].library = None
+        list.slots[place].address = 0
+
+    # Fork, exec, exit.
+
+    def inherit(self, child: MappedLibraries, parent: MappedLibraries) -> None:
+        """Let a new process, whose list is empty, have the libraries that its parent has."""
+        for index in range(parent.count):
+            library = parent.slots[index].library
+            assert library is not None, "a slot in use names a library"
+            child.slots[index].library = library
+            child.slots[index].address = parent.slots[index].address
+            library.users += 1
+        child.count = parent.count
+
+    def drop_all(self, list: MappedLibraries) -> None:
+        """Empty the list of a process that maps none of their pages any more."""
+        while list.count > 0:
+            list.count -= 1
+            slot = list.slots[list.count]
+            library = slot.library
+            assert library is not None, "a slot in use names a library"
+            slot.library = None
+            slot.address = 0
+            self._drop(library)
+
+    # The kernel's list.
+
+    def _find(self) -> Ref[Library]:
+        """Return the loaded library that `request` names."""
+        for index in range(MOST_LIBRARIES):
+            library = self.table[index]
+            if library.users > 0 and self._is_called(library):
+                return library
+        return None
+
+    def _is_called(self, library: Library) -> bool:
+        for index in range(LIBRARY_NAME_SIZE):
+            if library.name[index] != self.request.text[index]:
+                return False
+        return True
+
+    def _load(self) -> Library:
+        """Load the library that `request` names; nobody uses it yet.
+
+        Raises: NoSuchLibrary, NotALibrary, TooManyLibraries or OutOfMemory; nothing has changed.
+        """
+        try:
+            self.payload.find(self.request.text)
+        except NoSuchProgram:
+            raise NoSuchLibrary from None
+        self.loader.check_library(self.layout.image_base)
+        library = self._free_slot()
+        library.space.directory = self.spaces.create()
+        library.space.owner = LIBRARY
+        try:
+            self.loader.load(library.space)
+        except OutOfMemory:
+            self._free(library)
+            raise
+        library.name.copy_from(0, self.request.text, 0, LIBRARY_NAME_SIZE)
+        library.size = library.space.image.size - PAGE_SIZE
+        return library
+
+    def _free_slot(self) -> Library:
+        for index in range(MOST_LIBRARIES):
+            if self.table[index].users == 0:
+                return self.table[index]
+        raise TooManyLibraries
+
+    def _drop(self, library: Library) -> None:
+        library.users -= 1
+        if library.users == 0:
+            self._free(library)
+
+    def _free(self, library: Library) -> None:
+        """Free a library that nobody maps, loaded in part or whole."""
+        self.memory.release(library.space)
+        library.name.clear()
+        library.size = 0
+
+
+def span(library: Library) -> u32:
+    """Return how many bytes of whole pages a library takes in an address space, its link page among them."""
+    regions = library.space
+    return regions.regions[regions.count - 1].end - regions.image.base
