@@ -6,6 +6,7 @@ from typing import Any
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
 from keelback.compiler.print_c.spelling import field_name, literal, record_name, section, spaced
+from keelback.compiler.program import RESERVED
 from keelback.compiler.types import ArrayPointer, Boolean, Integer, Pointer, Text, Type, Void, smallest
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 from keelback.lang.layout import ArrayKind, Kind, StructKind, StructLayout, layout_of
@@ -28,7 +29,7 @@ class Places:
         self.sinks: dict[str, None] = {}
         self.error_texts = False
         self.used: set[str] = set()
-        self.taken = set(functions)
+        self.taken = {*functions, *RESERVED}
         self.record_names = {record.address: self.free(record_name(record), self.taken) for record in ram.records}
         self.local_names: dict[str, str] = {}
 
