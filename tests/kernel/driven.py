@@ -29,7 +29,7 @@ TEXT = MICROKERNEL.image_base
 DATA = TEXT + PAGE
 BSS = DATA + PAGE
 BSS_PAGES = 6
-NAME, ARGUMENT, NOBODY = DATA, DATA + 16, DATA + 32
+NAME, ARGUMENT, NOBODY, LIBRARY = DATA, DATA + 16, DATA + 32, DATA + 48
 ANYWHERE = MICROKERNEL.anonymous_base
 STACK = MICROKERNEL.stack_top - PAGE
 
@@ -38,9 +38,21 @@ CODE = bytes.fromhex("cd80ebfc 8a0bebf8 880bebf4 b802000000ebed")
 CALL, READ_BYTE, WRITE_BYTE, ENTRY = TEXT, TEXT + 4, TEXT + 8, TEXT + 12
 CALLED = CALL + 2
 
-TEXTS = b"it".ljust(16, b"\0") + b"argument".ljust(16, b"\0") + b"nobody".ljust(16, b"\0")
+TEXTS = b"it".ljust(16, b"\0") + b"argument".ljust(16, b"\0") + b"nobody".ljust(16, b"\0") + b"libit".ljust(16, b"\0")
 PROGRAM = elf(
     [(TEXT, READ | EXECUTE, CODE, len(CODE)), (DATA, READ | WRITE, TEXTS, (1 + BSS_PAGES) * PAGE)], entry=ENTRY
+)
+
+# A library of four pages: link page, text, data, and zeros that no file has.
+LIBRARY_DATA, LIBRARY_ZEROS, LIBRARY_END = 2 * PAGE, 3 * PAGE, 4 * PAGE
+LIBRARY_FILE = elf(
+    [
+        (0, READ, b"a link page".ljust(PAGE, b"\0"), PAGE),
+        (PAGE, READ | EXECUTE, CODE, PAGE),
+        (LIBRARY_DATA, READ | WRITE, b"pristine", 2 * PAGE),
+    ],
+    entry=0,
+    type=3,
 )
 
 LIVES = ("interpreted", "compiled")
@@ -69,6 +81,10 @@ class Call(IntEnum):
     UNMAP = 14
     PROTECT = 15
     FRAME_COUNTS = 16
+    MALLOC_PAGES = 17
+    FREE_PAGES = 18
+    LOAD_LIBRARY = 19
+    UNLOAD_LIBRARY = 20
 
 
 class Died(Exception):
@@ -81,7 +97,12 @@ class Blocked(Exception):
 
 @cache
 def _image(life: str, layout: Layout, init: tuple[str, ...], programs: tuple[tuple[str, bytes], ...]) -> bytes:
-    members = {"etc/init": "".join(line + "\n" for line in init).encode(), "it": PROGRAM, **dict(programs)}
+    members = {
+        "etc/init": "".join(line + "\n" for line in init).encode(),
+        "it": PROGRAM,
+        "libit": LIBRARY_FILE,
+        **dict(programs),
+    }
     return make_image(layout, make_payload(members), compiled(layout) if life == "compiled" else None)
 
 

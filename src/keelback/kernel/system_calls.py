@@ -58,6 +58,8 @@ class SystemCalls(Component):
             self.unmap,
             self.protect,
             self.frame_counts,
+            self.getpid,
+            self.getpid,
             self.load_library,
             self.unload_library,
         )
