@@ -3,6 +3,7 @@
 The model knows pages, bytes and permissions; it knows nothing of frames, tables, sharing or demand.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
@@ -55,15 +56,21 @@ class ModelProcess:
     children: list[int] = field(default_factory=list)
     ending: tuple[int, int] | None = None
 
-    def regions(self) -> int:
-        """Return how many ranges of pages that are alike there are, the stack's one among them."""
-        count, before = 1, None
-        for address in sorted(self.pages):
-            here = self.pages[address]
-            alike = before and (before[0] + PAGE, before[1:]) == (address, (here.kind, here.allowed))
-            count += not alike
-            before = (address, here.kind, here.allowed)
-        return count
+    def has_room(self, changed: "Mapping[int, ModelPage | None]") -> bool:
+        """Say whether there are not too many regions when some pages have changed; None: there is no such page."""
+        after = {address: each for address, each in (self.pages | changed).items() if each}
+        return regions(after) <= MOST_REGIONS
+
+
+def regions(pages: Mapping[int, ModelPage]) -> int:
+    """Return how many ranges of pages that are alike there are, the stack's one among them."""
+    count, before = 1, None
+    for address in sorted(pages):
+        here = pages[address]
+        alike = before and (before[0] + PAGE, before[1:]) == (address, (here.kind, here.allowed))
+        count += not alike
+        before = (address, here.kind, here.allowed)
+    return count
 
 
 def with_reading(allowed: int) -> int:
@@ -129,9 +136,6 @@ class MemoryModel(RuleBasedStateMachine):
             return BadAddress.number
         return BadAddress.number if size > MICROKERNEL.user_end - address else 0
 
-    def has_no_room(self, process: ModelProcess) -> bool:
-        return process.regions() + 2 > MOST_REGIONS
-
     # Memory.
 
     @precondition(has_actor)
@@ -171,34 +175,33 @@ class MemoryModel(RuleBasedStateMachine):
         pid = self.actor(data)
         process = self.processes[pid]
         expected = self.check_range(process, page, PAGE)
-        if not expected and self.has_no_room(process):
+        new = ModelPage("anonymous", READ | WRITE)
+        if not expected and not process.has_room({page: new}):
             expected = TooManyRegions.number
         assert self.machine.call(Call.PAGE_ALLOC, page, pid=pid) == expected
         if not expected:
-            process.pages[page] = ModelPage("anonymous", READ | WRITE)
+            process.pages[page] = new
 
     @precondition(has_actor)
     @rule(data=st.data(), page=page_numbers | st.just(0), count=st.integers(0, 3), allowed=permissions)
     def map(self, data: st.DataObject, page: int, count: int, allowed: int) -> None:
         pid = self.actor(data)
         process = self.processes[pid]
-        expected = self.mapped_at(process, page, count)
-        result = self.machine.call(Call.MAP, page, count * PAGE, allowed, pid=pid)
-        assert result == expected
-        for number in range(count if expected > 0 else 0):
-            process.pages[expected + number * PAGE] = ModelPage(
-                "anonymous", READ | allowed if allowed & WRITE else allowed
-            )
+        expected, new = self.mapped(process, page, count, with_reading(allowed))
+        assert self.machine.call(Call.MAP, page, count * PAGE, allowed, pid=pid) == expected
+        process.pages |= new
 
-    def mapped_at(self, process: ModelProcess, page: int, count: int) -> int:
+    def mapped(self, process: ModelProcess, page: int, count: int, allowed: int) -> tuple[int, dict[int, ModelPage]]:
+        """Return the result of `map`, and the pages that are new then."""
         if count == 0:
-            return BadArgument.number
+            return BadArgument.number, {}
         start = page or MICROKERNEL.anonymous_base
         while not page and any(start + number * PAGE in process.pages for number in range(count)):
             start += PAGE
-        if any(start + number * PAGE in process.pages for number in range(count)):
-            return NoRoom.number
-        return TooManyRegions.number if self.has_no_room(process) else start
+        new = {start + number * PAGE: ModelPage("anonymous", allowed) for number in range(count)}
+        if new.keys() & process.pages.keys():
+            return NoRoom.number, {}
+        return (start, new) if process.has_room(new) else (TooManyRegions.number, {})
 
     @precondition(has_actor)
     @rule(data=st.data(), count=st.sampled_from([0, 1, 1, 2, 3]))
@@ -206,12 +209,13 @@ class MemoryModel(RuleBasedStateMachine):
         pid = self.actor(data)
         page = self.page(data, pid)
         process = self.processes[pid]
+        gone = [page + number * PAGE for number in range(count)]
         expected = self.check_range(process, page, count * PAGE)
-        if not expected and self.has_no_room(process):
+        if not expected and not process.has_room(dict.fromkeys(gone)):
             expected = TooManyRegions.number
         assert self.machine.call(Call.UNMAP, page, count * PAGE, pid=pid) == expected
-        for number in range(0 if expected else count):
-            process.pages.pop(page + number * PAGE, None)
+        for each in () if expected else gone:
+            process.pages.pop(each, None)
 
     @precondition(has_actor)
     @rule(data=st.data(), count=st.sampled_from([0, 1, 1, 1, 2, 3]), allowed=permissions | st.just(4))
@@ -223,11 +227,13 @@ class MemoryModel(RuleBasedStateMachine):
         expected = BadArgument.number if allowed & 4 else self.check_range(process, page, count * PAGE)
         if not expected and any(each not in process.pages for each in range_):
             expected = BadAddress.number
-        if not expected and self.has_no_room(process):
+        new = {each: process.pages[each].copy() for each in range_ if each in process.pages}
+        for each in new.values():
+            each.allowed = with_reading(allowed)
+        if not expected and not process.has_room(new):
             expected = TooManyRegions.number
         assert self.machine.call(Call.PROTECT, page, count * PAGE, allowed, pid=pid) == expected
-        for each in () if expected else range_:
-            process.pages[each].allowed = with_reading(allowed)
+        process.pages |= {} if expected else new
 
     # Processes.
 
