@@ -3,12 +3,13 @@
 The model knows pages, bytes and permissions; it knows nothing of frames, tables, sharing or demand.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from keelback.inspect.invariants import check
 from keelback.kernel.errors import (
     BadAddress,
     BadArgument,
@@ -19,31 +20,53 @@ from keelback.kernel.errors import (
     TooManyRegions,
 )  # fmt: skip
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import Ending
 from keelback.kernel.regions import MOST_REGIONS
-from kernel.driven import ANYWHERE, BSS, BSS_PAGES, CODE, DATA, PAGE, TEXT, Call, Died, Driven, make_machine
+from kernel.driven import (
+    ANYWHERE,
+    BSS,
+    BSS_PAGES,
+    CODE,
+    DATA,
+    PAGE,
+    TEXT,
+    TEXTS,
+    Blocked,
+    Call,
+    Died,
+    Driven,
+    make_machine,
+)
 
 READ, WRITE = 1, 2
 GUARD = 1  # a process that lives as long as the machine
-MOST_PROCESSES = 5
+MOST_PROCESSES = 6
 FAR = ANYWHERE + 0x40_0000
+ROW = ANYWHERE + 0x10_0000  # pages of their own, one apart
 # Few pages, so that requests meet: in two tables and in the image.
 PAGES = [ANYWHERE, ANYWHERE + PAGE, FAR - PAGE, FAR, BSS, BSS + PAGE]
+FULL = [ANYWHERE, FAR, BSS]
+"""The pages that the first process has filled, every byte of them, when the requests begin."""
 page_numbers = st.sampled_from(PAGES)
-offsets = st.sampled_from([0, PAGE - 1])
+offsets = st.sampled_from([0, 1, PAGE // 2, PAGE - 1])
 permissions = st.sampled_from([0, READ, WRITE, READ | WRITE, READ | WRITE])
+permissions_asked = st.sampled_from([READ, 0, WRITE, READ | WRITE, READ, 0, 4])
 
 
 @dataclass
 class ModelPage:
-    """One page: what it is for, what may be done there, and the bytes that are not zero."""
+    """One page: what it is for, what may be done there, and its bytes."""
 
     kind: str
     allowed: int
-    content: dict[int, int] = field(default_factory=dict)
+    content: bytearray = field(default_factory=lambda: bytearray(PAGE))
 
     def copy(self) -> "ModelPage":
-        return ModelPage(self.kind, self.allowed, dict(self.content))
+        return ModelPage(self.kind, self.allowed, bytearray(self.content))
+
+
+NOWHERE = ModelPage("no memory", 0)
 
 
 @dataclass
@@ -55,15 +78,21 @@ class ModelProcess:
     children: list[int] = field(default_factory=list)
     ending: tuple[int, int] | None = None
 
-    def regions(self) -> int:
-        """Return how many ranges of pages that are alike there are, the stack's one among them."""
-        count, before = 1, None
-        for address in sorted(self.pages):
-            here = self.pages[address]
-            alike = before and (before[0] + PAGE, before[1:]) == (address, (here.kind, here.allowed))
-            count += not alike
-            before = (address, here.kind, here.allowed)
-        return count
+    def has_room(self, changed: "Mapping[int, ModelPage | None]") -> bool:
+        """Say whether there are not too many regions when some pages have changed; None: there is no such page."""
+        after = {address: each for address, each in (self.pages | changed).items() if each}
+        return regions(after) <= MOST_REGIONS
+
+
+def regions(pages: Mapping[int, ModelPage]) -> int:
+    """Return how many ranges of pages that are alike there are, the stack's one among them."""
+    count, before = 1, None
+    for address in sorted(pages):
+        here = pages[address]
+        alike = before and (before[0] + PAGE, before[1:]) == (address, (here.kind, here.allowed))
+        count += not alike
+        before = (address, here.kind, here.allowed)
+    return count
 
 
 def with_reading(allowed: int) -> int:
@@ -72,9 +101,10 @@ def with_reading(allowed: int) -> int:
 
 
 def new_process() -> ModelProcess:
-    pages = {TEXT: ModelPage("image", READ, dict(enumerate(CODE)))}
+    pages = {TEXT: ModelPage("image", READ, bytearray(CODE.ljust(PAGE, b"\0")))}
     for address in range(DATA, BSS + BSS_PAGES * PAGE, PAGE):
         pages[address] = ModelPage("image", READ | WRITE)
+    pages[DATA].content[: len(TEXTS)] = TEXTS
     return ModelProcess(0, pages)
 
 
@@ -82,11 +112,35 @@ class MemoryModel(RuleBasedStateMachine):
     """Random requests of several processes, on a machine and on the model."""
 
     life = "interpreted"
+    watched = True
+    """Whether strict RAM and the invariants watch the kernel, too."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.machine = Driven(make_machine("it", "it", life=self.life))
+        self.machine = Driven(make_machine("it", "it", life=self.life, check=self.watched))
         self.processes = {GUARD: new_process(), 2: new_process()}
+        for page in (ANYWHERE, FAR - PAGE):
+            assert self.machine.call(Call.MAP, page, 2 * PAGE, WRITE, pid=2) == page
+            for each in (page, page + PAGE):
+                self.processes[2].pages[each] = ModelPage("anonymous", READ | WRITE)
+        for page in FULL:
+            self.fill(2, page)
+
+    @initialize(children=st.integers(0, 2), crowd=st.sampled_from([0, 0, MOST_REGIONS - 1, MOST_REGIONS]))
+    def begin(self, children: int, crowd: int) -> None:
+        """Let there be so many regions, and children that share what is filled, so that many a write is to a copy."""
+        for number in range(crowd - regions(self.processes[2].pages)):
+            self.map_at(2, ROW + 2 * number * PAGE, 1, READ)
+        for _ in range(children):
+            self.fork_now(2)
+
+    def fill(self, pid: int, page: int) -> None:
+        """Let a process write to a page, and put into RAM what it would if it wrote every byte."""
+        self.machine.write(page, 1, pid)
+        content = bytearray((byte * 7 + page // PAGE) % 255 + 1 for byte in range(PAGE))
+        start = self.machine.frame(page, pid) * PAGE
+        self.machine.pc.ram.bytes[start : start + PAGE] = content
+        self.processes[pid].pages[page].content = content
 
     # Who acts.
 
@@ -129,9 +183,6 @@ class MemoryModel(RuleBasedStateMachine):
             return BadAddress.number
         return BadAddress.number if size > MICROKERNEL.user_end - address else 0
 
-    def has_no_room(self, process: ModelProcess) -> bool:
-        return process.regions() + 2 > MOST_REGIONS
-
     # Memory.
 
     @precondition(has_actor)
@@ -139,21 +190,29 @@ class MemoryModel(RuleBasedStateMachine):
     def read(self, data: st.DataObject, offset: int) -> None:
         pid = self.actor(data)
         page = self.page(data, pid, READ)
+        self.read_at(pid, page, offset)
+
+    def read_at(self, pid: int, page: int, offset: int) -> None:
         there = self.processes[pid].pages.get(page)
         if there is not None and there.allowed:
-            assert self.machine.read(page + offset, pid) == there.content.get(offset, 0)
+            assert self.machine.read(page + offset, pid) == there.content[offset]
         else:
             self.dies(pid, lambda: self.machine.read(page + offset, pid))
 
     @precondition(has_actor)
-    @rule(data=st.data(), offset=offsets, value=st.integers(0, 255))
-    def write(self, data: st.DataObject, offset: int, value: int) -> None:
+    @rule(data=st.data(), offset=offsets, value=st.integers(0, 255), reads=st.sampled_from([1, 1, 0]))
+    def write(self, data: st.DataObject, offset: int, value: int, reads: int) -> None:
         pid = self.actor(data)
         page = self.page(data, pid, data.draw(st.sampled_from([WRITE] * 9 + [READ])))
-        there = self.processes[pid].pages.get(page)
-        if there is not None and there.allowed & WRITE:
+        for _ in range(reads if page in self.processes[pid].pages else 0):
+            self.read_at(pid, page, offset)
+        if self.processes.get(pid) and self.processes[pid].ending is None:
+            self.write_at(pid, page, offset, value)
+
+    def write_at(self, pid: int, page: int, offset: int, value: int) -> None:
+        if self.may_write(pid, page):
             self.machine.write(page + offset, value, pid)
-            there.content[offset] = value
+            self.processes[pid].pages[page].content[offset] = value
         else:
             self.dies(pid, lambda: self.machine.write(page + offset, value, pid))
 
@@ -171,34 +230,35 @@ class MemoryModel(RuleBasedStateMachine):
         pid = self.actor(data)
         process = self.processes[pid]
         expected = self.check_range(process, page, PAGE)
-        if not expected and self.has_no_room(process):
+        new = ModelPage("anonymous", READ | WRITE)
+        if not expected and not process.has_room({page: new}):
             expected = TooManyRegions.number
         assert self.machine.call(Call.PAGE_ALLOC, page, pid=pid) == expected
         if not expected:
-            process.pages[page] = ModelPage("anonymous", READ | WRITE)
+            process.pages[page] = new
 
     @precondition(has_actor)
     @rule(data=st.data(), page=page_numbers | st.just(0), count=st.integers(0, 3), allowed=permissions)
     def map(self, data: st.DataObject, page: int, count: int, allowed: int) -> None:
-        pid = self.actor(data)
-        process = self.processes[pid]
-        expected = self.mapped_at(process, page, count)
-        result = self.machine.call(Call.MAP, page, count * PAGE, allowed, pid=pid)
-        assert result == expected
-        for number in range(count if expected > 0 else 0):
-            process.pages[expected + number * PAGE] = ModelPage(
-                "anonymous", READ | allowed if allowed & WRITE else allowed
-            )
+        self.map_at(self.actor(data), page, count, allowed)
 
-    def mapped_at(self, process: ModelProcess, page: int, count: int) -> int:
+    def map_at(self, pid: int, page: int, count: int, allowed: int) -> None:
+        process = self.processes[pid]
+        expected, new = self.mapped(process, page, count, with_reading(allowed))
+        assert self.machine.call(Call.MAP, page, count * PAGE, allowed, pid=pid) == expected
+        process.pages |= new
+
+    def mapped(self, process: ModelProcess, page: int, count: int, allowed: int) -> tuple[int, dict[int, ModelPage]]:
+        """Return the result of `map`, and the pages that are new then."""
         if count == 0:
-            return BadArgument.number
+            return BadArgument.number, {}
         start = page or MICROKERNEL.anonymous_base
         while not page and any(start + number * PAGE in process.pages for number in range(count)):
             start += PAGE
-        if any(start + number * PAGE in process.pages for number in range(count)):
-            return NoRoom.number
-        return TooManyRegions.number if self.has_no_room(process) else start
+        new = {start + number * PAGE: ModelPage("anonymous", allowed) for number in range(count)}
+        if new.keys() & process.pages.keys():
+            return NoRoom.number, {}
+        return (start, new) if process.has_room(new) else (TooManyRegions.number, {})
 
     @precondition(has_actor)
     @rule(data=st.data(), count=st.sampled_from([0, 1, 1, 2, 3]))
@@ -206,15 +266,16 @@ class MemoryModel(RuleBasedStateMachine):
         pid = self.actor(data)
         page = self.page(data, pid)
         process = self.processes[pid]
+        gone = [page + number * PAGE for number in range(count)]
         expected = self.check_range(process, page, count * PAGE)
-        if not expected and self.has_no_room(process):
+        if not expected and not process.has_room(dict.fromkeys(gone)):
             expected = TooManyRegions.number
         assert self.machine.call(Call.UNMAP, page, count * PAGE, pid=pid) == expected
-        for number in range(0 if expected else count):
-            process.pages.pop(page + number * PAGE, None)
+        for each in () if expected else gone:
+            process.pages.pop(each, None)
 
     @precondition(has_actor)
-    @rule(data=st.data(), count=st.sampled_from([0, 1, 1, 1, 2, 3]), allowed=permissions | st.just(4))
+    @rule(data=st.data(), count=st.sampled_from([1, 1, 1, 2, 3, 0]), allowed=permissions_asked)
     def protect(self, data: st.DataObject, count: int, allowed: int) -> None:
         pid = self.actor(data)
         page = self.page(data, pid)
@@ -223,28 +284,45 @@ class MemoryModel(RuleBasedStateMachine):
         expected = BadArgument.number if allowed & 4 else self.check_range(process, page, count * PAGE)
         if not expected and any(each not in process.pages for each in range_):
             expected = BadAddress.number
-        if not expected and self.has_no_room(process):
+        new = {each: process.pages[each].copy() for each in range_ if each in process.pages}
+        for each in new.values():
+            each.allowed = with_reading(allowed)
+        if not expected and not process.has_room(new):
             expected = TooManyRegions.number
         assert self.machine.call(Call.PROTECT, page, count * PAGE, allowed, pid=pid) == expected
-        for each in () if expected else range_:
-            process.pages[each].allowed = with_reading(allowed)
+        process.pages |= {} if expected else new
 
     # Processes.
 
     @precondition(lambda self: len(self.processes) < MOST_PROCESSES)
-    @rule(data=st.data())
-    def fork(self, data: st.DataObject) -> None:
-        pid = data.draw(st.sampled_from([GUARD, *self.alive()]), label="process")
+    @rule(data=st.data(), value=st.integers(0, 255))
+    def fork(self, data: st.DataObject, value: int) -> None:
+        """Fork, and mostly let one write at once to what both have, or one after the other."""
+        pid = data.draw(st.sampled_from([GUARD, *self.alive(), *self.alive()]), label="process")
+        child = self.fork_now(pid)
+        page = self.page(data, pid, WRITE)
+        writers = data.draw(st.sampled_from([(child,), (pid,), (child, pid), (pid, child), ()]), label="writers")
+        for number, writer in enumerate(writers if self.may_write(pid, page) else ()):
+            self.write_at(writer, page, data.draw(offsets), value + number & 0xFF)
+
+    def may_write(self, pid: int, page: int) -> bool:
+        there = self.processes[pid].pages.get(page)
+        return there is not None and bool(there.allowed & WRITE)
+
+    def fork_now(self, pid: int) -> int:
         child = self.machine.fork(pid)
         assert child == next(number for number in range(1, 100) if number not in self.processes)
         parent = self.processes[pid]
         self.processes[child] = ModelProcess(pid, {address: each.copy() for address, each in parent.pages.items()})
         parent.children.insert(0, child)
+        return child
 
     @precondition(has_several)
     @rule(data=st.data(), status=st.integers(-(1 << 31), (1 << 31) - 1))
     def exit(self, data: st.DataObject, status: int) -> None:
-        pid = self.actor(data)
+        self.exit_now(self.actor(data), status)
+
+    def exit_now(self, pid: int, status: int) -> None:
         try:
             self.machine.call(Call.EXIT, status, pid=pid)
         except Died:
@@ -253,7 +331,7 @@ class MemoryModel(RuleBasedStateMachine):
             raise AssertionError("exit came back")
 
     @precondition(has_several)
-    @rule(data=st.data(), victim=st.integers(-1, MOST_PROCESSES + 1))
+    @rule(data=st.data(), victim=st.sampled_from([GUARD, GUARD, *range(-1, MOST_PROCESSES + 2)]))
     def kill(self, data: st.DataObject, victim: int) -> None:
         pid = self.actor(data)
         known = self.processes.get(victim)
@@ -272,38 +350,57 @@ class MemoryModel(RuleBasedStateMachine):
             assert self.machine.call(Call.KILL, victim, pid=pid) == 0
             self.end(victim, Ending.KILLED, pid)
 
-    @precondition(lambda self: any(each.ending is not None for each in self.processes.values()))
-    @rule(data=st.data(), wanted=st.integers(-1, MOST_PROCESSES))
-    def wait(self, data: st.DataObject, wanted: int) -> None:
-        pid = data.draw(st.sampled_from([GUARD, *self.alive()]), label="process")
+    @precondition(lambda self: any(each.children for each in self.processes.values()))
+    @rule(data=st.data(), wanted=st.integers(0, MOST_PROCESSES), status=st.integers(0, 9))
+    def wait(self, data: st.DataObject, wanted: int, status: int) -> None:
+        """Wait for a child, any (-1) or one that is none; if it lives, it exits meanwhile."""
+        parents = [pid for pid, each in self.processes.items() if each.children]
+        pid = data.draw(st.sampled_from([*parents, *parents, *self.alive()]), label="process")
         process = self.processes[pid]
+        wanted = data.draw(st.sampled_from([-1, wanted, *process.children]), label="child")
         candidates = [child for child in process.children if wanted in (-1, child)]
         ended = [child for child in candidates if self.processes[child].ending is not None]
         if not candidates:
             assert self.machine.call(Call.WAIT, wanted, 0, pid=pid) == NoChild.number
         elif ended:
             assert self.machine.call(Call.WAIT, wanted, 0, pid=pid) == ended[0]
-            process.children.remove(ended[0])
-            del self.processes[ended[0]]
+            self.reap(ended[0])
+        else:
+            self.wait_until_exit(pid, wanted, data.draw(st.sampled_from(candidates), label="exits"), status)
+
+    def wait_until_exit(self, pid: int, wanted: int, child: int, status: int) -> None:
+        with suppress(Blocked):
+            raise AssertionError(f"process {pid} got {self.machine.call(Call.WAIT, wanted, 0, pid=pid)}")
+        self.exit_now(child, status)
+        assert self.machine.finish(pid) == child
+        self.reap(child)
+
+    def reap(self, child: int) -> None:
+        self.processes[self.processes[child].parent].children.remove(child)
+        del self.processes[child]
 
     # What holds after each.
 
     @invariant()
     def holds(self) -> None:
-        check(self.machine.kernel)
+        if self.watched:
+            self.machine.check()
         for pid, process in self.processes.items():
             record = self.machine.process(pid)
             assert self.machine.is_alive(pid) == (process.ending is None)
             if process.ending is not None:
                 status = record.fault.vector if process.ending[0] == Ending.FAULTED else record.exit_status
                 assert (record.ending, status) == process.ending
-            for page in PAGES:
-                if page in process.pages:
-                    self.same_content(pid, page, process.pages[page])
+                continue
+            for page in {*PAGES, *process.pages}:
+                self.same(pid, page, process.pages.get(page, NOWHERE))
 
-    def same_content(self, pid: int, page: int, expected: ModelPage) -> None:
-        """Compare the bytes in RAM; a page that is not there yet will be zero."""
+    def same(self, pid: int, page: int, expected: ModelPage) -> None:
+        """Compare what an entry allows, and all bytes in RAM; a page that is not there yet will be zero."""
         entry = self.machine.entry(page, pid)
-        for offset in (0, PAGE - 1):
-            found = self.machine.pc.ram.bytes[(entry >> 12 << 12) + offset] if entry else 0
-            assert found == expected.content.get(offset, 0), f"process {pid}, page {page:#x}, byte {offset}"
+        allowed = (READ if entry & USER else 0) | (WRITE if entry & WRITABLE else 0)
+        assert not allowed & ~expected.allowed, f"process {pid} may do more at {page:#x}: {allowed}"
+        assert not (entry and expected is NOWHERE), f"process {pid} has page {page:#x}"
+        start = entry >> 12 << 12
+        found = self.machine.pc.ram.contents[start : start + PAGE] if entry else bytes(PAGE)
+        assert found == expected.content, f"process {pid}, page {page:#x}"

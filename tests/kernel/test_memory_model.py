@@ -1,9 +1,11 @@
 """A fixed slice of the random requests; `make fuzz` runs many more."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from kernel.memory_model import MemoryModel
+from kernel.model_mistakes import MISTAKES, is_found
 
 
 def a_slice(examples: int) -> settings:
@@ -25,3 +27,8 @@ def test_random_requests_do_what_the_model_says_in_the_compiled_life():
         life = "compiled"
 
     run_state_machine_as_test(Compiled, settings=a_slice(12))
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_in_the_kernel_is_found_by_the_model_alone(name, tmp_path):
+    assert is_found(tmp_path, name, number=1, examples=30)

@@ -260,22 +260,43 @@ def test_a_request_that_is_wrong_changes_nothing(machine):
 
 
 def test_a_process_has_so_many_regions_at_most(machine):
-    count = machine.process(1).space.count
-    for number in range(MOST_REGIONS - count):
-        result = machine.call(Call.MAP, ANYWHERE + 2 * number * PAGE, PAGE, WRITE)
-        if number + count + 2 > MOST_REGIONS:
-            break
-        assert result == ANYWHERE + 2 * number * PAGE
+    fill_regions(machine, MOST_REGIONS)
     caller = range_of(machine.thread(1).frame)
     before = state(machine.pc, caller)
     for request in (
+        (Call.MAP, 0x6000_0000, PAGE, WRITE),
         (Call.MAP, 0, PAGE, READ),
-        (Call.PAGE_ALLOC, ANYWHERE + PAGE),
+        (Call.PAGE_ALLOC, 0x6000_0000),
         (Call.PROTECT, BSS + PAGE, PAGE, READ),
+        (Call.PROTECT, BSS, BSS_PAGES * PAGE, READ),
         (Call.UNMAP, BSS + PAGE, PAGE),
     ):
         assert machine.call(*request) == TooManyRegions.number, request
     assert_equal(machine.pc, state(machine.pc, caller), before)
+
+
+def fill_regions(machine: Driven, count: int) -> None:
+    """Let process 1 have so many regions, the last of them single pages from ANYWHERE on, one apart."""
+    for number in range(count - machine.process(1).space.count):
+        machine.call(Call.MAP, ANYWHERE + 2 * number * PAGE, PAGE, WRITE)
+    assert machine.process(1).space.count == count
+
+
+def test_a_request_that_needs_no_region_more_is_met_when_there_are_as_many_as_can_be(machine):
+    fill_regions(machine, MOST_REGIONS)
+    for request in (
+        (Call.PAGE_ALLOC, ANYWHERE),
+        (Call.PROTECT, ANYWHERE, PAGE, READ),
+        (Call.PROTECT, ANYWHERE, PAGE, WRITE),
+        (Call.PROTECT, BSS, PAGE, WRITE),
+        (Call.PAGE_ALLOC, ANYWHERE + PAGE),
+        (Call.UNMAP, ANYWHERE + PAGE, PAGE),
+        (Call.UNMAP, ANYWHERE, PAGE),
+    ):
+        assert machine.call(*request) == 0, request
+    assert machine.process(1).space.count == MOST_REGIONS - 1
+    assert machine.call(Call.UNMAP, BSS + PAGE, PAGE) == 0  # the last slot
+    machine.check()
 
 
 # page_alloc, as courses know it.

@@ -78,7 +78,7 @@ class Layout:
     processes: int
     """The process table's length; slot 0 is the kernel's, so one less can exist."""
     most_references: int
-    """How many references a frame may have: at most what its record can count."""
+    """How many references a frame may have: two or more, at most what its record can count."""
     eager_fork: bool
     """Whether fork copies every writable page at once, instead of at the first write."""
     eager_image: bool
@@ -89,6 +89,9 @@ class Layout:
     """… and at least this many bytes."""
     boot_stack: int
     """Bytes of the stack that only initialisation uses."""
+
+    def __post_init__(self) -> None:
+        assert 2 <= self.most_references <= 0xFFFF, "a frame may be shared, and its record counts its holders"
 
     @property
     def records_limit(self) -> int:

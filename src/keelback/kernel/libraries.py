@@ -169,7 +169,7 @@ class Libraries(Component):
         library = list.slots[index].library
         assert library is not None, "a slot in use names a library"
         end: word = address + span(library)
-        space.check_room()
+        space.check_room(address, end, Kind.NONE, 0)
         self.spaces.unmap(space.directory, address, end, space.owner)
         # One reload of cr3 for however many pages: none of them is global, and no other space had them.
         self.spaces.forget_user_pages(space.directory)

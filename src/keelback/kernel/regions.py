@@ -53,7 +53,7 @@ class Space(Struct):
     owner: i16  # the process whose frames it maps
     count: u16
     image: ImageRecord
-    regions: Array[MemoryRegion] = inline(MOST_REGIONS)
+    regions: Array[MemoryRegion] = inline(MOST_REGIONS + 1)  # one more: a change splits before it joins
 
     def find(self, address: word) -> u32:
         """Return the number of the region that holds an address; `count` when none does."""
@@ -88,10 +88,46 @@ class Space(Struct):
                 position = region.end
         return position >= end
 
-    def check_room(self) -> None:
-        """Check that a range may be carved out and another put in.  Raises: TooManyRegions; nothing has changed."""
-        if self.count + 2 > MOST_REGIONS:
+    def check_room(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
+        """Check that [start, end) may become one region, or part of none (NONE).
+
+        Raises: TooManyRegions; nothing has changed.
+        """
+        self._check_room(start, end, kind, kind, permissions, 0)
+
+    def check_room_to_protect(self, start: word, end: word, permissions: u8) -> None:
+        """Check that [start, end), all in regions, may have other permissions.
+
+        Raises: TooManyRegions; nothing has changed.
+        """
+        kept: u32 = 0  # within the range only what differs in kind stays apart
+        for index in range(1, self.count):
+            region = self.regions[index]
+            if start < region.start < end and region.kind != self.regions[index - 1].kind:
+                kept += 1
+        first = self.regions[self.find(start)].kind
+        last = self.regions[self.find(end - 1)].kind
+        self._check_room(start, end, first, last, permissions, kept)
+
+    def _check_room(self, start: word, end: word, first: Kind, last: Kind, permissions: u8, kept: u32) -> None:
+        """Count where regions will start: outside the range as now, `kept` within it, and at its two edges."""
+        count: u32 = kept
+        for index in range(self.count):
+            place = self.regions[index].start
+            if place < start or place > end:
+                count += 1
+        if first != Kind.NONE and not self._is_alike(start - 1, first, permissions):
+            count += 1
+        if self.find(end) < self.count and not self._is_alike(end, last, permissions):
+            count += 1
+        if count > MOST_REGIONS:
             raise TooManyRegions
+
+    def _is_alike(self, address: word, kind: Kind, permissions: u8) -> bool:
+        index: u32 = self.find(address)
+        return (
+            index < self.count and self.regions[index].kind == kind and self.regions[index].permissions == permissions
+        )
 
     def add(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
         """Make [start, end), which is free, a region; it becomes one with neighbours that are alike."""
@@ -134,8 +170,19 @@ class Space(Struct):
             else:
                 self._delete(index)
 
+    def protect(self, start: word, end: word, permissions: u8) -> None:
+        """Give [start, end), all in regions, other permissions."""
+        position: word = start
+        while position < end:
+            region = self.regions[self.find(position)]
+            stop: word = min(region.end, end)
+            kind = region.kind
+            self.carve(position, stop)
+            self.add(position, stop, kind, permissions)
+            position = stop
+
     def _insert(self, index: u32, start: word, end: word, kind: Kind, permissions: u8) -> None:
-        assert self.count < MOST_REGIONS, "room for a region was checked"
+        assert self.count < len(self.regions), "room for a region was checked"
         place: u32 = self.count
         while place > index:
             self._move(place - 1, place)

@@ -104,7 +104,7 @@ class VirtualMemory(Component):
         end: word = start + round_up(size, PAGE_SIZE)
         if not space.is_free(start, end):
             raise NoRoom
-        space.check_room()
+        space.check_room(start, end, Kind.ANONYMOUS, permissions)
         space.add(start, end, Kind.ANONYMOUS, permissions)
         return start
 
@@ -114,8 +114,8 @@ class VirtualMemory(Component):
         Raises: BadArgument, BadAddress (a library's page among them), TooManyRegions; nothing has changed.
         """
         self._check_range(space, address, size)
-        space.check_room()
         end: word = address + round_up(size, PAGE_SIZE)
+        space.check_room(address, end, Kind.NONE, 0)
         self.spaces.unmap(space.directory, address, end, space.owner)
         # One reload of cr3 for however many pages: none of them is global, and no other space had them.
         self.spaces.forget_user_pages(space.directory)
@@ -131,15 +131,8 @@ class VirtualMemory(Component):
         end: word = address + round_up(size, PAGE_SIZE)
         if not space.holds(address, end):
             raise BadAddress
-        space.check_room()
-        start: word = address
-        while start < end:
-            region = space.regions[space.find(start)]
-            stop: word = min(region.end, end)
-            kind = region.kind
-            space.carve(start, stop)
-            space.add(start, stop, kind, permissions)
-            start = stop
+        space.check_room_to_protect(address, end, permissions)
+        space.protect(address, end, permissions)
         self.spaces.restrict(space.directory, address, end, permissions)
         # Entries allow less than before, so what the CPU kept of them would let too much through.
         self.spaces.forget_user_pages(space.directory)
@@ -151,8 +144,8 @@ class VirtualMemory(Component):
         OutOfMemory, TooManyRegions; nothing has changed.
         """
         self._check_range(space, address, PAGE_SIZE)
-        space.check_room()
         end: word = address + PAGE_SIZE
+        space.check_room(address, end, Kind.ANONYMOUS, USER | WRITABLE)
         entry = self.spaces.lookup(space.directory, address)
         if entry == 0:
             self.map_zeros(space, address, USER | WRITABLE)

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from keelback.lang import Panic
 
+ENTRIES = 1024
 PRESENT, WRITABLE, USER, ACCESSED, GLOBAL = 1, 2, 4, 1 << 5, 1 << 8
+OPEN = PRESENT | USER
 
 
 class Translation(NamedTuple):
@@ -41,26 +43,30 @@ class PageWalker:
         """Return the translation of an address in the space of a page directory, None when it is not present."""
         upper = self.entry(directory, address >> 22)
         lower = self.entry(upper, address >> 12 & 0x3FF) if upper & PRESENT else 0
-        if not lower & PRESENT:
-            return None
-        both = upper & lower
-        return Translation(
-            lower >> 12, bool(both & WRITABLE), bool(both & USER), bool(lower & GLOBAL), bool(both & ACCESSED)
-        )
+        return _both(upper, lower) if lower & PRESENT else None
 
     def translations(self, directory: int) -> dict[int, Translation]:
         """Return every translation of a space that user mode may use, by page number."""
-        found = {}
-        for high in range(1024):
-            upper = self.entry(directory, high)
-            if upper & PRESENT and upper & USER:
-                for low in range(1024):
-                    lower = self.entry(upper, low)
-                    if lower & PRESENT and lower & USER:
-                        translation = self.walk(directory, high << 22 | low << 12)
-                        if translation is not None:
-                            found[high << 10 | low] = translation
-        return found
+        return {
+            high << 10 | low: _both(upper, lower)
+            for high, upper in self._for_user_mode(directory)
+            for low, lower in self._for_user_mode(upper)
+        }
+
+    def _for_user_mode(self, table: int) -> list[tuple[int, int]]:
+        """Return the entries of a table that are present and open to user mode, each with its index."""
+        self.entry(table, ENTRIES - 1)  # all of it is RAM
+        first = (table >> 12) * ENTRIES
+        entries = self.words[first : first + ENTRIES].tolist()
+        return [(index, entry) for index, entry in enumerate(entries) if entry & OPEN == OPEN]
+
+
+def _both(upper: int, lower: int) -> Translation:
+    """Return what two entries that are present say together."""
+    both = upper & lower
+    return Translation(
+        lower >> 12, bool(both & WRITABLE), bool(both & USER), bool(lower & GLOBAL), bool(both & ACCESSED)
+    )
 
 
 class TlbModel:

@@ -1,0 +1,80 @@
+"""Mistakes in a kernel that the model of processes and their memory must find, without the help of any other check."""
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from keelback.lang import Panic
+from kernel.driven import Blocked, Died
+from kernel.memory_model import MemoryModel
+from kernel.mistaken import mistaken
+
+MEMORY = ("kernel.virtual_memory", "VirtualMemory")
+SPACES = ("kernel.spaces", "AddressSpaces")
+PROCESSES = ("kernel.processes", "Processes")
+
+# name: (module, class, method, right, wrong)
+MISTAKES = {
+    "copies that are zeros": (
+        *MEMORY, "_new_copy", "copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
+    ),
+    "copies without their end": (*MEMORY, "_new_copy", "bytes, 0, PAGE_SIZE)", "bytes, 0, PAGE_SIZE - 4)"),
+    "a parent that may write what it shares": (*SPACES, "_share_table", "theirs[index] = kept", "pass"),
+    "a child that may write what it shares": (*SPACES, "_share_table", "= kept & ~(ACC", "= entry & ~(ACC"),
+    "pages that stay mapped after unmap": (
+        *MEMORY, "unmap", "self.spaces.unmap(space.directory, address, end, space.owner)", "pass",
+    ),
+    "an unmap that forgets the last page": (*MEMORY, "unmap", "address, end, space", "address, end - PAGE_SIZE, space"),
+    "protect that takes no rights away": (
+        *MEMORY, "protect", "self.spaces.restrict(space.directory, address, end, permissions)", "pass",
+    ),
+    "protect that takes all rights away": (
+        *MEMORY, "protect", "space.protect(address, end, permissions)", "space.protect(address, end, 0)",
+    ),
+    "page_alloc that keeps what was there": (
+        *MEMORY, "allocate_page", "frame: u32 = self._new_zeros(space)",
+        "frame: u32 = self._new_copy(space, frame_of(entry))",
+    ),
+    "pages that come with what a frame was used for": (*MEMORY, "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes"),
+    "a frame of zeros that is written": (
+        *MEMORY, "_stop_sharing", "page, self._new_zeros(space), USER", "page, frame, USER",
+    ),
+    "a last holder that is not the last": (
+        "kernel.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
+    ),
+    "wait that takes any child": (*PROCESSES, "find_zombie", "pid == -1 or child.pid == pid", "pid >= -1"),
+    "wait that takes the child before": (
+        "kernel.system_calls", "SystemCalls", "wait", "self.processes.reap(child)",
+        "self.processes.reap(child.next_sibling or child)",
+    ),
+    "a first process that can be killed": (*PROCESSES, "kill", "if pid == FIRST:", "if pid == -1:"),
+    "a region that is carved for nothing": (
+        "kernel.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
+    ),
+}  # fmt: skip
+
+
+class Alone(MemoryModel):
+    """The model with a kernel that nobody else watches."""
+
+    watched = False
+
+
+def is_found(folder: Path, name: str, number: int, examples: int) -> bool:
+    """Say whether a short run of random requests finds a mistake."""
+    how = settings(
+        max_examples=examples,
+        stateful_step_count=40,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    with mistaken(folder, *MISTAKES[name]):
+        try:
+            run_state_machine_as_test(seed(number)(type("Seeded", (Alone,), {})), settings=how)
+        except (AssertionError, Panic, Died, Blocked):
+            return True
+    return False
