@@ -31,6 +31,7 @@ BSS = DATA + PAGE
 BSS_PAGES = 6
 NAME, ARGUMENT, NOBODY = DATA, DATA + 16, DATA + 32
 ANYWHERE = MICROKERNEL.anonymous_base
+MALLOC = MICROKERNEL.malloc_base
 STACK = MICROKERNEL.stack_top - PAGE
 
 # int $0x80; jmp CALL | mov (%ebx), %cl; jmp CALL | mov %cl, (%ebx); jmp CALL | mov $2, %eax; jmp CALL
@@ -69,6 +70,8 @@ class Call(IntEnum):
     UNMAP = 14
     PROTECT = 15
     FRAME_COUNTS = 16
+    MALLOC_PAGES = 17
+    FREE_PAGES = 18
 
 
 class Died(Exception):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from keelback.inspect.invariants import check
+from keelback.inspect.lens import malloc_pages
 from keelback.kernel.errors import (
     BadAddress,
     BadArgument,
@@ -21,7 +22,7 @@ from keelback.kernel.errors import (
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes import Ending
 from keelback.kernel.regions import MOST_REGIONS
-from kernel.driven import ANYWHERE, BSS, BSS_PAGES, CODE, DATA, PAGE, TEXT, Call, Died, Driven, make_machine
+from kernel.driven import ANYWHERE, BSS, BSS_PAGES, CODE, DATA, MALLOC, PAGE, TEXT, Call, Died, Driven, make_machine
 
 READ, WRITE = 1, 2
 GUARD = 1  # a process that lives as long as the machine
@@ -31,6 +32,7 @@ FAR = ANYWHERE + 0x40_0000
 PAGES = [ANYWHERE, ANYWHERE + PAGE, FAR - PAGE, FAR, BSS, BSS + PAGE]
 page_numbers = st.sampled_from(PAGES)
 offsets = st.sampled_from([0, PAGE - 1])
+malloc_numbers = st.sampled_from([0, 0, 1, 1, 2, 3, 4, 7])
 permissions = st.sampled_from([0, READ, WRITE, READ | WRITE, READ | WRITE])
 
 
@@ -54,10 +56,11 @@ class ModelProcess:
     pages: dict[int, ModelPage]
     children: list[int] = field(default_factory=list)
     ending: tuple[int, int] | None = None
+    malloc: dict[int, ModelPage] = field(default_factory=dict)
 
     def regions(self) -> int:
         """Return how many ranges of pages that are alike there are, the stack's one among them."""
-        count, before = 1, None
+        count, before = 1 + bool(self.malloc), None
         for address in sorted(self.pages):
             here = self.pages[address]
             alike = before and (before[0] + PAGE, before[1:]) == (address, (here.kind, here.allowed))
@@ -113,7 +116,7 @@ class MemoryModel(RuleBasedStateMachine):
 
     def end(self, pid: int, how: int, status: int) -> None:
         process = self.processes[pid]
-        process.ending, process.pages = (how, status), {}
+        process.ending, process.pages, process.malloc = (how, status), {}, {}
         for child in process.children:
             self.processes[child].parent = -1
             if self.processes[child].ending is not None:
@@ -229,6 +232,46 @@ class MemoryModel(RuleBasedStateMachine):
         for each in () if expected else range_:
             process.pages[each].allowed = with_reading(allowed)
 
+    # Malloc pages.
+
+    @precondition(has_actor)
+    @rule(data=st.data(), count=st.sampled_from([0, 1, 1, 2, 3]))
+    def malloc_pages(self, data: st.DataObject, count: int) -> None:
+        pid = self.actor(data)
+        process, start = self.processes[pid], MALLOC
+        while any(start + number * PAGE in process.malloc for number in range(count)):
+            start += PAGE
+        expected = start if count else BadArgument.number
+        if count and not process.malloc and process.regions() == MOST_REGIONS:
+            expected = TooManyRegions.number
+        assert self.machine.call(Call.MALLOC_PAGES, count, pid=pid) & 0xFFFF_FFFF == expected & 0xFFFF_FFFF
+        for number in range(count if expected > 0 else 0):
+            process.malloc[start + number * PAGE] = ModelPage("malloc", READ | WRITE)
+
+    @precondition(has_actor)
+    @rule(data=st.data(), number=malloc_numbers, count=st.sampled_from([0, 1, 1, 2, 3]))
+    def free_pages(self, data: st.DataObject, number: int, count: int) -> None:
+        pid = self.actor(data)
+        range_ = [MALLOC + (number + each) * PAGE for each in range(count)]
+        taken = self.processes[pid].malloc
+        expected = 0 if all(each in taken for each in range_) else BadAddress.number
+        expected = expected if count else BadArgument.number
+        assert self.machine.call(Call.FREE_PAGES, MALLOC + number * PAGE, count, pid=pid) == expected
+        for each in () if expected else range_:
+            del taken[each]
+
+    @precondition(has_actor)
+    @rule(data=st.data(), number=malloc_numbers, offset=offsets, value=st.integers(0, 255))
+    def use_malloc_page(self, data: st.DataObject, number: int, offset: int, value: int) -> None:
+        pid, page = self.actor(data), MALLOC + number * PAGE
+        there = self.processes[pid].malloc.get(page)
+        if there is None:
+            self.dies(pid, lambda: self.machine.write(page + offset, value, pid))
+        else:
+            assert self.machine.read(page + offset, pid) == there.content.get(offset, 0)
+            self.machine.write(page + offset, value, pid)
+            there.content[offset] = value
+
     # Processes.
 
     @precondition(lambda self: len(self.processes) < MOST_PROCESSES)
@@ -239,6 +282,7 @@ class MemoryModel(RuleBasedStateMachine):
         assert child == next(number for number in range(1, 100) if number not in self.processes)
         parent = self.processes[pid]
         self.processes[child] = ModelProcess(pid, {address: each.copy() for address, each in parent.pages.items()})
+        self.processes[child].malloc = {address: each.copy() for address, each in parent.malloc.items()}
         parent.children.insert(0, child)
 
     @precondition(has_several)
@@ -300,6 +344,9 @@ class MemoryModel(RuleBasedStateMachine):
             for page in PAGES:
                 if page in process.pages:
                     self.same_content(pid, page, process.pages[page])
+            assert [page for page, _ in malloc_pages(self.machine.lens, pid)] == sorted(process.malloc)
+            for page, expected in process.malloc.items():
+                self.same_content(pid, page, expected)
 
     def same_content(self, pid: int, page: int, expected: ModelPage) -> None:
         """Compare the bytes in RAM; a page that is not there yet will be zero."""

@@ -10,8 +10,9 @@ from keelback.lang import PAGE_SIZE
 
 WIDTH = 30
 NAMES = (
-    "user_end", "stack_top", "stack_bottom", "image_limit", "anonymous_base", "image_base", "kernel_limit", "user_base",
-    "windows", "records_end", "text_end", "places", "kernel_start",
+    "user_end", "stack_top", "stack_bottom", "guard_page", "malloc_limit", "malloc_base", "image_limit",
+    "anonymous_base", "image_base", "kernel_limit", "user_base", "windows", "records_end", "text_end", "places",
+    "kernel_start",
 )  # fmt: skip
 """The addresses of a layout that have a name in a drawing."""
 
@@ -31,7 +32,9 @@ def draw_virtual(layout: Layout) -> Iterator[str]:
     boxes = (
         Box(layout.user_end, ("the last page: never mapped",)),
         Box(layout.stack_bottom, (f"stack, {layout.stack_pages} pages at most",)),
-        Box(layout.image_limit, ("guard page",)),
+        Box(layout.guard_page, ("guard page",)),
+        Box(layout.malloc_limit, ("free",)),
+        Box(layout.malloc_base, ("malloc pages",)),
         Box(layout.anonymous_base, ("anonymous memory, upward",)),
         Box(layout.image_base, ("free", "image of the process")),
         Box(layout.kernel_limit, ("free",)),

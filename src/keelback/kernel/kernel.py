@@ -6,6 +6,7 @@ from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.faults import Faults
 from keelback.kernel.interrupts import Interrupts
 from keelback.kernel.layout import KIB, Layout
+from keelback.kernel.malloc_pages import MallocPages
 from keelback.kernel.memory import Memory
 from keelback.kernel.options import Options
 from keelback.kernel.panics import Panics
@@ -39,13 +40,16 @@ class Kernel(Component):
         self.memory = Memory(records, layout)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory)
         self.virtual_memory = VirtualMemory(self.spaces)
+        self.malloc_pages = MallocPages(self.virtual_memory)
         self.payload = Payload(records)
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
         self.user_memory = UserMemory(self.virtual_memory)
         self.scheduler = Scheduler(records, self.cpu, self.segments, self.spaces, self.timer, layout.processes)
         self.processes = Processes(records, layout, self.virtual_memory, self.scheduler)
         self.programs = Programs(records, self.options, self.console, self.loader, self.processes, self.user_memory)
-        self.calls = SystemCalls(records, self.console, self.processes, self.programs, self.user_memory)
+        self.calls = SystemCalls(
+            records, self.console, self.processes, self.programs, self.user_memory, self.malloc_pages
+        )
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
         self.panics = Panics(records, layout, self.memory, self.console, self.cpu, self.power)

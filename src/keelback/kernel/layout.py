@@ -5,10 +5,10 @@
     0x00100000  header, entry code, text         0x08048000  image of the process
     0x00130000  places of source lines               ...
     0x00160000  static records, entry stack          ...
-    0x001c0000  payload                          0xffffb000  stack, stack_pages pages
-    kernel_top  BIOS memory map, kernel memory   0xfffff000  user_end: the last page is never mapped
-                map, boot heap, boot stack,
-                kernel zone
+    0x001c0000  payload                          0x80000000  malloc pages
+    kernel_top  BIOS memory map, kernel memory       ...
+                map, boot heap, boot stack,      0xffeff000  stack, stack_pages pages
+                kernel zone                      0xfffff000  user_end: the last page is never mapped
     kernel_region_top
         ...     free for global mappings
     0x07ffe000  two window pages
@@ -58,6 +58,10 @@ class Layout:
     """How far a process's stack may grow."""
     anonymous_base: int
     """Where the kernel looks first for room for anonymous memory."""
+    malloc_base: int
+    """Where the malloc area starts, in which the kernel alone places pages …"""
+    malloc_limit: int
+    """… and where it ends."""
     user_end: int
 
     processes: int
@@ -89,9 +93,14 @@ class Layout:
         return self.stack_top - self.stack_pages * PAGE_SIZE
 
     @property
-    def image_limit(self) -> int:
-        """Return the address that an image ends at or below: the page under the stack is its guard."""
+    def guard_page(self) -> int:
+        """Return the address of the page under the stack, which is in no region."""
         return self.stack_bottom - PAGE_SIZE
+
+    @property
+    def image_limit(self) -> int:
+        """Return the address that an image ends at or below."""
+        return self.malloc_base
 
 
 MICROKERNEL = Layout(
@@ -110,6 +119,8 @@ MICROKERNEL = Layout(
     stack_top=0xFFFF_F000,
     stack_pages=256,
     anonymous_base=0x4000_0000,
+    malloc_base=0x8000_0000,
+    malloc_limit=0xC000_0000,
     user_end=0xFFFF_F000,
     processes=512,
     most_references=0xFFFF,

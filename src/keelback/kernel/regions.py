@@ -2,6 +2,7 @@
 
     user_base ┬ image: a region for each range of segments with the same permissions
               ┼ anonymous memory
+              ┼ malloc pages: one region, from the base of their area to the highest of them
               ┼ guard page, part of no region
               ┼ stack: grows down to its limit as it is touched
     user_end  ┴
@@ -26,6 +27,7 @@ class Kind(IntEnum):
     IMAGE = 1
     STACK = 2
     ANONYMOUS = 3
+    MALLOC = 4
 
 
 class MemoryRegion(Struct):
@@ -37,12 +39,20 @@ class MemoryRegion(Struct):
     permissions: u8  # USER and WRITABLE of a page-table entry; 0: none
 
 
+class MallocRecord(Struct):
+    """The malloc pages of a process, which its page tables list; all zero means none."""
+
+    count: u32
+    first: u32  # where to look for room first: all pages of the area before it are taken
+
+
 class Space(Struct):
     """An address space; all zero means none.  Slots [0, count) of the regions are in use."""
 
     directory: u32  # the frame of its page directory
     owner: i16  # the process whose frames it maps
     count: u16
+    malloc: MallocRecord
     regions: Array[MemoryRegion] = inline(MOST_REGIONS)
 
     def find(self, address: word) -> u32:
@@ -153,7 +163,7 @@ class Space(Struct):
         region.permissions = 0
 
     def copy_regions(self, other: "Space") -> None:
-        """Have the regions that another space has, instead of none."""
+        """Have the regions that another space has, instead of none, and its record of malloc pages."""
         for index in range(other.count):
             here = other.regions[index]
             there = self.regions[index]
@@ -162,9 +172,13 @@ class Space(Struct):
             there.kind = here.kind
             there.permissions = here.permissions
         self.count = other.count
+        self.malloc.count = other.malloc.count
+        self.malloc.first = other.malloc.first
 
     def clear_regions(self) -> None:
-        """Have no region."""
+        """Have no region, and no malloc page."""
         for index in range(self.count):
             self._clear(index)
         self.count = 0
+        self.malloc.count = 0
+        self.malloc.first = 0

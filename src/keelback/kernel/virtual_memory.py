@@ -5,6 +5,7 @@
     only read so far     the frame of zeros          –                     a new frame of zeros
     of an image          its frame                   –                     –
     shared after fork    the frame, not writable     –                     a copy; its last holder just takes it
+    not taken by malloc  none                        not mapped            not mapped
 
 Whether a page may be written is its region's affair; an entry without the right to write only means that there is
 something to do first.
@@ -39,6 +40,7 @@ class VirtualMemory(Component):
             raise BadAddress
         page: word = page_of(address)
         if self.spaces.lookup(space.directory, page) == 0:
+            self._check_demand(space.regions[index])
             self.spaces.map(space.directory, page, self.spaces.kernel.zero, USER)
 
     def make_writable(self, space: Space, address: word) -> None:
@@ -52,9 +54,15 @@ class VirtualMemory(Component):
         page: word = page_of(address)
         entry = self.spaces.lookup(space.directory, page)
         if entry == 0:
+            self._check_demand(space.regions[index])
             self.map_zeros(space, page, USER | WRITABLE)
         elif not entry & WRITABLE:
             self._stop_sharing(space, page, frame_of(entry))
+
+    def _check_demand(self, region: MemoryRegion) -> None:
+        """Check that the pages of a region come when they are touched; malloc pages do not.  Raises: BadAddress."""
+        if region.kind == Kind.MALLOC:
+            raise BadAddress
 
     def map_zeros(self, space: Space, page: word, permissions: u32) -> None:
         """Map a page that is not mapped to a new frame of zeros.  Raises: OutOfMemory; nothing has changed."""
@@ -163,7 +171,10 @@ class VirtualMemory(Component):
             self.frames.drop(frame, space.owner)
 
     def _check_range(self, address: word, size: u32) -> None:
-        """Check that a range is whole pages of user space, not empty.  Raises: BadArgument, BadAddress."""
+        """Check that a range is whole pages of user space, none of them in the malloc area, and not empty.
+
+        Raises: BadArgument, BadAddress.
+        """
         self._check_pages(address, size)
         if address == 0:
             raise BadAddress
@@ -177,17 +188,20 @@ class VirtualMemory(Component):
             raise BadAddress
         if address != 0 and size > layout.user_end - address:
             raise BadAddress
+        if address != 0 and address < layout.malloc_limit and address + size > layout.malloc_base:
+            raise BadAddress
 
     def _find_room(self, space: Space, size: u32) -> word:
         """Return the lowest address from the anonymous base on with so much room.  Raises: NoRoom."""
         start: word = self.layout.anonymous_base
+        limit: word = self.layout.malloc_base
         for index in range(space.count):
             region = space.regions[index]
             if region.end > start:
-                if min(region.start, self.layout.image_limit) - start >= size and region.start > start:
+                if min(region.start, limit) - start >= size and region.start > start:
                     return start
                 start = region.end
-        if size > max(self.layout.image_limit - start, 0):
+        if size > max(limit - start, 0):
             raise NoRoom
         return start
 
