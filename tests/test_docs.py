@@ -74,7 +74,8 @@ def test_every_address_in_the_drawings_is_the_layouts():
             if hasattr(MICROKERNEL, name):
                 found.setdefault(name, set()).add(int(address, 16))
     wanted = {"user_end", "stack_top", "stack_bottom", "image_limit", "image_base", "kernel_limit", "user_base"}
-    wanted |= {"anonymous_base", "windows", "kernel_start", "places", "records_end", "text_end"}
+    wanted |= {"stack_guard", "malloc_limit", "malloc_base", "anonymous_base"}
+    wanted |= {"windows", "kernel_start", "places", "records_end", "text_end"}
     assert found == {name: {getattr(MICROKERNEL, name)} for name in wanted}
     assert f"{MICROKERNEL.region_limit:#010x} at most" in text
 

@@ -51,7 +51,30 @@ int main(void)
     return 0;
 }
 """
-PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2", "family")
+MALLOC = """
+#define PAGE 4096
+
+int main(void)
+{
+    char *pages = malloc_pages(4);
+    struct ending ending;
+
+    pages[0] = pages[3 * PAGE] = 1;
+    if (fork() == 0) {
+        free_pages(pages, 1);
+        pages[0] = 1; /* and dies */
+    }
+    wait_for(ANY_CHILD, &ending);
+    free_pages(pages + 3 * PAGE, 1);
+    if (fork() == 0)
+        pages[3 * PAGE] = 1; /* and dies */
+    wait_for(ANY_CHILD, &ending);
+    free_pages(pages, 1);
+    print_number(malloc_pages(1) == pages && pages[0] == 0);
+    return 0;
+}
+"""
+PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2", "family", "malloc")
 
 # name: (module, class, method, right, wrong, who finds it)
 MISTAKES = {
@@ -108,7 +131,7 @@ MISTAKES = {
     ),
     "a fork without invalidation": (
         "kernel.virtual_memory", "VirtualMemory", "duplicate", "self.spaces.forget_user_pages(parent.directory)",
-        "pass", {"strict RAM and TLB"},
+        "pass", {"comparison", "strict RAM and TLB"},
     ),
     "a changed entry without invalidation": (
         "kernel.spaces", "AddressSpaces", "change", "self.cpu.invalidate_page(page)", "pass", {"strict RAM and TLB"},
@@ -140,12 +163,32 @@ MISTAKES = {
         "kernel.virtual_memory", "VirtualMemory", "make_writable", ".permissions & WRITABLE", ".permissions & USER",
         {"comparison", "invariants"},
     ),
+    "a malloc page that comes by touch": (
+        "kernel.virtual_memory", "VirtualMemory", "_check_demand", "raise BadAddress", "pass",
+        {"comparison", "invariants"},
+    ),
+    "malloc pages given back without invalidation": (
+        "kernel.malloc_pages", "MallocPages", "release", "self.spaces.forget_user_pages(space.directory)", "pass",
+        {"strict RAM and TLB"},
+    ),
+    "malloc pages given back and not looked at again": (
+        "kernel.malloc_pages", "MallocPages", "release", "min(space.malloc.first, self._number(address))",
+        "space.malloc.first", {"comparison", "invariants"},
+    ),
+    "a malloc region that keeps its end": (
+        "kernel.malloc_pages", "MallocPages", "release", "space.carve(self._highest_end(space, address), end)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a malloc page that a child does not count": (
+        "kernel.regions", "Space", "describe_like", "self.malloc.count = other.malloc.count", "pass",
+        {"comparison", "invariants"},
+    ),
     "a copy for the last holder": (
         "kernel.frames", "Frames", "take_over", "if record.references > 1:", "if record.references > 0:",
         {"comparison"},
     ),
     "a copy of nothing": (
-        "kernel.virtual_memory", "VirtualMemory", "_new_copy", "to.bytes.copy_from(", "len(to.bytes), (",
+        "kernel.virtual_memory", "VirtualMemory", "new_copy", "to.bytes.copy_from(", "len(to.bytes), (",
         {"comparison"},
     ),
     "a frame of zeros that is shared with what was there": (
@@ -186,7 +229,7 @@ def seeded(module, owner, method, right, wrong):
 
 
 def programs():
-    return payload_programs() | {"family": c_program(FAMILY)}
+    return payload_programs() | {"family": c_program(FAMILY), "malloc": c_program(MALLOC)}
 
 
 def wrong_pc(check):

@@ -6,6 +6,7 @@ import pytest
 
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look
+from keelback.kernel.regions import Kind
 from support import make_pc
 
 BASE = 0x0804_8000
@@ -187,6 +188,30 @@ def write_to_the_frame_of_zeros(pc, lens):
     poke(pc, entry_address(pc, 3, page), lambda old: lens.spaces.kernel.zero << 12 | old & 0xFFF)
 
 
+def take_a_malloc_page(pc, lens):
+    """Let a process have a malloc page as is right."""
+    page = pc.kernel.malloc_pages.allocate(pc.kernel.processes.table[2].space, 2)
+    return lens.processes.table[2].space, page
+
+
+def count_a_malloc_page_too_many(pc, lens):
+    take_a_malloc_page(pc, lens)[0].malloc.count += 1
+
+
+def look_behind_a_free_page(pc, lens):
+    take_a_malloc_page(pc, lens)[0].malloc.first += 1
+
+
+def end_the_malloc_region_too_late(pc, lens):
+    space, _ = take_a_malloc_page(pc, lens)
+    space.regions[space.find(lens.layout.malloc_base)].end += 0x1000
+
+
+def keep_anonymous_memory_in_the_malloc_area(pc, lens):
+    space, page = take_a_malloc_page(pc, lens)
+    space.regions[space.find(page)].kind = Kind.ANONYMOUS
+
+
 def list_a_stranger(pc, lens):
     lens.processes.table[2].first_child = lens.processes.table[3]
 
@@ -213,6 +238,10 @@ MISTAKES = {
     let_text_be_written: "a page that is mapped lies in a region",
     let_two_write_one_frame: "a page that may be written is in a frame",
     write_to_the_frame_of_zeros: "no user mapping reaches",
+    count_a_malloc_page_too_many: "a process's record counts its malloc pages",
+    look_behind_a_free_page: "a process's record counts its malloc pages",
+    end_the_malloc_region_too_late: "in the malloc area is nothing but",
+    keep_anonymous_memory_in_the_malloc_area: "in the malloc area is nothing but",
     list_a_stranger: "every child is in its parent's list",
     forget_a_child: "every child is in its parent's list",
     list_a_child_for_ever: "every child is in its parent's list",

@@ -31,6 +31,7 @@ BSS = DATA + PAGE
 BSS_PAGES = 6
 NAME, ARGUMENT, NOBODY, LIBRARY = DATA, DATA + 16, DATA + 32, DATA + 48
 ANYWHERE = MICROKERNEL.anonymous_base
+MALLOC = MICROKERNEL.malloc_base
 STACK = MICROKERNEL.stack_top - PAGE
 
 # int $0x80; jmp CALL | mov (%ebx), %cl; jmp CALL | mov %cl, (%ebx); jmp CALL | mov $2, %eax; jmp CALL

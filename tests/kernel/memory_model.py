@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from keelback.inspect.lens import malloc_pages
 from keelback.kernel.errors import (
     BadAddress,
     BadArgument,
@@ -29,6 +30,7 @@ from kernel.driven import (
     BSS_PAGES,
     CODE,
     DATA,
+    MALLOC,
     PAGE,
     TEXT,
     TEXTS,
@@ -50,6 +52,7 @@ FULL = [ANYWHERE, FAR, BSS]
 """The pages that the first process has filled, every byte of them, when the requests begin."""
 page_numbers = st.sampled_from(PAGES)
 offsets = st.sampled_from([0, 1, PAGE // 2, PAGE - 1])
+malloc_numbers = st.sampled_from([0, 0, 1, 1, 2, 3, 4, 7])
 permissions = st.sampled_from([0, READ, WRITE, READ | WRITE, READ | WRITE])
 permissions_asked = st.sampled_from([READ, 0, WRITE, READ | WRITE, READ, 0, 4])
 
@@ -77,11 +80,12 @@ class ModelProcess:
     pages: dict[int, ModelPage]
     children: list[int] = field(default_factory=list)
     ending: tuple[int, int] | None = None
+    malloc: dict[int, ModelPage] = field(default_factory=dict)
 
     def has_room(self, changed: "Mapping[int, ModelPage | None]") -> bool:
         """Say whether there are not too many regions when some pages have changed; None: there is no such page."""
         after = {address: each for address, each in (self.pages | changed).items() if each}
-        return regions(after) <= MOST_REGIONS
+        return regions(after) + bool(self.malloc) <= MOST_REGIONS
 
 
 def regions(pages: Mapping[int, ModelPage]) -> int:
@@ -167,7 +171,7 @@ class MemoryModel(RuleBasedStateMachine):
 
     def end(self, pid: int, how: int, status: int) -> None:
         process = self.processes[pid]
-        process.ending, process.pages = (how, status), {}
+        process.ending, process.pages, process.malloc = (how, status), {}, {}
         for child in process.children:
             self.processes[child].parent = -1
             if self.processes[child].ending is not None:
@@ -292,6 +296,46 @@ class MemoryModel(RuleBasedStateMachine):
         assert self.machine.call(Call.PROTECT, page, count * PAGE, allowed, pid=pid) == expected
         process.pages |= {} if expected else new
 
+    # Malloc pages.
+
+    @precondition(has_actor)
+    @rule(data=st.data(), count=st.sampled_from([0, 1, 1, 2, 3]))
+    def malloc_pages(self, data: st.DataObject, count: int) -> None:
+        pid = self.actor(data)
+        process, start = self.processes[pid], MALLOC
+        while any(start + number * PAGE in process.malloc for number in range(count)):
+            start += PAGE
+        expected = start if count else BadArgument.number
+        if count and not process.malloc and regions(process.pages) == MOST_REGIONS:
+            expected = TooManyRegions.number
+        assert self.machine.call(Call.MALLOC_PAGES, count, pid=pid) & 0xFFFF_FFFF == expected & 0xFFFF_FFFF
+        for number in range(count if expected > 0 else 0):
+            process.malloc[start + number * PAGE] = ModelPage("malloc", READ | WRITE)
+
+    @precondition(has_actor)
+    @rule(data=st.data(), number=malloc_numbers, count=st.sampled_from([0, 1, 1, 2, 3]))
+    def free_pages(self, data: st.DataObject, number: int, count: int) -> None:
+        pid = self.actor(data)
+        range_ = [MALLOC + (number + each) * PAGE for each in range(count)]
+        taken = self.processes[pid].malloc
+        expected = 0 if all(each in taken for each in range_) else BadAddress.number
+        expected = expected if count else BadArgument.number
+        assert self.machine.call(Call.FREE_PAGES, MALLOC + number * PAGE, count, pid=pid) == expected
+        for each in () if expected else range_:
+            del taken[each]
+
+    @precondition(has_actor)
+    @rule(data=st.data(), number=malloc_numbers, offset=offsets, value=st.integers(0, 255))
+    def use_malloc_page(self, data: st.DataObject, number: int, offset: int, value: int) -> None:
+        pid, page = self.actor(data), MALLOC + number * PAGE
+        there = self.processes[pid].malloc.get(page)
+        if there is None:
+            self.dies(pid, lambda: self.machine.write(page + offset, value, pid))
+        else:
+            assert self.machine.read(page + offset, pid) == there.content[offset]
+            self.machine.write(page + offset, value, pid)
+            there.content[offset] = value
+
     # Processes.
 
     @precondition(lambda self: len(self.processes) < MOST_PROCESSES)
@@ -314,6 +358,7 @@ class MemoryModel(RuleBasedStateMachine):
         assert child == next(number for number in range(1, 100) if number not in self.processes)
         parent = self.processes[pid]
         self.processes[child] = ModelProcess(pid, {address: each.copy() for address, each in parent.pages.items()})
+        self.processes[child].malloc = {address: each.copy() for address, each in parent.malloc.items()}
         parent.children.insert(0, child)
         return child
 
@@ -394,6 +439,9 @@ class MemoryModel(RuleBasedStateMachine):
                 continue
             for page in {*PAGES, *process.pages}:
                 self.same(pid, page, process.pages.get(page, NOWHERE))
+            assert [page for page, _ in malloc_pages(self.machine.lens, pid)] == sorted(process.malloc)
+            for page, expected in process.malloc.items():
+                self.same(pid, page, expected)
 
     def same(self, pid: int, page: int, expected: ModelPage) -> None:
         """Compare what an entry allows, and all bytes in RAM; a page that is not there yet will be zero."""

@@ -17,9 +17,9 @@ PROCESSES = ("kernel.processes", "Processes")
 # name: (module, class, method, right, wrong)
 MISTAKES = {
     "copies that are zeros": (
-        *MEMORY, "_new_copy", "copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
+        *MEMORY, "new_copy", "copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
     ),
-    "copies without their end": (*MEMORY, "_new_copy", "bytes, 0, PAGE_SIZE)", "bytes, 0, PAGE_SIZE - 4)"),
+    "copies without their end": (*MEMORY, "new_copy", "bytes, 0, PAGE_SIZE)", "bytes, 0, PAGE_SIZE - 4)"),
     "a parent that may write what it shares": (*SPACES, "_share_table", "theirs[index] = kept", "pass"),
     "a child that may write what it shares": (*SPACES, "_share_table", "= kept & ~(ACC", "= entry & ~(ACC"),
     "pages that stay mapped after unmap": (

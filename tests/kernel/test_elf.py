@@ -71,6 +71,7 @@ def segment(**change):
     [
         {"address": 0}, {"address": 0x10_0000}, {"address": 0x07FF_F000}, {"address": BASE}, {"address": BASE + 0xFFF},
         {"address": BASE - 0x1000}, {"address": 0xFFFF_F000}, {"address": MICROKERNEL.stack_bottom - 0x2000},
+        {"address": MICROKERNEL.malloc_base}, {"memory_size": MICROKERNEL.malloc_base - BASE - 0xFFF},
         {"address": 0xFFFF_FFFF}, {"memory_size": 3}, {"memory_size": 0xFFFF_FFFF}, {"memory_size": 0xF800_0000},
         {"file_size": 0xFFFF_FFFF}, {"file_size": 5, "offset": 0xFFFF_FFFF}, {"offset": 0xFFFF_FFFE},
         {"offset": 0x1000}, {"file_size": 0x2000},
@@ -86,7 +87,8 @@ def test_segments_that_are_not_loaded_may_say_anything():
 
 
 def test_memory_that_is_never_touched_takes_no_frame():
-    assert loads(segment(memory_size=0x3000_0000))
+    assert loads(segment(memory_size=0x4000_0000))
+    assert loads(segment(memory_size=MICROKERNEL.malloc_base - BASE - 0x1000))
 
 
 def test_more_memory_than_the_machine_has_is_out_of_memory_and_leaves_nothing():

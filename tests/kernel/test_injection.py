@@ -5,7 +5,7 @@ A call that fails leaves all RAM as it was; a fault that can't be served leaves 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -23,6 +23,7 @@ from kernel.driven import (
     DATA,
     EAGER,
     LIVES,
+    MALLOC,
     NAME,
     NOBODY,
     PAGE,
@@ -42,6 +43,7 @@ from kernel.traces import assert_equal, console, range_of, state
 READ, WRITE = 1, 2
 FAR = ANYWHERE + 0x40_0000  # its page has a table of its own
 ACTOR = 2  # process 1 goes on when it dies
+MALLOC_IN_TWO_TABLES = replace(SMALL, malloc_base=MALLOC - PAGE)
 
 # What is done to a machine before, in terms of the process that acts.
 
@@ -67,6 +69,17 @@ def has_read(machine: Driven) -> None:
     has_regions(machine)
     for address in (ANYWHERE, FAR, BSS):
         assert machine.read(address, ACTOR) == 0
+
+
+def has_malloc_pages(machine: Driven) -> None:
+    """Let there be a hole of two pages between malloc pages."""
+    assert machine.call(Call.MALLOC_PAGES, 5, pid=ACTOR) & 0xFFFF_FFFF == MALLOC
+    assert machine.call(Call.FREE_PAGES, MALLOC + PAGE, 2, pid=ACTOR) == 0
+
+
+def has_malloc_pages_and_a_child(machine: Driven) -> None:
+    has_malloc_pages(machine)
+    assert machine.fork(ACTOR) == 3
 
 
 def has_a_child(machine: Driven) -> None:
@@ -149,6 +162,15 @@ CALLS = {
     "map anywhere": Case(nothing, (Call.MAP, 0, 0x10_0000, WRITE), 0, ANYWHERE),
     "unmap": Case(has_a_child, (Call.UNMAP, ANYWHERE, 0x100_0000), 0),
     "protect": Case(has_a_child, (Call.PROTECT, BSS, PAGE, READ), 0),
+    "malloc_pages": Case(nothing, (Call.MALLOC_PAGES, 3), 4, MALLOC - 2**32),
+    "malloc_pages in a hole": Case(has_malloc_pages, (Call.MALLOC_PAGES, 2), 2, MALLOC + PAGE - 2**32),
+    "malloc_pages at the end": Case(has_malloc_pages, (Call.MALLOC_PAGES, 3), 3, MALLOC + 5 * PAGE - 2**32),
+    "malloc_pages in two tables": Case(
+        nothing, (Call.MALLOC_PAGES, 3), 5, MALLOC - PAGE, layout=MALLOC_IN_TWO_TABLES,
+    ),
+    "free_pages": Case(has_malloc_pages_and_a_child, (Call.FREE_PAGES, MALLOC + 3 * PAGE, 2), 0),
+    "fork with malloc pages": Case(has_malloc_pages, (Call.FORK,), 5, 3),
+    "exec with malloc pages": Case(has_malloc_pages, (Call.EXEC, NAME, ARGUMENT), 6),
     "puts": Case(nothing, (Call.PUTS, BSS, 2), 0, 2),
     "puts of memory that is nowhere yet": Case(has_regions, (Call.PUTS, ANYWHERE, 2), 1, 2),
     "puts from two tables": Case(
@@ -188,6 +210,7 @@ ACCESSES = {
     "the first write where there is no table": Case(has_regions, (WRITE_BYTE, ANYWHERE), 2),
     "the first write of the stack": Case(nothing, (WRITE_BYTE, STACK - 9 * PAGE), 1),
     "a write after a read": Case(has_read, (WRITE_BYTE, FAR), 1),
+    "a write to a shared malloc page": Case(has_malloc_pages_and_a_child, (WRITE_BYTE, MALLOC), 1),
     "a second write": Case(has_pages, (WRITE_BYTE, FAR), 0),
     "a write to a shared page": Case(has_a_child, (WRITE_BYTE, BSS), 1),
     "a write to the shared stack": Case(has_a_child, (WRITE_BYTE, STACK), 1),
@@ -323,7 +346,7 @@ def test_a_wait_that_blocks_allocates_nothing():
 
 
 def test_so_many_allocations_were_failed():
-    assert sum(case.points for case in (*CALLS.values(), *ACCESSES.values())) == 136
+    assert sum(case.points for case in (*CALLS.values(), *ACCESSES.values())) == 162
 
 
 MISTAKES = {
@@ -344,6 +367,10 @@ MISTAKES = {
         "page_alloc over a page", "kernel.virtual_memory", "VirtualMemory", "allocate_page",
         "frame: u32 = self._new_zeros(space)",
         "self._drop(space, frame_of(entry)); frame: u32 = self._new_zeros(space)",
+    ),
+    "malloc pages that stay when there are not enough": (
+        "malloc_pages at the end", "kernel.malloc_pages", "MallocPages", "_map",
+        "self.spaces.unmap(space.directory, start, end, space.owner)", "pass",
     ),
     "a zombie that is gone before its ending is told": (
         "wait, the ending to memory that is nowhere yet", "kernel.system_calls", "SystemCalls", "wait",

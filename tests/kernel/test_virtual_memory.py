@@ -7,13 +7,14 @@ from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import Access, Ending, Reason
 from keelback.kernel.regions import MOST_REGIONS, Kind
-from kernel.driven import ANYWHERE, BSS, BSS_PAGES, DATA, NAME, PAGE, STACK, TEXT, Call, Died, Driven, driven
+from kernel.driven import ANYWHERE, BSS, BSS_PAGES, DATA, MALLOC, NAME, PAGE, STACK, TEXT, Call, Died, Driven, driven
 from kernel.traces import assert_equal, range_of, state
 
 NONE, READ, WRITE = 0, 1, 2
 RIGHTS = PAGE - 1
 END = MICROKERNEL.user_end
 LIMIT = MICROKERNEL.stack_bottom
+MALLOC_END = MICROKERNEL.malloc_limit
 
 
 @pytest.fixture
@@ -147,8 +148,8 @@ def test_a_place_that_the_kernel_finds_is_the_lowest_from_the_anonymous_base(mac
     assert machine.call(Call.MAP, 0, 2 * PAGE, READ) == ANYWHERE + 2 * PAGE
 
 
-def test_no_place_that_the_kernel_finds_is_the_stacks_guard_page(machine):
-    room = MICROKERNEL.anonymous_limit - ANYWHERE
+def test_no_place_that_the_kernel_finds_is_in_the_malloc_area(machine):
+    room = MICROKERNEL.malloc_base - ANYWHERE
     assert machine.call(Call.MAP, 0, room + PAGE, READ) == NoRoom.number
     assert machine.call(Call.MAP, 0, room, READ) == ANYWHERE
     assert machine.call(Call.MAP, 0, PAGE, READ) == NoRoom.number
@@ -242,6 +243,13 @@ MISTAKEN = [
     ((Call.PAGE_ALLOC, 0x10_0000), BadAddress),
     ((Call.PAGE_ALLOC, USER_BASE - PAGE), BadAddress),
     ((Call.PAGE_ALLOC, END), BadAddress),
+    ((Call.MAP, MALLOC, PAGE, READ), BadAddress),
+    ((Call.MAP, MALLOC - PAGE, PAGE + 1, READ), BadAddress),
+    ((Call.MAP, MALLOC_END - PAGE, 2 * PAGE, READ), BadAddress),
+    ((Call.UNMAP, ANYWHERE, 0x8000_0000), BadAddress),
+    ((Call.PROTECT, MALLOC_END - PAGE, PAGE, READ), BadAddress),
+    ((Call.PAGE_ALLOC, MALLOC), BadAddress),
+    ((Call.PAGE_ALLOC, MALLOC_END - PAGE), BadAddress),
     ((Call.PUTS, ANYWHERE, 1), BadAddress),
     ((Call.PUTS, LIMIT - 1, 1), BadAddress),
     ((Call.FRAME_COUNTS, TEXT), BadAddress),
@@ -304,7 +312,7 @@ def test_a_request_that_needs_no_region_more_is_met_when_there_are_as_many_as_ca
 
 def test_page_alloc_takes_the_lowest_free_frame_and_clears_it(machine):
     frames = machine.kernel.memory.frames
-    for address in (ANYWHERE, 0xF000_0000, USER_BASE, END - PAGE, LIMIT - PAGE):
+    for address in (ANYWHERE, 0xF000_0000, MALLOC - PAGE, MALLOC_END, USER_BASE, END - PAGE, LIMIT - PAGE):
         lowest, used = frames.user_zone.lowest(), machine.used()[0]
         assert machine.call(Call.PAGE_ALLOC, address) == 0
         replaced = address == END - PAGE  # the stack's last page was there

@@ -123,7 +123,7 @@ def test_the_header_has_the_numbers_of_the_interface() -> None:
         name: str(number)
         for number, name in enumerate(
             ("GETPID", "YIELD", "EXIT", "PUTS", "SLEEP", "FORK", "DETACH", "EXEC", "SPAWN", "WAIT", "KILL")
-            + ("PAGE_ALLOC", "MAP", "UNMAP", "PROTECT", "FRAME_COUNTS"),
+            + ("PAGE_ALLOC", "MAP", "UNMAP", "PROTECT", "FRAME_COUNTS", "MALLOC_PAGES", "FREE_PAGES"),
             1,
         )
     }

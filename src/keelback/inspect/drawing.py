@@ -10,8 +10,8 @@ from keelback.lang import PAGE_SIZE
 
 WIDTH = 30
 NAMES = (
-    "user_end", "anonymous_base", "image_base", "stack_top", "stack_bottom", "kernel_limit", "user_base", "stack_guard",
-    "windows", "records_end", "text_end", "places", "kernel_start",
+    "user_end", "malloc_limit", "malloc_base", "anonymous_base", "image_base", "stack_top", "stack_bottom",
+    "kernel_limit", "user_base", "stack_guard", "windows", "records_end", "text_end", "places", "kernel_start",
 )  # fmt: skip
 """The addresses of a layout that have a name in a drawing."""
 
@@ -31,12 +31,14 @@ def draw_virtual(layout: Layout) -> Iterator[str]:
     stack = [Box(layout.stack_bottom, (f"stack, {size}",)), Box(layout.stack_guard, ("guard page: never mapped",))]
     boxes = [
         Box(layout.user_end, ("the last page: never mapped",)),
+        Box(layout.malloc_limit, ("free",)),
+        Box(layout.malloc_base, ("malloc pages, upward",)),
         Box(layout.anonymous_base, ("anonymous memory, upward",)),
         Box(layout.image_base, ("free", "libraries, upward", "image of the process")),
         *_kernel_part(layout),
     ]
     if layout.stack_bottom != layout.user_base:
-        boxes[2:] = [boxes[2], Box(layout.kernel_limit, ("free",)), *boxes[3:]]
+        boxes.insert(5, Box(layout.kernel_limit, ("free",)))
     position = next(number for number, box in enumerate(boxes) if (box.start or 0) < layout.stack_bottom)
     return _draw(layout, 0xFFFF_FFFF, "", [*boxes[:position], *stack, *boxes[position:]])
 

@@ -193,6 +193,36 @@ def _pages_in_regions(census: Census) -> Iterator[str]:
                 yield f"process {process.pid} may do more at {each.page:#010x} than its region allows"
 
 
+@invariant("in the malloc area is nothing but malloc pages: one region, from its base to the end of the highest")
+def _malloc_region(census: Census) -> Iterator[str]:
+    base, limit = census.kernel.layout.malloc_base, census.kernel.layout.malloc_limit
+    for process in census.processes():
+        regions = list(process.space.regions)[: process.space.count]
+        there = [each for each in regions if each.kind == Kind.MALLOC or (each.start < limit and base < each.end)]
+        found = [(each.kind, each.start, each.end) for each in there]
+        taken = _malloc_pages(census, process.pid)
+        if found != ([(Kind.MALLOC, base, max(taken) + PAGE_SIZE)] if taken else []):
+            said = ", ".join(f"{kind.name} [{start:#010x}, {end:#010x})" for kind, start, end in found)
+            yield f"process {process.pid} has {said or 'no region'} for malloc pages: {len(taken)}"
+
+
+@invariant("a process's record counts its malloc pages, and none is free before where it looks first")
+def _malloc_record(census: Census) -> Iterator[str]:
+    base = census.kernel.layout.malloc_base
+    for process in census.processes():
+        record, taken = process.space.malloc, _malloc_pages(census, process.pid)
+        if record.count != len(taken):
+            yield f"process {process.pid} counts {record.count} and has {len(taken)}"
+        if free := set(range(base, base + record.first * PAGE_SIZE, PAGE_SIZE)) - taken:
+            yield f"process {process.pid} looks behind {min(free):#010x}, which is free"
+
+
+def _malloc_pages(census: Census, pid: int) -> set[int]:
+    layout = census.kernel.layout
+    mapped = census.spaces[pid].user if pid in census.spaces else []
+    return {each.page for each in mapped if layout.malloc_base <= each.page < layout.malloc_limit}
+
+
 @invariant("a page that may be written is in a frame that nobody else has")
 def _writable_alone(census: Census) -> Iterator[str]:
     for pid, space in census.spaces.items():

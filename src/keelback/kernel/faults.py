@@ -6,6 +6,7 @@ Source: Intel SDM volume 3, sections 6.15 (exceptions) and 4.7 (page-fault error
 from keelback.kernel.console import Console
 from keelback.kernel.errors import BadAddress, OutOfMemory
 from keelback.kernel.processes import Access, Process, Reason
+from keelback.kernel.regions import Kind
 from keelback.kernel.threads import TrapFrame
 from keelback.kernel.virtual_memory import VirtualMemory
 from keelback.lang import Component, Cpu, ProcessFault, u32, word
@@ -91,7 +92,9 @@ class Faults(Component):
 
     def _reason(self, process: Process, error: u32, address: word) -> Reason:
         """Return why nobody may do that there."""
-        if error & PROTECTION or process.space.find(address) < process.space.count:
+        space = process.space
+        index: u32 = space.find(address)
+        if error & PROTECTION or (index < space.count and space.regions[index].kind != Kind.MALLOC):
             return Reason.PROTECTED
         if self.layout.stack_guard <= address < self.layout.stack_bottom:
             return Reason.STACK_OVERFLOW

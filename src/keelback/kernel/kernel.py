@@ -7,6 +7,7 @@ from keelback.kernel.faults import Faults
 from keelback.kernel.interrupts import Interrupts
 from keelback.kernel.layout import KIB, Layout
 from keelback.kernel.libraries import Libraries
+from keelback.kernel.malloc_pages import MallocPages
 from keelback.kernel.memory import Memory
 from keelback.kernel.options import Options
 from keelback.kernel.panics import Panics
@@ -40,6 +41,7 @@ class Kernel(Component):
         self.memory = Memory(records, layout)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory)
         self.virtual_memory = VirtualMemory(self.spaces)
+        self.malloc_pages = MallocPages(self.virtual_memory)
         self.payload = Payload(records)
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
         self.libraries = Libraries(records, self.loader)
@@ -47,7 +49,9 @@ class Kernel(Component):
         self.scheduler = Scheduler(records, self.cpu, self.segments, self.spaces, self.timer, layout.processes)
         self.processes = Processes(records, layout, self.libraries, self.scheduler)
         self.programs = Programs(records, self.options, self.console, self.loader, self.processes, self.user_memory)
-        self.calls = SystemCalls(records, self.console, self.processes, self.programs, self.user_memory)
+        self.calls = SystemCalls(
+            records, self.console, self.processes, self.programs, self.user_memory, self.malloc_pages
+        )
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
         self.panics = Panics(records, layout, self.memory, self.console, self.cpu, self.power)

@@ -5,10 +5,10 @@
     0x00100000  header, entry code, text         0x08048000  image of the process
     0x00130000  places of source lines               ...
     0x00160000  static records, entry stack          ...
-    0x001c0000  payload                          0xffffb000  stack, stack_pages pages
-    kernel_top  BIOS memory map, kernel memory   0xfffff000  user_end: the last page is never mapped
-                map, boot heap, boot stack,
-                kernel zone
+    0x001c0000  payload                          0x80000000  malloc pages
+    kernel_top  BIOS memory map, kernel memory       ...
+                map, boot heap, boot stack,      0xffeff000  stack, stack_pages pages
+                kernel zone                      0xfffff000  user_end: the last page is never mapped
     kernel_region_top
         ...     free for global mappings
     0x07ffe000  two window pages
@@ -73,6 +73,10 @@ class Layout:
     """How far a process's stack may grow."""
     anonymous_base: int
     """Where the kernel looks first for room for anonymous memory."""
+    malloc_base: int
+    """Where the malloc area starts, in which the kernel alone places pages …"""
+    malloc_limit: int
+    """… and where it ends."""
     user_end: int
 
     processes: int
@@ -116,12 +120,7 @@ class Layout:
     @property
     def image_limit(self) -> int:
         """Return the address that an image ends at or below."""
-        return self.anonymous_base
-
-    @property
-    def anonymous_limit(self) -> int:
-        """Return the address that the kernel looks for room for anonymous memory up to."""
-        return self.stack_guard if self.stack_guard > self.anonymous_base else self.user_end
+        return self.malloc_base
 
 
 MICROKERNEL = Layout(
@@ -143,6 +142,8 @@ MICROKERNEL = Layout(
     stack_top=0xFFFF_F000,
     stack_pages=256,
     anonymous_base=0x4000_0000,
+    malloc_base=0x8000_0000,
+    malloc_limit=0xC000_0000,
     user_end=0xFFFF_F000,
     processes=512,
     most_references=0xFFFF,

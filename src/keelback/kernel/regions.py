@@ -1,7 +1,9 @@
 """Regions: what the memory of a process is for, and what the process may do there.
 
     user_base ┬ image: a region for each range of segments with the same permissions
+              ┼ libraries, likewise
               ┼ anonymous memory
+              ┼ malloc pages: one region, from the base of their area to the highest of them
               ┼ guard page, part of no region
               ┼ stack: grows down to its limit as it is touched
     user_end  ┴
@@ -26,6 +28,7 @@ class Kind(IntEnum):
     IMAGE = 1
     STACK = 2
     ANONYMOUS = 3
+    MALLOC = 4
     LIBRARY = 5
 
 
@@ -46,6 +49,13 @@ class ImageRecord(Struct):
     size: u32  # bytes from the base to its last byte, which need not be in the file
 
 
+class MallocRecord(Struct):
+    """The malloc pages of a process, which its page tables list; all zero means none."""
+
+    count: u32
+    first: u32  # where to look for room first: all pages of the area before it are taken
+
+
 class Space(Struct):
     """An address space; all zero means none.  Slots [0, count) of the regions are in use."""
 
@@ -53,6 +63,7 @@ class Space(Struct):
     owner: i16  # the process whose frames it maps
     count: u16
     image: ImageRecord
+    malloc: MallocRecord
     regions: Array[MemoryRegion] = inline(MOST_REGIONS + 1)  # one more: a change splits before it joins
 
     def find(self, address: word) -> u32:
@@ -230,6 +241,8 @@ class Space(Struct):
             there.kind = here.kind
             there.permissions = here.permissions
         self.count = other.count
+        self.malloc.count = other.malloc.count
+        self.malloc.first = other.malloc.first
 
     def forget(self) -> None:
         """Be no address space: no image, no region, no directory."""
@@ -241,3 +254,5 @@ class Space(Struct):
         for index in range(self.count):
             self._clear(index)
         self.count = 0
+        self.malloc.count = 0
+        self.malloc.first = 0

@@ -6,6 +6,7 @@ An error is the negative number of its class; everything from 0 up to -256 as un
 from keelback.kernel.console import Console
 from keelback.kernel.errors import BadArgument, UnknownCall
 from keelback.kernel.frames import OWNER_KINDS
+from keelback.kernel.malloc_pages import MallocPages
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import Ending, Process, Processes
 from keelback.kernel.programs import Programs
@@ -30,13 +31,20 @@ class SystemCalls(Component):
     """Serves the calls; `calls[n]` is call number n + 1, since number 0 is never valid."""
 
     def __init__(
-        self, records: Region, console: Console, processes: Processes, programs: Programs, memory: UserMemory
+        self,
+        records: Region,
+        console: Console,
+        processes: Processes,
+        programs: Programs,
+        memory: UserMemory,
+        malloc: MallocPages,
     ) -> None:
         self.console = console
         self.processes = processes
         self.scheduler = processes.scheduler
         self.programs = programs
         self.memory = memory
+        self.malloc = malloc
         self.virtual_memory = processes.memory
         self.libraries = processes.libraries
         self.frames = processes.frames
@@ -58,8 +66,8 @@ class SystemCalls(Component):
             self.unmap,
             self.protect,
             self.frame_counts,
-            self.getpid,
-            self.getpid,
+            self.malloc_pages,
+            self.free_pages,
             self.load_library,
             self.unload_library,
         )
@@ -252,6 +260,21 @@ class SystemCalls(Component):
             self._put_word(16 + 4 * kind, counts.used[kind])
         count: u32 = 16 + 4 * OWNER_KINDS
         self.memory.copy_out(self._caller(thread).space, thread.frame.ebx, count, self.buffer.bytes)
+        return 0
+
+    def malloc_pages(self, thread: Thread) -> u32:
+        """17. Take ebx new malloc pages in a row, zero and writable; return the address of the first.
+
+        Raises: BadArgument, NoRoom, OutOfMemory or TooManyRegions; nothing has changed.
+        """
+        return self.malloc.allocate(self._caller(thread).space, thread.frame.ebx)
+
+    def free_pages(self, thread: Thread) -> u32:
+        """18. Give the esi malloc pages from ebx on back.
+
+        Raises: BadArgument or BadAddress; nothing has changed.
+        """
+        self.malloc.release(self._caller(thread).space, thread.frame.ebx, thread.frame.esi)
         return 0
 
     # Libraries.

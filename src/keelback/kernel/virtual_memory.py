@@ -5,6 +5,7 @@
     only read so far     the frame of zeros          –                     a new frame of zeros
     of an image          its frame                   –                     –
     shared after fork    the frame, not writable     –                     a copy; its last holder just takes it
+    not taken by malloc  none                        not mapped            not mapped
 
 Whether a page may be written is its region's affair; an entry without the right to write only means that there is
 something to do first.
@@ -39,6 +40,7 @@ class VirtualMemory(Component):
             raise BadAddress
         page: word = page_of(address)
         if self.spaces.lookup(space.directory, page) == 0:
+            self._check_demand(space.regions[index])
             self.spaces.map(space.directory, page, self.spaces.kernel.zero, USER)
 
     def make_writable(self, space: Space, address: word) -> None:
@@ -52,9 +54,15 @@ class VirtualMemory(Component):
         page: word = page_of(address)
         entry = self.spaces.lookup(space.directory, page)
         if entry == 0:
+            self._check_demand(space.regions[index])
             self.map_zeros(space, page, USER | WRITABLE)
         elif not entry & WRITABLE:
             self._stop_sharing(space, page, frame_of(entry))
+
+    def _check_demand(self, region: MemoryRegion) -> None:
+        """Check that the pages of a region come when they are touched; malloc pages do not.  Raises: BadAddress."""
+        if region.kind == Kind.MALLOC:
+            raise BadAddress
 
     def map_zeros(self, space: Space, page: word, permissions: u32) -> None:
         """Map a page that is not mapped to a new frame of zeros.  Raises: OutOfMemory; nothing has changed."""
@@ -100,7 +108,7 @@ class VirtualMemory(Component):
         layout = self.layout
         start: word = address
         if start == 0:
-            start = self.find_room(space, layout.anonymous_base, layout.anonymous_limit, size)
+            start = self.find_room(space, layout.anonymous_base, layout.malloc_base, size)
         end: word = start + round_up(size, PAGE_SIZE)
         if not space.is_free(start, end):
             raise NoRoom
@@ -161,7 +169,7 @@ class VirtualMemory(Component):
             self.frames.drop(frame, space.owner)
 
     def _check_range(self, space: Space, address: word, size: u32) -> None:
-        """Check that a range is whole pages of user space, not empty, that a process may change.
+        """Check that a range is whole pages of user space, not empty, none of them malloc's or a library's.
 
         Raises: BadArgument, BadAddress.
         """
@@ -177,6 +185,8 @@ class VirtualMemory(Component):
         if address != 0 and (address < layout.user_base or address >= layout.user_end):
             raise BadAddress
         if address != 0 and size > layout.user_end - address:
+            raise BadAddress
+        if address != 0 and address < layout.malloc_limit and address + size > layout.malloc_base:
             raise BadAddress
 
     def find_room(self, space: Space, first: word, limit: word, size: u32) -> word:

@@ -38,7 +38,7 @@ static void lie(int32_t error, uint32_t call, uint32_t a, uint32_t b, uint32_t c
 
 static void lie_about_numbers(void)
 {
-    static const uint32_t numbers[] = {0, CALL_FRAME_COUNTS + 1, 0x7fffffff, 0x80000000, UINT32_MAX};
+    static const uint32_t numbers[] = {0, CALL_FREE_PAGES + 1, 0x7fffffff, 0x80000000, UINT32_MAX};
 
     for (int i = 0; i < 5; i++)
         lie(ERROR_UNKNOWN_CALL, numbers[i], 0, 0, 0);
@@ -96,6 +96,35 @@ static void lie_about_pages(void)
     lie(ERROR_BAD_ADDRESS, CALL_PAGE_ALLOC, END_OF_STACK, 0, 0);
 }
 
+/* Lie about malloc pages: of these two, the first is given back before. */
+static void lie_about_malloc(void)
+{
+    uint32_t given_back = (uint32_t)malloc_pages(2), taken = given_back + PAGE;
+    static const uint32_t strange[] = {0, KERNEL, NOT_MAPPED, END_OF_STACK, 0xbffff000, 0xc0000000};
+
+    wrong += free_pages((void *)given_back, 1) != 0;
+    lie(ERROR_BAD_ARGUMENT, CALL_MALLOC_PAGES, 0, 0, 0);
+    lie(ERROR_NO_ROOM, CALL_MALLOC_PAGES, 0x40000, 0, 0);
+    lie(ERROR_NO_ROOM, CALL_MALLOC_PAGES, UINT32_MAX, 0, 0);
+    lie(ERROR_OUT_OF_MEMORY, CALL_MALLOC_PAGES, 0x3fff0, 0, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_FREE_PAGES, taken, 0, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_FREE_PAGES, taken + 1, 1, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_FREE_PAGES, taken, 2, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_FREE_PAGES, taken, UINT32_MAX, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_FREE_PAGES, given_back, 2, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_FREE_PAGES, MY_PAGE, 1, 0);
+    for (int i = 0; i < 6; i++)
+        lie(ERROR_BAD_ADDRESS, CALL_FREE_PAGES, strange[i], 1, 0);
+    for (uint32_t call = CALL_PAGE_ALLOC; call <= CALL_PROTECT; call++) {
+        lie(ERROR_BAD_ADDRESS, call, given_back, PAGE, CAN_READ);
+        lie(ERROR_BAD_ADDRESS, call, taken, PAGE, CAN_READ);
+    }
+    lie(ERROR_BAD_ADDRESS, CALL_UNMAP, NOT_MAPPED, 0x80000000, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_FRAME_COUNTS, given_back, 0, 0);
+    *(uint32_t *)taken = 1; /* it is still there */
+    wrong += free_pages((void *)taken, 1) != 0;
+}
+
 /* Lie about an address from which four bytes at most can be read, none of them zero. */
 static void lie_about_input(uint32_t address)
 {
@@ -136,6 +165,7 @@ int main(const char *argument)
     lie_about_programs();
     lie_about_processes((uint32_t)child);
     lie_about_pages();
+    lie_about_malloc();
 
     struct ending ending;
     wrong += wait_for(child, &ending) != child || ending.how != EXITED || ending.status != 7;

@@ -41,6 +41,8 @@ enum system_call {
     CALL_UNMAP = 14,        /* (address, length)              -> 0 */
     CALL_PROTECT = 15,      /* (address, length, permissions) -> 0 */
     CALL_FRAME_COUNTS = 16, /* (counts)                       -> 0 */
+    CALL_MALLOC_PAGES = 17, /* (count)                        -> the address */
+    CALL_FREE_PAGES = 18,   /* (address, count)               -> 0 */
     CALL_LOAD_LIBRARY = 19,   /* (name)    -> the address of its link page */
     CALL_UNLOAD_LIBRARY = 20, /* (address) -> 0 */
 };
@@ -185,6 +187,18 @@ static inline int32_t protect_memory(void *address, size_t length, enum permissi
 static inline int32_t count_frames(struct frame_counts *counts)
 {
     return sys_call(CALL_FRAME_COUNTS, (uint32_t)counts, 0, 0, 0);
+}
+
+/* Take new pages of zeros in a row; return the address, or an error (see failed). malloc does. */
+static inline void *malloc_pages(uint32_t count)
+{
+    return (void *)sys_call(CALL_MALLOC_PAGES, count, 0, 0, 0);
+}
+
+/* Give pages back that malloc_pages took. */
+static inline int32_t free_pages(void *address, uint32_t count)
+{
+    return sys_call(CALL_FREE_PAGES, (uint32_t)address, count, 0, 0);
 }
 
 /* Map a library of the payload; return the address of its link page, or an error (see failed). */
