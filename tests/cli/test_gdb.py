@@ -80,7 +80,7 @@ def test_a_breakpoint_at_a_line_of_python_stops_there(at_a_page):
 def test_the_backtrace_tells_python_files_and_lines_down_to_the_entry_code(at_a_page):
     calls = re.findall(r"^#\d+ .*?(\w+) \(.*\) at (\S+):(\d+)$", at_a_page["backtrace"], re.M)
     assert [name for name, _file, _line in calls[:2]] == ["memory_frames_allocate_user", "virtual_memory_new_zeros"]
-    assert [name for name, _file, _line in calls[-3:]] == ["programs_start_all", "kernel_boot", "boot"]
+    assert [name for name, _file, _line in calls[-3:]] == ["programs_start_all", "kernel_begin", "booted"]
     assert all(file.startswith("keelback/kernel/") for _name, file, _line in calls[:-1])
     for (called, _file, _line), (_name, file, line) in pairwise(calls[-4:-1]):
         assert re.search(rf"[.]_?{called.partition('_')[2]}\(", source(file)[int(line) - 1])

@@ -9,12 +9,13 @@ from keelback.image.toolchain import NO_WARNINGS, compile_c
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import NoHardware, Ram
+from keelback.machine.kernels import entries_of
 
 
 def compiled():
     ram = Ram(8 << 20)
     kernel = make_kernel(MICROKERNEL, ram, NoHardware())
-    return compile_program(kernel, ram, {"kernel_boot": kernel.boot, "kernel_trap": kernel.trap})
+    return compile_program(kernel, ram, entries_of(kernel))
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,14 @@ def test_a_difference_at_boot_is_found_before_any_trap():
     assert (difference.trap, difference.during) == (0, "boot")
 
 
+def test_a_difference_that_starting_programs_makes_is_told_apart_from_one_of_boot():
+    first, second = machines("hello")
+    begin = second._begin_programs
+    second._begin_programs = lambda: poke(second, 0x9F000) or begin()
+    difference = compare(first, second).difference
+    assert (difference.trap, difference.during) == (0, "the start of programs")
+
+
 @pytest.mark.parametrize("name", IGNORED)
 def test_what_is_ignored_may_differ_and_its_neighbours_may_not(name):
     def ends(pc):

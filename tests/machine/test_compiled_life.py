@@ -50,8 +50,9 @@ def test_the_kernel_starts_in_the_state_of_the_32_bit_entry():
     assert (pc.time, pc.traps, pc.outcome) == (0, 0, Outcome.RUNNING)
 
 
-def test_a_kernel_that_has_no_frame_to_restore_has_refused():
-    assert booted("00").outcome is Outcome.REFUSED
+@pytest.mark.parametrize("stage", ["00", "01", "02"])
+def test_a_kernel_that_has_refused_at_any_stage_starts_nothing(stage):
+    assert booted(stage).outcome is Outcome.REFUSED
 
 
 def test_strict_ram_is_for_interpreted_kernels():
@@ -61,12 +62,27 @@ def test_strict_ram_is_for_interpreted_kernels():
 
 def test_entry_code_is_the_same_in_both_lives_but_for_its_calls():
     one, other = make_image(MICROKERNEL, b""), make_image(MICROKERNEL, b"", stand_in())
-    different = [place for place in range(0x2000) if one[place] != other[place] and not 48 <= place < 64]
+    different = [place for place in range(0x2000) if one[place] != other[place] and not 52 <= place < 68]
     leave = struct.unpack_from("<I", one, 44)[0] - MICROKERNEL.kernel_start
-    calls = {place for place in range(64, 0x1000) if one[place] == 0xE8}
+    calls = {place for place in range(68, 0x1000) if one[place] == 0xE8}
     assert leave - 5 in calls
     assert all(any(place - 4 <= start < place for start in calls) for place in different)
     assert not any(one[0x2000 : MICROKERNEL.text_end - MICROKERNEL.kernel_start])
+
+
+@pytest.mark.parametrize(("stage", "seen"), [("00", 0), ("01", 0), ("02", 1), ("f4", 1)])
+def test_a_kernel_that_is_up_is_told_about_once_before_it_starts_anything(stage, seen):
+    pc, told = make_stand_in(stage), []
+    pc.at_booted.append(lambda: told.append((pc.frame, pc.traps, pc.processor.kernel_instructions > 0)))
+    pc.boot()
+    assert told == [(0, 0, True)] * seen
+
+
+def test_the_stop_of_a_kernel_that_is_up_adds_no_instruction():
+    straight = make_stand_in("f4")
+    straight.processor.booted = straight.processor.leave
+    straight.bring_up()
+    assert straight.processor.kernel_instructions == booted("f4").processor.kernel_instructions
 
 
 # Traps.
@@ -217,7 +233,7 @@ def test_state_of_a_compiled_kernel_outside_its_records_is_refused(tmp_path):
     source = tmp_path / "state.c"
     source.write_text(
         "int state; int kernel_start(void) { return state++; } int kernel_boot(void) { return 0; } "
-        "int kernel_trap(void) { return 0; } void kernel_panic(void) {}"
+        "int kernel_begin(void) { return 0; } int kernel_trap(void) { return 0; } void kernel_panic(void) {}"
     )
     with pytest.raises(ToolchainError, match="state of the kernel lies in records only"):
         make_image(MICROKERNEL, b"", CompiledKernel({"state.o": compile_c(source)}))

@@ -18,7 +18,7 @@ from keelback.lang.layout import StructLayout
 
 TEXT = 0x2000
 """Where compiled text starts, in bytes from the start of the image."""
-ENTRY_POINTS = ("kernel_start", "kernel_boot", "kernel_trap", "kernel_panic")
+ENTRY_POINTS = ("kernel_start", "kernel_boot", "kernel_begin", "kernel_trap", "kernel_panic")
 
 
 class ImageTooLarge(Exception):
@@ -27,7 +27,7 @@ class ImageTooLarge(Exception):
 
 @dataclass(frozen=True)
 class CompiledKernel:
-    """A kernel as the compiler leaves it; `kernel_boot` and `kernel_trap` are defined in it.
+    """A kernel as the compiler leaves it; all of `ENTRY_POINTS` are defined in it.
 
     `objects` are object files by name; `sections` the names and addresses of the sections that hold records in RAM.
     """

@@ -7,7 +7,7 @@
  * Nothing here moves with the compiled text.  STUBS comes from kernel/interrupts.py, MAGIC and VERSION from
  * kernel/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the selectors from kernel/segments.py, FRAME_SIZE
  * from kernel/threads.py, DEBUG_EXIT and REFUSED from kernel/power.py; TEXT is the builder's.  The linker gives
- * kernel_start, kernel_boot, kernel_trap and kernel_panic, which are 0 where the kernel is interpreted.
+ * kernel_start, kernel_boot, kernel_begin, kernel_trap and kernel_panic, which are 0 where the kernel is interpreted.
  * Source: System V ABI i386 (calls); Linux x86 boot protocol 2.15 (32-bit entry); Intel SDM volume 2 (CPUID).
  */
 #define CPUID_FLAG      (1 << 21)       /* in eflags: can be changed where there is a CPUID instruction */
@@ -23,7 +23,7 @@ start:  jmp     boot
         .balign 16
         .long   MAGIC, VERSION, LAYOUT, PAYLOAD
         .long   0                       # payload size: the builder's
-        .long   trap_return, idle, leave
+        .long   trap_return, idle, leave, booted
         .fill   16                      # build id: the builder's
 
 /* The 32-bit entry: flat segments, paging and interrupts off, the boot parameters' address in esi. */
@@ -37,6 +37,11 @@ boot:   cld
         jz      halt
         movl    %eax, %esp
         call    kernel_boot
+        testb   %al, %al                # a bool: the rest of eax means nothing
+        jz      halt
+
+/* The kernel is up and has started nothing: here the machine stops for those who look at it. */
+booted: call    kernel_begin
         jmp     leave
 
 /* Stubs of exceptions come here, vector and error code pushed: in ring 0, one is a mistake of the kernel's. */

@@ -7,7 +7,7 @@ from keelback.lang import Array, Struct, inline, u8, u32
 
 MAGIC = 0x4B45454C
 """`KEEL`, as big-endian bytes."""
-VERSION = 1
+VERSION = 2
 
 
 class ImageHeader(Struct):
@@ -22,4 +22,5 @@ class ImageHeader(Struct):
     trap_return: u32  # address of the code that restores the trap frame eax points to
     idle: u32  # address of the code that waits for interrupts in ring 0
     leave: u32  # address that the kernel returns to, the address of a trap frame in eax; a call ends just before it
+    booted: u32  # address that the kernel passes once, when all of it is up and no program has started
     build_id: Array[u8] = inline(16)  # the start of the SHA-256 of all the rest

@@ -69,34 +69,39 @@ class Kernel(Component):
         try:
             self.memory.start(parameters, self.options.most_frames())
         except OutOfMemory:
-            return self._refuse()
+            self._refuse()
+            return 0
         return self.memory.bounds.zone
 
-    def boot(self) -> word:
-        """Start everything else, in order, on the boot stack.
+    def boot(self) -> bool:
+        """Bring everything else up, in order, on the boot stack; no program starts yet.
 
-        Returns the address of the first trap frame to restore; 0 when the machine can't start.
+        Returns whether the machine can start programs; where it can't, the console says why.
         """
         try:
             self.spaces.start()
             self.scheduler.start(self.memory.header.idle)
         except OutOfMemory:
-            return self._refuse()
+            self._refuse()
+            return False
         self._greet()
         self.payload.start(self.memory.header)
         self.timer.start()
+        return True
+
+    def begin(self) -> word:
+        """Start the programs, on the boot stack; returns the address of the first trap frame to restore."""
         self.programs.start_all()
         return self.traps.resume()
 
-    def _refuse(self) -> word:
-        """Say that memory is too small, end the machine, and return 0."""
+    def _refuse(self) -> None:
+        """Say that memory is too small, and end the machine."""
         start = self.layout.kernel_start
         end = self.memory.map.usable_after(start >> PAGE_SHIFT) << PAGE_SHIFT
         needed = self.memory.owned_end()
         self.console.write("keelback: can't start. There is not enough memory: ")
         self.console.write(f"from {start:#x} on it ends at {end:#x}, and {needed:#x} is needed\n")
         self.power.off(REFUSED)
-        return 0
 
     def trap(self) -> word:
         """Serve one trap; returns the address of the trap frame to restore."""

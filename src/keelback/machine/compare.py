@@ -1,7 +1,7 @@
 """Comparison: two machines that run the same programs have equal RAM, byte for byte, after every trap.
 
-    boot ── compare ──┬─> step ── step ── compare ──┐
-                      └─────────────────────────────┘
+    boot ── compare ── begin ── compare ──┬─> step ── step ── compare ──┐
+                                          └─────────────────────────────┘
 
 Ignored, and nothing else: `IGNORED` for ever, and in the kernel zone `STACKS_AND_FREE` as the frame table says.
 Trap frames count; so do time, console and how the run ends.
@@ -82,7 +82,7 @@ class Difference:
     name: str
     address: int
     values: tuple[Any, Any]
-    trap: int  # how many traps were served; 0: after boot
+    trap: int  # how many traps were served; 0: before the first
     during: str
 
     def __str__(self) -> str:
@@ -126,15 +126,20 @@ class _Comparison:
         first.before_trap.append(self._note_trap)
 
     def run(self) -> Report:
-        for pc in self.machines:
-            pc.boot()
-        difference = self._difference()
+        difference = self._after(SimulatedPc.bring_up)
+        if difference is None:
+            self.during = "the start of programs"
+            difference = self._after(SimulatedPc.begin)
         while difference is None and self.machines[0].outcome is Outcome.RUNNING:
-            for pc in self.machines:
-                pc.step()
-            difference = self._difference()
+            difference = self._after(SimulatedPc.step)
         self.machines[0].before_trap.remove(self._note_trap)
         return Report(self.machines[0].traps, self.bytes, difference)
+
+    def _after(self, step: Callable[[SimulatedPc], None]) -> Difference | None:
+        """Let both machines take a step, and compare them."""
+        for pc in self.machines:
+            step(pc)
+        return self._difference()
 
     def _note_trap(self) -> None:
         frame = self.kernel.scheduler.current().frame

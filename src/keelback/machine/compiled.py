@@ -20,7 +20,7 @@ class CompiledPc(SimulatedPc):
     def _make_processor(self) -> Ring0Processor:
         if self.ram.strict:
             raise ValueError("strict RAM watches a kernel that is interpreted")
-        return Ring0Processor(self.ram.bytes, self.ports, self.header.leave)
+        return Ring0Processor(self.ram.bytes, self.ports, booted=self.header.booted, leave=self.header.leave)
 
     def _make_kernel(self) -> Kernel:
         return make_kernel(self.layout, self.ram, NoHardware())
@@ -30,8 +30,11 @@ class CompiledPc(SimulatedPc):
         """Return how many instructions ring 0 ran, from entry stubs to returns, the idle loop's left out."""
         return self.processor.kernel_instructions + self.traps * (1 + self._return_length)  # 1: the jump at `leave`
 
-    def _start_kernel(self) -> int:
-        return self._panic_if_any(self.processor.start(self.layout.kernel_start, self.parameters))
+    def _bring_up_kernel(self) -> bool:
+        return bool(self._panic_if_any(self.processor.start(self.layout.kernel_start, self.parameters)))
+
+    def _begin_programs(self) -> int:
+        return self._panic_if_any(self.processor.begin())
 
     def _write_frame(self, vector: int, error: int) -> None:
         """Let the CPU push its part of the frame; where somebody looks, the entry stub pushes the rest."""
@@ -42,8 +45,8 @@ class CompiledPc(SimulatedPc):
     def _serve_trap(self) -> int:
         return self._panic_if_any(self.processor.run_kernel())
 
-    def _panic_if_any(self, frame: int) -> int:
+    def _panic_if_any(self, returned: int) -> int:
         """Return what the kernel returned.  Raises: Panic when it halted because it was wrong, at the Python's line."""
-        if frame == 0 and self.exit.status == PANICKED:
+        if returned == 0 and self.exit.status == PANICKED:
             raise panic_of(self.kernel)
-        return frame
+        return returned

@@ -71,16 +71,26 @@ class Engine:
         for function in (self._record, uclib.uc_emu_stop):
             self._hook(UC_HOOK_INTR, function, 1, 0)
 
-    def _hook(self, kind: int, function: Any, first: int, last: int) -> None:
-        """Let Unicorn call a C function; for addresses in [first, last], or all when `first` is above `last`."""
+    def _hook(self, kind: int, function: Any, first: int, last: int) -> int:
+        """Let Unicorn call a C function; for addresses in [first, last], or all when `first` is above `last`.
+
+        Returns Unicorn's handle of the hook.
+        """
         hook, pointer = ctypes.c_size_t(), ctypes.cast(function, ctypes.c_void_p)
         status = uclib.uc_hook_add(self.handle, ctypes.byref(hook), kind, pointer, None, first, last)
         if status != OK:
             raise EngineError(f"Unicorn takes no hook: {self.strerror(status)}")
+        return hook.value
 
-    def stop_at(self, address: int) -> None:
-        """End every run from now on before the instruction at an address; a run can't start there."""
-        self._hook(UC_HOOK_CODE, uclib.uc_emu_stop, address, address)
+    def stop_at(self, address: int) -> int:
+        """End every run before the instruction at an address, where none can start; return what `pass_by` takes."""
+        hook = self._hook(UC_HOOK_CODE, uclib.uc_emu_stop, address, address)
+        self.uc.ctl_flush_tb()
+        return hook
+
+    def pass_by(self, hook: int) -> None:
+        """Stop no more where a `stop_at` let runs end."""
+        uclib.uc_hook_del(self.handle, hook)
         self.uc.ctl_flush_tb()
 
     def new_context(self) -> "Context":

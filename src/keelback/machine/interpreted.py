@@ -33,12 +33,15 @@ class InterpretedPc(SimulatedPc):
         self._paging = False
         return make_kernel(self.layout, self.ram, self)
 
-    def _start_kernel(self) -> int:
-        return self._in_kernel(self._start_and_boot)
+    def _bring_up_kernel(self) -> bool:
+        return bool(self._in_kernel(self._start_and_boot))
 
-    def _start_and_boot(self) -> int:
+    def _start_and_boot(self) -> bool:
         """Do what the entry code does, which changes stacks in between."""
-        return self.kernel.boot() if self.kernel.start(self.parameters) else 0
+        return self.kernel.start(self.parameters) != 0 and self.kernel.boot()
+
+    def _begin_programs(self) -> int:
+        return self._in_kernel(self.kernel.begin)
 
     def _serve_trap(self) -> int:
         return self._in_kernel(self.kernel.trap)

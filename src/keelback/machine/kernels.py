@@ -22,6 +22,7 @@ def entries_of(kernel: Kernel) -> dict[str, Callable[..., Any]]:
     return {
         "kernel_start": kernel.start,
         "kernel_boot": kernel.boot,
+        "kernel_begin": kernel.begin,
         "kernel_trap": kernel.trap,
         "kernel_panic": kernel.panic,
     }

@@ -1,5 +1,6 @@
 """The simulated PC, as far as its lives are one: RAM, devices, time, and user programs on the emulated CPU.
 
+    boot: bring_up ─ the kernel is up ─ begin ─ its programs are started
     run: ┌─> frame ─ trap_return ─> user mode ─ trap ─> frame in RAM ─ the kernel serves it ─┐
          └───────────────────────────────────────────────────────────────────────────────────┘
 
@@ -49,7 +50,8 @@ class SimulatedPc(HostObject, ABC):
     """A PC with `memory` bytes of RAM and a kernel image loaded, ready for `boot`.
 
     `check` turns on strict RAM, where the kernel is interpreted.  `output` is given every byte that the serial line
-    sends.  `before_trap` are called when a trap's frame is in RAM, `after_trap` when the kernel has served it.
+    sends.  `at_booted` are called when the kernel is up and has started no program, `before_trap` when the frame of a
+    trap is in RAM, `after_trap` when the kernel has served it.
     `kernel` is the running kernel's parts, or those of a kernel that only reads the same RAM.
     """
 
@@ -77,6 +79,7 @@ class SimulatedPc(HostObject, ABC):
         self.traps = 0
         self.frame = 0
         self.outcome = Outcome.RUNNING
+        self.at_booted: list[Callable[[], None]] = []
         self.before_trap: list[Callable[[], None]] = []
         self.after_trap: list[Callable[[], None]] = []
         self._trap_return = self.header.trap_return
@@ -108,8 +111,12 @@ class SimulatedPc(HostObject, ABC):
         """Return what is to be `kernel`."""
 
     @abstractmethod
-    def _start_kernel(self) -> int:
-        """Let the kernel start; return the address of the first trap frame to restore, 0 when there is none."""
+    def _bring_up_kernel(self) -> bool:
+        """Let the kernel start, up to where it would start programs; return whether it could."""
+
+    @abstractmethod
+    def _begin_programs(self) -> int:
+        """Let the kernel start its programs; return the address of the first trap frame to restore, 0 for none."""
 
     @abstractmethod
     def _write_frame(self, vector: int, error: int) -> None:
@@ -129,7 +136,28 @@ class SimulatedPc(HostObject, ABC):
 
         Raises: Panic when the kernel is wrong.
         """
-        self.frame = self._start_kernel()
+        self.bring_up()
+        self.begin()
+
+    def bring_up(self) -> None:
+        """Start the kernel; the machine then stands before the first program is started.
+
+        Raises: Panic when the kernel is wrong.
+        """
+        if not self._bring_up_kernel():
+            self.outcome = Outcome.REFUSED
+            return
+        for observer in self.at_booted:
+            observer()
+
+    def begin(self) -> None:
+        """Let a kernel that is up start its programs; on a machine that has ended, nothing happens.
+
+        Raises: Panic when the kernel is wrong.
+        """
+        if self.outcome is not Outcome.RUNNING:
+            return
+        self.frame = self._begin_programs()
         if self.frame == 0:
             self.outcome = Outcome.REFUSED
 

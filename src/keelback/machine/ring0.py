@@ -1,11 +1,11 @@
 """The processor of the compiled life: it runs the kernel too, and delivers traps to it as hardware does.
 
-    start ──> run_kernel ──> enter(trap_return …) ──> Stop(TRAP) ──> deliver(vector, error) ──┐
-                  ^                                                                           │
-                  └───────────────────────────────────────────────────────────────────────────┘
+    start ──> begin ──┬─> enter(trap_return …) ──> Stop(TRAP) ──> deliver(vector, error) ──> run_kernel ──┐
+                      └───────────────────────────────────────────────────────────────────────────────────┘
 
 1. Where a trap goes and what it pushes is read from the tables in RAM that the processor's own registers name.
-2. The kernel runs until it has chosen whom to resume: until `leave`, the trap frame's address in eax.
+2. The kernel runs until it has chosen whom to resume: until `leave`, the trap frame's address in eax.  Before it
+   starts programs it stops once, at `booted`.
 3. Its ports are the devices; an exception in it is a panic.
 4. Translations of the tables' and the stack's pages are kept, as a TLB keeps them, until the kernel loads cr3.
 
@@ -52,9 +52,10 @@ class Ring0Processor(Processor):
     An element of a string instruction counts as one.
     """
 
-    def __init__(self, memory: memoryview, ports: PortBus, leave: int) -> None:
-        """Take RAM, the devices and the address that the kernel returns to."""
+    def __init__(self, memory: memoryview, ports: PortBus, *, booted: int, leave: int) -> None:
+        """Take RAM, the devices, and the addresses where the kernel stops: once it is up, and whenever it returns."""
         self.ports = ports
+        self.booted = booted
         self.leave = leave
         self.kernel_instructions = 0
         self._in_kernel = False
@@ -83,8 +84,11 @@ class Ring0Processor(Processor):
 
     # Running the kernel.
 
-    def start(self, address: int, parameters: int) -> int:
-        """Run the kernel from the 32-bit entry; return what `run_kernel` does."""
+    def start(self, address: int, parameters: int) -> bool:
+        """Run the kernel from the 32-bit entry until it is up; return whether it is, and has not halted instead.
+
+        Raises: Panic, as `run_kernel` does.
+        """
         uc = self.engine.uc
         self.load_gdt(DESCRIPTORS, DESCRIPTOR_BYTES - 1, BOOT_CODE, BOOT_DATA)
         uc.reg_write(x86.UC_X86_REG_FS, BOOT_DATA)
@@ -98,13 +102,31 @@ class Ring0Processor(Processor):
         self._state[self._esi] = parameters
         self._state[self._eflags] = EFLAGS_FIXED
         self._state[self._eip] = address
+        stop = self.engine.stop_at(self.booted)
+        is_up = self._run_to(self.booted)
+        self.engine.pass_by(stop)
+        self.engine.save(self.stopped)
+        return is_up
+
+    def begin(self) -> int:
+        """Let the kernel that is up start its programs; return what `run_kernel` does."""
+        self.kernel_instructions -= 1  # the one that it stopped at was counted
         return self.run_kernel()
 
     def run_kernel(self) -> int:
         """Run on in ring 0 until the kernel has chosen; return the address of the trap frame, 0 when it halted.
 
+        Raises: Panic when an exception can't be delivered, or one follows another.
+        """
+        if not self._run_to(self.leave):
+            return 0
+        self._note_state()
+        return self._clean[self._eax]
+
+    def _run_to(self, address: int) -> bool:
+        """Run on in ring 0 to an address at which the engine stops; return whether it came there and did not halt.
+
         An exception goes to the kernel itself, which may have a gate for it.
-        Raises: Panic when it can't be delivered, or one follows another.
         """
         status = self._run_ring0()
         for _ in range(MOST_EXCEPTIONS):
@@ -114,10 +136,7 @@ class Ring0Processor(Processor):
             status = self._run_ring0()
         if self.engine.caught or status != OK or self._counter.value > MOST_INSTRUCTIONS:
             raise self._mistake(status)
-        if self._clean[self._eip] != self.leave:
-            return 0
-        self._note_state()
-        return self._clean[self._eax]
+        return self._clean[self._eip] == address
 
     def _run_ring0(self) -> int:
         self.engine.restore(self.stopped)
