@@ -11,6 +11,7 @@ The image of a program, from its lowest address; every segment starts on a page 
                │ .bss    │         not in the file: p_memsz > p_filesz
                └─────────┘
 
+A program that fixes its image's size has the compact image of `compact.py` instead.
 Function names stay in the symbol table, for fault reports; line tables do not, for size.
 """
 
@@ -23,6 +24,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from keelback.image.compact import SIZE_SYMBOL, fixes_its_size, link_sized
 from keelback.image.toolchain import NO_WARNINGS, ToolchainError, build_support, compile_c, link_elf
 
 _PAGE: Final = 4096
@@ -58,9 +60,12 @@ def build_programs(
         library = _compile_runtime(runtime, pool)
 
         def build(source: Path) -> bytes:
-            objects = {f"{source.stem}.o": compile_c(source, includes=[runtime], flags=flags), **library}
+            own = compile_c(source, includes=[runtime], flags=flags)
+            name = f"{source.stem}.o"
             try:
-                return link_elf(objects, script, flags=["--strip-debug"])
+                if fixes_its_size(own):
+                    return link_sized({name: own}, library, image_base, SIZE_SYMBOL)
+                return link_elf({name: own, **library}, script, flags=["--strip-debug"])
             except ToolchainError as error:
                 raise ToolchainError(source, "does not link", error.diagnostics) from None
 
@@ -97,10 +102,10 @@ SECTIONS
 """
 
 
-def build_runtime(runtime: Path) -> Mapping[str, bytes]:
+def build_runtime(runtime: Path, flags: Sequence[str] = ()) -> Mapping[str, bytes]:
     """Return the objects of a runtime directory, by file name.  Raises: ToolchainError."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return _compile_runtime(runtime, pool)
+        return _compile_runtime(runtime, pool, flags)
 
 
 def _check_names(sources: Iterable[Path]) -> None:
@@ -111,9 +116,9 @@ def _check_names(sources: Iterable[Path]) -> None:
             raise ValueError(f"{both} would both be the program {stem!r}")
 
 
-def _compile_runtime(runtime: Path, pool: Executor) -> Mapping[str, bytes]:
+def _compile_runtime(runtime: Path, pool: Executor, flags: Sequence[str] = ()) -> Mapping[str, bytes]:
     """Compile every C file of a runtime directory, in the order of their names."""
     sources = sorted(runtime.glob("*.c"))
-    objects = pool.map(lambda source: compile_c(source, includes=[runtime], flags=NO_WARNINGS), sources)
+    objects = pool.map(lambda source: compile_c(source, includes=[runtime], flags=(*NO_WARNINGS, *flags)), sources)
     compiled = {f"runtime/{source.stem}.o": data for source, data in zip(sources, objects, strict=True)}
-    return compiled | {"support.o": build_support()}
+    return compiled | {"support.o": build_support(flags=flags)}

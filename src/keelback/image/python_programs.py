@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from keelback.compiler import compile_program
+from keelback.image.compact import link_sized
 from keelback.image.compiled import build_object
 from keelback.image.programs import build_runtime, program_script
 from keelback.image.toolchain import link_elf
@@ -14,10 +15,12 @@ from keelback.lang.ram import Ram
 def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path, image_base: int) -> bytes:
     """Compile a program in Kernel Python, a frozen component with a `main`, to an ELF file.
 
-    Its static records are its data; the C runtime starts it.
+    Its static records are its data; the C runtime starts it.  Its `image_size`, unless 0, fixes the image's bytes.
     Raises: CompileError; ToolchainError; ValueError when the image base is not the start of a page.
     """
     main: Any = root
     compiled = compile_program(root, ram, {"main": main.main})
-    objects = {f"{name}.o": build_object(compiled, name), **build_runtime(runtime)}
-    return link_elf(objects, program_script(image_base), flags=["--strip-debug"])
+    own, library = {f"{name}.o": build_object(compiled, name)}, build_runtime(runtime)
+    if main.image_size:
+        return link_sized(own, library, image_base, str(main.image_size))
+    return link_elf({**own, **library}, program_script(image_base), flags=["--strip-debug"])

@@ -76,6 +76,7 @@ NO_WARNINGS: Final = ("-Werror",)
 
 _LINKER_FLAGS: Final = ("-z", "max-page-size=4096", "--no-dynamic-linker")
 _NO_DEFINES: Final[Mapping[str, int]] = MappingProxyType({})
+_NO_OBJECTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 _STEERING: Final = ("ZIG_", "CPATH", "C_INCLUDE_PATH", "CCC_OVERRIDE_OPTIONS", "CLICOLOR_FORCE")
 
 _log = logging.getLogger(__name__)
@@ -111,12 +112,12 @@ def compile_c(
     return _translate(source, includes, defines, flags, target, "does not compile")
 
 
-def build_support(target: Target = I386) -> bytes:
+def build_support(target: Target = I386, *, flags: Sequence[str] = ()) -> bytes:
     """Return the object of the functions that a C compiler may call by itself: memory blocks, division of two words.
 
     Raises: ToolchainError.
     """
-    return compile_c(Path(__file__).parent / "support.c", flags=NO_WARNINGS, target=target)
+    return compile_c(Path(__file__).parent / "support.c", flags=(*NO_WARNINGS, *flags), target=target)
 
 
 def assemble(
@@ -136,8 +137,17 @@ def assemble(
     return _translate(source.absolute(), includes, defines, (), target, "does not assemble")
 
 
-def link_elf(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str] = (), target: Target = I386) -> bytes:
+def link_elf(
+    objects: Mapping[str, bytes],
+    script: str,
+    *,
+    archive: Mapping[str, bytes] = _NO_OBJECTS,
+    flags: Sequence[str] = (),
+    target: Target = I386,
+) -> bytes:
     """Link objects, each with a file name for messages, to an ELF executable by a linker script.
+
+    Objects of the archive come in only where another needs them.
 
     Raises:
         ToolchainError: the linker refused them, or a symbol is undefined, weak ones included.
@@ -145,12 +155,13 @@ def link_elf(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str] 
     source = Path(next(iter(objects)))
 
     def build(work: Path) -> Entry:
-        entry = _link(work, objects, script, flags, target)
+        entry = _link(work, objects, script, flags, target, archive)
         if missing := _undefined_symbols(entry.output):
             raise ToolchainError(source, "does not link", f"undefined symbols: {', '.join(missing)}")
         return entry
 
-    return _built(build, source, target, "elf", tuple(objects.items()), script, tuple(flags))
+    given = (tuple(objects.items()), tuple(archive.items()))
+    return _built(build, source, target, "elf", *given, script, tuple(flags))
 
 
 def link_flat(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str] = (), target: Target = I386) -> bytes:
@@ -232,17 +243,25 @@ def _files_read(rule: str) -> dict[str, str]:
     return {path: digest_of(Path(path)) or "" for path in (os.path.join(os.getcwd(), path) for path in paths)}
 
 
-def _link(work: Path, objects: Mapping[str, bytes], script: str, flags: Sequence[str], target: Target) -> Entry:
+def _link(
+    work: Path,
+    objects: Mapping[str, bytes],
+    script: str,
+    flags: Sequence[str],
+    target: Target,
+    archive: Mapping[str, bytes] = _NO_OBJECTS,
+) -> Entry:
     """Link objects in a scratch directory, under their own names so that messages can be read."""
     source = Path(next(iter(objects)))
     inputs = work / "objects"
-    for name, data in objects.items():
+    for name, data in {**objects, **archive}.items():
         (inputs / name).parent.mkdir(parents=True, exist_ok=True)
         (inputs / name).write_bytes(data)
     (work / "script").write_text(script)
     arguments = ["-m", target.emulation, *_LINKER_FLAGS, *flags]
     arguments += ["-T", str(work / "script"), "-o", str(work / "output")]
     arguments += [f"./{name}" for name in objects]
+    arguments += ["--start-lib", *(f"./{name}" for name in archive), "--end-lib"] if archive else []
     said = _zig(source, "does not link", work, inputs, ["ld.lld", *arguments])
     return Entry((work / "output").read_bytes(), said)
 

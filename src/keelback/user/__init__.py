@@ -8,3 +8,6 @@ PROGRAMS: Final = Path(__file__).parent / "programs"
 
 RUNTIME: Final = Path(__file__).parent / "runtime"
 """The directory of `keelback.h` and the C files linked into every program."""
+
+LIBRARIES: Final = Path(__file__).parent / "libraries"
+"""The directory of our own libraries, a C file or a module in Kernel Python each."""

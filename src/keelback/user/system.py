@@ -99,6 +99,14 @@ class Kernel(Protocol):
         """Count page frames."""
         ...
 
+    def load_library(self, name: bytes) -> int:
+        """Map a library."""
+        ...
+
+    def unload_library(self, address: int) -> int:
+        """Unmap a library."""
+        ...
+
 
 class Line(Struct):
     """A line that is not finished yet."""
@@ -223,6 +231,16 @@ class System(Component):
         """Count page frames; return 0 or an error."""
         return served(self.kernel).frame_counts(counts)
 
+    @native(f'u32 result; {CALL}"0"(19), "b"(name){LOST}')
+    def load_library(self, name: ArgumentText) -> u32:
+        """Map a library of the payload; return the address of its link page, or an error."""
+        return served(self.kernel).load_library(bytes(name.text))
+
+    @native(f'u32 result; {CALL}"0"(20), "b"(address){LOST}')
+    def unload_library(self, address: word) -> u32:
+        """Unmap a library by the address of its link page; return 0 or an error."""
+        return served(self.kernel).unload_library(address)
+
 
 def served(kernel: Kernel | None) -> Kernel:
     """Return the kernel of a program that runs in CPython.  Raises: TypeError when it has none."""
@@ -254,6 +272,9 @@ class Output(TextSink):
 
 class Program(Component):
     """A program; a subclass says what it does in `main`."""
+
+    image_size = 0
+    """Bytes of the program's image, from its first to its last; 0: as many as it takes."""
 
     def __init__(self, ram: Ram, records: Region, kernel: Kernel | None) -> None:
         self.ram = ram
@@ -355,6 +376,14 @@ class PythonKernel(HostObject):
     def frame_counts(self, counts: FrameCounts) -> int:
         """Count nothing."""
         return 0
+
+    def load_library(self, name: bytes) -> int:
+        """Find no such library."""
+        return NO_SUCH_PROGRAM
+
+    def unload_library(self, address: int) -> int:
+        """Find nothing mapped."""
+        return BAD_ADDRESS
 
 
 RECORDS, RECORDS_END = 0x1000, 0x80000

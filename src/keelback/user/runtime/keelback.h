@@ -41,6 +41,8 @@ enum system_call {
     CALL_UNMAP = 14,        /* (address, length)              -> 0 */
     CALL_PROTECT = 15,      /* (address, length, permissions) -> 0 */
     CALL_FRAME_COUNTS = 16, /* (counts)                       -> 0 */
+    CALL_LOAD_LIBRARY = 19,   /* (name)    -> the address of its link page */
+    CALL_UNLOAD_LIBRARY = 20, /* (address) -> 0 */
 };
 
 enum system_error {
@@ -185,6 +187,20 @@ static inline int32_t count_frames(struct frame_counts *counts)
     return sys_call(CALL_FRAME_COUNTS, (uint32_t)counts, 0, 0, 0);
 }
 
+/* Map a library of the payload; return the address of its link page, or an error (see failed). */
+static inline void *load_library(const char *name)
+{
+    return (void *)sys_call(CALL_LOAD_LIBRARY, (uint32_t)name, 0, 0, 0);
+}
+
+static inline int32_t unload_library(void *library)
+{
+    return sys_call(CALL_UNLOAD_LIBRARY, (uint32_t)library, 0, 0, 0);
+}
+
+/* Return the address of a library's export, NULL when it has none of that name; see library.h. */
+void *find_export(void *library, const char *name);
+
 /*
  * What courses on virtual memory call by these names; they return -1 for every error.
  */
@@ -217,6 +233,15 @@ void print_number(int32_t number);
 void print_unsigned(uint32_t number);
 void print_hex(uint32_t number); /* as 0x0000002a */
 void print_flush(void);          /* write an unfinished line now; done when main returns */
+
+/* Let a function of a library be called by programs; all others are its own. */
+#define EXPORT __attribute__((visibility("default")))
+
+/*
+ * Fix the size of a program's or library's image, in bytes from its first to its last: text and read-only
+ * data lie together then, and data, on a new page, is followed by zeros up to that size. Used once, by itself.
+ */
+#define IMAGE_SIZE(bytes) __asm__(".globl __image_size\n\t.set __image_size, " #bytes)
 
 /* Return the decimal number that a text is, or `otherwise` if it is none below 2^32. */
 uint32_t number_in(const char *text, uint32_t otherwise);

@@ -1,0 +1,1 @@
+"""Shared libraries: a C file or a module in Kernel Python each, called as its stem."""

@@ -1,0 +1,186 @@
+"""Libraries in Kernel Python: how one is written, and how a program finds and calls what it exports.
+
+    program:  gfx.calls.box(2, 3, 4, 5)
+                 │ a typed stub, made from the library's own method
+                 ▼
+              gfx.addresses[0]  ◄── load() found it in the link page
+                 ▼
+    library:  Gfx.box
+
+The link page is written when the library is built; `image/link_page.py` draws it.
+"""
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from keelback.lang import (
+    Array,
+    Component,
+    Ram,
+    Region,
+    Struct,
+    address_of,
+    inline,
+    native,
+    u8,
+    u32,
+    view,
+)
+from keelback.lang.layout import integer_type
+from keelback.user.system import RECORDS, RECORDS_END, ArgumentText, Kernel, Output, System, failed
+
+MAGIC = 0x4B4E494C
+NAME_SIZE = 28
+MOST_EXPORTS = 127
+MISSING_EXPORT = 0xFFFF_FF01
+"""What `Link.load` returns when the library lacks an export; no system call returns it."""
+
+
+class Export(Struct):
+    """One function that a library lets others call."""
+
+    name: Array[u8] = inline(NAME_SIZE)  # zero-padded
+    offset: u32  # from the start of the link page
+
+
+class LinkPage(Struct):
+    """The page in front of a library's image; the exports are sorted by name."""
+
+    magic: u32
+    size: u32  # bytes of the image behind the page
+    count: u32
+    unused: u32
+    exports: Array[Export] = inline(MOST_EXPORTS)
+
+
+class Library(Component):
+    """A library; its subclass's public methods are what it exports, its static structs are each process's own.
+
+    They take and return integers, bools and structs, and raise nothing.
+    """
+
+    name: str
+    image_size = 0
+    """Bytes of the image behind the link page; 0: as many as it takes."""
+
+    def __init__(self, records: Region, kernel: Kernel | None) -> None:
+        self.system = System(kernel)
+        self.output = Output(records, self.system)
+
+
+L = TypeVar("L", bound=Library)
+
+
+class Link(Component, Generic[L]):
+    """A program's use of a library: `load` it, then call its exports through `calls`."""
+
+    def __init__(self, ram: Ram, records: Region, system: System, library: type[L]) -> None:
+        self.ram = ram
+        self.system = system
+        self.library = library.name
+        self.text = records.struct(ArgumentText)
+        self.names = tuple(_padded(name) for name in exports_of(library))
+        stubs: Any = records.struct(_make_stubs(library))
+        self.addresses: Array[u32] = stubs.addresses
+        self.calls: L = stubs
+
+    def load(self) -> u32:
+        """Load the library and find its exports; return its address, or an error.
+
+        When an export is not there that is MISSING_EXPORT, and the library is not loaded.
+        """
+        self.text.text.set_text(self.library)
+        address: u32 = self.system.load_library(self.text)
+        if failed(address):
+            return address
+        page = view(self.ram, LinkPage, address)
+        for index, name in enumerate(self.names):
+            found: u32 = self.find(page, name)
+            if found == 0:
+                self.system.unload_library(address)
+                return MISSING_EXPORT
+            self.addresses[index] = found
+        return address
+
+    def find(self, page: LinkPage, name: tuple[int, ...]) -> u32:
+        """Return the address of an export by its padded name, 0 when there is none."""
+        for index in range(page.count):
+            export = page.exports[index]
+            if self._has_name(export, name):
+                return address_of(page) + export.offset
+        return 0
+
+    def _has_name(self, export: Export, name: tuple[int, ...]) -> bool:
+        for index in range(NAME_SIZE):
+            if export.name[index] != name[index]:
+                return False
+        return True
+
+
+def exports_of(library: type[Library]) -> dict[str, Callable[..., Any]]:
+    """Return what a library exports, its public methods, by name in their order."""
+    own = library.__mro__[: library.__mro__.index(Library)]
+    methods = {name: each for part in reversed(own) for name, each in vars(part).items()}
+    public = {name: each for name, each in methods.items() if isinstance(each, FunctionType) and name[0] != "_"}
+    return dict(sorted(public.items()))
+
+
+def make_library(library: type[L], kernel: Kernel | None = None) -> tuple[L, Ram]:
+    """Return a library and the RAM of its state.  Without a kernel it can only be compiled."""
+    ram = Ram(RECORDS_END)
+    return library(Region(ram, RECORDS, RECORDS_END), kernel), ram
+
+
+def _padded(name: str) -> tuple[int, ...]:
+    return tuple(name.encode("ascii").ljust(NAME_SIZE, b"\0"))
+
+
+# The stubs are methods of a struct that has the addresses, so compiled code passes it to them.
+
+
+def _make_stubs(library: type[Library]) -> type[Struct]:
+    """Return a struct with a method for each export, which calls it at the address in the struct."""
+    exports = exports_of(library)
+    body: dict[str, Any] = {
+        "__module__": __name__,
+        "__doc__": f"Where the exports of {library.name} are.",
+        "__annotations__": {"addresses": Array[u32]},
+        "addresses": inline(max(len(exports), 1)),
+    }
+    body |= {name: _make_stub(index, method) for index, (name, method) in enumerate(exports.items())}
+    kind: Any = type(Struct)
+    made: type[Struct] = kind(f"{library.__name__}Calls", (Struct,), body)
+    return made
+
+
+def _make_stub(index: int, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method with another's signature that calls what is at the address with an index."""
+    hints = get_type_hints(method, include_extras=True)
+    result = hints.pop("return", type(None))
+    types = ", ".join(_c_type(each) for each in hints.values())
+    call = f"(({_c_type(result)} (*)({types or 'void'}))self->addresses[{index}])({', '.join(hints)});"
+
+    def stub(self: Any, *arguments: Any) -> Any:
+        raise TypeError("a library's export is called by compiled programs only")
+
+    # The compiler takes the parameters from where the method was written.
+    written = method.__code__
+    stub.__code__ = stub.__code__.replace(
+        co_filename=written.co_filename, co_firstlineno=written.co_firstlineno, co_name=written.co_name
+    )
+    stub.__name__, stub.__qualname__ = method.__name__, method.__qualname__
+    stub.__annotations__ = {**hints, "return": result}
+    stub.__defaults__ = method.__defaults__
+    return native(call if result is type(None) else f"return {call}")(stub)
+
+
+def _c_type(annotation: Any) -> str:
+    """Return the C type that a parameter or result of compiled Kernel Python has on the i386."""
+    if annotation is type(None):
+        return "void"
+    if annotation is bool:
+        return "bool"
+    if (number := integer_type(annotation)) is not None:
+        return "i32" if number.resolved(32).bits < 32 else number.resolved(32).name
+    return "void *" if isinstance(annotation, type) and issubclass(annotation, Struct) else "i32"
