@@ -1,4 +1,7 @@
-"""The programs that a command names: from the payload, from ELF files, from C files."""
+"""The programs and libraries that a command names: from the payload, from ELF files, from C files.
+
+A word that starts with `lib` names a library: it goes into the payload and is not started.
+"""
 
 import struct
 from collections.abc import Sequence
@@ -8,6 +11,7 @@ from os.path import isfile
 from pathlib import Path
 
 from keelback.cli.errors import CommandError
+from keelback.cli.libraries import add_library, is_library
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS, ToolchainError
@@ -42,6 +46,9 @@ def select(words: Sequence[str], image_base: int) -> Selection:
     for word in words:
         name, _, argument = word.strip().partition(" ")
         _check_text(name, argument.strip())
+        if is_library(name):
+            add_library(name, argument, selection.files)
+            continue
         if name in python_programs():
             selection.files.setdefault(name, build_python(name, image_base))
         elif _is_path(name, selection):
@@ -50,6 +57,8 @@ def select(words: Sequence[str], image_base: int) -> Selection:
             known = ", ".join(sorted({*selection.files, *python_programs()}))
             raise CommandError(f"no program {name!r}: the payload has {known}; or give the path of an ELF or C file")
         selection.lines.append(f"{name} {argument.strip()}".strip())
+    if words and not selection.lines:
+        raise CommandError("only libraries are named; name a program to start too")
     return selection
 
 

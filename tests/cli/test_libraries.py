@@ -1,0 +1,94 @@
+"""Libraries on the command line: ours by name, the user's by path; they are in the payload and are not started."""
+
+import tarfile
+from io import BytesIO
+
+import pytest
+
+from keelback.cli.errors import CommandError
+from keelback.cli.libraries import our_libraries
+from keelback.cli.programs import select
+from keelback.kernel.layout import MICROKERNEL
+from libraries import Machine
+from libraries import our_libraries as built
+
+BASE = MICROKERNEL.image_base
+C = '#include "keelback.h"\nEXPORT int one(void) { return 1; }\n'
+PYTHON = """
+from keelback.lang import u32
+from keelback.user.library import Library
+
+
+class Mine(Library):
+    name = "libmine"
+
+    def twice(self, number: u32) -> u32:
+        return number * 2 & 0xFFFF_FFFF
+
+
+LIBRARY = Mine
+"""
+
+
+def test_ours_are_one_in_c_and_one_in_kernel_python():
+    assert {name: path.suffix for name, path in our_libraries().items()} == {"libcount": ".c", "libgfx": ".py"}
+
+
+def test_a_library_is_in_the_payload_and_is_not_started():
+    selection = select(["libgfx", "hello you", "libcount", "libgfx"], BASE)
+    assert selection.lines == ["hello you"]
+    with tarfile.open(fileobj=BytesIO(selection.payload())) as tar:
+        for name in ("libgfx", "libcount"):
+            assert tar.extractfile(name).read() == built()[name]
+
+
+def test_a_path_is_a_library_called_as_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "libone.c").write_text(C)
+    (tmp_path / "libmine.py").write_text(PYTHON)
+    files = select(["libone.c", "./libmine.py", "hello"], BASE).files
+    machine = Machine()
+    assert machine.call(machine.load(files["libone"], 0x10000000), "one") == 1
+    assert machine.call(machine.load(files["libmine"], 0x20000000), "twice", 21) == 42
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "said"),
+    [
+        ("libnone", "", "no library 'libnone': there are libcount, libgfx; or give the path of a C or Python file"),
+        ("libgfx now", "", "libgfx: a library takes no argument"),
+        ("libnone.c", "", "libnone.c: No such file or directory"),
+        ("libnone.py", "", "libnone.py: No such file or directory"),
+        ("libtest.c", "int one;", "libtest.c: it exports nothing"),
+        ("libgfx.c", C, "libgfx.c: another library called 'libgfx' was given already; rename the file"),
+        (f"lib{'x' * 29}.c", C, f"lib{'x' * 29}.c: 'lib{'x' * 29}' is no library name: at most 31 ASCII characters"),
+        (
+            "libtest.py",
+            "x = 1",
+            "libtest.py: no library in it: it has to say LIBRARY = its class, a keelback.user Library",
+        ),
+        ("libtest.py", PYTHON, "libtest.py: its class has to say name = 'libtest', which programs load it by"),
+        ("libtest.py", "1 / 0", "libtest.py: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(tmp_path, monkeypatch, word, text, said):
+    monkeypatch.chdir(tmp_path)
+    if text:
+        (tmp_path / word).write_text(text)
+    with pytest.raises(CommandError) as refused:
+        select(["libgfx", word], BASE)
+    assert str(refused.value) == said
+
+
+def test_libraries_alone_start_nothing():
+    with pytest.raises(CommandError) as refused:
+        select(["libgfx"], BASE)
+    assert str(refused.value) == "only libraries are named; name a program to start too"
+
+
+def test_what_kernel_python_has_not_is_told_with_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "libmine.py").write_text(PYTHON.replace("number * 2 & 0xFFFF_FFFF", "int(number * 1.5)"))
+    with pytest.raises(CommandError) as refused:
+        select(["libmine.py"], BASE)
+    assert str(refused.value).startswith(f"{tmp_path}/libmine.py:10:16: Kernel Python can't call 'int'")
