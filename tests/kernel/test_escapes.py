@@ -130,6 +130,7 @@ def row_of(text):
         (b"x" * 80 + b"\x1b[K", b"x" * 80, b""),
         (b"a\x1b[?25lb\x1b[1;31!pc\x1b[>cd", b"abcd", b""),
         (b"a\x1b]0;title\x07b\x1bPq#\x1b\\c\x1b_x\x18d", b"abcd", b""),
+        (b"a\x1bXb\x1b\\c\x1b^d\x1b\\e", b"ace", b""),
         (b"a\x1b(Bb\x1b7c\x1bcd\x1b(\x1b[31m\x1b[me", b"abcde", b""),
         (b"a\x1b[31\x18mb", b"amb", b""),
         (b"a\x1b[3\rb\x1b]never ends\rc", b"c", b""),
