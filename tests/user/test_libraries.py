@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from keelback.cli.programs import build_python
 from keelback.image.link_page import make_link_page
 from keelback.image.python_programs import build_python_program
 from keelback.lang import Ram, Region, freeze, i32, view, word
@@ -165,6 +166,16 @@ def test_the_headers_for_c_have_the_exports_in_the_structs_order(name):
     base = machine.load(our_libraries()[name], PLACE)
     assert listed == list(machine.exports(base))
     assert [each.removeprefix("count_") for each in listed] == pointers
+
+
+def test_boxes_draws_one_inside_the_other_and_says_how_many_calls_it_made():
+    machine = Machine(our_libraries(), PLACE)
+    machine.start(build_python("boxes", BASE))
+    assert machine.status == 0 and machine.written[-1] == b"boxes: calls: 7\n"
+    assert len(machine.written) == 14 + 12 + 10 + 1 + 2
+    assert machine.written[26] == b"\x1b[4;6H\x1b[37;43m+" + b"-" * 14 + b"+\x1b[0m"
+    assert machine.written[36] == b"\x1b[2;4H\x1b[37;43mlibgfx\x1b[0m"
+    assert machine.unloaded == [PLACE]
 
 
 # Programs in CPython
