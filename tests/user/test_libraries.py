@@ -1,8 +1,10 @@
 """Programs find what a library exports and call it, in C and in Kernel Python; a bare processor runs them."""
 
 import re
+from io import BytesIO
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from keelback.cli.programs import build_python
 from keelback.image.link_page import make_link_page
@@ -130,6 +132,21 @@ def test_a_program_calls_a_library_wherever_it_is_loaded(language):
         machine.start(program)
         assert (machine.status, machine.written) == (0, DRAWN)
         assert (machine.asked, machine.unloaded) == ([b"libgfx"], [place])
+
+
+class Sized(Draw):
+    """Has an image of a fixed size."""
+
+    image_size = 12_420
+
+
+def test_a_program_in_kernel_python_fixes_its_size_too():
+    program = python_program(Sized)
+    segments = list(ELFFile(BytesIO(program)).iter_segments())
+    assert segments[-1]["p_vaddr"] + segments[-1]["p_memsz"] == BASE + 12_420
+    machine = Machine(our_libraries(), PLACE)
+    machine.start(program)
+    assert (machine.status, machine.written) == (0, DRAWN)
 
 
 @pytest.mark.parametrize("language", PROGRAMS)
