@@ -205,8 +205,8 @@ def test_a_name_has_27_characters_at_most(tmp_path):
     machine = Machine()
     base = machine.load(c_library(tmp_path, text.format("x" * 27)), HERE)
     assert machine.call(base, "x" * 27) == 1
-    said = refusal(tmp_path, text.format("x" * 28))
-    assert said == f"export {'x' * 28!r}: a name has at most 27 ASCII characters"
+    said = refusal(tmp_path, text.format("a_name_of_twenty_eight_chars"))
+    assert said == "export 'a_name_of_twenty_eight_chars': a name has at most 27 ASCII characters"
     with pytest.raises(ValueError, match="export 'ü': a name has at most 27 ASCII characters"):
         make_link_page(1, {"ü": 0x1000})
 

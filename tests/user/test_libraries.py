@@ -1,9 +1,12 @@
 """Programs find what a library exports and call it, in C and in Kernel Python; a bare processor runs them."""
 
 import re
+from io import BytesIO
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
+from keelback.cli.programs import build_python
 from keelback.image.link_page import make_link_page
 from keelback.image.python_programs import build_python_program
 from keelback.lang import Ram, Region, freeze, i32, view, word
@@ -131,6 +134,21 @@ def test_a_program_calls_a_library_wherever_it_is_loaded(language):
         assert (machine.asked, machine.unloaded) == ([b"libgfx"], [place])
 
 
+class Sized(Draw):
+    """Has an image of a fixed size."""
+
+    image_size = 12_420
+
+
+def test_a_program_in_kernel_python_fixes_its_size_too():
+    program = python_program(Sized)
+    segments = list(ELFFile(BytesIO(program)).iter_segments())
+    assert segments[-1]["p_vaddr"] + segments[-1]["p_memsz"] == BASE + 12_420
+    machine = Machine(our_libraries(), PLACE)
+    machine.start(program)
+    assert (machine.status, machine.written) == (0, DRAWN)
+
+
 @pytest.mark.parametrize("language", PROGRAMS)
 def test_a_library_that_is_not_there_is_an_error(language):
     machine = Machine()
@@ -165,6 +183,16 @@ def test_the_headers_for_c_have_the_exports_in_the_structs_order(name):
     base = machine.load(our_libraries()[name], PLACE)
     assert listed == list(machine.exports(base))
     assert [each.removeprefix("count_") for each in listed] == pointers
+
+
+def test_boxes_draws_one_inside_the_other_and_says_how_many_calls_it_made():
+    machine = Machine(our_libraries(), PLACE)
+    machine.start(build_python("boxes", BASE))
+    assert machine.status == 0 and machine.written[-1] == b"boxes: calls: 7\n"
+    assert len(machine.written) == 14 + 12 + 10 + 1 + 2
+    assert machine.written[26] == b"\x1b[4;6H\x1b[37;43m+" + b"-" * 14 + b"+\x1b[0m"
+    assert machine.written[36] == b"\x1b[2;4H\x1b[37;43mlibgfx\x1b[0m"
+    assert machine.unloaded == [PLACE]
 
 
 # Programs in CPython

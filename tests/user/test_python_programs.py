@@ -40,8 +40,9 @@ def programs():
     return {name: build_python(name, MICROKERNEL.image_base) for name in python_programs()}
 
 
-def test_there_is_one_beside_each_in_c_and_fib():
-    names = {"hello.py", "primes.py", "ping.py", "pong.py", "allocator.py", "forktree.py", "cow.py", "bomb.py", "fib"}
+def test_there_is_one_beside_each_in_c_and_two_more():
+    names = {"hello.py", "primes.py", "ping.py", "pong.py", "allocator.py", "forktree.py", "cow.py", "bomb.py"}
+    names |= {"fib", "boxes"}
     assert set(python_programs()) == names
 
 

@@ -201,7 +201,7 @@ static inline int32_t free_pages(void *address, uint32_t count)
     return sys_call(CALL_FREE_PAGES, (uint32_t)address, count, 0, 0);
 }
 
-/* Map a library of the payload; return the address of its link page, or an error (see failed). */
+/* Map a library of the payload; return the address of its link page (see library.h), or an error (see failed). */
 static inline void *load_library(const char *name)
 {
     return (void *)sys_call(CALL_LOAD_LIBRARY, (uint32_t)name, 0, 0, 0);
@@ -211,9 +211,6 @@ static inline int32_t unload_library(void *library)
 {
     return sys_call(CALL_UNLOAD_LIBRARY, (uint32_t)library, 0, 0, 0);
 }
-
-/* Return the address of a library's export, NULL when it has none of that name; see library.h. */
-void *find_export(void *library, const char *name);
 
 /*
  * What courses on virtual memory call by these names; they return -1 for every error.
