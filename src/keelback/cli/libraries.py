@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from keelback.cli.errors import CommandError
+from keelback.cli.python_builds import kept_build
 from keelback.image.libraries import LibraryError, build_library
 from keelback.image.toolchain import ToolchainError
 from keelback.user import LIBRARIES, RUNTIME
@@ -46,7 +47,11 @@ def add_library(word: str, argument: str, files: dict[str, bytes]) -> None:
 def build(source: Path) -> bytes:
     """Return a library, built from its source.  Raises: CommandError."""
     try:
-        return build_library(source, runtime=RUNTIME) if source.suffix == ".c" else build_python(source)
+        if source.suffix == ".c":
+            return build_library(source, runtime=RUNTIME)
+        if source.parent == LIBRARIES:
+            return kept_build("library", source.stem, build=lambda: build_python(source))
+        return build_python(source)
     except OSError as error:
         raise CommandError(f"{source}: {error.strerror}") from error
     except (LibraryError, ToolchainError) as error:

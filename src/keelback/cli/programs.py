@@ -1,6 +1,6 @@
 """The programs and libraries that a command names: from the payload, from ELF files, from C files.
 
-A word that starts with `lib` names a library: it goes into the payload and is not started.
+Our libraries are in every payload.  A word that starts with `lib` names one more: it is not started.
 """
 
 import struct
@@ -11,7 +11,8 @@ from os.path import isfile
 from pathlib import Path
 
 from keelback.cli.errors import CommandError
-from keelback.cli.libraries import add_library, is_library
+from keelback.cli.libraries import add_library, is_library, payload_libraries
+from keelback.cli.python_builds import kept_build
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS, ToolchainError
@@ -42,7 +43,7 @@ def select(words: Sequence[str], image_base: int) -> Selection:
 
     Raises: CommandError saying what is wrong with which word.
     """
-    selection = Selection(payload_programs(image_base))
+    selection = Selection(payload_programs(image_base) | payload_libraries())
     for word in words:
         name, _, argument = word.strip().partition(" ")
         _check_text(name, argument.strip())
@@ -87,6 +88,10 @@ def all_programs(image_base: int) -> list[str]:
 
 def build_python(name: str, image_base: int) -> bytes:
     """Return a program in Kernel Python, compiled.  Raises: CommandError."""
+    return kept_build("program", name, image_base, build=lambda: _compile_python(name, image_base))
+
+
+def _compile_python(name: str, image_base: int) -> bytes:
     # Imported here: who runs no such program needs no compiler.
     from keelback.image.python_programs import build_python_program
     from keelback.lang import freeze
