@@ -1,0 +1,125 @@
+"""The PHYS and VIRT tables: who has which addresses, physical and virtual, as rows from 0 to the last address.
+
+Ends are inclusive, as whoever reads addresses off a screen expects; the last row always reaches 0xffffffff.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from keelback.kernel.frames import LIBRARY, NOBODY, RESERVED, SHARED
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.libraries import Library
+from keelback.kernel.processes import Process
+from keelback.kernel.regions import Kind, MemoryRegion
+from keelback.lang import PAGE_SHIFT, Array
+
+KERNEL_RESERVED = "Kernel reserved"
+UNRESERVED = "Unreserved"
+NO_MANS_LAND = "No-man's land"
+END = 1 << 32
+PRESENT = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: the addresses from `start` to `end`, both inclusive."""
+
+    start: int
+    end: int
+    label: str
+
+    def __str__(self) -> str:
+        return f"{self.start:#010X}-{self.end:#010X}  {self.label}".replace("0X", "0x")
+
+
+def physical_table(kernel: Kernel) -> list[Row]:
+    """Return who has which physical memory; what nobody has, and what is not there, is unreserved."""
+    frames = kernel.memory.frames.table
+    libraries = {frame: text_of(each.name) for each in loaded(kernel) for frame in frames_of(kernel, each)}
+    first, end = kernel.layout.owned_start >> PAGE_SHIFT, kernel.memory.owned_end() >> PAGE_SHIFT
+
+    def label(frame: int) -> str:
+        owner = frames[frame].owner
+        if frame == 0 or first <= frame < end:
+            return KERNEL_RESERVED
+        if owner > 0:
+            return f"User space for {text_of(kernel.processes.table[owner].name)}"
+        if owner == LIBRARY:
+            return f"User space for {libraries[frame]}"
+        if owner == SHARED:
+            return "User space for several processes"
+        return UNRESERVED if owner in (NOBODY, RESERVED) else KERNEL_RESERVED
+
+    return list(_joined((frame << PAGE_SHIFT, label(frame)) for frame in range(len(frames))))
+
+
+def virtual_table(kernel: Kernel, process: Process | None) -> list[Row]:
+    """Return who has which virtual addresses, in the space of a process; None: before there is any."""
+    user = kernel.layout.user_base
+    if process is None:
+        return list(_joined([(0, KERNEL_RESERVED), (user, NO_MANS_LAND)]))
+    pieces = [(0, KERNEL_RESERVED), (user, UNRESERVED)]
+    for region in list(process.space.regions)[: process.space.count]:
+        pieces += [(region.start, _label(process, region)), (region.end, UNRESERVED)]
+    return list(_joined(_without_empty(pieces)))
+
+
+def _label(process: Process, region: MemoryRegion) -> str:
+    name = text_of(process.name)
+    if region.kind == Kind.LIBRARY:
+        before = [each for each in mapped(process) if each[1] <= region.start]
+        return f"{text_of(max(before, key=lambda each: each[1])[0].name)} space in {name} space"
+    if region.kind == Kind.ANONYMOUS:
+        return f"Anonymous memory of {name}"
+    if region.kind == Kind.MALLOC:
+        return f"Malloc pages of {name}"
+    return f"User space for {name}"
+
+
+def _without_empty(pieces: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yield the pieces, each a start and a label, that do not end where they start."""
+    for (start, label), (following, _) in zip(pieces, [*pieces[1:], (END, "")], strict=True):
+        if start < following:
+            yield start, label
+
+
+def _joined(pieces: Iterable[tuple[int, str]]) -> Iterator[Row]:
+    """Yield rows from 0 to the last address for pieces in order; neighbours with one label are one row."""
+    start, label = 0, ""
+    for position, following in pieces:
+        if following != label:
+            if position > start:
+                yield Row(start, position - 1, label)
+            start, label = position, following
+    if label in (UNRESERVED, NO_MANS_LAND):
+        yield Row(start, END - 1, label)
+        return
+    raise AssertionError(f"the last addresses are {label}")
+
+
+def loaded(kernel: Kernel) -> list[Library]:
+    """Return the libraries that are loaded."""
+    return [each for each in kernel.libraries.table if each.users > 0]
+
+
+def mapped(process: Process) -> list[tuple[Library, int]]:
+    """Return the libraries that a process maps, each with the address of its link page."""
+    slots = list(process.libraries.slots)[: process.libraries.count]
+    return [(each.library, each.address) for each in slots if each.library is not None]
+
+
+def frames_of(kernel: Kernel, library: Library) -> list[int]:
+    """Return the frames of a loaded library, by their pages."""
+    return [frame for _, frame in mappings(kernel, library.space.directory, 0, END)]
+
+
+def mappings(kernel: Kernel, directory: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield each user page of [start, end) that a space maps, and its frame."""
+    start, end = max(start, kernel.layout.user_base), min(end, kernel.layout.user_end)
+    for page in kernel.spaces.pages(directory, start, end):
+        yield page, kernel.spaces.lookup(directory, page) >> PAGE_SHIFT
+
+
+def text_of(name: Array[int]) -> str:
+    """Return a zero-padded name."""
+    return bytes(name).rstrip(b"\0").decode("ascii", "replace")
