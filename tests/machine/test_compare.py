@@ -84,6 +84,13 @@ def test_a_difference_at_boot_is_found_before_any_trap():
     assert (difference.trap, difference.during) == (0, "boot")
 
 
+def test_both_machines_are_compared_where_the_kernel_is_up():
+    first, second = machines()
+    second.at_booted.append(lambda: setattr(second.kernel.timer.clock, "ticks", 1))
+    difference = compare(first, second).difference
+    assert (difference.name, difference.trap, difference.during) == ("timer.clock.ticks", 0, "boot")
+
+
 def test_a_difference_that_starting_programs_makes_is_told_apart_from_one_of_boot():
     first, second = machines("hello")
     begin = second._begin_programs

@@ -14,6 +14,7 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 from keelback.kernel.header import ImageHeader
 from keelback.kernel.kernel import Kernel
@@ -87,6 +88,11 @@ class SimulatedPc(HostObject, ABC):
         self._add_devices(output)
         self.processor = self._make_processor()
         self.kernel = self._make_kernel()
+
+    @property
+    def contents(self) -> Any:
+        """Return RAM, a writable buffer of bytes whose reads leave no trace."""
+        return self.ram.contents
 
     def _add_devices(self, output: Callable[[int], None]) -> None:
         self.console = bytearray()

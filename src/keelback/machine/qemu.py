@@ -10,6 +10,7 @@ Sources: QEMU's documentation of its options, QMP and `isa-debug-exit`.
 import ctypes
 import json
 import mmap
+import select
 import shutil
 import signal
 import socket
@@ -20,7 +21,7 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from keelback.kernel.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
 
@@ -147,10 +148,9 @@ class Qemu:
 
     def wait(self) -> Verdict:
         """Run to the machine's end; return how it ended.  Raises: QemuError when QEMU itself failed."""
-        assert self.process.stdout is not None and self.process.stderr is not None
-        while data := self.process.stdout.read1(65536):  # type: ignore[attr-defined]
-            self.console += data
-            self.output(data)
+        assert self.process.stderr is not None
+        while self._read_some():
+            pass
         lines = self.process.stderr.read().decode(errors="replace").splitlines()
         said = [line for line in lines if line.strip() and ": warning: " not in line]
         status = self.process.wait()
@@ -160,38 +160,60 @@ class Qemu:
             raise QemuError(f"QEMU did not start: {said[-1] if said else f'status {status}'}")
         return VERDICTS[status]
 
+    def read_console(self) -> None:
+        """Take what the serial line has sent so far."""
+        assert self.process.stdout is not None
+        while select.select([self.process.stdout], [], [], 0)[0] and self._read_some():
+            pass
+
+    def _read_some(self) -> bool:
+        """Wait for what the serial line sends next; return whether it has not ended."""
+        assert self.process.stdout is not None
+        data = self.process.stdout.read1(65536)  # type: ignore[attr-defined]
+        if data:
+            self.console += data
+            self.output(data)
+        return bool(data)
+
     # The monitor.
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Let QEMU's monitor execute a QMP command; return its answer.  Raises: QemuError when QEMU refuses."""
         if self._monitor is None:
-            self._monitor = self._connect()
+            self._monitor = self.connect("qmp")
             self._lines = self._monitor.makefile("r")
-            self._lines.readline()
             self.command("qmp_capabilities")
-        self._monitor.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
-        for line in self._lines:
-            answer = json.loads(line)
-            if "error" in answer:
-                raise QemuError(f"QEMU refuses {name}: {answer['error']['desc']}")
-            if "return" in answer:
-                return answer["return"]
-        raise QemuError(f"QEMU ended before it answered {name}")
+        with suppress(ConnectionError):
+            self._monitor.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
+            for line in self._lines:
+                answer = json.loads(line)
+                if "error" in answer:
+                    raise QemuError(f"QEMU refuses {name}: {answer['error']['desc']}")
+                if "return" in answer:
+                    return answer["return"]
+        self._tell_end(f"it answered {name}")
 
     def monitor(self, line: str) -> str:
         """Return what the human monitor says to a line, such as `info mem`."""
         return str(self.command("human-monitor-command", **{"command-line": line}))
 
-    def _connect(self) -> socket.socket:
+    def connect(self, name: str) -> socket.socket:
+        """Return a connection to a server of QEMU's, by the name of its socket in `folder`.  Raises: QemuError."""
         made = socket.socket(socket.AF_UNIX)
         made.settimeout(WAIT)
         while True:
             with suppress(FileNotFoundError, ConnectionRefusedError):
-                made.connect(str(self.folder / "qmp"))
+                made.connect(str(self.folder / name))
                 return made
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.02)
-                raise QemuError("QEMU ended before its monitor could be reached")
+                made.close()
+                self._tell_end(f"its {name} server could be reached")
+
+    def _tell_end(self, before: str) -> NoReturn:
+        """Tell that QEMU has ended.  Raises: QemuError; why QEMU did not start, if it did not."""
+        self.wait()
+        raise QemuError(f"QEMU ended before {before}")
 
     # The end.
 
