@@ -152,6 +152,36 @@ def compare(
 
 
 @app.command()
+def story(
+    machine: Annotated[Machine, typer.Option(help="Which machine: the simulated PC, or QEMU.")] = Machine.SIMULATED,
+    kernel: Annotated[
+        Life | None,
+        typer.Option(
+            help="Which life of the kernel: in this Python, or compiled to machine code.",
+            show_default="interpreted; compiled on QEMU",
+        ),
+    ] = None,
+    memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Tell how user-mode paging works, in five steps of a running kernel with the usermode layout.
+
+    After each step it prints who has which addresses, physical and virtual, as the machine's memory says: a kernel,
+    two processes, and a library that both have at addresses of their own.
+    """
+    from keelback.cli.story import tell_on_qemu, tell_on_simulated_pc
+
+    if machine is Machine.SIMULATED:
+        compiled = kernel is Life.COMPILED
+        status = tell_on_simulated_pc(compiled=compiled, memory=memory_size(memory), as_json=as_json)
+    elif kernel is Life.INTERPRETED:
+        raise CommandError("QEMU runs the compiled kernel; try --machine simulated")
+    else:
+        status = tell_on_qemu(memory=qemu_memory_size(memory), as_json=as_json)
+    raise typer.Exit(status)
+
+
+@app.command()
 def layouts(
     live: Annotated[bool, typer.Option("--live", help="Boot a simulated PC and draw what it has.")] = False,
     layout: LayoutOption = LayoutName.MICROKERNEL,

@@ -16,9 +16,13 @@ from keelback.machine.kernels import compiled
 def build_image(words: Sequence[str], layout: Layout) -> tuple[Selection, bytes]:
     """Return the programs that the words name, and the kernel image file that starts them.  Raises: CommandError."""
     selection = select(words, layout.image_base)
+    return selection, build_image_of(selection, layout)
+
+
+def build_image_of(selection: Selection, layout: Layout) -> bytes:
+    """Return the kernel image file that starts the programs of a selection.  Raises: CommandError."""
     try:
-        image = make_image(layout, selection.payload(), compiled(layout))
-        return selection, make_image_file(layout, image)
+        return make_image_file(layout, make_image(layout, selection.payload(), compiled(layout)))
     except (ToolchainError, ImageTooLarge) as error:
         raise CommandError(str(error)) from error
 

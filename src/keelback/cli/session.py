@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from keelback.cli.errors import CommandError
+from keelback.cli.machines import make_compiled, make_interpreted
 from keelback.cli.programs import Selection, select
 from keelback.cli.report import print_report
 from keelback.cli.trace import Trace
@@ -16,10 +16,7 @@ from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
 from keelback.lang import Panic
-from keelback.machine.boot_loader import TooLittleMemory
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.pc import Outcome, SimulatedPc
+from keelback.machine.pc import Outcome
 
 WELL, BADLY, KERNEL_WRONG, INTERRUPTED = 0, 1, 3, 130
 CHECKED_TRAPS, CHECK_EVERY = 1000, 64
@@ -43,11 +40,12 @@ class Session:
         """Build everything.  Raises: CommandError."""
         self.selection = select(words, layout.image_base)
         payload = self.selection.payload()
-        try:
-            make_pc = _compiled_pc if compiled else _interpreted_pc
-            self.pc = make_pc(layout, payload, memory=memory, command_line=command_line, check=check)
-        except TooLittleMemory as error:
-            raise CommandError(str(error)) from error
+        if compiled:
+            self.pc = make_compiled(layout, payload, memory=memory, command_line=command_line, output=_show)
+        else:
+            self.pc = make_interpreted(
+                layout, payload, memory=memory, command_line=command_line, check=check, output=_show
+            )
         self.lens = look(layout, self.pc.ram.contents)
         self.interrupted = False
         self.pc.after_trap.append(self._stop_if_interrupted)
@@ -110,20 +108,6 @@ class Session:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-def _interpreted_pc(layout: Layout, payload: bytes, *, memory: int, command_line: str, check: bool) -> SimulatedPc:
-    image = make_image(layout, payload)
-    return InterpretedPc(layout, image, memory=memory, command_line=command_line, check=check, output=_show)
-
-
-def _compiled_pc(layout: Layout, payload: bytes, *, memory: int, command_line: str, check: bool) -> SimulatedPc:
-    # Imported here: who runs the kernel interpreted needs no compiler.
-    from keelback.machine.compiled import CompiledPc
-    from keelback.machine.kernels import compiled
-
-    image = make_image(layout, payload, compiled(layout))
-    return CompiledPc(layout, image, memory=memory, command_line=command_line, output=_show)
 
 
 def _show(byte: int) -> None:

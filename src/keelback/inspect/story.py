@@ -103,7 +103,7 @@ class Story:
     def _said(self, actor: Process | None, physical: list[Row]) -> Iterator[str]:
         layout = self.kernel.layout
         if actor is None:
-            yield f"the kernel has {layout.kernel_limit // MIB} MiB, physical and virtual, mapped at their own addresses"
+            yield f"the kernel has {layout.kernel_limit // MIB} MiB, physical and virtual, each at its own address"
             yield "nothing above is mapped; all memory above is free"
             return
         before = {(row.start, row.end) for row in self.steps[-1].physical}

@@ -6,6 +6,9 @@ from typing import Final
 PROGRAMS: Final = Path(__file__).parent / "programs"
 """The directory of our own programs, one C file each."""
 
+STORY: Final = Path(__file__).parent / "story"
+"""The directory of the two programs that `keelback story` runs."""
+
 RUNTIME: Final = Path(__file__).parent / "runtime"
 """The directory of `keelback.h` and the C files linked into every program."""
 

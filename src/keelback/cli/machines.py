@@ -1,0 +1,47 @@
+"""The simulated PC that a command asks for."""
+
+from collections.abc import Callable
+
+from keelback.cli.errors import CommandError
+from keelback.kernel.layout import Layout
+from keelback.machine.boot_loader import TooLittleMemory
+from keelback.machine.images import make_image
+from keelback.machine.interpreted import InterpretedPc
+from keelback.machine.pc import SimulatedPc
+
+
+def make_interpreted(
+    layout: Layout,
+    payload: bytes,
+    *,
+    memory: int,
+    command_line: str = "",
+    check: bool = False,
+    output: Callable[[int], None] = lambda byte: None,
+) -> SimulatedPc:
+    """Return a machine whose kernel runs in this Python.  Raises: CommandError."""
+    image = make_image(layout, payload)
+    try:
+        return InterpretedPc(layout, image, memory=memory, command_line=command_line, check=check, output=output)
+    except TooLittleMemory as error:
+        raise CommandError(str(error)) from error
+
+
+def make_compiled(
+    layout: Layout,
+    payload: bytes,
+    *,
+    memory: int,
+    command_line: str = "",
+    output: Callable[[int], None] = lambda byte: None,
+) -> SimulatedPc:
+    """Return a machine whose kernel is machine code.  Raises: CommandError."""
+    # Imported here: who runs the kernel interpreted needs no compiler.
+    from keelback.machine.compiled import CompiledPc
+    from keelback.machine.kernels import compiled
+
+    image = make_image(layout, payload, compiled(layout))
+    try:
+        return CompiledPc(layout, image, memory=memory, command_line=command_line, output=output)
+    except TooLittleMemory as error:
+        raise CommandError(str(error)) from error

@@ -1,0 +1,101 @@
+"""`keelback story`: the five steps of user-mode paging, from the running kernel."""
+
+import json
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+from keelback.cli.errors import CommandError
+from keelback.cli.images import build_image_of, check_memory
+from keelback.cli.libraries import payload_libraries
+from keelback.cli.machines import make_compiled, make_interpreted
+from keelback.cli.programs import Selection
+from keelback.cli.session import BADLY, INTERRUPTED, KERNEL_WRONG, WELL, fail
+from keelback.image.programs import build_programs
+from keelback.image.toolchain import NO_WARNINGS, ToolchainError
+from keelback.inspect.address_tables import Row
+from keelback.inspect.endings import endings
+from keelback.inspect.lens import look
+from keelback.inspect.story import Step, Story
+from keelback.kernel.layout import USERMODE
+from keelback.lang import Panic
+from keelback.machine.observed import Observed, ObservedQemu, observe
+from keelback.machine.pc import Outcome
+from keelback.machine.qemu import QemuError
+from keelback.user import RUNTIME, STORY
+
+
+def tell_on_simulated_pc(*, compiled: bool, memory: int, as_json: bool) -> int:
+    """Tell the story on the simulated PC; return the exit status.  Raises: CommandError."""
+    selection = _selection()
+    make_pc = make_compiled if compiled else make_interpreted
+    return _tell(make_pc(USERMODE, selection.payload(), memory=memory), selection, as_json)
+
+
+def tell_on_qemu(*, memory: int, as_json: bool) -> int:
+    """Tell the story on QEMU; return the exit status.  Raises: CommandError."""
+    selection = _selection()
+    image = build_image_of(selection, USERMODE)
+    check_memory(image, USERMODE, memory)
+    try:
+        with ObservedQemu(image, memory=memory) as machine:
+            return _tell(machine, selection, as_json)
+    except QemuError as error:
+        raise CommandError(str(error)) from error
+
+
+def _selection() -> Selection:
+    """Return the story's two programs, of which the first starts the second, and the libraries."""
+    try:
+        programs = build_programs(
+            sorted(STORY.glob("*.c")), runtime=RUNTIME, image_base=USERMODE.image_base, flags=NO_WARNINGS
+        )
+    except ToolchainError as error:
+        raise CommandError(str(error)) from error
+    return Selection(programs | payload_libraries(), lines=["proc1"])
+
+
+def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
+    """Run a machine to its end and print the story; return the exit status."""
+    kernel = look(machine.layout, machine.contents)
+    story = Story(kernel)
+    try:
+        outcome = observe(machine, at_booted=story.look, after_trap=story.look)
+    except Panic as panic:
+        return fail(f"kernel panic: {panic}", KERNEL_WRONG)
+    except KeyboardInterrupt:
+        return fail("interrupted", INTERRUPTED)
+    if outcome is Outcome.REFUSED:
+        return fail(bytes(machine.console).decode(errors="replace").partition("keelback: ")[2].strip(), BADLY)
+    print_steps(story.steps, as_json)
+    ended = list(endings(kernel, selection.files))
+    if not story.is_told or not all(each.well for each in ended):
+        return fail(f"the story ended after step {len(story.steps)}", BADLY)
+    return WELL
+
+
+def print_steps(steps: list[Step], as_json: bool) -> None:
+    """Print the steps, as JSON or for a person: a row that was not in the table before has a `+`."""
+    if as_json:
+        json.dump({"layout": USERMODE.name, "steps": [step.facts() for step in steps]}, sys.stdout, indent=2)
+        print()
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    before: dict[str, list[Row]] = {}
+    for number, step in enumerate(steps, 1):
+        console.print(Text(f"{number}. {step.title}", style="bold"))
+        for line in step.said:
+            console.print(f"   {line}")
+        for name, rows in (("PHYS", step.physical), (_name_of_space(step), step.virtual)):
+            console.print(f"\n   {name}")
+            for row in rows:
+                is_new = name in before and row not in before[name]
+                console.print(Text(f" {'+' if is_new else ' '} {row}", style="green" if is_new else ""))
+            before[name] = rows
+        if number < len(steps):
+            console.print()
+
+
+def _name_of_space(step: Step) -> str:
+    return "VIRT" if step.whose is None else f"VIRT of {step.whose}"
