@@ -20,7 +20,7 @@ from keelback.inspect.lens import look
 from keelback.inspect.story import Step, Story
 from keelback.kernel.layout import USERMODE
 from keelback.lang import Panic
-from keelback.machine.observed import Observed, ObservedQemu, observe
+from keelback.machine.observed import Observed, ObservedQemu
 from keelback.machine.pc import Outcome
 from keelback.machine.qemu import QemuError
 from keelback.user import RUNTIME, STORY
@@ -61,7 +61,11 @@ def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
     kernel = look(machine.layout, machine.contents)
     story = Story(kernel)
     try:
-        outcome = observe(machine, at_booted=story.look, after_trap=story.look)
+        machine.at_booted.append(story.look)
+        machine.after_trap.append(story.look)
+        machine.boot()
+        story.look()
+        outcome = machine.run()
     except Panic as panic:
         return fail(f"kernel panic: {panic}", KERNEL_WRONG)
     except KeyboardInterrupt:

@@ -50,7 +50,8 @@ def physical_table(kernel: Kernel) -> list[Row]:
             return "User space for several processes"
         return UNRESERVED if owner in (NOBODY, RESERVED) else KERNEL_RESERVED
 
-    return list(_joined((frame << PAGE_SHIFT, label(frame)) for frame in range(len(frames))))
+    pieces = [(frame << PAGE_SHIFT, label(frame)) for frame in range(len(frames))]
+    return list(_joined(_without_empty([*pieces, (len(frames) << PAGE_SHIFT, UNRESERVED)])))
 
 
 def virtual_table(kernel: Kernel, process: Process | None) -> list[Row]:
@@ -91,10 +92,7 @@ def _joined(pieces: Iterable[tuple[int, str]]) -> Iterator[Row]:
             if position > start:
                 yield Row(start, position - 1, label)
             start, label = position, following
-    if label in (UNRESERVED, NO_MANS_LAND):
-        yield Row(start, END - 1, label)
-        return
-    raise AssertionError(f"the last addresses are {label}")
+    yield Row(start, END - 1, label)
 
 
 def loaded(kernel: Kernel) -> list[Library]:

@@ -21,7 +21,7 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from keelback.kernel.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
 
@@ -226,7 +226,7 @@ class Qemu:
             self._monitor.close()
         self._folder.cleanup()
 
-    def __enter__(self) -> "Qemu":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
