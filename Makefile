@@ -31,9 +31,10 @@ check: $(READY)          ## Lint, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_arrows.py
 
-fuzz: $(READY)           ## Random programs in both lives, then random requests: make fuzz SECONDS=3600 SEED=7
+fuzz: $(READY)           ## Random programs in both lives, random requests, 102,000 forks: make fuzz SECONDS=3600 SEED=7
 	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),600) $(SEED)
 	$(BIN)/python tests/kernel/memory_fuzz.py $(or $(SECONDS),600) $(SEED)
+	$(BIN)/python tests/user/fork_campaign.py
 
 bench: $(READY)          ## Measure; prints the figures of this run
 	$(BIN)/python bench/bench.py

@@ -41,9 +41,8 @@ def programs():
 
 
 def test_there_is_one_beside_each_in_c_and_two_more():
-    names = {"hello.py", "primes.py", "ping.py", "pong.py", "allocator.py", "forktree.py", "cow.py", "bomb.py"}
-    names |= {"fib", "boxes"}
-    assert set(python_programs()) == names
+    names = {"hello", "primes", "ping", "pong", "allocator", "forktree", "forkexit", "cow", "stack", "bomb"}
+    assert set(python_programs()) == {"fib", "boxes", *(f"{name}.py" for name in names)}
 
 
 def test_each_runs_in_cpython():
@@ -59,7 +58,11 @@ def test_cpython_has_no_memory_to_give_and_a_program_goes_on_without():
     assert kernel.yields == 3
 
 
-@pytest.mark.parametrize("name", ["forktree", "cow", "bomb"])
+def test_cpython_has_no_memory_to_share_either():
+    assert in_python("forkexit")[1].written == b"forkexit: there is no memory\n"
+
+
+@pytest.mark.parametrize("name", ["forktree", "cow", "stack", "bomb"])
 def test_a_program_that_forks_is_told_that_cpython_cannot(name):
     with pytest.raises(NotImplementedError, match="can't fork in CPython: run it compiled"):
         in_python(name)

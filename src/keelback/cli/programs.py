@@ -43,11 +43,12 @@ def select(words: Sequence[str], image_base: int) -> Selection:
 
     Raises: CommandError saying what is wrong with which word.
     """
-    selection = Selection(payload_programs(image_base) | payload_libraries())
+    programs = payload_programs(image_base)
+    selection = Selection(programs | payload_libraries())
     for word in words:
         name, _, argument = word.strip().partition(" ")
         _check_text(name, argument.strip())
-        if is_library(name):
+        if is_library(name) and name not in programs:
             add_library(name, argument, selection.files)
             continue
         if name in python_programs():

@@ -60,6 +60,9 @@ enum system_error {
     ERROR_NOT_PERMITTED = -10,  /* that is not the caller's to do */
     ERROR_NO_CHILD = -11,       /* there is no child to wait for */
     ERROR_NO_ROOM = -12,        /* there is no room of that size in the address space */
+    ERROR_NO_SUCH_LIBRARY = -13, /* the payload has no library of this name */
+    ERROR_NOT_A_LIBRARY = -14,  /* the file is not a library for this machine */
+    ERROR_TOO_MANY_LIBRARIES = -15, /* no more can be loaded, or mapped by the process */
 };
 
 enum permission {

@@ -1,0 +1,106 @@
+"""The program `forkexit` in both lives, after which all memory is as it was: fork_campaign.py [INTERPRETED COMPILED].
+
+The numbers say how many forks there are to be at least.
+"""
+
+import struct
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from keelback.inspect.census import bits
+from keelback.inspect.invariants import check
+from keelback.inspect.lens import look
+from keelback.kernel.interrupts import SYSTEM_CALL
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.processes import Ending
+from keelback.kernel.threads import TrapFrame
+from keelback.lang import layout_of
+from keelback.machine.pc import Outcome, SimulatedPc
+from kernel.driven import Call, make_machine
+from support import MIB, payload_programs
+
+TURNS_PER_FORK = 5
+"""How many turns of the first process are more than enough for a fork, its own or a descendant's."""
+EAX, EAX_OFFSET = struct.Struct("<i"), layout_of(TrapFrame).field("eax").offset
+
+
+@dataclass
+class Memory:
+    """What is free: every count of frames, and the sets of free frames."""
+
+    counts: list[int]
+    sets: list[int] = field(repr=False)
+
+
+def memory_of(kernel: Kernel) -> Memory:
+    frames, counts = kernel.memory.frames, kernel.memory.frames.counts
+    numbers = [counts.kernel_free, counts.user_free, counts.full, *counts.used]
+    return Memory(numbers, [bits(frames.kernel_zone), bits(frames.user_zone)])
+
+
+def machine(life: str, *lines: str) -> SimulatedPc:
+    programs = payload_programs()
+    return make_machine(*lines, life=life, layout=MICROKERNEL, memory=8 * MIB, check=False, programs=programs)
+
+
+def memory_of_none(life: str) -> Memory:
+    """Return what is free on a machine that has booted and has no process."""
+    pc = machine(life)
+    pc.boot()
+    return memory_of(look(pc.layout, pc.ram.contents))
+
+
+class Forks:
+    """Counts the forks of a machine that succeed."""
+
+    def __init__(self, pc: SimulatedPc) -> None:
+        self.pc = pc
+        self.count = 0
+        self._asked = False
+        self._write_frame = pc._write_frame
+        # Observers before a trap would have the compiled life stop in its entry stub, which takes longer than the trap.
+        pc._write_frame = self._note
+        pc.after_trap.append(self._count)
+
+    def _note(self, vector: int, error: int) -> None:
+        self._asked = vector == SYSTEM_CALL and self.pc.processor.registers()[-1] == Call.FORK
+        self._write_frame(vector, error)
+
+    def _count(self) -> None:
+        if self._asked:  # who forks goes on
+            [result] = EAX.unpack_from(self.pc.ram.bytes, self.pc.frame + EAX_OFFSET)
+            self.count += result > 0
+
+
+def run_forks(life: str, wanted: int) -> tuple[int, SimulatedPc]:
+    """Let `forkexit` fork so often at least, compare memory with before; return how often it did, and the machine."""
+    pc = machine(life, f"forkexit {wanted * TURNS_PER_FORK}")
+    forks = Forks(pc)
+    pc.boot()
+    assert pc.run() is Outcome.POWERED_OFF
+    lens = look(pc.layout, pc.ram.contents)
+    process = lens.processes.table[1]
+    assert (process.ending, process.exit_status) == (Ending.EXITED, 0) and b"killed" not in pc.console
+    assert memory_of(lens) == memory_of_none(life)
+    assert forks.count >= wanted
+    check(lens)
+    return forks.count, pc
+
+
+def main() -> None:
+    """Run the campaign, and say what was seen."""
+    wanted = [int(each) for each in sys.argv[1:]] or [2_000, 100_000]
+    for life, number in zip(("interpreted", "compiled"), wanted, strict=True):
+        start = time.monotonic()
+        count, pc = run_forks(life, number)
+        spent = time.monotonic() - start
+        print(f"{life}: {count:,} forks, {pc.traps:,} traps in {spent:.0f} s; frames are as they were")
+
+
+if __name__ == "__main__":
+    main()
