@@ -85,7 +85,7 @@ def test_the_same_programs_make_the_same_bytes_elsewhere_and_in_another_environm
     }  # fmt: skip
     (other / "mine.c").write_text('#include "keelback.h"\nint main(void) { print(__FILE__); return 0; }')
     shutil.copy(other / "mine.c", one)
-    words = ("hello", "fib", "mine.c")
+    words = ("hello", "fib", "mine.c", "libgfx")
     well(*words, cwd=one, env={"PYTHONHASHSEED": "1"})
     well(*words, cwd=other, env=settings, umask=0o077)
     assert (one / "keelback.img").read_bytes() == (other / "keelback.img").read_bytes()

@@ -2,14 +2,16 @@
 
 import re
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
 from keelback.cli.programs import build_python
 from keelback.image.link_page import make_link_page
+from keelback.image.python_libraries import build_python_library
 from keelback.image.python_programs import build_python_program
-from keelback.lang import Ram, Region, freeze, i32, view, word
+from keelback.lang import Ram, Region, freeze, i8, i16, i32, u8, u64, view, word
 from keelback.user import RUNTIME
 from keelback.user.libraries.libgfx import BAD_ARGUMENT, Gfx
 from keelback.user.library import MISSING_EXPORT, Library, Link, LinkPage, exports_of, make_library
@@ -246,15 +248,52 @@ def test_cpython_has_no_library_and_calls_none():
         program.gfx.calls.box(1, 1, 1, 1)
 
 
-def test_a_stub_takes_what_the_library_takes():
-    class Wide(Library):
-        """Has every kind of parameter."""
+class Wide(Library):
+    """Has every kind of parameter and result."""
 
-        name = "libwide"
+    name = "libwide"
 
-        def mixed(self, small: i32, flag: bool, text: ArgumentText) -> None:
-            """Do nothing."""
+    def mixed(self, small: u8, wide: u64, signed: i16, flag: bool, text: ArgumentText) -> u64:
+        text.text[1] = small
+        return wide ^ (signed & 0xFF) if flag else 0
 
-    program, _ = make_program(Draw)
-    stub = type(Link(program.ram, Region(Ram(0x2000), 0x1000, 0x2000), program.system, Wide).calls).mixed
-    assert stub.c_body == "((void (*)(i32, bool, void *))self->addresses[0])(small, flag, text);"
+    def nothing(self) -> None:
+        self.output.write("nothing\n")
+
+    def truth(self, small: i8) -> bool:
+        return small == -1
+
+
+class Caller(Program):
+    """Calls all of it."""
+
+    def __init__(self, ram: Ram, records: Region, kernel: Kernel | None) -> None:
+        super().__init__(ram, records, kernel)
+        self.link = Link(ram, records, self.system, Wide)
+        self.text = records.struct(ArgumentText)
+
+    def main(self, argument: word) -> i32:
+        if failed(self.link.load()):
+            return 1
+        wide = self.link.calls
+        wide.nothing()
+        self.output.write(f"{wide.mixed(200, 1 << 40, -1, True, self.text)} {self.text.text[1]}\n")
+        return 0 if wide.truth(-1) and not wide.truth(1) and wide.mixed(1, 2, 3, False, self.text) == 0 else 2
+
+
+def test_a_stub_passes_every_type_as_the_library_takes_it():
+    library, ram = make_library(Wide)
+    freeze(library)
+    exports = {name: getattr(library, name) for name in exports_of(Wide)}
+    elf = build_python_library(Path("libwide.py"), library, ram, exports, runtime=RUNTIME)
+    machine = Machine({"libwide": elf}, PLACE)
+    machine.start(python_program(Caller))
+    assert (machine.status, machine.written) == (0, [b"nothing\n", b"1099511628031 200\n"])
+
+
+def test_a_stub_is_typed_by_the_library():
+    program, _ = make_program(Caller)
+    calls = type(program.link.calls)
+    cast = "(u64 (*)(i32, u64, i32, bool, void *))"
+    assert calls.mixed.c_body == f"return ({cast}self->addresses[0])(small, wide, signed, flag, text);"
+    assert calls.nothing.c_body == "((void (*)(void))self->addresses[1])();"

@@ -1,12 +1,13 @@
 """A whole function: evaluated until the types of its locals no longer change."""
 
 import ast
+import re
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.failure import Failure
 from keelback.compiler.evaluate.values import UNKNOWN
 from keelback.compiler.intervals import Interval
-from keelback.compiler.program import Program, Specialisation, Static, Value
+from keelback.compiler.program import Program, Specialisation, Static, Value, local_name
 from keelback.compiler.source import definition_of, file_of
 from keelback.compiler.types import BOOLEAN, VOID, Integer, Type, join
 from keelback.compiler.walk import leaves, parts_of
@@ -50,7 +51,8 @@ def _native(wanted: Specialisation, key: ir.FunctionKey, body: str) -> ir.Functi
                 if isinstance(content, int):
                     body = body.replace(f"{name}_{attribute}", f"{content:#x}u")
         else:
-            parameters[name] = value
+            body = re.sub(rf"\b{name}\b", local_name(name), body)
+            parameters[local_name(name)] = value
     return ir.Function(
         key, (file_of(wanted.function), wanted.function.__code__.co_firstlineno), parameters, native=body
     )
