@@ -30,6 +30,12 @@ SAYS = {
     "bomb": ["bomb: children: 30, last: 31"],
     "liar": ["liar: the kernel believed nothing"],
 }
+SAYS["mallocs 1000"] = [
+    "mallocs: operations: 1000",
+    "mallocs: pages at most: 55",
+    "mallocs: percent of them asked for: 86",
+    "mallocs: pages left: 0",
+]
 SAYS |= {twin: SAYS[twin.removesuffix(".py")] for twin in TWINS}
 
 

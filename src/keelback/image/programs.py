@@ -11,6 +11,7 @@ The image of a program, from its lowest address; every segment starts on a page 
                │ .bss    │         not in the file: p_memsz > p_filesz
                └─────────┘
 
+Of the runtime's files only those are in it that the program uses.
 Function names stay in the symbol table, for fault reports; line tables do not, for size.
 """
 
@@ -58,9 +59,9 @@ def build_programs(
         library = _compile_runtime(runtime, pool)
 
         def build(source: Path) -> bytes:
-            objects = {f"{source.stem}.o": compile_c(source, includes=[runtime], flags=flags), **library}
+            objects = {f"{source.stem}.o": compile_c(source, includes=[runtime], flags=flags)}
             try:
-                return link_elf(objects, script, flags=["--strip-debug"])
+                return link_elf(objects, script, library=library, flags=["--strip-debug"])
             except ToolchainError as error:
                 raise ToolchainError(source, "does not link", error.diagnostics) from None
 

@@ -19,5 +19,6 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     """
     main: Any = root
     compiled = compile_program(root, ram, {"main": main.main})
-    objects = {f"{name}.o": build_object(compiled, name), **build_runtime(runtime)}
-    return link_elf(objects, program_script(image_base), flags=["--strip-debug"])
+    objects = {f"{name}.o": build_object(compiled, name)}
+    script = program_script(image_base)
+    return link_elf(objects, script, library=build_runtime(runtime), flags=["--strip-debug"])

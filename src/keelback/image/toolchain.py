@@ -76,6 +76,7 @@ NO_WARNINGS: Final = ("-Werror",)
 
 _LINKER_FLAGS: Final = ("-z", "max-page-size=4096", "--no-dynamic-linker")
 _NO_DEFINES: Final[Mapping[str, int]] = MappingProxyType({})
+_NO_OBJECTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 _STEERING: Final = ("ZIG_", "CPATH", "C_INCLUDE_PATH", "CCC_OVERRIDE_OPTIONS", "CLICOLOR_FORCE")
 
 _log = logging.getLogger(__name__)
@@ -136,8 +137,18 @@ def assemble(
     return _translate(source.absolute(), includes, defines, (), target, "does not assemble")
 
 
-def link_elf(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str] = (), target: Target = I386) -> bytes:
+def link_elf(
+    objects: Mapping[str, bytes],
+    script: str,
+    *,
+    library: Mapping[str, bytes] = _NO_OBJECTS,
+    flags: Sequence[str] = (),
+    target: Target = I386,
+) -> bytes:
     """Link objects, each with a file name for messages, to an ELF executable by a linker script.
+
+    Args:
+        library: objects of which only those are linked that something needs.
 
     Raises:
         ToolchainError: the linker refused them, or a symbol is undefined, weak ones included.
@@ -145,12 +156,12 @@ def link_elf(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str] 
     source = Path(next(iter(objects)))
 
     def build(work: Path) -> Entry:
-        entry = _link(work, objects, script, flags, target)
+        entry = _link(work, objects, library, script, flags, target)
         if missing := _undefined_symbols(entry.output):
             raise ToolchainError(source, "does not link", f"undefined symbols: {', '.join(missing)}")
         return entry
 
-    return _built(build, source, target, "elf", tuple(objects.items()), script, tuple(flags))
+    return _built(build, source, target, "elf", tuple(objects.items()), tuple(library.items()), script, tuple(flags))
 
 
 def link_flat(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str] = (), target: Target = I386) -> bytes:
@@ -162,7 +173,7 @@ def link_flat(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str]
     link_elf(objects, script, flags=flags, target=target)  # bare bytes have no symbol table to check
 
     def build(work: Path) -> Entry:
-        return _link(work, objects, script, (*flags, "--oformat=binary"), target)
+        return _link(work, objects, _NO_OBJECTS, script, (*flags, "--oformat=binary"), target)
 
     return _built(build, Path(next(iter(objects))), target, "flat", tuple(objects.items()), script, tuple(flags))
 
@@ -232,17 +243,25 @@ def _files_read(rule: str) -> dict[str, str]:
     return {path: digest_of(Path(path)) or "" for path in (os.path.join(os.getcwd(), path) for path in paths)}
 
 
-def _link(work: Path, objects: Mapping[str, bytes], script: str, flags: Sequence[str], target: Target) -> Entry:
+def _link(
+    work: Path,
+    objects: Mapping[str, bytes],
+    library: Mapping[str, bytes],
+    script: str,
+    flags: Sequence[str],
+    target: Target,
+) -> Entry:
     """Link objects in a scratch directory, under their own names so that messages can be read."""
     source = Path(next(iter(objects)))
     inputs = work / "objects"
-    for name, data in objects.items():
+    for name, data in (*objects.items(), *library.items()):
         (inputs / name).parent.mkdir(parents=True, exist_ok=True)
         (inputs / name).write_bytes(data)
     (work / "script").write_text(script)
     arguments = ["-m", target.emulation, *_LINKER_FLAGS, *flags]
     arguments += ["-T", str(work / "script"), "-o", str(work / "output")]
     arguments += [f"./{name}" for name in objects]
+    arguments += ["--start-lib", *(f"./{name}" for name in library), "--end-lib"]
     said = _zig(source, "does not link", work, inputs, ["ld.lld", *arguments])
     return Entry((work / "output").read_bytes(), said)
 
