@@ -1,9 +1,13 @@
 """malloc and its relatives, in both runtimes: what they give is the caller's alone, and what they took comes back."""
 
 import re
+from random import Random
 
 import pytest
 
+from keelback.lang import freeze, view
+from keelback.user.malloc import Content, Heap
+from keelback.user.system import Exited, Program, PythonKernel, make_program
 from support import c_program, console, run
 
 HEAD = """
@@ -170,3 +174,78 @@ def test_without_memory_malloc_returns_nothing_and_goes_on_afterwards():
         malloc_trim();
         expect(now().pages == 0 && malloc(100000) != NULL, "not all came back");
         print("went on\\n");""", check=False) == ["went on"]  # fmt: skip
+
+
+# The heap of programs in Kernel Python, here in CPython.
+
+
+class Holder(Program):
+    """A program that has a heap."""
+
+    def __init__(self, ram, records, kernel):
+        super().__init__(ram, records, kernel)
+        self.heap = Heap(records, self.system, self.output)
+
+
+@pytest.fixture
+def heap():
+    program, _ = make_program(Holder, PythonKernel())
+    freeze(program)
+    return program.heap
+
+
+def content(heap, memory, count):
+    return bytes(view(heap.ram, Content, memory).bytes)[:count]
+
+
+def test_the_heap_gives_memory_apart_and_takes_all_of_it_back(heap):
+    random = Random(1)
+    pieces = {}
+    for _ in range(400):
+        if pieces and random.random() < 0.45:
+            memory, (size, mark) = pieces.popitem()
+            assert content(heap, memory, size) == bytes([mark]) * size
+            heap.free(memory)
+        else:
+            size, mark = random.choice([0, 1, 8, 9, 100, 2000, 4000]), random.randrange(256)
+            memory = heap.malloc(size)
+            assert memory % 16 == 0 and memory not in pieces
+            heap.ram.bytes[memory : memory + size] = bytes([mark]) * size
+            pieces[memory] = (size, mark)
+    assert heap.state.used >= sum(size for size, _ in pieces.values())
+    for memory in pieces:
+        heap.free(memory)
+    heap.trim()
+    assert (heap.state.used, heap.state.pages, heap.state.spare_pages) == (0, 0, 0)
+    assert not any(heap.state.lists) and not any(heap.state.list_used) and not any(heap.owned.words)
+    assert heap.system.kernel.taken == set()
+
+
+def test_the_heap_resizes_clears_and_refuses_what_overflows(heap):
+    memory = heap.malloc(5000)
+    heap.ram.bytes[memory : memory + 5000] = b"x" * 5000
+    assert heap.realloc(memory, 9000) == memory and heap.realloc(memory, 4990) == memory
+    heap.malloc(1)
+    moved = heap.realloc(memory, 20000)
+    assert moved not in (0, memory) and heap.ram.bytes[moved : moved + 4990] == b"x" * 4990
+    assert heap.calloc(50, 100) == memory and not any(content(heap, memory, 4096))
+    assert heap.malloc(0x4000_0000) == heap.calloc(0x10000, 0x10000) == heap.realloc(moved, 0xFFFF_FFFF) == 0
+    assert heap.malloc(2 << 20) == 0 and heap.realloc(0, 3) != 0
+
+
+@pytest.mark.parametrize(
+    ("offset", "times", "why"),
+    [
+        (0, 2, "is free already"),
+        (8, 1, "malloc never gave"),
+        (-0x1_0000, 1, "malloc never gave"),
+        (16, 1, "malloc never gave, or .*"),
+    ],
+)
+def test_the_heap_refuses_what_is_not_to_be_freed_with_one_line(heap, offset, times, why):
+    memory = heap.calloc(64, 1)
+    with pytest.raises(Exited, match="status 1"):
+        for _ in range(times):
+            heap.free(memory + offset)
+    line = bytes(heap.system.kernel.written).decode()
+    assert re.fullmatch(rf"panic: free of {memory + offset:#010x}, which {why}\n", line)
