@@ -41,6 +41,8 @@ MEMORY_FIGURES = {
     "round_slope": "each mapped page more, fork, exit and wait",
     "yield": "yield to another process and back",
     "spawn": "spawn, exit and wait",
+    "malloc": "malloc and free of 64 bytes",
+    "malloc_page": "malloc_pages and free_pages of a page",
 }
 FIRST_INSTRUCTION = """
 from keelback.cli.session import Session

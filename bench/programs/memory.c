@@ -137,6 +137,31 @@ static void yield_and_back(void)
     say("yield ");
 }
 
+/* The pages are there after the first round, and stay. */
+static void malloc_and_free(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        free(malloc(64));
+        stop();
+    }
+    malloc_trim();
+    say("malloc ");
+}
+
+static void take_a_page_and_give_it_back(void)
+{
+    char *other = malloc_pages(1); /* so that the table is there */
+
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        free_pages(malloc_pages(1), 1);
+        stop();
+    }
+    free_pages(other, 1);
+    say("malloc_page ");
+}
+
 int main(const char *argument)
 {
     least = 0xffffffff;
@@ -147,5 +172,7 @@ int main(const char *argument)
     fork_exit_wait_with(3 * PAGES, "many_round ", "many_fork ");
     yield_and_back();
     spawn_exit();
+    malloc_and_free();
+    take_a_page_and_give_it_back();
     return 0;
 }

@@ -21,7 +21,7 @@ from support import c_program
 
 BASE = 0x8048000
 PLACE = 0x20000000
-NO_SUCH_PROGRAM = 0xFFFF_FFFA
+NO_SUCH_LIBRARY = 0xFFFF_FFF3
 
 
 # libgfx in CPython
@@ -243,7 +243,7 @@ def test_load_without_an_export_gives_the_library_back(missing):
 
 def test_cpython_has_no_library_and_calls_none():
     program, _ = make_program(Draw, PythonKernel())
-    assert program.gfx.load() == NO_SUCH_PROGRAM and failed(program.system.unload_library(PLACE))
+    assert program.gfx.load() == NO_SUCH_LIBRARY and failed(program.system.unload_library(PLACE))
     with pytest.raises(TypeError, match="a library's export is called by compiled programs only"):
         program.gfx.calls.box(1, 1, 1, 1)
 

@@ -17,7 +17,7 @@ from keelback.machine.pc import Outcome
 from support import FRAMES_OF_THE_KERNEL, MIB, console, frames_used, make_pc, payload_programs
 
 MOST_TRAPS = 20_000
-TWINS = ("allocator.py", "forktree.py", "forkexit.py", "cow.py", "bomb.py", "stack.py")
+TWINS = ("allocator.py", "forktree.py", "forkexit.py", "cow.py", "bomb.py", "stack.py", "mallocs.py")
 SAYS = {
     "allocator": ["allocator: took pages: 40"],
     "allocator 3": ["allocator: took pages: 6"],
@@ -29,8 +29,21 @@ SAYS = {
     "cow 64": ["cow: parent and child kept apart, pages: 64"],
     "bomb": ["bomb: children: 30, last: 31"],
     "liar": ["liar: the kernel believed nothing"],
+    "libraries": ["libraries: each process had its own data"],
 }
-SAYS |= {twin: SAYS[twin.removesuffix(".py")] for twin in TWINS if twin != "stack.py"}
+SAYS |= {twin: SAYS[twin.removesuffix(".py")] for twin in TWINS if twin not in ("stack.py", "mallocs.py")}
+SAYS["mallocs 1000"] = [
+    "mallocs: operations: 1000",
+    "mallocs: pages at most: 55",
+    "mallocs: percent of them asked for: 86",
+    "mallocs: pages left: 0",
+]
+SAYS["mallocs.py 500"] = [
+    "mallocs: operations: 500",
+    "mallocs: pages at most: 47",
+    "mallocs: percent of them asked for: 71",
+    "mallocs: pages left: 0",
+]
 
 
 @pytest.fixture(scope="module")

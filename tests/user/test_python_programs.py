@@ -42,6 +42,7 @@ def programs():
 
 def test_there_is_one_beside_each_in_c_and_two_more():
     names = {"hello", "primes", "ping", "pong", "allocator", "forktree", "forkexit", "cow", "stack", "bomb"}
+    names.add("mallocs")
     assert set(python_programs()) == {"fib", "boxes", *(f"{name}.py" for name in names)}
 
 
@@ -62,6 +63,12 @@ def test_cpython_has_no_memory_to_share_either():
     assert in_python("forkexit")[1].written == b"forkexit: there is no memory\n"
 
 
+def test_cpython_has_malloc_pages_to_give_and_they_come_back():
+    status, kernel = in_python("mallocs", "100")
+    assert (status, kernel.taken) == (0, set())
+    assert kernel.written.startswith(b"mallocs: operations: 100\n") and kernel.written.endswith(b"pages left: 0\n")
+
+
 @pytest.mark.parametrize("name", ["forktree", "cow", "stack", "bomb"])
 def test_a_program_that_forks_is_told_that_cpython_cannot(name):
     with pytest.raises(NotImplementedError, match="can't fork in CPython: run it compiled"):
@@ -75,8 +82,8 @@ def test_the_kernel_for_unit_tests_knows_one_process_and_no_program():
     system, counts = program.system, view(ram, FrameCounts, RECORDS)
     results = [system.exec(text, text), system.spawn(text, text), system.wait(ANY_CHILD, ending)]
     results += [system.kill(1), system.kill(2), system.map(0, 4096, CAN_READ), system.unmap(0x1000, 4096)]
-    results += [system.protect(0x1000, 4096, CAN_READ)]
-    assert [number - (1 << 32) for number in results] == [-6, -6, -11, -10, -9, -12, -2, -2]
+    results += [system.protect(0x1000, 4096, CAN_READ), system.malloc_pages(257), system.free_pages(0x1000, 1)]
+    assert [number - (1 << 32) for number in results] == [-6, -6, -11, -10, -9, -12, -2, -2, -4, -2]
     assert all(failed(number) for number in results)
     assert not failed(system.detach()) and not failed(system.frame_counts(counts))
 

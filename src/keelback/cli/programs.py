@@ -56,7 +56,7 @@ def select(words: Sequence[str], image_base: int) -> Selection:
         elif _is_path(name, selection):
             name = _add_file(Path(name), selection, image_base)
         elif name not in selection.files:
-            known = ", ".join(sorted({*selection.files, *python_programs()}))
+            known = ", ".join(sorted({*programs, *python_programs()}))
             raise CommandError(f"no program {name!r}: the payload has {known}; or give the path of an ELF or C file")
         selection.lines.append(f"{name} {argument.strip()}".strip())
     if words and not selection.lines:

@@ -12,6 +12,7 @@ The image of a program, from its lowest address; every segment starts on a page 
                └─────────┘
 
 A program that fixes its image's size has the compact image of `compact.py` instead.
+Of the runtime's files only those are in it that the program uses.
 Function names stay in the symbol table, for fault reports; line tables do not, for size.
 """
 
@@ -65,7 +66,7 @@ def build_programs(
             try:
                 if fixes_its_size(own):
                     return link_sized({name: own}, library, image_base, SIZE_SYMBOL)
-                return link_elf({name: own, **library}, script, flags=["--strip-debug"])
+                return link_elf({name: own}, script, archive=library, flags=["--strip-debug"])
             except ToolchainError as error:
                 raise ToolchainError(source, "does not link", error.diagnostics) from None
 

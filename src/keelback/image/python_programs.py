@@ -23,4 +23,4 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     own, library = {f"{name}.o": build_object(compiled, name)}, build_runtime(runtime)
     if main.image_size:
         return link_sized(own, library, image_base, str(main.image_size))
-    return link_elf({**own, **library}, program_script(image_base), flags=["--strip-debug"])
+    return link_elf(own, program_script(image_base), archive=library, flags=["--strip-debug"])

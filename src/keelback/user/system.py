@@ -99,6 +99,18 @@ class Kernel(Protocol):
         """Count page frames."""
         ...
 
+    def malloc_pages(self, count: int) -> int:
+        """Take new pages."""
+        ...
+
+    def free_pages(self, address: int, count: int) -> int:
+        """Give pages back."""
+        ...
+
+    def exit(self, status: int) -> int:
+        """End the program."""
+        ...
+
     def load_library(self, name: bytes) -> int:
         """Map a library."""
         ...
@@ -231,6 +243,21 @@ class System(Component):
         """Count page frames; return 0 or an error."""
         return served(self.kernel).frame_counts(counts)
 
+    @native(f'u32 result; {CALL}"0"(17), "b"(count){LOST}')
+    def malloc_pages(self, count: u32) -> u32:
+        """Take new pages of zeros in a row; return the address of the first, or an error."""
+        return served(self.kernel).malloc_pages(count)
+
+    @native(f'u32 result; {CALL}"0"(18), "b"(address), "S"(count){LOST}')
+    def free_pages(self, address: word, count: u32) -> u32:
+        """Give pages back that `malloc_pages` took; return 0 or an error."""
+        return served(self.kernel).free_pages(address, count)
+
+    @native(f'u32 result; {CALL}"0"(3), "b"(status){LOST}')
+    def exit(self, status: u32) -> u32:
+        """End the program; what it wrote of a line that is not finished is lost."""
+        return served(self.kernel).exit(status)
+
     @native(f'u32 result; {CALL}"0"(19), "b"(name){LOST}')
     def load_library(self, name: ArgumentText) -> u32:
         """Map a library of the payload; return the address of its link page, or an error."""
@@ -299,20 +326,37 @@ class Program(Component):
         return otherwise
 
 
-BAD_ADDRESS, OUT_OF_MEMORY, NO_SUCH_PROGRAM = 0xFFFF_FFFE, 0xFFFF_FFFC, 0xFFFF_FFFA
+BAD_ADDRESS, BAD_ARGUMENT, OUT_OF_MEMORY, NO_SUCH_PROGRAM = 0xFFFF_FFFE, 0xFFFF_FFFD, 0xFFFF_FFFC, 0xFFFF_FFFA
 NO_SUCH_PROCESS, NOT_PERMITTED, NO_CHILD, NO_ROOM = 0xFFFF_FFF7, 0xFFFF_FFF6, 0xFFFF_FFF5, 0xFFFF_FFF4
+NO_SUCH_LIBRARY = 0xFFFF_FFF3
+
+
+PAGE_SIZE = 4096
+MALLOC, MALLOC_END = 0x8_2000, 0x18_2000
+"""The pages of the RAM that a program in CPython may take."""
+
+
+class Exited(Exception):
+    """A program in CPython ended itself; `status` says with what."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(f"the program exited with status {status}")
 
 
 class PythonKernel(HostObject):
     """A kernel for unit tests: it keeps what is written and counts turns and ticks.
 
-    It has one process, no payload and no memory to give, and says so by the errors of docs/syscalls.md.
+    It has one process, no payload and no memory to give but some malloc pages of the program's RAM, and says so by the
+    errors of docs/syscalls.md.
     """
 
     def __init__(self) -> None:
         self.written = bytearray()
         self.yields = 0
         self.slept = 0
+        self.taken: set[int] = set()
+        self.ram: Ram | None = None
 
     def getpid(self) -> int:
         """Return 1."""
@@ -377,13 +421,37 @@ class PythonKernel(HostObject):
         """Count nothing."""
         return 0
 
+    def malloc_pages(self, count: int) -> int:
+        """Take the lowest pages that are free in a row, and clear them."""
+        if self.ram is None:
+            return OUT_OF_MEMORY
+        for start in range(MALLOC, MALLOC_END - count * PAGE_SIZE + 1, PAGE_SIZE):
+            pages = range(start, start + count * PAGE_SIZE, PAGE_SIZE)
+            if count > 0 and not self.taken & {*pages}:
+                self.taken |= {*pages}
+                self.ram.bytes[start : start + count * PAGE_SIZE] = bytes(count * PAGE_SIZE)
+                return start
+        return OUT_OF_MEMORY
+
+    def free_pages(self, address: int, count: int) -> int:
+        """Let pages be free again, if all of them are taken."""
+        pages = {*range(address, address + count * PAGE_SIZE, PAGE_SIZE)}
+        if not pages or not pages <= self.taken:
+            return BAD_ADDRESS
+        self.taken -= pages
+        return 0
+
+    def exit(self, status: int) -> int:
+        """End the program.  Raises: Exited."""
+        raise Exited(status)
+
     def load_library(self, name: bytes) -> int:
         """Find no such library."""
-        return NO_SUCH_PROGRAM
+        return NO_SUCH_LIBRARY
 
     def unload_library(self, address: int) -> int:
-        """Find nothing mapped."""
-        return BAD_ADDRESS
+        """Find no library there."""
+        return BAD_ARGUMENT
 
 
 RECORDS, RECORDS_END = 0x1000, 0x80000
@@ -397,7 +465,9 @@ def make_program(program: type[Program], kernel: Kernel | None = None, argument:
     """
     if len(argument) >= LONGEST_ARGUMENT:
         raise ValueError(f"an argument has at most {LONGEST_ARGUMENT - 1} characters")
-    ram = Ram(ARGUMENT + LONGEST_ARGUMENT)
+    ram = Ram(MALLOC_END + PAGE_SIZE)
+    if isinstance(kernel, PythonKernel):
+        kernel.ram = ram
     made = program(ram, Region(ram, RECORDS, RECORDS_END), kernel)
     ram.bytes[ARGUMENT : ARGUMENT + len(argument)] = argument.encode("ascii")
     return made, ram

@@ -260,6 +260,23 @@ void print_flush(void);          /* write an unfinished line now; done when main
 /* Return the decimal number that a text is, or `otherwise` if it is none below 2^32. */
 uint32_t number_in(const char *text, uint32_t otherwise);
 
+/*
+ * Memory in pieces, at multiples of 16; NULL when there is none. To free what malloc did not give,
+ * or twice, ends the program. Whole pages that are free are given back, but for a few.
+ */
+void *malloc(size_t bytes);
+void *calloc(size_t count, size_t bytes); /* zero */
+void *realloc(void *memory, size_t bytes); /* what was there stays, as far as there is room */
+void free(void *memory);
+void malloc_trim(void); /* give those few pages back too */
+
+/* How much memory malloc has, and how much of it is in use. */
+struct malloc_counts {
+    uint32_t pages;
+    uint32_t used; /* bytes, what malloc itself needs for them included */
+};
+void malloc_count(struct malloc_counts *counts);
+
 size_t strlen(const char *text);
 void *memset(void *to, int value, size_t length);
 void *memcpy(void *to, const void *from, size_t length);
