@@ -201,9 +201,8 @@ def _writable_alone(census: Census) -> Iterator[str]:
 
 @invariant("every child is in its parent's list, and a parent is alive")
 def _families(census: Census) -> Iterator[str]:
-    table = census.kernel.processes.table
-    used = [each for each in table if each.state != ProcessState.FREE]
-    for process in table:
+    used = [each for each in census.slots if each.state != ProcessState.FREE]
+    for process in census.slots:
         children, child = [], process.first_child
         while child is not None and child not in children:
             children.append(child)
@@ -218,7 +217,8 @@ def _families(census: Census) -> Iterator[str]:
 @invariant("a process is alive exactly when it has a space and a thread, and all alive are counted")
 def _alive(census: Census) -> Iterator[str]:
     processes = census.kernel.processes
-    for pid, process in enumerate(processes.table):
+    for process in census.slots:
+        pid = process._index
         parts = (process.space.directory != 0, process.thread is not None)
         if parts != (process.state == ProcessState.ALIVE,) * 2 or (any(parts) and process.pid != pid):
             has = f"space {process.space.directory:#x} and thread {process.thread}"
