@@ -38,12 +38,14 @@ SAYS["mallocs 1000"] = [
     "mallocs: pages at most: 55",
     "mallocs: percent of them asked for: 86",
     "mallocs: pages left: 0",
+    "mallocs: free page frames: as before",
 ]
 SAYS["mallocs.py 500"] = [
     "mallocs: operations: 500",
     "mallocs: pages at most: 47",
     "mallocs: percent of them asked for: 71",
     "mallocs: pages left: 0",
+    "mallocs: free page frames: as before",
 ]
 
 
