@@ -32,8 +32,6 @@ from kernel.driven import (
     CODE,
     DATA,
     LIBRARY,
-    LIBRARY_DATA,
-    LIBRARY_FILE,
     MALLOC,
     PAGE,
     TEXT,
