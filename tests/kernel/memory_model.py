@@ -17,6 +17,8 @@ from keelback.kernel.errors import (
     NoChild,
     NoRoom,
     NoSuchProcess,
+    NoSuchProgram,
+    NotExecutable,
     NotPermitted,
     TooManyRegions,
 )  # fmt: skip
@@ -33,6 +35,8 @@ from kernel.driven import (
     DATA,
     LIBRARY,
     MALLOC,
+    NAME,
+    NOBODY,
     PAGE,
     TEXT,
     TEXTS,
@@ -457,6 +461,17 @@ class MemoryModel(RuleBasedStateMachine):
         self.processes[child].libraries = dict(parent.libraries)
         parent.children.insert(0, child)
         return child
+
+    @precondition(has_library)
+    @rule(data=st.data(), name=st.sampled_from([NAME, LIBRARY, NOBODY]))
+    def exec(self, data: st.DataObject, name: int) -> None:
+        """Run the program afresh: what was mapped goes, the family stays; a library is no program."""
+        pid = self.reader(data)
+        process, new = self.processes[pid], new_process()
+        expected = {NAME: 0, LIBRARY: NotExecutable.number, NOBODY: NoSuchProgram.number}[name]
+        assert self.machine.call(Call.EXEC, name, ARGUMENT, pid=pid) == expected
+        if not expected:
+            process.pages, process.malloc, process.libraries = new.pages, {}, {}
 
     @precondition(has_several)
     @rule(data=st.data(), status=st.integers(-(1 << 31), (1 << 31) - 1))

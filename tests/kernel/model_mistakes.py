@@ -64,6 +64,9 @@ MISTAKES = {
     "a list that keeps the wrong library": (
         *LIBRARIES, "_remove", ".address = list.slots[place + 1].address", ".address += 0",
     ),
+    "libraries that are listed after exec": (
+        "kernel.programs", "Programs", "exec", "self.processes.libraries.drop_all(process.libraries)", "pass",
+    ),
     "library pages that can be unmapped": (
         *MEMORY, "_check_range", "space.has_library(address, address + round_up(size, PAGE_SIZE))", "False",
     ),
