@@ -77,8 +77,8 @@ def test_files_are_built_or_read(tmp_path):
 
 
 NO_PROGRAM = (
-    "no program 'nope': the payload has allocator, allocator.py, bomb, bomb.py, boxes, cow, cow.py, divide, family, fib, "
-    "forkexit, forkexit.py, forktree, forktree.py, frames, hello, hello.py, hostile, liar, libraries, mallocs, "
+    "no program 'nope': the payload has allocator, allocator.py, bomb, bomb.py, boxes, cow, cow.py, divide, family, "
+    "fib, forkexit, forkexit.py, forktree, forktree.py, frames, hello, hello.py, hostile, liar, libraries, mallocs, "
     "mallocs.py, null, ping, ping.py, pong, pong.py, ports, primes, primes.py, privileged, regions, sleeper, smash, "
     "stack, stack.py, undefined, wild; "
     "or give the path of an ELF or C file"

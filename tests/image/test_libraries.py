@@ -11,6 +11,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from keelback.image import link_page
+from keelback.image.compact import compact_script
 from keelback.image.libraries import LibraryError, build_library
 from keelback.image.link_page import make_link_page
 from keelback.image.programs import build_program
@@ -260,6 +261,11 @@ def test_an_image_larger_than_its_fixed_size_is_refused(tmp_path):
         with pytest.raises(ToolchainError) as refused:
             build()
         assert refused.value.diagnostics == "ld.lld: error: the image is larger than its fixed size"
+
+
+def test_a_compact_image_starts_a_page_too():
+    with pytest.raises(ValueError, match="the image base 0x8000010 is not the start of a page"):
+        compact_script(0x8000010, "4096")
 
 
 def test_the_word_image_size_alone_fixes_nothing(tmp_path):

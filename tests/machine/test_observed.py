@@ -118,10 +118,16 @@ def test_every_trap_is_seen_and_processes_come_and_go_between_them(kind):
 
     with machine_of(kind, "family") as machine:
         lens = look(machine.layout, machine.contents)
-        observe(machine, at_booted=lambda: seen.append((0, alive(lens))), after_trap=look_around)
-    assert [number for number, _ in seen] == list(range(machine.traps + 1))
+        observe(
+            machine,
+            at_booted=lambda: seen.append((0, alive(lens))),
+            at_begun=lambda: seen.append((0, alive(lens))),
+            after_trap=look_around,
+        )
+    assert [number for number, _ in seen] == [0, *range(machine.traps + 1)]
+    assert [pids for _, pids in seen[:2]] == [[], [1]]
     changes = [pids for number, (_, pids) in enumerate(seen) if number == 0 or pids != seen[number - 1][1]]
-    assert changes == [[], [1, 2], [1, 2, 3], [1, 3], [1], []]
+    assert changes == [[], [1], [1, 2], [1, 2, 3], [1, 3], [1], []]
 
 
 def test_a_machine_that_starts_no_program_is_up_and_sees_no_trap(kind):

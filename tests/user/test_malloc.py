@@ -52,7 +52,11 @@ def test_realloc_keeps_content_and_moves_only_if_it_must():
     assert not said("""
         char *memory = malloc(100), *other;
         memset(memory, 7, 100);
-        expect(realloc(memory, 1000) == memory && realloc(memory, 40) == memory, "moved into free room");
+        expect(realloc(memory, 8 * 4096 - 24) == memory, "moved, and there is free room behind it");
+        other = malloc(16);
+        expect(other >= memory + 8 * 4096 - 16, "room given twice");
+        free(other);
+        expect(realloc(memory, 40) == memory, "moved to be smaller");
         expect(now().used == 48, "what was cut off is not free");
         malloc(16);
         other = realloc(memory, 200);
@@ -155,6 +159,19 @@ def test_pages_that_lie_side_by_side_are_one_span_whatever_call_they_came_from()
         one = malloc(10 * 4096 - 16);
         two = malloc(10 * 4096 - 16);
         expect(two == one + 10 * 4096, "the end of the span before was not used");""")
+
+
+def test_before_malloc_says_that_there_is_no_memory_it_gives_back_what_it_keeps():
+    assert not said("""
+        struct frame_counts frames;
+        char *one = malloc(50000), *other = malloc(9);
+        free(one);
+        expect(now().pages > 12, "nothing is kept");
+        count_frames(&frames);
+        one = malloc((frames.user_free + 8) * 4096);
+        expect(one != NULL, "what is kept is not used");
+        free(one);
+        free(other);""", check=False)  # fmt: skip
 
 
 def test_without_memory_malloc_returns_nothing_and_goes_on_afterwards():

@@ -20,7 +20,7 @@ from keelback.inspect.lens import look
 from keelback.inspect.story import Step, Story
 from keelback.kernel.layout import USERMODE
 from keelback.lang import Panic
-from keelback.machine.observed import Observed, ObservedQemu
+from keelback.machine.observed import Observed, ObservedQemu, observe
 from keelback.machine.pc import Outcome
 from keelback.machine.qemu import QemuError
 from keelback.user import RUNTIME, STORY
@@ -61,11 +61,7 @@ def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
     kernel = look(machine.layout, machine.contents)
     story = Story(kernel)
     try:
-        machine.at_booted.append(story.look)
-        machine.after_trap.append(story.look)
-        machine.boot()
-        story.look()
-        outcome = machine.run()
+        outcome = observe(machine, at_booted=story.look, at_begun=story.look, after_trap=story.look)
     except Panic as panic:
         return fail(f"kernel panic: {panic}", KERNEL_WRONG)
     except KeyboardInterrupt:

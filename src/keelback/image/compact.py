@@ -41,7 +41,10 @@ def compact_script(base: int, size: str = "", *, header: int = 0) -> str:
     """Return the linker script of a compact image at a page's start, behind a read-only header of whole pages.
 
     `size` is what the image's size is in the linker's language, empty where it is as large as it comes.
+    Raises: ValueError when the base is not the start of a page.
     """
+    if base % _PAGE != 0:
+        raise ValueError(f"the image base {base:#x} is not the start of a page")
     fill = f". = MAX(., {base + header:#x} + {size});" if size else ""
     check = f'ASSERT(. <= {base + header:#x} + {size}, "the image is larger than its fixed size")' if size else ""
     header_segment = "header PT_LOAD FLAGS(4);" if header else ""

@@ -49,6 +49,14 @@ def raw(table: Table[Any]) -> bytes:
     return bytes(table.ram.bytes[start : start + size])
 
 
+def used(array: Any) -> list[Any]:
+    """Return the structs of an array of which a byte is not zero; most of a process table is free, which is zero."""
+    start, size = address_of(array), array._element_size()
+    content = bytes(array._ram.bytes[start : start + len(array) * size])
+    zero = bytes(size)
+    return [array[index] for index in range(len(array)) if content[index * size : (index + 1) * size] != zero]
+
+
 def bits(frames: FrameSet) -> int:
     """Return the members of a set, as a bitmap."""
     return int.from_bytes(raw(frames.levels[0]), "little")
@@ -77,6 +85,11 @@ class Census:
             self._count_process(process)
         for number, library in enumerate(self.kernel.libraries.table):
             self._count_library(number, library)
+
+    @cached_property
+    def slots(self) -> list[Process]:
+        """Return every process whose record is not all zero."""
+        return used(self.kernel.processes.table)
 
     @cached_property
     def free(self) -> int:
@@ -111,7 +124,7 @@ class Census:
 
     def processes(self) -> Iterator[Process]:
         """Yield every process that is alive."""
-        for process in self.kernel.processes.table:
+        for process in self.slots:
             if process.state == ProcessState.ALIVE:
                 yield process
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from keelback.inspect.census import PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw
+from keelback.inspect.census import PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw, used
 from keelback.kernel.frames import OWNER_KINDS, kind_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import ProcessState
@@ -96,10 +96,10 @@ def _free_counts(census: Census) -> Iterator[str]:
 def _used_counts(census: Census) -> Iterator[str]:
     frames = census.kernel.memory.frames
     kinds, full = [0] * OWNER_KINDS, 0
-    for references, owner in struct.iter_unpack("<Hh", raw(frames.table)):
+    for (references, owner), count in Counter(struct.iter_unpack("<Hh", raw(frames.table))).items():
         if references:
-            kinds[kind_of(owner)] += 1
-            full += references == frames.most_references
+            kinds[kind_of(owner)] += count
+            full += count if references == frames.most_references else 0
     if (list(frames.counts.used), frames.counts.full) != (kinds, full):
         yield f"counted {list(frames.counts.used)} and {frames.counts.full}, found {kinds} and {full}"
 
@@ -263,14 +263,13 @@ def _pages(space: Space, offset: int) -> dict[int, int]:
 
 @invariant("every child is in its parent's list, and a parent is alive")
 def _families(census: Census) -> Iterator[str]:
-    table = census.kernel.processes.table
-    used = [each for each in table if each.state != ProcessState.FREE]
-    for process in table:
+    in_use = [each for each in census.slots if each.state != ProcessState.FREE]
+    for process in census.slots:
         children, child = [], process.first_child
         while child is not None and child not in children:
             children.append(child)
             child = child.next_sibling
-        expected = [each.pid for each in used if each.parent == process.pid] if process.pid > 0 else []
+        expected = [each.pid for each in in_use if each.parent == process.pid] if process.pid > 0 else []
         if sorted(each.pid for each in children) != expected:
             yield f"process {process.pid} lists {[each.pid for each in children]}"
         if children and process.state != ProcessState.ALIVE:
@@ -280,7 +279,8 @@ def _families(census: Census) -> Iterator[str]:
 @invariant("a process is alive exactly when it has a space and a thread, and all alive are counted")
 def _alive(census: Census) -> Iterator[str]:
     processes = census.kernel.processes
-    for pid, process in enumerate(processes.table):
+    for process in census.slots:
+        pid = process._index
         parts = (process.space.directory != 0, process.thread is not None)
         if parts != (process.state == ProcessState.ALIVE,) * 2 or (any(parts) and process.pid != pid):
             has = f"space {process.space.directory:#x} and thread {process.thread}"
@@ -293,7 +293,7 @@ def _alive(census: Census) -> Iterator[str]:
 def _queues(census: Census) -> Iterator[str]:
     scheduler = census.kernel.scheduler
     ready, sleepers = _chain(scheduler.state.first_ready), _chain(scheduler.state.first_sleeper)
-    for thread in scheduler.threads:
+    for thread in (*used(scheduler.threads), *ready, *sleepers):
         state = thread.state
         places = (thread in ready, thread in sleepers)
         if (state == ThreadState.READY, state == ThreadState.SLEEPING) != places:
@@ -307,7 +307,7 @@ def _queues(census: Census) -> Iterator[str]:
 @invariant("at most one thread runs: the current one")
 def _running(census: Census) -> Iterator[str]:
     scheduler = census.kernel.scheduler
-    for thread in scheduler.threads:
+    for thread in used(scheduler.threads):
         idle = thread is scheduler.state.idle
         if thread.state == ThreadState.RUNNING and not idle and thread is not scheduler.state.current:
             yield f"thread {thread._index} runs and is not current"

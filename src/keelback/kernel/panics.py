@@ -154,6 +154,7 @@ class Panics(Component):
     def report(self) -> None:
         """Write what the record says and end the machine."""
         record = self.record
+        self.console.screen.restore()
         self.console.write("\nkeelback: kernel panic: ")
         if record.message[0] != 0:
             self.console.write_name(record.message)

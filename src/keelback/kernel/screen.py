@@ -15,7 +15,7 @@ Source: ECMA-48, fifth edition, 8.3 (CUP, SGR, ED, EL).
 IBM VGA technical reference (text modes, CRT controller registers).
 """
 
-from keelback.kernel.escapes import Act, Escapes
+from keelback.kernel.escapes import Act, Escapes, Stage
 from keelback.lang import Array, Component, Cpu, Region, Struct, inline, u8, u16, u32, view
 
 SCREEN = 0xB8000
@@ -66,6 +66,12 @@ class Screen(Component):
         self.cells.fill(0, COLUMNS * ROWS, BLANK)
         self.cpu.out8(CONTROLLER, CURSOR_START)
         self.cpu.out8(CONTROLLER + 1, CURSOR_OFF)
+
+    def restore(self) -> None:
+        """Show what follows in grey on black, whatever colours and unfinished sequence a program left."""
+        self.state.changes = 0
+        self.state.reversed = False
+        self.escapes.sequence.stage = Stage.TEXT
 
     def put(self, byte: u8) -> None:
         """Take one byte: of a control sequence, or to be shown."""

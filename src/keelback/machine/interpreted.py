@@ -159,7 +159,10 @@ class InterpretedPc(SimulatedPc):
     def _touch(self, address: int, physical: int, size: int) -> None:
         """Panic where the MMU would fault or lead elsewhere."""
         self.ram.inside(address, physical, size)
-        for page in range(address >> 12, (address + size - 1 >> 12) + 1):
-            place = (page << 12) + physical - address
-            if self.tlb.use(max(address, page << 12)).frame != place >> 12:
-                raise Panic(f"the kernel used page {page << 12:#010x}, which is not mapped to {place:#x}")
+        end = address + size
+        while address < end:
+            if self.tlb.use(address).frame != physical >> 12:
+                page, place = address & -PAGE, physical & -PAGE
+                raise Panic(f"the kernel used page {page:#010x}, which is not mapped to {place:#x}")
+            left = PAGE - address % PAGE
+            address, physical = address + left, physical + left

@@ -3,6 +3,7 @@
 Source: Intel SDM volume 3, sections 4.3 (32-bit paging) and 4.10 (caching of translations).
 """
 
+from functools import cache
 from typing import NamedTuple
 
 from keelback.lang import Panic
@@ -31,11 +32,13 @@ class PageWalker:
 
     def __init__(self, memory: memoryview) -> None:
         self.words = memory.cast("I")
+        self._count = len(self.words)
+        self._open: dict[int, tuple[bytes, list[tuple[int, int]]]] = {}
 
     def entry(self, table: int, index: int) -> int:
         """Return one entry of the table at a physical address.  Raises: Panic when that is not RAM."""
         place = (table & 0xFFFF_F000) // 4 + index
-        if place >= len(self.words):
+        if place >= self._count:
             raise Panic(f"a page table lies at {table:#x}, where there is no RAM")
         return self.words[place]
 
@@ -54,13 +57,21 @@ class PageWalker:
         }
 
     def _for_user_mode(self, table: int) -> list[tuple[int, int]]:
-        """Return the entries of a table that are present and open to user mode, each with its index."""
+        """Return the entries of a table that are present and open to user mode, each with its index.
+
+        What was found is kept for as long as the table's bytes are the same: most are from one trap to the next.
+        """
         self.entry(table, ENTRIES - 1)  # all of it is RAM
         first = (table >> 12) * ENTRIES
-        entries = self.words[first : first + ENTRIES].tolist()
-        return [(index, entry) for index, entry in enumerate(entries) if entry & OPEN == OPEN]
+        words = self.words[first : first + ENTRIES]
+        content, found = self._open.get(first, (b"", []))
+        if content != words.tobytes():
+            found = [(index, entry) for index, entry in enumerate(words.tolist()) if entry & OPEN == OPEN]
+            self._open[first] = (words.tobytes(), found)
+        return found
 
 
+@cache
 def _both(upper: int, lower: int) -> Translation:
     """Return what two entries that are present say together."""
     both = upper & lower
@@ -98,6 +109,8 @@ class TlbModel:
         page = address >> 12
         now = self.walker.walk(self.directory, address)
         cached = self.cached.get(page)
+        if now is not None and now is cached:
+            return now
         if cached is not None and (now is None or not cached.allows_as(now)):
             raise Panic(_stale(page, cached, now))
         if now is None:
@@ -115,7 +128,7 @@ class TlbModel:
         """Check that user mode finds no stale translation.  Raises: Panic naming the page."""
         for page, cached in self.cached.items():
             now = self.walker.walk(self.directory, page << 12)
-            if now is None or not cached.allows_as(now):
+            if now is not cached and (now is None or not cached.allows_as(now)):
                 raise Panic(_stale(page, cached, now))
 
 

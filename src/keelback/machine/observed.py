@@ -1,9 +1,9 @@
 """Looking at a machine's RAM at defined points of a run, whichever machine it is.
 
-    boot ── the kernel is up: at_booted ── programs start ──┬─> trap ── it is served: after_trap ──┐
-                                                            └──────────────────────────────────────┘
+    boot ── the kernel is up: at_booted ── programs start: at_begun ──┬─> trap ── it is served: after_trap ──┐
+                                                                      └──────────────────────────────────────┘
 
-1. At either point the machine stands still and the kernel's state is whole.
+1. At each point the machine stands still and the kernel's state is whole.
 2. Looking changes nothing: on the simulated PC it takes no time, on QEMU at most `EVENTS` a stop.
 
 The simulated PC stops there by itself, in both lives; QEMU stops at breakpoints.
@@ -58,7 +58,13 @@ class Observed(Protocol):
         """Run to the machine's end; return how it ended."""
 
 
-def observe(machine: Observed, *, at_booted: Observer, after_trap: Observer) -> Outcome:
+def _nothing() -> None:
+    """Look at nothing."""
+
+
+def observe(
+    machine: Observed, *, at_booted: Observer = _nothing, at_begun: Observer = _nothing, after_trap: Observer = _nothing
+) -> Outcome:
     """Run a machine from boot to its end, with one observer at each point; return how it ended.
 
     Raises: Panic when the kernel is wrong; QemuError; what an observer raises.
@@ -66,6 +72,8 @@ def observe(machine: Observed, *, at_booted: Observer, after_trap: Observer) -> 
     machine.at_booted.append(at_booted)
     machine.after_trap.append(after_trap)
     machine.boot()
+    if machine.outcome is Outcome.RUNNING:
+        at_begun()
     return machine.run()
 
 
