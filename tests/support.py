@@ -21,10 +21,10 @@ EXECUTE, WRITE, READ = 1, 2, 4
 
 
 @cache
-def payload_programs() -> dict[str, bytes]:
+def payload_programs(image_base: int = MICROKERNEL.image_base) -> dict[str, bytes]:
     """Return every C program of the payload, built, by name."""
     sources = sorted(PROGRAMS.glob("*.c"))
-    return build_programs(sources, runtime=RUNTIME, image_base=MICROKERNEL.image_base, flags=NO_WARNINGS)
+    return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)
 
 
 @cache
@@ -77,7 +77,7 @@ def make_pc(
     `programs` are in the payload, by name; without it, those of the payload are.
     """
     members = {"etc/init": "".join(line + "\n" for line in init).encode()}
-    members |= payload_programs() if programs is None else dict(programs)
+    members |= payload_programs(layout.image_base) if programs is None else dict(programs)
     image = make_image(layout, make_payload(members))
     return InterpretedPc(layout, image, memory=memory, check=check, memory_map=memory_map)
 

@@ -40,9 +40,13 @@ CALL, READ_BYTE, WRITE_BYTE, ENTRY = TEXT, TEXT + 4, TEXT + 8, TEXT + 12
 CALLED = CALL + 2
 
 TEXTS = b"it".ljust(16, b"\0") + b"argument".ljust(16, b"\0") + b"nobody".ljust(16, b"\0") + b"libit".ljust(16, b"\0")
-PROGRAM = elf(
-    [(TEXT, READ | EXECUTE, CODE, len(CODE)), (DATA, READ | WRITE, TEXTS, (1 + BSS_PAGES) * PAGE)], entry=ENTRY
-)
+
+
+def program_of(size: int = (2 + BSS_PAGES) * PAGE, base: int = TEXT) -> bytes:
+    """Return the ELF file of a program whose image has so many bytes from its base on, more than a page."""
+    data = (base + PAGE, READ | WRITE, TEXTS, size - PAGE)
+    return elf([(base, READ | EXECUTE, CODE, len(CODE)), data], entry=ENTRY - TEXT + base)
+
 
 # A library of four pages: link page, text, data, and zeros that no file has.
 LIBRARY_DATA, LIBRARY_ZEROS, LIBRARY_END = 2 * PAGE, 3 * PAGE, 4 * PAGE
@@ -100,7 +104,7 @@ class Blocked(Exception):
 def _image(life: str, layout: Layout, init: tuple[str, ...], programs: tuple[tuple[str, bytes], ...]) -> bytes:
     members = {
         "etc/init": "".join(line + "\n" for line in init).encode(),
-        "it": PROGRAM,
+        "it": program_of(base=layout.image_base),
         "libit": LIBRARY_FILE,
         **dict(programs),
     }
@@ -133,6 +137,8 @@ class Driven:
         self.counts = self.lens.memory.frames.counts
         self.table = self.lens.processes.table
         self.results: dict[int, int] = {}
+        self.offset = pc.layout.image_base - TEXT
+        """What is added to the addresses of this module in another layout than theirs."""
         pc.boot()
 
     @property
@@ -166,13 +172,13 @@ class Driven:
         self.pc.step()
         if pid and self.is_alive(pid):
             frame = self.thread(pid).frame
-            if frame.vector == SYSTEM_CALL and frame.eip == CALLED:
+            if frame.vector == SYSTEM_CALL and frame.eip == CALLED + self.offset:
                 self.results[pid] = signed(frame.eax)
                 self.park(pid)
 
     def park(self, pid: int) -> None:
         frame = self.thread(pid).frame
-        frame.eip, frame.eax = CALL, Call.YIELD
+        frame.eip, frame.eax = CALL + self.offset, Call.YIELD
 
     def run(self, pid: int) -> None:
         """Let others have their turn until it is a process's."""
@@ -186,7 +192,7 @@ class Driven:
         """Put a request into a process's trap frame, and let it be the next to run."""
         self.run(pid)
         frame = self.thread(pid).frame
-        frame.eip, frame.eax, frame.ecx = eip, eax, ecx
+        frame.eip, frame.eax, frame.ecx = eip + self.offset, eax, ecx
         frame.ebx, frame.esi, frame.edi = (*(each & 0xFFFF_FFFF for each in arguments), 0, 0, 0)[:3]
         self.results.pop(pid, None)
 
@@ -209,7 +215,7 @@ class Driven:
         """Let a process fork; return the child, which is told nothing yet."""
         child = self.call(Call.FORK, pid=pid)
         if child > 0:
-            assert self.thread(child).frame.eax == 0 and self.thread(child).frame.eip == CALLED
+            assert self.thread(child).frame.eax == 0 and self.thread(child).frame.eip == CALLED + self.offset
             self.park(child)
         return child
 

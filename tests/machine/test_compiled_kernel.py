@@ -4,9 +4,10 @@ from functools import partial
 
 import pytest
 
+from keelback.cli.libraries import payload_libraries
 from keelback.image.payload import make_payload
 from keelback.kernel.frames import Frames
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
 from keelback.kernel.power import PANICKED
 from keelback.kernel.processes import Ending
 from keelback.lang import Panic, text_of
@@ -17,6 +18,8 @@ from keelback.machine.kernels import compiled
 from keelback.machine.pc import Outcome
 from support import MIB, c_program, code_program, make_pc, payload_programs
 
+LAYOUT_NAMES = [layout.name for layout in LAYOUTS]
+
 NULL_CALLS = """
 int main(const char *argument) {
     for (uint32_t left = number_in(argument, 0); left > 0; left--)
@@ -25,15 +28,18 @@ int main(const char *argument) {
 }"""
 
 
-def compiled_pc(*lines, programs=None, memory=8 * MIB):
-    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **(programs or payload_programs())}
-    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
-    return CompiledPc(MICROKERNEL, image, memory=memory)
+def compiled_pc(*lines, programs=None, memory=8 * MIB, layout=MICROKERNEL):
+    programs = payload_programs(layout.image_base) if programs is None else programs
+    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **programs}
+    image = make_image(layout, make_payload(members), compiled(layout))
+    return CompiledPc(layout, image, memory=memory)
 
 
-def test_all_programs_together_leave_equal_ram_after_every_trap():
-    names = sorted(payload_programs())
-    report = compare(make_pc(*names, check=False), compiled_pc(*names))
+@pytest.mark.parametrize(("layout", "memory"), [(MICROKERNEL, 8 * MIB), (USERMODE, 10 * MIB)], ids=LAYOUT_NAMES)
+def test_all_programs_together_leave_equal_ram_after_every_trap(layout, memory):
+    programs = payload_programs(layout.image_base)
+    options = {"programs": programs | payload_libraries(), "layout": layout, "memory": memory}
+    report = compare(make_pc(*sorted(programs), check=False, **options), compiled_pc(*sorted(programs), **options))
     assert report.difference is None
     assert report.traps > 80 and report.bytes > 500 * MIB
 

@@ -12,7 +12,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.census import PAGE_SHIFT, PRESENT, Census, Space
 from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import LAYOUTS, Layout
 from keelback.kernel.screen import SCREEN
 from keelback.lang import PAGE_SIZE
 from keelback.machine.images import make_image, make_image_file
@@ -38,14 +38,16 @@ class Standstill:
     in_qemu: Mapping[int, SpaceInQemu]
 
 
-@pytest.fixture(scope="module")
-def standstill(tmp_path_factory: pytest.TempPathFactory) -> Standstill:
+@pytest.fixture(scope="module", params=LAYOUTS, ids=lambda layout: layout.name)
+def standstill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Standstill:
+    layout = request.param
     socket = tmp_path_factory.mktemp("gdb") / "gdb"
     init = "".join(line + "\n" for line in LINES).encode()
-    image = make_image(MICROKERNEL, make_payload({"etc/init": init, **payload_programs()}), compiled(MICROKERNEL))
+    programs = payload_programs(layout.image_base)
+    image = make_image(layout, make_payload({"etc/init": init, **programs}), compiled(layout))
     server = ("-gdb", f"unix:{socket},server=on,wait=off")
-    with Qemu(make_image_file(MICROKERNEL, image), memory=16 * MIB, arguments=server) as machine:
-        kernel = look(MICROKERNEL, machine.ram)
+    with Qemu(make_image_file(layout, image), memory=16 * MIB, arguments=server) as machine:
+        kernel = look(layout, machine.ram)
         stop_in_user_mode(machine, kernel)
         census = Census(kernel)
         with Gdb(socket) as gdb:
@@ -114,78 +116,80 @@ def test_info_mem_shows_just_the_permissions_in_ram(standstill):
 
 def test_the_census_has_the_user_pages_that_info_tlb_has(standstill):
     for pid, space in standstill.census.spaces.items():
-        user = {page: each for page, each in standstill.in_qemu[pid].translations.items() if page >= user_base()}
+        user_base = standstill.kernel.layout.user_base
+        user = {page: each for page, each in standstill.in_qemu[pid].translations.items() if page >= user_base}
         assert {each.page: each.frame for each in space.user} == {page: each.frame for page, each in user.items()}
 
 
 # What the kernel's records mean.
 
 
-def user_base() -> int:
-    return MICROKERNEL.user_base
-
-
 def kernel_pages(kernel: Kernel) -> Iterator[Translation]:
     """Yield what every address space has below the limit, but for the windows."""
-    text, top = MICROKERNEL.text_end, kernel.memory.bounds.region_top
+    layout, top = kernel.layout, kernel.memory.bounds.region_top
     yield Translation(SCREEN, SCREEN >> PAGE_SHIFT, KERNEL_FLAGS | {"W"})
-    for page in PAGES[MICROKERNEL.kernel_start >> PAGE_SHIFT : top >> PAGE_SHIFT]:
-        yield Translation(page, page >> PAGE_SHIFT, KERNEL_FLAGS | ({"W"} if page >= text else set()))
+    for page in PAGES[layout.owned_start >> PAGE_SHIFT : top >> PAGE_SHIFT]:
+        is_text = layout.kernel_start <= page < layout.text_end
+        yield Translation(page, page >> PAGE_SHIFT, KERNEL_FLAGS | (set() if is_text else {"W"}))
 
 
 def test_the_kernel_is_global_at_its_own_address_and_its_text_is_read_only(standstill):
-    windows = PAGES[MICROKERNEL.windows >> PAGE_SHIFT :][: MICROKERNEL.window_count]
+    layout = standstill.kernel.layout
+    windows = PAGES[layout.windows >> PAGE_SHIFT :][: layout.window_count]
     expected = {each.page: each for each in kernel_pages(standstill.kernel)}
     for pid, space in standstill.in_qemu.items():
-        below = {page: each for page, each in space.translations.items() if page < user_base()}
+        below = {page: each for page, each in space.translations.items() if page < layout.user_base}
         shown = [below.pop(page) for page in windows if page in below]
         assert below == expected, f"process {pid}"
         assert all(each.flags == KERNEL_FLAGS | {"W"} for each in shown), f"process {pid}"
 
 
-def user_pages(elf: bytes) -> dict[int, set[str]]:
+def user_pages(elf: bytes, layout: Layout) -> dict[int, set[str]]:
     """Return the pages that a program has from its start, and whether it may write to them."""
-    pages = {MICROKERNEL.stack_top - PAGE_SIZE: {"U", "W"}}
+    pages = {layout.stack_top - PAGE_SIZE: {"U", "W"}}
+    size = "p_memsz" if layout.eager_image else "p_filesz"
     for segment in ELFFile(BytesIO(elf)).iter_segments("PT_LOAD"):
-        start, end = segment["p_vaddr"], segment["p_vaddr"] + segment["p_filesz"]
+        start, end = segment["p_vaddr"], segment["p_vaddr"] + segment[size]
         for page in PAGES[start >> PAGE_SHIFT : -(-end >> PAGE_SHIFT)]:
             pages[page] = {"U", "W"} if segment["p_flags"] & WRITE else {"U"}
     return pages
 
 
-def pages_on_demand(elf: bytes) -> set[int]:
+def pages_on_demand(elf: bytes, layout: Layout) -> set[int]:
     """Return the pages that a program has when it touches them."""
-    pages = set(range(MICROKERNEL.stack_bottom, MICROKERNEL.stack_top - PAGE_SIZE, PAGE_SIZE))
+    pages = set(range(layout.stack_bottom, layout.stack_top - PAGE_SIZE, PAGE_SIZE))
     for segment in ELFFile(BytesIO(elf)).iter_segments("PT_LOAD"):
         end = segment["p_vaddr"] + segment["p_memsz"]
         pages |= set(PAGES[segment["p_vaddr"] >> PAGE_SHIFT : -(-end >> PAGE_SHIFT)])
-    return pages - user_pages(elf).keys()
+    return pages - user_pages(elf, layout).keys()
 
 
 def test_a_process_has_the_pages_of_its_program_and_stack_none_global(standstill):
+    layout = standstill.kernel.layout
+    programs = payload_programs(layout.image_base)
     for pid, space in standstill.in_qemu.items():
-        elf = payload_programs()[bytes(standstill.kernel.processes.table[pid].name).rstrip(b"\0").decode()]
-        found = {page: each.flags - {"A", "D"} for page, each in space.translations.items() if page >= user_base()}
-        written = {page: {"U", "W"} for page in found.keys() & pages_on_demand(elf)}
-        assert found == written | user_pages(elf), f"process {pid}"
-        assert len(written) < len(pages_on_demand(elf))
+        elf = programs[bytes(standstill.kernel.processes.table[pid].name).rstrip(b"\0").decode()]
+        found = {page: each.flags - {"A", "D"} for page, each in space.translations.items() if page >= layout.user_base}
+        written = {page: {"U", "W"} for page in found.keys() & pages_on_demand(elf, layout)}
+        assert found == written | user_pages(elf, layout), f"process {pid}"
+        assert len(written) < len(pages_on_demand(elf, layout)) or layout.eager_image
 
 
 def test_a_frame_of_user_pages_is_its_owners_alone(standstill):
-    frames = standstill.kernel.memory.frames.table
+    frames, layout = standstill.kernel.memory.frames.table, standstill.kernel.layout
     used = [
         (each.frame, pid)
         for pid, space in standstill.in_qemu.items()
         for page, each in space.translations.items()
-        if page >= user_base()
+        if page >= layout.user_base
     ]
     assert len(dict(used)) == len(used)
     assert all((frames[frame].owner, frames[frame].references) == (pid, 1) for frame, pid in used)
 
 
 def test_what_runs_has_been_accessed_and_its_text_is_not_dirty(standstill):
+    layout = standstill.kernel.layout
     for pid, space in standstill.in_qemu.items():
-        text = space.translations[MICROKERNEL.image_base]
-        stack = space.translations[MICROKERNEL.stack_top - PAGE_SIZE]
+        text, stack = space.translations[layout.image_base], space.translations[layout.stack_top - PAGE_SIZE]
         assert "A" in text.flags and "D" not in text.flags, f"process {pid}"
         assert {"A", "D"} <= stack.flags, f"process {pid}"

@@ -71,8 +71,15 @@ def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
     print_steps(story.steps, as_json)
     ended = list(endings(kernel, selection.files))
     if not story.is_told or not all(each.well for each in ended):
-        return fail(f"the story ended after step {len(story.steps)}", BADLY)
+        return fail(f"the story ended after step {len(story.steps)}: {_last_words(machine)}", BADLY)
     return WELL
+
+
+def _last_words(machine: Observed) -> str:
+    """Return what the kernel, or a program that gave up, said last on the console."""
+    lines = bytes(machine.console).decode(errors="replace").splitlines()
+    said = [line for line in lines if line.startswith(("keelback: ", "panic: "))]
+    return said[-1].removeprefix("keelback: ") if len(said) > 1 else "a program ended badly"
 
 
 def print_steps(steps: list[Step], as_json: bool) -> None:

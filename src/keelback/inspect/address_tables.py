@@ -6,6 +6,7 @@ Ends are inclusive, as whoever reads addresses off a screen expects; the last ro
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from keelback.inspect.census import raw
 from keelback.kernel.frames import LIBRARY, NOBODY, RESERVED, SHARED
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.libraries import Library
@@ -34,12 +35,11 @@ class Row:
 
 def physical_table(kernel: Kernel) -> list[Row]:
     """Return who has which physical memory; what nobody has, and what is not there, is unreserved."""
-    frames = kernel.memory.frames.table
+    owners = memoryview(raw(kernel.memory.frames.table)).cast("h")[1::2].tolist()
     libraries = {frame: text_of(each.name) for each in loaded(kernel) for frame in frames_of(kernel, each)}
     first, end = kernel.layout.owned_start >> PAGE_SHIFT, kernel.memory.owned_end() >> PAGE_SHIFT
 
-    def label(frame: int) -> str:
-        owner = frames[frame].owner
+    def label(frame: int, owner: int) -> str:
         if frame == 0 or first <= frame < end:
             return KERNEL_RESERVED
         if owner > 0:
@@ -50,8 +50,12 @@ def physical_table(kernel: Kernel) -> list[Row]:
             return "User space for several processes"
         return UNRESERVED if owner in (NOBODY, RESERVED) else KERNEL_RESERVED
 
-    pieces = [(frame << PAGE_SHIFT, label(frame)) for frame in range(len(frames))]
-    return list(_joined(_without_empty([*pieces, (len(frames) << PAGE_SHIFT, UNRESERVED)])))
+    pieces = [
+        (frame << PAGE_SHIFT, label(frame, owner))
+        for frame, (owner, before) in enumerate(zip(owners, [None, *owners], strict=False))
+        if owner != before or owner == LIBRARY or frame in (1, first, end)  # a million frames are seen in no time
+    ]
+    return list(_joined(_without_empty([*pieces, (len(owners) << PAGE_SHIFT, UNRESERVED)])))
 
 
 def virtual_table(kernel: Kernel, process: Process | None) -> list[Row]:

@@ -7,7 +7,7 @@
 #define PAGE 4096
 #define KERNEL 0x100000
 #define NOT_MAPPED 0x60000000
-#define END_OF_STACK 0xfffff000
+#define LAST_PAGE 0xfffff000
 #define MY_PAGE ((uint32_t)name & -PAGE)
 
 static char name[] = "hello", endless[256];
@@ -82,7 +82,7 @@ static void lie_about_pages(void)
         lie(ERROR_BAD_ADDRESS, call, NOT_MAPPED, UINT32_MAX, CAN_READ);
         lie(ERROR_BAD_ADDRESS, call, 0xf0000000, 0x7fffffff, CAN_READ);
         lie(ERROR_BAD_ADDRESS, call, KERNEL, PAGE, CAN_READ);
-        lie(ERROR_BAD_ADDRESS, call, END_OF_STACK, PAGE, CAN_READ);
+        lie(ERROR_BAD_ADDRESS, call, LAST_PAGE, PAGE, CAN_READ);
     }
     lie(ERROR_BAD_ARGUMENT, CALL_MAP, NOT_MAPPED, PAGE, 4);
     lie(ERROR_NO_ROOM, CALL_MAP, MY_PAGE, PAGE, CAN_READ);
@@ -93,14 +93,14 @@ static void lie_about_pages(void)
     lie(ERROR_BAD_ARGUMENT, CALL_PAGE_ALLOC, NOT_MAPPED + 1, 0, 0);
     lie(ERROR_BAD_ADDRESS, CALL_PAGE_ALLOC, 0, 0, 0);
     lie(ERROR_BAD_ADDRESS, CALL_PAGE_ALLOC, KERNEL, 0, 0);
-    lie(ERROR_BAD_ADDRESS, CALL_PAGE_ALLOC, END_OF_STACK, 0, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_PAGE_ALLOC, LAST_PAGE, 0, 0);
 }
 
 /* Lie about malloc pages: of these two, the first is given back before. */
 static void lie_about_malloc(void)
 {
     uint32_t given_back = (uint32_t)malloc_pages(2), taken = given_back + PAGE;
-    static const uint32_t strange[] = {0, KERNEL, NOT_MAPPED, END_OF_STACK, 0xbffff000, 0xc0000000};
+    static const uint32_t strange[] = {0, KERNEL, NOT_MAPPED, LAST_PAGE, 0xbffff000, 0xc0000000};
 
     wrong += free_pages((void *)given_back, 1) != 0;
     lie(ERROR_BAD_ARGUMENT, CALL_MALLOC_PAGES, 0, 0, 0);
@@ -172,18 +172,20 @@ static void lie_about_output(uint32_t address, uint32_t dead)
 
 int main(const char *argument)
 {
+    char *end = (char *)((uint32_t)argument & -PAGE) + PAGE; /* of the stack, whose last bytes hold the argument */
     char *edge = map_memory(NULL, PAGE, CAN_WRITE), *closed = map_memory(NULL, PAGE, NO_ACCESS);
     uint32_t places[] = {
-        0, KERNEL, NOT_MAPPED, END_OF_STACK - 4, UINT32_MAX - 3, (uint32_t)edge + PAGE - 4, (uint32_t)closed,
+        0, KERNEL, NOT_MAPPED, LAST_PAGE - 4, UINT32_MAX - 3, (uint32_t)edge + PAGE - 4, (uint32_t)closed,
     };
     int32_t child = fork();
 
     if (child == 0)
         sys_exit(7);
-    memset((char *)END_OF_STACK - 4, 'x', 4); /* the argument's room, so that no text ends there */
+    memset(end - 4, 'x', 4); /* the argument's room, so that no text ends there */
     memset(edge + PAGE - 4, 'x', 4);
     lie_about_output((uint32_t)main, (uint32_t)child);
     lie_about_output((uint32_t) "read-only", (uint32_t)child);
+    lie_about_output((uint32_t)end - 4, (uint32_t)child); /* behind the stack lies nothing, or text */
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         lie_about_input(places[i]);
         lie_about_output(places[i], (uint32_t)child);

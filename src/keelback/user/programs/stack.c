@@ -1,9 +1,11 @@
 /*
- * Calls itself deeper and deeper. The stack grows by itself, a page at a time, as far as its limit
- * of 1 MiB: a child that stays below it ends well, one that does not is killed. The argument says
- * how many KiB the first one goes down.
+ * Calls itself deeper and deeper. The stack grows by itself, a page at a time, as far as its limit:
+ * a child that stays above it ends well, one that does not is killed. Where the limit lies is found
+ * by going twice as deep each time.
  */
 #include "keelback.h"
+
+#define DEEPEST (1 << 20) /* KiB, more than any stack has */
 
 /* Go down some KiB; return how many. */
 static uint32_t descend(uint32_t depth)
@@ -29,14 +31,18 @@ static struct ending ending_at(uint32_t depth)
     return ending;
 }
 
-int main(const char *argument)
+int main(void)
 {
-    struct ending above = ending_at(number_in(argument, 1000));
-    struct ending below = ending_at(2000);
+    struct ending ending = {EXITED, 0};
+    uint32_t depth = 1;
 
-    if (above.how != EXITED || above.status != 0)
-        sys_panic("the stack did not grow as far as it should");
-    if (below.how != FAULTED || below.status != 14)
+    while (depth <= DEEPEST && ending.how == EXITED && ending.status == 0) {
+        ending = ending_at(depth);
+        depth *= 2;
+    }
+    if (depth == 2)
+        sys_panic("the stack has no room");
+    if (ending.how != FAULTED || ending.status != 14)
         sys_panic("the stack has no limit");
     print("stack: grew to its limit and no further\n");
     return 0;

@@ -1,5 +1,6 @@
-"""Touches its stack page by page downwards: it grows by itself, as far as its limit of 1 MiB and no further.
+"""Touches its stack page by page downwards: it grows by itself, as far as its limit and no further.
 
+Where the limit lies is found by going twice as far each time.
 Calls in Kernel Python form no cycle, so no program of it needs a deep stack; this one reaches down from its argument.
 """
 
@@ -8,7 +9,8 @@ from keelback.user.system import EXITED, FAULTED, Ending, Kernel, Program, faile
 
 PAGE_SIZE = 4096
 PAGE_FAULT = 14
-TOO_DEEP = 500
+DEEPEST = 1 << 18
+"""Pages, more than any stack has."""
 
 
 class Word(Struct):
@@ -25,19 +27,20 @@ class Stack(Program):
         self.ending = records.struct(Ending)
 
     def main(self, argument: word) -> i32:
-        """Let one child go down as many KiB as the argument says, and another 500 pages."""
+        """Let one child after the other go down, the first one page."""
         top: word = argument // PAGE_SIZE * PAGE_SIZE
-        depth: u32 = min(self.number(argument, 1000), 1 << 20) // 4
-        child: u32 = self.system.fork()
-        if child == 0:
-            return self.descend(top, depth)
-        if not self.ended(child, EXITED, 0):
-            self.output.write("stack: it did not grow as far as it should\n")
+        depth: u32 = 1
+        while depth <= DEEPEST:
+            child: u32 = self.system.fork()
+            if child == 0:
+                return self.descend(top, depth)
+            if not self.ended(child, EXITED, 0):
+                break
+            depth *= 2
+        if depth == 1:
+            self.output.write("stack: it has no room\n")
             return 1
-        child = self.system.fork()
-        if child == 0:
-            return self.descend(top, TOO_DEEP)
-        if not self.ended(child, FAULTED, PAGE_FAULT):
+        if self.ending.how != FAULTED or self.ending.status != PAGE_FAULT:
             self.output.write("stack: it has no limit\n")
             return 1
         self.output.write("stack: grew to its limit and no further\n")
