@@ -19,10 +19,10 @@ from kernel.driven import (
     LIBRARY_FILE,
     LIVES,
     PAGE,
-    PROGRAM,
     Call,
     Driven,
     driven,
+    program_of,
 )
 from kernel.traces import assert_equal, range_of, state
 from support import EXECUTE, READ, WRITE, elf
@@ -103,7 +103,7 @@ def test_a_truncated_file_is_refused(size):
 
 
 def test_a_program_is_no_library():
-    assert load(PROGRAM) == NotALibrary.number
+    assert load(program_of()) == NotALibrary.number
 
 
 @pytest.mark.parametrize("life", LIVES)
