@@ -127,7 +127,7 @@ static void lie_about_malloc(void)
 
 static void lie_about_libraries(void)
 {
-    const uint32_t strange[] = {0, 1, KERNEL, MY_PAGE, NOT_MAPPED, END_OF_STACK, UINT32_MAX};
+    const uint32_t strange[] = {0, 1, KERNEL, MY_PAGE, NOT_MAPPED, LAST_PAGE, UINT32_MAX};
     uint32_t library = (uint32_t)load_library("libcount"), text = library + PAGE;
 
     wrong += failed((int32_t)library);
