@@ -7,7 +7,22 @@ from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import Access, Ending, Reason
 from keelback.kernel.regions import MOST_REGIONS, Kind
-from kernel.driven import ANYWHERE, BSS, BSS_PAGES, DATA, MALLOC, NAME, PAGE, STACK, TEXT, Call, Died, Driven, driven
+from kernel.driven import (
+    ANYWHERE,
+    BSS,
+    BSS_PAGES,
+    DATA,
+    MALLOC,
+    NAME,
+    PAGE,
+    STACK,
+    TEXT,
+    TEXTS,
+    Call,
+    Died,
+    Driven,
+    driven,
+)
 from kernel.traces import assert_equal, range_of, state
 
 NONE, READ, WRITE = 0, 1, 2
@@ -82,7 +97,7 @@ def test_a_page_that_is_written_after_it_was_read_leaves_the_frame_of_zeros_alon
 
 
 def test_a_page_between_the_files_bytes_and_memory_is_zero_after_them(machine):
-    assert page_of(machine, DATA)[:3] == b"it\0" and not any(page_of(machine, DATA)[48:])
+    assert page_of(machine, DATA)[:3] == b"it\0" and not any(page_of(machine, DATA)[len(TEXTS) :])
     assert page_of(machine, TEXT)[:2] == b"\xcd\x80" and not any(page_of(machine, TEXT)[32:])
 
 

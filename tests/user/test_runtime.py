@@ -123,7 +123,8 @@ def test_the_header_has_the_numbers_of_the_interface() -> None:
         name: str(number)
         for number, name in enumerate(
             ("GETPID", "YIELD", "EXIT", "PUTS", "SLEEP", "FORK", "DETACH", "EXEC", "SPAWN", "WAIT", "KILL")
-            + ("PAGE_ALLOC", "MAP", "UNMAP", "PROTECT", "FRAME_COUNTS", "MALLOC_PAGES", "FREE_PAGES"),
+            + ("PAGE_ALLOC", "MAP", "UNMAP", "PROTECT", "FRAME_COUNTS", "MALLOC_PAGES", "FREE_PAGES")
+            + ("LOAD_LIBRARY", "UNLOAD_LIBRARY"),
             1,
         )
     }
@@ -140,6 +141,9 @@ def test_the_header_has_the_numbers_of_the_interface() -> None:
         "NOT_PERMITTED": "-10",
         "NO_CHILD": "-11",
         "NO_ROOM": "-12",
+        "NO_SUCH_LIBRARY": "-13",
+        "NOT_A_LIBRARY": "-14",
+        "TOO_MANY_LIBRARIES": "-15",
     }
 
 
