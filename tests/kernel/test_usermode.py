@@ -33,7 +33,7 @@ from kernel.driven import (
     program_of,
 )
 from kernel.traces import assert_equal, range_of, state
-from support import EXECUTE, MIB, READ, WRITE, console, elf, make_pc
+from support import EXECUTE, MIB, READ, WRITE, console, elf, make_pc, payload_programs
 
 BASE, IMAGE, GUARD, WINDOWS = 0x80_0000, 0x80_1000, 0x7F_F000, (0x7F_D000, 0x7F_E000)
 PRESENT, WRITABLE, USER = 1, 2, 4
@@ -393,3 +393,14 @@ def test_malloc_pages_come_on_demand_and_go_back(life):
     assert machine.call(Call.FREE_PAGES, MALLOC, 3) == 0
     assert machine.used() == (user, zone)
     machine.check()
+
+
+def test_a_programs_malloc_has_pages_of_the_kernels_and_gives_all_back(life):
+    pc = make_machine("mallocs 200", life=life, layout=USERMODE, memory=9 * MIB, programs=payload_programs(IMAGE))
+    pc.boot()
+    taken = set()
+    pc.after_trap.append(lambda: taken.add(pc.kernel.processes.table[1].space.malloc.count))
+    assert pc.run() is Outcome.POWERED_OFF
+    assert f"mallocs: pages at most: {max(taken)}" in console(pc) and max(taken) > 8
+    assert console(pc)[-1] == "mallocs: pages left: 0"
+    assert pc.kernel.memory.frames.counts.user_free == pc.kernel.memory.frames.counts.user_total
