@@ -84,9 +84,9 @@ def booted(memory=16 * MIB, memory_map=None):
     return pc
 
 
-def story(life, *init):
+def story(life, *init, memory=9 * MIB):
     """Return a machine that runs the story's programs: `it` is the first, `nobody` the second, `libit` the library."""
-    return driven(*init, life=life, layout=USERMODE, memory=9 * MIB, programs=STORY)
+    return driven(*init, life=life, layout=USERMODE, memory=memory, programs=STORY)
 
 
 def mapped(machine, pid):
@@ -268,6 +268,25 @@ def test_an_exhausted_zone_is_the_callers_error_and_changes_nothing(life, call, 
     with zone_left(machine, needed):
         assert machine.call(call, text + MOVED, NAME + MOVED) > 0
         assert machine.counts.kernel_free == 0
+    machine.check()
+
+
+@pytest.mark.parametrize(
+    ("call", "text", "needed"),
+    [(Call.SPAWN, NOBODY, 5), (Call.LOAD_LIBRARY, LIBRARY, 3)],
+    ids=lambda each: getattr(each, "name", None),
+)
+def test_one_user_frame_too_few_is_the_callers_error_and_changes_nothing(life, call, text, needed):
+    enough = 8 * MIB + (3 + needed) * PAGE
+    machine = story(life, memory=enough - PAGE)
+    machine.call(Call.GETPID)
+    frame = range_of(machine.thread(1).frame)
+    before = state(machine.pc, frame)
+    assert machine.call(call, text + MOVED, NAME + MOVED) == OutOfMemory.number
+    assert_equal(machine.pc, state(machine.pc, frame), before)
+    machine.check()
+    machine = story(life, memory=enough)
+    assert machine.call(call, text + MOVED, NAME + MOVED) > 0 and machine.counts.user_free == 0
     machine.check()
 
 
