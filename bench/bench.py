@@ -44,6 +44,14 @@ MEMORY_FIGURES = {
     "malloc": "malloc and free of 64 bytes",
     "malloc_page": "malloc_pages and free_pages of a page",
 }
+LIBRARY_FIGURES = {
+    "first_load": "load of a library that no process has",
+    "last_unload": "unload of it, which frees it",
+    "load": "load of a library that another process has",
+    "unload": "unload of it, which others keep",
+    "stub": "call of a library's function by its stub",
+    "direct": "call of the same function in the program",
+}
 FIRST_INSTRUCTION = """
 from keelback.cli.session import Session
 from keelback.kernel.layout import MICROKERNEL
@@ -156,6 +164,9 @@ def main() -> None:
     say("QEMU, 32-bit entry to a program's main", f"{boot:,} instructions")
     figures = qemu.memory(programs, 64 << 20)
     for name, what in MEMORY_FIGURES.items():
+        say(f"QEMU, {what}", f"{figures[name]:,} instructions")
+    figures = qemu.libraries(programs)
+    for name, what in LIBRARY_FIGURES.items():
         say(f"QEMU, {what}", f"{figures[name]:,} instructions")
     say("... with 1 GiB: fork, exit and wait", f"{qemu.memory(programs, 1 << 30)['round']:,} instructions")
     say("QEMU, start to a program's first output", f"{qemu.first_output(programs):.2f} s")

@@ -3,6 +3,7 @@
 import statistics
 import time
 
+from keelback.cli.libraries import payload_libraries
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.power import DEBUG_EXIT
@@ -46,6 +47,13 @@ def memory(programs: dict[str, bytes], installed: int) -> dict[str, int]:
     for name in ("fork", "round"):
         figures[f"{name}_slope"] = (figures[f"many_{name}"] - figures[f"some_{name}"]) // 512
     return figures
+
+
+def libraries(programs: dict[str, bytes]) -> dict[str, int]:
+    """Return the instructions of loading a library that another process has, of unloading it, and of calls."""
+    members = {"etc/init": b"stubs\n", **programs, **payload_libraries()}
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
+    return figures_in(run(image, *BY_INSTRUCTIONS))
 
 
 def first_output(programs: dict[str, bytes]) -> float:

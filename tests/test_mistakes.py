@@ -16,6 +16,7 @@ from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image
 from keelback.machine.kernels import compiled
+from kernel.driven import LIBRARY_FILE
 from support import MIB, c_program, make_pc, payload_programs
 
 FAMILY = """
@@ -74,7 +75,29 @@ int main(void)
     return 0;
 }
 """
-PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2", "family", "malloc")
+LIBRARY = """
+#define PAGE 4096
+
+int main(void)
+{
+    char *library = load_library("libit"), *data = library + 2 * PAGE;
+    struct ending ending;
+
+    data[0]++;
+    unmap_memory(library, PAGE); /* in vain */
+    if (fork() == 0) {
+        data[0]++;
+        unload_library(library);
+        data[0] = 1; /* and dies */
+    }
+    wait_for(ANY_CHILD, &ending);
+    unload_library(library);
+    library = load_library("libit");
+    print_number(library[2 * PAGE] == 'p');
+    return 0;
+}
+"""
+PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2", "family", "malloc", "library")
 
 # name: (module, class, method, right, wrong, who finds it)
 MISTAKES = {
@@ -183,6 +206,31 @@ MISTAKES = {
         "kernel.regions", "Space", "describe_like", "self.malloc.count = other.malloc.count", "pass",
         {"comparison", "invariants"},
     ),
+    "library pages unmapped without invalidation": (
+        "kernel.libraries", "Libraries", "unmap", "self.spaces.forget_user_pages(space.directory)", "pass",
+        {"strict RAM and TLB"},
+    ),
+    "library data that all may write": (
+        "kernel.libraries", "Libraries", "_share", "here, frame, USER)", "here, frame, USER | 2)",
+        {"comparison", "invariants"},
+    ),
+    "library pages that their process may unmap": (
+        "kernel.virtual_memory", "VirtualMemory", "_check_range",
+        "space.has_library(address, address + round_up(size, PAGE_SIZE))", "False", {"comparison", "invariants"},
+    ),
+    "a child that does not count as a library's user": (
+        "kernel.libraries", "Libraries", "inherit", "library.users += 1", "pass", {"comparison", "invariants"},
+    ),
+    "a library that stays loaded when nobody has it": (
+        "kernel.libraries", "Libraries", "_drop", "self._free(library)", "pass", {"comparison", "invariants"},
+    ),
+    "a process that ends and keeps its libraries": (
+        "kernel.processes", "Processes", "release", "self.libraries.drop_all(process.libraries)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a slot that names a library after its unload": (
+        "kernel.libraries", "Libraries", "_remove", "list.slots[place].library = None", "pass", {"comparison"},
+    ),
     "a copy for the last holder": (
         "kernel.frames", "Frames", "take_over", "if record.references > 1:", "if record.references > 0:",
         {"comparison"},
@@ -229,7 +277,11 @@ def seeded(module, owner, method, right, wrong):
 
 
 def programs():
-    return payload_programs() | {"family": c_program(FAMILY), "malloc": c_program(MALLOC)}
+    return (
+        payload_programs()
+        | {"family": c_program(FAMILY), "malloc": c_program(MALLOC)}
+        | {"library": c_program(LIBRARY), "libit": LIBRARY_FILE}
+    )
 
 
 def wrong_pc(check):

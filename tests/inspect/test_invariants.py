@@ -7,7 +7,8 @@ import pytest
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.kernel.regions import Kind
-from support import make_pc
+from kernel.driven import LIBRARY_FILE
+from support import make_pc, payload_programs
 
 BASE = 0x0804_8000
 
@@ -15,7 +16,8 @@ BASE = 0x0804_8000
 @pytest.fixture
 def pc():
     """Return a machine in the middle of things: one process sleeps, one is ready, one runs."""
-    machine = make_pc("sleeper 50", "ping", "pong")
+    programs = {name: payload_programs()[name] for name in ("sleeper", "ping", "pong")}
+    machine = make_pc("sleeper 50", "ping", "pong", programs=programs | {"libit": LIBRARY_FILE})
     machine.boot()
     for _ in range(4):
         machine.step()
@@ -212,6 +214,62 @@ def keep_anonymous_memory_in_the_malloc_area(pc, lens):
     space.regions[space.find(page)].kind = Kind.ANONYMOUS
 
 
+def load_a_library(pc, lens):
+    """Let two processes have a library as is right; return what they list."""
+    pc.kernel.libraries.request.text.set_text("libit")
+    for pid in (2, 3):
+        process = pc.kernel.processes.table[pid]
+        pc.kernel.libraries.map(process.space, process.libraries)
+    check(lens)
+    return lens.processes.table[2].libraries
+
+
+def count_a_user_too_many(pc, lens):
+    load_a_library(pc, lens)
+    lens.libraries.table[0].users += 1
+
+
+def forget_a_library(pc, lens):
+    load_a_library(pc, lens).count = 0
+
+
+def list_a_library_twice(pc, lens):
+    listed = load_a_library(pc, lens)
+    listed.slots[1].library, listed.slots[1].address = listed.slots[0].library, listed.slots[0].address
+    listed.count = 2
+    lens.libraries.table[0].users += 1
+
+
+def list_no_library(pc, lens):
+    load_a_library(pc, lens).slots[0].library = None
+
+
+def list_a_library_elsewhere(pc, lens):
+    load_a_library(pc, lens).slots[0].address += 0x1000
+
+
+def call_a_library_page_anonymous(pc, lens):
+    address = load_a_library(pc, lens).slots[0].address
+    space = lens.processes.table[2].space
+    space.regions[space.find(address)].kind = Kind.ANONYMOUS
+
+
+def let_library_text_be_written(pc, lens):
+    address = load_a_library(pc, lens).slots[0].address
+    space = lens.processes.table[2].space
+    space.regions[space.find(address)].permissions |= 2
+
+
+def keep_a_library_that_nobody_has(pc, lens):
+    """Unmap a library everywhere as is right, but let its slot say that somebody has it."""
+    load_a_library(pc, lens)
+    library = lens.libraries.table[0]
+    for pid in (2, 3):
+        process = pc.kernel.processes.table[pid]
+        library.users = 2
+        pc.kernel.libraries.unmap(process.space, process.libraries, process.libraries.slots[0].address)
+
+
 def list_a_stranger(pc, lens):
     lens.processes.table[2].first_child = lens.processes.table[3]
 
@@ -242,6 +300,14 @@ MISTAKES = {
     look_behind_a_free_page: "a process's record counts its malloc pages",
     end_the_malloc_region_too_late: "in the malloc area is nothing but",
     keep_anonymous_memory_in_the_malloc_area: "in the malloc area is nothing but",
+    count_a_user_too_many: "a library is loaded as long as",
+    forget_a_library: "a library is loaded as long as",
+    list_a_library_twice: "a library is loaded as long as",
+    list_no_library: "a library is loaded as long as",
+    keep_a_library_that_nobody_has: "a library is loaded as long as",
+    list_a_library_elsewhere: "a library lies in its process's regions",
+    call_a_library_page_anonymous: "a library lies in its process's regions",
+    let_library_text_be_written: "a library lies in its process's regions",
     list_a_stranger: "every child is in its parent's list",
     forget_a_child: "every child is in its parent's list",
     list_a_child_for_ever: "every child is in its parent's list",

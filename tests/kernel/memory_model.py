@@ -17,6 +17,8 @@ from keelback.kernel.errors import (
     NoChild,
     NoRoom,
     NoSuchProcess,
+    NoSuchProgram,
+    NotExecutable,
     NotPermitted,
     TooManyRegions,
 )  # fmt: skip
@@ -26,11 +28,15 @@ from keelback.kernel.processes import Ending
 from keelback.kernel.regions import MOST_REGIONS
 from kernel.driven import (
     ANYWHERE,
+    ARGUMENT,
     BSS,
     BSS_PAGES,
     CODE,
     DATA,
+    LIBRARY,
     MALLOC,
+    NAME,
+    NOBODY,
     PAGE,
     TEXT,
     TEXTS,
@@ -40,12 +46,17 @@ from kernel.driven import (
     Driven,
     make_machine,
 )
+from support import elf
 
 READ, WRITE = 1, 2
 GUARD = 1  # a process that lives as long as the machine
 MOST_PROCESSES = 6
 FAR = ANYWHERE + 0x40_0000
 ROW = ANYWHERE + 0x10_0000  # pages of their own, one apart
+LIBRARIES = BSS + BSS_PAGES * PAGE  # where the first library of a process lies
+OTHER = ARGUMENT  # where the name of another library lies; the text there says "argument"
+OTHER_FILE = elf([(0, 4, b"another link page", PAGE), (PAGE, 6, b"other data", PAGE)], entry=0, type=3)
+LIBRARY_PAGES = [LIBRARIES + number * PAGE for number in range(6)]
 # Few pages, so that requests meet: in two tables and in the image.
 PAGES = [ANYWHERE, ANYWHERE + PAGE, FAR - PAGE, FAR, BSS, BSS + PAGE]
 FULL = [ANYWHERE, FAR, BSS]
@@ -53,6 +64,7 @@ FULL = [ANYWHERE, FAR, BSS]
 page_numbers = st.sampled_from(PAGES)
 offsets = st.sampled_from([0, 1, PAGE // 2, PAGE - 1])
 malloc_numbers = st.sampled_from([0, 0, 1, 1, 2, 3, 4, 7])
+library_names = st.sampled_from([LIBRARY, LIBRARY, OTHER])
 permissions = st.sampled_from([0, READ, WRITE, READ | WRITE, READ | WRITE])
 permissions_asked = st.sampled_from([READ, 0, WRITE, READ | WRITE, READ, 0, 4])
 
@@ -69,6 +81,17 @@ class ModelPage:
         return ModelPage(self.kind, self.allowed, bytearray(self.content))
 
 
+def library_pages(*contents: tuple[int, bytes]) -> list[ModelPage]:
+    return [ModelPage("library", allowed, bytearray(content.ljust(PAGE, b"\0"))) for allowed, content in contents]
+
+
+# name: its pages as they are loaded.  No region of one joins the other's: each begins with what can't be written.
+LOADED = {
+    LIBRARY: library_pages(
+        (READ, b"a link page"), (READ, CODE), (READ | WRITE, b"pristine"), (READ | WRITE, b""),
+    ),
+    OTHER: library_pages((READ, b"another link page"), (READ | WRITE, b"other data")),
+}  # fmt: skip
 NOWHERE = ModelPage("no memory", 0)
 
 
@@ -81,6 +104,7 @@ class ModelProcess:
     children: list[int] = field(default_factory=list)
     ending: tuple[int, int] | None = None
     malloc: dict[int, ModelPage] = field(default_factory=dict)
+    libraries: dict[int, int] = field(default_factory=dict)  # name: address
 
     def has_room(self, changed: "Mapping[int, ModelPage | None]") -> bool:
         """Say whether there are not too many regions when some pages have changed; None: there is no such page."""
@@ -121,7 +145,8 @@ class MemoryModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.machine = Driven(make_machine("it", "it", life=self.life, check=self.watched))
+        programs = {"argument": OTHER_FILE}
+        self.machine = Driven(make_machine("it", "it", life=self.life, check=self.watched, programs=programs))
         self.processes = {GUARD: new_process(), 2: new_process()}
         for page in (ANYWHERE, FAR - PAGE):
             assert self.machine.call(Call.MAP, page, 2 * PAGE, WRITE, pid=2) == page
@@ -130,9 +155,15 @@ class MemoryModel(RuleBasedStateMachine):
         for page in FULL:
             self.fill(2, page)
 
-    @initialize(children=st.integers(0, 2), crowd=st.sampled_from([0, 0, MOST_REGIONS - 1, MOST_REGIONS]))
-    def begin(self, children: int, crowd: int) -> None:
+    @initialize(
+        children=st.integers(0, 2),
+        crowd=st.sampled_from([0, 0, MOST_REGIONS - 1, MOST_REGIONS]),
+        libraries=st.sampled_from([(), (LIBRARY,), (OTHER, LIBRARY)]),
+    )
+    def begin(self, children: int, crowd: int, libraries: tuple[int, ...]) -> None:
         """Let there be so many regions, and children that share what is filled, so that many a write is to a copy."""
+        for name in libraries:
+            self.load_now(2, name)
         for number in range(crowd - regions(self.processes[2].pages)):
             self.map_at(2, ROW + 2 * number * PAGE, 1, READ)
         for _ in range(children):
@@ -160,6 +191,15 @@ class MemoryModel(RuleBasedStateMachine):
     def has_several(self) -> bool:
         return len(self.alive()) > 2
 
+    def readers(self) -> list[int]:
+        return [pid for pid in self.alive() if self.processes[pid].libraries]
+
+    def reader(self, data: st.DataObject) -> int:
+        return data.draw(st.sampled_from(self.readers()), label="process")
+
+    def has_library(self) -> bool:
+        return bool(self.readers())
+
     def page(self, data: st.DataObject, pid: int, allowed: int = 0) -> int:
         """Draw a page, mostly one with which the process may do something."""
         pages = self.processes[pid].pages
@@ -171,7 +211,7 @@ class MemoryModel(RuleBasedStateMachine):
 
     def end(self, pid: int, how: int, status: int) -> None:
         process = self.processes[pid]
-        process.ending, process.pages, process.malloc = (how, status), {}, {}
+        process.ending, process.pages, process.malloc, process.libraries = (how, status), {}, {}, {}
         for child in process.children:
             self.processes[child].parent = -1
             if self.processes[child].ending is not None:
@@ -336,6 +376,65 @@ class MemoryModel(RuleBasedStateMachine):
             self.machine.write(page + offset, value, pid)
             there.content[offset] = value
 
+    # Libraries.
+
+    @precondition(has_actor)
+    @rule(data=st.data(), name=library_names)
+    def load_library(self, data: st.DataObject, name: int) -> None:
+        self.load_now(self.actor(data), name)
+
+    def load_now(self, pid: int, name: int) -> None:
+        process = self.processes[pid]
+        expected, new = self.loaded(process, name)
+        assert self.machine.call(Call.LOAD_LIBRARY, name, pid=pid) == expected
+        if new:
+            process.libraries[name] = expected
+            process.pages |= new
+
+    def loaded(self, process: ModelProcess, name: int) -> tuple[int, dict[int, ModelPage]]:
+        """Return the result of `load_library`, and the pages that are new then."""
+        if name in process.libraries:
+            return process.libraries[name], {}
+        start = LIBRARIES
+        while any(start + number * PAGE in process.pages for number in range(len(LOADED[name]))):
+            start += PAGE
+        new = {start + number * PAGE: each.copy() for number, each in enumerate(LOADED[name])}
+        return (start, new) if process.has_room(new) else (TooManyRegions.number, {})
+
+    @precondition(has_library)
+    @rule(data=st.data(), missed=st.sampled_from([0, 0, 0, 0, PAGE, 1]))
+    def unload_library(self, data: st.DataObject, missed: int) -> None:
+        pid = self.reader(data)
+        process = self.processes[pid]
+        name = data.draw(st.sampled_from([*process.libraries, *process.libraries, LIBRARY, OTHER]), label="library")
+        address = process.libraries.get(name, 0) + missed
+        expected = BadArgument.number if missed or not address else 0
+        assert self.machine.call(Call.UNLOAD_LIBRARY, address, pid=pid) == expected
+        if not expected:
+            del process.libraries[name]
+            for number in range(len(LOADED[name])):
+                del process.pages[address + number * PAGE]
+
+    @precondition(has_library)
+    @rule(data=st.data(), offset=offsets, value=st.integers(0, 255))
+    def use_library(self, data: st.DataObject, offset: int, value: int) -> None:
+        pid = self.reader(data)
+        page = self.library_page(data, pid)
+        self.read_at(pid, page, offset)
+        if self.may_write(pid, page) or not data.draw(st.integers(0, 7)):
+            self.write_at(pid, page, offset, value)
+
+    @precondition(has_library)
+    @rule(data=st.data(), call=st.sampled_from([Call.UNMAP, Call.PROTECT, Call.PAGE_ALLOC, Call.MAP]))
+    def change_library(self, data: st.DataObject, call: Call) -> None:
+        pid = self.reader(data)
+        expected = NoRoom.number if call == Call.MAP else BadAddress.number
+        assert self.machine.call(call, self.library_page(data, pid), PAGE, WRITE, pid=pid) == expected
+
+    def library_page(self, data: st.DataObject, pid: int) -> int:
+        pages = [page for page, each in self.processes[pid].pages.items() if each.kind == "library"]
+        return data.draw(st.sampled_from(pages), label="page")
+
     # Processes.
 
     @precondition(lambda self: len(self.processes) < MOST_PROCESSES)
@@ -359,8 +458,20 @@ class MemoryModel(RuleBasedStateMachine):
         parent = self.processes[pid]
         self.processes[child] = ModelProcess(pid, {address: each.copy() for address, each in parent.pages.items()})
         self.processes[child].malloc = {address: each.copy() for address, each in parent.malloc.items()}
+        self.processes[child].libraries = dict(parent.libraries)
         parent.children.insert(0, child)
         return child
+
+    @precondition(has_library)
+    @rule(data=st.data(), name=st.sampled_from([NAME, LIBRARY, NOBODY]))
+    def exec(self, data: st.DataObject, name: int) -> None:
+        """Run the program afresh: what was mapped goes, the family stays; a library is no program."""
+        pid = self.reader(data)
+        process, new = self.processes[pid], new_process()
+        expected = {NAME: 0, LIBRARY: NotExecutable.number, NOBODY: NoSuchProgram.number}[name]
+        assert self.machine.call(Call.EXEC, name, ARGUMENT, pid=pid) == expected
+        if not expected:
+            process.pages, process.malloc, process.libraries = new.pages, {}, {}
 
     @precondition(has_several)
     @rule(data=st.data(), status=st.integers(-(1 << 31), (1 << 31) - 1))
@@ -437,8 +548,10 @@ class MemoryModel(RuleBasedStateMachine):
                 status = record.fault.vector if process.ending[0] == Ending.FAULTED else record.exit_status
                 assert (record.ending, status) == process.ending
                 continue
-            for page in {*PAGES, *process.pages}:
+            for page in {*PAGES, *LIBRARY_PAGES, *process.pages}:
                 self.same(pid, page, process.pages.get(page, NOWHERE))
+            listed = list(record.libraries.slots)[: record.libraries.count]
+            assert [each.address for each in listed] == list(process.libraries.values())
             assert [page for page, _ in malloc_pages(self.machine.lens, pid)] == sorted(process.malloc)
             for page, expected in process.malloc.items():
                 self.same(pid, page, expected)

@@ -12,6 +12,7 @@ from kernel.mistaken import mistaken
 
 MEMORY = ("kernel.virtual_memory", "VirtualMemory")
 SPACES = ("kernel.spaces", "AddressSpaces")
+LIBRARIES = ("kernel.libraries", "Libraries")
 PROCESSES = ("kernel.processes", "Processes")
 
 # name: (module, class, method, right, wrong)
@@ -51,6 +52,23 @@ MISTAKES = {
     "a first process that can be killed": (*PROCESSES, "kill", "if pid == FIRST:", "if pid == -1:"),
     "a region that is carved for nothing": (
         "kernel.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
+    ),
+    "library data that all write together": (*LIBRARIES, "_share", "here, frame, USER)", "here, frame, USER | 2)"),
+    "library data that the last process changes for all": (
+        *LIBRARIES, "_share", "not self.frames.share(frame)", "self.frames.is_full(frame)",
+    ),
+    "a library that goes while a child has it": (*LIBRARIES, "inherit", "library.users += 1", "pass"),
+    "a library that stays mapped when it goes": (
+        *LIBRARIES, "unmap", "self.spaces.unmap(space.directory, address, end, space.owner)", "pass",
+    ),
+    "a list that keeps the wrong library": (
+        *LIBRARIES, "_remove", ".address = list.slots[place + 1].address", ".address += 0",
+    ),
+    "libraries that are listed after exec": (
+        "kernel.programs", "Programs", "exec", "self.processes.libraries.drop_all(process.libraries)", "pass",
+    ),
+    "library pages that can be unmapped": (
+        *MEMORY, "_check_range", "space.has_library(address, address + round_up(size, PAGE_SIZE))", "False",
     ),
 }  # fmt: skip
 

@@ -144,6 +144,24 @@ def test_no_library_page_can_be_written_without_a_fault(machine):
         machine.write(AFTER_IMAGE + PAGE, 1)
 
 
+def test_a_name_of_31_characters_is_a_name_and_one_of_32_is_none(life):
+    machine = driven("it", life=life, programs={"l" * 31: LIBRARY_FILE, "l" * 32: LIBRARY_FILE, "l" * 30: b""})
+    put_text(machine, BSS, b"l" * 31, 1)
+    assert load(machine, 1, BSS) == AFTER_IMAGE
+    assert bytes(entry_of(machine).name) == b"l" * 31 + b"\0"
+    assert machine.call(Call.LOAD_LIBRARY, BSS + 1) == NotALibrary.number
+    machine.write(BSS + 31, ord("l"))
+    assert machine.call(Call.LOAD_LIBRARY, BSS) == BadArgument.number
+    assert machine.call(Call.LOAD_LIBRARY, BSS + 1) == AFTER_IMAGE
+
+
+def test_a_library_may_name_the_next_in_its_own_data(machine):
+    name = load(machine, 1) + LIBRARY_ZEROS
+    assert machine.call(Call.LOAD_LIBRARY, name) == NoSuchLibrary.number
+    put_text(machine, name, b"libit", 1)
+    assert machine.call(Call.LOAD_LIBRARY, name) == AFTER_IMAGE
+
+
 # Data of one's own.
 
 
@@ -164,6 +182,24 @@ def test_the_kernel_writes_to_a_copy_too(machine):
     assert machine.call(Call.FRAME_COUNTS, data) == 0
     assert machine.frame(data) not in library_frames(machine)
     assert machine.read(load(machine, 2) + LIBRARY_DATA, 2) == PRISTINE
+
+
+def test_the_kernel_writes_over_the_end_of_a_librarys_page_to_copies_of_both(machine):
+    zeros = load(machine, 1) + LIBRARY_ZEROS
+    load(machine, 2)
+    assert machine.call(Call.FRAME_COUNTS, zeros - 24) == 0
+    machine.check()
+    assert machine.read(zeros - 24) != 0 and machine.frame(zeros - 24) not in library_frames(machine)
+    assert machine.read(AFTER_IMAGE + LIBRARY_ZEROS - 24, 2) == machine.read(AFTER_IMAGE + LIBRARY_ZEROS, 2) == 0
+
+
+@pytest.mark.parametrize("before", [LIBRARY_DATA, LIBRARY_END])
+def test_the_kernel_writes_all_or_nothing_at_a_librarys_edges(machine, before):
+    """From the text into the data, and from the last page to where there is none."""
+    address = load(machine, 1) + before - 24
+    assert machine.call(Call.FRAME_COUNTS, address) == BadAddress.number
+    machine.check()
+    assert references(machine) == [2, 2, 2]
 
 
 def test_the_last_user_but_the_kernel_still_gets_a_copy(machine):
@@ -223,6 +259,22 @@ def test_only_a_link_page_is_unloaded(machine, address):
 
 
 # Fork, exec, exit, kill.
+
+
+def test_parent_and_child_unload_each_for_itself(machine):
+    used = machine.used()
+    address = load(machine, 1)
+    machine.write(address + LIBRARY_DATA, 7)
+    child = machine.fork(1)
+    assert machine.call(Call.UNLOAD_LIBRARY, address) == 0
+    machine.check()
+    assert (machine.entry(address), entry_of(machine).users) == (0, 1)
+    assert machine.read(address + LIBRARY_DATA, child) == 7 and machine.read(address, child) == ord("a")
+    assert machine.call(Call.UNLOAD_LIBRARY, address, pid=child) == 0
+    machine.check()
+    assert machine.counts.used[-OWNER] == 0 and entry_of(machine).users == 0
+    end(machine, child)
+    assert machine.call(Call.WAIT, child, 0) == child and machine.used() == used
 
 
 @pytest.mark.parametrize("layout", [None, EAGER, CROWDED])
@@ -347,6 +399,25 @@ def test_a_library_needs_regions(machine):
     assert machine.call(Call.LOAD_LIBRARY, LIBRARY) == TooManyRegions.number
     machine.check()
     assert entry_of(machine).users == 0
+
+
+def test_to_unload_from_the_middle_of_a_region_needs_another(life):
+    """Libraries of text alone are one region; with 16 of them none may be split."""
+    names = ["liba", "libb", "libc"]
+    machine = driven("it", life=life, programs=dict.fromkeys(names, elf_of_text()))
+    places = []
+    for name in names:
+        put_text(machine, BSS, name.encode(), 1)
+        places.append(load(machine, 1, BSS))
+    for number in range(16 - machine.process(1).space.count):
+        assert machine.call(Call.MAP, ANYWHERE + 2 * number * PAGE, PAGE, 2) > 0
+    assert machine.process(1).space.count == 16
+    assert machine.call(Call.UNLOAD_LIBRARY, places[1]) == TooManyRegions.number
+    machine.check()
+    assert machine.read(places[1]) == ord("l") and machine.process(1).libraries.count == 3
+    assert machine.call(Call.UNLOAD_LIBRARY, places[2]) == 0
+    assert machine.call(Call.UNLOAD_LIBRARY, places[1]) == 0
+    machine.check()
 
 
 @pytest.mark.parametrize("page", [0, PAGE, LIBRARY_DATA, LIBRARY_ZEROS])

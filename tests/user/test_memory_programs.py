@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from keelback.cli.libraries import payload_libraries
 from keelback.cli.programs import build_python
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
@@ -30,7 +31,6 @@ SAYS = {
     "cow 64": ["cow: parent and child kept apart, pages: 64"],
     "bomb": ["bomb: children: 30, last: 31"],
     "liar": ["liar: the kernel believed nothing"],
-    "libraries": ["libraries: each process had its own data"],
 }
 SAYS |= {twin: SAYS[twin.removesuffix(".py")] for twin in TWINS if twin not in ("stack.py", "mallocs.py")}
 SAYS["mallocs 1000"] = [
@@ -38,18 +38,21 @@ SAYS["mallocs 1000"] = [
     "mallocs: pages at most: 55",
     "mallocs: percent of them asked for: 86",
     "mallocs: pages left: 0",
+    "mallocs: free page frames: as before",
 ]
 SAYS["mallocs.py 500"] = [
     "mallocs: operations: 500",
     "mallocs: pages at most: 47",
     "mallocs: percent of them asked for: 71",
     "mallocs: pages left: 0",
+    "mallocs: free page frames: as before",
 ]
 
 
 @pytest.fixture(scope="module")
 def programs():
-    return payload_programs() | {name: build_python(name, MICROKERNEL.image_base) for name in TWINS}
+    twins = {name: build_python(name, MICROKERNEL.image_base) for name in TWINS}
+    return payload_programs() | payload_libraries() | twins
 
 
 def run_both(programs, *lines, memory=8 * MIB, every=64):
@@ -149,6 +152,14 @@ def test_regions_allow_what_was_said(programs):
     ]
     assert lines == ["regions: all was as it should be"]
     assert ended_well(pc) and frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+def test_each_process_has_a_librarys_data_for_itself(programs):
+    pc = run_both(programs, "libraries")
+    [death], lines = killed(pc)
+    assert death.startswith("page fault: fetch from 0x") and death.endswith("not mapped")
+    assert lines == ["libraries: each process had its own data"]
+    assert ended_well(pc) and only_zombies_of(pc, 1) and frames_used(pc) == FRAMES_OF_THE_KERNEL
 
 
 def test_frames_prints_the_counts(programs):

@@ -53,6 +53,13 @@ Programs = Annotated[
     ),
 ]
 
+LifeOption = Annotated[
+    Life | None,
+    typer.Option(
+        help="Which life of the kernel: in this Python, or compiled to machine code.",
+        show_default="interpreted; compiled on QEMU",
+    ),
+]
 LayoutOption = Annotated[LayoutName, typer.Option(help="Where everything lies: a published layout.")]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -77,13 +84,7 @@ def run(
     machine: Annotated[
         Machine, typer.Option(help="Which machine: the simulated PC, or QEMU, which runs the compiled kernel.")
     ] = Machine.SIMULATED,
-    kernel: Annotated[
-        Life | None,
-        typer.Option(
-            help="Which life of the kernel: in this Python, or compiled to machine code.",
-            show_default="interpreted; compiled on QEMU",
-        ),
-    ] = None,
+    kernel: LifeOption = None,
     layout: LayoutOption = LayoutName.MICROKERNEL,
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
     cpu: Annotated[
@@ -154,13 +155,7 @@ def compare(
 @app.command()
 def story(
     machine: Annotated[Machine, typer.Option(help="Which machine: the simulated PC, or QEMU.")] = Machine.SIMULATED,
-    kernel: Annotated[
-        Life | None,
-        typer.Option(
-            help="Which life of the kernel: in this Python, or compiled to machine code.",
-            show_default="interpreted; compiled on QEMU",
-        ),
-    ] = None,
+    kernel: LifeOption = None,
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:

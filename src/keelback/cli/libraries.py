@@ -6,12 +6,14 @@ from pathlib import Path
 from types import ModuleType
 
 from keelback.cli.errors import CommandError
-from keelback.cli.python_builds import kept_build
 from keelback.image.libraries import LibraryError, build_library
+from keelback.image.own_sources import kept_build
 from keelback.image.toolchain import ToolchainError
 from keelback.user import LIBRARIES, RUNTIME
 
 LONGEST_NAME = 31
+BUILT_FROM = ("compiler", "image", "lang", "user")
+"""The parts of Keelback that decide what becomes of a program or library in Kernel Python."""
 
 
 def is_library(word: str) -> bool:
@@ -50,7 +52,7 @@ def build(source: Path) -> bytes:
         if source.suffix == ".c":
             return build_library(source, runtime=RUNTIME)
         if source.parent == LIBRARIES:
-            return kept_build("library", source.stem, build=lambda: build_python(source))
+            return kept_build(BUILT_FROM, "library", source.stem, build=lambda: build_python(source))
         return build_python(source)
     except OSError as error:
         raise CommandError(f"{source}: {error.strerror}") from error

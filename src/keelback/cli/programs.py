@@ -11,8 +11,8 @@ from os.path import isfile
 from pathlib import Path
 
 from keelback.cli.errors import CommandError
-from keelback.cli.libraries import add_library, is_library, payload_libraries
-from keelback.cli.python_builds import kept_build
+from keelback.cli.libraries import BUILT_FROM, add_library, is_library, payload_libraries
+from keelback.image.own_sources import kept_build
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS, ToolchainError
@@ -89,7 +89,7 @@ def all_programs(image_base: int) -> list[str]:
 
 def build_python(name: str, image_base: int) -> bytes:
     """Return a program in Kernel Python, compiled.  Raises: CommandError."""
-    return kept_build("program", name, image_base, build=lambda: _compile_python(name, image_base))
+    return kept_build(BUILT_FROM, "program", name, image_base, build=lambda: _compile_python(name, image_base))
 
 
 def _compile_python(name: str, image_base: int) -> bytes:

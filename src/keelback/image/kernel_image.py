@@ -7,7 +7,10 @@ records_end ┼ payload
 end ┴
 """
 
+from __future__ import annotations
+
 import hashlib
+import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +37,23 @@ class CompiledKernel:
 
     objects: Mapping[str, bytes]
     sections: Sequence[tuple[str, int]] = field(default=())
+
+    def pack(self) -> bytes:
+        """Return the kernel as bytes."""
+        sizes = {name: len(content) for name, content in self.objects.items()}
+        facts = json.dumps([sizes, list(self.sections)]).encode()
+        return bytes(len(facts).to_bytes(4, "little") + facts + b"".join(self.objects.values()))
+
+    @staticmethod
+    def unpack(packed: bytes) -> CompiledKernel:
+        """Return the kernel that `pack` made bytes of."""
+        position = 4 + int.from_bytes(packed[:4], "little")
+        sizes, sections = json.loads(packed[4:position])
+        objects = {}
+        for name, size in sizes.items():
+            objects[name] = packed[position : position + size]
+            position += size
+        return CompiledKernel(objects, tuple((name, address) for name, address in sections))
 
 
 def build_text(

@@ -132,8 +132,23 @@ class ElfLoader(Component):
             self._check_segments()
         except NotExecutable:
             raise NotALibrary from None
-        if image.base != base or image.end - base <= PAGE_SIZE:
+        if image.end - base <= PAGE_SIZE or not self._is_whole(base):
             raise NotALibrary
+
+    def _is_whole(self, base: word) -> bool:
+        """Say whether the segments, which rise, start at an address and leave no page between them out.
+
+        In such a gap the process could have other memory, which would go with the library.
+        """
+        position: word = base
+        for number in range(self.image.count):
+            segment = self._segment(number)
+            if segment.type == LOAD and segment.memory_size != 0:
+                start: word = segment.address + self.image.bias
+                if page_of(start) != position:
+                    return False
+                position = round_up(start + segment.memory_size, PAGE_SIZE)
+        return True
 
     def _check_header(self, type: u16) -> None:
         """Check that the file is an ELF file of a type for this machine, and where its program headers lie."""

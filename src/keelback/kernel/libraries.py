@@ -10,6 +10,7 @@
    was loaded stays as it was.
 3. A process's list names each library that it maps once, in the order in which they were loaded.
 4. A library's pages are changed by these calls alone: `unmap`, `protect` and `page_alloc` refuse them.
+5. From its link page to its last page a library has no gap (`elf.py`), so nothing else lies within it.
 """
 
 from keelback.kernel.elf import ElfLoader

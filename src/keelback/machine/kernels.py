@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
+import keelback
 from keelback.image.compiled import compile_kernel
 from keelback.image.kernel_image import CompiledKernel
+from keelback.image.own_sources import kept_build
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.layout import Layout
-from keelback.lang import NoHardware, Ram
+from keelback.lang import NoHardware, Ram, static_parts
+
+BUILT_FROM = ("compiler", "image", "kernel", "lang")
+"""The parts of Keelback that decide what becomes of the kernel."""
 
 
 def kernel_of(layout: Layout) -> tuple[Kernel, Ram]:
@@ -30,6 +37,24 @@ def entries_of(kernel: Kernel) -> dict[str, Callable[..., Any]]:
 
 @cache
 def compiled(layout: Layout) -> CompiledKernel:
-    """Compile the kernel of a layout, once a process.  Raises: CompileError; ToolchainError."""
+    """Compile the kernel of a layout, or find it compiled from the same sources.
+
+    Raises: CompileError; ToolchainError.
+    """
     kernel, ram = kernel_of(layout)
-    return compile_kernel(kernel, ram, entries_of(kernel))
+
+    def build() -> bytes:
+        return compile_kernel(kernel, ram, entries_of(kernel)).pack()
+
+    is_kept = _is_as_written(kernel)
+    return CompiledKernel.unpack(kept_build(BUILT_FROM, "kernel", layout, build=build) if is_kept else build())
+
+
+def _is_as_written(kernel: Kernel) -> bool:
+    """Say whether all methods of a kernel's parts are those of our files, which a test may have changed."""
+    root = str(Path(keelback.__file__).parent)
+    classes = {each for _, part in static_parts(kernel) for each in type(part).__mro__}
+    ours = [vars(each) for each in classes if each.__module__.startswith("keelback.")]
+    methods = [each for names in ours for name, each in names.items() if name[:2] != "__"]
+    codes = [each.__code__ for each in methods if isinstance(each, FunctionType)]
+    return all(code.co_filename.startswith(root) for code in codes)

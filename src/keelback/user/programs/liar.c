@@ -125,10 +125,37 @@ static void lie_about_malloc(void)
     wrong += free_pages((void *)taken, 1) != 0;
 }
 
+static void lie_about_libraries(void)
+{
+    const uint32_t strange[] = {0, 1, KERNEL, MY_PAGE, NOT_MAPPED, LAST_PAGE, UINT32_MAX};
+    uint32_t library = (uint32_t)load_library("libcount"), text = library + PAGE;
+
+    wrong += failed((int32_t)library);
+    lie(ERROR_NO_SUCH_LIBRARY, CALL_LOAD_LIBRARY, (uint32_t) "", 0, 0);
+    lie(ERROR_NO_SUCH_LIBRARY, CALL_LOAD_LIBRARY, (uint32_t) "libliar", 0, 0);
+    lie(ERROR_NO_SUCH_LIBRARY, CALL_LOAD_LIBRARY, (uint32_t) "a_name_of_thirty_one_characters", 0, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_LOAD_LIBRARY, (uint32_t) "a_name_of_thirty_two_characters_", 0, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_LOAD_LIBRARY, (uint32_t)endless, 0, 0);
+    lie(ERROR_NOT_A_LIBRARY, CALL_LOAD_LIBRARY, (uint32_t)name, 0, 0);
+    lie(ERROR_NOT_A_LIBRARY, CALL_LOAD_LIBRARY, (uint32_t) "etc/init", 0, 0);
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
+        lie(ERROR_BAD_ARGUMENT, CALL_UNLOAD_LIBRARY, strange[i], 0, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_UNLOAD_LIBRARY, library + 1, 0, 0);
+    lie(ERROR_BAD_ARGUMENT, CALL_UNLOAD_LIBRARY, text, 0, 0);
+    for (uint32_t call = CALL_PAGE_ALLOC; call <= CALL_PROTECT; call++)
+        lie(call == CALL_MAP ? ERROR_NO_ROOM : ERROR_BAD_ADDRESS, call, text, PAGE, CAN_WRITE);
+    lie(ERROR_BAD_ADDRESS, CALL_UNMAP, MY_PAGE, library - MY_PAGE + 1, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_FREE_PAGES, text, 1, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_FRAME_COUNTS, text, 0, 0);
+    wrong += load_library("libcount") != (void *)library || unload_library((void *)library) != 0;
+    lie(ERROR_BAD_ARGUMENT, CALL_UNLOAD_LIBRARY, library, 0, 0);
+}
+
 /* Lie about an address from which four bytes at most can be read, none of them zero. */
 static void lie_about_input(uint32_t address)
 {
     lie(ERROR_BAD_ADDRESS, CALL_PUTS, address, 8, 0);
+    lie(ERROR_BAD_ADDRESS, CALL_LOAD_LIBRARY, address, 0, 0);
     for (uint32_t call = CALL_EXEC; call <= CALL_SPAWN; call++) {
         lie(ERROR_BAD_ADDRESS, call, address, (uint32_t) "", 0);
         lie(ERROR_BAD_ADDRESS, call, (uint32_t)name, address, 0);
@@ -168,6 +195,7 @@ int main(const char *argument)
     lie_about_processes((uint32_t)child);
     lie_about_pages();
     lie_about_malloc();
+    lie_about_libraries();
 
     struct ending ending;
     wrong += wait_for(child, &ending) != child || ending.how != EXITED || ending.status != 7;

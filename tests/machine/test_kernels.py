@@ -1,0 +1,45 @@
+"""Compiled kernels are kept, as long as they are what our files say."""
+
+import pytest
+
+from keelback.image.kernel_image import CompiledKernel
+from keelback.kernel.frames import Frames
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL
+from keelback.machine import kernels
+from keelback.machine.kernels import compiled
+
+
+@pytest.fixture
+def builds(monkeypatch, tmp_path):
+    """Return how often a kernel has been compiled, by what, with a cache of its own."""
+    monkeypatch.setenv("KEELBACK_CACHE", str(tmp_path))
+    seen = []
+
+    def compile_kernel(kernel, ram, entries):
+        seen.append(kernel.layout.name)
+        return CompiledKernel({"kernel.o": kernel.layout.name.encode(), "more.o": b""}, (("a section", 0x1000),))
+
+    monkeypatch.setattr(kernels, "compile_kernel", compile_kernel)
+    return seen
+
+
+def again(layout):
+    """Return the kernel as another process would get it."""
+    return compiled.__wrapped__(layout)
+
+
+def test_a_kernel_is_compiled_once_for_each_layout(builds):
+    made = {layout.name: [again(layout), again(layout)] for layout in LAYOUTS}
+    assert builds == ["microkernel", "usermode"]
+    for name, (first, second) in made.items():
+        assert first == second and first.objects == {"kernel.o": name.encode(), "more.o": b""}
+        assert first.sections == (("a section", 0x1000),)
+
+
+def test_a_kernel_that_was_changed_is_never_kept(builds):
+    with pytest.MonkeyPatch.context() as change:
+        change.setattr(Frames, "share", lambda self, frame: True)
+        again(MICROKERNEL)
+    again(MICROKERNEL)
+    again(MICROKERNEL)
+    assert builds == ["microkernel", "microkernel"]
