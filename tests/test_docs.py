@@ -18,7 +18,7 @@ from keelback.image.boot_protocol import SECTOR, SETUP_SIZE
 from keelback.inspect.drawing import draw_kernel_region, draw_virtual
 from keelback.kernel import errors, options, power
 from keelback.kernel.kernel import make_kernel
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL
 from keelback.lang import KernelError, NoHardware, Ram
 from keelback.machine.kernels import entries_of, kernel_of
 from keelback.user import RUNTIME
@@ -59,30 +59,47 @@ def test_a_console_shows_what_the_command_prints(page, command, expected, tmp_pa
     assert said == expected
 
 
-def test_the_drawings_are_what_the_command_prints():
+layouts = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+
+
+def section_of(layout):
+    """Return what the page on memory layouts says of one of them."""
     text = (ROOT / "docs" / "memory-layout.md").read_text()
-    for drawing in (draw_virtual(MICROKERNEL), draw_kernel_region(MICROKERNEL)):
+    return text.partition(f"\n## The `{layout.name}` layout\n")[2].partition("\n## ")[0]
+
+
+@layouts
+def test_the_drawings_are_what_the_command_prints(layout):
+    text = section_of(layout)
+    drawings = [draw_virtual(layout)] + [draw_kernel_region(layout)] * (layout is MICROKERNEL)
+    for drawing in drawings:
         assert "".join(f"    {line}\n" for line in drawing) in text
 
 
-def test_every_address_in_the_drawings_is_the_layouts():
-    text = (ROOT / "docs" / "memory-layout.md").read_text()
+@layouts
+def test_every_address_in_the_drawings_is_the_layouts(layout):
+    text = section_of(layout)
     drawn = re.findall(r"^ +(0x[0-9a-f]{8}) [├╞└].*[┤╡┘] (\w[\w ,=]*)$", text, re.MULTILINE)
     found = {}
     for address, names in drawn:
         for name in re.findall(r"\w+", names):
-            if hasattr(MICROKERNEL, name):
+            if hasattr(layout, name):
                 found.setdefault(name, set()).add(int(address, 16))
-    wanted = {"user_end", "stack_top", "stack_bottom", "image_limit", "image_base", "kernel_limit", "user_base"}
-    wanted |= {"stack_guard", "malloc_limit", "malloc_base", "anonymous_base"}
-    wanted |= {"windows", "kernel_start", "places", "records_end", "text_end"}
-    assert found == {name: {getattr(MICROKERNEL, name)} for name in wanted}
-    assert f"{MICROKERNEL.region_limit:#010x} at most" in text
+    wanted = {"user_end", "stack_top", "stack_bottom", "image_base", "kernel_limit", "user_base"}
+    wanted |= {"stack_guard", "malloc_limit", "malloc_base", "anonymous_base", "windows", "kernel_start"}
+    wanted |= {"places", "records_end", "text_end"} if layout is MICROKERNEL else set()
+    assert found == {name: {getattr(layout, name)} for name in wanted}
+    says_where_it_ends = "{:#010x} at most" if layout.region_least < layout.region_limit else "`region_top`, {:#010x}"
+    assert says_where_it_ends.format(layout.region_limit) in text
+    assert layout.image_limit == layout.malloc_base
 
 
-def test_every_limit_in_the_table_is_the_layouts():
+@layouts
+def test_every_limit_in_the_table_is_the_layouts(layout):
     text = (ROOT / "docs" / "memory-layout.md").read_text()
-    rows = dict(re.findall(r"^\| (\w+) \| (\d+) \|$", text, re.MULTILINE))
+    [head] = re.findall(r"^\| limit \| (.*) \|$", text, re.MULTILINE)
+    column = head.split(" | ").index(f"`{layout.name}`")
+    rows = dict(re.findall(r"^\| (\w+) \| ([\d |]+) \|$", text, re.MULTILINE))
     assert set(rows) == {
         "processes",
         "stack_pages",
@@ -92,7 +109,9 @@ def test_every_limit_in_the_table_is_the_layouts():
         "zone_share",
         "zone_least",
     }
-    assert rows == {name: str(getattr(MICROKERNEL, name)) for name in rows}
+    assert {name: row.split(" | ")[column] for name, row in rows.items()} == {
+        name: str(getattr(layout, name)) for name in rows
+    }
 
 
 def test_the_boot_page_has_the_files_offsets_and_the_kernels_options():

@@ -218,15 +218,19 @@ def test_libgfx_has_a_link_page_a_page_of_text_and_2467_bytes_of_data():
 NEEDED = "can't start. There is not enough memory: from 0x100000 on it ends at {}, and 0x800000 is needed"
 
 
-@pytest.mark.parametrize("compiled", [False, True], ids=["interpreted", "compiled"])
-def test_too_little_memory_is_one_clear_line(compiled, capsys):
-    assert tell_on_simulated_pc(compiled=compiled, memory=7 * MIB, as_json=False) == 1
-    assert capsys.readouterr() == ("", f"keelback: {NEEDED.format('0x700000')}\n")
-
-
-def test_too_little_memory_on_qemu_is_one_clear_line(capsys):
-    assert tell_on_qemu(memory=7 * MIB, as_json=False) == 1
-    assert capsys.readouterr() == ("", f"keelback: {NEEDED.format('0x6e0000')}\n")
+@pytest.mark.parametrize(
+    ("tell", "end"),
+    [
+        (partial(tell_on_simulated_pc, compiled=False), "0x700000"),
+        (partial(tell_on_simulated_pc, compiled=True), "0x700000"),
+        (tell_on_qemu, "0x6e0000"),
+    ],
+    ids=["interpreted", "compiled", "qemu"],
+)
+def test_too_little_memory_is_one_clear_line(tell, end, capsys):
+    with pytest.raises(CommandError) as refused:
+        tell(memory=7 * MIB, as_json=False)
+    assert str(refused.value) == NEEDED.format(end) and capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from kernel.driven import (
     program_of,
 )
 from kernel.traces import assert_equal, range_of, state
-from support import EXECUTE, MIB, READ, WRITE, console, elf, make_pc
+from support import EXECUTE, MIB, READ, WRITE, console, elf, make_pc, payload_programs
 
 BASE, IMAGE, GUARD, WINDOWS = 0x80_0000, 0x80_1000, 0x7F_F000, (0x7F_D000, 0x7F_E000)
 PRESENT, WRITABLE, USER = 1, 2, 4
@@ -84,9 +84,9 @@ def booted(memory=16 * MIB, memory_map=None):
     return pc
 
 
-def story(life, *init):
+def story(life, *init, memory=9 * MIB):
     """Return a machine that runs the story's programs: `it` is the first, `nobody` the second, `libit` the library."""
-    return driven(*init, life=life, layout=USERMODE, memory=9 * MIB, programs=STORY)
+    return driven(*init, life=life, layout=USERMODE, memory=memory, programs=STORY)
 
 
 def mapped(machine, pid):
@@ -271,6 +271,25 @@ def test_an_exhausted_zone_is_the_callers_error_and_changes_nothing(life, call, 
     machine.check()
 
 
+@pytest.mark.parametrize(
+    ("call", "text", "needed"),
+    [(Call.SPAWN, NOBODY, 5), (Call.LOAD_LIBRARY, LIBRARY, 3)],
+    ids=lambda each: getattr(each, "name", None),
+)
+def test_one_user_frame_too_few_is_the_callers_error_and_changes_nothing(life, call, text, needed):
+    enough = 8 * MIB + (3 + needed) * PAGE
+    machine = story(life, memory=enough - PAGE)
+    machine.call(Call.GETPID)
+    frame = range_of(machine.thread(1).frame)
+    before = state(machine.pc, frame)
+    assert machine.call(call, text + MOVED, NAME + MOVED) == OutOfMemory.number
+    assert_equal(machine.pc, state(machine.pc, frame), before)
+    machine.check()
+    machine = story(life, memory=enough)
+    assert machine.call(call, text + MOVED, NAME + MOVED) > 0 and machine.counts.user_free == 0
+    machine.check()
+
+
 @pytest.mark.parametrize("address", [BASE - 1, GUARD, GUARD + 2_000])
 def test_the_stack_never_grows(life, address):
     machine = story(life, "it", "it")
@@ -393,3 +412,14 @@ def test_malloc_pages_come_on_demand_and_go_back(life):
     assert machine.call(Call.FREE_PAGES, MALLOC, 3) == 0
     assert machine.used() == (user, zone)
     machine.check()
+
+
+def test_a_programs_malloc_has_pages_of_the_kernels_and_gives_all_back(life):
+    pc = make_machine("mallocs 200", life=life, layout=USERMODE, memory=9 * MIB, programs=payload_programs(IMAGE))
+    pc.boot()
+    taken = set()
+    pc.after_trap.append(lambda: taken.add(pc.kernel.processes.table[1].space.malloc.count))
+    assert pc.run() is Outcome.POWERED_OFF
+    assert f"mallocs: pages at most: {max(taken)}" in console(pc) and max(taken) > 8
+    assert console(pc)[-1] == "mallocs: pages left: 0"
+    assert pc.kernel.memory.frames.counts.user_free == pc.kernel.memory.frames.counts.user_total

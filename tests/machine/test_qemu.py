@@ -22,7 +22,7 @@ from keelback.cli.qemu import run_on_qemu
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
 from keelback.kernel.processes import Ending, ProcessState
 from keelback.kernel.screen import SCREEN
 from keelback.lang import text_of
@@ -162,13 +162,17 @@ def test_the_timer_ends_the_turn_of_a_program_that_never_would():
 SIZES = {"16M": 16 * MIB, "64M": 64 * MIB, "1G": GIB, "3.5G": 7 * GIB // 2, "6G": 6 * GIB}
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_memory_is_laid_out_in_order_whatever_the_machine_has(size):
-    memory = SIZES[size]
-    ended = boot(image_of("hello", "ping"), memory=memory)
+MACHINES = {size: (memory, MICROKERNEL) for size, memory in SIZES.items()}
+MACHINES |= {f"{size} usermode": (SIZES[size], USERMODE) for size in ("16M", "6G")}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_memory_is_laid_out_in_order_whatever_the_machine_has(machine):
+    memory, layout = MACHINES[machine]
+    ended = boot(image_of("hello", "ping", layout=layout), memory=memory, layout=layout)
     assert ended.verdict is Verdict.DONE and "hello: I am process 1\n" in ended.console
     kernel, low = ended.kernel, min(memory, len(ended.ram))
-    bounds, layout, header = kernel.memory.bounds, kernel.layout, kernel.memory.header
+    bounds, header = kernel.memory.bounds, kernel.memory.header
     order = [
         layout.kernel_start, layout.text_end, layout.records_end, bounds.kernel_top, bounds.bios_map, bounds.kernel_map,
         bounds.heap, kernel.memory.heap.bounds.next, bounds.stack, bounds.zone, bounds.region_top,

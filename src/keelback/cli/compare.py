@@ -3,16 +3,11 @@
 import sys
 from collections.abc import Sequence
 
-from keelback.cli.errors import CommandError
+from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.programs import all_programs, select
 from keelback.kernel.layout import layout_named
 from keelback.lang import Panic
-from keelback.machine.boot_loader import TooLittleMemory
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
 
 EQUAL, DIFFERENT, KERNEL_WRONG = 0, 1, 3
 
@@ -25,17 +20,16 @@ def compare_lives(words: Sequence[str], *, layout: str, memory: int) -> int:
     where = layout_named(layout)
     selection = select(words or all_programs(where.image_base), where.image_base)
     payload = selection.payload()
+    interpreted = make_interpreted(where, payload, memory=memory)
+    other = make_compiled(where, payload, memory=memory)
     try:
-        interpreted = InterpretedPc(where, make_image(where, payload), memory=memory)
-        other = CompiledPc(where, make_image(where, payload, compiled(where)), memory=memory)
         report = compare(interpreted, other)
-    except TooLittleMemory as error:
-        raise CommandError(str(error)) from error
     except Panic as panic:
         print(f"keelback: kernel panic: {panic}", file=sys.stderr)
         return KERNEL_WRONG
     if report.difference is not None:
         print(f"different after {report.traps:,} traps: {report.difference}")
         return DIFFERENT
+    check_start(interpreted)
     print(f"equal: {report.traps:,} traps, {report.bytes:,} bytes compared")
     return EQUAL

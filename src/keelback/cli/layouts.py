@@ -2,14 +2,10 @@
 
 from collections.abc import Iterable
 
-from keelback.cli.errors import CommandError
+from keelback.cli.machines import check_start, make_interpreted
 from keelback.image.payload import make_payload
 from keelback.inspect.drawing import draw_kernel_region, draw_live, draw_virtual, usable_ranges
 from keelback.kernel.layout import LAYOUTS, layout_named
-from keelback.machine.boot_loader import TooLittleMemory
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.pc import Outcome
 
 
 def show_layouts() -> int:
@@ -26,14 +22,9 @@ def show_layouts() -> int:
 def show_live(layout: str, memory: int) -> int:
     """Boot a simulated PC and draw the boundaries that its kernel settled on.  Raises: CommandError."""
     where = layout_named(layout)
-    image = make_image(where, make_payload({"etc/init": b""}))
-    try:
-        pc = InterpretedPc(where, image, memory=memory)
-    except TooLittleMemory as error:
-        raise CommandError(str(error)) from error
+    pc = make_interpreted(where, make_payload({"etc/init": b""}), memory=memory)
     pc.boot()
-    if pc.outcome is Outcome.REFUSED:
-        raise CommandError(bytes(pc.console).decode().partition("keelback: ")[2].strip())
+    check_start(pc)
     print(f"The kernel region of a running machine with {memory // 1024:,} KiB, {where.name} layout\n")
     _show(draw_live(pc.kernel))
     print("\nusable memory\n")

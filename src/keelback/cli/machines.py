@@ -1,4 +1,4 @@
-"""The simulated PC that a command asks for."""
+"""The simulated PC that a command asks for, and whether a kernel could start."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,8 @@ from keelback.kernel.layout import Layout
 from keelback.machine.boot_loader import TooLittleMemory
 from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.pc import SimulatedPc
+from keelback.machine.observed import Observed
+from keelback.machine.pc import Outcome, SimulatedPc
 
 
 def make_interpreted(
@@ -45,3 +46,9 @@ def make_compiled(
         return CompiledPc(layout, image, memory=memory, command_line=command_line, output=output)
     except TooLittleMemory as error:
         raise CommandError(str(error)) from error
+
+
+def check_start(machine: Observed) -> None:
+    """Check that the kernel of a machine did not refuse to start.  Raises: CommandError, in the kernel's words."""
+    if machine.outcome is Outcome.REFUSED:
+        raise CommandError(bytes(machine.console).decode(errors="replace").partition("keelback: ")[2].strip())

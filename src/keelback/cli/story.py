@@ -9,7 +9,7 @@ from rich.text import Text
 from keelback.cli.errors import CommandError
 from keelback.cli.images import build_image_of, check_memory
 from keelback.cli.libraries import payload_libraries
-from keelback.cli.machines import make_compiled, make_interpreted
+from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.programs import Selection
 from keelback.cli.session import BADLY, INTERRUPTED, KERNEL_WRONG, WELL, fail
 from keelback.image.programs import build_programs
@@ -21,7 +21,6 @@ from keelback.inspect.story import Step, Story
 from keelback.kernel.layout import USERMODE
 from keelback.lang import Panic
 from keelback.machine.observed import Observed, ObservedQemu, observe
-from keelback.machine.pc import Outcome
 from keelback.machine.qemu import QemuError
 from keelback.user import RUNTIME, STORY
 
@@ -57,17 +56,16 @@ def _selection() -> Selection:
 
 
 def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
-    """Run a machine to its end and print the story; return the exit status."""
+    """Run a machine to its end and print the story; return the exit status.  Raises: CommandError."""
     kernel = look(machine.layout, machine.contents)
     story = Story(kernel)
     try:
-        outcome = observe(machine, at_booted=story.look, at_begun=story.look, after_trap=story.look)
+        observe(machine, at_booted=story.look, at_begun=story.look, after_trap=story.look)
     except Panic as panic:
         return fail(f"kernel panic: {panic}", KERNEL_WRONG)
     except KeyboardInterrupt:
         return fail("interrupted", INTERRUPTED)
-    if outcome is Outcome.REFUSED:
-        return fail(bytes(machine.console).decode(errors="replace").partition("keelback: ")[2].strip(), BADLY)
+    check_start(machine)
     print_steps(story.steps, as_json)
     ended = list(endings(kernel, selection.files))
     if not story.is_told or not all(each.well for each in ended):

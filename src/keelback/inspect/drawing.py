@@ -10,8 +10,9 @@ from keelback.lang import PAGE_SIZE
 
 WIDTH = 30
 NAMES = (
-    "user_end", "malloc_limit", "malloc_base", "anonymous_base", "image_base", "stack_top", "stack_bottom",
-    "kernel_limit", "user_base", "stack_guard", "windows", "records_end", "text_end", "places", "kernel_start",
+    "user_end", "malloc_limit", "malloc_base", "anonymous_base", "image_base", "stack_top",
+    "kernel_limit", "user_base", "stack_bottom", "stack_guard", "windows", "records_end", "text_end", "places",
+    "kernel_start",
 )  # fmt: skip
 """The addresses of a layout that have a name in a drawing."""
 

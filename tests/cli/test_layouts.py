@@ -1,0 +1,86 @@
+"""`--layout` of every command that has it, and `keelback layouts`."""
+
+import sys
+
+import pytest
+
+from keelback.cli import LayoutName, main
+from keelback.kernel.layout import LAYOUTS
+
+
+@pytest.fixture
+def keelback(monkeypatch, capfd):
+    """Return a function that runs the command with words, here; it returns exit status, output and errors."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["keelback", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
+def test_the_command_knows_just_the_published_layouts():
+    assert [each.value for each in LayoutName] == [layout.name for layout in LAYOUTS]
+
+
+@pytest.mark.parametrize("options", [("--check",), ("--kernel", "compiled"), ("--machine", "qemu")], ids=" ".join)
+def test_run_runs_programs_in_the_layout(keelback, options):
+    status, output, errors = keelback("run", "--layout", "usermode", "--memory", "12M", *options, "hello you", "smash")
+    assert (status, errors) == (1, "")
+    assert "keelback: usermode layout, " in output and "hello: I am process 1, and I was told: you" in output
+    assert "(smash) killed: page fault: write to 0x00801000, protected" in output
+
+
+def test_compare_compares_in_the_layout(keelback):
+    status, output, errors = keelback("compare", "--layout", "usermode", "hello", "null")
+    assert (status, errors) == (0, "") and output.startswith("equal: ")
+    traps, size = (int(word.replace(",", "")) for word in output.split() if word[0].isdigit())
+    assert size > traps * (15 << 20), "without --memory, the machines have 16 MiB"
+
+
+def test_build_builds_for_the_layout_and_show_says_so(keelback, tmp_path):
+    assert keelback("build", "--layout", "usermode", "-o", tmp_path / "image", "hello")[::2] == (0, "")
+    status, output, _ = keelback("image", "show", tmp_path / "image")
+    lines = [" ".join(line.split()) for line in output.splitlines()]
+    assert status == 0 and "layout 0x2 usermode" in lines and ", usermode layout, " in lines[0]
+
+
+def test_gdb_debugs_in_the_layout(keelback):
+    status, output, _ = keelback("gdb", "--layout", "usermode", "hello", "--batch", "-e", "print/x layout.user_base")
+    assert status == 0 and "$1 = 0x800000\n" in output
+
+
+def test_compile_compiles_for_the_layout(keelback):
+    status, output, errors = keelback("compile", "--layout", "usermode", "--show", "c", "*_reason")
+    assert (status, errors) == (0, "") and "0x7ff000" in output
+
+
+def test_layouts_draws_all_and_a_running_machine_of_one(keelback):
+    output = keelback("layouts")[1]
+    assert [line for line in output.splitlines() if line.startswith("The ")] == [
+        f"The {layout.name} layout: virtual memory" for layout in LAYOUTS
+    ]
+    status, output, errors = keelback("layouts", "--live", "--layout", "usermode", "--memory", "16M")
+    assert (status, errors) == (0, "")
+    assert output.startswith("The kernel region of a running machine with 16,384 KiB, usermode layout\n")
+    assert "    0x007fd000 ┌" in output
+
+
+@pytest.mark.parametrize("words", ["run", "compare", "build", "gdb", "compile", "layouts --live"])
+def test_a_layout_that_is_none_is_refused_in_one_line(keelback, words):
+    status, output, errors = keelback(*words.split(), "--layout", "flat")
+    assert (status, output) == (2, "")
+    [line] = errors.splitlines()
+    assert line.startswith("keelback: Invalid value for '--layout': ")
+    assert line.endswith("'flat' is not one of " + ", ".join(f"'{layout.name}'" for layout in LAYOUTS) + ".")
+
+
+@pytest.mark.parametrize("words", ["compare hello", "layouts --live"])
+def test_less_than_8_mib_are_refused_in_one_line(keelback, words):
+    status, output, errors = keelback(*words.split(), "--layout", "usermode", "--memory", "7M")
+    assert (status, output) == (2, "")
+    why = "There is not enough memory: from 0x100000 on it ends at 0x700000, and 0x800000 is needed"
+    assert errors == f"keelback: can't start. {why}\n"
