@@ -219,7 +219,9 @@ MISTAKES = {
         "space.has_library(address, address + round_up(size, PAGE_SIZE))", "False", {"comparison", "invariants"},
     ),
     "a child that does not count as a library's user": (
-        "kernel.libraries", "Libraries", "inherit", "library.users += 1", "pass", {"comparison", "invariants"},
+        "kernel.libraries", "Libraries", "inherit",
+        "self._add(child, library, parent.slots[index].address)",
+        "self._add(child, library, parent.slots[index].address); library.users -= 1", {"comparison", "invariants"},
     ),
     "a library that stays loaded when nobody has it": (
         "kernel.libraries", "Libraries", "_drop", "self._free(library)", "pass", {"comparison", "invariants"},
@@ -229,7 +231,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a slot that names a library after its unload": (
-        "kernel.libraries", "Libraries", "_remove", "list.slots[place].library = None", "pass", {"comparison"},
+        "kernel.libraries", "Libraries", "_remove", "mapped.slots[place].library = None", "pass", {"comparison"},
     ),
     "a copy for the last holder": (
         "kernel.frames", "Frames", "take_over", "if record.references > 1:", "if record.references > 0:",

@@ -91,7 +91,7 @@ class Libraries(Component):
 
     # Mapping.
 
-    def map(self, space: Space, list: MappedLibraries) -> word:
+    def map(self, space: Space, mapped: MappedLibraries) -> word:
         """Map the library that `request` names, directly after image and other libraries; return its link page.
 
         One that is mapped already stays where it is.
@@ -99,11 +99,10 @@ class Libraries(Component):
         changed.
         """
         found = self._find()
-        if found is not None:
-            for index in range(list.count):
-                if list.slots[index].library is found:
-                    return list.slots[index].address
-        if list.count == MOST_MAPPED:
+        index: u32 = self._slot_of(mapped, found)
+        if index < mapped.count:
+            return mapped.slots[index].address
+        if mapped.count == MOST_MAPPED:
             raise TooManyLibraries
         library: Library = found if found is not None else self._load()
         try:
@@ -112,12 +111,22 @@ class Libraries(Component):
             if library.users == 0:
                 self._free(library)
             raise
-        slot = list.slots[list.count]
+        self._add(mapped, library, address)
+        return address
+
+    def _slot_of(self, mapped: MappedLibraries, library: Ref[Library]) -> u32:
+        """Return which slot of a process's list names a library; `count` when none does."""
+        index: u32 = 0
+        while index < mapped.count and mapped.slots[index].library is not library:
+            index += 1
+        return index
+
+    def _add(self, mapped: MappedLibraries, library: Library, address: word) -> None:
+        slot = mapped.slots[mapped.count]
         slot.library = library
         slot.address = address
-        list.count += 1
+        mapped.count += 1
         library.users += 1
-        return address
 
     def _place(self, space: Space, library: Library) -> word:
         """Map a library where there is room; return the address.
@@ -157,17 +166,17 @@ class Libraries(Component):
                 frame = self.memory.new_copy(space, frame)
             self.spaces.map(space.directory, here, frame, USER)
 
-    def unmap(self, space: Space, list: MappedLibraries, address: word) -> None:
+    def unmap(self, space: Space, mapped: MappedLibraries, address: word) -> None:
         """Unmap the library whose link page is at an address; the last user frees it.
 
         Raises: BadArgument when there is none; TooManyRegions; nothing has changed.
         """
         index: u32 = 0
-        while index < list.count and list.slots[index].address != address:
+        while index < mapped.count and mapped.slots[index].address != address:
             index += 1
-        if index == list.count:
+        if index == mapped.count:
             raise BadArgument
-        library = list.slots[index].library
+        library = mapped.slots[index].library
         assert library is not None, "a slot in use names a library"
         end: word = address + span(library)
         space.check_room(address, end, Kind.NONE, 0)
@@ -175,19 +184,19 @@ class Libraries(Component):
         # One reload of cr3 for however many pages: none of them is global, and no other space had them.
         self.spaces.forget_user_pages(space.directory)
         space.carve(address, end)
-        self._remove(list, index)
+        self._remove(mapped, index)
         self._drop(library)
 
-    def _remove(self, list: MappedLibraries, index: u32) -> None:
+    def _remove(self, mapped: MappedLibraries, index: u32) -> None:
         """Take a slot out of a process's list; those behind it move up."""
-        list.count -= 1
+        mapped.count -= 1
         place: u32 = index
-        while place < list.count:
-            list.slots[place].library = list.slots[place + 1].library
-            list.slots[place].address = list.slots[place + 1].address
+        while place < mapped.count:
+            mapped.slots[place].library = mapped.slots[place + 1].library
+            mapped.slots[place].address = mapped.slots[place + 1].address
             place += 1
-        list.slots[place].library = None
-        list.slots[place].address = 0
+        mapped.slots[place].library = None
+        mapped.slots[place].address = 0
 
     # Fork, exec, exit.
 
@@ -196,16 +205,13 @@ class Libraries(Component):
         for index in range(parent.count):
             library = parent.slots[index].library
             assert library is not None, "a slot in use names a library"
-            child.slots[index].library = library
-            child.slots[index].address = parent.slots[index].address
-            library.users += 1
-        child.count = parent.count
+            self._add(child, library, parent.slots[index].address)
 
-    def drop_all(self, list: MappedLibraries) -> None:
+    def drop_all(self, mapped: MappedLibraries) -> None:
         """Empty the list of a process that maps none of their pages any more."""
-        while list.count > 0:
-            list.count -= 1
-            slot = list.slots[list.count]
+        while mapped.count > 0:
+            mapped.count -= 1
+            slot = mapped.slots[mapped.count]
             library = slot.library
             assert library is not None, "a slot in use names a library"
             slot.library = None
