@@ -421,5 +421,5 @@ def test_a_programs_malloc_has_pages_of_the_kernels_and_gives_all_back(life):
     pc.after_trap.append(lambda: taken.add(pc.kernel.processes.table[1].space.malloc.count))
     assert pc.run() is Outcome.POWERED_OFF
     assert f"mallocs: pages at most: {max(taken)}" in console(pc) and max(taken) > 8
-    assert console(pc)[-1] == "mallocs: pages left: 0"
+    assert "mallocs: pages left: 0" in console(pc)
     assert pc.kernel.memory.frames.counts.user_free == pc.kernel.memory.frames.counts.user_total
