@@ -35,7 +35,7 @@ MISTAKES = {
     ),
     "page_alloc that keeps what was there": (
         *MEMORY, "allocate_page", "frame: u32 = self._new_zeros(space)",
-        "frame: u32 = self._new_copy(space, frame_of(entry))",
+        "frame: u32 = self.new_copy(space, frame_of(entry))",
     ),
     "pages that come with what a frame was used for": (*MEMORY, "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes"),
     "a frame of zeros that is written": (
@@ -57,12 +57,15 @@ MISTAKES = {
     "library data that the last process changes for all": (
         *LIBRARIES, "_share", "not self.frames.share(frame)", "self.frames.is_full(frame)",
     ),
-    "a library that goes while a child has it": (*LIBRARIES, "inherit", "library.users += 1", "pass"),
+    "a library that goes while a child has it": (
+        *LIBRARIES, "inherit", "self._add(child, library, parent.slots[index].address)",
+        "self._add(child, library, parent.slots[index].address); library.users -= 1",
+    ),
     "a library that stays mapped when it goes": (
         *LIBRARIES, "unmap", "self.spaces.unmap(space.directory, address, end, space.owner)", "pass",
     ),
     "a list that keeps the wrong library": (
-        *LIBRARIES, "_remove", ".address = list.slots[place + 1].address", ".address += 0",
+        *LIBRARIES, "_remove", ".address = mapped.slots[place + 1].address", ".address += 0",
     ),
     "libraries that are listed after exec": (
         "kernel.programs", "Programs", "exec", "self.processes.libraries.drop_all(process.libraries)", "pass",

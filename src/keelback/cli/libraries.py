@@ -49,15 +49,17 @@ def add_library(word: str, argument: str, files: dict[str, bytes]) -> None:
 def build(source: Path) -> bytes:
     """Return a library, built from its source.  Raises: CommandError."""
     try:
-        if source.suffix == ".c":
-            return build_library(source, runtime=RUNTIME)
         if source.parent == LIBRARIES:
-            return kept_build(BUILT_FROM, "library", source.stem, build=lambda: build_python(source))
-        return build_python(source)
+            return kept_build(BUILT_FROM, "library", source.name, build=lambda: _build(source))
+        return _build(source)
     except OSError as error:
         raise CommandError(f"{source}: {error.strerror}") from error
     except (LibraryError, ToolchainError) as error:
         raise CommandError(str(error)) from error
+
+
+def _build(source: Path) -> bytes:
+    return build_library(source, runtime=RUNTIME) if source.suffix == ".c" else build_python(source)
 
 
 def build_python(source: Path) -> bytes:
