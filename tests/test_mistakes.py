@@ -4,6 +4,7 @@ import importlib
 import inspect
 import textwrap
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -97,6 +98,8 @@ int main(void)
     return 0;
 }
 """
+SMALL, MEMORY = replace(MICROKERNEL, processes=16), 4 * MIB
+"""As much as these programs need: all of it is looked at after every trap."""
 PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2", "family", "malloc", "library")
 
 # name: (module, class, method, right, wrong, who finds it)
@@ -258,7 +261,7 @@ MISTAKES = {
 @pytest.fixture(autouse=True)
 def right_kernel():
     """Compile the kernel before a mistake is seeded."""
-    return compiled(MICROKERNEL)
+    return compiled(SMALL)
 
 
 @contextmanager
@@ -287,7 +290,7 @@ def programs():
 
 
 def wrong_pc(check):
-    return make_pc(*PROGRAMS, programs=programs(), check=check)
+    return make_pc(*PROGRAMS, programs=programs(), check=check, layout=SMALL, memory=MEMORY)
 
 
 def finds_by_comparison():
@@ -301,8 +304,8 @@ def finds_by_comparison():
 
 def right_pc():
     members = {"etc/init": "".join(line + "\n" for line in PROGRAMS).encode(), **programs()}
-    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
-    return CompiledPc(MICROKERNEL, image, memory=8 * MIB)
+    image = make_image(SMALL, make_payload(members), compiled(SMALL))
+    return CompiledPc(SMALL, image, memory=MEMORY)
 
 
 def finds_by_invariants():

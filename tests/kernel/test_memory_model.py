@@ -1,4 +1,4 @@
-"""A fixed slice of the random requests; `make fuzz` runs many more."""
+"""A fixed slice of the random requests, and of the mistakes that they find; `make fuzz` runs all."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,6 +29,6 @@ def test_random_requests_do_what_the_model_says_in_the_compiled_life():
     run_state_machine_as_test(Compiled, settings=a_slice(12))
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("name", list(MISTAKES)[::3])
 def test_a_mistake_in_the_kernel_is_found_by_the_model_alone(name, tmp_path):
     assert is_found(tmp_path, name, number=1, examples=30)

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from itertools import compress
+from typing import Any, NamedTuple
 
 from keelback.kernel.frame_set import FrameSet
 from keelback.kernel.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
@@ -24,8 +25,7 @@ PAGE_SHIFT = 12
 ENTRIES = 1024
 
 
-@dataclass(frozen=True)
-class Mapping:
+class Mapping(NamedTuple):
     """One present entry of a page table: the page's address, the frame, the flags of both entries together."""
 
     page: int
@@ -74,6 +74,7 @@ class Census:
         self.kernel = kernel
         self._frame_count = len(kernel.memory.frames.table)
         self.words = kernel.memory.header._ram.bytes.cast("I")
+        self._present: dict[int, list[tuple[int, int]]] = {}
         self.spaces: dict[int, Space] = {}
         self.libraries: dict[int, Space] = {}
         self.uses: Counter[int] = Counter()
@@ -106,8 +107,9 @@ class Census:
         bounds = self.kernel.memory.bounds
         return (1 << (bounds.region_top >> PAGE_SHIFT)) - (1 << (bounds.zone >> PAGE_SHIFT))
 
-    def differing_frames(self) -> Iterator[tuple[int, tuple[int, int], tuple[int, int]]]:
-        """Yield each frame whose record is not what it should be: (frame, (references, owner), as it should be)."""
+    @cached_property
+    def differing_frames(self) -> list[tuple[int, tuple[int, int], tuple[int, int]]]:
+        """Return each frame whose record is not what it should be: (frame, (references, owner), as it should be)."""
         expected = bytearray(4 * self._frame_count)
         found = raw(self.kernel.memory.frames.table)
         owners_found = memoryview(found).cast("h")[1::2]
@@ -116,11 +118,9 @@ class Census:
             owner = owners_found[frame] if owners_found[frame] in owners else min(owners, key=abs)
             struct.pack_into("<Hh", expected, 4 * frame, min(uses, 0xFFFF), owner)
         if found == expected:
-            return
+            return []
         pairs = zip(struct.iter_unpack("<Hh", found), struct.iter_unpack("<Hh", expected), strict=True)
-        for frame, (is_now, should_be) in enumerate(pairs):
-            if is_now != should_be:
-                yield frame, is_now, should_be
+        return [(frame, is_now, should_be) for frame, (is_now, should_be) in enumerate(pairs) if is_now != should_be]
 
     def processes(self) -> Iterator[Process]:
         """Yield every process that is alive."""
@@ -136,6 +136,16 @@ class Census:
     def entries(self, table: int) -> list[int]:
         """Return the entries of the table in a frame."""
         return self.words[table * ENTRIES : (table + 1) * ENTRIES].tolist()
+
+    def present(self, table: int) -> list[tuple[int, int]]:
+        """Return the entries of the table in a frame that are present, each behind its index."""
+        found = self._present.get(table)
+        if found is None:
+            entries = self.entries(table)
+            filled = compress(range(ENTRIES), entries)  # most entries are zero
+            found = [(index, entries[index]) for index in filled if entries[index] & PRESENT]
+            self._present[table] = found
+        return found
 
     def _use(self, frame: int, owner: int) -> None:
         """Count a use of a frame; one that the machine does not have has no record to compare."""
@@ -166,8 +176,8 @@ class Census:
         self._use(directory, TABLE)
         self._use(self.kernel.spaces.kernel.zero, ZERO)
         windows = address_of(self.kernel.spaces.window_table) >> PAGE_SHIFT
-        for entry in self.entries(directory):
-            if entry & PRESENT and entry >> PAGE_SHIFT != windows:
+        for _, entry in self.present(directory):
+            if entry >> PAGE_SHIFT != windows:
                 self._use(entry >> PAGE_SHIFT, TABLE)
 
     def _count_stack(self, thread: Thread | None) -> None:
@@ -194,16 +204,15 @@ class Census:
         """Count the tables and the user mappings of a space; return it."""
         self._use(directory, TABLE)
         space = Space(whose, directory)
-        first = self.kernel.layout.user_base >> 22
-        for high, upper in enumerate(self.entries(space.directory)[first:], first):
-            if not upper & PRESENT:
+        first, zero = self.kernel.layout.user_base >> 22, self.kernel.spaces.kernel.zero
+        for high, upper in self.present(directory):
+            if high < first:
                 continue
             space.tables.append(upper >> PAGE_SHIFT)
             self._use(upper >> PAGE_SHIFT, TABLE)
-            for low, entry in enumerate(self.entries(upper >> PAGE_SHIFT)):
-                if entry & PRESENT:
-                    mapping = Mapping(high << 22 | low << PAGE_SHIFT, entry >> PAGE_SHIFT, entry & upper & 7)
-                    space.user.append(mapping)
-                    if mapping.frame != self.kernel.spaces.kernel.zero:
-                        self._use(mapping.frame, owner)
+            for low, entry in self.present(upper >> PAGE_SHIFT):
+                frame = entry >> PAGE_SHIFT
+                space.user.append(Mapping(high << 22 | low << PAGE_SHIFT, frame, entry & upper & 7))
+                if frame != zero:
+                    self._use(frame, owner)
         return space

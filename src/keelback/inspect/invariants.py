@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from keelback.inspect.census import PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw, used
+from keelback.inspect.census import ENTRIES, PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw, used
 from keelback.kernel.frames import OWNER_KINDS, kind_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import ProcessState
@@ -50,14 +50,14 @@ def invariant(sentence: str) -> Callable[[Body], Body]:
 
 @invariant("a frame's references are the entries and kernel uses that name it")
 def _references(census: Census) -> Iterator[str]:
-    for frame, (references, _owner), (uses, _user) in census.differing_frames():
+    for frame, (references, _owner), (uses, _user) in census.differing_frames:
         if references != uses:
             yield f"frame {frame:#x} has {references}, and {uses} name it"
 
 
 @invariant("a frame's owner is who uses it, and a frame that nobody uses has none")
 def _owners(census: Census) -> Iterator[str]:
-    for frame, (_references, owner), (_uses, user) in census.differing_frames():
+    for frame, (_references, owner), (_uses, user) in census.differing_frames:
         if owner != user:
             yield f"frame {frame:#x} is owned by {owner}, used by {user}"
 
@@ -110,10 +110,9 @@ def _null_pages(census: Census) -> Iterator[str]:
         each.whose: each.directory for each in census.all_spaces()
     }
     for whose, directory in directories.items():
-        for high, low in ((0, 0), (1023, 1023)):
-            upper = census.entries(directory)[high]
-            if upper & PRESENT and census.entries(upper >> PAGE_SHIFT)[low] & PRESENT:
-                yield f"{whose} maps {high << 22 | low << PAGE_SHIFT:#010x}"
+        for high, upper in census.present(directory):
+            if high in (0, 1023) and census.words[(upper >> PAGE_SHIFT) * ENTRIES + high] & PRESENT:
+                yield f"{whose} maps {high << 22 | high << PAGE_SHIFT:#010x}"
 
 
 @invariant("the kernel part is the same in every address space")
@@ -127,11 +126,10 @@ def _kernel_part(census: Census) -> Iterator[str]:
 
 @invariant("no page of the kernel part is open to user mode")
 def _kernel_supervisor(census: Census) -> Iterator[str]:
-    for high, upper in enumerate(census.entries(census.kernel.spaces.kernel.directory)):
-        if upper & PRESENT:
-            for low, entry in enumerate(census.entries(upper >> PAGE_SHIFT)):
-                if entry & PRESENT and entry & USER:
-                    yield f"{high << 22 | low << PAGE_SHIFT:#010x}"
+    for high, upper in census.present(census.kernel.spaces.kernel.directory):
+        for low, entry in census.present(upper >> PAGE_SHIFT):
+            if entry & USER:
+                yield f"{high << 22 | low << PAGE_SHIFT:#010x}"
 
 
 @invariant("no user mapping reaches a frame of the kernel's")
@@ -163,7 +161,7 @@ def _tables(census: Census) -> Iterator[str]:
 def _no_empty_tables(census: Census) -> Iterator[str]:
     for space in census.all_spaces():
         for table in space.tables:
-            if not any(entry & PRESENT for entry in census.entries(table)):
+            if not census.present(table):
                 yield f"{space.whose} has an empty table in frame {table:#x}"
 
 
