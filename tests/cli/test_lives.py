@@ -27,7 +27,7 @@ def test_compare_tells_traps_and_bytes():
 
 
 def test_compare_without_a_program_takes_all():
-    done = command("compare")
+    done = command("compare", "--memory", "6M")
     assert done.returncode == 0
     found = re.fullmatch(r"equal: ([0-9,]+) traps, [0-9,]+ bytes compared\n", done.stdout)
     assert int(found[1].replace(",", "")) > 2000

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from keelback.image.payload import make_payload
+from keelback.image.payload import make_payload, read_payload
 
 MEMBERS = {"primes": b"\x7fELF and more", "hello": b"\x7fELF", "motd": b"welcome\n" * 1000, "empty": b""}
 
@@ -14,6 +14,11 @@ def test_tarfile_reads_back_every_member_in_the_given_order() -> None:
     with tarfile.open(fileobj=BytesIO(make_payload(MEMBERS))) as tar:
         found = {member.name: _contents(tar, member) for member in tar.getmembers()}
     assert list(found.items()) == list(MEMBERS.items())
+
+
+def test_what_was_packed_is_read_back_in_its_order() -> None:
+    members = {"b": b"\x7fELF", "etc/a": b"", "c": bytes(5000)}
+    assert list(read_payload(make_payload(members)).items()) == list(members.items())
 
 
 def test_headers_say_nothing_of_time_or_user() -> None:

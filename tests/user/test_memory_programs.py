@@ -26,9 +26,9 @@ SAYS = {
     "forktree": ["forktree: we were processes: 8"],
     "forktree 0": ["forktree: we were processes: 1"],
     "forkexit": [],
-    "forkexit 150": [],
+    "forkexit 100": [],
     "cow": ["cow: parent and child kept apart, pages: 8"],
-    "cow 64": ["cow: parent and child kept apart, pages: 64"],
+    "cow 24": ["cow: parent and child kept apart, pages: 24"],
     "bomb": ["bomb: children: 30, last: 31"],
     "liar": ["liar: the kernel believed nothing"],
 }

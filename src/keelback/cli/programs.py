@@ -13,7 +13,7 @@ from pathlib import Path
 from keelback.cli.errors import CommandError
 from keelback.cli.libraries import BUILT_FROM, add_library, is_library, payload_libraries
 from keelback.image.own_sources import kept_build
-from keelback.image.payload import make_payload
+from keelback.image.payload import make_payload, read_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS, ToolchainError
 from keelback.user import PROGRAMS, RUNTIME
@@ -66,6 +66,12 @@ def select(words: Sequence[str], image_base: int) -> Selection:
 
 def payload_programs(image_base: int) -> dict[str, bytes]:
     """Return the programs of the payload, built, by name.  Raises: CommandError."""
+    return read_payload(
+        kept_build(BUILT_FROM, "programs", image_base, build=lambda: make_payload(_build_programs(image_base)))
+    )
+
+
+def _build_programs(image_base: int) -> dict[str, bytes]:
     sources = sorted(PROGRAMS.glob("*.c"))
     try:
         return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)

@@ -27,6 +27,13 @@ def make_payload(members: Mapping[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
+def read_payload(archive: bytes) -> dict[str, bytes]:
+    """Return the members of an archive that `make_payload` made, in their order."""
+    with tarfile.open(fileobj=BytesIO(archive), mode="r:") as tar:
+        contents = {member.name: tar.extractfile(member) for member in tar}
+        return {name: content.read() for name, content in contents.items() if content is not None}
+
+
 def _header(name: str, data: bytes) -> tarfile.TarInfo:
     """Return a member's header; `TarInfo` starts with no time, user 0 and group 0."""
     if not name:
