@@ -2,9 +2,12 @@
 
 import struct
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
@@ -88,6 +91,14 @@ def run(*init: str, **options: object) -> InterpretedPc:
     pc.boot()
     pc.run()
     return pc
+
+
+def sliced(names: Iterable[str], step: int) -> list[Any]:
+    """Return parameters of a test: one of each `step` for every run, the others for the campaign."""
+    return [
+        name if number % step == 0 else pytest.param(name, marks=pytest.mark.campaign)
+        for number, name in enumerate(names)
+    ]
 
 
 FRAMES_OF_THE_KERNEL = (0, 4)

@@ -6,6 +6,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from kernel.memory_model import MemoryModel
 from kernel.model_mistakes import MISTAKES, is_found
+from support import sliced
 
 
 def a_slice(examples: int) -> settings:
@@ -29,6 +30,6 @@ def test_random_requests_do_what_the_model_says_in_the_compiled_life():
     run_state_machine_as_test(Compiled, settings=a_slice(12))
 
 
-@pytest.mark.parametrize("name", list(MISTAKES)[::3])
+@pytest.mark.parametrize("name", sliced(MISTAKES, 3))
 def test_a_mistake_in_the_kernel_is_found_by_the_model_alone(name, tmp_path):
     assert is_found(tmp_path, name, number=1, examples=30)
