@@ -13,7 +13,7 @@ from keelback.image.python_programs import build_python_program
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import freeze
 from keelback.user import RUNTIME
-from keelback.user.system import make_program
+from keelback.user.in_cpython import make_program
 from libraries import Machine, our_libraries
 
 TEXT = (Path(__file__).parents[1] / "docs" / "libraries.md").read_text()

@@ -13,9 +13,10 @@ from keelback.image.python_libraries import build_python_library
 from keelback.image.python_programs import build_python_program
 from keelback.lang import Ram, Region, freeze, i8, i16, i32, u8, u64, view, word
 from keelback.user import RUNTIME
+from keelback.user.in_cpython import RECORDS_END, PythonKernel, make_program
 from keelback.user.libraries.libgfx import BAD_ARGUMENT, Gfx
 from keelback.user.library import MISSING_EXPORT, Library, Link, LinkPage, exports_of, make_library
-from keelback.user.system import RECORDS_END, ArgumentText, Kernel, Program, PythonKernel, failed, make_program
+from keelback.user.system import ArgumentText, Kernel, Program, failed
 from libraries import Machine, our_libraries
 from support import c_program
 

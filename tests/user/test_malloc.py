@@ -6,8 +6,9 @@ from random import Random
 import pytest
 
 from keelback.lang import freeze, view
+from keelback.user.in_cpython import Exited, PythonKernel, make_program
 from keelback.user.malloc import Content, Heap
-from keelback.user.system import Exited, Program, PythonKernel, make_program
+from keelback.user.system import Program
 from support import c_program, console, run
 
 HEAD = """

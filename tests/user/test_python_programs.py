@@ -12,17 +12,14 @@ from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image
 from keelback.machine.kernels import compiled
+from keelback.user.in_cpython import ARGUMENT, RECORDS, PythonKernel, make_program
 from keelback.user.system import (
     ANY_CHILD,
-    ARGUMENT,
     CAN_READ,
-    RECORDS,
     ArgumentText,
     Ending,
     FrameCounts,
-    PythonKernel,
     failed,
-    make_program,
 )
 from support import console, make_pc, run
 

@@ -102,7 +102,7 @@ def _compile_python(name: str, image_base: int) -> bytes:
     # Imported here: who runs no such program needs no compiler.
     from keelback.image.python_programs import build_python_program
     from keelback.lang import freeze
-    from keelback.user.system import make_program
+    from keelback.user.in_cpython import make_program
 
     module = import_module(f"keelback.user.python.{python_programs()[name]}")
     program, ram = make_program(module.PROGRAM)

@@ -28,7 +28,8 @@ from keelback.lang import (
     view,
 )
 from keelback.lang.layout import integer_type
-from keelback.user.system import RECORDS, RECORDS_END, ArgumentText, Kernel, Output, System, failed
+from keelback.user.in_cpython import RECORDS, RECORDS_END
+from keelback.user.system import ArgumentText, Kernel, Output, System, failed
 
 MAGIC = 0x4B4E494C
 NAME_SIZE = 28
