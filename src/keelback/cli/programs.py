@@ -67,12 +67,13 @@ def select(words: Sequence[str], image_base: int) -> Selection:
 def payload_programs(image_base: int) -> dict[str, bytes]:
     """Return the programs of the payload, built, by name.  Raises: CommandError."""
     return read_payload(
-        kept_build(BUILT_FROM, "programs", image_base, build=lambda: make_payload(_build_programs(image_base)))
+        kept_build(BUILT_FROM, "programs", image_base, build=lambda: make_payload(build_folder(PROGRAMS, image_base)))
     )
 
 
-def _build_programs(image_base: int) -> dict[str, bytes]:
-    sources = sorted(PROGRAMS.glob("*.c"))
+def build_folder(folder: Path, image_base: int) -> dict[str, bytes]:
+    """Return the programs of a folder of our own C files, built, by name.  Raises: CommandError."""
+    sources = sorted(folder.glob("*.c"))
     try:
         return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)
     except ToolchainError as error:

@@ -10,10 +10,8 @@ from keelback.cli.errors import CommandError
 from keelback.cli.images import build_image_of, check_memory
 from keelback.cli.libraries import payload_libraries
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.programs import Selection
+from keelback.cli.programs import Selection, build_folder
 from keelback.cli.session import BADLY, INTERRUPTED, KERNEL_WRONG, WELL, fail
-from keelback.image.programs import build_programs
-from keelback.image.toolchain import NO_WARNINGS, ToolchainError
 from keelback.inspect.address_tables import Row
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
@@ -22,7 +20,7 @@ from keelback.kernel.layout import USERMODE
 from keelback.lang import Panic
 from keelback.machine.observed import Observed, ObservedQemu, observe
 from keelback.machine.qemu import QemuError
-from keelback.user import RUNTIME, STORY
+from keelback.user import STORY
 
 
 def tell_on_simulated_pc(*, compiled: bool, memory: int, as_json: bool) -> int:
@@ -46,13 +44,7 @@ def tell_on_qemu(*, memory: int, as_json: bool) -> int:
 
 def _selection() -> Selection:
     """Return the story's two programs, of which the first starts the second, and the libraries."""
-    try:
-        programs = build_programs(
-            sorted(STORY.glob("*.c")), runtime=RUNTIME, image_base=USERMODE.image_base, flags=NO_WARNINGS
-        )
-    except ToolchainError as error:
-        raise CommandError(str(error)) from error
-    return Selection(programs | payload_libraries(), lines=["proc1"])
+    return Selection(build_folder(STORY, USERMODE.image_base) | payload_libraries(), lines=["proc1"])
 
 
 def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
