@@ -40,6 +40,13 @@ class MemoryRegion(Struct):
     kind: Kind
     permissions: u8  # USER and WRITABLE of a page-table entry; 0: none
 
+    def copy(self, other: "MemoryRegion") -> None:
+        """Be as another region."""
+        self.start = other.start
+        self.end = other.end
+        self.kind = other.kind
+        self.permissions = other.permissions
+
 
 class ImageRecord(Struct):
     """Where the program that a process runs was put when it was loaded; all zero means that there is none yet."""
@@ -196,7 +203,7 @@ class Space(Struct):
         assert self.count < len(self.regions), "room for a region was checked"
         place: u32 = self.count
         while place > index:
-            self._move(place - 1, place)
+            self.regions[place].copy(self.regions[place - 1])
             place -= 1
         region = self.regions[index]
         region.start = start
@@ -209,17 +216,9 @@ class Space(Struct):
         self.count -= 1
         place: u32 = index
         while place < self.count:
-            self._move(place + 1, place)
+            self.regions[place].copy(self.regions[place + 1])
             place += 1
         self._clear(place)
-
-    def _move(self, source: u32, destination: u32) -> None:
-        here = self.regions[source]
-        there = self.regions[destination]
-        there.start = here.start
-        there.end = here.end
-        there.kind = here.kind
-        there.permissions = here.permissions
 
     def _clear(self, index: u32) -> None:
         region = self.regions[index]
@@ -229,17 +228,12 @@ class Space(Struct):
         region.permissions = 0
 
     def describe_like(self, other: "Space") -> None:
-        """Have the image and the regions that another space has, instead of none."""
+        """Have the image, the regions and the malloc record that another space has, instead of none."""
         self.image.frame = other.image.frame
         self.image.base = other.image.base
         self.image.size = other.image.size
         for index in range(other.count):
-            here = other.regions[index]
-            there = self.regions[index]
-            there.start = here.start
-            there.end = here.end
-            there.kind = here.kind
-            there.permissions = here.permissions
+            self.regions[index].copy(other.regions[index])
         self.count = other.count
         self.malloc.count = other.malloc.count
         self.malloc.first = other.malloc.first
