@@ -1,16 +1,12 @@
 """The docs say what is so: consoles are run, tables and drawings are compared with the constants."""
 
-import os
 import re
-import shlex
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-import keelback
+from consoles import PAGES, ROOT, consoles, run_console
 from keelback.compiler import compile_program
 from keelback.compiler.print_c import Printer
 from keelback.compiler.source import end_line
@@ -23,40 +19,13 @@ from keelback.lang import KernelError, NoHardware, Ram
 from keelback.machine.kernels import entries_of, kernel_of
 from keelback.user import RUNTIME
 
-ROOT = Path(__file__).parents[1]
-SOURCE = Path(keelback.__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-
-def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-
-
-def consoles():
-    for page in PAGES:
-        for block in blocks(page, "console"):
-            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-                command, _, expected = part.partition("\n")
-                yield pytest.param(page, command, expected, id=f"{page.name}: {command}")
-
-
-@pytest.mark.parametrize(("page", "command", "expected"), list(consoles()))
+@pytest.mark.parametrize(
+    ("page", "command", "expected"),
+    [pytest.param(*each, id=f"{each[0].name}: {each[1]}") for each in consoles()],
+)
 def test_a_console_shows_what_the_command_prints(page, command, expected, tmp_path):
-    for source in blocks(page, "c"):
-        name = re.match(r"/\* (\w+\.c) \*/", source)
-        (tmp_path / name[1]).write_text(source)
-    words = shlex.split(command)
-    assert words[0] == "keelback"
-    done = subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=os.environ | {"PYTHONPATH": str(SOURCE), "COLUMNS": "100"},
-    )
-    said = "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())
-    assert said == expected
+    assert run_console(page, command, tmp_path) == expected
 
 
 layouts = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)

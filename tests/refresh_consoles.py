@@ -1,0 +1,35 @@
+"""Write again what the docs' consoles print: python tests/refresh_consoles.py.
+
+For a change that moves figures, such as how many frames the kernel uses; read the difference before it is committed.
+"""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from consoles import PAGES, blocks, run_console
+
+
+def refreshed(page):
+    """Return a page's text with what each of its consoles prints now."""
+
+    def of_block(match):
+        parts = []
+        for part in re.split(r"^\$ ", match[1], flags=re.MULTILINE)[1:]:
+            command = part.partition("\n")[0]
+            with tempfile.TemporaryDirectory() as folder:
+                parts.append(f"$ {command}\n{run_console(page, command, Path(folder))}")
+        return "```console\n" + "".join(parts) + "```"
+
+    return re.sub(r"^```console\n(.*?)^```$", of_block, page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        if blocks(page, "console"):
+            text = refreshed(page)
+            if text != page.read_text():
+                page.write_text(text)
+                print(f"{page.name}: changed")
