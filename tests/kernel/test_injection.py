@@ -42,7 +42,7 @@ from kernel.driven import (
     driven,
 )
 from kernel.mistaken import mistaken
-from kernel.traces import assert_equal, console, range_of, state
+from kernel.traces import assert_equal, console, memory, range_of, state
 
 READ, WRITE = 1, 2
 FAR = ANYWHERE + 0x40_0000  # its page has a table of its own
@@ -337,6 +337,7 @@ def attempt(machine: Driven, case: Case, failed: int) -> int:
     seen: list[bytearray] = []
     eax = range_of(machine.thread(case.actor).frame, "eax")
     machine.begin(case.actor, CALL, *case.request)
+    before = memory(machine.pc, case.actor)
     for observers in (machine.pc.before_trap, machine.pc.after_trap):
         observers[:] = [lambda: seen.append(state(machine.pc, eax))]
     fail_at(machine, failed + 1)
@@ -348,6 +349,7 @@ def attempt(machine: Driven, case: Case, failed: int) -> int:
         return result
     assert end_injection(machine) == 0 and machine.thread(case.actor).frame.vector == 0x80
     machine.check()
+    assert memory(machine.pc, case.actor) == before
     if failed < case.clean:
         assert_equal(machine.pc, seen[1], seen[0])
     else:
@@ -454,6 +456,12 @@ MISTAKES = {
     "malloc pages that stay when there are not enough": (
         "malloc_pages at the end", "kernel.malloc_pages", "MallocPages", "_map",
         "self.spaces.unmap(space.directory, start, end, space.owner)", "pass",
+    ),
+    "an answer that is written in part": (
+        "frame_counts to two pages", "kernel.user_memory", "UserMemory", "copy_out",
+        "self._make_writable(space, page)",
+        "self._make_writable(space, page); self.window.open(frame_of(self.spaces.lookup(space.directory, page)))"
+        ".bytes.fill(0, 1, 1)",
     ),
     "a zombie that is gone before its ending is told": (
         "wait, the ending to memory that is nowhere yet", "kernel.system_calls", "SystemCalls", "wait",

@@ -1,5 +1,6 @@
 """What a request leaves in RAM: all that counts, to be compared byte by byte with what was there before."""
 
+from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.screen import SCREEN
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of
@@ -51,3 +52,16 @@ def assert_equal(pc: SimulatedPc, found: bytearray, expected: bytearray) -> None
             f"{name_of(pc.ram, at)}: {found[at : at + 4].hex()}, not {expected[at : at + 4].hex()}" for at in words
         ]
         raise AssertionError("\n".join(["the failure left a trace:", *lines[:20]]))
+
+
+def memory(pc: SimulatedPc, pid: int) -> dict[int, bytes]:
+    """Return what a process would read in its regions, page by page, but for pages of zeros, there or not."""
+    kernel = look(pc.layout, pc.ram.contents)
+    space, found = kernel.processes.table[pid].space, {}
+    for region in list(space.regions)[: space.count]:
+        for page in kernel.spaces.pages(space.directory, region.start, region.end):
+            start = kernel.spaces.lookup(space.directory, page) >> PAGE_SHIFT << PAGE_SHIFT
+            content = bytes(pc.ram.contents[start : start + PAGE_SIZE])
+            if any(content):
+                found[page] = content
+    return found

@@ -1,12 +1,12 @@
 """Copying between the kernel and a process: the only way in which the kernel touches user memory.
 
 1. A range is checked once, as a whole: it lies in user space and does not wrap.
-2. Then every page of it is checked where it is reached, and made readable or writable as a page fault would have.
-3. When any of it fails, the caller gets an error and nothing has been taken for true.
+2. Then every page of it is checked, and made readable or writable as a page fault would have.
+3. What is read is taken for true when all of it has come; nothing is written before all of it can be.
 """
 
 from keelback.kernel.errors import BadAddress, BadArgument
-from keelback.kernel.paging import USER, WRITABLE, frame_of
+from keelback.kernel.paging import USER, WRITABLE, frame_of, page_of
 from keelback.kernel.regions import Space
 from keelback.kernel.virtual_memory import VirtualMemory
 from keelback.lang import PAGE_SIZE, Array, Component, u8, u32, word
@@ -38,15 +38,18 @@ class UserMemory(Component):
     def copy_out(self, space: Space, address: word, count: u32, source: Array[u8]) -> None:
         """Copy the first `count` bytes of an array to a user address.
 
-        Raises: BadAddress or OutOfMemory; a part may have been copied.
+        Raises: BadAddress or OutOfMemory; not a byte has been copied.
         """
         self._check_range(address, count)
+        for page in range(page_of(address), address + count, PAGE_SIZE):
+            self._make_writable(space, page)
+        # From here on nothing can fail.
         done: u32 = 0
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(count - done, PAGE_SIZE - offset)
-            page = self.window.open(self._writable_frame(space, address + done))
-            page.bytes.copy_from(offset, source, done, block)
+            frame: u32 = frame_of(self.spaces.lookup(space.directory, address + done))
+            self.window.open(frame).bytes.copy_from(offset, source, done, block)
             done += block
 
     def copy_text_in(self, space: Space, address: word, destination: Array[u8]) -> None:
@@ -80,7 +83,6 @@ class UserMemory(Component):
             self.memory.make_readable(space, address)
         return frame_of(self.spaces.lookup(space.directory, address))
 
-    def _writable_frame(self, space: Space, address: word) -> u32:
+    def _make_writable(self, space: Space, address: word) -> None:
         if not self.spaces.lookup(space.directory, address) & WRITABLE:
             self.memory.make_writable(space, address)
-        return frame_of(self.spaces.lookup(space.directory, address))
