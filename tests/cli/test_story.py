@@ -20,91 +20,89 @@ from keelback.kernel.layout import USERMODE
 from keelback.user import RUNTIME, STORY
 from support import MIB
 
-KERNEL = "0x00000000-0x007FFFFF  Kernel reserved"
-PROC1 = "0x00800000-0x00802FFF  User space for proc1"
-PROC2 = "0x00803000-0x00807FFF  User space for proc2"
-PROC2_THERE = "0x00800000-0x00804FFF  User space for proc2"
+KERNEL = "0x00000000 - 0x007FFFFF : Kernel reserved"
+PROC1 = "0x00800000 - 0x00802FFF : User space for proc1"
+PROC2 = "0x00803000 - 0x00807FFF : User space for proc2"
+PROC2_THERE = "0x00800000 - 0x00804FFF : User space for proc2"
 
 STEPS = [
     (
-        "The kernel is loaded",
-        [KERNEL, "0x00800000-0xFFFFFFFF  Unreserved"],
-        "VIRT",
-        [KERNEL, "0x00800000-0xFFFFFFFF  No-man's land"],
+        "Kernel load, just prior to spawning init process",
+        [KERNEL, "0x00800000 - 0xFFFFFFFF : No-man's land"],
+        [KERNEL, "0x00800000 - 0xFFFFFFFF : Unreserved"],
     ),
     (
-        "proc1 is started",
-        [KERNEL, PROC1, "0x00803000-0xFFFFFFFF  Unreserved"],
-        "VIRT of proc1",
-        [KERNEL, PROC1, "0x00803000-0xFFFFFFFF  Unreserved"],
+        "First process spawn",
+        [KERNEL, PROC1, "0x00803000 - 0xFFFFFFFF : No-man's land"],
+        [KERNEL, PROC1, "0x00803000 - 0xFFFFFFFF : Unreserved"],
     ),
     (
-        "proc2 is started",
-        [KERNEL, PROC1, PROC2, "0x00808000-0xFFFFFFFF  Unreserved"],
-        "VIRT of proc2",
-        [KERNEL, PROC2_THERE, "0x00805000-0xFFFFFFFF  Unreserved"],
+        "Second process spawn",
+        [KERNEL, PROC1, PROC2, "0x00808000 - 0xFFFFFFFF : No-man's land"],
+        [KERNEL, PROC2_THERE, "0x00805000 - 0xFFFFFFFF : Unreserved"],
     ),
     (
-        "proc1 asks for libgfx",
+        "Return to first process",
         [
             KERNEL,
             PROC1,
             PROC2,
-            "0x00808000-0x0080AFFF  User space for libgfx",
-            "0x0080B000-0xFFFFFFFF  Unreserved",
+            "0x00808000 - 0x0080AFFF : User space for libgfx",
+            "0x0080B000 - 0xFFFFFFFF : No-man's land",
         ],
-        "VIRT of proc1",
         [
             KERNEL,
             PROC1,
-            "0x00803000-0x00805FFF  libgfx space in proc1 space",
-            "0x00806000-0xFFFFFFFF  Unreserved",
+            "0x00803000 - 0x00805FFF : libgfx space in proc1 space",
+            "0x00806000 - 0xFFFFFFFF : Unreserved",
         ],
     ),
     (
-        "proc2 asks for libgfx",
+        "Switch back to second process",
         [
             KERNEL,
             PROC1,
             PROC2,
-            "0x00808000-0x0080AFFF  User space for libgfx",
-            "0x0080B000-0xFFFFFFFF  Unreserved",
+            "0x00808000 - 0x0080AFFF : User space for libgfx",
+            "0x0080B000 - 0xFFFFFFFF : No-man's land",
         ],
-        "VIRT of proc2",
         [
             KERNEL,
             PROC2_THERE,
-            "0x00805000-0x00807FFF  libgfx space in proc2 space",
-            "0x00808000-0xFFFFFFFF  Unreserved",
+            "0x00805000 - 0x00807FFF : libgfx space in proc2 space",
+            "0x00808000 - 0xFFFFFFFF : Unreserved",
         ],
     ),
 ]
 
 SAID = [
     [
-        "the kernel has 8 MiB, physical and virtual, each at its own address",
+        "the kernel takes the first 8 MiB, physical and virtual, each at its own address",
         "nothing above is mapped; all memory above is free",
     ],
     [
-        "proc1 is an image of 5,673 bytes",
-        "3 frames taken: 0x00800000-0x00802FFF",
-        "3 pages mapped in proc1: 0x00800000-0x00802FFF, physical the same",
+        "proc1 is an image of 5,673 bytes, which expects to be at 0x00801000",
+        "3 frames taken: 0x00800000 - 0x00802FFF",
+        "3 pages mapped in proc1: 0x00800000 - 0x00802FFF, physical the same",
     ],
     [
-        "proc2 is an image of 12,420 bytes",
-        "5 frames taken: 0x00803000-0x00807FFF",
-        "5 pages mapped in proc2: 0x00800000-0x00804FFF, physical 0x00803000-0x00807FFF",
+        "proc2 is an image of 12,420 bytes, which expects to be at 0x00801000",
+        "5 frames taken: 0x00803000 - 0x00807FFF",
+        "5 pages mapped in proc2: 0x00800000 - 0x00804FFF, physical 0x00803000 - 0x00807FFF",
+        "for the first time, physical and virtual differ: physical 0x00801000 is taken (User space for proc1)",
     ],
     [
-        "libgfx is a library of 6,563 bytes, behind its link page",
-        "3 frames taken: 0x00808000-0x0080AFFF",
-        "3 pages mapped in proc1: 0x00803000-0x00805FFF, physical 0x00808000-0x0080AFFF",
+        "the mapping is switched to that of proc1",
+        "proc1 requests libgfx, 6,563 bytes behind a link page: it is not loaded yet",
+        "3 frames taken: 0x00808000 - 0x0080AFFF",
+        "3 pages mapped in proc1: 0x00803000 - 0x00805FFF, physical 0x00808000 - 0x0080AFFF",
         "processes that map libgfx: 1",
     ],
     [
-        "libgfx is a library of 6,563 bytes, behind its link page",
+        "the mapping is switched to that of proc2",
+        "proc2 requests libgfx, 6,563 bytes behind a link page: it is loaded already",
         "no frame is taken",
-        "3 pages mapped in proc2: 0x00805000-0x00807FFF, physical 0x00808000-0x0080AFFF",
+        "3 pages mapped in proc2: 0x00805000 - 0x00807FFF, physical 0x00808000 - 0x0080AFFF",
         "processes that map libgfx: 2",
     ],
 ]
@@ -126,21 +124,20 @@ def told(request):
 
 
 def read(text):
-    """Return the steps of a story that was printed: title, what is said, and both tables with VIRT's name."""
+    """Return the steps of a story that was printed: title, what is said, and both tables."""
     steps = []
-    for part in re.split(r"^\d\. ", text, flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^\d\) ", text, flags=re.MULTILINE)[1:]:
         head, physical, virtual = part.rstrip("\n").split("\n\n", 2)
         title, *said = head.splitlines()
-        (phys, *physical_rows), (name, *virtual_rows) = physical.splitlines(), virtual.rstrip("\n").splitlines()
-        assert phys == "   PHYS" and all(row[:3] in ("   ", " + ") for row in physical_rows + virtual_rows)
-        steps.append((title, [line[3:] for line in said], physical_rows, name[3:], virtual_rows))
+        (phys, *physical_rows), (virt, *virtual_rows) = physical.splitlines(), virtual.rstrip("\n").splitlines()
+        assert (title[-1], phys, virt) == (":", "   PHYS:", "   VIRT:")
+        assert all(row[:3] in ("   ", " + ") for row in physical_rows + virtual_rows)
+        steps.append((title[:-1], [line[3:] for line in said], physical_rows, virtual_rows))
     return steps
 
 
 def test_both_tables_are_right_after_each_step(told):
-    found = [
-        (title, [row[3:] for row in phys], name, [row[3:] for row in virt]) for title, _, phys, name, virt in read(told)
-    ]
+    found = [(title, [row[3:] for row in phys], [row[3:] for row in virt]) for title, _, phys, virt in read(told)]
     assert found == STEPS
 
 
@@ -149,12 +146,12 @@ def test_what_was_done_is_said_with_its_figures(told):
 
 
 def test_a_row_that_was_not_there_before_is_marked(told):
-    new = [[row[3:] for row in phys if row.startswith(" + ")] for _, _, phys, *_ in read(told)]
+    new = [[row[3:] for row in phys if row.startswith(" + ")] for _, _, phys, _ in read(told)]
     assert new == [
         [],
-        [PROC1, "0x00803000-0xFFFFFFFF  Unreserved"],
-        [PROC2, "0x00808000-0xFFFFFFFF  Unreserved"],
-        ["0x00808000-0x0080AFFF  User space for libgfx", "0x0080B000-0xFFFFFFFF  Unreserved"],
+        [PROC1, "0x00803000 - 0xFFFFFFFF : No-man's land"],
+        [PROC2, "0x00808000 - 0xFFFFFFFF : No-man's land"],
+        ["0x00808000 - 0x0080AFFF : User space for libgfx", "0x0080B000 - 0xFFFFFFFF : No-man's land"],
         [],
     ]
 
@@ -165,11 +162,11 @@ def test_json_has_the_same_facts_and_the_records():
     facts = json.loads(done.stdout)
     assert facts["layout"] == "usermode"
     rows = [
-        [f"{row['start']:#010X}-{row['end']:#010X}  {row['label']}".replace("0X", "0x") for row in step[name]]
+        [f"0x{row['start']:08X} - 0x{row['end']:08X} : {row['label']}" for row in step[name]]
         for step in facts["steps"]
         for name in ("phys", "virt")
     ]
-    assert rows == [each for _, phys, _, virt in STEPS for each in (phys, virt)]
+    assert rows == [each for _, phys, virt in STEPS for each in (phys, virt)]
     assert [step["title"] for step in facts["steps"]] == [title for title, *_ in STEPS]
     assert [step["said"] for step in facts["steps"]] == SAID
     assert [step["virt_of"] for step in facts["steps"]] == [None, "proc1", "proc2", "proc1", "proc2"]
@@ -181,7 +178,7 @@ def test_json_has_the_same_facts_and_the_records():
         {"physical": 0x80_4000, "virtual": 0x80_1000, "size": 12_420},
     ]
     assert last["processes"] == [
-        {"pid": pid, "name": f"proc{pid}", "image": images[pid - 1], "libraries": [libgfx[pid - 1]], "malloc_pages": 0}
+        {"pid": pid, "name": f"proc{pid}", "image": images[pid - 1], "libraries": [libgfx[pid - 1]], "malloc_pages": []}
         for pid in (1, 2)
     ]
     assert last["libraries"] == [

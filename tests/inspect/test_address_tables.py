@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keelback.inspect.address_tables import Row, loaded, mapped, physical_table, virtual_table
+from keelback.inspect.story import Story
 from keelback.kernel.frames import NOBODY as NO_OWNER
 from keelback.kernel.frames import RESERVED, SHARED
 from keelback.kernel.layout import MICROKERNEL
@@ -79,10 +80,17 @@ def test_virtual_rows_are_the_regions_by_what_they_are_for(machine):
         assert [(row.start, row.label) for row in rows] == expected
 
 
+def test_the_facts_of_a_process_list_its_malloc_pages_with_their_frames(machine):
+    told = Story(machine.lens)
+    expected = [{"page": page, "frame": machine.frame(page) * PAGE} for page in (MALLOC, MALLOC + PAGE)]
+    assert told.process_facts(machine.process(1))["malloc_pages"] == expected
+    assert told.process_facts(machine.process(2))["malloc_pages"] == []
+
+
 def test_physical_rows_say_whose_each_frame_is(machine):
     """Of each frame of the machine, as its record says; those that no machine has are nobody's."""
     kernel, rows = machine.lens, iter(physical_table(machine.lens))
-    texts = {NO_OWNER: "Unreserved", RESERVED: "Unreserved", SHARED: "User space for several processes"}
+    texts = {NO_OWNER: "No-man's land", RESERVED: "No-man's land", SHARED: "User space for several processes"}
     texts |= {1: "User space for it", 2: "User space for it", 3: "User space for it"}
     libraries = {
         machine.frame(AFTER_IMAGE + number * LIBRARY_END + offset): f"User space for {name}"
@@ -110,7 +118,7 @@ def test_libraries_are_listed_as_loaded_and_as_mapped(machine):
 
 
 def test_a_row_is_written_with_inclusive_ends():
-    assert str(Row(0x80_0000, 0x80_2FFF, "User space for proc1")) == "0x00800000-0x00802FFF  User space for proc1"
+    assert str(Row(0x80_0000, 0x80_2FFF, "User space for proc1")) == "0x00800000 - 0x00802FFF : User space for proc1"
 
 
 edges = st.sets(st.integers(MICROKERNEL.user_base // PAGE, MICROKERNEL.user_end // PAGE), max_size=24)

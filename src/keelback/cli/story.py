@@ -81,18 +81,15 @@ def print_steps(steps: list[Step], as_json: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     before: dict[str, list[Row]] = {}
     for number, step in enumerate(steps, 1):
-        console.print(Text(f"{number}. {step.title}", style="bold"))
+        console.print(Text(f"{number}) {step.title}:", style="bold"))
         for line in step.said:
             console.print(f"   {line}")
-        for name, rows in (("PHYS", step.physical), (_name_of_space(step), step.virtual)):
-            console.print(f"\n   {name}")
+        for name, whose, rows in (("PHYS", "", step.physical), ("VIRT", step.whose, step.virtual)):
+            console.print(f"\n   {name}:")
+            seen = before.setdefault(f"{name} {whose}", rows)
             for row in rows:
-                is_new = name in before and row not in before[name]
+                is_new = row not in seen
                 console.print(Text(f" {'+' if is_new else ' '} {row}", style="green" if is_new else ""))
-            before[name] = rows
+            before[f"{name} {whose}"] = rows
         if number < len(steps):
             console.print()
-
-
-def _name_of_space(step: Step) -> str:
-    return "VIRT" if step.whose is None else f"VIRT of {step.whose}"

@@ -30,11 +30,11 @@ class Row:
     label: str
 
     def __str__(self) -> str:
-        return f"{self.start:#010X}-{self.end:#010X}  {self.label}".replace("0X", "0x")
+        return f"0x{self.start:08X} - 0x{self.end:08X} : {self.label}"
 
 
 def physical_table(kernel: Kernel) -> list[Row]:
-    """Return who has which physical memory; what nobody has, and what is not there, is unreserved."""
+    """Return who has which physical memory; what nobody has, and what is not there, is no-man's land."""
     owners = memoryview(raw(kernel.memory.frames.table)).cast("h")[1::2].tolist()
     libraries = {frame: text_of(each.name) for each in loaded(kernel) for frame in frames_of(kernel, each)}
     first, end = kernel.layout.owned_start >> PAGE_SHIFT, kernel.memory.owned_end() >> PAGE_SHIFT
@@ -48,24 +48,22 @@ def physical_table(kernel: Kernel) -> list[Row]:
             return f"User space for {libraries[frame]}"
         if owner == SHARED:
             return "User space for several processes"
-        return UNRESERVED if owner in (NOBODY, RESERVED) else KERNEL_RESERVED
+        return NO_MANS_LAND if owner in (NOBODY, RESERVED) else KERNEL_RESERVED
 
     pieces = [
         (frame << PAGE_SHIFT, label(frame, owner))
         for frame, (owner, before) in enumerate(zip(owners, [None, *owners], strict=False))
         if owner != before or owner == LIBRARY or frame in (1, first, end)  # a million frames are seen in no time
     ]
-    return list(_joined(_without_empty([*pieces, (len(owners) << PAGE_SHIFT, UNRESERVED)])))
+    return list(_joined(_without_empty([*pieces, (len(owners) << PAGE_SHIFT, NO_MANS_LAND)])))
 
 
 def virtual_table(kernel: Kernel, process: Process | None) -> list[Row]:
     """Return who has which virtual addresses, in the space of a process; None: before there is any."""
-    user = kernel.layout.user_base
-    if process is None:
-        return list(_joined([(0, KERNEL_RESERVED), (user, NO_MANS_LAND)]))
-    pieces = [(0, KERNEL_RESERVED), (user, UNRESERVED)]
-    for region in list(process.space.regions)[: process.space.count]:
-        pieces += [(region.start, _label(process, region)), (region.end, UNRESERVED)]
+    pieces = [(0, KERNEL_RESERVED), (kernel.layout.user_base, UNRESERVED)]
+    if process is not None:
+        for region in list(process.space.regions)[: process.space.count]:
+            pieces += [(region.start, _label(process, region)), (region.end, UNRESERVED)]
     return list(_joined(_without_empty(pieces)))
 
 

@@ -54,11 +54,11 @@ class Story:
     """The steps that a kernel has taken so far."""
 
     TITLES = (
-        "The kernel is loaded",
-        "proc1 is started",
-        "proc2 is started",
-        "proc1 asks for libgfx",
-        "proc2 asks for libgfx",
+        "Kernel load, just prior to spawning init process",
+        "First process spawn",
+        "Second process spawn",
+        "Return to first process",
+        "Switch back to second process",
     )
 
     def __init__(self, kernel: Kernel) -> None:
@@ -94,38 +94,60 @@ class Story:
             physical,
             virtual,
             text_of(actor.name) if actor is not None else None,
-            [self._process(each) for each in self._processes()],
+            [self.process_facts(each) for each in self._processes()],
             [self._library(number) for number in range(len(loaded(self.kernel)))],
         )
 
     # What RAM says of a step.
 
     def _said(self, actor: Process | None, physical: list[Row]) -> Iterator[str]:
-        layout = self.kernel.layout
         if actor is None:
-            yield f"the kernel has {layout.kernel_limit // MIB} MiB, physical and virtual, each at its own address"
+            size = self.kernel.layout.kernel_limit // MIB
+            yield f"the kernel takes the first {size} MiB, physical and virtual, each at its own address"
             yield "nothing above is mapped; all memory above is free"
             return
         before = {(row.start, row.end) for row in self.steps[-1].physical}
         taken = [row for row in physical[:-1] if (row.start, row.end) not in before]
-        name = text_of(actor.name)
         if len(self.steps) < 3:
-            yield f"{name} is an image of {actor.space.image.size:,} bytes"
-            pages = list(mappings(self.kernel, actor.space.directory, 0, 1 << 32))
+            yield from self._said_of_spawn(actor, taken)
         else:
-            library, address = mapped(actor)[-1]
-            yield f"{text_of(library.name)} is a library of {library.size:,} bytes, behind its link page"
-            end = address + len(frames_of(self.kernel, library)) * PAGE_SIZE
-            pages = list(mappings(self.kernel, actor.space.directory, address, end))
+            yield from self._said_of_library(actor, taken)
+
+    def _said_of_spawn(self, actor: Process, taken: list[Row]) -> Iterator[str]:
+        image, name = actor.space.image, text_of(actor.name)
+        yield f"{name} is an image of {image.size:,} bytes, which expects to be at 0x{image.base:08X}"
         yield _frames_taken(taken)
-        yield from _pages_mapped(pages, name)
-        if len(self.steps) >= 3:
-            yield f"processes that map {text_of(library.name)}: {library.users}"
+        yield from _pages_mapped(list(mappings(self.kernel, actor.space.directory, 0, 1 << 32)), name)
+        if image.frame << PAGE_SHIFT != image.base:
+            [there] = [row.label for row in self.steps[-1].physical if row.start <= image.base <= row.end]
+            is_first = not any(self._is_moved(each) for each in self._processes() if each is not actor)
+            when = "for the first time, " if is_first else ""
+            yield f"{when}physical and virtual differ: physical 0x{image.base:08X} is taken ({there})"
+
+    def _is_moved(self, process: Process) -> bool:
+        """Say whether a process has a page at another address than its frame's."""
+        pages = mappings(self.kernel, process.space.directory, 0, 1 << 32)
+        return any(page != frame << PAGE_SHIFT for page, frame in pages)
+
+    def _said_of_library(self, actor: Process, taken: list[Row]) -> Iterator[str]:
+        name = text_of(actor.name)
+        in_use = self.kernel.scheduler.state.space
+        [whose] = [text_of(each.name) for each in self._processes() if each.space.directory == in_use]
+        yield f"the mapping is switched to that of {whose}"
+        library, address = mapped(actor)[-1]
+        asked = text_of(library.name)
+        is_loaded = any(each["name"] == asked for each in self.steps[-1].libraries)
+        so_far = "loaded already" if is_loaded else "not loaded yet"
+        yield f"{name} requests {asked}, {library.size:,} bytes behind a link page: it is {so_far}"
+        yield _frames_taken(taken)
+        end = address + len(frames_of(self.kernel, library)) * PAGE_SIZE
+        yield from _pages_mapped(list(mappings(self.kernel, actor.space.directory, address, end)), name)
+        yield f"processes that map {asked}: {library.users}"
 
     def _processes(self) -> Iterator[Process]:
         return (each for each in self.kernel.processes.table if each.state == ProcessState.ALIVE)
 
-    def _process(self, process: Process) -> dict[str, Any]:
+    def process_facts(self, process: Process) -> dict[str, Any]:
         """Return what a process's record says, as plain values."""
         image = process.space.image
         return {
@@ -133,8 +155,14 @@ class Story:
             "name": text_of(process.name),
             "image": {"physical": image.frame << PAGE_SHIFT, "virtual": image.base, "size": image.size},
             "libraries": [{"name": text_of(each.name), "address": address} for each, address in mapped(process)],
-            "malloc_pages": process.space.malloc.count,
+            "malloc_pages": [
+                {"page": page, "frame": frame << PAGE_SHIFT} for page, frame in self._malloc_pages(process)
+            ],
         }
+
+    def _malloc_pages(self, process: Process) -> Iterator[tuple[int, int]]:
+        layout = self.kernel.layout
+        return mappings(self.kernel, process.space.directory, layout.malloc_base, layout.malloc_limit)
 
     def _library(self, number: int) -> dict[str, Any]:
         library = loaded(self.kernel)[number]
@@ -163,4 +191,4 @@ def _counted(count: int, what: str) -> str:
 
 
 def _range(start: int, end: int) -> str:
-    return f"0x{start:08X}-0x{end - 1:08X}"
+    return f"0x{start:08X} - 0x{end - 1:08X}"
