@@ -148,7 +148,7 @@ def test_a_program_that_the_kernel_refuses_is_status_1(tmp_path):
     (tmp_path / "low.elf").write_bytes(elf([(0x1000, 5, b"\xf4", 1)], 0x1000))
     done = command("run", "low.elf", "hello", cwd=tmp_path)
     assert done.returncode == 1
-    assert "can't start low. The file is not a program that this machine can run." in done.stdout
+    assert "can't start low. The file has a segment where no image can be." in done.stdout
     assert "hello: I am process 1" in done.stdout
 
 

@@ -1,16 +1,22 @@
 """ELF loading: right files load with their own permissions; wrong and hostile ones are an error, never a crash."""
 
+import re
 import struct
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keelback.inspect.invariants import check
+from keelback.kernel.elf_file import RULES, Rule
 from keelback.kernel.errors import NotExecutable
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, Layout
+from keelback.kernel.paging import USER, WRITABLE
+from keelback.kernel.processes import Ending
 from support import (
     EXECUTE,
     FRAMES_OF_THE_KERNEL,
+    MIB,
     READ,
     WRITE,
     code_program,
@@ -25,35 +31,45 @@ from support import (
 BASE = MICROKERNEL.image_base
 EXIT = bytes.fromhex("b80300000031dbcd80")  # exit(0)
 GOOD = [(BASE, READ | EXECUTE, EXIT, len(EXIT)), (BASE + 0x1000, READ | WRITE, b"data", 0x2005)]
-REFUSAL = "keelback: can't start it. The file is not a program that this machine can run."
+LIMIT = MICROKERNEL.image_limit
+RULE = re.compile(r"keelback: can't start it. The file (.*)\.")
 
 
-def loads(file: bytes) -> bool:
-    """Say whether a file starts and exits well; the kernel must stay as it was in any case."""
-    pc = run("it", programs={"it": file})
+def broken(file: bytes, layout: Layout = MICROKERNEL) -> str:
+    """Return the rule that a file breaks, empty when it starts and exits well; the kernel must be as it was then."""
+    pc = run("it", programs={"it": file}, layout=layout, memory=8 * MIB if layout is MICROKERNEL else 16 * MIB)
+    check(pc.kernel)
     assert frames_used(pc) == FRAMES_OF_THE_KERNEL
-    if console(pc) == [REFUSAL]:
-        return False
-    assert console(pc) == []
-    return True
+    if not console(pc):
+        assert pc.kernel.processes.table[1].ending == Ending.EXITED
+        return ""
+    [line] = console(pc)
+    said = RULE.fullmatch(line)
+    assert said is not None, line
+    return said[1]
 
 
 def test_a_good_file_loads():
-    assert loads(elf(GOOD, BASE))
+    assert broken(elf(GOOD, BASE)) == ""
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("rule", "changes"),
     [
-        {"magic": 0x464C457E}, {"bits": 2}, {"bits": 0}, {"byte_order": 2}, {"type": 1}, {"type": 3}, {"machine": 62},
-        {"segment_size": 31}, {"segment_size": 0}, {"segment_count": 0}, {"segment_count": 17},
-        {"segment_count": 0xFFFF},
-        {"segments": 53}, {"segments": 0xFFFF_FFFC}, {"segments": 4000}, {"segments": 0x8000_0000},
-        {"entry": 0}, {"entry": BASE - 1}, {"entry": BASE + len(EXIT)}, {"entry": BASE + 0x1000}, {"entry": 0x10_0000},
+        (Rule.WHOLE, [{"magic": 0x464C457E}]),
+        (Rule.CLASS, [{"bits": 2}, {"bits": 0}]),
+        (Rule.BYTE_ORDER, [{"byte_order": 2}, {"byte_order": 0}]),
+        (Rule.MACHINE, [{"machine": 62}]),
+        (Rule.EXECUTABLE, [{"type": 1}, {"type": 3}]),
+        (Rule.HEADERS, [{"segment_size": 31}, {"segment_size": 0}]),
+        (Rule.HEADER_COUNT, [{"segment_count": 0}, {"segment_count": 17}, {"segment_count": 0xFFFF}]),
+        (Rule.HEADER_PLACE, [{"segments": each} for each in (53, 0xFFFF_FFFC, 4000, 0x8000_0000)]),
+        (Rule.ENTRY, [{"entry": each} for each in (0, BASE - 1, BASE + len(EXIT), BASE + 0x1000, 0x10_0000)]),
     ],
-)  # fmt: skip
-def test_a_wrong_header_is_refused(change):
-    assert not loads(elf(GOOD, **({"entry": BASE} | change)))
+)
+def test_a_wrong_header_is_refused_by_its_rule(rule, changes):
+    for change in changes:
+        assert broken(elf(GOOD, **({"entry": BASE} | change))) == RULES[rule]
 
 
 def segment(**change):
@@ -67,28 +83,70 @@ def segment(**change):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("rule", "changes"),
     [
-        {"address": 0}, {"address": 0x10_0000}, {"address": 0x07FF_F000}, {"address": BASE}, {"address": BASE + 0xFFF},
-        {"address": BASE - 0x1000}, {"address": 0xFFFF_F000}, {"address": MICROKERNEL.stack_bottom - 0x2000},
-        {"address": MICROKERNEL.malloc_base}, {"memory_size": MICROKERNEL.malloc_base - BASE - 0xFFF},
-        {"address": 0xFFFF_FFFF}, {"memory_size": 3}, {"memory_size": 0xFFFF_FFFF}, {"memory_size": 0xF800_0000},
-        {"file_size": 0xFFFF_FFFF}, {"file_size": 5, "offset": 0xFFFF_FFFF}, {"offset": 0xFFFF_FFFE},
-        {"offset": 0x1000}, {"file_size": 0x2000},
+        (Rule.LINKER, [{"type": 3}, {"type": 3, "memory_size": 0, "file_size": 0}]),
+        (Rule.PLACE, [
+            {"address": each}
+            for each in (0, 0x10_0000, 0x07FF_F000, 0xFFFF_F000, MICROKERNEL.stack_bottom - 0x2000, LIMIT, 0xFFFF_FFFF)
+        ]),
+        (Rule.PLACE, [{"memory_size": each} for each in (LIMIT - BASE - 0xFFF, 0xFFFF_FFFF, 0xF800_0000)]),
+        (Rule.ORDER, [{"address": BASE - 0x1000}]),
+        (Rule.PAGE, [{"address": BASE}, {"address": BASE + 0xFFF}]),
+        (Rule.SIZE, [{"memory_size": 3}, {"file_size": 0xFFFF_FFFF}, {"memory_size": 0}]),
+        (Rule.TRUNCATED, [{"file_size": 5, "offset": 0xFFFF_FFFF}, {"offset": 0xFFFF_FFFE}, {"offset": 0x1000}]),
+        (Rule.TRUNCATED, [{"file_size": 0x2000}]),
     ],
 )  # fmt: skip
-def test_a_segment_that_lies_is_refused(change):
-    assert not loads(segment(**change))
+def test_a_segment_that_lies_is_refused_by_its_rule(rule, changes):
+    for change in changes:
+        assert broken(segment(**change)) == RULES[rule]
+
+
+def test_too_many_segments_to_load_are_refused():
+    more = [(BASE + 0x1000 * number, READ | WRITE * (number % 2), b"", 1) for number in range(1, 9)]
+    assert broken(elf([GOOD[0], *more[:-1]], BASE)) == ""
+    assert broken(elf([GOOD[0], *more], BASE)) == broken(segment_free()) == RULES[Rule.LOADED]
+
+
+def segment_free() -> bytes:
+    return elf([(BASE, READ | EXECUTE, b"", 0)], BASE)
+
+
+def test_where_no_byte_of_the_file_is_used_its_offset_may_be_any():
+    """A linker puts a segment of zeros behind the file, and tools that strip sections cut the file there."""
+    assert broken(segment(file_size=0, offset=0xFFFF_FFFF)) == ""
+
+
+@pytest.mark.parametrize("where", ["kernel", "stack", "partly stack", "malloc", "end", "last page"])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=[each.name for each in LAYOUTS])
+def test_an_image_lies_on_no_stack_and_in_no_other_area(layout, where):
+    start, pages = {
+        "kernel": (layout.user_base - 0x1000, 1),
+        "stack": (layout.stack_bottom, 1),
+        "partly stack": (layout.stack_bottom - 0x1000, 3),
+        "malloc": (layout.malloc_base, 1),
+        "end": (layout.image_limit - 0x1000, 2),
+        "last page": (0xFFFF_F000, 1),
+    }[where]
+    file = elf([(start, READ | EXECUTE, EXIT, pages * 0x1000)], start)
+    assert broken(file, layout) == RULES[Rule.PLACE]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=[each.name for each in LAYOUTS])
+def test_an_image_may_lie_at_either_end_of_its_area(layout):
+    for start in (layout.image_start, layout.image_limit - 0x1000):
+        assert broken(elf([(start, READ | EXECUTE, EXIT, 0x1000)], start), layout) == ""
 
 
 def test_segments_that_are_not_loaded_may_say_anything():
-    assert loads(segment(type=0x6474E551, address=0, offset=0xFFFFFFFF, file_size=77))
-    assert loads(segment(memory_size=0, file_size=0, address=0))
+    assert broken(segment(type=0x6474E551, address=0, offset=0xFFFFFFFF, file_size=77)) == ""
+    assert broken(segment(memory_size=0, file_size=0, address=0)) == ""
 
 
 def test_memory_that_is_never_touched_takes_no_frame():
-    assert loads(segment(memory_size=0x4000_0000))
-    assert loads(segment(memory_size=MICROKERNEL.malloc_base - BASE - 0x1000))
+    assert broken(segment(memory_size=0x4000_0000)) == ""
+    assert broken(segment(memory_size=MICROKERNEL.malloc_base - BASE - 0x1000)) == ""
 
 
 def test_more_memory_than_the_machine_has_is_out_of_memory_and_leaves_nothing():
@@ -106,7 +164,8 @@ def test_more_memory_than_the_machine_has_is_out_of_memory_and_leaves_nothing():
 
 @pytest.mark.parametrize("size", [0, 1, 4, 51, 52, 60, 83, 84, 115, 116])
 def test_a_truncated_file_is_refused(size):
-    assert not loads(elf(GOOD, BASE)[:size])
+    rule = Rule.WHOLE if size < 52 else Rule.HEADER_PLACE if size < 116 else Rule.TRUNCATED
+    assert broken(elf(GOOD, BASE)[:size]) == RULES[rule]
 
 
 @settings(max_examples=40, deadline=None)
@@ -139,6 +198,19 @@ def test_each_segment_has_its_own_permissions_and_its_bytes():
     assert [regions.find(BASE + offset) == regions.count for offset in offsets] == [True, False, False, True]
 
 
+def test_the_flags_of_a_segment_say_what_may_be_done_there():
+    """On this machine what can be executed or written can be read, and what has no flag is no use at all."""
+    parts = [(BASE + 0x1000 * number, flags, EXIT, 0x1000) for number, flags in enumerate((5, 0, 1, 2, 3, 4, 6, 7))]
+    pc = make_pc("it", programs={"it": elf(parts, BASE)})
+    pc.boot()
+    space = pc.kernel.processes.table[1].space
+    entries = [pc.kernel.spaces.lookup(space.directory, BASE + 0x1000 * number) for number in range(8)]
+    found = [(bool(entry & USER), bool(entry & WRITABLE)) for entry in entries]
+    closed, read, write = (False, False), (True, False), (True, True)
+    assert found == [read, closed, read, write, write, read, write, write]
+    check(pc.kernel)
+
+
 def test_a_frame_that_held_something_is_zero_around_the_content():
     pc = make_pc("it", programs={"it": code_program(EXIT)})
     pc.ram.bytes[0x1000:0x9000] = b"\xaa" * 0x8000
@@ -149,7 +221,7 @@ def test_a_frame_that_held_something_is_zero_around_the_content():
 
 def test_a_segment_may_start_within_a_page():
     code = EXIT.rjust(16, b"\x90")
-    assert loads(elf([(BASE + 0x123, READ | EXECUTE, code, len(code))], BASE + 0x123))
+    assert broken(elf([(BASE + 0x123, READ | EXECUTE, code, len(code))], BASE + 0x123)) == ""
 
 
 def test_a_refused_file_is_refused_before_anything_is_taken(kernel):

@@ -333,7 +333,7 @@ def test_init_gives_its_argument(line, told):
         (b"init=" + b"n" * 40, f"keelback: can't start {'n' * 31}. {BadArgument.sentence}"),
         (b'init=stop" me"', f"keelback: can't start stop\". {NoSuchProgram.sentence}"),
         (b"init=\xc3\xb6", f"keelback: can't start ??. {NoSuchProgram.sentence}"),
-        (b"init=etc/init", "keelback: can't start etc/init. The file is not a program that this machine can run."),
+        (b"init=etc/init", "keelback: can't start etc/init. The file is not a whole ELF file."),
     ],
 )
 def test_a_program_that_init_can_t_start_is_reported(line, says):

@@ -66,7 +66,10 @@ class Layout:
     kernel_limit: int
     """KLIMIT: kernel below, the running process above."""
 
+    image_start: int
+    """The lowest address that an image may have: above the stack where that lies below the images."""
     image_base: int
+    """Where the images of our own programs start."""
     stack_top: int
     """The first address after a process's stack."""
     stack_pages: int
@@ -96,6 +99,8 @@ class Layout:
 
     def __post_init__(self) -> None:
         assert 2 <= self.most_references <= 0xFFFF, "a frame may be shared, and its record counts its holders"
+        assert self.user_base <= self.image_start <= self.image_base < self.image_limit, "images lie in user space"
+        assert self.stack_top <= self.image_start or self.stack_guard >= self.image_limit, "no image lies on a stack"
 
     @property
     def records_limit(self) -> int:
@@ -138,6 +143,7 @@ MICROKERNEL = Layout(
     windows=0x07FF_E000,
     window_count=2,
     kernel_limit=0x0800_0000,
+    image_start=0x0800_0000,
     image_base=0x0804_8000,
     stack_top=0xFFFF_F000,
     stack_pages=256,
@@ -164,6 +170,7 @@ USERMODE = replace(
     region_limit=0x007F_D000,
     windows=0x007F_D000,
     kernel_limit=0x0080_0000,
+    image_start=0x0080_1000,
     image_base=0x0080_1000,
     stack_top=0x0080_1000,
     stack_pages=1,

@@ -10,7 +10,7 @@
    was loaded stays as it was.
 3. A process's list names each library that it maps once, in the order in which they were loaded.
 4. A library's pages are changed by these calls alone: `unmap`, `protect` and `page_alloc` refuse them.
-5. From its link page to its last page a library has no gap (`elf.py`), so nothing else lies within it.
+5. From its link page to its last page a library has no gap (`elf_file.py`), so nothing else lies within it.
 """
 
 from keelback.kernel.elf import ElfLoader
@@ -160,11 +160,12 @@ class Libraries(Component):
         own, base = library.space.directory, library.space.image.base
         for page in self.spaces.pages(own, base, base + span(library)):
             here: word = page - base + start
+            permissions = library.space.regions[library.space.find(page)].permissions
             frame: u32 = frame_of(self.spaces.lookup(own, page))
             self.spaces.reserve(space.directory, here)
             if not self.frames.share(frame):
                 frame = self.memory.new_copy(space, frame)
-            self.spaces.map(space.directory, here, frame, USER)
+            self.spaces.map(space.directory, here, frame, permissions & USER)
 
     def unmap(self, space: Space, mapped: MappedLibraries, address: word) -> None:
         """Unmap the library whose link page is at an address; the last user frees it.

@@ -2,7 +2,8 @@
 
 from keelback.kernel.console import Console
 from keelback.kernel.elf import ElfLoader
-from keelback.kernel.errors import BadArgument, NoSuchProgram, OutOfMemory
+from keelback.kernel.elf_file import RULES
+from keelback.kernel.errors import BadArgument, NoSuchProgram, NotExecutable, OutOfMemory
 from keelback.kernel.options import Options
 from keelback.kernel.paging import USER, WRITABLE, frame_of
 from keelback.kernel.processes import NAME_SIZE, Process, Processes
@@ -108,12 +109,21 @@ class Programs(Component):
             if not self.command.fits:
                 raise BadArgument
             self.spawn(0)
+        except NotExecutable:
+            self._report()
+            self.console.write("The file ")
+            self.console.write(RULES[self.loader.image.broken])
+            self.console.write(".\n")
         except KernelError as error:
-            self.console.write("keelback: can't start ")
-            self.console.write_name(self.command.name)
-            self.console.write(". ")
+            self._report()
             self.console.write(error.sentence)
             self.console.write("\n")
+
+    def _report(self) -> None:
+        """Start the line that says why `command` can't be started."""
+        self.console.write("keelback: can't start ")
+        self.console.write_name(self.command.name)
+        self.console.write(". ")
 
     def spawn(self, parent: i16) -> Process:
         """Start the program that `command` names, with its argument, and return the process.
