@@ -31,12 +31,12 @@ def payload_programs(image_base: int = MICROKERNEL.image_base) -> dict[str, byte
 
 
 @cache
-def c_program(text: str) -> bytes:
+def c_program(text: str, image_base: int = MICROKERNEL.image_base) -> bytes:
     """Return the ELF file of a C program given as text; `keelback.h` is included for it."""
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory, "program.c")
         source.write_text('#include "keelback.h"\n' + text)
-        return build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
+        return build_program(source, runtime=RUNTIME, image_base=image_base)
 
 
 def elf(parts: Sequence[tuple[int, int, bytes, int]], entry: int, **header: int) -> bytes:

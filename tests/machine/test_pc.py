@@ -497,11 +497,3 @@ def test_a_machine_that_ended_stays_ended():
     assert pc.run() is Outcome.POWERED_OFF
     pc.step()
     assert (pc.traps, bytes(pc.console)) == (traps, text)
-
-
-@pytest.mark.parametrize("selector", ["00", "1b", "20"])
-def test_virtual_8086_mode_is_no_way_out_of_ring_3(selector):
-    code = f"6a23 68eeeeffff 6802020200 6a{selector} 6800800408 cf"  # iret with the VM flag set
-    pc = run("it", "hello", programs={"it": code_program(code), **payload_programs()})
-    assert any(line.startswith("keelback: process 1 (it) killed: general protection fault") for line in console(pc))
-    assert "hello: I am process 2" in console(pc)

@@ -5,7 +5,7 @@ from typing import TextIO
 from keelback.kernel.faults import VECTOR_NAMES
 from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.threads import Thread
+from keelback.kernel.threads import FROM_VIRTUAL_8086, Thread
 from keelback.lang import KernelError, text_of
 from keelback.machine.pc import SimulatedPc
 
@@ -45,7 +45,8 @@ class Trace:
         if frame.vector == TIMER:
             return "timer"
         if frame.vector != SYSTEM_CALL:
-            return f"{VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)]} at {frame.eip:#010x}"
+            vector = frame.vector & ~FROM_VIRTUAL_8086
+            return f"{VECTOR_NAMES[min(vector, len(VECTOR_NAMES) - 1)]} at {frame.eip:#010x}"
         number = frame.eax
         name = self.names[number - 1] if 0 < number <= len(self.names) else f"system call {number}"
         return f"{name}({', '.join(f'{getattr(frame, register):#x}' for register in ARGUMENTS)})"

@@ -47,4 +47,6 @@ def fault_in_words(fault: FaultRecord) -> str:
     what = VECTOR_NAMES[min(fault.vector, len(VECTOR_NAMES) - 1)]
     if fault.vector == PAGE_FAULT:
         return f"{what}, {DEEDS[fault.access]} {fault.address:#010x}, {REASONS[fault.reason]}"
+    if fault.reason:
+        return f"{what}, {REASONS[fault.reason]}"
     return f"{what}, error code {fault.error:#x}" if fault.error else what

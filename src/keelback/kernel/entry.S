@@ -4,14 +4,15 @@
  *      kernel_start + STUBS  256 entry stubs of 16 bytes
  *      kernel_start + TEXT   compiled text
  *
- * Nothing here moves with the compiled text.  STUBS comes from kernel/interrupts.py, MAGIC and VERSION from
+ * Nothing here moves with the compiled text.  STUBS and SYSTEM_CALL come from kernel/interrupts.py, MAGIC and VERSION from
  * kernel/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the selectors from kernel/segments.py, FRAME_SIZE
- * from kernel/threads.py, DEBUG_EXIT and REFUSED from kernel/power.py; TEXT is the builder's.  The linker gives
+ * and FROM_VIRTUAL_8086 from kernel/threads.py, DEBUG_EXIT and REFUSED from kernel/power.py; TEXT is the builder's.  The linker gives
  * kernel_start, kernel_boot, kernel_begin, kernel_trap and kernel_panic, which are 0 where the kernel is interpreted.
  * Source: System V ABI i386 (calls); Linux x86 boot protocol 2.15 (32-bit entry); Intel SDM volume 2 (CPUID).
  */
 #define CPUID_FLAG      (1 << 21)       /* in eflags: can be changed where there is a CPUID instruction */
 #define FEATURE_CMOV    (1 << 15)       /* in edx of CPUID leaf 1: compiled code moves by condition */
+#define VIRTUAL_8086    (1 << 17)       /* in eflags */
 #define SERIAL          0x3f8
 #define SCREEN          0xb8000
 #define WHITE_ON_RED    0x4f
@@ -44,11 +45,33 @@ boot:   cld
 booted: call    kernel_begin
         jmp     leave
 
-/* Stubs of exceptions come here, vector and error code pushed: in ring 0, one is a mistake of the kernel's. */
-fault:  testb   $3, 12(%esp)            # cs
-        jz      mistake
+/* Virtual-8086 mode, which QEMU lets ring 3 enter by `iret`: the CPU has pushed gs, fs, ds and es above the frame, and
+ * cs means nothing.  Move what was pushed up to where the frame belongs; the mark in the vector says what happened. */
+virtual:
+        pushl   %eax
+        .irp    word, 6, 5, 4, 3, 2, 1, 0       # from ss down to the vector
+        movl    4 + 4 * \word(%esp), %eax
+        movl    %eax, 20 + 4 * \word(%esp)
+        .endr
+        popl    %eax
+        addl    $16, %esp
+        orl     $FROM_VIRTUAL_8086, (%esp)
+        jmp     trap
 
-/* The other stubs come here.  The word behind the trap frame is Thread.kernel_stack. */
+/* Stubs of exceptions come here, vector and error code pushed: in ring 0, one is a mistake of the kernel's. */
+fault:  testl   $VIRTUAL_8086, 16(%esp) # eflags
+        jnz     virtual
+        testb   $3, 12(%esp)            # cs
+        jz      mistake
+        jmp     trap
+
+/* Stubs of interrupts come here. */
+interrupt:
+        testl   $VIRTUAL_8086, 16(%esp)
+        jnz     virtual
+
+/* The stub of system calls comes here: no code of virtual-8086 mode can be fetched, so none is made from there.
+ * The word behind the trap frame is Thread.kernel_stack. */
 trap:   pushal
         cld
         movl    $KERNEL_DATA, %eax
@@ -171,8 +194,10 @@ cmov_missing:
         pushl   $vector
         .if     vector < 32
         jmp     fault
-        .else
+        .elseif vector == SYSTEM_CALL
         jmp     trap
+        .else
+        jmp     interrupt
         .endif
         .balign 16
         .set    vector, vector + 1

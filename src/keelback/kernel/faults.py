@@ -19,6 +19,8 @@ WRITE = 2
 # An instruction is at most 15 bytes long.
 LONGEST_INSTRUCTION = 15
 
+GENERAL_PROTECTION = 13
+
 VECTOR_NAMES = (
     "division error",
     "debug trap",
@@ -42,8 +44,10 @@ VECTOR_NAMES = (
     "vector error",
 )
 
-REASONS = ("", "not mapped", "protected", "the stack is at its limit", "no memory is left")
-"""What is said of a page fault, by `Reason`."""
+REASONS = (
+    "", "not mapped", "protected", "the stack is at its limit", "no memory is left", "it entered virtual-8086 mode"
+)  # fmt: skip
+"""What is said of a fault, by `Reason`."""
 
 
 class Faults(Component):
@@ -65,6 +69,17 @@ class Faults(Component):
         else:
             self._record(process, frame)
             raise ProcessFault
+
+    def take_virtual_8086(self, process: Process, frame: TrapFrame) -> None:
+        """Record that a process has entered virtual-8086 mode, which some CPUs let it; no mode is its to change.
+
+        Raises: ProcessFault.
+        """
+        self._record(process, frame)
+        process.fault.vector = GENERAL_PROTECTION
+        process.fault.error = 0
+        process.fault.reason = Reason.VIRTUAL_8086
+        raise ProcessFault
 
     def _record(self, process: Process, frame: TrapFrame) -> None:
         fault = process.fault
@@ -119,6 +134,9 @@ class Faults(Component):
         self.console.write(VECTOR_NAMES[min(fault.vector, len(VECTOR_NAMES) - 1)])
         if fault.vector == PAGE_FAULT:
             self._report_access(process)
+        elif fault.reason == Reason.VIRTUAL_8086:
+            self.console.write(": ")
+            self.console.write(REASONS[fault.reason])
         elif fault.error != 0:
             self.console.write(f", error code {fault.error:#x}")
         self.console.write(f", instruction at {fault.instruction:#010x}\n")

@@ -59,13 +59,14 @@ class Access(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why a page fault could not be served."""
+    """Why a fault could not be served, where its vector does not say it."""
 
     NONE = 0
     NOT_MAPPED = 1
     PROTECTED = 2
     STACK_OVERFLOW = 3
     OUT_OF_MEMORY = 4
+    VIRTUAL_8086 = 5
 
 
 class FaultRecord(Struct):
@@ -76,7 +77,7 @@ class FaultRecord(Struct):
     address: word  # of a page fault
     instruction: word
     access: Access  # of a page fault
-    reason: Reason  # of a page fault
+    reason: Reason
 
 
 class Process(Struct):

@@ -18,6 +18,8 @@ from keelback.lang import Ref, Struct, address_of, i16, size_of, u32, u64, word
 
 EFLAGS_FIXED = 1 << 1
 EFLAGS_INTERRUPTS = 1 << 9
+FROM_VIRTUAL_8086 = 1 << 8
+"""Marks a vector that came in virtual-8086 mode: such a frame is never restored."""
 
 
 class ThreadState(IntEnum):
@@ -41,7 +43,7 @@ class TrapFrame(Struct):
     edx: u32
     ecx: u32
     eax: u32
-    vector: u32
+    vector: u32  # of the trap; with the mark FROM_VIRTUAL_8086 if there
     error: u32  # 0 where the CPU pushes none
     eip: u32
     cs: u32

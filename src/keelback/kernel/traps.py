@@ -12,7 +12,7 @@ from keelback.kernel.power import DONE, Power
 from keelback.kernel.processes import Processes
 from keelback.kernel.scheduler import Scheduler
 from keelback.kernel.system_calls import SystemCalls
-from keelback.kernel.threads import Thread
+from keelback.kernel.threads import FROM_VIRTUAL_8086, Thread
 from keelback.lang import Component, ProcessFault, address_of, u32, word
 
 
@@ -54,9 +54,17 @@ class Traps(Component):
             self.calls.serve(thread)
         elif FIRST_DEVICE <= vector <= LAST_DEVICE:
             self._serve_device(vector)
+        elif vector >= FROM_VIRTUAL_8086:
+            self._serve_virtual_8086(thread, vector - FROM_VIRTUAL_8086)
         else:
             assert thread.pid != 0, "the kernel itself does not fault"
             self.faults.take(self.processes.of(thread), thread.frame)
+
+    def _serve_virtual_8086(self, thread: Thread, vector: u32) -> None:
+        """Serve a device that interrupted virtual-8086 mode; the process that entered it ends there."""
+        if FIRST_DEVICE <= vector <= LAST_DEVICE:
+            self._serve_device(vector)
+        self.faults.take_virtual_8086(self.processes.of(thread), thread.frame)
 
     def _serve_device(self, vector: u32) -> None:
         if vector == TIMER:

@@ -9,13 +9,13 @@ from keelback.image.image_file import KernelInRam, build_image_file
 from keelback.image.kernel_image import CompiledKernel, ImageTooLarge, build_kernel_image, build_symbols, build_text
 from keelback.image.places import PLACES_VERSION, build_table
 from keelback.kernel.header import MAGIC, VERSION, ImageHeader
-from keelback.kernel.interrupts import STUBS
+from keelback.kernel.interrupts import STUBS, SYSTEM_CALL
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory import MAPS_SIZE
 from keelback.kernel.places import TABLE_MAGIC, CodeRange, Place, TableStart
 from keelback.kernel.power import DEBUG_EXIT, REFUSED
 from keelback.kernel.segments import KERNEL_DATA, USER_DATA
-from keelback.kernel.threads import TrapFrame
+from keelback.kernel.threads import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import PAGE_SIZE, layout_of, round_up
 
 ENTRY = Path(keelback.kernel.__file__).parent / "entry.S"
@@ -80,7 +80,9 @@ def _defines(layout: Layout) -> dict[str, int]:
         "KERNEL_DATA": KERNEL_DATA,
         "USER_DATA": USER_DATA,
         "FRAME_SIZE": layout_of(TrapFrame).size,
+        "FROM_VIRTUAL_8086": FROM_VIRTUAL_8086,
         "STUBS": STUBS,
+        "SYSTEM_CALL": SYSTEM_CALL,
         "DEBUG_EXIT": DEBUG_EXIT,
         "REFUSED": REFUSED,
     }

@@ -11,7 +11,7 @@ from contextlib import suppress
 from unicorn import x86_const as x86
 
 from keelback.kernel.kernel import Kernel, make_kernel
-from keelback.kernel.threads import TrapFrame
+from keelback.kernel.threads import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import MISTAKES, Panic, layout_of
 from keelback.machine.mmu import TlbModel
 from keelback.machine.panics import record_panic
@@ -72,6 +72,8 @@ class InterpretedPc(SimulatedPc):
         """Write the trap frame as the CPU and the entry code do."""
         cpu = self.processor
         edi, esi, ebp, esp, ebx, edx, ecx, eax = cpu.registers()
+        if cpu.in_virtual_8086:
+            vector |= FROM_VIRTUAL_8086
         words = [ebx, edx, ecx, eax, vector, error, cpu.eip, cpu.cs, cpu.eflags]
         if cpu.in_user_mode:
             frame = struct.unpack_from("<I", self.ram.bytes, self._task + 4)[0] - FRAME_SIZE

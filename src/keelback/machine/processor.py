@@ -8,7 +8,8 @@
 3. An instruction that the emulator does not know is an invalid-instruction fault, `int1` a debug trap, `rdpmc` a
    general protection fault.
 4. `sysenter` and `syscall` are not set up: a general protection fault and an invalid-instruction fault.
-5. Virtual-8086 mode, which the emulator lets user mode enter by `iret`, is a general protection fault.
+5. Virtual-8086 mode, which the emulator lets user mode enter by `iret` against the manual, is left as it is: the fault
+   that follows, since no page there is the user's, has VM in eflags, as on QEMU.
 6. A page fault behind an instruction that sets flags leaves them as that instruction did; the emulator mixes them up
    with older ones.
 7. An SSE instruction, which the kernel has not allowed in CR4, is an invalid-instruction fault.
@@ -41,6 +42,7 @@ GATE_PRESENT = 1 << 15
 FOR_USERS = GATE_PRESENT | 3 << 13
 INTERRUPTS = 1 << 9
 VIRTUAL_8086 = 1 << 17
+VIRTUAL_INTERRUPTS = 3 << 19
 ARITHMETIC = 0x8D5  # carry, parity, adjust, zero, sign, overflow
 OF_THE_RESULT = 0x0C4  # parity, zero, sign
 
@@ -86,7 +88,6 @@ class Processor:
         self._counter = self.engine.counter(self.offsets.counter)
         self._refused: int | None = None
         self._refused_after = 0
-        self._user_segments = (0, 0)
         self._gates = 0
         self._hook()
         self.write_control(x86.UC_X86_REG_CR4, 0)
@@ -127,8 +128,13 @@ class Processor:
 
     @property
     def in_user_mode(self) -> bool:
-        """Say whether the processor stopped in ring 3."""
-        return self.cs & 3 == 3
+        """Say whether the processor stopped in ring 3, where virtual-8086 mode is too."""
+        return self.cs & 3 == 3 or self.in_virtual_8086
+
+    @property
+    def in_virtual_8086(self) -> bool:
+        """Say whether the processor stopped in virtual-8086 mode."""
+        return bool(self.eflags & VIRTUAL_8086)
 
     @property
     def takes_interrupts(self) -> bool:
@@ -206,10 +212,6 @@ class Processor:
         status = self.engine.run(address, count)
         self.engine.save(self.stopped)
         begun: int = self._counter.value
-        if self.eflags & VIRTUAL_8086:
-            return self._leave_virtual_8086(begun)
-        if self.in_user_mode:
-            self._user_segments = self.cs, self.ss
         if self.engine.caught:
             return self._trap(begun, self.engine.caught.popitem()[1])
         if self._refused is not None:
@@ -224,15 +226,11 @@ class Processor:
             raise Panic(f"the processor stopped at {self.eip:#010x} in user mode, for no reason that it gives")
         return Stop(Kind.HALT, begun)
 
-    def _leave_virtual_8086(self, begun: int) -> Stop:
-        """Refuse what only the emulator does: let an `iret` of user mode enter virtual-8086 mode."""
-        self.engine.caught.clear()
-        self._state[self.offsets.eflags // 4] &= ~VIRTUAL_8086
-        for offset, selector in zip((self.offsets.cs, self.offsets.ss), self._user_segments, strict=True):
-            self._state[offset // 4] = selector
-        return Stop(Kind.TRAP, begun, PROTECTION)
-
     def _trap(self, begun: int, vector: int) -> Stop:
+        if self.in_virtual_8086:
+            # The emulator's `iret` of ring 0 would leave these two to the next program; a CPU's does not.
+            self._state[self.offsets.eflags // 4] &= ~VIRTUAL_INTERRUPTS
+            return Stop(Kind.TRAP, begun, vector, self._error_of(vector))
         if self._register(self.offsets.is_int):
             return self._software_interrupt(begun, vector)
         if vector == PROTECTION and self._instruction().startswith(RDTSC):
@@ -245,8 +243,11 @@ class Processor:
                 return Stop(Kind.TRAP, begun, PROTECTION)
         if vector == NO_FPU and self._is_sse():
             return Stop(Kind.TRAP, begun, INVALID_OPCODE)
-        error = self._register(self.offsets.error) if vector in WITH_ERROR_CODE else 0
-        return Stop(Kind.TRAP, begun, vector, error)
+        return Stop(Kind.TRAP, begun, vector, self._error_of(vector))
+
+    def _error_of(self, vector: int) -> int:
+        """Return the error code that the CPU pushes with an exception, 0 where it pushes none."""
+        return self._register(self.offsets.error) if vector in WITH_ERROR_CODE else 0
 
     def _correct_flags(self) -> None:
         """Let eflags be what it was before the instruction that faulted.

@@ -26,23 +26,24 @@ from keelback.machine.processor import (
     CR4_NO_TIME_STAMP,
     INTERRUPTS,
     INVALID_OPCODE,
+    VIRTUAL_8086,
     WITH_ERROR_CODE,
     Processor,
 )
 
 CR0_PROTECTED, CR0_PAGING = 0x11, 1 << 31
 EFLAGS_FIXED = 1 << 1
-LOST_ON_ENTRY = 1 << 8 | 1 << 14 | 1 << 16 | 1 << 17  # trap flag, nested task, resume, virtual 8086
+LOST_ON_ENTRY = 1 << 8 | 1 << 14 | 1 << 16 | VIRTUAL_8086  # trap flag, nested task, resume
 GATE_KIND, INTERRUPT_GATE, TRAP_GATE = 0x9F00, 0x8E00, 0x8F00
 ESP0 = 4  # in the task-state segment; ss0 follows
 PAIR = struct.Struct("<II")
-WORDS = tuple(struct.Struct(f"<{count}I") for count in range(7))
+WORDS = tuple(struct.Struct(f"<{count}I") for count in range(11))
 CALL = 5
 """Bytes of the call before `leave`."""
 MOST_INSTRUCTIONS = 1 << 32
 MOST_EXCEPTIONS = 4
 """As many exceptions of ring 0 are delivered until one is to be served without another."""
-LONGEST_STUB = 32
+LONGEST_STUB = 64
 TABLE_MASK = 0xFFFF_F000
 
 
@@ -64,7 +65,8 @@ class Ring0Processor(Processor):
         self._translations: dict[int, int] = {}
         self._gate_places: dict[int, int] = {}
         self._known_tables: tuple[int, ...] = ()
-        self._stubs: dict[int, int] = {}
+        self._entered = (0, False)
+        self._stubs: dict[tuple[int, bool], int] = {}
         super().__init__(memory)
         self._find_places()
         self.engine.stop_at(leave)
@@ -78,6 +80,8 @@ class Ring0Processor(Processor):
         self._task, self._in_flight = at.task // 4, at.in_flight // 4
         self._tables = itemgetter(self._cr0, self._cr3, self._gates_base, self._gates_limit, self._task)
         self._pushed = itemgetter(self._eip, self._cs, self._eflags, self._esp, self._ss)
+        step = at.segment // 4
+        self._data_selectors = itemgetter(self._cs - step, *(self._ss + step * number for number in (1, 2, 3)))
         segments = slice(at.cs, at.ss + at.segment)
         self._segments = memoryview(self.stopped.bytes).cast("B")[segments]
         self._kernel_segments = memoryview(self.clean.bytes).cast("B")[segments]
@@ -197,11 +201,15 @@ class Ring0Processor(Processor):
         if high & GATE_KIND not in (INTERRUPT_GATE, TRAP_GATE) or low >> 16 != kernel[self._cs]:
             raise Panic(f"vector {vector} has no gate into the kernel's code: {high:08x} {low:08x}")
         eip, cs, eflags, esp, ss = self._pushed(state)
-        words = (eip, cs, eflags, esp, ss) if cs & 3 else (eip, cs, eflags)
+        from_user = self.in_user_mode
+        words = (eip, cs, eflags, esp, ss) if from_user else (eip, cs, eflags)
+        if eflags & VIRTUAL_8086:
+            words += self._data_selectors(state)
         if vector in WITH_ERROR_CODE:
             words = (error, *words)
-        esp = (self._ring0_stack() if cs & 3 else esp) - 4 * len(words)
+        esp = (self._ring0_stack() if from_user else esp) - 4 * len(words)
         self._push(esp, words)
+        self._entered = vector, bool(eflags & VIRTUAL_8086)
         cleared = LOST_ON_ENTRY | INTERRUPTS if high & GATE_KIND == INTERRUPT_GATE else LOST_ON_ENTRY
         state[self._eflags] = eflags & ~cleared
         state[self._esp] = esp
@@ -213,24 +221,25 @@ class Ring0Processor(Processor):
 
     def run_stub(self) -> None:
         """Run the entry stub alone, up to the call of the kernel: the trap frame is then in RAM."""
-        count = self._stubs.get(self.eip) or self._measure_stub()
-        self._run_some(count)
-        self.engine.save(self.stopped)
+        count = self._stubs.get(self._entered, 0)
+        if count:
+            self._run_some(count)
+        else:
+            count = self._stubs[self._entered] = self._step_through_stub()
         self.kernel_instructions += count
 
-    def _measure_stub(self) -> int:
-        """Return how many instructions the stub has, by running ever more of it: pushing again changes nothing."""
+    def _step_through_stub(self) -> int:
+        """Run the entry stub an instruction at a time; return how many it has."""
         for count in range(1, LONGEST_STUB):
-            self._run_some(count)
-            self.engine.save(self.before)
-            if self._before[self._eip] == self.leave - CALL:
-                self._stubs[self.eip] = count
+            self._run_some(1)
+            if self._state[self._eip] == self.leave - CALL:
                 return count
-        raise Panic(f"the entry stub at {self.eip:#010x} does not lead to the kernel")
+        raise Panic(f"the entry stub of vector {self._entered[0]} does not lead to the kernel")
 
     def _run_some(self, count: int) -> None:
         self.engine.restore(self.stopped)
         self.engine.run(self.eip, count)
+        self.engine.save(self.stopped)
 
     def _ring0_stack(self) -> int:
         """Return the stack pointer that the task state has for ring 0."""
