@@ -61,12 +61,12 @@ def test_compile_compiles_for_the_layout(keelback):
 def test_layouts_draws_all_and_a_running_machine_of_one(keelback):
     output = keelback("layouts")[1]
     assert [line for line in output.splitlines() if line.startswith("The ")] == [
-        f"The {layout.name} layout: virtual memory" for layout in LAYOUTS
+        f"The {layout.name} layout: the kernel image file" for layout in LAYOUTS
     ]
     status, output, errors = keelback("layouts", "--live", "--layout", "usermode", "--memory", "16M")
     assert (status, errors) == (0, "")
     assert output.startswith("The kernel region of a running machine with 16,384 KiB, usermode layout\n")
-    assert "    0x007fd000 ┌" in output
+    assert "     0x007fd000 ┌" in output
 
 
 @pytest.mark.parametrize("words", ["run", "compare", "build", "gdb", "compile", "layouts --live"])

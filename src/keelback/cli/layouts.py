@@ -3,20 +3,29 @@
 from collections.abc import Iterable
 
 from keelback.cli.machines import check_start, make_interpreted
+from keelback.image.boot_protocol import SECTOR, SETUP_SIZE
 from keelback.image.payload import make_payload
-from keelback.inspect.drawing import draw_kernel_region, draw_live, draw_virtual, usable_ranges
-from keelback.kernel.layout import LAYOUTS, layout_named
+from keelback.inspect.drawing import CORE, draw_image_file, draw_kernel_region, draw_live, draw_virtual, usable_ranges
+from keelback.kernel.layout import LAYOUTS, Layout, layout_named
 
 
 def show_layouts() -> int:
-    """Draw every published layout from its constants."""
+    """Draw every published layout from its constants: the kernel image file, and what memory is when it has started."""
     for number, layout in enumerate(LAYOUTS):
         print("\n" * (number > 0), end="")
-        print(f"The {layout.name} layout: virtual memory\n")
-        _show(draw_virtual(layout))
+        print(f"The {layout.name} layout: the kernel image file\n")
+        _show(draw_image_file(image_parts(layout)))
         print("\nits kernel region, where virtual addresses are physical ones\n")
         _show(draw_kernel_region(layout))
+        print("\nits virtual memory, the same picture in every process\n")
+        _show(draw_virtual(layout))
     return 0
+
+
+def image_parts(layout: Layout) -> tuple[tuple[str, int], ...]:
+    """Return the parts of a layout's kernel image file, each with the offset at which it starts."""
+    payload = SETUP_SIZE + layout.records_end - layout.kernel_start
+    return ("boot sector", 0), ("setup code", SECTOR), (CORE, SETUP_SIZE), ("payload", payload)
 
 
 def show_live(layout: str, memory: int) -> int:

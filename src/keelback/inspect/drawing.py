@@ -1,99 +1,179 @@
-"""Drawings of memory as stacked boxes, the highest address on top, from a layout's constants or a running machine."""
+"""Drawings of memory as stacked boxes, from a layout's constants or a running machine.
 
-from collections.abc import Iterator
+    ┌───────────┐ name of the end
+    │   title   │ note                     a part: between solid lines, with a title
+    │ box       │
+    ├╌╌╌╌╌╌╌╌╌╌╌┤ name of a place          the boxes in it: between dashed ones
+    │ box       │
+    └───────────┘ name of the start
+
+Memory is drawn with the highest address on top, a file with its start on top.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import KIB, MIB, Layout
 from keelback.kernel.screen import SCREEN
-from keelback.lang import PAGE_SIZE
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 
-WIDTH = 30
+GIB = 1024 * MIB
+END = 4 * GIB
+WIDTH = 39
 NAMES = (
     "user_end", "malloc_limit", "malloc_base", "anonymous_base", "image_base", "stack_top",
-    "kernel_limit", "user_base", "stack_bottom", "stack_guard", "windows", "records_end", "text_end", "places",
-    "kernel_start",
+    "user_base", "stack_bottom", "stack_guard", "windows", "records_end", "text_end", "places",
 )  # fmt: skip
-"""The addresses of a layout that have a name in a drawing."""
+"""The addresses of a layout that have its name for them in a drawing."""
+
+# Lines below a part: their ends, and what is between them.
+SOLID = "├─┤"
+DOUBLE = "╞═╡"
+GROWING = "├v┤"
+DASHED = "├╌┤"
+
+CORE = "microkernel and process manager"
+REGION_TOP = "kernel_region_top"
+KERNEL_IMAGE = "[kernel image]"
+HEAP_AND_STACK = "[kernel boot heap/stack]"
 
 
 class Box(NamedTuple):
-    """What lies from `start` to the box above; `start` is None where no constant says it, `name` then tells it."""
+    """What lies from `start` to the box above; no constant says where that is when it is None, but `name` may."""
 
     start: int | None
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = ()
     name: str = ""
-    notes: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Part(NamedTuple):
+    """Boxes that belong together, the highest first; `note` stands beside the title, `line` below the lowest."""
+
+    title: str
+    boxes: Sequence[Box]
+    note: str = ""
+    line: str = SOLID
+
+
+def draw_image_file(parts: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """Yield the lines of a file, by the title of each part and the offset at which it starts, the first first."""
+    line, name = "┌─┐", "(start)"
+    for title, offset in parts:
+        yield _line(f"{offset:#06x}", line, name)
+        yield _row(f"{title:^{WIDTH}}")
+        line, name = SOLID, ""
+    yield _line("", "└─┘", "(end)")
+
+
+# Virtual memory.
 
 
 def draw_virtual(layout: Layout) -> Iterator[str]:
     """Yield the lines of a layout's virtual memory, the same picture in every process."""
-    size = f"{layout.stack_pages} pages at most" if layout.stack_pages > 1 else "one page"
-    stack = [Box(layout.stack_bottom, (f"stack, {size}",)), Box(layout.stack_guard, ("guard page: never mapped",))]
-    boxes = [
-        Box(layout.user_end, ("the last page: never mapped",)),
-        Box(layout.malloc_limit, ("free",)),
-        Box(layout.malloc_base, ("malloc pages, upward",)),
-        Box(layout.anonymous_base, ("anonymous memory, upward",)),
-        Box(layout.image_base, ("free", "libraries, upward", "image of the process")),
-        *_kernel_part(layout),
-    ]
-    if layout.stack_bottom != layout.user_base:
-        boxes.insert(5, Box(layout.kernel_limit, ("free",)))
-    position = next(number for number, box in enumerate(boxes) if (box.start or 0) < layout.stack_bottom)
-    return _draw(layout, 0xFFFF_FFFF, "", [*boxes[:position], *stack, *boxes[position:]])
-
-
-def _kernel_part(layout: Layout) -> Iterator[Box]:
-    """Yield the boxes below KLIMIT."""
-    yield Box(layout.windows, (f"{layout.window_count} window pages",))
+    pieces = list(_pieces(layout))
+    is_owned = layout.owned_start < SCREEN
+    around, rest = ("Kernel reserved", "not used") if is_owned else ("available for global mappings", "free")
+    above = _filled(pieces, layout.region_limit, layout.kernel_limit, rest)
     if layout.region_least < layout.region_limit:
-        yield Box(None, ("free for global mappings",), f"region_top, {layout.region_limit:#010x} at most")
-    yield Box(layout.kernel_start, ("kernel region",))
-    around = "the kernel's, not used" if layout.owned_start < SCREEN else "free for global mappings"
-    yield Box(SCREEN + PAGE_SIZE, (around,))
-    yield Box(SCREEN, ("the screen",))
-    yield Box(PAGE_SIZE, (around,))
-    yield Box(0, ("page 0: never mapped",))
+        above[-1] = above[-1]._replace(start=None, name=f"{REGION_TOP}, {layout.region_limit:#010x} at most")
+    else:
+        above[-1] = above[-1]._replace(name=REGION_TOP)
+    parts = (
+        Part("User memory space", _filled(pieces, layout.kernel_limit, END, "free"), line=DOUBLE),
+        Part(around, above),
+        Part("microkernel, process manager, etc.", [Box(layout.kernel_start, (f"{'(see above)':^{WIDTH - 2}}",))]),
+        Part(around, _filled(pieces, 0, layout.kernel_start, rest)),
+    )
+    return _draw(layout, END, "", parts)
+
+
+def _pieces(layout: Layout) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Yield what a layout says of virtual memory: where it starts and ends, and what is there."""
+    size = f"{layout.stack_pages} pages at most" if layout.stack_pages > 1 else "one page"
+    yield layout.user_end, END, ("the last page: never mapped",)
+    yield layout.stack_bottom, layout.stack_top, (f"stack, {size}",)
+    yield layout.stack_guard, layout.stack_bottom, ("guard: never mapped",)
+    yield layout.malloc_base, layout.malloc_limit, ("malloc pages, upward",)
+    yield layout.anonymous_base, layout.malloc_base, ("anonymous memory, upward",)
+    yield layout.image_base, layout.anonymous_base, ("free", "libraries, upward", "image of the process")
+    yield layout.windows, layout.windows + layout.window_count * PAGE_SIZE, (f"{layout.window_count} window pages",)
+    yield SCREEN, SCREEN + PAGE_SIZE, ("the screen",)
+    yield 0, PAGE_SIZE, ("page 0: never mapped",)
+
+
+def _filled(pieces: Iterable[tuple[int, int, tuple[str, ...]]], start: int, end: int, rest: str) -> list[Box]:
+    """Return boxes for all of [start, end), the highest first; where no piece is, there is `rest`."""
+    boxes = []
+    position = end
+    for first, last, lines in sorted(pieces, reverse=True):
+        if start <= first < last <= position:
+            if last < position:
+                boxes.append(Box(last, (rest,)))
+            boxes.append(Box(first, lines))
+            position = first
+    return boxes if position == start else [*boxes, Box(start, (rest,))]
+
+
+# The kernel region.
+
+
+class Places(NamedTuple):
+    """Where the parts of the kernel region start that no constant places; None where no machine says it either."""
+
+    free: int | None = None  # of the kernel zone, when no program has started
+    zone: int | None = None
+    stack: int | None = None
+    gap: int | None = None  # what the boot heap has not used
+    heap: int | None = None
+    kernel_map: int | None = None
+    bios_map: int | None = None
 
 
 def draw_kernel_region(layout: Layout) -> Iterator[str]:
     """Yield the lines of the kernel region as a layout has it, which is physical memory too."""
-    boxes = (
-        Box(None, ("kernel zone",), "", ("page tables, kernel stacks; the first page tables lowest",)),
-        Box(None, (f"boot stack, {layout.boot_stack // KIB} KiB, downward",)),
-        Box(None, ("boot heap, upward",), "", ("frame table, sets of free frames",)),
-        Box(None, ("kernel memory map",)),
-        Box(None, ("BIOS memory map",), "kernel_top"),
-        Box(layout.records_end, ("payload",)),
-        Box(layout.text_end, (f"entry stack, {layout.entry_stack // KIB} KiB", "static records")),
-        Box(layout.places, ("places of source lines",), "", ("read-only, to the kernel too",)),
-        Box(layout.kernel_start, ("header, entry code, text",), "", ("read-only, to the kernel too",)),
-    )
-    return _draw(layout, None, "region_top", boxes)
+    return _draw(layout, None, REGION_TOP, _region(layout, Places()))
 
 
 def draw_live(kernel: Kernel) -> Iterator[str]:
-    """Yield the lines of the kernel region as a running machine has it, with the size of each part."""
-    layout, bounds = kernel.layout, kernel.memory.bounds
-    parts = (
-        (bounds.zone, "kernel zone"),
-        (bounds.stack, "boot stack"),
-        (bounds.heap, "boot heap"),
-        (bounds.kernel_map, "kernel memory map"),
-        (bounds.bios_map, "BIOS memory map"),
-        (layout.records_end, "payload"),
-        (layout.text_end, "static records, entry stack"),
-        (layout.places, "places of source lines"),
-        (layout.kernel_start, "header, entry code, text"),
+    """Yield the lines of the kernel region of a machine that has started no program, with the size of each part."""
+    layout, bounds, memory = kernel.layout, kernel.memory.bounds, kernel.memory
+    free = memory.frames.kernel_zone.lowest() << PAGE_SHIFT
+    gap = memory.heap.bounds.next
+    places = Places(free, bounds.zone, bounds.stack, gap, bounds.heap, bounds.kernel_map, bounds.bios_map)
+    return _draw(layout, bounds.region_top, REGION_TOP, list(_sized(_region(layout, places), bounds.region_top)))
+
+
+def _region(layout: Layout, places: Places) -> tuple[Part, ...]:
+    """Return the parts of the kernel region, those of the kernel image with all that is in them."""
+    core = (
+        Box(layout.text_end, (f"entry stack, {layout.entry_stack // KIB} KiB", "static records")),
+        Box(layout.places, ("places of source lines, read-only",)),
+        Box(layout.kernel_start, ("header, entry code, text, read-only",)),
     )
-    ends = (bounds.region_top, *(start for start, _ in parts))
-    names = {bounds.kernel_top: "kernel_top"}
-    boxes = [
-        Box(start, (name,), names.get(start, ""), (_size(end - start),))
-        for (start, name), end in zip(parts, ends, strict=False)
-    ]
-    return _draw(layout, bounds.region_top, "region_top", boxes)
+    heap = (Box(places.gap), Box(places.heap, ("frame table, sets of free frames",)))
+    return (
+        Part("free, for page tables, kernel stacks", [Box(places.free)]),
+        Part("initial page allocations", [Box(places.zone)]),
+        Part("kernel stack (boot)", [Box(places.stack)], line=GROWING),
+        Part(". . .", heap, HEAP_AND_STACK),
+        Part("kernel memory map", [Box(places.kernel_map)]),
+        Part("BIOS memory map", [Box(places.bios_map, (), "kernel_top")], line=DOUBLE),
+        Part("payload", [Box(layout.records_end)], KERNEL_IMAGE),
+        Part(CORE, core),
+    )
+
+
+def _sized(parts: Iterable[Part], end: int) -> Iterator[Part]:
+    """Yield parts, all of whose places are known, with the size of each box noted."""
+    for part in parts:
+        boxes = []
+        for box in part.boxes:
+            assert box.start is not None
+            boxes.append(box._replace(note=_size(end - box.start)))
+            end = box.start
+        yield part._replace(boxes=boxes)
 
 
 def usable_ranges(kernel: Kernel) -> Iterator[str]:
@@ -111,23 +191,38 @@ def _size(size: int) -> str:
     return f"{size // KIB:,} KiB" if size % KIB == 0 else f"{size:,} bytes"
 
 
-def _draw(layout: Layout, top: int | None, top_name: str, boxes: "tuple[Box, ...] | list[Box]") -> Iterator[str]:
-    yield _edge(layout, top, top_name, "┌┐")
-    for box in boxes:
-        for number, line in enumerate(box.lines):
-            yield _line(line, box.notes[number] if number < len(box.notes) else "")
-        corners = "└┘" if box is boxes[-1] else "╞╡" if box.start == layout.kernel_limit else "├┤"
-        yield _edge(layout, box.start, box.name, corners)
+# Lines.
 
 
-def _edge(layout: Layout, address: int | None, name: str, corners: str) -> str:
-    left, right = corners[0], corners[1]
-    line = ("═" if left == "╞" else "─") * WIDTH
-    names = [each for each in NAMES if address is not None and getattr(layout, each) == address] + [name]
-    said = "KLIMIT = " if address == layout.kernel_limit else ""
-    place = f"{address:#010x}" if address is not None else " " * 10
-    return f"{place} {left}{line}{right} {said}{', '.join(each for each in names if each)}".rstrip()
+def _draw(layout: Layout, top: int | None, top_name: str, parts: Sequence[Part]) -> Iterator[str]:
+    yield _edge(layout, top, top_name, "┌─┐")
+    for part in parts:
+        notes = (part.boxes[0].note if not part.boxes[0].lines else "", part.note)
+        yield _row(f"{part.title:^{WIDTH}}", "  ".join(each for each in notes if each))
+        for box in part.boxes:
+            for number, line in enumerate(box.lines):
+                yield _row(f" {line:<{WIDTH - 1}}", box.note if number == 0 else "")
+            line = DASHED if box is not part.boxes[-1] else "└─┘" if part is parts[-1] else part.line
+            yield _edge(layout, box.start, box.name, line)
 
 
-def _line(text: str, note: str) -> str:
-    return f"{'':10} │ {text:<{WIDTH - 1}}│ {note}".rstrip()
+def _edge(layout: Layout, address: int | None, name: str, line: str) -> str:
+    """Return a line between boxes, with all names of its address."""
+    said = {
+        END: "0x100000000 = 4GB",
+        layout.kernel_limit: f"KLIMIT ({layout.kernel_limit:#x} = {layout.kernel_limit // MIB}MB)",
+        layout.kernel_start: f"kernel_start ({layout.kernel_start:#x} = {layout.kernel_start // MIB}MB)",
+        0: "0x0",
+    }
+    names = [said[address]] if address in said else []
+    names += [each for each in NAMES if getattr(layout, each) == address]
+    return _line("" if address is None else f"{address:#010x}", line, ", ".join([*names, name] if name else names))
+
+
+def _line(place: str, line: str, name: str) -> str:
+    between = line[1] * WIDTH if line != GROWING else f"─────v{'─' * (WIDTH - 12)}v─────"
+    return f"{place:>11} {line[0]}{between}{line[2]} {name}".rstrip()
+
+
+def _row(text: str, note: str = "") -> str:
+    return f"{'':11} │{text}│ {note}".rstrip()
