@@ -76,6 +76,7 @@ def test_every_limit_in_the_table_is_the_layouts(layout):
     assert set(rows) == {
         "processes",
         "stack_pages",
+        "guard_pages",
         "window_count",
         "boot_stack",
         "entry_stack",

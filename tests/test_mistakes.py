@@ -137,7 +137,7 @@ MISTAKES = {
         "kernel.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads[1].trap_stack()",
         {"comparison"},
     ),
-    "a guard page that is the stack's": (
+    "a page of the guard that is the stack's": (
         "kernel.programs", "Programs", "_make_stack", "space.add(layout.stack_bottom,",
         "space.add(layout.stack_bottom - PAGE_SIZE,", {"comparison"},
     ),

@@ -166,6 +166,11 @@ def let_a_region_reach_the_last_page(pc, lens):
     space.regions[space.count - 1].end = 0xFFFF_FFFF
 
 
+def let_the_stack_reach_into_its_guard(pc, lens):
+    space = lens.processes.table[2].space
+    space.regions[space.count - 1].start -= 0x1000
+
+
 def take_a_region_away(pc, lens):
     space = lens.processes.table[2].space
     space.count -= 1
@@ -292,6 +297,7 @@ MISTAKES = {
     split_a_region: "regions are whole pages",
     begin_a_region_within_a_page: "regions are whole pages",
     let_a_region_reach_the_last_page: "regions are whole pages",
+    let_the_stack_reach_into_its_guard: "regions are whole pages",
     take_a_region_away: "a page that is mapped lies in a region",
     let_text_be_written: "a page that is mapped lies in a region",
     let_two_write_one_frame: "a page that may be written is in a frame",

@@ -76,9 +76,10 @@ CODES = {
     "b800001000ffe0": "page fault: fetch from 0x00100000, protected",
     "33e4 50": "page fault: write to 0xfffffffc, not mapped",
     "c70500f0ffff00000000": "page fault: write to 0xfffff000, not mapped",
-    "c70500f0efff00000000a1fcefefff": "page fault: read of 0xffefeffc, the stack is at its limit",  # its guard page
+    "c70500f0efff00000000a1fcefefff": "page fault: read of 0xffefeffc, the stack is at its limit",  # its guard
     "50ebfd": "page fault: write to 0xffefeffc, the stack is at its limit",
-    "c70500d0efff00000000": "page fault: write to 0xffefd000, not mapped",  # below the guard page
+    "c70500f0eeff00000000": "page fault: write to 0xffeef000, the stack is at its limit",  # the guard's first word
+    "c705fcefeeff00000000": "page fault: write to 0xffeeeffc, not mapped",  # below the guard
 }
 
 

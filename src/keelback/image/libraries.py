@@ -18,9 +18,10 @@ from typing import Any, Final
 from keelback.image.compact import SIZE_SYMBOL, compact_script, fixes_its_size
 from keelback.image.link_page import PAGE_SIZE, make_link_page
 from keelback.image.programs import build_runtime
-from keelback.image.toolchain import ToolchainError, compile_c, link_elf
+from keelback.image.toolchain import USER_FLAGS, ToolchainError, compile_c, link_elf
 
 LIBRARY_FLAGS: Final = (
+    *USER_FLAGS,
     "-fPIC",
     "-fvisibility=hidden",
     "-fno-jump-tables",  # else a switch may become a table of addresses

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from keelback.image.compact import SIZE_SYMBOL, fixes_its_size, link_sized
-from keelback.image.toolchain import NO_WARNINGS, ToolchainError, build_support, compile_c, link_elf
+from keelback.image.toolchain import NO_WARNINGS, USER_FLAGS, ToolchainError, build_support, compile_c, link_elf
 
 _PAGE: Final = 4096
 
@@ -61,7 +61,7 @@ def build_programs(
         library = _compile_runtime(runtime, pool)
 
         def build(source: Path) -> bytes:
-            own = compile_c(source, includes=[runtime], flags=flags)
+            own = compile_c(source, includes=[runtime], flags=(*USER_FLAGS, *flags))
             name = f"{source.stem}.o"
             try:
                 if fixes_its_size(own):
@@ -103,7 +103,7 @@ SECTIONS
 """
 
 
-def build_runtime(runtime: Path, flags: Sequence[str] = ()) -> Mapping[str, bytes]:
+def build_runtime(runtime: Path, flags: Sequence[str] = USER_FLAGS) -> Mapping[str, bytes]:
     """Return the objects of a runtime directory, by file name.  Raises: ToolchainError."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return _compile_runtime(runtime, pool, flags)
@@ -117,7 +117,7 @@ def _check_names(sources: Iterable[Path]) -> None:
             raise ValueError(f"{both} would both be the program {stem!r}")
 
 
-def _compile_runtime(runtime: Path, pool: Executor, flags: Sequence[str] = ()) -> Mapping[str, bytes]:
+def _compile_runtime(runtime: Path, pool: Executor, flags: Sequence[str] = USER_FLAGS) -> Mapping[str, bytes]:
     """Compile every C file of a runtime directory, in the order of their names."""
     sources = sorted(runtime.glob("*.c"))
     objects = pool.map(lambda source: compile_c(source, includes=[runtime], flags=(*NO_WARNINGS, *flags)), sources)

@@ -71,6 +71,9 @@ C_FLAGS: Final = (
     "-Wno-unused-parameter",
 )
 
+USER_FLAGS: Final = ("-Xclang", "-fstack-clash-protection")
+"""Flags for code in ring 3: a large stack frame is touched page by page, so that none lands behind the guard."""
+
 NO_WARNINGS: Final = ("-Werror",)
 """Flags for our own C, which has to compile without a warning."""
 

@@ -165,7 +165,7 @@ def _no_empty_tables(census: Census) -> Iterator[str]:
                 yield f"{space.whose} has an empty table in frame {table:#x}"
 
 
-@invariant("regions are whole pages of user space, in order, and no two that touch are alike")
+@invariant("regions are whole pages of user space, in order, none in the guard, and no two that touch are alike")
 def _regions(census: Census) -> Iterator[str]:
     layout = census.kernel.layout
     for process in census.processes():
@@ -175,6 +175,8 @@ def _regions(census: Census) -> Iterator[str]:
             yield f"process {process.pid} has {[hex(edge) for edge in edges]}"
         if edges and not layout.user_base <= edges[0] <= edges[-1] <= layout.user_end:
             yield f"process {process.pid} has a region outside user space"
+        if any(max(each.start, layout.stack_guard) < min(each.end, layout.stack_bottom) for each in regions):
+            yield f"process {process.pid} has a region in the stack's guard"
         for one, other in pairwise(regions):
             if (one.end, one.kind, one.permissions) == (other.start, other.kind, other.permissions):
                 yield f"process {process.pid} has two alike at {other.start:#x}"

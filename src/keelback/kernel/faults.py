@@ -111,7 +111,8 @@ class Faults(Component):
         index: u32 = space.find(address)
         if error & PROTECTION or (index < space.count and space.regions[index].kind != Kind.MALLOC):
             return Reason.PROTECTED
-        if self.layout.stack_guard <= address < self.layout.stack_bottom:
+        layout = self.layout
+        if layout.guard_pages > 0 and layout.stack_guard <= address < layout.stack_bottom:
             return Reason.STACK_OVERFLOW
         return Reason.NOT_MAPPED
 

@@ -6,7 +6,7 @@
     0x00130000  places of source lines               ...
     0x00160000  static records, entry stack          ...
     0x001c0000  payload                          0x80000000  malloc pages
-    kernel_top  BIOS memory map, kernel memory       ...
+    kernel_top  BIOS memory map, kernel memory   0xffeef000  guard, guard_pages pages: never mapped
                 map, boot heap, boot stack,      0xffeff000  stack, stack_pages pages
                 kernel zone                      0xfffff000  user_end: the last page is never mapped
     kernel_region_top
@@ -74,6 +74,8 @@ class Layout:
     """The first address after a process's stack."""
     stack_pages: int
     """How far a process's stack may grow."""
+    guard_pages: int
+    """How many pages below that no process may have; with 0, a stack overflows into what is mapped there."""
     anonymous_base: int
     """Where the kernel looks first for room for anonymous memory."""
     malloc_base: int
@@ -100,7 +102,8 @@ class Layout:
     def __post_init__(self) -> None:
         assert 2 <= self.most_references <= 0xFFFF, "a frame may be shared, and its record counts its holders"
         assert self.user_base <= self.image_start <= self.image_base < self.image_limit, "images lie in user space"
-        assert self.stack_top <= self.image_start or self.stack_guard >= self.image_limit, "no image lies on a stack"
+        free_of_stacks = self.stack_top <= self.image_start or self.stack_guard >= self.malloc_limit
+        assert free_of_stacks, "nothing that the kernel places lies on a stack, or in its guard"
 
     @property
     def records_limit(self) -> int:
@@ -119,8 +122,8 @@ class Layout:
 
     @property
     def stack_guard(self) -> int:
-        """Return the address of the page under the stack, which no process may have."""
-        return self.stack_bottom - PAGE_SIZE
+        """Return where the pages under the stack start that no process may have; `stack_bottom` when there are none."""
+        return self.stack_bottom - self.guard_pages * PAGE_SIZE
 
     @property
     def image_limit(self) -> int:
@@ -147,6 +150,7 @@ MICROKERNEL = Layout(
     image_base=0x0804_8000,
     stack_top=0xFFFF_F000,
     stack_pages=256,
+    guard_pages=16,
     anonymous_base=0x4000_0000,
     malloc_base=0x8000_0000,
     malloc_limit=0xC000_0000,
@@ -174,6 +178,7 @@ USERMODE = replace(
     image_base=0x0080_1000,
     stack_top=0x0080_1000,
     stack_pages=1,
+    guard_pages=1,
     eager_image=True,
 )
 

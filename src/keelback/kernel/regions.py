@@ -4,7 +4,7 @@
               ┼ libraries, likewise
               ┼ anonymous memory
               ┼ malloc pages: one region, from the base of their area to the highest of them
-              ┼ guard page, part of no region
+              ┼ guard, part of no region
               ┼ stack: grows down to its limit as it is touched
     user_end  ┴
 

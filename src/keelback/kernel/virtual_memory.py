@@ -169,7 +169,7 @@ class VirtualMemory(Component):
             self.frames.drop(frame, space.owner)
 
     def _check_range(self, space: Space, address: word, size: u32) -> None:
-        """Check that a range is whole pages of user space, not empty, none of them malloc's or a library's.
+        """Check that a range is whole pages of user space, not empty, none malloc's, the guard's or a library's.
 
         Raises: BadArgument, BadAddress.
         """
@@ -186,7 +186,9 @@ class VirtualMemory(Component):
             raise BadAddress
         if address != 0 and size > layout.user_end - address:
             raise BadAddress
-        if address != 0 and address < layout.malloc_limit and address + size > layout.malloc_base:
+        if address != 0 and meets(address, size, layout.malloc_base, layout.malloc_limit):
+            raise BadAddress
+        if address != 0 and meets(address, size, layout.stack_guard, layout.stack_bottom):
             raise BadAddress
 
     def find_room(self, space: Space, first: word, limit: word, size: u32) -> word:
@@ -244,3 +246,8 @@ class VirtualMemory(Component):
             self.spaces.release_tables(space.directory, region.start, region.end)
         self.spaces.destroy(space.directory)
         space.forget()
+
+
+def meets(address: word, size: u32, start: word, end: word) -> bool:
+    """Say whether `size` bytes from an address have any of [start, end), which may be empty."""
+    return max(address, start) < min(address + size, end)
