@@ -175,6 +175,7 @@ class Root(Component):
         return total
 
     def entry_bound_after_generator(self, a: u8) -> u32:
+        seen, later = 0, 0
         for each in self.each(a % 4 + 1):
             if each > 3:
                 seen = each

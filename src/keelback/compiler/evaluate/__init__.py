@@ -3,7 +3,12 @@
 A value is `Static` when it is known now, else a tree without effects; what has effects is emitted as a statement.
 A method that is named after a node of `ast` evaluates it: `value_BinOp` an expression, `do_While` a statement.
 
-Each module has a class that extends the one of the module before:
+Two modules say what is known:
+
+    environment    at one point of a function: what names have, and the join where ways meet
+    frame          in a function: whose names they are, and its loops
+
+Each of the others has a class that extends the one of the module before:
 
     values         static or trees; fitted to a type, kept before what could change them
     conditions     comparisons, and, or, not, a choice

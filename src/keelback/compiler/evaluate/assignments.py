@@ -1,11 +1,14 @@
 """Statements in order, and those that give a local, a field or an element a value."""
 
 import ast
-from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.calls import Calls
+from keelback.compiler.evaluate.environment import Binding
+from keelback.compiler.evaluate.frame import Frame
 from keelback.compiler.program import Program, Specialisation, Static, Value
+from keelback.compiler.source import definition_of
 from keelback.compiler.types import VOID, Type, join
 from keelback.lang.struct import Struct
 
@@ -13,33 +16,28 @@ from keelback.lang.struct import Struct
 class Assignments(Calls):
     """Evaluates statements one after the other."""
 
-    def __init__(
-        self,
-        program: Program,
-        wanted: Specialisation,
-        key: ir.FunctionKey,
-        definition: ast.FunctionDef,
-        types: dict[str, Type],
-    ) -> None:
-        super().__init__(program, wanted.function, types)
+    def __init__(self, program: Program, wanted: Specialisation, key: ir.FunctionKey, types: dict[str, Type]) -> None:
+        self.definition = definition_of(wanted.function)
+        super().__init__(program, Frame(wanted.function, self.definition), types)
         self.key = key
-        self.definition = definition
+        self.at = self.definition
         self.parameters: dict[str, Type] = {}
         for name, value in wanted.parameters:
             if isinstance(value, Static):
-                self.names[name] = value
+                self.set_local(name, value, self.definition)
             else:
-                self.parameters[name] = value
-                self.names[name] = ir.Local(value, self.c_name(name))
-                self.declared[self.c_name(name)] = value
-        self.assigned = assignments_in(self.definition)
-        self.loops: list[str] = []
-        self.error: str | None = None
-        self.variables: dict[str, Value] = {}
+                self.parameters[name] = self.declared[self.c_name(name)] = value
+                self.bind(name, Binding(local=self.c_name(name)))
 
-    def statements(self, nodes: list[ast.stmt]) -> None:
-        """Evaluate statements in order."""
+    def bind(self, name: str, binding: Binding) -> None:
+        """Say what a name of the function at hand has from here on."""
+        self.here.names[self.frame.name(name)] = binding
+
+    def statements(self, nodes: Sequence[ast.stmt]) -> None:
+        """Evaluate statements in order, up to the first that nothing gets to."""
         for node in nodes:
+            if not self.reached:
+                return
             self.at = node
             method = getattr(self, f"do_{type(node).__name__}", None)
             if method is None:
@@ -65,7 +63,7 @@ class Assignments(Calls):
         """Store in a local whose type is declared."""
         if not isinstance(node.target, ast.Name) or node.value is None:
             raise self.refuse(node, "statements", "an annotated local has a value")
-        declared = self.program.type_of(eval(compile(ast.Expression(node.annotation), "", "eval"), self.globals))
+        declared = self.program.type_of(eval(compile(ast.Expression(node.annotation), "", "eval"), self.frame.globals))
         if declared == VOID:
             self.assign(node.target, node.value, node)
             return
@@ -73,7 +71,7 @@ class Assignments(Calls):
         name = self.c_name(node.target.id)
         self.declared[name] = declared
         fitted = self.fitted(value, declared, node.target.id, node)
-        self.names[node.target.id] = ir.Local(declared, name)
+        self.bind(node.target.id, Binding(local=name))
         self.emit(ir.SetLocal(self.place(node), name, fitted))
 
     def do_AugAssign(self, node: ast.AugAssign) -> None:
@@ -92,18 +90,24 @@ class Assignments(Calls):
             self.store_item(base, index, self.binary(node.op, current, operand, node), node)
 
     def assign(self, target: ast.expr, source: ast.expr, node: ast.stmt) -> None:
-        """Store the value of an expression in a target."""
+        """Store the value of an expression in a target: all values are there before the first is stored."""
         if isinstance(target, ast.Tuple) and isinstance(source, ast.Tuple) and len(target.elts) == len(source.elts):
-            values = self.operands(source.elts)
-            frozen = [self.frozen(value) for value in values]
-            for each, value in zip(target.elts, frozen, strict=True):
+            pairs = [*self.paired(target, source)]
+            values = [self.frozen(value) for value in self.operands([value for _, value in pairs])]
+            for (each, _), value in zip(pairs, values, strict=True):
                 self.store(each, value, node)
-        elif isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)):
-            self.store(target, self.value(source), node)
         else:
-            raise self.refuse(node, "statements", "a target is a local, a field or an element")
+            self.store(target, self.value(source), node)
 
-    def store(self, target: ast.expr, value: Value, node: ast.stmt) -> None:
+    def paired(self, target: ast.expr, source: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+        """Yield the targets of a tuple, each with what it gets; tuples in tuples too."""
+        if isinstance(target, ast.Tuple) and isinstance(source, ast.Tuple) and len(target.elts) == len(source.elts):
+            for each, value in zip(target.elts, source.elts, strict=True):
+                yield from self.paired(each, value)
+        else:
+            yield target, source
+
+    def store(self, target: ast.expr, value: Value, node: ast.AST) -> None:
         """Store a value in a target."""
         if isinstance(target, ast.Name):
             self.set_local(target.id, value, node)
@@ -113,42 +117,50 @@ class Assignments(Calls):
         elif isinstance(target, ast.Subscript):
             base, stored = self.with_value(value, [target.value, target.slice])
             self.store_item(base[0], base[1], stored, node)
+        elif isinstance(target, ast.Tuple):
+            self.unpack(target, value, node)
+        else:
+            raise self.refuse(target, "statements", "a target is a local, a field, an element or a tuple of these")
+
+    def unpack(self, target: ast.Tuple, value: Value, node: ast.AST) -> None:
+        """Store each element of a static tuple in a target of its own."""
+        if not isinstance(value, Static) or not isinstance(value.value, tuple):
+            raise self.refuse(target, "statements", "only a static tuple is taken apart")
+        if len(target.elts) != len(value.value):
+            raise self.refuse(target, "statements", f"{len(target.elts)} targets, {len(value.value)} values")
+        for each, inner in zip(target.elts, value.value, strict=True):
+            self.store(each, Static(inner), node)
 
     def set_local(self, name: str, value: Value, node: ast.AST) -> None:
         """Bind a name to a static value, or store in a local variable."""
         c_name = self.c_name(name)
         if c_name in self.declared:
             fitted = self.fitted(value, self.declared[c_name], name, node)
-            self.names[name] = ir.Local(self.declared[c_name], c_name)
             self.emit(ir.SetLocal(self.place(node), c_name, fitted))
-            return
-        if isinstance(value, Static) and self.assigned[name] == 1 and not (self.unrolled and is_variable(value)):
-            self.names[name] = value
-            return
-        expression = self.dynamic(value, node)
+            self.bind(name, Binding(local=c_name))
+        elif isinstance(value, Static) and not (
+            is_variable(value) and (self.unrolled or self.frame.assigned[name] > 1)
+        ):
+            self.bind(name, Binding(value))
+        else:
+            self.set_variable(name, value, node)
+
+    def set_variable(self, name: str, value: Value, node: ast.AST) -> None:
+        """Store in a local variable; in an unrolled loop a static value is known until the next is stored."""
+        c_name, expression = self.c_name(name), self.dynamic(value, node)
+        known = value if self.unrolled and isinstance(value, Static) else None
         seen = self.seen.get(c_name)
         joined = expression.type if seen is None else join(seen, expression.type)
-        if joined is None:
+        if joined is None and known is None:
             raise self.refuse(node, "locals", f"{name} holds values of different types")
+        if joined is None:
+            self.bind(name, Binding(known))
+            return
         self.seen[c_name] = joined
-        known = join(self.types.get(c_name, joined), joined)
-        self.names[name] = ir.Local(known or joined, c_name)
         self.emit(ir.SetLocal(self.place(node), c_name, expression))
+        self.bind(name, Binding(known, c_name))
 
 
 def is_variable(value: Static) -> bool:
     """Say whether a variable can hold a static value."""
-    return value.value is None or isinstance(value.value, (int, Struct))
-
-
-def assignments_in(definition: ast.FunctionDef) -> Counter[str]:
-    """Count how often each name gets a value."""
-    counts: Counter[str] = Counter()
-    for node in ast.walk(definition):
-        if isinstance(node, ast.arg):
-            counts[node.arg] += 1
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            counts[node.id] += 1
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            counts[node.target.id] += 2
-    return counts
+    return value.value is None or isinstance(value.value, (int, str, Struct))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.evaluate.environment import Environment, Place
 from keelback.compiler.evaluate.values import Values, not_negative
 from keelback.compiler.program import Static, Value
 from keelback.compiler.types import BOOLEAN, Boolean, Integer, Pointer, join
@@ -148,24 +149,51 @@ class Conditions(Values):
         """Combine bools: the right one's statements run only where its value is needed."""
         if isinstance(left, Static):
             return right() if bool(left.value) == (sign == "and") else left
+        before = self.here.copy()
+        self.learn(left, sign == "and")
         value, emitted = self.in_block(right)
         second = self.dynamic(value, node)
         if not emitted:
+            self.here = before
             return ir.Binary(BOOLEAN, sign, left, second)
         result = self.new_temporary(BOOLEAN)
         place = self.place(node)
+        needed = (*emitted, ir.SetLocal(place, result.name, second))
+        self.because[result.name] = self.known_after(sign, left, second, before)
         self.emit(ir.SetLocal(place, result.name, left))
-        condition = result if sign == "and" else self.negated(result)
-        self.emit(ir.If(place, condition, (*emitted, ir.SetLocal(place, result.name, second))))
+        self.emit(ir.If(place, result if sign == "and" else self.negated(result), needed))
         return result
+
+    def known_after(
+        self, sign: str, left: ir.Expression, right: ir.Expression, before: Environment
+    ) -> tuple[frozenset[Place], frozenset[Place]]:
+        """Return what is present if a combination that was just evaluated is False, and if it is True."""
+        decided = sign == "or"
+        after, both = self.here, self.here.copy()
+        self.here = both
+        self.learn(right, not decided)
+        self.here = after.copy()
+        self.learn(right, decided)
+        late, self.here = self.here, before
+        self.learn(left, decided)
+        early = self.here
+        self.go_on(early, late)
+        either = self.here.present
+        self.go_on(early, after)
+        return (either, both.present) if sign == "and" else (both.present, either)
 
     def value_IfExp(self, node: ast.IfExp) -> Value:
         """`a if condition else b`."""
         condition = self.truth(node.test)
         if isinstance(condition, Static):
             return self.value(node.body if condition.value else node.orelse)
+        before = self.here.copy()
+        self.learn(condition, True)
         first, then = self.in_block(lambda: self.value(node.body))
+        after, self.here = self.here, before
+        self.learn(condition, False)
         second, otherwise = self.in_block(lambda: self.value(node.orelse))
+        self.go_on(after, self.here)
         return self.chosen(condition, (self.dynamic(first, node), then), (self.dynamic(second, node), otherwise), node)
 
     def chosen(

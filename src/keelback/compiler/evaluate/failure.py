@@ -4,9 +4,17 @@ import ast
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.evaluate.environment import Binding, Environment, after_final
 from keelback.compiler.evaluate.loops import Loops
+from keelback.compiler.evaluate.places import Handled
+from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
+from keelback.compiler.types import Integer
 from keelback.lang.errors import KernelError, ProcessFault
+
+ERROR = Integer(Interval(ir.PROCESS_FAULT, 0))
+Marks = list[tuple[list[Environment], int]]
+"""Lists of what is known where something jumps to, each with how long it was."""
 
 
 class Failure(Loops):
@@ -15,9 +23,9 @@ class Failure(Loops):
     def do_Raise(self, node: ast.Raise) -> None:
         """Fail: with an error class, or again with the error that is being handled."""
         if node.exc is None:
-            if self.error is None:
+            if self.frame.error is None:
                 raise self.refuse(node, "errors", "`raise` alone stands in an except")
-            self.emit(ir.Raise(self.place(node), ir.Local(self.error_type, self.error)))
+            self.leave(ir.Raise(self.place(node), ir.Local(ERROR, self.frame.error)))
             return
         raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
         value = self.value(raised)
@@ -28,7 +36,7 @@ class Failure(Loops):
         if error is KernelError:
             raise self.refuse(node, "errors", "KernelError has no number: raise one of its classes")
         code = error.number if error is not ProcessFault else max(codes)
-        self.emit(ir.Raise(self.place(node), self.number(code)))
+        self.leave(ir.Raise(self.place(node), self.number(code)))
 
     def codes_of(self, value: Value, node: ast.AST) -> frozenset[int]:
         """Return the error codes that a class stands for."""
@@ -45,31 +53,61 @@ class Failure(Loops):
     def do_Try(self, node: ast.Try) -> None:
         """Keep Python's try as it is: the exceptions pass lowers it."""
         self.refuse_exits(node.finalbody)
-        before = dict(self.names)
+        marks = self.marks()
+        ended: list[Environment] = []
+        raised: list[Environment] = []
+        self.ended.append(ended)
+        self.raised.append(raised)
         body = self.inner(node.body)
-        after = self.names
+        self.raised.pop()
+        otherwise = self.inner(node.orelse)
+        ways = [self.way()]
         handlers = []
-        for handler in node.handlers:
-            self.names = {**before, **after} if len(after) > len(before) else dict(before)
-            handlers.append(self.handler(handler))
-        self.names = after
-        otherwise, final = self.inner(node.orelse), self.inner(node.finalbody)
+        for each in node.handlers:
+            self.go_on(*raised)
+            handlers.append(self.handler(each))
+            ways.append(self.way())
+        self.ended.pop()
+        self.go_on(*ways)
+        final = self.final(node.finalbody, ended, marks) if node.finalbody else ()
         self.emit(ir.Try(self.place(node), body, tuple(handlers), otherwise, final))
 
+    def final(self, nodes: list[ast.stmt], ended: list[Environment], marks: Marks) -> tuple[ir.Statement, ...]:
+        """Evaluate a finally once for all ways there; each goes on with what it knew and what the finally has done."""
+        usual = self.way()
+        passing = [(noted, slice(mark, len(noted))) for noted, mark in marks]
+        self.go_on(usual, *ended)
+        final = self.inner(nodes)
+        end, bound = self.way(), set(self.frame.bound(nodes))
+        for noted, part in passing:
+            noted[part] = [after_final(each, bound, end) for each in noted[part]] if end is not None else []
+        self.go_on(after_final(usual, bound, end) if usual is not None and end is not None else None)
+        return final
+
+    def marks(self) -> Marks:
+        """Return how much was known so far of every place that may be jumped to."""
+        noted = [*self.raised, *self.ended]
+        for loop in self.loops:
+            noted += [loop.left, loop.continued]
+        return [(each, len(each)) for each in noted]
+
     def handler(self, node: ast.ExceptHandler) -> ir.Handler:
-        """Evaluate one except."""
+        """Evaluate one except; whatever way it is left, its name has no value after it."""
         if node.type is None:
             raise self.refuse(node, "errors", "an except names what it takes")
         taken = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-        codes = frozenset().union(*(self.codes_of(self.value(each), node) for each in taken))
-        name = self.new_temporary(self.error_type, "error").name
-        outer, self.error = self.error, name
-        if node.name:
-            self.names[node.name] = ir.Local(self.error_type, name)
-            self.errors_named.add(name)
+        codes = frozenset[int]().union(*(self.codes_of(self.value(each), node) for each in taken))
+        local, marks = self.new_temporary(ERROR, "error").name, self.marks()
+        outer, self.frame.error = self.frame.error, local
+        if node.name is not None:
+            self.bind(node.name, Binding(Static(Handled(local, codes))))
         body = self.inner(node.body)
-        self.error = outer
-        return ir.Handler(codes, name, body)
+        self.frame.error = outer
+        if node.name is not None:
+            noted = [each for known, mark in marks for each in known[mark:]]
+            for each in (*noted, self.here):
+                each.names.pop(self.frame.name(node.name), None)
+        return ir.Handler(codes, local, body)
 
     def refuse_exits(self, nodes: list[ast.stmt]) -> None:
         """Refuse what would leave a finally."""

@@ -5,12 +5,10 @@ import re
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.failure import Failure
-from keelback.compiler.evaluate.values import UNKNOWN
 from keelback.compiler.intervals import Interval
-from keelback.compiler.program import Program, Specialisation, Static, Value, local_name
+from keelback.compiler.program import Program, Specialisation, Static, local_name
 from keelback.compiler.source import definition_of, file_of
-from keelback.compiler.types import BOOLEAN, VOID, Integer, Type, join
-from keelback.compiler.walk import leaves, parts_of
+from keelback.compiler.types import VOID, Integer, Type, join
 
 ROUNDS = 8
 WIDEN_AFTER = 3
@@ -19,13 +17,13 @@ WIDE = (-(1 << 63), -(1 << 31), 0, (1 << 31) - 1, (1 << 32) - 1, (1 << 63) - 1, 
 
 def evaluate(program: Program, wanted: Specialisation, key: ir.FunctionKey) -> ir.Function:
     """Return one specialisation as a typed tree.  Raises: CompileError."""
-    definition = definition_of(wanted.function)
+    definition_of(wanted.function)
     native = getattr(wanted.function, "c_body", None)
     if native is not None:
         return _native(wanted, key, native)
     types: dict[str, Type] = {}
     for round_number in range(ROUNDS):
-        evaluator = Evaluator(program, wanted, key, definition, types)
+        evaluator = Evaluator(program, wanted, key, types)
         function = evaluator.function()
         if all(name in types and join(types[name], seen) == types[name] for name, seen in evaluator.seen.items()):
             return function
@@ -64,7 +62,7 @@ class Evaluator(Failure):
     def function(self) -> ir.Function:
         """Return the function as a tree."""
         self.statements(self.definition.body)
-        if self.key.result != VOID and falls_through(tuple(self.block)):
+        if self.key.result != VOID and self.reached:
             raise self.refuse(self.definition, "functions", f"{self.definition.name} may end without a result")
         locals = {
             **self.seen,
@@ -92,20 +90,22 @@ class Evaluator(Failure):
 
     def do_Return(self, node: ast.Return) -> None:
         """Return a value that fits the function's result."""
-        if self.generator is not None:
+        if self.frame.inlined is not None:
             raise self.refuse(node, "generators", "a generator has no return")
         if self.key.result == VOID and not is_none(node.value):
             raise self.refuse(node, "functions", f"the result of {self.definition.name} needs a type of Kernel Python")
         if node.value is None or self.key.result == VOID:
-            self.emit(ir.Return(self.place(node)))
+            self.leave(ir.Return(self.place(node)))
             return
         value = self.fitted(self.value(node.value), self.key.result, f"the result of {self.definition.name}", node)
-        self.emit(ir.Return(self.place(node), value))
+        self.leave(ir.Return(self.place(node), value))
 
     def do_Assert(self, node: ast.Assert) -> None:
         """Panic unless the condition holds."""
         message = str(node.msg.value) if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
-        self.check(self.condition(node.test), f"assertion failed: {message}", node)
+        truth = self.truth(node.test)
+        self.check(self.dynamic(truth, node.test), f"assertion failed: {message}", node)
+        self.reached = not isinstance(truth, Static) or bool(truth.value)
 
     def do_If(self, node: ast.If) -> None:
         """Take one branch: a condition that is static leaves no trace of the other."""
@@ -113,50 +113,17 @@ class Evaluator(Failure):
         if isinstance(condition, Static):
             self.statements(node.body if condition.value else node.orelse)
             return
-        before = dict(self.names)
+        before = self.here.copy()
+        self.learn(condition, True)
         then = self.inner(node.body)
-        after, self.names = self.names, dict(before)
+        after = self.way()
+        self.go_on(before)
+        self.learn(condition, False)
         otherwise = self.inner(node.orelse)
-        self.names = merged(after, falls_through(then), self.names, falls_through(otherwise))
+        self.go_on(after, self.way())
         self.emit(ir.If(self.place(node), condition, then, otherwise))
 
 
 def is_none(node: ast.expr | None) -> bool:
     """Say whether there is no expression, or `None`."""
     return node is None or (isinstance(node, ast.Constant) and node.value is None)
-
-
-def falls_through(body: tuple[ir.Statement, ...]) -> bool:
-    """Say whether what follows some statements can be reached; a condition that is no constant may be anything."""
-    return all(_goes_on(statement) for statement in body)
-
-
-def _goes_on(statement: ir.Statement) -> bool:
-    if isinstance(statement, (ir.Return, ir.Raise, ir.Break, ir.Continue)):
-        return False
-    if isinstance(statement, ir.Check):
-        return statement.condition != ir.Constant(BOOLEAN, False)
-    if isinstance(statement, ir.Loop):
-        return statement.condition != ir.Constant(BOOLEAN, True) or leaves(statement.body, statement.label)
-    if isinstance(statement, ir.Block):
-        return falls_through(statement.body) or leaves(statement.body, statement.label)
-    if isinstance(statement, ir.Try):
-        normally = falls_through((*statement.body, *statement.otherwise))
-        handled = any(falls_through(handler.body) for handler in statement.handlers)
-        return (normally or handled) and falls_through(statement.final)
-    if isinstance(statement, (ir.If, ir.Switch)):
-        return any(falls_through(part) for part in parts_of(statement))
-    return True
-
-
-def merged(then: dict[str, Value], then_ends: bool, other: dict[str, Value], other_ends: bool) -> dict[str, Value]:
-    """Return what names stand for after two branches; `…_ends` say whether the end of a branch is reached."""
-    names: dict[str, Value] = {}
-    for name in {**then, **other}:
-        found = [each.get(name) for each, ends in ((then, then_ends), (other, other_ends)) if ends]
-        values = [each for each in found or [then.get(name), other.get(name)] if each is not None]
-        static = any(isinstance(each, Static) for each in values)
-        if values:
-            same = not found or (len(values) == len(found) and all(each == values[0] for each in values))
-            names[name] = values[0] if same or not static else Static(UNKNOWN)
-    return names

@@ -2,12 +2,13 @@
 
 import ast
 import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.evaluate.assignments import is_variable
+from keelback.compiler.evaluate.environment import Environment, before_rounds, joined, unlike
+from keelback.compiler.evaluate.frame import Loop
 from keelback.compiler.evaluate.generators import Generators
-from keelback.compiler.evaluate.values import UNKNOWN
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.types import BOOLEAN, ArrayPointer, Integer
@@ -22,29 +23,60 @@ class Loops(Generators):
         """Repeat while a condition holds."""
         if node.orelse:
             raise self.refuse(node, "loops", "a loop has no else")
-        label = self.new_label("loop")
+        loop, place = self.new_loop(), self.place(node)
         outer, self.block = self.block, []
-        condition = self.condition(node.test)
-        before, self.block = self.block, outer
-        self.loops.append(label)
-        body = self.inner(node.body)
-        self.loops.pop()
+        start = self.any_round([node])
+        truth = self.truth(node.test)
+        condition, before = self.dynamic(truth, node.test), self.block
+        after = self.here.copy()
+        self.learn(condition, True)
+        self.block = []
+        if not isinstance(truth, Static) or truth.value:
+            self.loops.append(loop)
+            self.statements(node.body)
+            self.loops.pop()
+        body, self.block = self.block, outer
+        self.end_of_rounds(node, start, self.way(), *loop.continued)
+        self.here, self.reached = after, True
+        self.learn(condition, False)
+        self.go_on(None if isinstance(truth, Static) and truth.value else self.way(), *loop.left)
         if before:
-            leave = ir.If(self.place(node), self.negated(condition), (ir.Break(self.place(node), label),))
-            body, condition = (*before, leave, *body), ir.Constant(BOOLEAN, True)
-        self.emit(ir.Loop(self.place(node), label, condition, body))
+            leave = ir.If(place, self.negated(condition), (ir.Break(place, loop.leave),))
+            body, condition = [*before, leave, *body], ir.Constant(BOOLEAN, True)
+        self.emit(ir.Loop(place, loop.leave, condition, tuple(body)))
+
+    def new_loop(self) -> Loop:
+        """Return a loop of the program at run time."""
+        label = self.new_label("loop")
+        return Loop(label, label)
+
+    def any_round(self, nodes: Sequence[ast.AST]) -> Environment:
+        """Forget what is not the same in every round of a loop; return what is known when one starts."""
+        bound = set(self.frame.bound(nodes))
+        locals = {self.c_name_of(each) for each in bound}
+        start = before_rounds(self.here, bound, set(self.frame.deleted(nodes)), locals)
+        self.here = start.copy()
+        return start
+
+    def end_of_rounds(self, node: ast.AST, start: Environment, *ways: Environment | None) -> Environment | None:
+        """Return what is known after a round.  Raises: CompileError when a name was something else before it."""
+        end = joined(ways)
+        name = unlike(start, end) if end is not None else None
+        if name is not None:
+            raise self.refuse(node, "names", f"{name.name} is another kind of thing after a round of this loop")
+        return end
 
     def do_Break(self, node: ast.Break) -> None:
         """Leave the loop."""
-        self.emit(ir.Break(self.place(node), self.loops[-1].removeprefix("unrolled ")))
+        loop = self.loops[-1]
+        loop.left.append(self.here.copy())
+        self.leave(ir.Break(self.place(node), loop.leave))
 
     def do_Continue(self, node: ast.Continue) -> None:
         """Go on with the loop's next round."""
-        label = self.loops[-1]
-        if label.startswith("unrolled "):
-            self.emit(ir.Break(self.place(node), self.rounds[-1]))
-        else:
-            self.emit(ir.Continue(self.place(node), label))
+        loop, place = self.loops[-1], self.place(node)
+        loop.continued.append(self.here.copy())
+        self.leave(ir.Break(place, loop.following) if loop.unrolled else ir.Continue(place, loop.following))
 
     def do_For(self, node: ast.For) -> None:
         """Repeat over a range, an array, a generator, or a static tuple, which unrolls."""
@@ -71,7 +103,7 @@ class Loops(Generators):
 
     def for_range(self, node: ast.For, iterated: ast.Call) -> None:
         """Count: the bounds are evaluated once, before."""
-        if not isinstance(node.target, ast.Name) or not 1 <= len(iterated.args) <= 3:
+        if not isinstance(node.target, ast.Name) or not 1 <= len(iterated.args) <= 3 or iterated.keywords:
             raise self.refuse(node, "loops", "`for name in range(…)`")
         values = [self.frozen(value) for value in self.operands(iterated.args)]
         start = self.dynamic(Static(0) if len(values) == 1 else values[0], node)
@@ -79,89 +111,64 @@ class Loops(Generators):
         step = values[2] if len(values) == 3 else Static(1)
         if not isinstance(step, Static) or not isinstance(step.value, int) or step.value <= 0:
             raise self.refuse(node, "loops", "the step of a range is a constant above 0")
+        self.count(node, start, stop, step.value, lambda index: index)
+
+    def count(
+        self,
+        node: ast.For,
+        start: ir.Expression,
+        stop: ir.Expression,
+        step: int,
+        element: Callable[[ir.Expression], Value],
+    ) -> None:
+        """Repeat a loop's body for each index; its target gets what `element` makes of the index."""
         if not isinstance(start.type, Integer) or not isinstance(stop.type, Integer):
             raise self.refuse(node, "types", "a range goes from integer to integer")
-        place = self.place(node)
-        counter = self.new_temporary(
-            Integer(
-                Interval(
-                    start.type.interval.low, max(stop.type.interval.high, start.type.interval.low) + step.value - 1
-                )
-            )
-        )
+        first, last = start.type.interval, stop.type.interval
+        counter = self.new_temporary(Integer(Interval(first.low, max(last.high, first.low) + step - 1)))
+        inside = ir.Local(Integer(Interval(first.low, max(last.high - 1, first.low))), counter.name)
+        place, loop = self.place(node), self.new_loop()
         self.emit(ir.SetLocal(place, counter.name, start))
-        label = self.new_label("loop")
-        inside = Interval(start.type.interval.low, max(stop.type.interval.high - 1, start.type.interval.low))
-        self.loops.append(label)
         outer, self.block = self.block, []
-        self.set_local(node.target.id, ir.Local(Integer(inside), counter.name), node)
+        before = self.any_round([node.target, *node.body])
+        self.loops.append(loop)
+        self.store(node.target, element(inside), node)
         self.statements(node.body)
-        body, self.block = self.block, outer
         self.loops.pop()
-        following = ir.Binary(counter.type, "+", ir.Local(Integer(inside), counter.name), self.number(step.value))
-        step_statement = ir.SetLocal(place, counter.name, following)
+        body, self.block = self.block, outer
+        end = self.end_of_rounds(node, before, self.way(), *loop.continued)
+        self.go_on(None if first.high < last.low else before, end, *loop.left)
+        following = ir.Binary(counter.type, "+", inside, self.number(step))
         self.bounded(following, node)
         condition = self.ordered("<", counter, stop, node)
-        self.emit(ir.Loop(place, label, condition, tuple(body), (step_statement,)))
+        next_index = ir.SetLocal(place, counter.name, following)
+        self.emit(ir.Loop(place, loop.leave, condition, tuple(body), (next_index,)))
 
     def for_static(self, node: ast.For, values: tuple[Any, ...]) -> None:
-        """Unroll a loop over a static tuple."""
-        label = self.new_label("unrolled")
+        """Unroll a loop over a static tuple: what is known flows from round to round."""
+        loop = Loop(self.new_label("unrolled"), "", unrolled=True)
         outer, self.block = self.block, []
-        self.loops.append("unrolled " + label)
+        self.loops.append(loop)
         self.unrolled += 1
-        for value in values:
-            self.rounds.append(self.new_label("round"))
+        for value in values if self.reached else ():
+            loop.following, loop.continued = self.new_label("round"), []
             round_outer, self.block = self.block, []
-            self.bind(node.target, value)
+            self.store(node.target, Static(value), node.target)
             self.statements(node.body)
             body, self.block = self.block, round_outer
-            self.emit(ir.Block(self.place(node), self.rounds.pop(), tuple(body)))
+            self.go_on(self.way(), *loop.continued)
+            self.emit(ir.Block(self.place(node), loop.following, tuple(body)))
+            if not self.reached:
+                break
         self.unrolled -= 1
         self.loops.pop()
-        for each in ast.walk(node.target):
-            if isinstance(each, ast.Name):
-                self.names[each.id] = self.variables.get(each.id, Static(UNKNOWN))
         body, self.block = self.block, outer
-        self.emit(ir.Block(self.place(node), label, tuple(body)))
-
-    def bind(self, target: ast.expr, value: Any) -> None:
-        """Bind the names of an unrolled loop's target: known in each round, and a variable for after the loop."""
-        if isinstance(target, ast.Name):
-            if is_variable(Static(value)):
-                self.set_local(target.id, Static(value), target)
-                self.variables[target.id] = self.names[target.id]
-            if self.assigned[target.id] == 1 or not is_variable(Static(value)):
-                self.names[target.id] = Static(value)
-        elif isinstance(target, ast.Tuple) and isinstance(value, tuple) and len(target.elts) == len(value):
-            for each, inner in zip(target.elts, value, strict=True):
-                self.bind(each, inner)
-        else:
-            raise self.refuse(target, "loops", "the target of an unrolled loop is a name, or a tuple of names")
+        self.go_on(self.way(), *loop.left)
+        self.emit(ir.Block(self.place(node), loop.leave, tuple(body)))
 
     def for_array(self, node: ast.For, array: Value) -> None:
         """Go over the elements of an array by index."""
-        index, iterated = f"index_{node.lineno}", f"array_{node.lineno}"
-        self.names[iterated] = self.frozen(array)
-        counted = ast.For(
-            ast.Name(index, ast.Store()),
-            ast.Call(
-                ast.Name("range", ast.Load()),
-                [ast.Call(ast.Name("len", ast.Load()), [ast.Name(iterated, ast.Load())], [])],
-                [],
-            ),
-            [
-                ast.Assign(
-                    [node.target],
-                    ast.Subscript(ast.Name(iterated, ast.Load()), ast.Name(index, ast.Load()), ast.Load()),
-                ),
-                *node.body,
-            ],
-            [],
-        )
-        ast.copy_location(counted, node)
-        for each in ast.walk(counted):
-            if isinstance(each, (ast.expr, ast.stmt)) and not hasattr(each, "lineno"):
-                ast.copy_location(each, node)
-        self.assigned[index] = 2
-        self.do_For(counted)
+        kept = self.frozen(array)
+        _, count = self.array(kept, node)
+        stop = self.dynamic(self.frozen(count), node)
+        self.count(node, self.number(0), stop, 1, lambda index: self.item(kept, index, node))

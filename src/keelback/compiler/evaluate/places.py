@@ -4,19 +4,25 @@ import ast
 import builtins
 from dataclasses import is_dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.arithmetic import Arithmetic
-from keelback.compiler.evaluate.values import UNKNOWN
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
-from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, Pointer, integer
+from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, Pointer, Type, integer
 from keelback.lang.array import Array
 from keelback.lang.integers import word
 from keelback.lang.layout import ArrayKind, BoolKind, EnumKind, Field, IntegerKind, RefKind, StructKind, layout_of
 from keelback.lang.struct import Struct
 from keelback.lang.table import Table
+
+
+class Handled(NamedTuple):
+    """What the name of an `except` has: an error with one of some codes, which a local holds."""
+
+    local: str
+    codes: frozenset[int]
 
 
 class Places(Arithmetic):
@@ -29,22 +35,36 @@ class Places(Arithmetic):
         raise self.refuse(node, "expressions", f"Kernel Python has no {type(node.value).__name__} constants")
 
     def value_Name(self, node: ast.Name) -> Value:
-        """A local, a global or a builtin."""
-        if node.id in self.names:
-            found = self.names[node.id]
-            if isinstance(found, Static) and found.value is UNKNOWN:
-                raise self.refuse(node, "names", f"{node.id} has no one value here")
-            if isinstance(found, ir.Local) and found.name in self.types and found.name not in self.declared:
-                return replace(found, type=self.types[found.name])
-            return found
-        if self.c_name(node.id) in self.types:
-            name = self.c_name(node.id)
-            return ir.Local(self.types[name], name)
-        if node.id in self.globals:
-            return Static(self.globals[node.id])
+        """What Python says that a name means: a local, a global or a builtin."""
+        if node.id in self.frame.locals:
+            return self.local(node)
+        if node.id in self.frame.free:
+            raise self.refuse(node, "names", f"{node.id} belongs to the function outside")
+        if node.id in self.frame.globals:
+            return Static(self.frame.globals[node.id])
         if hasattr(builtins, node.id):
             return Static(getattr(builtins, node.id))
         raise self.refuse(node, "names", f"{node.id} has no value here")
+
+    def local(self, node: ast.Name) -> Value:
+        """Return the value of a local, which has one on every way to here."""
+        found = self.here.names.get(self.frame.name(node.id))
+        if found is None:
+            raise self.refuse(node, "names", f"{node.id} may have no value here")
+        if found.static is not None:
+            if isinstance(found.static.value, Handled):
+                raise self.refuse(node, "errors", "an error is no value: take its number or its sentence")
+            return found.static
+        if found.local is None:
+            raise self.refuse(node, "names", f"{node.id} has no one value here")
+        local = ir.Local(self.type_of_local(found.local), found.local)
+        if isinstance(local.type, Pointer) and self.here.is_present(local):
+            return replace(local, type=Pointer(local.type.struct))
+        return local
+
+    def type_of_local(self, name: str) -> Type:
+        """Return the type that a local has in C, as far as that is known."""
+        return self.declared.get(name) or self.types.get(name) or self.seen[name]
 
     def value_Tuple(self, node: ast.Tuple) -> Value:
         """A tuple of static values."""
@@ -55,6 +75,10 @@ class Places(Arithmetic):
 
     def value_Attribute(self, node: ast.Attribute) -> Value:
         """A field of a struct, or an attribute of a static object."""
+        if isinstance(node.value, ast.Name) and node.value.id in self.frame.locals:
+            found = self.here.names.get(self.frame.name(node.value.id))
+            if found is not None and found.static is not None and isinstance(found.static.value, Handled):
+                return self.error_member(found.static.value, node.attr, node)
         return self.member(self.value(node.value), node.attr, node)
 
     def member(self, base: Value, name: str, node: ast.AST) -> Value:
@@ -67,15 +91,15 @@ class Places(Arithmetic):
             if name == "elements":
                 return base
         expression = self.dynamic(base, node)
-        if isinstance(expression, ir.Local) and expression.name in self.errors_named:
-            return self.error_member(expression, name, node)
         if isinstance(expression.type, Pointer):
-            return self.field_value(expression, self.field(expression.type, name, node))
+            return self.field_value(self.followed(expression, node), self.field(expression.type, name, node))
         raise self.refuse(node, "attributes", f"no attribute {name}")
 
-    def error_member(self, error: ir.Local, name: str, node: ast.AST) -> Value:
+    def error_member(self, error: Handled, name: str, node: ast.AST) -> Value:
         """Return the number or the sentence of the error that is being handled."""
-        number = ir.Local(Integer(Interval(-255, -1)), error.name)
+        if ir.PROCESS_FAULT in error.codes:
+            raise self.refuse(node, "errors", "a ProcessFault has no number and no sentence")
+        number = ir.Local(Integer(Interval(-255, -1)), error.local)
         if name == "number":
             return number
         if name == "sentence":
@@ -130,7 +154,7 @@ class Places(Arithmetic):
         expression = self.dynamic(base, node)
         if not isinstance(expression.type, Pointer):
             raise self.refuse(node, "components", "only fields of structs change")
-        field = self.field(expression.type, name, node)
+        field = self.field(self.followed(expression, node).type, name, node)  # type: ignore[arg-type]
         if isinstance(field.kind, (StructKind, ArrayKind)):
             raise self.refuse(node, "structs", "what lies inside a struct is changed in place")
         wanted = self.field_value(expression, field).type

@@ -1,65 +1,86 @@
 """Values of the function at hand: static or trees, fitted to a type, kept and refused."""
 
 import ast
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
-from types import FunctionType
-from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
+from keelback.compiler.evaluate.environment import Environment, Name, Place, joined, place_of
+from keelback.compiler.evaluate.frame import Frame, Loop
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Program, Static, Value, local_name
-from keelback.compiler.source import file_of
-from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, Pointer, Type, exactly
+from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, NoneType, Pointer, Type, exactly
 from keelback.compiler.walk import expressions_in
 from keelback.lang.array import IntegerArray
 from keelback.lang.struct import Struct, StructArray
 
 FREE = (ir.SetLocal, ir.Check)
 """Statements that change nothing that an expression could read."""
-
-UNKNOWN = object()
-"""What a name stands for that has a different static value on each way to here."""
+CHANGING = (
+    ir.Call,
+    ir.StoreElement,
+    ir.CopyElements,
+    ir.FillBytes,
+    ir.FillElements,
+    ir.SetText,
+    ir.WriteText,
+    ir.WriteNumber,
+)
+"""Statements that may change any field."""
+NEITHER: tuple[frozenset[Place], frozenset[Place]] = (frozenset(), frozenset())
 
 
 class Values:
     """What an expression is evaluated to, and where its statements go."""
 
-    def __init__(self, program: Program, function: FunctionType, types: dict[str, Type]) -> None:
+    def __init__(self, program: Program, frame: Frame, types: dict[str, Type]) -> None:
         self.program = program
+        self.frame = frame
         self.types = types
-        self.globals: dict[str, Any] = function.__globals__
-        self.file = file_of(function)
         self.block: list[ir.Statement] = []
-        self.names: dict[str, Value] = {}
+        self.here = Environment()
+        self.reached = True
+        """Whether the point at hand can be reached; `here` is what is known there."""
+        self.raised: list[list[Environment]] = []
+        """For each try at hand with handlers: what is known wherever an error may leave it."""
+        self.ended: list[list[Environment]] = []
+        """For each try at hand with a finally: what is known wherever anything may leave it."""
+        self.because: dict[str, tuple[frozenset[Place], frozenset[Place]]] = {}
+        """What is known to be present where the local of a condition is False, and where it is True."""
         self.declared: dict[str, Type] = {}
         self.seen: dict[str, Type] = {}
-        self.assigned: Counter[str] = Counter()
+        self.loops: list[Loop] = []
         self.labels = 0
-        self.prefix = ""
-        self.generator: Any = None
-        self.rounds: list[str] = []
-        self.errors_named: set[str] = set()
-        self.error_type = Integer(Interval(ir.PROCESS_FAULT, 0))
         self.checked_at: ir.Place | None = None
         self.unrolled = 0
         self.at: ast.AST
 
     def place(self, node: ast.AST) -> ir.Place:
         """Return where a node stands."""
-        return (self.file, getattr(node, "lineno", getattr(self.at, "lineno", 0)))
+        return (self.frame.file, getattr(node, "lineno", getattr(self.at, "lineno", 0)))
 
     def refuse(self, node: ast.AST, rule: str, message: str) -> CompileError:
         """Return the error that refuses a node."""
         line = self.place(node)[1]
-        return CompileError(rule, message, self.file, line, getattr(node, "col_offset", 0) + 1)
+        return CompileError(rule, message, self.frame.file, line, getattr(node, "col_offset", 0) + 1)
 
     def emit(self, statement: ir.Statement) -> None:
-        """Add a statement."""
+        """Add a statement, and take note of what is known after it."""
         self.block.append(statement)
+        if isinstance(statement, ir.SetLocal):
+            self.here.set_local(statement.name, statement.value)
+        elif isinstance(statement, ir.Check):
+            self.learn(statement.condition, True)
+        elif isinstance(statement, ir.StoreField):
+            self.here.store(statement)
+        elif isinstance(statement, CHANGING):
+            self.here.ram_changed()
+        if isinstance(statement, (ir.Call, ir.Raise)):
+            self.note(self.raised)
+        if isinstance(statement, (ir.Call, ir.Raise, ir.Return, ir.Break, ir.Continue)):
+            self.note(self.ended)
 
     def new_label(self, stem: str) -> str:
         """Return a name that no other label or temporary has."""
@@ -74,7 +95,11 @@ class Values:
 
     def c_name(self, name: str) -> str:
         """Return what a local of the function at hand is called in C."""
-        return local_name(self.prefix + name)
+        return self.c_name_of(self.frame.name(name))
+
+    def c_name_of(self, name: Name) -> str:
+        """Return what a local is called in C."""
+        return local_name(name.prefix + name.name)
 
     def number(self, value: int) -> ir.Constant:
         """Return a constant."""
@@ -117,6 +142,52 @@ class Values:
         """Panic unless a condition holds."""
         self.emit(ir.Check(self.checked_at or self.place(node), condition, message))
 
+    # What is known.
+
+    def note(self, kept: list[list[Environment]]) -> None:
+        """Keep what is known here."""
+        for each in kept:
+            each.append(self.here.copy())
+
+    def leave(self, statement: ir.Statement) -> None:
+        """Add a statement that nothing gets past."""
+        self.emit(statement)
+        self.reached = False
+
+    def way(self) -> Environment | None:
+        """Return what is known here, None where nothing gets to."""
+        return self.here.copy() if self.reached else None
+
+    def go_on(self, *ways: Environment | None) -> None:
+        """Go on where several ways meet."""
+        found = joined(ways)
+        self.reached = found is not None
+        self.here = found or Environment()
+
+    def learn(self, condition: ir.Expression, holds: bool) -> None:
+        """Take note that a condition was found to hold, or not to."""
+        if isinstance(condition, ir.Unary):
+            self.learn(condition.operand, not holds)
+        elif isinstance(condition, ir.Local):
+            self.here.present |= self.because.get(condition.name, NEITHER)[holds]
+        elif isinstance(condition, ir.Binary) and condition.operator in ("and", "or"):
+            if (condition.operator == "and") == holds:
+                self.learn(condition.left, holds)
+                self.learn(condition.right, holds)
+        elif isinstance(condition, ir.Binary) and condition.operator == ("!=" if holds else "=="):
+            sides = (condition.left, condition.right)
+            if any(isinstance(each, ir.Constant) and each.value is None for each in sides):
+                self.here.present |= {place for each in sides if (place := place_of(each)) is not None}
+
+    def followed(self, pointer: ir.Expression, node: ast.AST) -> ir.Expression:
+        """Return a struct that is checked not to be None."""
+        assert isinstance(pointer.type, Pointer)
+        if pointer.type.struct is NoneType:
+            raise self.refuse(node, "references", "None has no attributes")
+        if not self.here.is_present(pointer):
+            self.check(ir.Binary(BOOLEAN, "!=", pointer, ir.Constant(NONE, None)), "None is followed", node)
+        return pointer
+
     # Bounds and types.
 
     def fitted(self, value: Value, wanted: Type, what: str, node: ast.AST) -> ir.Expression:
@@ -126,7 +197,7 @@ class Values:
         if isinstance(wanted, Integer) and isinstance(found, Integer) and wanted.enum in (None, found.enum):
             return self.within(expression, wanted, what, node)
         if isinstance(wanted, Pointer) and isinstance(found, Pointer):
-            if found.struct in (wanted.struct, type(None)):
+            if found.struct in (wanted.struct, NoneType) and (wanted.optional or self.here.is_present(expression)):
                 return replace(expression, type=Pointer(wanted.struct, wanted.optional))
         elif found == wanted:
             return expression
