@@ -12,7 +12,6 @@ from keelback.kernel.layout import MICROKERNEL
 from libraries import Machine
 from libraries import our_libraries as built
 
-BASE = MICROKERNEL.image_base
 C = '#include "keelback.h"\nEXPORT int one(void) { return 1; }\n'
 PYTHON = """
 from keelback.lang import u32
@@ -35,7 +34,7 @@ def test_ours_are_one_in_c_and_one_in_kernel_python():
 
 
 def test_a_library_is_in_the_payload_and_is_not_started():
-    selection = select(["libgfx", "hello you", "libcount", "libgfx"], BASE)
+    selection = select(["libgfx", "hello you", "libcount", "libgfx"], MICROKERNEL)
     assert selection.lines == ["hello you"]
     with tarfile.open(fileobj=BytesIO(selection.payload())) as tar:
         for name in ("libgfx", "libcount"):
@@ -46,7 +45,7 @@ def test_a_path_is_a_library_called_as_its_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "libone.c").write_text(C)
     (tmp_path / "libmine.py").write_text(PYTHON)
-    files = select(["libone.c", "./libmine.py", "hello"], BASE).files
+    files = select(["libone.c", "./libmine.py", "hello"], MICROKERNEL).files
     machine = Machine()
     assert machine.call(machine.load(files["libone"], 0x10000000), "one") == 1
     assert machine.call(machine.load(files["libmine"], 0x20000000), "twice", 21) == 42
@@ -76,13 +75,13 @@ def test_a_mistake_is_one_clear_line(tmp_path, monkeypatch, word, text, said):
     if text:
         (tmp_path / word).write_text(text)
     with pytest.raises(CommandError) as refused:
-        select(["libgfx", word], BASE)
+        select(["libgfx", word], MICROKERNEL)
     assert str(refused.value) == said
 
 
 def test_libraries_alone_start_nothing():
     with pytest.raises(CommandError) as refused:
-        select(["libgfx"], BASE)
+        select(["libgfx"], MICROKERNEL)
     assert str(refused.value) == "only libraries are named; name a program to start too"
 
 
@@ -90,5 +89,5 @@ def test_what_kernel_python_has_not_is_told_with_its_place(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / "libmine.py").write_text(PYTHON.replace("number * 2 & 0xFFFF_FFFF", "int(number * 1.5)"))
     with pytest.raises(CommandError) as refused:
-        select(["libmine.py"], BASE)
+        select(["libmine.py"], MICROKERNEL)
     assert str(refused.value).startswith(f"{tmp_path}/libmine.py:10:16: Kernel Python can't call 'int'")

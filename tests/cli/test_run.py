@@ -96,9 +96,10 @@ NO_PROGRAM = (
         (["missing.elf"], "missing.elf: No such file or directory"),
         (["notes.txt"], "notes.txt: not an ELF file, and its name does not end in .c"),
         (["./folder"], "folder: Is a directory"),
-        (["other"], "other: an ELF file for x86-64; this machine is i386, 32-bit"),
-        (["object"], "object: an ELF file that is not a static executable"),
-        (["short.elf"], "short.elf: not an ELF file, and its name does not end in .c"),
+        (["other"], "other: an ELF file for x86-64, 64-bit, little-endian; this machine is i386, 32-bit"),
+        (["powerpc"], "powerpc: an ELF file for PowerPC, 32-bit, big-endian; this machine is i386, 32-bit"),
+        (["object"], "object: the file is not a static executable"),
+        (["short.elf"], "short.elf: the file is not a whole ELF file"),
         (["hello.c"], "hello.c: a program called 'hello' is in the payload already; rename the file"),
         (["a b.c"], "no program 'a': the payload has "),
         (["x" * 32 + ".c"], f"{'x' * 32}.c: '{'x' * 32}' is no program name: at most 31 ASCII characters, no spaces"),
@@ -118,6 +119,7 @@ def test_a_mistake_is_one_clear_line_and_status_2(tmp_path, words, says):
     (tmp_path / "other").write_bytes(
         b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + (2).to_bytes(2, "little") + (62).to_bytes(2, "little") + bytes(40)
     )
+    (tmp_path / "powerpc").write_bytes(b"\x7fELF\1\2\1" + bytes(9) + b"\0\2\0\x14" + bytes(40))
     (tmp_path / "object").write_bytes(elf([], 0, type=1))
     (tmp_path / "short.elf").write_bytes(b"\x7fELF")
     (tmp_path / "hello.c").write_text("int main(void) { return 0; }")
@@ -144,12 +146,26 @@ def test_too_little_memory_for_the_kernel_is_said():
     assert "keelback: can't start. There is not enough memory: from 0x100000 on it ends at 0x280000" in done.stdout
 
 
-def test_a_program_that_the_kernel_refuses_is_status_1(tmp_path):
-    (tmp_path / "low.elf").write_bytes(elf([(0x1000, 5, b"\xf4", 1)], 0x1000))
-    done = command("run", "low.elf", "hello", cwd=tmp_path)
+def test_a_program_that_the_kernel_refuses_is_status_1():
+    done = command("run", "--append", "init=etc/init", "hello")
     assert done.returncode == 1
-    assert "can't start low. The file has a segment where no image can be." in done.stdout
-    assert "hello: I am process 1" in done.stdout
+    assert "can't start etc/init. The file is not a whole ELF file." in done.stdout
+
+
+@pytest.mark.parametrize("words", [["run", "--layout", "usermode"], ["build", "-o", "x.img"], ["compare"]])
+def test_a_file_that_breaks_a_rule_of_the_kernels_is_refused_before_it_runs(tmp_path, words):
+    start = 0x7F_F000 if "usermode" in words else 0x7FF_F000
+    (tmp_path / "it.elf").write_bytes(elf([(start, 5, b"\xf4", 0x2000)], start))
+    done = command(*words, "hello", "it.elf", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("keelback: it.elf: the file has a segment where no image can be: they lie from 0x")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_file_without_an_end_is_refused():
+    assert command("run", "/dev/zero").stderr == (
+        "keelback: /dev/zero: 128 MiB or more: the payload lies below that address, with the kernel\n"
+    )
 
 
 def test_verbose_traces_every_trap():

@@ -18,7 +18,7 @@ def compare_lives(words: Sequence[str], *, layout: str, memory: int) -> int:
     Without words, all programs of the payload.  Raises: CommandError.
     """
     where = layout_named(layout)
-    selection = select(words or all_programs(where.image_base), where.image_base)
+    selection = select(words or all_programs(where.image_base), where)
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)

@@ -15,7 +15,7 @@ from keelback.machine.kernels import compiled
 
 def build_image(words: Sequence[str], layout: Layout) -> tuple[Selection, bytes]:
     """Return the programs that the words name, and the kernel image file that starts them.  Raises: CommandError."""
-    selection = select(words, layout.image_base)
+    selection = select(words, layout)
     return selection, build_image_of(selection, layout)
 
 

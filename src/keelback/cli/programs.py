@@ -3,7 +3,6 @@
 Our libraries are in every payload.  A word that starts with `lib` names one more: it is not started.
 """
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -16,12 +15,14 @@ from keelback.image.own_sources import kept_build
 from keelback.image.payload import make_payload, read_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS, ToolchainError
+from keelback.inspect.executables import broken_rule
+from keelback.kernel.elf_file import RULES, Rule
+from keelback.kernel.layout import Layout
 from keelback.user import PROGRAMS, RUNTIME
 
 LONGEST_NAME = 31
 LONGEST_ARGUMENT = 255
 MACHINES = {2: "SPARC", 3: "i386", 8: "MIPS", 20: "PowerPC", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
-I386, EXECUTABLE = 3, 2
 
 
 @dataclass
@@ -38,12 +39,12 @@ class Selection:
         return make_payload({"etc/init": init.encode(), **self.files})
 
 
-def select(words: Sequence[str], image_base: int) -> Selection:
-    """Return the payload's programs and those that the words name, built.
+def select(words: Sequence[str], layout: Layout) -> Selection:
+    """Return the payload's programs and those that the words name, built for a layout.
 
     Raises: CommandError saying what is wrong with which word.
     """
-    programs = payload_programs(image_base)
+    programs = payload_programs(layout.image_base)
     selection = Selection(programs | payload_libraries())
     for word in words:
         name, _, argument = word.strip().partition(" ")
@@ -52,9 +53,9 @@ def select(words: Sequence[str], image_base: int) -> Selection:
             add_library(name, argument, selection.files)
             continue
         if name in python_programs():
-            selection.files.setdefault(name, build_python(name, image_base))
+            selection.files.setdefault(name, build_python(name, layout.image_base))
         elif _is_path(name, selection):
-            name = _add_file(Path(name), selection, image_base)
+            name = _add_file(Path(name), selection, layout)
         elif name not in selection.files:
             known = ", ".join(sorted({*programs, *python_programs()}))
             raise CommandError(f"no program {name!r}: the payload has {known}; or give the path of an ELF or C file")
@@ -127,7 +128,7 @@ def _is_path(name: str, selection: Selection) -> bool:
     return "/" in name or name.endswith((".c", ".elf")) or (name not in selection.files and isfile(name))
 
 
-def _add_file(path: Path, selection: Selection, image_base: int) -> str:
+def _add_file(path: Path, selection: Selection, layout: Layout) -> str:
     """Build or read a file and add it under its stem; return that."""
     name = path.stem
     if selection.chosen.get(name) == path:
@@ -137,30 +138,54 @@ def _add_file(path: Path, selection: Selection, image_base: int) -> str:
         raise CommandError(f"{path}: a program called {name!r} is in {other} already; rename the file")
     if len(name) > LONGEST_NAME or not name.isascii() or not name.isprintable() or " " in name:
         raise CommandError(f"{path}: {name!r} is no program name: at most {LONGEST_NAME} ASCII characters, no spaces")
-    selection.files[name] = _content(path, image_base)
+    selection.files[name] = _content(path, layout)
     selection.chosen[name] = path
     return name
 
 
-def _content(path: Path, image_base: int) -> bytes:
+def _content(path: Path, layout: Layout) -> bytes:
+    """Return the ELF file that a path names, or that its C file becomes.  Raises: CommandError."""
     try:
         if path.suffix == ".c":
-            return build_program(path, runtime=RUNTIME, image_base=image_base)
-        content = path.read_bytes()
+            content = build_program(path, runtime=RUNTIME, image_base=layout.image_base)
+        else:
+            content = _read(path, layout.kernel_limit)
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from error
     except ToolchainError as error:
         raise CommandError(str(error)) from error
-    if problem := elf_problem(content):
+    if problem := elf_problem(content, layout):
         raise CommandError(f"{path}: {problem}")
     return content
 
 
-def elf_problem(content: bytes) -> str:
-    """Return why a file can't be a program of this machine, empty when its header says that it can."""
-    if content[:4] != b"\x7fELF" or len(content) < 52:
+def _read(path: Path, most: int) -> bytes:
+    """Return the bytes of a file, which may be a pipe or without an end.  Raises: OSError; CommandError."""
+    with path.open("rb") as file:
+        content = file.read(most)
+    if len(content) == most:
+        raise CommandError(f"{path}: {most >> 20} MiB or more: the payload lies below that address, with the kernel")
+    return content
+
+
+def elf_problem(content: bytes, layout: Layout) -> str:
+    """Return why a file can't be a program of this machine, empty when it breaks no rule of the kernel's."""
+    broken = broken_rule(content, layout)
+    if broken == Rule.NONE:
+        return ""
+    if broken == Rule.WHOLE and content[:4] != b"\x7fELF":
         return "not an ELF file, and its name does not end in .c"
-    kind, machine = struct.unpack_from("<HH", content, 16)
-    if machine != I386 or content[4:6] != b"\x01\x01":
-        return f"an ELF file for {MACHINES.get(machine, f'machine {machine}')}; this machine is i386, 32-bit"
-    return "" if kind == EXECUTABLE else "an ELF file that is not a static executable"
+    if broken in (Rule.CLASS, Rule.BYTE_ORDER, Rule.MACHINE):
+        return f"an ELF file for {_machine(content)}; this machine is i386, 32-bit, little-endian"
+    if broken == Rule.PLACE:
+        area = f"from {layout.image_start:#x} to {layout.image_limit:#x} in the {layout.name} layout"
+        return f"the file {RULES[broken]}: they lie {area}; link it for {layout.image_base:#x}"
+    return f"the file {RULES[broken]}"
+
+
+def _machine(content: bytes) -> str:
+    """Return what the header of an ELF file says of its machine."""
+    bits = {1: "32-bit", 2: "64-bit"}.get(content[4], f"class {content[4]}")
+    order = {1: "little-endian", 2: "big-endian"}.get(content[5], f"byte order {content[5]}")
+    number = int.from_bytes(content[18:20], "big" if content[5] == 2 else "little")
+    return f"{MACHINES.get(number, f'machine {number}')}, {bits}, {order}"

@@ -38,7 +38,7 @@ class Session:
         command_line: str = "",
     ) -> None:
         """Build everything.  Raises: CommandError."""
-        self.selection = select(words, layout.image_base)
+        self.selection = select(words, layout)
         payload = self.selection.payload()
         if compiled:
             self.pc = make_compiled(layout, payload, memory=memory, command_line=command_line, output=_show)

@@ -59,19 +59,21 @@ class Rule(IntEnum):
     MACHINE = 4
     EXECUTABLE = 5
     SHARED_OBJECT = 6
-    HEADERS = 7
-    HEADER_COUNT = 8
-    HEADER_PLACE = 9
-    LINKER = 10
-    SIZE = 11
-    TRUNCATED = 12
-    PLACE = 13
-    ORDER = 14
-    PAGE = 15
-    LOADED = 16
-    ENTRY = 17
-    GAP = 18
-    LINK_PAGE = 19
+    NO_HEADERS = 7
+    HEADER_SIZE = 8
+    HEADER_COUNT = 9
+    HEADER_PLACE = 10
+    LINKER = 11
+    SIZE = 12
+    TRUNCATED = 13
+    PLACE = 14
+    ORDER = 15
+    PAGE = 16
+    NOTHING_LOADED = 17
+    LOADED_COUNT = 18
+    ENTRY = 19
+    GAP = 20
+    LINK_PAGE = 21
 
 
 RULES = (
@@ -82,8 +84,9 @@ RULES = (
     "is not for an i386",
     "is not a static executable",
     "is not a shared object",
+    "has no program headers",
     "has program headers that are not 32 bytes each",
-    "has no program header, or more than 16",
+    "has more than 16 program headers",
     "has program headers that do not lie in it, 4-aligned",
     "needs a dynamic linker, and there is none",
     "has a segment with more bytes in the file than in memory",
@@ -91,7 +94,8 @@ RULES = (
     "has a segment where no image can be",
     "has segments that are not in the order of their addresses",
     "has two segments that share a page",
-    "has no segment to load, or more than 8",
+    "has no segment to load",
+    "has more than 8 segments to load",
     "starts outside its executable segments",
     "has pages that do not follow each other, from its link page on",
     "has nothing behind its link page",
@@ -212,15 +216,19 @@ class ElfFile(Component):
         self._rule(Rule.CLASS, header.bits == CLASS_32)
         self._rule(Rule.BYTE_ORDER, header.byte_order == LITTLE_ENDIAN)
         self._rule(Rule.MACHINE, header.machine == MACHINE_386)
-        self._rule(of_type, header.type == type)
+        # Of a program that is none only because it can lie anywhere, the better reason is the linker that it needs.
+        self._rule(of_type, header.type == type or header.type == SHARED_OBJECT)
         self._check_headers(header)
+        self._rule(Rule.LINKER, not self._needs_linker())
+        self._rule(of_type, header.type == type)
         self._check_segments()
 
     def _check_headers(self, header: ElfHeader) -> None:
         """Check where the program headers lie."""
         image, offset, count = self.image, header.segments, header.segment_count
-        self._rule(Rule.HEADERS, header.segment_size == size_of(Segment))
-        self._rule(Rule.HEADER_COUNT, 0 < count <= MOST_SEGMENTS)
+        self._rule(Rule.NO_HEADERS, count > 0)
+        self._rule(Rule.HEADER_SIZE, header.segment_size == size_of(Segment))
+        self._rule(Rule.HEADER_COUNT, count <= MOST_SEGMENTS)
         self._rule(Rule.HEADER_PLACE, offset % 4 == 0 and self._has(offset, count * size_of(Segment)))
         image.segments = image.start + offset
         image.count = count
@@ -229,6 +237,12 @@ class ElfFile(Component):
     def _has(self, offset: u32, size: u32) -> bool:
         """Say whether so many bytes from an offset on lie in the file."""
         return offset <= self.image.size and size <= self.image.size - offset
+
+    def _needs_linker(self) -> bool:
+        for number in range(self.image.count):
+            if self._segment(number).type == INTERPRETER:
+                return True
+        return False
 
     def _check_segments(self) -> None:
         """Check every segment, those that are loaded in the order of the file: that is to be the order of addresses."""
@@ -239,7 +253,6 @@ class ElfFile(Component):
         before: word = 0  # the page that the segment before starts in
         for number in range(image.count):
             segment = self._segment(number)
-            self._rule(Rule.LINKER, segment.type != INTERPRETER)
             if segment.type == LOAD:
                 self._check_sizes(segment)
             if segment.is_loaded():
@@ -250,7 +263,8 @@ class ElfFile(Component):
                 image.base = before if loaded == 0 else image.base
                 image.end = start + segment.memory_size
                 loaded += 1
-        self._rule(Rule.LOADED, 0 < loaded <= MOST_LOADED)
+        self._rule(Rule.NOTHING_LOADED, loaded > 0)
+        self._rule(Rule.LOADED_COUNT, loaded <= MOST_LOADED)
 
     def _check_sizes(self, segment: Segment) -> None:
         self._rule(Rule.SIZE, segment.file_size <= segment.memory_size)

@@ -1,0 +1,26 @@
+"""Files of programs: which rule of the kernel's a file breaks, told before any kernel runs."""
+
+from keelback.kernel.elf_file import ElfFile, Rule
+from keelback.kernel.errors import NotExecutable
+from keelback.kernel.layout import Layout
+from keelback.kernel.payload import Payload
+from keelback.lang import PAGE_SIZE, Ram, Region, round_up
+
+RECORDS, FILE = PAGE_SIZE, 2 * PAGE_SIZE
+"""Where the check's records and the file lie in a RAM that nothing else is in."""
+
+
+def broken_rule(content: bytes, layout: Layout) -> Rule:
+    """Return which rule of a program's file breaks in a layout, NONE when it breaks none: the kernel's own check."""
+    ram = Ram(FILE + round_up(len(content), PAGE_SIZE))
+    records = Region(ram, RECORDS, FILE)
+    payload = Payload(records)
+    file = ElfFile(records, layout, payload)
+    ram.bytes[FILE : FILE + len(content)] = content
+    payload.content.adopt(FILE, len(content))
+    payload.found.size = len(content)
+    try:
+        file.check_program()
+    except NotExecutable:
+        return file.image.broken
+    return Rule.NONE
