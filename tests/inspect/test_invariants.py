@@ -171,6 +171,32 @@ def let_the_stack_reach_into_its_guard(pc, lens):
     space.regions[space.count - 1].start -= 0x1000
 
 
+def let_two_regions_overlap(pc, lens):
+    space = lens.processes.table[2].space
+    space.regions[0].end = space.regions[1].start + 0x1000
+
+
+def keep_an_empty_region(pc, lens):
+    space = lens.processes.table[2].space
+    region, other = space.regions[space.count - 1], space.regions[space.count]
+    other.start, other.end, other.kind, other.permissions = region.end, region.end, Kind.ANONYMOUS, 0
+    space.count += 1
+
+
+def load_a_library_below_images(pc, lens):
+    load_a_library(pc, lens)
+    lens.libraries.table[0].space.regions[0].start = lens.layout.user_base - 0x1000
+
+
+def call_an_image_a_stack(pc, lens):
+    lens.processes.table[2].space.regions[0].kind = Kind.STACK
+
+
+def call_a_stack_an_image(pc, lens):
+    space = lens.processes.table[2].space
+    space.regions[space.count - 1].kind = Kind.IMAGE
+
+
 def take_a_region_away(pc, lens):
     space = lens.processes.table[2].space
     space.count -= 1
@@ -298,6 +324,11 @@ MISTAKES = {
     begin_a_region_within_a_page: "regions are whole pages",
     let_a_region_reach_the_last_page: "regions are whole pages",
     let_the_stack_reach_into_its_guard: "regions are whole pages",
+    let_two_regions_overlap: "regions are whole pages",
+    keep_an_empty_region: "regions are whole pages",
+    load_a_library_below_images: "regions are whole pages",
+    call_an_image_a_stack: "an image lies where images may",
+    call_a_stack_an_image: "an image lies where images may",
     take_a_region_away: "a page that is mapped lies in a region",
     let_text_be_written: "a page that is mapped lies in a region",
     let_two_write_one_frame: "a page that may be written is in a frame",

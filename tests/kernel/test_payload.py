@@ -58,9 +58,13 @@ def test_no_archive_at_all_is_an_empty_one(archive):
         find(kernel, "a")
 
 
-def test_a_size_beyond_the_end_is_damage():
-    archive = bytearray(make_payload({"a": b"first", "b": b"second"}))
-    archive[124:136] = b"77777777777\0"
+@pytest.mark.parametrize(
+    "size", [b"77777777777\0", b"777777777777", b"400000000005", b"040000000005", b"00000003001\0"]
+)
+def test_a_size_beyond_the_end_is_damage(size):
+    """Two of them are 5, the right one, when only 32 bits of them are kept."""
+    archive = bytearray(make_payload({"a": b"first", "b": b"second"}))[:2048]
+    archive[124:136] = size
     kernel = payload_of(bytes(archive))
     for name in ("a", "b"):
         with pytest.raises(NoSuchProgram):

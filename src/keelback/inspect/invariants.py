@@ -12,7 +12,7 @@ from keelback.inspect.census import ENTRIES, PAGE_SHIFT, PRESENT, USER, WRITABLE
 from keelback.kernel.frames import OWNER_KINDS, kind_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import ProcessState
-from keelback.kernel.regions import Kind, Space
+from keelback.kernel.regions import Kind, MemoryRegion, Space
 from keelback.kernel.threads import Thread, ThreadState
 
 PAGE_SIZE = 1 << PAGE_SHIFT
@@ -168,18 +168,39 @@ def _no_empty_tables(census: Census) -> Iterator[str]:
 @invariant("regions are whole pages of user space, in order, none in the guard, and no two that touch are alike")
 def _regions(census: Census) -> Iterator[str]:
     layout = census.kernel.layout
-    for process in census.processes():
-        regions = list(process.space.regions)[: process.space.count]
+    for whose, regions in _regions_of_all(census):
         edges = [edge for region in regions for edge in (region.start, region.end)]
-        if edges != sorted(edges) or any(edge % PAGE_SIZE for edge in edges):
-            yield f"process {process.pid} has {[hex(edge) for edge in edges]}"
+        empty = any(region.start == region.end for region in regions)
+        if edges != sorted(edges) or empty or any(edge % PAGE_SIZE for edge in edges):
+            yield f"{whose} has {[hex(edge) for edge in edges]}"
         if edges and not layout.user_base <= edges[0] <= edges[-1] <= layout.user_end:
-            yield f"process {process.pid} has a region outside user space"
+            yield f"{whose} has a region outside user space"
         if any(max(each.start, layout.stack_guard) < min(each.end, layout.stack_bottom) for each in regions):
-            yield f"process {process.pid} has a region in the stack's guard"
+            yield f"{whose} has a region in the stack's guard"
         for one, other in pairwise(regions):
             if (one.end, one.kind, one.permissions) == (other.start, other.kind, other.permissions):
-                yield f"process {process.pid} has two alike at {other.start:#x}"
+                yield f"{whose} has two alike at {other.start:#x}"
+
+
+@invariant("an image lies where images may, a library too, and a stack where the stack does")
+def _areas(census: Census) -> Iterator[str]:
+    layout = census.kernel.layout
+    images, stack = (layout.image_start, layout.image_limit), (layout.stack_bottom, layout.stack_top)
+    areas = {Kind.IMAGE: images, Kind.LIBRARY: images, Kind.STACK: stack}
+    for whose, regions in _regions_of_all(census):
+        for region in regions:
+            first, limit = areas.get(region.kind, (layout.user_base, layout.user_end))
+            if not first <= region.start < region.end <= limit:
+                yield f"{whose} has {region.kind.name} [{region.start:#010x}, {region.end:#010x})"
+
+
+def _regions_of_all(census: Census) -> Iterator[tuple[str, list[MemoryRegion]]]:
+    """Yield the regions of each process, and of each library as it was loaded."""
+    for process in census.processes():
+        yield f"process {process.pid}", list(process.space.regions)[: process.space.count]
+    for number in census.libraries:
+        space = census.kernel.libraries.table[number].space
+        yield f"library {number}", list(space.regions)[: space.count]
 
 
 @invariant("a page that is mapped lies in a region, and its entry allows no more than the region does")

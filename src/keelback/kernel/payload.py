@@ -10,6 +10,7 @@ from keelback.kernel.header import ImageHeader
 from keelback.lang import Array, Component, Region, Struct, Table, inline, u8, u32, view, word
 
 BLOCK = 512
+LARGEST = 0xFFFF_FFFF
 MAGIC_PARTS = (0x75, 0x73, 0x74, 0x61, 0x72)  # "ustar"
 
 
@@ -73,13 +74,13 @@ class Payload(Component):
         return same
 
     def _size(self, header: MemberHeader) -> u32:
-        """Return the size in the header: at most 11 octal digits, of which the high ones are zero here."""
+        """Return the size in the header, octal digits; one that is too large for any archive is the largest number."""
         size: u32 = 0
         for index in range(len(header.size)):
             digit = header.size[index]
             if not 48 <= digit <= 55:
                 break
-            size = (size << 3 | digit - 48) & 0xFFFF_FFFF
+            size = min(size << 3 | digit - 48, LARGEST)
         return size
 
     def _is_called(self, header: MemberHeader, name: Array[u8]) -> bool:
