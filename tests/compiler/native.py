@@ -17,6 +17,7 @@ from unicorn import UC_ARCH_X86, UC_MODE_32, UC_MODE_64, UC_PROT_ALL, Uc
 from unicorn import x86_const as x86
 
 from keelback.compiler import compile_program, ir
+from keelback.compiler.names import STRICT_C
 from keelback.compiler.types import Boolean, Integer, Type, Void
 from keelback.image.toolchain import TARGETS, Target, build_support, compile_c, link_elf
 from keelback.lang import Component, Panic, Ram
@@ -97,7 +98,7 @@ class Native:
         with TemporaryDirectory() as directory:
             source = Path(directory, "program.c")
             source.write_text(self.compiled.c)
-            program = compile_c(source, flags=["-Werror", *flags], target=target)
+            program = compile_c(source, flags=[STRICT_C, "-Werror", *flags], target=target)
         objects = {"program.o": program, "support.o": support(target)}
         elf = ELFFile(BytesIO(link_elf(objects, self._script(entries), target=target)))
         self.symbols = {each.name: each["st_value"] for each in elf.get_section_by_name(".symtab").iter_symbols()}

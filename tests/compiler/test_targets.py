@@ -9,6 +9,7 @@ from elftools.elf.elffile import ELFFile
 from compiler.compare_lives import Lives
 from keelback.compiler import compile_program
 from keelback.compiler.errors import CompileError
+from keelback.compiler.names import STRICT_C
 from keelback.image.toolchain import NO_WARNINGS, TARGETS, compile_c
 from keelback.lang import address_of
 
@@ -321,7 +322,7 @@ def test_every_layout_is_asserted_in_the_c(lives):
 
 def test_a_result_is_packed_with_its_error_where_both_fit(lives):
     heads = re.findall(r"(\w+) kernel_found\((.*)\);", lives.native.compiled.c)
-    assert heads == [("u64", "i32 a") if lives.ram.word_bits == 32 else ("i32", "i32 a, Item **result")]
+    assert heads == [("u64", "i32 a") if lives.ram.word_bits == 32 else ("i32", "i32 a, Item **result$0")]
 
 
 def test_size_of_is_refused_where_both_lives_would_differ(tmp_path):
@@ -342,5 +343,5 @@ def test_c_compiles_without_a_warning_for_its_own_target(target, entry, tmp_path
     root, ram = (lives := Lives(path, target.word_bits)).root, lives.ram
     source = tmp_path / "program.c"
     source.write_text(compile_program(root, ram, {entry: getattr(root, entry)}).c)
-    elf = ELFFile(BytesIO(compile_c(source, flags=NO_WARNINGS, target=target)))
+    elf = ELFFile(BytesIO(compile_c(source, flags=(STRICT_C, *NO_WARNINGS), target=target)))
     assert elf.elfclass == target.word_bits

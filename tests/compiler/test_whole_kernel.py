@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from keelback.compiler import compile_program
+from keelback.compiler.names import STRICT_C
 from keelback.image.toolchain import NO_WARNINGS, compile_c
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import MICROKERNEL
@@ -30,7 +31,7 @@ def test_kernel_compiles_without_a_warning(kernel, tmp_path, record_property):
 
     source = tmp_path / "kernel.c"
     source.write_text(kernel.c)
-    elf = ELFFile(BytesIO(compile_c(source, flags=NO_WARNINGS)))
+    elf = ELFFile(BytesIO(compile_c(source, flags=(STRICT_C, *NO_WARNINGS))))
     size = elf.get_section_by_name(".text")["sh_size"]
     print(f"kernel text: {size} bytes, {len(kernel.functions)} functions")
     record_property("text", size)

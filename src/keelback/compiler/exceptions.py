@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
 from keelback.compiler.raises import Codes, raised_by
-from keelback.compiler.types import BOOLEAN, Integer, exactly
+from keelback.compiler.types import BOOLEAN, Integer, Type, exactly
 
 ERROR = Integer(Interval(ir.PROCESS_FAULT, 0))
 
@@ -51,11 +51,16 @@ class _Lowering:
         self.functions = functions
         self.handled: dict[str, Codes] = {}
         self.labels: set[str] = set()
-        self.count = 0
+        self.count = function.numbers
 
-    def new_name(self, stem: str) -> str:
+    def new_label(self, stem: str) -> str:
         self.count += 1
         return f"{stem}_{self.count}"
+
+    def new_local(self, stem: str, type: Type) -> ir.Local:
+        self.count += 1
+        self.function.locals[f"{stem}${self.count}"] = type
+        return ir.Local(type, f"{stem}${self.count}")
 
     def lower(self, body: Iterable[ir.Statement], context: Context) -> list[ir.Statement]:
         lowered: list[ir.Statement] = []
@@ -86,18 +91,17 @@ class _Lowering:
         if isinstance(statement, ir.Switch):
             return replace(statement, cases=tuple(tuple(self.lower(case, context)) for case in statement.cases))
         if isinstance(statement, (ir.Loop, ir.Block)):
-            name = self.new_name(statement.label) if statement.label in self.labels else statement.label
+            name = self.new_label(statement.label) if statement.label in self.labels else statement.label
             self.labels.add(name)
             body = self.lower(statement.body, (*context, Inside(statement.label, name)))
             return replace(statement, label=name, body=tuple(body))
         return statement
 
     def lower_call(self, call: ir.Call, context: Context) -> list[ir.Statement]:
-        error = self.new_name("failed")
-        self.function.locals[error] = ERROR
-        failed = ir.Binary(BOOLEAN, "!=", ir.Local(ERROR, error), ir.Constant(exactly(0), 0))
-        leave = self.unwind(call.place, ir.Local(ERROR, error), context)
-        return [replace(call, error=error), ir.If(call.place, failed, tuple(leave))]
+        error = self.new_local("failed", ERROR)
+        failed = ir.Binary(BOOLEAN, "!=", error, ir.Constant(exactly(0), 0))
+        leave = self.unwind(call.place, error, context)
+        return [replace(call, error=error.name), ir.If(call.place, failed, tuple(leave))]
 
     def unwind(self, place: ir.Place, code: ir.Expression, context: Context) -> list[ir.Statement]:
         """Run what is on the way to who takes an error, and go there."""
@@ -124,10 +128,8 @@ class _Lowering:
         finals = self.finals(context, None)
         if not finals or statement.value is None:
             return [*finals, statement]
-        kept = self.new_name("result")
-        self.function.locals[kept] = statement.value.type
-        local = ir.Local(statement.value.type, kept)
-        return [ir.SetLocal(statement.place, kept, statement.value), *finals, replace(statement, value=local)]
+        kept = self.new_local("result", statement.value.type)
+        return [ir.SetLocal(statement.place, kept.name, statement.value), *finals, replace(statement, value=kept)]
 
     def lower_try(self, statement: ir.Try, context: Context) -> list[ir.Statement]:
         inner: Context = (*context, Finally(statement.final)) if statement.final else context
@@ -139,9 +141,8 @@ class _Lowering:
         return [*body, *self.lower(statement.final, context)]
 
     def caught(self, statement: ir.Try, context: Context, possible: Codes) -> ir.Statement:
-        place, error = statement.place, self.new_name("raised")
-        tried, done = self.new_name("tried"), self.new_name("done")
-        self.function.locals[error] = ERROR
+        place, raised = statement.place, self.new_local("raised", ERROR)
+        tried, done, error = self.new_label("tried"), self.new_label("done"), raised.name
         context = (*context, Inside(done, done))
         inner = (*context, Catching(error, tried))
         body = [*self.lower(statement.body, inner), *self.lower(statement.otherwise, context), ir.Break(place, done)]
@@ -152,7 +153,7 @@ class _Lowering:
             if taken:
                 handling += self.handler(handler, error, taken, bool(possible), done, context, place)
         if possible:
-            handling += self.unwind(place, ir.Local(ERROR, error), context)
+            handling += self.unwind(place, raised, context)
         return ir.Block(place, done, (ir.Block(place, tried, tuple(body)), *handling))
 
     def handler(

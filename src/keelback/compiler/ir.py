@@ -344,7 +344,10 @@ class FunctionKey:
 
 @dataclass
 class Function:
-    """A function: parameters and locals by name, and its statements; `raises` are the codes it may fail with."""
+    """A function: parameters and locals by name, and its statements.
+
+    `raises` are the codes it may fail with; labels and locals that a pass adds have numbers above `numbers`.
+    """
 
     key: FunctionKey
     place: Place
@@ -353,6 +356,7 @@ class Function:
     body: tuple[Statement, ...] = ()
     native: str | None = None
     raises: frozenset[int] = frozenset()
+    numbers: int = 0
 
 
 PROCESS_FAULT = -256

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
+from keelback.compiler.names import C_WORDS
 from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.compiler.types import BOOLEAN, VOID, ArrayPointer, Pointer, Type, integer
 from keelback.lang.component import Component, static_parts
@@ -18,70 +19,6 @@ from keelback.lang.integers import INTEGER_TYPES
 from keelback.lang.layout import integer_type, ref_target
 from keelback.lang.ram import Ram
 from keelback.lang.struct import Struct
-
-RESERVED = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "bool",
-        "true",
-        "false",
-        "u8",
-        "u16",
-        "u32",
-        "u64",
-        "i8",
-        "i16",
-        "i32",
-        "i64",
-        "u128",
-        "i128",
-        "word",
-        "asm",
-        "text",
-        "panic",
-        "floor_div",
-        "floor_mod",
-        "floor_div_wide",
-        "floor_mod_wide",
-        "error_sentence",
-        "memcpy",
-        "memmove",
-        "memset",
-    ]
-)
 
 
 class Static(NamedTuple):
@@ -192,7 +129,7 @@ class Program:
 
     def _new_name(self, name: str) -> str:
         wanted, number = name, 2
-        while wanted in self.names or wanted in RESERVED:
+        while wanted in self.names or wanted in C_WORDS:
             wanted, number = f"{name}_{number}", number + 1
         self.names.add(wanted)
         return wanted
@@ -200,9 +137,5 @@ class Program:
 
 def _identifier(text: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
-    return re.sub(r"\W+", "_", words).strip("_").lower()
-
-
-def local_name(name: str) -> str:
-    """Return what a Python local is called in C: no temporary's name, which ends in a number."""
-    return name + "_" if name in RESERVED or re.search(r"_\d+$", name) else name
+    name = re.sub(r"\W+", "_", words, flags=re.ASCII).strip("_").lower()
+    return name if name and not name[0].isdigit() else f"function_{name}"

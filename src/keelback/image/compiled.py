@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keelback.compiler import PANIC, Compiled, compile_program
+from keelback.compiler.names import STRICT_C
 from keelback.image.cache import cache_directory
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.toolchain import NO_WARNINGS, compile_c
@@ -37,4 +38,4 @@ def build_object(compiled: Compiled, name: str, flags: Sequence[str] = ()) -> by
     if not source.exists() or source.read_bytes() != text:
         folder.mkdir(parents=True, exist_ok=True)
         source.write_bytes(text)
-    return compile_c(source, flags=(*NO_WARNINGS, *flags))
+    return compile_c(source, flags=(STRICT_C, *NO_WARNINGS, *flags))

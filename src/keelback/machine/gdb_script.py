@@ -89,7 +89,7 @@ def meaning_of(name: str) -> Any:
 def local_value(name: str) -> Any:
     """Return a local of the function that is shown, None when it has no such one.  Raises: gdb.error."""
     for symbol in local_symbols():
-        if symbol.name in (name, f"{name}_"):  # a word of C's is renamed
+        if symbol.name in (name, f"{name}$"):  # a word of C's is marked
             value = symbol.value(gdb.selected_frame())
             if value.is_optimized_out:
                 raise gdb.error(f"{name} has been optimized out")

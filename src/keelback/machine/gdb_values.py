@@ -167,7 +167,7 @@ def read_field(struct: Any, name: str) -> Any:
     if name not in kinds:
         raise AttributeError(f"{struct.type.name} has no field {name!r}; it has {', '.join(kinds)}")
     how, what = kinds[name]
-    return READERS[how](struct[name if c_fields.has_key(name) else f"{name}_"], what)  # a word of C's is renamed
+    return READERS[how](struct[name if c_fields.has_key(name) else f"{name}$"], what)  # a word of C's is marked
 
 
 def _read_enum(value: Any, enum: str) -> int:

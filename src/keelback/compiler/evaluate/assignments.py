@@ -26,8 +26,8 @@ class Assignments(Calls):
             if isinstance(value, Static):
                 self.set_local(name, value, self.definition)
             else:
-                self.parameters[name] = self.declared[self.c_name(name)] = value
-                self.bind(name, Binding(local=self.c_name(name)))
+                self.parameters[name] = self.declared[self.variable(name)] = value
+                self.bind(name, Binding(local=self.variable(name)))
 
     def bind(self, name: str, binding: Binding) -> None:
         """Say what a name of the function at hand has from here on."""
@@ -68,7 +68,7 @@ class Assignments(Calls):
             self.assign(node.target, node.value, node)
             return
         value = self.value(node.value)
-        name = self.c_name(node.target.id)
+        name = self.variable(node.target.id)
         self.declared[name] = declared
         fitted = self.fitted(value, declared, node.target.id, node)
         self.bind(node.target.id, Binding(local=name))
@@ -133,11 +133,11 @@ class Assignments(Calls):
 
     def set_local(self, name: str, value: Value, node: ast.AST) -> None:
         """Bind a name to a static value, or store in a local variable."""
-        c_name = self.c_name(name)
-        if c_name in self.declared:
-            fitted = self.fitted(value, self.declared[c_name], name, node)
-            self.emit(ir.SetLocal(self.place(node), c_name, fitted))
-            self.bind(name, Binding(local=c_name))
+        variable = self.variable(name)
+        if variable in self.declared:
+            fitted = self.fitted(value, self.declared[variable], name, node)
+            self.emit(ir.SetLocal(self.place(node), variable, fitted))
+            self.bind(name, Binding(local=variable))
         elif isinstance(value, Static) and not (
             is_variable(value) and (self.unrolled or self.frame.assigned[name] > 1)
         ):
@@ -147,18 +147,18 @@ class Assignments(Calls):
 
     def set_variable(self, name: str, value: Value, node: ast.AST) -> None:
         """Store in a local variable; in an unrolled loop a static value is known until the next is stored."""
-        c_name, expression = self.c_name(name), self.dynamic(value, node)
+        variable, expression = self.variable(name), self.dynamic(value, node)
         known = value if self.unrolled and isinstance(value, Static) else None
-        seen = self.seen.get(c_name)
+        seen = self.seen.get(variable)
         joined = expression.type if seen is None else join(seen, expression.type)
         if joined is None and known is None:
             raise self.refuse(node, "locals", f"{name} holds values of different types")
         if joined is None:
             self.bind(name, Binding(known))
             return
-        self.seen[c_name] = joined
-        self.emit(ir.SetLocal(self.place(node), c_name, expression))
-        self.bind(name, Binding(known, c_name))
+        self.seen[variable] = joined
+        self.emit(ir.SetLocal(self.place(node), variable, expression))
+        self.bind(name, Binding(known, variable))
 
 
 def is_variable(value: Static) -> bool:

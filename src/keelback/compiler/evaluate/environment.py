@@ -19,9 +19,9 @@ from keelback.lang.layout import RefKind
 
 
 class Name(NamedTuple):
-    """A Python name: the function at hand, or the generator inlined into it, by its prefix, and the name there."""
+    """A Python name: the function at hand, or the generator inlined into it, by its suffix, and the name there."""
 
-    prefix: str
+    suffix: str
     name: str
 
 

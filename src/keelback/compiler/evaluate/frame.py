@@ -38,12 +38,12 @@ class Frame:
     """What the names in a function's body are, as Python has decided, and where it stands."""
 
     def __init__(
-        self, function: FunctionType, definition: ast.FunctionDef, prefix: str = "", inlined: Inlined | None = None
+        self, function: FunctionType, definition: ast.FunctionDef, suffix: str = "", inlined: Inlined | None = None
     ) -> None:
         code = function.__code__
         self.function = function
         self.definition = definition
-        self.prefix = prefix
+        self.suffix = suffix
         self.inlined = inlined
         self.file = file_of(function)
         self.globals: dict[str, Any] = function.__globals__
@@ -55,7 +55,7 @@ class Frame:
 
     def name(self, name: str) -> Name:
         """Return a name of this function apart from those of others."""
-        return Name(self.prefix, name)
+        return Name(self.suffix, name)
 
     def bound(self, nodes: Sequence[ast.AST]) -> Iterator[Name]:
         """Yield every name that some statements may give a value, those in the loop that a `yield` stands for too."""

@@ -1,12 +1,14 @@
 """A whole function: evaluated until the types of its locals no longer change."""
 
 import ast
-import re
+from types import FunctionType
 
 from keelback.compiler import ir
+from keelback.compiler.errors import CompileError
 from keelback.compiler.evaluate.failure import Failure
 from keelback.compiler.intervals import Interval
-from keelback.compiler.program import Program, Specialisation, Static, local_name
+from keelback.compiler.names import C_WORDS
+from keelback.compiler.program import Program, Specialisation, Static
 from keelback.compiler.source import definition_of, file_of
 from keelback.compiler.types import VOID, Integer, Type, join
 
@@ -49,11 +51,18 @@ def _native(wanted: Specialisation, key: ir.FunctionKey, body: str) -> ir.Functi
                 if isinstance(content, int):
                     body = body.replace(f"{name}_{attribute}", f"{content:#x}u")
         else:
-            body = re.sub(rf"\b{name}\b", local_name(name), body)
-            parameters[local_name(name)] = value
+            if name in C_WORDS or not name.isascii():
+                raise _no_c_name(wanted.function, name)
+            parameters[name] = value
     return ir.Function(
         key, (file_of(wanted.function), wanted.function.__code__.co_firstlineno), parameters, native=body
     )
+
+
+def _no_c_name(function: FunctionType, name: str) -> CompileError:
+    node = next(each for each in definition_of(function).args.args if each.arg == name)
+    message = f"a parameter of a native body is called as in C, which has another use for {name!r}"
+    return CompileError("native", message, file_of(function), node.lineno, node.col_offset + 1)
 
 
 class Evaluator(Failure):
@@ -69,10 +78,11 @@ class Evaluator(Failure):
             **{name: self.types.get(name, type) for name, type in self.seen.items()},
             **self.declared,
         }
-        parameters = {self.c_name(name): type for name, type in self.parameters.items()}
+        parameters = {self.variable(name): type for name, type in self.parameters.items()}
         for name in parameters:
             locals.pop(name, None)
-        return ir.Function(self.key, self.place(self.definition), parameters, locals, tuple(self.block))
+        place, body = self.place(self.definition), tuple(self.block)
+        return ir.Function(self.key, place, parameters, locals, body, numbers=self.labels)
 
     def do_Pass(self, node: ast.Pass) -> None:
         """Do nothing."""

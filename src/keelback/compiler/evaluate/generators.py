@@ -25,14 +25,14 @@ class Generators(Assignments):
         frozen = {name: self.frozen(value) for name, value in arguments.items()}
         inlined = Inlined(node, self.frame, self.loops, loop, self.program.type_of(yielded_by(function)))
         outer, self.block = self.block, []
-        self.frame = Frame(function, definition, self.new_label(definition.name) + "_", inlined)
+        self.frame = Frame(function, definition, f"${self.new_number()}", inlined)
         self.loops = []
         for name, value in frozen.items():
             declared = self.passed_as(name, value, function, iterated)
             if isinstance(declared, Static):
                 self.set_local(name, declared, node)
             else:
-                self.declared[self.c_name(name)] = declared
+                self.declared[self.variable(name)] = declared
                 self.checked_at = entry_of(function)
                 self.set_local(name, value, node)
                 self.checked_at = None

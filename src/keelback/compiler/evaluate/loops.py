@@ -53,7 +53,7 @@ class Loops(Generators):
     def any_round(self, nodes: Sequence[ast.AST]) -> Environment:
         """Forget what is not the same in every round of a loop; return what is known when one starts."""
         bound = set(self.frame.bound(nodes))
-        locals = {self.c_name_of(each) for each in bound}
+        locals = {self.variable_of(each) for each in bound}
         start = before_rounds(self.here, bound, set(self.frame.deleted(nodes)), locals)
         self.here = start.copy()
         return start

@@ -10,7 +10,7 @@ from keelback.compiler.errors import CompileError
 from keelback.compiler.evaluate.environment import Environment, Name, Place, joined, place_of
 from keelback.compiler.evaluate.frame import Frame, Loop
 from keelback.compiler.intervals import Interval
-from keelback.compiler.program import Program, Static, Value, local_name
+from keelback.compiler.program import Program, Static, Value
 from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, NoneType, Pointer, Type, exactly
 from keelback.compiler.walk import expressions_in
 from keelback.lang.array import IntegerArray
@@ -53,6 +53,7 @@ class Values:
         self.seen: dict[str, Type] = {}
         self.loops: list[Loop] = []
         self.labels = 0
+        self.temporaries: set[str] = set()
         self.checked_at: ir.Place | None = None
         self.unrolled = 0
         self.at: ast.AST
@@ -83,23 +84,28 @@ class Values:
             self.note(self.ended)
 
     def new_label(self, stem: str) -> str:
-        """Return a name that no other label or temporary has."""
+        """Return a name that no other label has."""
+        return f"{stem}_{self.new_number()}"
+
+    def new_number(self) -> int:
+        """Return the number of a new label, temporary or inlined generator."""
         self.labels += 1
-        return f"{stem}_{self.labels}"
+        return self.labels
 
     def new_temporary(self, type: Type, stem: str = "t") -> ir.Local:
         """Return a new local."""
-        name = self.new_label(stem)
+        name = f"{stem}${self.new_number()}"
         self.declared[name] = type
+        self.temporaries.add(name)
         return ir.Local(type, name)
 
-    def c_name(self, name: str) -> str:
-        """Return what a local of the function at hand is called in C."""
-        return self.c_name_of(self.frame.name(name))
+    def variable(self, name: str) -> str:
+        """Return what a local of the function at hand is called in the tree."""
+        return self.variable_of(self.frame.name(name))
 
-    def c_name_of(self, name: Name) -> str:
-        """Return what a local is called in C."""
-        return local_name(name.prefix + name.name)
+    def variable_of(self, name: Name) -> str:
+        """Return what a local is called in the tree."""
+        return name.name + name.suffix
 
     def number(self, value: int) -> ir.Constant:
         """Return a constant."""
@@ -132,7 +138,7 @@ class Values:
         """Return a value that later statements can't change: itself, or a temporary that keeps it."""
         if isinstance(value, (Static, ir.Constant, ir.StaticPlace, ir.TextConstant)):
             return value
-        if isinstance(value, ir.Local) and value.name in self.declared and value.name.startswith("t_"):
+        if isinstance(value, ir.Local) and value.name in self.temporaries:
             return value
         kept = self.new_temporary(value.type)
         self.emit(ir.SetLocal(self.place(self.at), kept.name, value))

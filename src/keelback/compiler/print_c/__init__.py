@@ -7,15 +7,14 @@
 A method that is named after a node of the tree prints it: `piece_Binary` an expression, `print_Loop` a statement.
 Each class extends the one of the module before:
 
-    prelude        what is the same in every program
-    spelling       constants, names and paths
+    spelling       constants and paths
     places         types, and static places by name
     expressions    with casts and parentheses
     statements     each after its line of the source
     program        the file and its functions
 """
 
-from keelback.compiler.print_c.prelude import PANIC
+from keelback.compiler.prelude import PANIC
 from keelback.compiler.print_c.program import Printer
 from keelback.compiler.print_c.spelling import short_path
 

@@ -1,8 +1,9 @@
 """Expressions in C, with the casts and parentheses that they need."""
 
 from keelback.compiler import ir
+from keelback.compiler.names import field_name
 from keelback.compiler.print_c.places import Places
-from keelback.compiler.print_c.spelling import field_name, literal, quoted
+from keelback.compiler.print_c.spelling import literal, quoted
 from keelback.compiler.types import I32, I64, I128, U32, U64, U128, ArrayPointer, Boolean, Integer, Pointer, Type
 from keelback.lang.integers import IntegerType
 from keelback.lang.layout import Field, IntegerKind, RefKind
@@ -42,7 +43,7 @@ class Expressions(Places):
         return f"(text){{{quoted(constant.value)}, {len(constant.value)}}}", POSTFIX
 
     def piece_Local(self, local: ir.Local) -> Piece:
-        return self.local_names[local.name], POSTFIX
+        return self.names.local(local.name), POSTFIX
 
     def piece_StaticPlace(self, static: ir.StaticPlace) -> Piece:
         text = self.lvalue(static.address, static.type)
@@ -51,8 +52,7 @@ class Expressions(Places):
     def piece_FieldValue(self, value: ir.FieldValue) -> Piece:
         text = self.member(value.base, value.field)
         if isinstance(value.field.kind, RefKind):
-            self.homes[value.field.kind.target] = None
-            return f"{value.field.kind.target.__name__}_of({text})", POSTFIX
+            return f"{self.home(value.field.kind.target)[0]}({text})", POSTFIX
         if isinstance(value.type, Boolean):
             return f"{text} != 0", PRECEDENCE["!="]
         return text, POSTFIX
@@ -78,17 +78,17 @@ class Expressions(Places):
         return f"({name}){address}", CAST
 
     def piece_ConstantElement(self, element: ir.ConstantElement) -> Piece:
-        name = self.tables.setdefault(element.values, f"constants_{len(self.tables) + 1}")
+        name = self.tables.setdefault(element.values, f"constants${len(self.tables) + 1}")
         return f"{name}[{self.text(element.index)}]", POSTFIX
 
     def piece_ErrorText(self, error: ir.ErrorText) -> Piece:
         self.error_texts = True
-        return f"error_sentence({self.text(error.number)})", POSTFIX
+        return f"{self.error_sentence}({self.text(error.number)})", POSTFIX
 
     def member(self, base: ir.Expression, field: Field) -> str:
         """Return a field of a struct."""
         if isinstance(base.type, Pointer):
-            self.structs[base.type.struct] = None
+            self.struct(base.type.struct)
         name = field_name(field.name)
         text = self.text(base, UNARY)
         if text.startswith("&"):

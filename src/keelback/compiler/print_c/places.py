@@ -5,9 +5,10 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
-from keelback.compiler.print_c.spelling import field_name, literal, record_name, section, spaced
-from keelback.compiler.program import RESERVED
+from keelback.compiler.names import Names, field_name
+from keelback.compiler.print_c.spelling import literal, record_name, section, spaced
 from keelback.compiler.types import ArrayPointer, Boolean, Integer, Pointer, Text, Type, Void, smallest
+from keelback.compiler.walk import statements_in
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 from keelback.lang.layout import ArrayKind, Kind, StructKind, StructLayout, layout_of
 from keelback.lang.ram import Ram, Record
@@ -23,22 +24,30 @@ class Places:
         self.lines = lines
         self.function: ir.Function
         self.records: dict[int, Record] = {}
-        self.structs: dict[type, None] = {}
-        self.homes: dict[type, None] = {}
+        self.structs: dict[type, str] = {}
+        self.homes: dict[type, tuple[str, str]] = {}
+        """What makes a pointer of a Ref to a struct, and a Ref of a pointer."""
         self.tables: dict[tuple[Any, ...], str] = {}
-        self.sinks: dict[str, None] = {}
         self.error_texts = False
         self.used: set[str] = set()
-        self.taken = {*functions, *RESERVED}
-        self.record_names = {record.address: self.free(record_name(record), self.taken) for record in ram.records}
-        self.local_names: dict[str, str] = {}
+        self.names = Names(functions)
+        self.record_names = {record.address: self.names.take(record_name(record)) for record in ram.records}
+        self.sinks = {put: _writers(put, self.names) for put in sorted(_puts(functions))}
+        """What writes a text and a number, by the function that takes their bytes."""
+        self.error_sentence = self.names.take("error_sentence")
 
-    def free(self, name: str, taken: set[str]) -> str:
-        """Take a name that nothing else has."""
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        return name
+    def struct(self, struct: type) -> str:
+        """Return the C name of a struct, which the C will define."""
+        if struct not in self.structs:
+            self.structs[struct] = self.names.take_struct(struct.__name__)
+        return self.structs[struct]
+
+    def home(self, struct: type) -> tuple[str, str]:
+        """Return the names of the conversions of Refs to a struct, which the C will define."""
+        if struct not in self.homes:
+            name = self.struct(struct)
+            self.homes[struct] = self.names.take(f"{name}_of"), self.names.take(f"{name}_place")
+        return self.homes[struct]
 
     # Types.
 
@@ -54,8 +63,7 @@ class Places:
         if isinstance(type, Integer):
             return self.c(type.interval).name
         if isinstance(type, Pointer):
-            self.structs[type.struct] = None
-            return f"{type.struct.__name__} *"
+            return f"{self.struct(type.struct)} *"
         if isinstance(type, ArrayPointer):
             return f"{self.element_type(type.element)} *"
         return {Boolean: "bool", Text: "text", Void: "void"}[type.__class__]
@@ -64,8 +72,7 @@ class Places:
         """Return the C name of an array's element type."""
         if isinstance(element, IntegerType):
             return element.name
-        self.structs[element] = None
-        return str(element.__name__)
+        return self.struct(element)
 
     def declaration(self, type: Type, name: str) -> str:
         """Return a declaration."""
@@ -115,7 +122,7 @@ class Places:
         """Yield every struct that is used, inner before outer."""
         done: dict[type, None] = {}
         for record in self.records.values():
-            self.structs[record.struct] = None
+            self.struct(record.struct)
         for struct in list(self.structs):
             yield from self._struct_text(struct, done)
 
@@ -128,40 +135,46 @@ class Places:
             if isinstance(inner, StructKind):
                 yield from self._struct_text(inner.layout.struct, done)
         done[struct] = None
-        yield _struct(struct.__name__, layout)
+        yield self._struct(self.struct(struct), layout)
 
     def record_texts(self) -> Iterator[str]:
         """Yield every static record that is used, as a variable in a section of its own."""
         for record in sorted(self.records.values(), key=lambda each: each.address):
             count = f"[{record.count}]" if record.count else ""
-            name = f"{record.struct.__name__} {self.record_names[record.address]}{count}"
-            yield f'{name} __attribute__((section("{section(record)}")));'
+            name = self.record_names[record.address]
+            symbol = f'__asm__("record.{name}")'  # no function of another file is called so
+            yield f'{self.struct(record.struct)} {name}{count} {symbol} __attribute__((section("{section(record)}")));'
+
+    def _struct(self, name: str, layout: StructLayout) -> str:
+        lines, end, paddings = [], 0, 0
+        for field in layout.fields:
+            if field.offset > end:
+                lines.append(f"    u8 padding${paddings}[{field.offset - end}];")
+                paddings += 1
+            lines.append("    " + self._field(field.kind, field_name(field.name)) + ";")
+            end = field.offset + field.kind.size
+        if layout.size > end:
+            lines.append(f"    u8 padding${paddings}[{layout.size - end}];")
+        asserts = [f'_Static_assert(sizeof({name}) == {layout.size}, "{name}");']
+        for each in layout.fields:
+            place = f"__builtin_offsetof({name}, {field_name(each.name)})"
+            asserts.append(f'_Static_assert({place} == {each.offset}, "{name}.{field_name(each.name)}");')
+        fields = "\n".join(lines)
+        head = f"typedef struct __attribute__((packed, aligned({layout.alignment}))) {{"
+        return f"{head}\n{fields}\n}} {name};\n" + "\n".join(asserts) + "\n"
+
+    def _field(self, kind: Kind, name: str) -> str:
+        if isinstance(kind, ArrayKind):
+            element = kind.element.layout.struct if isinstance(kind.element, StructKind) else kind.element.type
+            return f"{self.element_type(element)} {name}[{kind.count}]"
+        return f"{self.struct(kind.layout.struct) if isinstance(kind, StructKind) else kind.type.name} {name}"
 
 
-def _struct(name: str, layout: StructLayout) -> str:
-    lines, end, paddings = [], 0, 0
-    for field in layout.fields:
-        if field.offset > end:
-            lines.append(f"    u8 padding_{paddings}[{field.offset - end}];")
-            paddings += 1
-        lines.append("    " + _field(field.kind, field_name(field.name)) + ";")
-        end = field.offset + field.kind.size
-    if layout.size > end:
-        lines.append(f"    u8 padding_{paddings}[{layout.size - end}];")
-    asserts = [f'_Static_assert(sizeof({name}) == {layout.size}, "{name}");']
-    asserts += [
-        f'_Static_assert(__builtin_offsetof({name}, {field_name(each.name)}) == {each.offset}, "{name}.{each.name}");'
-        for each in layout.fields
-    ]
-    fields = "\n".join(lines)
-    head = f"typedef struct __attribute__((packed, aligned({layout.alignment}))) {{"
-    return f"{head}\n{fields}\n}} {name};\n" + "\n".join(asserts) + "\n"
+def _writers(put: str, names: Names) -> tuple[str, str]:
+    return names.take(f"{put}_text"), names.take(f"{put}_number")
 
 
-def _field(kind: Kind, name: str) -> str:
-    if isinstance(kind, ArrayKind):
-        element = (
-            kind.element.layout.struct.__name__ if isinstance(kind.element, StructKind) else kind.element.type.name
-        )
-        return f"{element} {name}[{kind.count}]"
-    return f"{kind.layout.struct.__name__ if isinstance(kind, StructKind) else kind.type.name} {name}"
+def _puts(functions: Mapping[str, ir.Function]) -> set[str]:
+    """Return the functions that texts and numbers are written by."""
+    statements = (each for function in functions.values() for each in statements_in(function.body))
+    return {each.put.name for each in statements if isinstance(each, (ir.WriteText, ir.WriteNumber))}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
-from keelback.compiler.print_c.prelude import PANIC, PRELUDE, SINK, UNMERGED, UNMERGED_END, WIDE
+from keelback.compiler.prelude import PANIC, PRELUDE, SINK, UNMERGED, UNMERGED_END, WIDE
 from keelback.compiler.print_c.spelling import declared, literal, quoted, spaced
 from keelback.compiler.print_c.statements import Statements
 from keelback.compiler.types import ArrayPointer, Integer, Void
@@ -36,12 +36,12 @@ class Printer(Statements):
     def home_texts(self) -> Iterator[str]:
         """Yield the two conversions of Refs of every struct that has any."""
         for struct in self.homes:
-            name, home = struct.__name__, self.ram.homes[struct]
+            name, home, (of, place) = self.struct(struct), self.ram.homes[struct], self.home(struct)
             table = self.lvalue(home._address, ArrayPointer(struct, len(home)))
             yield (
-                f"static inline __attribute__((unused)) {name} *{name}_of(u32 place)\n"
+                f"static inline __attribute__((unused)) {name} *{of}(u32 place)\n"
                 f"{{\n    return place ? &{table}[place - 1] : 0;\n}}\n"
-                f"static inline __attribute__((unused)) u32 {name}_place({name} *element)\n"
+                f"static inline __attribute__((unused)) u32 {place}({name} *element)\n"
                 f"{{\n    return element ? (u32)(element - {table}) + 1 : 0;\n}}"
             )
 
@@ -62,14 +62,14 @@ class Printer(Statements):
                 f"    case {number}: return (text){{{quoted(each.sentence)}, {len(each.sentence)}}};"
                 for number, each in sorted(KernelError.known.items(), reverse=True)
             )
-            yield f"static text error_sentence(i32 number)\n{{\n    switch (number) {{\n{cases}\n    }}\n" + (
+            yield f"static text {self.error_sentence}(i32 number)\n{{\n    switch (number) {{\n{cases}\n    }}\n" + (
                 '    return (text){"", 0};\n}'
             )
 
     def sink_texts(self) -> Iterator[str]:
         """Yield what writes texts and numbers to each sink."""
-        for put in self.sinks:
-            yield SINK.replace("PUT", put)
+        for put, (text, number) in self.sinks.items():
+            yield SINK.replace("PUT_TEXT", text).replace("PUT_NUMBER", number).replace("PUT", put)
 
     # Functions.
 
@@ -77,19 +77,17 @@ class Printer(Statements):
         """Return a function's head."""
         self.function = function
         exact = function.native is not None
-        taken = set() if exact else set(self.taken)
-        self.local_names = {name: self.free(name, taken) for name in (*function.parameters, *function.locals)}
         parameters = [
             f"{declared(type)} {name}"
             if exact and isinstance(type, Integer)
-            else self.declaration(type, self.local_names[name])
+            else self.declaration(type, name if exact else self.names.local(name))
             for name, type in function.parameters.items()
         ]
         result = self.c_type(function.key.result)
         if function.raises:
             result = "u64" if self.packed(function) else "i32"
             if not self.packed(function) and not isinstance(function.key.result, Void):
-                parameters.append(self.declaration(function.key.result, "*result"))
+                parameters.append(self.declaration(function.key.result, "*result$0"))
         inline = " inline" if function.native is not None else ""
         storage = "" if function.key.name in self.entries else f"static{inline} __attribute__((unused)) "
         return f"{storage}{spaced(result)}{function.key.name}({', '.join(parameters) or 'void'})"
@@ -102,7 +100,7 @@ class Printer(Statements):
         self.used = _needed(function.body) | self.results_by_pointer(function.body)
         body = "".join(self.statement(each, 1) for each in function.body)
         locals = "".join(
-            f"    {self.declaration(type, self.local_names[name])};\n"
+            f"    {self.declaration(type, self.names.local(name))};\n"
             for name, type in function.locals.items()
             if name in self.used
         )

@@ -1,9 +1,9 @@
-"""How constants, names and paths are written in C."""
+"""How constants, texts and paths are written in C."""
 
-import json
+import re
 
 from keelback.compiler.intervals import Interval, interval_of
-from keelback.compiler.program import RESERVED
+from keelback.compiler.names import path_name
 from keelback.compiler.types import I64, U64, Integer
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 from keelback.lang.ram import Record
@@ -28,8 +28,9 @@ def literal(value: int, c: IntegerType) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a string constant."""
-    return json.dumps(text).replace("\\u0000", "\\000")
+    """Return a string constant: what is no plain character of ASCII by its number, and no trigraph."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("??", "?\\?").encode("utf-8", "surrogateescape")
+    return '"' + re.sub(rb"[^ -~]", lambda byte: b"\\%03o" % byte[0][0], plain).decode() + '"'
 
 
 def short_path(file: str) -> str:
@@ -38,15 +39,9 @@ def short_path(file: str) -> str:
     return "keelback/" + rest if found else file.rpartition("/")[2]
 
 
-def field_name(name: str) -> str:
-    """Return what a field of a struct is called in C."""
-    return name + "_" if name in RESERVED else name
-
-
 def record_name(record: Record) -> str:
     """Return what a static record would be called in C, if nothing else is."""
-    name = "".join(each if each.isalnum() else "_" for each in record.name)
-    return name.strip("_") or f"record_{record.address:x}"
+    return path_name(record.name) or f"record_{record.address:x}"
 
 
 def section(record: Record) -> str:

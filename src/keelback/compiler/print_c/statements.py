@@ -36,14 +36,13 @@ class Statements(Expressions):
         type = self.function.locals.get(statement.name) or self.function.parameters[statement.name]
         if isinstance(statement.value, ir.Local) and statement.value.name == statement.name:
             return ""
-        return f"{indent}{self.local_names[statement.name]} = {self.converted(statement.value, type)};\n"
+        return f"{indent}{self.names.local(statement.name)} = {self.converted(statement.value, type)};\n"
 
     def print_StoreField(self, statement: ir.StoreField, indent: str, depth: int) -> str:
         kind = statement.field.kind
         target = self.member(statement.base, statement.field)
         if isinstance(kind, RefKind):
-            self.homes[kind.target] = None
-            return f"{indent}{target} = {kind.target.__name__}_place({self.text(statement.value)});\n"
+            return f"{indent}{target} = {self.home(kind.target)[1]}({self.text(statement.value)});\n"
         assert isinstance(kind, IntegerKind)
         return f"{indent}{target} = {self.stored(statement.value, kind.type)};\n"
 
@@ -69,8 +68,8 @@ class Statements(Expressions):
         start = f"&{self.text(statement.target, POSTFIX)}[{self.text(statement.start)}]"
         if element.size == 1:
             return f"{indent}memset({start}, {self.stored(statement.value, element)}, {self.text(statement.count)});\n"
-        loop = f"for ({self.word.name} i = 0, n = {self.text(statement.count)}; i < n; i++)"
-        return f"{indent}{loop}\n{indent}    ({start})[i] = {self.stored(statement.value, element)};\n"
+        loop = f"for ({self.word.name} i$0 = 0, n$0 = {self.text(statement.count)}; i$0 < n$0; i$0++)"
+        return f"{indent}{loop}\n{indent}    ({start})[i$0] = {self.stored(statement.value, element)};\n"
 
     def scaled(self, count: ir.Expression, array: ir.Expression) -> str:
         """Return how many bytes a number of elements has."""
@@ -87,17 +86,17 @@ class Statements(Expressions):
         callee = self.functions[statement.function.name]
         types = list(callee.parameters.values())
         arguments = [self.converted(each, type) for each, type in zip(statement.arguments, types, strict=True)]
-        result = self.local_names[str(statement.result)] if statement.result in self.used else None
-        error = self.local_names[statement.error] if statement.error else None
+        result = self.names.local(str(statement.result)) if statement.result in self.used else None
+        error = self.names.local(statement.error) if statement.error else None
         if not callee.raises:
             call = f"{statement.function.name}({', '.join(arguments)})"
             return f"{indent}{result} = {call};\n" if result else f"{indent}{call};\n"
         if self.packed(callee):
             call = f"{statement.function.name}({', '.join(arguments)})"
-            text = f"{indent}{{\n{self.line(statement.place)}{indent}    u64 both = {call};\n"
-            text += f"{indent}    {error} = (i32)(both >> 32);\n"
+            text = f"{indent}{{\n{self.line(statement.place)}{indent}    u64 both$0 = {call};\n"
+            text += f"{indent}    {error} = (i32)(both$0 >> 32);\n"
             if result:
-                text += f"{indent}    {result} = ({self.c_type(callee.key.result)})(u32)both;\n"
+                text += f"{indent}    {result} = ({self.c_type(callee.key.result)})(u32)both$0;\n"
             return text + f"{indent}}}\n"
         if not isinstance(callee.key.result, Void):
             arguments.append(f"&{result}")
@@ -111,20 +110,17 @@ class Statements(Expressions):
         return isinstance(result, Boolean) or (isinstance(result, Pointer) and self.ram.word_bits == 32)
 
     def print_WriteText(self, statement: ir.WriteText, indent: str, depth: int) -> str:
-        put = statement.put.name
-        self.sinks[put] = None
-        return f"{indent}{put}_text({self.text(statement.text)});\n"
+        return f"{indent}{self.sinks[statement.put.name][0]}({self.text(statement.text)});\n"
 
     def print_WriteNumber(self, statement: ir.WriteNumber, indent: str, depth: int) -> str:
-        put = statement.put.name
-        self.sinks[put] = None
         assert isinstance(statement.value.type, Integer)
         low = statement.value.type.interval.low
         value = self.text(statement.value, CAST)
         sign = f"{value} < 0" if low < 0 else "0"
         magnitude = f"{value} < 0 ? -(u64){value} : (u64){value}" if low < 0 else self.operand(statement.value, U64)
         prefix = quoted("0x" if statement.prefix else "")
-        return f"{indent}{put}_number({magnitude}, {sign}, {statement.base}, {prefix}, {statement.width});\n"
+        put = self.sinks[statement.put.name][1]
+        return f"{indent}{put}({magnitude}, {sign}, {statement.base}, {prefix}, {statement.width});\n"
 
     # Control.
 
@@ -174,7 +170,7 @@ class Statements(Expressions):
             return f"{indent}return {value};\n"
         if self.packed(self.function):
             return f"{indent}return (u32)({value});\n"
-        return f"{indent}*result = {value};\n{indent}return 0;\n"
+        return f"{indent}*result$0 = {value};\n{indent}return 0;\n"
 
     def print_Fail(self, statement: ir.Fail, indent: str, depth: int) -> str:
         code = self.text(statement.code, CAST)

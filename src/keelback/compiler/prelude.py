@@ -73,13 +73,13 @@ static inline __attribute__((unused)) i128 floor_mod_wide(i128 left, i128 right)
 }
 """
 SINK = """\
-static __attribute__((unused)) void PUT_text(text text)
+static __attribute__((unused)) void PUT_TEXT(text text)
 {
     for (u32 i = 0; i < text.length; i++)
         PUT((u8)text.at[i]);
 }
 
-static __attribute__((unused)) void PUT_number(u64 value, bool negative, u32 base, const char *prefix, u32 width)
+static __attribute__((unused)) void PUT_NUMBER(u64 value, bool negative, u32 base, const char *prefix, u32 width)
 {
     char digits[20];
     u32 count = 0;
