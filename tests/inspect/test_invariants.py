@@ -109,6 +109,10 @@ def forget_a_process(pc, lens):
     lens.processes.counts.alive -= 1
 
 
+def call_a_process_first_that_never_was(pc, lens):
+    lens.processes.counts.first = 9
+
+
 def lose_a_thread(pc, lens):
     lens.processes.table[2].thread = None
 
@@ -363,6 +367,7 @@ MISTAKES = {
     map_a_frame_that_is_not_there: "no user mapping reaches",
     share_a_page_table: "a page table belongs to one",
     forget_a_process: "a process is alive exactly",
+    call_a_process_first_that_never_was: "a process is alive exactly",
     lose_a_thread: "a process is alive exactly",
     lose_the_queue: "every ready thread",
     queue_a_sleeper: "every ready thread",

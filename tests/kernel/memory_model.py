@@ -148,6 +148,7 @@ class MemoryModel(RuleBasedStateMachine):
         programs = {"argument": OTHER_FILE}
         self.machine = Driven(make_machine("it", "it", life=self.life, check=self.watched, programs=programs))
         self.processes = {GUARD: new_process(), 2: new_process()}
+        self.last = 2  # the number that was given last
         for page in (ANYWHERE, FAR - PAGE):
             assert self.machine.call(Call.MAP, page, 2 * PAGE, WRITE, pid=2) == page
             for each in (page, page + PAGE):
@@ -454,7 +455,10 @@ class MemoryModel(RuleBasedStateMachine):
 
     def fork_now(self, pid: int) -> int:
         child = self.machine.fork(pid)
-        assert child == next(number for number in range(1, 100) if number not in self.processes)
+        count = len(self.machine.table) - 1
+        numbers = ((self.last + offset) % count + 1 for offset in range(count))
+        assert child == next(number for number in numbers if number not in self.processes)
+        self.last = child
         parent = self.processes[pid]
         self.processes[child] = ModelProcess(pid, {address: each.copy() for address, each in parent.pages.items()})
         self.processes[child].malloc = {address: each.copy() for address, each in parent.malloc.items()}

@@ -49,7 +49,7 @@ MISTAKES = {
         "kernel.system_calls", "SystemCalls", "wait", "self.processes.reap(child)",
         "self.processes.reap(child.next_sibling or child)",
     ),
-    "a first process that can be killed": (*PROCESSES, "kill", "if pid == FIRST:", "if pid == -1:"),
+    "a first process that can be killed": (*PROCESSES, "kill", "if pid == self.counts.first:", "if pid == -1:"),
     "a region that is carved for nothing": (
         "kernel.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
     ),

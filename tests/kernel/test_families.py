@@ -195,7 +195,7 @@ def test_who_has_lost_its_parent_is_free_when_it_ends(machine):
     assert machine.process(3).parent == machine.process(4).parent == NOBODY
     end(machine, 3)
     assert machine.process(3).state == ProcessState.FREE
-    assert machine.fork(1) == 3
+    assert machine.fork(1) == 5
 
 
 def test_zombies_that_nobody_waits_for_go_with_their_parent(machine):

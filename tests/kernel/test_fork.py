@@ -92,13 +92,6 @@ def test_fork_returns_the_child_to_the_parent_and_0_to_the_child(life):
     assert (child.cs, child.ss, child.eflags) == (frame.cs, frame.ss, frame.eflags)
 
 
-def test_the_child_takes_the_lowest_free_place(machine):
-    assert [machine.fork(), machine.fork(2)] == [3, 4]
-    end(machine, 3)
-    assert machine.call(Call.WAIT, 3, 0) == 3
-    assert machine.fork() == 3
-
-
 # Frames that are shared.
 
 

@@ -1,13 +1,16 @@
 """The process table: half-built processes leave no trace, the table fills up and empties."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from keelback.kernel.errors import NoProcessSlot, OutOfMemory
+from keelback.kernel.errors import NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
 from keelback.kernel.processes import ProcessState
+from kernel.driven import SMALL, Call, Died, driven
 from support import FRAMES_OF_THE_KERNEL, MIB, code_program, console, frames_used, make_pc, run
 
+LOWEST = replace(SMALL, lowest_number=True)
 EXIT = code_program("b80300000031dbcd80")
 YIELD_FOREVER = code_program("b802000000cd80ebf7")
 
@@ -101,8 +104,86 @@ def test_five_hundred_processes_come_and_go():
     assert counts.user_free == counts.user_total
 
 
-def test_pids_are_places_in_the_table_and_the_lowest_is_taken(kernel):
+def test_a_number_is_a_place_in_the_table_and_given_when_the_process_starts(kernel):
     first, second = kernel.processes.create(0), kernel.processes.create(0)
     assert (first.pid, second.pid) == (1, 2)
     kernel.processes.discard(first)
-    assert kernel.processes.create(0).pid == 1
+    kernel.processes.start(second)
+    kernel.processes.discard(kernel.processes.create(0))
+    assert kernel.processes.create(0).pid == 3
+
+
+def ended(machine, pid):
+    with pytest.raises(Died):
+        machine.call(Call.EXIT, 0, pid=pid)
+
+
+@pytest.mark.parametrize(("layout", "given"), [(SMALL, [2, 3, 4, 5, 6, 7, 2, 3]), (LOWEST, [2] * 8)])
+def test_numbers_go_round_or_the_lowest_is_given(life, layout, given):
+    machine = driven("it", life=life, layout=layout)
+    for number in given:
+        assert machine.fork() == number
+        ended(machine, number)
+        assert machine.call(Call.WAIT, number, 0) == number
+    machine.check()
+
+
+def test_a_number_in_use_is_passed_over_and_the_last_free_one_is_found(life):
+    machine = driven("it", life=life)
+    assert [machine.fork() for _ in range(7)] == [2, 3, 4, 5, 6, 7, NoProcessSlot.number]
+    ended(machine, 4)
+    assert machine.fork() == NoProcessSlot.number  # its parent has not waited for it
+    assert machine.call(Call.WAIT, 4, 0) == 4
+    assert machine.fork() == 4
+
+
+def test_a_fork_that_fails_gives_no_number_away(life):
+    machine = driven("it", life=life)
+    machine.kernel.memory.frames.injection.countdown = 1
+    assert machine.fork() == OutOfMemory.number
+    assert machine.fork() == 2
+
+
+def test_a_late_kill_of_a_child_that_nobody_waits_for_ends_no_stranger(life):
+    machine = driven("it", life=life)
+    assert machine.fork() == 2
+    assert machine.call(Call.DETACH, pid=2) == 0
+    ended(machine, 2)
+    assert machine.fork() == 3
+    assert machine.call(Call.KILL, 2) == NoSuchProcess.number
+    assert machine.is_alive(3)
+
+
+# The first process.
+
+
+def test_nobody_can_kill_the_first_process_not_even_itself(life):
+    machine = driven("it", "it", life=life)
+    for pid in (1, 2):
+        assert machine.call(Call.KILL, 1, pid=pid) == NotPermitted.number
+
+
+@pytest.mark.parametrize("layout", [SMALL, LOWEST])
+def test_who_gets_the_number_of_the_first_process_later_can_be_killed(life, layout):
+    machine = driven("it", "it", life=life, layout=layout)
+    assert machine.call(Call.DETACH, pid=1) == 0
+    ended(machine, 1)
+    while (child := machine.fork(2)) != 1:
+        ended(machine, child)
+        assert machine.call(Call.WAIT, child, 0, pid=2) == child
+    assert machine.call(Call.KILL, 1, pid=2) == 0
+    assert machine.call(Call.WAIT, 1, 0, pid=2) == 1
+    machine.check()
+
+
+def test_the_first_process_is_the_first_that_could_be_started(life):
+    machine = driven("no", "it", "it", life=life, programs={"no": b"no program"})
+    assert machine.call(Call.KILL, 1, pid=2) == NotPermitted.number
+
+
+def test_a_child_of_the_first_process_is_not_the_first(life):
+    machine = driven("it", life=life)
+    assert machine.fork() == 2
+    ended(machine, 1)
+    assert machine.fork(2) == 3
+    assert machine.call(Call.KILL, 2, pid=3) == 0

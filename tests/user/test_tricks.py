@@ -22,6 +22,7 @@ SAYS = {
     "guard_page 4293910528": ["-2 -2 -2 -2", KILLED.format(name="guard_page", address="0xffefe005")],
     "guard_page 4293849088": ["-2 -2 -2 -2", KILLED.format(name="guard_page", address="0xffeef005")],
     "large_frame": ["0xffeaf000 is mapped below the guard", KILLED.format(name="large_frame", address="0xffefe818")],
+    "pid_one": ["-10 is what the first hears", "-9", "01"],
     "partial_answer": ["-2, and the word is 0xdeadbeef"],
 }
 

@@ -297,7 +297,7 @@ def _families(census: Census) -> Iterator[str]:
             yield f"process {process.pid} has children and is {process.state.name}"
 
 
-@invariant("a process is alive exactly when it has a space and a thread, and all alive are counted")
+@invariant("a process is alive exactly when it has a space and a thread; all alive are counted, the first is one")
 def _alive(census: Census) -> Iterator[str]:
     processes = census.kernel.processes
     for process in census.slots:
@@ -308,6 +308,9 @@ def _alive(census: Census) -> Iterator[str]:
             yield f"process {pid} is {process.state.name}, with {has}"
     if processes.counts.alive != len(list(census.processes())):
         yield f"{processes.counts.alive} are counted"
+    first = processes.counts.first
+    if first and processes.table[first].state != ProcessState.ALIVE:
+        yield f"the first is {first}, which is {processes.table[first].state.name}"
 
 
 @invariant("every ready thread is in the queue once, every sleeping one in the list, earliest first")

@@ -86,6 +86,8 @@ class Layout:
 
     processes: int
     """The process table's length; slot 0 is the kernel's, so one less can exist."""
+    lowest_number: bool
+    """Whether a process gets the lowest free slot, instead of the next after the last that was given."""
     most_references: int
     """How many references a frame may have: two or more, at most what its record can count."""
     eager_fork: bool
@@ -156,6 +158,7 @@ MICROKERNEL = Layout(
     malloc_limit=0xC000_0000,
     user_end=0xFFFF_F000,
     processes=512,
+    lowest_number=False,
     most_references=0xFFFF,
     eager_fork=False,
     eager_image=False,

@@ -4,7 +4,8 @@
     FREE ──> ALIVE ──┤
                       └─ without a parent that could wait ─────────────────> FREE
 
-1. A process's id is its index in the table; index 0 is the kernel's and never used.
+1. A process's id is its index in the table; index 0 is the kernel's and never used.  Outside layouts that ask for the
+   lowest, ids go round, so that one that is known from before names nobody for a while.
 2. An ALIVE process has an address space and a thread; a ZOMBIE has neither, only how it ended.
 3. A process's children are a list: `first_child`, then `next_sibling`.
 4. The parent of a process is alive, or it is the kernel, which keeps zombies for the record, or nobody.
@@ -24,8 +25,6 @@ from keelback.kernel.threads import Thread, ThreadState
 from keelback.lang import PAGE_SHIFT, Array, Component, Ref, Region, Struct, i16, i32, inline, u8, u32, word
 
 NAME_SIZE = 32
-FIRST = 1
-"""The process that nobody may kill."""
 
 # Parents that are no process.
 BY_KERNEL = 0
@@ -98,9 +97,11 @@ class Process(Struct):
 
 
 class ProcessCounts(Struct):
-    """How many processes there are."""
+    """How many processes there are, and which are known by their numbers; 0: none."""
 
     alive: u32
+    last: i16  # to start, of all that ever did
+    first: i16  # to start, which nobody may kill; none any more when it has ended
 
 
 class Processes(Component):
@@ -138,7 +139,11 @@ class Processes(Component):
         return process
 
     def _free_slot(self) -> Process:
-        for pid in range(1, len(self.table)):
+        """Return the next free slot after the last that was given, or the lowest, as the layout says."""
+        count: u32 = len(self.table) - 1
+        given: u32 = 0 if self.layout.lowest_number else self.counts.last
+        for offset in range(count):
+            pid: u32 = (given + offset) % count + 1
             process = self.table[pid]
             if process.state == ProcessState.FREE:
                 process.pid = pid
@@ -159,6 +164,15 @@ class Processes(Component):
         if parent > 0:
             process.next_sibling = self.table[parent].first_child
             self.table[parent].first_child = process
+
+    def start(self, process: Process) -> None:
+        """Let a process that is complete run, and be known by its number."""
+        thread = process.thread
+        assert thread is not None, "a new process has a thread"
+        if self.counts.last == 0:
+            self.counts.first = process.pid
+        self.counts.last = process.pid
+        self.scheduler.make_ready(thread)
 
     def fork(self, parent: Process) -> Process:
         """Return a child that is as its parent, which made the call; it does not run yet.
@@ -235,7 +249,7 @@ class Processes(Component):
         """
         if not 0 < pid < len(self.table) or self.table[pid].state != ProcessState.ALIVE:
             raise NoSuchProcess
-        if pid == FIRST:
+        if pid == self.counts.first:
             raise NotPermitted
         self.table[pid].exit_status = killer.pid
         self._end(self.table[pid], Ending.KILLED)
@@ -243,6 +257,8 @@ class Processes(Component):
     def _end(self, process: Process, ending: Ending) -> None:
         process.ending = ending
         process.state = ProcessState.ZOMBIE
+        if process.pid == self.counts.first:
+            self.counts.first = 0
         self.release(process)
         self._leave_children(process)
         if process.parent == NOBODY:

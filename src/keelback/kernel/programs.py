@@ -141,7 +141,7 @@ class Programs(Component):
             self.processes.discard(process)
             raise
         thread.frame.start_user(self.loader.image.entry, stack)
-        self.processes.scheduler.make_ready(thread)
+        self.processes.start(process)
         return process
 
     def exec(self, process: Process) -> None:

@@ -137,7 +137,7 @@ class SystemCalls(Component):
         made = child.thread
         assert made is not None, "a new process has a thread"
         made.frame.eax = 0
-        self.scheduler.make_ready(made)
+        self.processes.start(child)
         return child.pid
 
     def detach(self, thread: Thread) -> u32:

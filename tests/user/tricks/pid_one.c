@@ -1,0 +1,40 @@
+/* Let the first process end and its number go round; what gets it then is like all others. */
+#include "keelback.h"
+
+static int32_t child_with_number_1(void)
+{
+    for (;;) {
+        int32_t child = fork();
+
+        if (child == 0) {
+            sys_sleep(20);
+            sys_exit(0);
+        }
+        if (child == 1)
+            return child;
+        kill(child);
+        wait_for(child, NULL);
+    }
+}
+
+int main(const char *argument)
+{
+    struct ending ending;
+
+    if (fork() == 0) {
+        sys_sleep(1);
+        print_number(kill(1)); /* which has ended */
+        print("\n");
+    }
+    if (sys_getpid() == 1) {
+        print_number(kill(1));
+        print(" is what the first hears\n");
+        sys_call(CALL_DETACH, 0, 0, 0, 0);
+        return 0;
+    }
+    sys_sleep(2);
+    print_number(kill(child_with_number_1()));
+    print_number(wait_for(1, &ending) == 1 && ending.how == KILLED);
+    print("\n");
+    return 0;
+}
