@@ -5,8 +5,7 @@ Compared after every call: the result or the error's number, a panic's file and 
 
 import linecache
 import types
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,49 +68,32 @@ class Lives:
         self.ram.bytes[RECORDS : self.region.next] = content
         self.native.uc.mem_write(RECORDS, content)
 
-    def difference(self, name: str, arguments: tuple[int, ...], *, plain_stops: bool = True) -> str | None:
-        """Call an entry in both lives and tell how they differ.
-
-        `plain_stops` says that no finally runs after a plain Python error, so that RAM can be compared then too.
-        """
-        wanted, content, plain = self.interpreted(name, arguments)
-        self.outcome = wanted
+    def difference(self, name: str, arguments: tuple[int, ...]) -> str | None:
+        """Call an entry in both lives and tell how they differ."""
+        wanted = self.outcome = self.interpreted(name, arguments)
+        content = bytes(self.ram.bytes[RECORDS : self.region.next])
         found = self.compiled(name, arguments)
         if wanted != found:
             return f"{name}{arguments}: interpreted {wanted}, compiled {found}"
         compiled = bytes(self.native.uc.mem_read(RECORDS, len(content)))
-        if compiled != content and (plain_stops or not plain):
+        if compiled != content:
             place = next(index for index in range(len(content)) if content[index] != compiled[index])
             bytes_there = f"{content[place]:#x}, compiled {compiled[place]:#x}"
             return f"{name}{arguments}: {wanted}; RAM differs at {place:#x}: {bytes_there}"
-        if wanted[0] == "panic":
-            self.write(bytes(self.ram.bytes[RECORDS : self.region.next]))
         return None
 
-    def interpreted(self, name: str, arguments: tuple[int, ...]) -> tuple[Outcome, bytes, bool]:
-        """Return what came out, RAM then, and whether it was a plain Python error."""
-        with first_panic(lambda: bytes(self.ram.bytes[RECORDS : self.region.next])) as panics:
-            outcome, plain = self._interpreted(name, arguments)
-        if panics:  # what ran after it does not count
-            panic, content = panics[0]
-            return ("panic", Path(panic.file).name, panic.line), content, False
-        return outcome, bytes(self.ram.bytes[RECORDS : self.region.next]), plain
-
-    def _interpreted(self, name: str, arguments: tuple[int, ...]) -> tuple[Outcome, bool]:
+    def interpreted(self, name: str, arguments: tuple[int, ...]) -> Outcome:
         try:
-            return ("result", getattr(self.root, name)(*arguments)), False
+            return ("result", getattr(self.root, name)(*arguments))
         except KernelError as error:
-            return ("error", error.number), False
+            return ("error", error.number)
         except ProcessFault:
-            return ("error", PROCESS_FAULT), False
-        except Panic:
-            return ("panic", "", 0), False
+            return ("error", PROCESS_FAULT)
+        except Panic as panic:
+            return ("panic", Path(panic.file).name, panic.line)
         except MISTAKES as error:
-            step, line = error.__traceback__, 0
-            while step is not None:
-                line = step.tb_lineno if step.tb_frame.f_code.co_filename == str(self.path) else line
-                step = step.tb_next
-            return ("panic", self.path.name, line), True
+            panic = Panic.of(error)
+            return ("panic", Path(panic.file).name, panic.line)
 
     def compiled(self, name: str, arguments: tuple[int, ...]) -> Outcome:
         try:
@@ -120,36 +102,3 @@ class Lives:
             return ("error", failed.code)
         except Panic as panic:
             return ("panic", Path(panic.file).name, panic.line)
-
-
-@contextmanager
-def first_panic(snapshot: Callable[[], bytes]) -> Iterator[list[tuple[Panic, bytes]]]:
-    """Collect panics with the RAM at the moment each is raised."""
-    made: list[tuple[Panic, bytes]] = []
-    usual = Panic.__init__
-
-    def noticed(self: Panic, message: str, place: tuple[str, int] | None = None) -> None:
-        if place is None:  # `calling_place` counts from its caller
-            from keelback.lang.errors import calling_place
-
-            place = _outside(calling_place())
-        usual(self, message, place)
-        made.append((self, snapshot()))
-
-    Panic.__init__ = noticed  # type: ignore[method-assign]
-    try:
-        yield made
-    finally:
-        Panic.__init__ = usual  # type: ignore[method-assign]
-
-
-def _outside(place: tuple[str, int]) -> tuple[str, int]:
-    """Return the innermost place outside the language and this module."""
-    import sys
-
-    from keelback.lang.errors import is_language
-
-    frame: Any = sys._getframe(1)
-    while frame.f_back is not None and (is_language(frame.f_code.co_filename) or frame.f_code.co_filename == __file__):
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno

@@ -52,21 +52,19 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
 
 
-def run_module(path: Path, text: str, seed: str, finals: dict[str, bool], report: Report, word_bits: int) -> None:
+def run_module(path: Path, text: str, seed: str, names: list[str], report: Report, word_bits: int) -> None:
     """Compile and run all entries of a module on a machine whose words have so many bits."""
-    for difference in differences(path, text, seed, finals, report, word_bits):
+    for difference in differences(path, text, seed, names, report, word_bits):
         report.failures.append(Failure(difference, text, word_bits, seed))
 
 
-def differences(
-    path: Path, text: str, seed: str, finals: dict[str, bool], report: Report, word_bits: int
-) -> Iterator[str]:
+def differences(path: Path, text: str, seed: str, names: list[str], report: Report, word_bits: int) -> Iterator[str]:
     """Yield how the entries of a module fail."""
     for each in (source._definitions, source.definition_of, source.hints_of):
         each.cache_clear()  # the same file, with another text
     path.write_text(text)
     lives = Lives(path, word_bits)
-    refusals = {name: refusal(lives, name, report) for name in finals}
+    refusals = {name: refusal(lives, name, report) for name in names}
     yield from filter(None, refusals.values())
     entries = [name for name, why in refusals.items() if why is None]
     if not entries:
@@ -77,7 +75,7 @@ def differences(
         yield from c_errors(lives, entries)
         return
     for name in entries:
-        yield from filter(None, [run_entry(lives, name, seed, plain_stops=not finals[name], report=report)])
+        yield from filter(None, [run_entry(lives, name, seed, report=report)])
 
 
 def c_errors(lives: Lives, entries: list[str]) -> Iterator[str]:
@@ -102,12 +100,12 @@ def refusal(lives: Lives, name: str, report: Report) -> str | None:
     return None
 
 
-def run_entry(lives: Lives, name: str, seed: str, *, plain_stops: bool, report: Report) -> str | None:
+def run_entry(lives: Lives, name: str, seed: str, *, report: Report) -> str | None:
     """Run one entry on its inputs, from the first RAM on; return the first difference."""
     lives.reset()
     for arguments in inputs(f"{seed}.{name}", lives.types(name), INPUTS):
         report.runs[lives.ram.word_bits] += 1
-        difference = lives.difference(name, arguments, plain_stops=plain_stops)
+        difference = lives.difference(name, arguments)
         if difference:
             return difference
         report.outcomes[lives.outcome[0]] += 1
@@ -127,8 +125,8 @@ def session(
     while time.monotonic() < end and (modules is None or number < modules) and not report.failures:
         name, word_bits = f"{seed}.{number}", words[number % len(words)]
         units = write_units(name, UNITS, word_bits)
-        finals = {f"entry_{unit.number}": unit.finals for unit in units}
-        run_module(directory / "program.py", module_text(units), name, finals, report, word_bits)
+        names = [f"entry_{unit.number}" for unit in units]
+        run_module(directory / "program.py", module_text(units), name, names, report, word_bits)
         number += 1
 
 
@@ -137,9 +135,9 @@ def session(
 
 def fails(failure: Failure, text: str, entry: str, directory: Path) -> str | None:
     """Return how a program fails in the way that another did, None when it does not."""
-    report, path, finals = Report(), directory / "program.py", {entry: "finally" in text}
+    report, path = Report(), directory / "program.py"
     try:
-        found = list(differences(path, text, failure.seed, finals, report, failure.word_bits))
+        found = list(differences(path, text, failure.seed, [entry], report, failure.word_bits))
     except Exception:
         return None
     return next((each for each in found if kind_of(each) == kind_of(failure.difference)), None)

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from keelback.lang import Panic, strict
+from keelback.lang import MISTAKES, Panic, ProcessFault, strict
 
 HEADER = "from collections.abc import Iterator\nimport keelback.lang as lang\nfrom keelback.lang import *\n"
 NUMBERS = count()
@@ -93,7 +93,7 @@ RESULTS = {
     "in a branch": "def f(x) -> u8:\n    if x:\n        return x  # here\n    return 0",
     "in a handler": "def f(x) -> u8:\n    try:\n        raise KeyError\n    except KeyError:\n        return x  # here",
     "in a loop": "def f(x) -> u8:\n    while True:\n        for n in (x,):\n            return n  # here",
-    "several lines": "def f(x) -> u8:\n    return (\n        x +  # here\n        0)",
+    "several lines": "def f(x) -> u8:\n    return (  # here\n        x +\n        0)",
     "text": "def f(x) -> 'u8':\n    return x  # here",
 }
 
@@ -193,22 +193,72 @@ def test_what_a_generator_yields_is_checked(load):
 # Asserts.
 
 
-def test_a_failed_assert_panics_before_any_finally_runs(load):
+PANICS = ["assert x > 1, 'x is more than one'", "x // (x - 1)", "(1, 2)[x + 1]", "n = x + 255", "x.nothing"]
+
+
+@pytest.mark.parametrize("panic", PANICS)
+def test_nothing_runs_after_a_panic(load, panic):
     module = load(
-        """
+        f"""
         trace = []
-        def f(x):
+        def g(x: int) -> None:
+            n: u8 = 0
             try:
-                assert x > 1, "x is more than one"  # here
-            except Exception:
-                trace.append("except")
+                try:
+                    {panic}
+                except KernelError:
+                    trace.append("except")
+                else:
+                    trace.append("else")
+                finally:
+                    trace.append("inner finally")
             finally:
-                trace.append([type(error).__name__ for error in [__import__("sys").exc_info()[1]]])
+                trace.append("outer finally")
+        def f(x: int) -> None:
+            try:
+                g(x)
+            finally:
+                trace.append("finally of the caller")
         """
     )
-    expect_panic(module.f, [1], "assertion failed: x is more than one")
-    assert module.trace == [["Panic"]]
-    module.f(2)
+    with pytest.raises((Panic, *MISTAKES)):
+        module.f(1)
+    assert module.trace == []
+
+
+def test_every_other_way_out_runs_its_finally(load):
+    module = load(
+        """
+        class Low(KernelError):
+            '''It is low.'''
+            number = -201
+        trace = []
+        def f(x: int) -> int:
+            for each in (1, 2):
+                try:
+                    if x == 1:
+                        raise Low
+                    if x == 2:
+                        return 2
+                    if x == 3:
+                        raise ProcessFault
+                    if x == 4:
+                        break
+                except Low:
+                    try:
+                        if x == 1:
+                            continue
+                    finally:
+                        trace.append("in a handler")
+                finally:
+                    trace.append(x)
+            return 9
+        """
+    )
+    assert [module.f(x) for x in (1, 2, 4, 5)] == [9, 2, 9, 9]
+    with pytest.raises(ProcessFault):
+        module.f(3)
+    assert module.trace == ["in a handler", 1, "in a handler", 1, 2, 4, 5, 5, 3]
 
 
 ASSERTS = {

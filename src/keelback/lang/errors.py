@@ -10,7 +10,10 @@ None of them carries a payload: facts go into a record first, then the class say
 import os
 import sys
 from pathlib import Path
+from types import TracebackType
 from typing import ClassVar
+
+from keelback.lang.lines import line_of
 
 LANGUAGE = str(Path(__file__).parent) + os.sep
 GENERATED = "<keelback.lang>"
@@ -72,7 +75,7 @@ class Panic(BaseException):
     """The kernel is wrong and the machine stops.
 
     A `BaseException`, so that no `except` of the kernel's takes it for an error of the caller's.
-    `file` and `line` tell the place in Kernel Python: the innermost frame outside the language itself.
+    `file` and `line` tell the place in Kernel Python: the statement of the innermost frame outside the language itself.
     """
 
     def __init__(self, message: str, place: tuple[str, int] | None = None) -> None:
@@ -83,6 +86,12 @@ class Panic(BaseException):
     def __str__(self) -> str:
         return f"{self.message} ({Path(self.file).name}:{self.line})"
 
+    @staticmethod
+    def is_coming() -> bool:
+        """Say whether a panic is on its way through the caller, or an error of Python's that will be one."""
+        kind = sys.exc_info()[0]
+        return kind is not None and not issubclass(kind, (KernelError, ProcessFault))
+
     @classmethod
     def of(cls, error: Exception) -> "Panic":
         """Return the panic that a Python error in the kernel means: a failed assert, a division by zero …"""
@@ -90,7 +99,7 @@ class Panic(BaseException):
         step = error.__traceback__
         while step is not None:
             if not is_language(step.tb_frame.f_code.co_filename):
-                place = (step.tb_frame.f_code.co_filename, step.tb_lineno)
+                place = place_of(step)
             step = step.tb_next
         kind = "assertion failed" if isinstance(error, AssertionError) else type(error).__name__
         return cls(f"{kind}: {str(error) or 'no message'}", place)
@@ -102,8 +111,14 @@ def is_language(file: str) -> bool:
 
 
 def calling_place() -> tuple[str, int]:
-    """Return file and line of the innermost Python frame outside the language."""
+    """Return file and line of the statement of the innermost Python frame outside the language."""
     frame = sys._getframe(1)
     while frame.f_back is not None and is_language(frame.f_code.co_filename):
         frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
+    return frame.f_code.co_filename, line_of(frame.f_code, frame.f_lasti, frame.f_lineno)
+
+
+def place_of(step: TracebackType) -> tuple[str, int]:
+    """Return file and line of the statement that one step of a traceback is at."""
+    code = step.tb_frame.f_code
+    return code.co_filename, line_of(code, step.tb_lasti, step.tb_lineno)

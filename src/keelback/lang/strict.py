@@ -3,7 +3,7 @@
 Installed before a kernel module is imported, it compiles the module with three changes and the same line numbers:
 
 1. An integer parameter, result, yielded value or annotated local is checked against its type wherever it gets a value.
-2. A failed `assert` raises `Panic` at once, before any `finally` runs.
+2. Nothing runs after a panic: a failed `assert` raises it at once, and no `finally` runs on its way out.
 3. Nothing else: the kernel reads, debugs and measures as written.
 
 The methods of `Cpu`, which come with the language, then check their parameters and results too.
@@ -191,6 +191,14 @@ class _Checks(ast.NodeTransformer):
         found = [each for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
         stored = dict.fromkeys(each.id for each in found if isinstance(each.ctx, ast.Store))
         return [self._check_name(name, at) for name in stored if name in self.locals]
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        self.generic_visit(node)
+        if node.finalbody:
+            called = ast.Attribute(ast.Name(PANIC, ast.Load()), Panic.is_coming.__name__, ast.Load())
+            alone = ast.If(ast.UnaryOp(ast.Not(), ast.Call(called, [], [])), node.finalbody, [])
+            node.finalbody = [ast.copy_location(alone, node.finalbody[0])]
+        return node
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         message = node.msg or ast.Constant(ast.unparse(node.test))

@@ -7,6 +7,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.panics import MESSAGE_SIZE, MOST_PLACES, PanicRecord
 from keelback.kernel.places import LONGEST_NAME
 from keelback.lang import Array, Panic, is_language, text_of, u8
+from keelback.lang.errors import place_of
 
 MACHINE = __package__
 
@@ -47,7 +48,8 @@ def _kernel_places(trace: TracebackType | None) -> list[tuple[str, str, int]]:
         code = trace.tb_frame.f_code
         module = str(trace.tb_frame.f_globals.get("__name__"))
         if not is_language(code.co_filename) and not module.startswith(f"{MACHINE}."):
-            places.append((code.co_filename.rpartition("/")[2], code.co_qualname, trace.tb_lineno))
+            file, line = place_of(trace)
+            places.append((file.rpartition("/")[2], code.co_qualname, line))
         trace = trace.tb_next
     return places[::-1]
 

@@ -35,14 +35,16 @@ class Assignments(Calls):
 
     def statements(self, nodes: Sequence[ast.stmt]) -> None:
         """Evaluate statements in order, up to the first that nothing gets to."""
+        around = self.at
         for node in nodes:
             if not self.reached:
-                return
+                break
             self.at = node
             method = getattr(self, f"do_{type(node).__name__}", None)
             if method is None:
                 raise self.refuse(node, "statements", f"Kernel Python has no {type(node).__name__} statement")
             method(node)
+        self.at = around
 
     def inner(self, nodes: list[ast.stmt]) -> tuple[ir.Statement, ...]:
         """Evaluate statements into a block of their own."""

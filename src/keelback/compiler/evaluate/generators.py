@@ -10,7 +10,7 @@ from keelback.compiler.evaluate.frame import Frame, Inlined, Loop
 from keelback.compiler.evaluate.functions import entry_of
 from keelback.compiler.program import Static, Value
 from keelback.compiler.source import definition_of, hints_of
-from keelback.compiler.types import VOID
+from keelback.compiler.types import VOID, Type
 
 
 class Generators(Assignments):
@@ -22,25 +22,31 @@ class Generators(Assignments):
         definition = definition_of(function)
         self.check_generator(function, definition, iterated)
         loop = Loop(self.new_label("generator"), "", unrolled=True)
-        frozen = {name: self.frozen(value) for name, value in arguments.items()}
+        given = {name: self.given(name, self.frozen(value), function, node) for name, value in arguments.items()}
         inlined = Inlined(node, self.frame, self.loops, loop, self.program.type_of(yielded_by(function)))
         outer, self.block = self.block, []
         self.frame = Frame(function, definition, f"${self.new_number()}", inlined)
         self.loops = []
-        for name, value in frozen.items():
-            declared = self.passed_as(name, value, function, iterated)
-            if isinstance(declared, Static):
-                self.set_local(name, declared, node)
-            else:
+        self.at = definition.body[0]
+        for name, (declared, value) in given.items():
+            if not isinstance(declared, Static):
                 self.declared[self.variable(name)] = declared
-                self.checked_at = entry_of(function)
-                self.set_local(name, value, node)
-                self.checked_at = None
+            self.set_local(name, value, self.at)
         self.statements(definition.body)
         body, self.block = self.block, outer
-        self.frame, self.loops = inlined.frame, inlined.loops
+        self.frame, self.loops, self.at = inlined.frame, inlined.loops, node
         self.go_on(self.way(), *loop.left)
         self.emit(ir.Block(self.place(node), loop.leave, tuple(body)))
+
+    def given(self, name: str, value: Value, function: FunctionType, node: ast.For) -> tuple[Static | Type, Value]:
+        """Return what a parameter of a generator is declared as, and its value, checked where the generator starts."""
+        declared = self.passed_as(name, value, function, node.iter)
+        if isinstance(declared, Static):
+            return declared, declared
+        self.checked_at = entry_of(function)
+        fitted = self.fitted(value, declared, name, node)
+        self.checked_at = None
+        return declared, fitted
 
     def check_generator(self, function: FunctionType, definition: ast.FunctionDef, node: ast.AST) -> None:
         """Refuse a generator that can't be inlined."""
@@ -70,12 +76,13 @@ class Generators(Assignments):
         value, place, loops = self.frozen(value), self.place(node), self.loops
         self.frame, self.loops = inlined.frame, [*inlined.loops, inlined.loop]
         inlined.loop.following, inlined.loop.continued = self.new_label("round"), []
+        at, self.at = self.at, inlined.node
         outer, self.block = self.block, []
         self.store(inlined.node.target, value, inlined.node)
         self.statements(inlined.node.body)
         body, self.block = self.block, outer
         self.go_on(self.way(), *inlined.loop.continued)
-        self.frame, self.loops = generator, loops
+        self.frame, self.loops, self.at = generator, loops, at
         self.emit(ir.Block(place, inlined.loop.following, tuple(body)))
 
 

@@ -56,16 +56,17 @@ class Values:
         self.temporaries: set[str] = set()
         self.checked_at: ir.Place | None = None
         self.unrolled = 0
-        self.at: ast.AST
+        self.at: ast.stmt
+        """The statement at hand."""
 
-    def place(self, node: ast.AST) -> ir.Place:
-        """Return where a node stands."""
-        return (self.frame.file, getattr(node, "lineno", getattr(self.at, "lineno", 0)))
+    def place(self, node: ast.AST | None = None) -> ir.Place:
+        """Return where the statement at hand starts, which all that it does belongs to, or another statement."""
+        return (self.frame.file, (node if isinstance(node, ast.stmt) else self.at).lineno)
 
     def refuse(self, node: ast.AST, rule: str, message: str) -> CompileError:
         """Return the error that refuses a node."""
-        line = self.place(node)[1]
-        return CompileError(rule, message, self.frame.file, line, getattr(node, "col_offset", 0) + 1)
+        line, column = getattr(node, "lineno", self.at.lineno), getattr(node, "col_offset", 0)
+        return CompileError(rule, message, self.frame.file, line, column + 1)
 
     def emit(self, statement: ir.Statement) -> None:
         """Add a statement, and take note of what is known after it."""
@@ -141,7 +142,7 @@ class Values:
         if isinstance(value, ir.Local) and value.name in self.temporaries:
             return value
         kept = self.new_temporary(value.type)
-        self.emit(ir.SetLocal(self.place(self.at), kept.name, value))
+        self.emit(ir.SetLocal(self.place(), kept.name, value))
         return kept
 
     def check(self, condition: ir.Expression, message: str, node: ast.AST) -> None:
