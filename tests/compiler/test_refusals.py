@@ -85,6 +85,7 @@ class Root(Component):
         self.items = records.array(Item, 4)
         self.step = 3
         self.numbers = (1, 2, 3)
+        self.names = ("one", "two")
         self.mixed = (None, 1)
         self.parts = (Part(1), Part(2))
         self.lost = records.struct(Lost)
@@ -150,7 +151,7 @@ REFUSED = [
     ("closure", "def inner() -> u32:\n    return a\nreturn inner()", "1:1: Kernel Python has no FunctionDef statement [statements]"),
     ("class in a function", "class Inner: pass\nreturn a", "1:1: Kernel Python has no ClassDef statement [statements]"),
     ("comprehension", "return len([each for each in range(a)])", "1:12: Kernel Python has no ListComp expression [expressions]"),
-    ("generator expression", "return sum(each for each in range(a))", "1:8: Kernel Python can't call 'sum' [calls]"),
+    ("generator expression", "return sum(each for each in range(a))", "1:11: Kernel Python has no GeneratorExp expression [expressions]"),
     ("float", "return a * 1.5", "1:12: Kernel Python has no float constants [expressions]"),
     ("division with a fraction", "return a / 2", "1:8: Kernel Python has no Div [operators]"),
     ("power", "return a ** 2", "1:8: Kernel Python has no Pow [operators]"),
@@ -162,7 +163,7 @@ REFUSED = [
     ("while else", "while a: pass\nelse: pass\nreturn 1", "1:1: a loop has no else [loops]"),
     ("for else", "for i in range(3): pass\nelse: pass\nreturn 1", "1:1: a loop has no else [loops]"),
     ("starred argument", "return self.twice(*self.numbers)", "1:19: Kernel Python has no Starred expression [expressions]"),
-    ("starred target", "first, *rest = self.numbers\nreturn first", "1:1: 2 targets, 3 values [statements]"),
+    ("starred target", "first, *rest = self.numbers\nreturn first", "1:8: Kernel Python has no Starred expression [expressions]"),
     ("global", "global x\nreturn a", "1:1: Kernel Python has no Global statement [statements]"),
     ("with", "with self.lock: pass\nreturn a", "1:1: Kernel Python has no With statement [statements]"),
     ("import", "import os\nreturn a", "1:1: Kernel Python has no Import statement [statements]"),
@@ -261,6 +262,22 @@ REFUSED = [
     ("tuple taken apart at run time", "(x, y), z = self.two(), 3\nreturn x", "1:1: only a static tuple is taken apart [statements]"),
     ("tuple of a generator", "for x, y in self.each(a): pass\nreturn a", "1:5: only a static tuple is taken apart [statements]"),
     ("tuple of an array", "for x, y in self.item.words: pass\nreturn a", "1:5: only a static tuple is taken apart [statements]"),
+    ("too few values", "x, y = self.numbers\nreturn x", "1:1: 2 targets, 3 values [statements]"),
+    ("starred target in a tuple", "x, (y, *z) = 1, (2, 3)\nreturn x", "1:8: Kernel Python has no Starred expression [expressions]"),
+    ("error with a cause", "try: self.fails(a)\nexcept Full as error: raise Full from error\nreturn a", "2:23: an error carries nothing: it has no cause [errors]"),
+    ("message that is made", 'assert a, f"{a}"\nreturn a', "1:1: the message of an assert is a text constant [text]"),
+    ("message that is no text", "assert a, 3\nreturn a", "1:1: the message of an assert is a text constant [text]"),
+    ("message that is a call", "assert a, self.two()\nreturn a", "1:1: the message of an assert is a text constant [text]"),
+    ("format in a format", 'self.log.write(f"{a:{self.step}}")\nreturn a', "1:16: a number's format is one of '', 'd', 'x', '#x', '#010x' [text]"),
+    ("format of a text", 'self.log.write(f"{self.names[a]:x}")\nreturn a', "1:16: an f-string holds integers, and texts without a format [text]"),
+    ("name of a text", 'self.log.write(f"{a=}")\nreturn a', "1:16: a number's format is one of '', 'd', 'x', '#x', '#010x' [text]"),
+    ("local of a class", "__x = a\nreturn __x", "1:1: __x is another name in each class: start it with one underscore [names]"),
+    ("attribute of a class", "return self.__step", "1:8: __step is another name in each class: start it with one underscore [names]"),
+    ("argument of a class", "return self.twice(__n=a)", "1:19: __n is another name in each class: start it with one underscore [names]"),
+    ("error of a class", "try: self.fails(a)\nexcept Full as __e: pass\nreturn a", "2:1: __e is another name in each class: start it with one underscore [names]"),
+    ("arguments in a dict", "return self.twice(**self.numbers)", "1:8: twice takes self, n [calls]"),
+    ("yield from", "return (yield from self.numbers)", "1:9: Kernel Python has no YieldFrom expression [expressions]"),
+    ("groups of errors", "try: self.fails(a)\nexcept* Full: pass\nreturn a", "1:1: Kernel Python has no TryStar statement [statements]"),
     ("generator of itself", "for i in self.itself(a): pass\nreturn a", "-3:18: calls form no cycle [recursion]"),
     ("two targets", "x = y = a\nreturn x", "1:1: one target an assignment [statements]"),
     ("unpacking", "x, y = self.two()\nreturn x", "1:1: only a static tuple is taken apart [statements]"),
@@ -280,7 +297,7 @@ REFUSED = [
     ("format", 'self.log.write(f"{a:>8}")\nreturn a', "1:16: a number's format is one of '', 'd', 'x', '#x', '#010x' [text]"),
     ("negative in hexadecimal", 'self.log.write(f"{self.item.signed:x}")\nreturn a', "1:16: a number in hexadecimal is not negative; mask it [text]"),
     ("repr in a text", 'self.log.write(f"{a!r}")\nreturn a', "1:16: a number's format is one of '', 'd', 'x', '#x', '#010x' [text]"),
-    ("bool in a text", 'self.log.write(f"{self.item.ready}")\nreturn a', "1:16: an f-string holds integers [text]"),
+    ("bool in a text", 'self.log.write(f"{self.item.ready}")\nreturn a', "1:16: an f-string holds integers, and texts without a format [text]"),
     ("text too long", 'self.item.bytes.set_text("much too long")\nreturn a', "1:1: a text constant that fits the array [text]"),
     ("copy of another type", "self.item.bytes.copy_from(0, self.item.words, 0, 1)\nreturn a", "1:1: arrays of one type are copied [types]"),
     ("round up to a variable", "return round_up(a, a)", "1:8: round_up takes a constant alignment above 0 [calls]"),
@@ -316,6 +333,8 @@ REFUSED_METHODS = [
     ("result of nothing", "def other(self) -> None:\n    return self.fails(3)", "self.other()\nreturn a", "2:5: the result of other needs a type of Kernel Python [functions]"),
     ("parameter without annotation", "def other(self, n) -> u32:\n    return n", "return self.other(a)", "5:12: n of other needs an annotation [calls]"),
     ("parameter of a generator without annotation", "def other(self, n) -> Iterator[u32]:\n    yield n", "for i in self.other(a): pass\nreturn a", "5:14: n of other needs an annotation [calls]"),
+    ("variable of the function outside", "def made(outer: int) -> object:\n    def other(self, n: u32) -> u32:\n        return n + outer\n    return other\n\nother = made(3)", "return self.other(a)", "3:20: outer belongs to the function outside [names]"),
+    ("parameter of a class", "def other(self, __n: u32) -> u32:\n    return 1", "return self.other(a)", "1:17: __n is another name in each class: start it with one underscore [names]"),
     ("parameter of an entry without annotation", "def other(self, n) -> u32:\n    return n", None, "1:17: n of other needs an annotation [functions]"),
     ("parameter of an entry without a width", "def other(self, n: int) -> u32:\n    return n", None, "1:17: n of other needs an annotation [functions]"),
 ]

@@ -24,6 +24,7 @@ from keelback.compiler.program import Program
 from keelback.compiler.raises import find_raises
 from keelback.compiler.verify import verify
 from keelback.lang.component import Component
+from keelback.lang.deep import deep_walks
 from keelback.lang.ram import Ram
 
 __all__ = ["PANIC", "Compiled", "compile_program"]
@@ -48,15 +49,16 @@ def compile_program(
     program = Program(root, ram)
     for name, method in entries.items():
         program.entry(method, name)
-    while program.waiting:
-        wanted, key = program.waiting.pop(0)
-        program.functions[key.name] = evaluate(program, wanted, key)
-    program.refuse_recursion()
-    functions = program.functions
-    verify(functions)
-    find_raises(functions)
-    for function in functions.values():
-        lower_exceptions(function, functions)
-    verify(functions)
-    printer = Printer(ram, functions, lines=lines)
-    return Compiled(printer.program(tuple(entries)), tuple(printer.sections()), functions)
+    with deep_walks():
+        while program.waiting:
+            wanted, key = program.waiting.pop(0)
+            program.functions[key.name] = evaluate(program, wanted, key)
+        program.refuse_recursion()
+        functions = program.functions
+        verify(functions)
+        find_raises(functions)
+        for function in functions.values():
+            lower_exceptions(function, functions)
+        verify(functions)
+        printer = Printer(ram, functions, lines=lines)
+        return Compiled(printer.program(tuple(entries)), tuple(printer.sections()), functions)

@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any, get_type_hints
 
 from keelback.compiler.errors import CompileError
+from keelback.compiler.syntax import Refused, refused_in_body, refused_in_head
 from keelback.lang.native import native
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -42,32 +43,23 @@ def definition_of(function: FunctionType) -> ast.FunctionDef:
         definition = _definitions(file)[first, function.__code__.co_name]
     except (KeyError, OSError):
         raise CompileError("functions", f"no definition of {function.__qualname__} is found", file, first, 1) from None
-    for node, rule, what in _refused(definition, function):
-        raise CompileError(rule, f"Kernel Python has no {what}", file, node.lineno, node.col_offset + 1)
+    except RecursionError:
+        raise CompileError("nesting", "something in this file is nested too deep", file, first, 1) from None
+    for node, rule, message in _refused(definition, function):
+        raise CompileError(rule, message, file, node.lineno, node.col_offset + 1)  # type: ignore[attr-defined]
     assert isinstance(definition, ast.FunctionDef)
     return definition
 
 
-Refused = tuple[ast.expr | ast.arg | Definition, str, str]
-"""A part of a definition, and the name of the rule and of the construct."""
-
-
 def _refused(definition: Definition, function: FunctionType) -> Iterator[Refused]:
-    """Yield what Kernel Python does not have in the head of a definition."""
+    """Yield what Kernel Python does not have in a definition; a native body is not looked at."""
     for decorator in definition.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else None
         if not isinstance(called, ast.Name) or function.__globals__.get(called.id) is not native:
-            yield decorator, "functions", "decorator but @native"
-    if isinstance(definition, ast.AsyncFunctionDef):
-        yield definition, "statements", "AsyncFunctionDef statement"
-    parameters = definition.args
-    for kind, found in (
-        ("positional-only parameter", parameters.posonlyargs),
-        ("* parameter", [parameters.vararg]),
-        ("keyword-only parameter", parameters.kwonlyargs),
-        ("** parameter", [parameters.kwarg]),
-    ):
-        yield from ((each, "functions", kind) for each in found if each is not None)
+            yield Refused(decorator, "functions", "Kernel Python has no decorator but @native")
+    yield from refused_in_head(definition)
+    if isinstance(definition, ast.FunctionDef) and not hasattr(function, "c_body"):
+        yield from refused_in_body(definition)
 
 
 @cache

@@ -19,6 +19,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from keelback.lang import cpu
+from keelback.lang.deep import deep_walks
 from keelback.lang.errors import Panic
 from keelback.lang.integers import INTEGER_TYPES
 
@@ -90,9 +91,17 @@ _NAMES = {CHECK: check, PANIC: Panic}
 
 
 def strict_code(source: str, path: str) -> CodeType:
-    """Compile the source of a module with its checks; its namespace needs `CHECK` and `PANIC`."""
-    tree = ast.fix_missing_locations(_Checks().visit(ast.parse(source, path)))
-    return compile(tree, path, "exec", dont_inherit=True)
+    """Compile the source of a module with its checks; its namespace needs `CHECK` and `PANIC`.
+
+    Raises: SyntaxError, also for what is nested too deep for Python to show its tree.
+    """
+    try:
+        tree = ast.parse(source, path)
+        with deep_walks():
+            tree = ast.fix_missing_locations(_Checks().visit(tree))
+        return compile(tree, path, "exec", dont_inherit=True)
+    except RecursionError:
+        raise SyntaxError("nested too deep", (path, 1, 1, source.partition("\n")[0])) from None
 
 
 def _integer_name(annotation: ast.expr | None) -> str | None:

@@ -17,6 +17,11 @@ Marks = list[tuple[list[Environment], int]]
 """Lists of what is known where something jumps to, each with how long it was."""
 
 
+def is_none(node: ast.expr | None) -> bool:
+    """Say whether there is no expression, or `None`."""
+    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+
+
 class Failure(Loops):
     """Evaluates `raise` and `try`."""
 
@@ -27,6 +32,8 @@ class Failure(Loops):
                 raise self.refuse(node, "errors", "`raise` alone stands in an except")
             self.leave(ir.Raise(self.place(node), ir.Local(ERROR, self.frame.error)))
             return
+        if not is_none(node.cause):
+            raise self.refuse(node, "errors", "an error carries nothing: it has no cause")
         raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
         value = self.value(raised)
         if isinstance(node.exc, ast.Call) and (node.exc.args or node.exc.keywords):

@@ -5,7 +5,7 @@ from types import FunctionType
 
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
-from keelback.compiler.evaluate.failure import Failure
+from keelback.compiler.evaluate.failure import Failure, is_none
 from keelback.compiler.intervals import Interval
 from keelback.compiler.names import C_WORDS
 from keelback.compiler.program import Program, Specialisation, Static
@@ -112,7 +112,9 @@ class Evaluator(Failure):
 
     def do_Assert(self, node: ast.Assert) -> None:
         """Panic unless the condition holds."""
-        message = str(node.msg.value) if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
+        message = node.msg.value if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
+        if not isinstance(message, str) or not isinstance(node.msg, ast.Constant | None):
+            raise self.refuse(node, "text", "the message of an assert is a text constant")
         truth = self.truth(node.test)
         self.check(self.dynamic(truth, node.test), f"assertion failed: {message}", node)
         self.reached = not isinstance(truth, Static) or bool(truth.value)
@@ -132,8 +134,3 @@ class Evaluator(Failure):
         otherwise = self.inner(node.orelse)
         self.go_on(after, self.way())
         self.emit(ir.If(self.place(node), condition, then, otherwise))
-
-
-def is_none(node: ast.expr | None) -> bool:
-    """Say whether there is no expression, or `None`."""
-    return node is None or (isinstance(node, ast.Constant) and node.value is None)

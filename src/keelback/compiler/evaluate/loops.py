@@ -21,8 +21,6 @@ class Loops(Generators):
 
     def do_While(self, node: ast.While) -> None:
         """Repeat while a condition holds."""
-        if node.orelse:
-            raise self.refuse(node, "loops", "a loop has no else")
         loop, place = self.new_loop(), self.place(node)
         outer, self.block = self.block, []
         start = self.any_round([node])
@@ -80,8 +78,6 @@ class Loops(Generators):
 
     def do_For(self, node: ast.For) -> None:
         """Repeat over a range, an array, a generator, or a static tuple, which unrolls."""
-        if node.orelse:
-            raise self.refuse(node, "loops", "a loop has no else")
         iterated = node.iter
         if isinstance(iterated, ast.Call):
             called = self.called(iterated.func)

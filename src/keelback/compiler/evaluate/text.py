@@ -1,6 +1,7 @@
 """Text that is written to a sink: constants, and f-strings of integers."""
 
 import ast
+from enum import IntEnum
 from types import FunctionType
 
 from keelback.compiler import ir
@@ -38,18 +39,25 @@ class Texts(Blocks):
 
     def write_number(self, put: ir.FunctionKey, node: ast.FormattedValue, value: ir.Expression) -> None:
         """Write one value of an f-string."""
-        spec = "".join(
-            str(each.value) for each in getattr(node.format_spec, "values", []) if isinstance(each, ast.Constant)
-        )
-        if spec not in FORMATS or node.conversion != -1:
-            raise self.refuse(node, "text", f"a number's format is one of {', '.join(repr(each) for each in FORMATS)}")
-        if value.type == TEXT:
+        spec = self.format_of(node)
+        if value.type == TEXT and not spec:
             self.emit(ir.WriteText(self.place(node), put, value))
             return
         if not isinstance(value.type, Integer):
-            raise self.refuse(node, "text", "an f-string holds integers")
+            raise self.refuse(node, "text", "an f-string holds integers, and texts without a format")
+        enum = value.type.enum
+        if enum is not None and (enum.__str__ is not IntEnum.__str__ or enum.__format__ is not IntEnum.__format__):
+            raise self.refuse(node, "text", f"a {enum.__name__} is written in a way of its own")
         self.bounded(value, node, 64)
         base, prefix, width = FORMATS[spec]
         if base == 16 and value.type.interval.low < 0:
             raise self.refuse(node, "text", "a number in hexadecimal is not negative; mask it")
         self.emit(ir.WriteNumber(self.place(node), put, value, base, prefix, width))
+
+    def format_of(self, node: ast.FormattedValue) -> str:
+        """Return the format of one value of an f-string: a constant."""
+        parts = node.format_spec.values if isinstance(node.format_spec, ast.JoinedStr) else []
+        spec = "".join(str(each.value) for each in parts if isinstance(each, ast.Constant))
+        if spec not in FORMATS or node.conversion != -1 or not all(isinstance(each, ast.Constant) for each in parts):
+            raise self.refuse(node, "text", f"a number's format is one of {', '.join(repr(each) for each in FORMATS)}")
+        return spec
