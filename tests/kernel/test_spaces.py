@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unicorn.x86_const import UC_X86_REG_CR0
 
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.frames import NOBODY
@@ -168,7 +169,7 @@ def test_page_zero_guard_text_and_windows_are_mapped_as_they_should_be(pc):
 def test_the_kernel_cannot_write_its_own_text(pc):
     header = pc.kernel.memory.header
     assert pc.processor.walker.walk(pc.kernel.spaces.kernel.directory << 12, header._address).writable is False
-    assert pc.read_cr0() & 1 << 16
+    assert pc.processor.read_control(UC_X86_REG_CR0) & 1 << 16
 
 
 def test_a_frame_that_is_free_has_no_owner_after_destroy(kernel):

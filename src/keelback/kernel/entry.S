@@ -12,6 +12,7 @@
  */
 #define CPUID_FLAG      (1 << 21)       /* in eflags: can be changed where there is a CPUID instruction */
 #define FEATURE_CMOV    (1 << 15)       /* in edx of CPUID leaf 1: compiled code moves by condition */
+#define FLAGS           (1 << 1)        /* all that the kernel runs with */
 #define VIRTUAL_8086    (1 << 17)       /* in eflags */
 #define SERIAL          0x3f8
 #define SCREEN          0xb8000
@@ -28,8 +29,9 @@ start:  jmp     boot
         .fill   16                      # build id: the builder's
 
 /* The 32-bit entry: flat segments, paging and interrupts off, the boot parameters' address in esi. */
-boot:   cld
-        movl    $ENTRY_STACK, %esp
+boot:   movl    $ENTRY_STACK, %esp
+        pushl   $FLAGS
+        popfl
         xorl    %ebp, %ebp              # the outermost stack frame
         pushl   %esi
         call    check_cpu
@@ -73,12 +75,13 @@ interrupt:
 /* The stub of system calls comes here: no code of virtual-8086 mode can be fetched, so none is made from there.
  * The word behind the trap frame is Thread.kernel_stack. */
 trap:   pushal
-        cld
         movl    $KERNEL_DATA, %eax
         movl    %eax, %ds
         movl    %eax, %es
         xorl    %ebp, %ebp              # the outermost stack frame is the kernel's, not the user's
         movl    FRAME_SIZE(%esp), %esp
+        pushl   $FLAGS                  # whatever the program's are: direction, nested task, AC, which opens user pages
+        popfl
         call    kernel_trap             # the last instruction before `leave`, which the machine relies on
 
 /* The kernel has chosen: eax is the trap frame to restore, 0 when there is none. */
@@ -105,7 +108,8 @@ idle:   sti
 /* The frame lies on the stack of the kernel that was interrupted; ring 0's has neither esp nor ss. */
 mistake:
         pushal
-        cld
+        pushl   $FLAGS
+        popfl
         movl    $KERNEL_DATA, %eax
         movl    %eax, %ds
         movl    %eax, %es

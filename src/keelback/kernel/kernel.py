@@ -1,6 +1,7 @@
 """The root of the kernel: all its parts, and the order in which they start."""
 
 from keelback.kernel.console import Console
+from keelback.kernel.control import ControlState
 from keelback.kernel.elf import ElfLoader
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.faults import Faults
@@ -33,6 +34,7 @@ class Kernel(Component):
         records = Region(ram, layout.text_end, layout.records_limit)
         self.layout = layout
         self.cpu = Cpu(hardware)
+        self.control = ControlState(self.cpu)
         self.options = Options(records)
         self.console = Console(records, self.cpu)
         self.segments = Segments(records, self.cpu)
@@ -62,6 +64,7 @@ class Kernel(Component):
 
         Returns the end of the boot stack, for `boot`; 0 when the machine can't start, and then the console says why.
         """
+        self.control.start()
         self.options.start(parameters)
         self.console.start(self.options.values.sink)
         self.segments.start()
@@ -80,6 +83,7 @@ class Kernel(Component):
         """
         try:
             self.spaces.start()
+            self.control.start_paging(self.spaces.kernel.directory << PAGE_SHIFT)
             self.scheduler.start(self.memory.header.idle)
         except OutOfMemory:
             self._refuse()

@@ -1,6 +1,6 @@
 """Segments: flat code and data for both rings, and the task state that names the kernel's stack pointer.
 
-Source: Intel SDM volume 3, sections 3.4.5 (descriptors) and 7.2.1 (task-state segment).
+Source: Intel SDM volume 3, sections 3.4.5 (descriptors), 2.4.2 (LDTR) and 7.2.1 (task-state segment).
 """
 
 from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u16, u32
@@ -53,7 +53,7 @@ class Segments(Component):
         self.task = records.struct(TaskState)
 
     def start(self) -> None:
-        """Fill both in and use them."""
+        """Fill both in and use them; there is no local descriptor table."""
         self._set(KERNEL_CODE, 0, 0xF_FFFF, ACCESS_KERNEL_CODE, FLAT)
         self._set(KERNEL_DATA, 0, 0xF_FFFF, ACCESS_KERNEL_DATA, FLAT)
         self._set(USER_CODE, 0, 0xF_FFFF, ACCESS_USER_CODE, FLAT)
@@ -62,6 +62,7 @@ class Segments(Component):
         self.task.ss0 = KERNEL_DATA
         self.task.io_bitmap = size_of(TaskState)
         self.cpu.load_gdt(address_of(self.table), size_of(DescriptorTable) - 1, KERNEL_CODE, KERNEL_DATA)
+        self.cpu.load_ldt(0)
         self.cpu.load_task_register(TASK)
 
     def _set(self, selector: u16, base: u32, limit: u32, access: u32, flags: u32) -> None:

@@ -49,13 +49,6 @@ from keelback.lang import (
     word,
 )
 
-CR0_WRITE_PROTECT = 1 << 16
-CR0_PAGING = 1 << 31
-CR0_MONITOR_FPU = 1 << 1
-CR0_TASK_SWITCHED = 1 << 3
-CR4_GLOBAL_PAGES = 1 << 7
-FEATURE_GLOBAL_PAGES = 1 << 13
-
 
 class KernelSpace(Struct):
     """The address space that has a kernel part alone, and what all others share; 0 until they are made."""
@@ -87,7 +80,7 @@ class AddressSpaces(Component):
     # The kernel part.
 
     def start(self) -> None:
-        """Map the kernel and switch paging on, the kernel's text read-only to the kernel itself.
+        """Make the kernel's page tables, the kernel's text read-only to the kernel itself.
 
         Raises: OutOfMemory.
         """
@@ -103,20 +96,11 @@ class AddressSpaces(Component):
         self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, KERNEL_WRITE)
         self.kernel.zero = self.frames.allocate_kernel(ZERO)
         self._table(self.kernel.zero).entries.clear()
-        self._switch_paging_on()
 
     def _map_kernel(self, start: word, end: word, flags: u32) -> None:
         for page in range(start, end, PAGE_SIZE):
             table = self._reserve(self.kernel.directory, page)
             table.entries[self.scheme.table.index(page)] = make_entry(page >> PAGE_SHIFT, flags)
-
-    def _switch_paging_on(self) -> None:
-        self.cpu.write_cr3(self.kernel.directory << PAGE_SHIFT)
-        if self.cpu.cpu_features() & FEATURE_GLOBAL_PAGES:
-            self.cpu.write_cr4(self.cpu.read_cr4() | CR4_GLOBAL_PAGES)
-        # The FPU is nobody's: its first use traps.
-        flags = CR0_PAGING | CR0_WRITE_PROTECT | CR0_MONITOR_FPU | CR0_TASK_SWITCHED
-        self.cpu.write_cr0(self.cpu.read_cr0() | flags)
 
     # The user part.
 

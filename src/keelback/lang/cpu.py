@@ -6,15 +6,21 @@ Source: Intel SDM volume 2 (the instructions) and volume 3, sections 2.5 (contro
 from typing import Any, Protocol
 
 from keelback.lang.component import Component, HostObject
-from keelback.lang.integers import u8, u16, u32, word
+from keelback.lang.integers import u8, u16, u32, u64, word
 from keelback.lang.native import native
 
 DESCRIPTOR_TABLE = "struct { u16 limit; u32 base; } __attribute__((packed)) table = {limit, base}; "
 
 LOAD_GDT = (
     DESCRIPTOR_TABLE
-    + '__asm__ volatile("lgdt %0; pushl %1; pushl $1f; lretl; 1: mov %2, %%ds; mov %2, %%es; mov %2, %%ss"'
+    + '__asm__ volatile("lgdt %0; pushl %1; pushl $1f; lretl; 1: mov %2, %%ds; mov %2, %%es; "'
+    + '"mov %2, %%fs; mov %2, %%gs; mov %2, %%ss"'
     + ' : : "m"(table), "r"((u32)code), "r"((u32)data) : "memory");'
+)
+
+CPUID = (
+    'u32 said[4]; __asm__("cpuid" : "=a"(said[0]), "=b"(said[1]), "=c"(said[2]), "=d"(said[3]) : "a"(leaf), "c"(0));'
+    " return said[which & 3];"
 )
 
 
@@ -25,17 +31,18 @@ class Hardware(Protocol):
     def in8(self, port: int) -> int: ...
     def out8(self, port: int, value: int) -> None: ...
     def out32(self, port: int, value: int) -> None: ...
-    def read_cr0(self) -> int: ...
     def write_cr0(self, value: int) -> None: ...
     def read_cr2(self) -> int: ...
     def write_cr3(self, value: int) -> None: ...
-    def read_cr4(self) -> int: ...
     def write_cr4(self, value: int) -> None: ...
     def invalidate_page(self, address: int) -> None: ...
     def load_gdt(self, base: int, limit: int, code: int, data: int) -> None: ...
     def load_idt(self, base: int, limit: int) -> None: ...
     def load_task_register(self, selector: int) -> None: ...
-    def cpu_features(self) -> int: ...
+    def load_ldt(self, selector: int) -> None: ...
+    def write_dr7(self, value: int) -> None: ...
+    def write_msr(self, register: int, value: int) -> None: ...
+    def cpuid(self, leaf: int, register: int) -> int: ...
     def window_opened(self, address: int) -> None: ...
 
 
@@ -67,14 +74,9 @@ class Cpu(Component):
         """Write four bytes to a port."""
         self.hardware.out32(port, value)
 
-    @native('word value; __asm__ volatile("mov %%cr0, %0" : "=r"(value)); return value;')
-    def read_cr0(self) -> word:
-        """Return control register 0: protection, paging, write protection, task switched."""
-        return self.hardware.read_cr0()
-
     @native('__asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");')
     def write_cr0(self, value: word) -> None:
-        """Set control register 0."""
+        """Set control register 0: protection, paging, write protection, task switched."""
         self.hardware.write_cr0(value)
 
     @native('word value; __asm__ volatile("mov %%cr2, %0" : "=r"(value)); return value;')
@@ -87,14 +89,9 @@ class Cpu(Component):
         """Switch to the page directory at a physical address; drops every translation that is not global."""
         self.hardware.write_cr3(value)
 
-    @native('word value; __asm__ volatile("mov %%cr4, %0" : "=r"(value)); return value;')
-    def read_cr4(self) -> word:
-        """Return control register 4: extensions, global pages among them."""
-        return self.hardware.read_cr4()
-
     @native('__asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");')
     def write_cr4(self, value: word) -> None:
-        """Set control register 4."""
+        """Set control register 4: extensions, global pages among them."""
         self.hardware.write_cr4(value)
 
     @native('__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");')
@@ -117,7 +114,22 @@ class Cpu(Component):
         """Use the task-state segment of a selector; the CPU marks its descriptor busy."""
         self.hardware.load_task_register(selector)
 
-    @native('u32 a = 1, b, c, d; __asm__("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d)); return d;')
-    def cpu_features(self) -> u32:
-        """Return the feature bits of CPUID leaf 1, register edx."""
-        return self.hardware.cpu_features()
+    @native('__asm__ volatile("lldt %0" : : "r"(selector));')
+    def load_ldt(self, selector: u16) -> None:
+        """Use the local descriptor table of a selector; with the null selector, none."""
+        self.hardware.load_ldt(selector)
+
+    @native('__asm__ volatile("mov %0, %%dr7" : : "r"(value));')
+    def write_dr7(self, value: word) -> None:
+        """Set debug register 7: which breakpoints are on."""
+        self.hardware.write_dr7(value)
+
+    @native('__asm__ volatile("wrmsr" : : "c"(which), "a"((u32)value), "d"((u32)(value >> 32)));')
+    def write_msr(self, which: u32, value: u64) -> None:
+        """Set a model-specific register, which the CPU must have."""
+        self.hardware.write_msr(which, value)
+
+    @native(CPUID)
+    def cpuid(self, leaf: u32, which: u32) -> u32:
+        """Return what CPUID says of a leaf in one register: 0 eax, 1 ebx, 2 ecx, 3 edx."""
+        return self.hardware.cpuid(leaf, which)

@@ -176,13 +176,23 @@ class Offsets:
     is_int: int  # not 0 when an `int` instruction raised the exception
     in_flight: int  # the exception that the CPU believes it is delivering
     counter: int  # instructions begun since the run started; in Unicorn's structure
-    features: int  # no offset: what CPUID leaf 1 says in edx
 
 
 @cache
 def offsets() -> Offsets:
     """Find the offsets out, once a process.  Raises: EngineError when they can't be told."""
-    return _Prober().offsets()
+    return _prober().offsets()
+
+
+@cache
+def cpuid(leaf: int) -> tuple[int, int, int, int]:
+    """Return what CPUID says of a leaf: eax, ebx, ecx and edx."""
+    return _prober().cpuid(leaf, offsets().general)
+
+
+@cache
+def _prober() -> "_Prober":
+    return _Prober()
 
 
 class _Prober:
@@ -242,12 +252,13 @@ class _Prober:
             is_int=self._find({int14: 1, int3: 1, missing: 0, halted: 0}, "the kind of exception"),
             in_flight=self._find({missing: 14, halted: 13, clean: NO_EXCEPTION}, "the exception in flight"),
             counter=self._find_counter(),
-            features=self._features(general[GENERAL.index("edx")]),
         )
 
-    def _features(self, edx: int) -> int:
-        context = self._after("b8010000000fa2cd80")
-        return int(struct.unpack_from("<I", context, edx)[0])
+    def cpuid(self, leaf: int, general: tuple[int, ...]) -> tuple[int, int, int, int]:
+        context = self._after("31c9b8" + _hex(leaf) + "0fa2cd80")
+        places = (general[GENERAL.index(name)] for name in ("eax", "ebx", "ecx", "edx"))
+        eax, ebx, ecx, edx = (struct.unpack_from("<I", context, place)[0] for place in places)
+        return eax, ebx, ecx, edx
 
     def _find_general(self) -> tuple[int, ...]:
         values = [0x5A00_0000 + number * 0x0101_0101 for number in range(8)]

@@ -13,11 +13,14 @@ from unicorn import x86_const as x86
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.threads import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import MISTAKES, Panic, layout_of
+from keelback.machine.control import check_cr0, check_cr4, check_msr
+from keelback.machine.engine import cpuid
 from keelback.machine.mmu import TlbModel
 from keelback.machine.panics import record_panic
 from keelback.machine.pc import PAGE, SimulatedPc
 
 PAGING = 1 << 31
+DR7_FIXED = 1 << 10
 FRAME_SIZE = layout_of(TrapFrame).size
 PUSHED_IN_RING_0 = layout_of(TrapFrame).field("esp").offset
 PUSHAL_STACK = layout_of(TrapFrame).field("vector").offset
@@ -100,12 +103,9 @@ class InterpretedPc(SimulatedPc):
         """Write four bytes to a port."""
         self.ports.write(port, value)
 
-    def read_cr0(self) -> int:
-        """Return control register 0."""
-        return self.processor.read_control(x86.UC_X86_REG_CR0)
-
     def write_cr0(self, value: int) -> None:
         """Set control register 0; with paging on, strict RAM asks the page tables."""
+        check_cr0(value, self.processor.read_control(x86.UC_X86_REG_CR4))
         self.processor.write_control(x86.UC_X86_REG_CR0, value)
         self._paging = bool(value & PAGING)
         if self._paging and self.ram.strict:
@@ -120,12 +120,10 @@ class InterpretedPc(SimulatedPc):
         self.processor.write_control(x86.UC_X86_REG_CR3, value)
         self.tlb.load_directory(value)
 
-    def read_cr4(self) -> int:
-        """Return control register 4."""
-        return self.processor.read_control(x86.UC_X86_REG_CR4)
-
     def write_cr4(self, value: int) -> None:
         """Set control register 4."""
+        cr0, before = (self.processor.read_control(each) for each in (x86.UC_X86_REG_CR0, x86.UC_X86_REG_CR4))
+        check_cr4(value, cr0, before)
         self.processor.write_control(x86.UC_X86_REG_CR4, value)
 
     def invalidate_page(self, address: int) -> None:
@@ -150,9 +148,24 @@ class InterpretedPc(SimulatedPc):
         self.processor.load_task_register(selector, base, low & 0xFFFF)
         self._task = base
 
-    def cpu_features(self) -> int:
-        """Return CPUID leaf 1's edx of the emulated processor."""
-        return self.processor.offsets.features
+    def load_ldt(self, selector: int) -> None:
+        """Use no local descriptor table, which is all that can be done with the selector 0."""
+        if selector != 0:
+            raise Panic(f"selector {selector:#x} is of no local descriptor table")
+        self.processor.load_ldt(0, 0)
+
+    def write_dr7(self, value: int) -> None:
+        """Set debug register 7, one bit of which is fixed."""
+        self.processor.write_control(x86.UC_X86_REG_DR7, value | DR7_FIXED)
+
+    def write_msr(self, register: int, value: int) -> None:
+        """Set a model-specific register."""
+        check_msr(register)
+        self.processor.write_msr(register, value)
+
+    def cpuid(self, leaf: int, register: int) -> int:
+        """Return what CPUID says of a leaf in one register of the emulated processor."""
+        return cpuid(leaf)[register]
 
     def window_opened(self, address: int) -> None:
         """Forget the code of the frame that a window shows: the kernel may write to it."""

@@ -38,6 +38,11 @@ RDTSC = b"\x0f\x31"
 RDPMC = b"\x0f\x33"
 INT, INT1, INT3, INTO = 0xCD, 0xF1, 0xCC, 0xCE
 LONGEST_INSTRUCTION = 15
+DATA_SEGMENTS = (
+    x86.UC_X86_REG_DS, x86.UC_X86_REG_ES, x86.UC_X86_REG_FS, x86.UC_X86_REG_GS, x86.UC_X86_REG_SS
+)  # fmt: skip
+LIMIT_AT_RESET = 0xFFFF
+"""Of the local descriptor table, at address 0, that a CPU has after reset until another is loaded, or none."""
 GATE_PRESENT = 1 << 15
 FOR_USERS = GATE_PRESENT | 3 << 13
 INTERRUPTS = 1 << 9
@@ -91,6 +96,7 @@ class Processor:
         self._gates = 0
         self._hook()
         self.write_control(x86.UC_X86_REG_CR4, 0)
+        self.load_ldt(0, LIMIT_AT_RESET)
 
     # State.
 
@@ -161,8 +167,20 @@ class Processor:
         uc = self.engine.uc
         uc.reg_write(x86.UC_X86_REG_GDTR, (0, base, limit, 0))
         uc.reg_write(x86.UC_X86_REG_CS, code)
-        for register in (x86.UC_X86_REG_DS, x86.UC_X86_REG_ES, x86.UC_X86_REG_SS):
+        for register in DATA_SEGMENTS:
             uc.reg_write(register, data)
+        self.engine.save(self.clean)
+
+    def load_ldt(self, base: int, limit: int) -> None:
+        """Use the local descriptor table at `base`, whatever its selector; one with limit 0 has no descriptors."""
+        self.engine.restore(self.clean)
+        self.engine.uc.reg_write(x86.UC_X86_REG_LDTR, (0, base, limit, 0x8200))
+        self.engine.save(self.clean)
+
+    def write_msr(self, register: int, value: int) -> None:
+        """Set a model-specific register."""
+        self.engine.restore(self.clean)
+        self.engine.uc.reg_write(x86.UC_X86_REG_MSR, (register, value))
         self.engine.save(self.clean)
 
     def load_idt(self, base: int, limit: int) -> None:

@@ -95,8 +95,6 @@ class Ring0Processor(Processor):
         """
         uc = self.engine.uc
         self.load_gdt(DESCRIPTORS, DESCRIPTOR_BYTES - 1, BOOT_CODE, BOOT_DATA)
-        uc.reg_write(x86.UC_X86_REG_FS, BOOT_DATA)
-        uc.reg_write(x86.UC_X86_REG_GS, BOOT_DATA)
         uc.reg_write(x86.UC_X86_REG_CR0, CR0_PROTECTED)
         uc.reg_write(x86.UC_X86_REG_CR4, 0)
         self.engine.save(self.clean)

@@ -1,0 +1,104 @@
+"""The CPU's control state, written whole: nothing that firmware or a loader left decides what a program may do.
+
+    CR0    protection, paging, write protection; the FPU is nobody's, its first use traps
+    CR4    global pages; where the CPU has them, what keeps ring 0 off user pages and user mode off the tables' places
+    DR7    no breakpoints                      MSRs   no fast system calls
+
+The descriptor registers, LDTR among them, are `segments.py`'s and `interrupts.py`'s.
+
+Source: Intel SDM volume 3, sections 2.5 (control registers), 17.2.4 (DR7), 9.9 (order); volume 4, table 2-2 (MSRs).
+"""
+
+from keelback.lang import Component, Cpu, u32, word
+
+CR0_PROTECTION = 1 << 0
+CR0_MONITOR_FPU = 1 << 1
+CR0_TASK_SWITCHED = 1 << 3
+CR0_EXTENSION = 1 << 4  # fixed since the Pentium
+CR0_NATIVE_ERRORS = 1 << 5
+CR0_WRITE_PROTECT = 1 << 16
+CR0_PAGING = 1 << 31
+CR0_START = CR0_PROTECTION | CR0_MONITOR_FPU | CR0_TASK_SWITCHED | CR0_EXTENSION | CR0_NATIVE_ERRORS | CR0_WRITE_PROTECT
+
+CR4_GLOBAL_PAGES = 1 << 7
+CR4_NO_USER_TABLES = 1 << 11  # UMIP: user mode can't ask where the descriptor tables lie
+CR4_NO_USER_CODE = 1 << 20  # SMEP: ring 0 executes no user page
+CR4_NO_USER_DATA = 1 << 21  # SMAP: ring 0 reads and writes none; eflags' AC, which would let it, is 0 in the kernel
+
+# CPUID: leaves, registers, bits.
+EAX, EBX, ECX, EDX = 0, 1, 2, 3
+FEATURES, MORE_FEATURES, EXTENDED, EXTENDED_FEATURES = 1, 7, 0x8000_0000, 0x8000_0001
+LAST_EXTENDED = 0x8000_FFFF
+HAS_MACHINE_REGISTERS = 1 << 5  # FEATURES, edx
+HAS_SYSENTER = 1 << 11
+HAS_GLOBAL_PAGES = 1 << 13
+HAS_NO_USER_CODE = 1 << 7  # MORE_FEATURES, ebx
+HAS_NO_USER_DATA = 1 << 20
+HAS_NO_USER_TABLES = 1 << 2  # MORE_FEATURES, ecx
+HAS_EFER = 1 << 11 | 1 << 20 | 1 << 29  # EXTENDED_FEATURES, edx: any of syscall, no-execute, long mode
+FIRST_WITH_SYSENTER = 0x633
+"""Family, model and stepping: older ones say that they have it, and have not."""
+
+# Model-specific registers.
+SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
+EFER = 0xC000_0080
+
+
+class ControlState(Component):
+    """Control registers, debug registers, model-specific registers."""
+
+    def __init__(self, cpu: Cpu) -> None:
+        self.cpu = cpu
+
+    def start(self) -> None:
+        """Switch paging and everything else off that may be on, as the first thing that the kernel does.
+
+        Paging goes first: while it is on, CR4 and EFER may not change at will.
+        """
+        self.cpu.write_cr0(CR0_START)
+        self.cpu.write_cr4(0)
+        self.cpu.write_dr7(0)
+        if self.cpu.cpuid(FEATURES, EDX) & HAS_MACHINE_REGISTERS:
+            self._forbid_fast_calls()
+
+    def _forbid_fast_calls(self) -> None:
+        """Let `sysenter` and `syscall` be faults."""
+        if self._has_sysenter():
+            self.cpu.write_msr(SYSENTER_CS, 0)
+            self.cpu.write_msr(SYSENTER_ESP, 0)
+            self.cpu.write_msr(SYSENTER_EIP, 0)
+        if self._has_efer():
+            self.cpu.write_msr(EFER, 0)
+
+    def _has_sysenter(self) -> bool:
+        """Say whether the MSRs of `sysenter` are there."""
+        signature: u32 = self.cpu.cpuid(FEATURES, EAX) & 0xFFF
+        early = 0x600 <= signature < FIRST_WITH_SYSENTER
+        return self.cpu.cpuid(FEATURES, EDX) & HAS_SYSENTER != 0 and not early
+
+    def _has_efer(self) -> bool:
+        """Say whether EFER is there; a CPU without extended leaves answers with those of another."""
+        highest: u32 = self.cpu.cpuid(EXTENDED, EAX)
+        if not EXTENDED_FEATURES <= highest <= LAST_EXTENDED:
+            return False
+        return self.cpu.cpuid(EXTENDED_FEATURES, EDX) & HAS_EFER != 0
+
+    def start_paging(self, directory: word) -> None:
+        """Switch paging on, with the page directory at a physical address; CR4's extensions only then."""
+        self.cpu.write_cr3(directory)
+        self.cpu.write_cr0(CR0_START | CR0_PAGING)
+        self.cpu.write_cr4(self._extensions())
+
+    def _extensions(self) -> u32:
+        """Return the bits of CR4 that are wanted and that the CPU has."""
+        extensions: u32 = 0
+        if self.cpu.cpuid(FEATURES, EDX) & HAS_GLOBAL_PAGES:
+            extensions = CR4_GLOBAL_PAGES
+        if self.cpu.cpuid(0, EAX) >= MORE_FEATURES:
+            if self.cpu.cpuid(MORE_FEATURES, EBX) & HAS_NO_USER_CODE:
+                extensions |= CR4_NO_USER_CODE
+            if self.cpu.cpuid(MORE_FEATURES, EBX) & HAS_NO_USER_DATA:
+                extensions |= CR4_NO_USER_DATA
+            if self.cpu.cpuid(MORE_FEATURES, ECX) & HAS_NO_USER_TABLES:
+                extensions |= CR4_NO_USER_TABLES
+        return extensions
