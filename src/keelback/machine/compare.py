@@ -106,11 +106,11 @@ def compare(first: SimulatedPc, second: SimulatedPc) -> Report:
     """
     if (first.layout, first.ram.size) != (second.layout, second.ram.size):
         raise ValueError("only machines of the same layout and with as much memory can be compared")
-    return _Comparison(first, second).run()
+    return Comparison(first, second).run()
 
 
-class _Comparison:
-    """Two machines in lockstep."""
+class Comparison:
+    """Two machines in lockstep; `difference` compares them as they stand."""
 
     def __init__(self, first: SimulatedPc, second: SimulatedPc) -> None:
         self.machines = (first, second)
@@ -126,6 +126,7 @@ class _Comparison:
         first.before_trap.append(self._note_trap)
 
     def run(self) -> Report:
+        """Run both to their end or to the first difference."""
         difference = self._after(SimulatedPc.bring_up)
         if difference is None:
             self.during = "the start of programs"
@@ -139,7 +140,7 @@ class _Comparison:
         """Let both machines take a step, and compare them."""
         for pc in self.machines:
             step(pc)
-        return self._difference()
+        return self.difference()
 
     def _note_trap(self) -> None:
         frame = self.kernel.scheduler.current().frame
@@ -156,7 +157,8 @@ class _Comparison:
             served = self.kernel.interrupts.finish if vector != TIMER else self.kernel.timer.tick
         return served.__qualname__
 
-    def _difference(self) -> Difference | None:
+    def difference(self) -> Difference | None:
+        """Return the first difference that there is now."""
         for name in ("traps", "time", "frame", "outcome"):
             values = [getattr(pc, name) for pc in self.machines]
             if values[0] != values[1]:

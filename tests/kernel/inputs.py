@@ -1,0 +1,150 @@
+"""Both lives of the kernel under hostile inputs: each is refused or served, and leaves equal RAM without a mistake."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+from keelback.inspect.executables import broken_rule
+from keelback.inspect.invariants import check
+from keelback.inspect.lens import look
+from keelback.kernel.elf_file import Rule
+from keelback.kernel.errors import NotALibrary, NotExecutable
+from keelback.kernel.header import ImageHeader
+from keelback.kernel.layout import USERMODE, Layout
+from keelback.lang import layout_of
+from keelback.machine.boot_loader import COMMAND_LINE, write_parameters
+from keelback.machine.compare import Comparison
+from keelback.machine.pc import Outcome, SimulatedPc
+from kernel.driven import ARGUMENT, LIBRARY, LIVES, SMALL, Blocked, Call, Died, Driven, driven, make_machine, program_of
+from kernel.hostile import hostile_command_line, hostile_elf, hostile_map, hostile_payload
+from support import MIB
+
+LAYOUTS = (SMALL, replace(USERMODE, processes=8))
+MEMORY = {"microkernel": 4 * MIB, "usermode": 10 * MIB}
+SLOT = 16 * 1024
+"""Bytes of the payload's member that each hostile file is put into."""
+TAR_BLOCK, TAR_SIZE = 512, 124
+MOST_STEPS = 40
+
+
+class Files:
+    """A pair of machines, whose first process is asked to start or to load one hostile file after the other."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        slot = {"libit": bytes.fromhex("a55a") * (SLOT // 2)}
+        memory = MEMORY[layout.name]
+        self.lives = [
+            driven("it", "it", life=life, layout=layout, memory=memory, programs=slot, check=False) for life in LIVES
+        ]
+        self.places = [each.pc.ram.contents.find(slot["libit"]) for each in self.lives]
+        self.comparison = Comparison(self.lives[0].pc, self.lives[1].pc)
+        self.outcomes: Counter[str] = Counter()
+
+    def try_one(self, draw: random.Random) -> None:
+        """Spawn, execute or load a hostile file, use it for a while, and end whoever does."""
+        call = draw.choice((Call.SPAWN, Call.SPAWN, Call.EXEC, Call.LOAD_LIBRARY))
+        library = call == Call.LOAD_LIBRARY
+        file = hostile_elf(draw, self.layout, library=library, most=SLOT)
+        self._put(file)
+        results = [self._use(each, call) for each in self.lives]
+        self.equal(f"{call.name} of {file[:400].hex()}")
+        assert results[0] == results[1]
+        for each in self.lives:
+            each.check()
+            assert each.alive() == [1, 2]
+        rule = broken_rule(file, self.layout) if not library else self.lives[0].lens.loader.image.broken
+        assert (rule != Rule.NONE) == (results[0] in (NotExecutable.number, NotALibrary.number)), (rule, results)
+        self.outcomes[rule.name] += 1
+
+    def _put(self, file: bytes) -> None:
+        for each, place in zip(self.lives, self.places, strict=True):
+            each.pc.ram.bytes[place : place + SLOT] = file.ljust(SLOT, b"\xcc")
+            each.pc.ram.bytes[place - TAR_BLOCK + TAR_SIZE :][:11] = b"%011o" % len(file)
+            each.pc.processor.forget_code(place, SLOT)
+
+    def _use(self, machine: Driven, call: Call) -> int:
+        name, argument = LIBRARY + machine.offset, ARGUMENT + machine.offset
+        if call == Call.SPAWN:
+            return self._started(machine, machine.call(call, name, argument))
+        if call == Call.LOAD_LIBRARY:
+            address = machine.call(call, name)
+            if address > 0:
+                machine.read(address)
+                assert machine.call(Call.UNLOAD_LIBRARY, address) == 0
+            return min(address, 0)
+        child = machine.fork()
+        try:
+            result = machine.call(call, name, argument, pid=child)
+        except (Died, Blocked):  # the new program ran, and ended or sleeps
+            result = 0
+        self._started(machine, child)
+        return result
+
+    def _started(self, machine: Driven, child: int) -> int:
+        """Let a child that was started run for some traps, and end it; return its id, or the error."""
+        for _ in range(4):
+            if child > 0 and machine.is_alive(child):
+                machine.step()
+        if child > 0:
+            machine.call(Call.KILL, child)
+            machine.call(Call.WAIT, child, 0)
+        return min(child, 0)
+
+    def equal(self, after: str) -> None:
+        """Check that all RAM that counts is equal.  Raises: AssertionError."""
+        difference = self.comparison.difference()
+        assert difference is None, f"{difference}, after {after}"
+
+
+class Boots:
+    """Pairs of machines, each booted with a hostile payload, list, command line and memory map."""
+
+    NAMES = ("it", "stop", "odd")
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.outcomes: Counter[str] = Counter()
+
+    def try_one(self, draw: random.Random) -> None:
+        """Boot both lives with the same hostile inputs, and run them for some traps."""
+        memory = MEMORY[self.layout.name]
+        programs = {"stop": program_of(base=self.layout.image_base), "odd": bytes(SLOT)}
+        archive = self._payload(draw)
+        pcs = [
+            make_machine(life=life, layout=self.layout, memory=memory, programs=programs, check=False) for life in LIVES
+        ]
+        line = hostile_command_line(draw, list(self.NAMES)) if draw.random() < 0.7 else b""
+        entries = hostile_map(draw, self.layout, memory)
+        for pc in pcs:
+            self._give(pc, archive, line)
+            write_parameters(pc.ram, tuple(entries), "?" if line else "")
+            pc.ram.bytes[COMMAND_LINE : COMMAND_LINE + len(line) + 1] = line + b"\0"
+        self._run(pcs, f"{line!r}, {entries}, {archive[:512]!r}")
+
+    def _payload(self, draw: random.Random) -> bytes:
+        files = {
+            "it": program_of(base=self.layout.image_base),
+            "stop": hostile_elf(draw, self.layout, library=False, most=SLOT),
+        }
+        files["odd"] = draw.randbytes(100)
+        return hostile_payload(draw, files, SLOT)
+
+    def _give(self, pc: SimulatedPc, archive: bytes, line: bytes) -> None:
+        """Put a payload into RAM instead of the image's, which is as long or longer."""
+        assert len(archive) <= pc.header.payload_size
+        start = pc.header.payload
+        pc.ram.bytes[start : start + pc.header.payload_size] = archive.ljust(pc.header.payload_size, b"\0")
+        size = layout_of(ImageHeader).field("payload_size").offset + pc.layout.kernel_start
+        pc.ram.bytes[size : size + 4] = len(archive).to_bytes(4, "little")
+
+    def _run(self, pcs: list[SimulatedPc], given: str) -> None:
+        comparison = Comparison(pcs[0], pcs[1])
+        for step in (SimulatedPc.bring_up, SimulatedPc.begin, *[SimulatedPc.step] * MOST_STEPS):
+            for pc in pcs:
+                step(pc)
+            difference = comparison.difference()
+            assert difference is None, f"{difference}, given {given}"
+        if pcs[0].outcome is not Outcome.REFUSED:
+            check(look(self.layout, pcs[0].ram.contents))
+        self.outcomes[pcs[0].outcome.name] += 1

@@ -1,0 +1,26 @@
+"""No file and no argument of a boot loader reaches a panic: each is refused or served, in both lives and layouts."""
+
+import random
+
+import pytest
+
+from keelback.kernel.elf_file import Rule
+from kernel.inputs import LAYOUTS, Boots, Files
+
+IDS = [each.name for each in LAYOUTS]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=IDS)
+def test_no_file_of_a_program_or_library_harms_the_kernel(layout):
+    files = Files(layout)
+    for seed in range(120):
+        files.try_one(random.Random(seed))
+    assert files.outcomes["NONE"] > 30 and len(files.outcomes) > len(Rule) // 2
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=IDS)
+def test_nothing_that_a_boot_loader_hands_over_harms_the_kernel(layout):
+    boots = Boots(layout)
+    for seed in range(12):
+        boots.try_one(random.Random(seed))
+    assert len(boots.outcomes) > 1
