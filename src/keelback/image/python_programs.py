@@ -18,9 +18,9 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     Its static records are its data; the C runtime starts it.  Its `image_size`, unless 0, fixes the image's bytes.
     Raises: CompileError; ToolchainError; ValueError when the image base is not the start of a page.
     """
-    main: Any = root
-    compiled = compile_program(root, ram, {"main": main.main})
+    program: Any = root
+    compiled = compile_program(root, ram, {"main": program._start})
     own, library = {f"{name}.o": build_object(compiled, name, USER_FLAGS)}, build_runtime(runtime)
-    if main.image_size:
-        return link_sized(own, library, image_base, str(main.image_size))
+    if program.image_size:
+        return link_sized(own, library, image_base, str(program.image_size))
     return link_elf(own, program_script(image_base), archive=library, flags=["--strip-debug"])

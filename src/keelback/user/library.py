@@ -66,8 +66,8 @@ class Library(Component):
     """Bytes of the image behind the link page; 0: as many as it takes."""
 
     def __init__(self, records: Region, kernel: Kernel | None) -> None:
-        self.system = System(kernel)
-        self.output = Output(records, self.system)
+        self.system = System(records, kernel)
+        self.output = Output(self.system)
 
 
 L = TypeVar("L", bound=Library)

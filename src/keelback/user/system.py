@@ -163,10 +163,20 @@ def failed(result: u32) -> bool:
 
 
 class System(Component):
-    """The system calls, by the numbers of docs/syscalls.md."""
+    """The system calls, by the numbers of docs/syscalls.md.
 
-    def __init__(self, kernel: Kernel | None) -> None:
+    What there is of a line is written before the caller becomes two, or another program, or ends: it is said once.
+    """
+
+    def __init__(self, records: Region, kernel: Kernel | None) -> None:
         self.kernel = kernel
+        self.line = records.struct(Line)
+
+    def flush(self) -> None:
+        """Write what there is of a line."""
+        if self.line.count > 0:
+            self.puts(self.line, self.line.count)
+            self.line.count = 0
 
     @native(f'u32 result; {CALL}"0"(1){LOST}')
     def getpid(self) -> u32:
@@ -188,9 +198,13 @@ class System(Component):
         """Wait for a number of timer ticks."""
         return served(self.kernel).sleep(ticks)
 
-    @native(f'u32 result; {CALL}"0"(6){LOST}')
     def fork(self) -> u32:
         """Make a child that is as the caller; return its id, 0 in the child, or an error."""
+        self.flush()
+        return self._fork()
+
+    @native(f'u32 result; {CALL}"0"(6){LOST}')
+    def _fork(self) -> u32:
         return served(self.kernel).fork()
 
     @native(f'u32 result; {CALL}"0"(7){LOST}')
@@ -198,14 +212,22 @@ class System(Component):
         """Let the caller be nobody's child."""
         return served(self.kernel).detach()
 
-    @native(f'u32 result; {CALL}"0"(8), "b"(name), "S"(argument){LOST}')
     def exec(self, name: ArgumentText, argument: ArgumentText) -> u32:
         """Run another program of the payload instead of this one; return only if that failed."""
+        self.flush()
+        return self._exec(name, argument)
+
+    @native(f'u32 result; {CALL}"0"(8), "b"(name), "S"(argument){LOST}')
+    def _exec(self, name: ArgumentText, argument: ArgumentText) -> u32:
         return served(self.kernel).exec(bytes(name.text), bytes(argument.text))
 
-    @native(f'u32 result; {CALL}"0"(9), "b"(name), "S"(argument){LOST}')
     def spawn(self, name: ArgumentText, argument: ArgumentText) -> u32:
         """Start a program of the payload as a child; return its id, or an error."""
+        self.flush()
+        return self._spawn(name, argument)
+
+    @native(f'u32 result; {CALL}"0"(9), "b"(name), "S"(argument){LOST}')
+    def _spawn(self, name: ArgumentText, argument: ArgumentText) -> u32:
         return served(self.kernel).spawn(bytes(name.text), bytes(argument.text))
 
     @native(f'u32 result; {CALL}"0"(10), "b"(child), "S"(ending){LOST}')
@@ -253,9 +275,13 @@ class System(Component):
         """Give pages back that `malloc_pages` took; return 0 or an error."""
         return served(self.kernel).free_pages(address, count)
 
-    @native(f'u32 result; {CALL}"0"(3), "b"(status){LOST}')
     def exit(self, status: u32) -> u32:
-        """End the program; what it wrote of a line that is not finished is lost."""
+        """End the program."""
+        self.flush()
+        return self._exit(status)
+
+    @native(f'u32 result; {CALL}"0"(3), "b"(status){LOST}')
+    def _exit(self, status: u32) -> u32:
         return served(self.kernel).exit(status)
 
     @native(f'u32 result; {CALL}"0"(19), "b"(name){LOST}')
@@ -279,9 +305,9 @@ def served(kernel: Kernel | None) -> Kernel:
 class Output(TextSink):
     """Text to the console, a line a system call, so that the lines of processes do not mix."""
 
-    def __init__(self, records: Region, system: System) -> None:
+    def __init__(self, system: System) -> None:
         self.system = system
-        self.line = records.struct(Line)
+        self.line = system.line
 
     def put(self, byte: u8) -> None:
         """Add a byte to the line; the end of a line, or of the room for one, writes it."""
@@ -293,8 +319,7 @@ class Output(TextSink):
 
     def flush(self) -> None:
         """Write what there is of a line."""
-        self.system.puts(self.line, self.line.count)
-        self.line.count = 0
+        self.system.flush()
 
 
 class Program(Component):
@@ -305,8 +330,14 @@ class Program(Component):
 
     def __init__(self, ram: Ram, records: Region, kernel: Kernel | None) -> None:
         self.ram = ram
-        self.system = System(kernel)
-        self.output = Output(records, self.system)
+        self.system = System(records, kernel)
+        self.output = Output(self.system)
+
+    def _start(self, argument: word) -> i32:
+        """Do what the program is for, and write what it leaves of a line."""
+        status = self.main(argument)
+        self.output.flush()
+        return status
 
     def main(self, argument: word) -> i32:
         """Do what the program is for; return its exit status, 0 when all is well."""

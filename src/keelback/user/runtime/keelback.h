@@ -110,6 +110,9 @@ static inline int32_t sys_call(uint32_t number, uint32_t a, uint32_t b, uint32_t
     return result;
 }
 
+/* Write what print has of an unfinished line; done before fork, exec, spawn and exit, so that it is said once. */
+void print_flush(void);
+
 /* Return the process id of the caller. */
 static inline int32_t sys_getpid(void)
 {
@@ -122,9 +125,10 @@ static inline int32_t sys_yield(void)
     return sys_call(CALL_YIELD, 0, 0, 0, 0);
 }
 
-/* End the calling process; what it printed in an unfinished line is lost, unless flushed. */
+/* End the calling process. */
 __attribute__((noreturn)) static inline void sys_exit(int32_t status)
 {
+    print_flush();
     for (;;)
         sys_call(CALL_EXIT, (uint32_t)status, 0, 0, 0);
 }
@@ -144,18 +148,21 @@ static inline int32_t sys_sleep(uint32_t ticks)
 /* Make a child that is as the caller; return its id, 0 in the child, or an error. */
 static inline int32_t fork(void)
 {
+    print_flush();
     return sys_call(CALL_FORK, 0, 0, 0, 0);
 }
 
 /* Run another program of the payload instead of this one; return only if that failed. */
 static inline int32_t exec(const char *name, const char *argument)
 {
+    print_flush();
     return sys_call(CALL_EXEC, (uint32_t)name, (uint32_t)argument, 0, 0);
 }
 
 /* Start a program of the payload as a child; return its id, or an error. */
 static inline int32_t spawn(const char *name, const char *argument)
 {
+    print_flush();
     return sys_call(CALL_SPAWN, (uint32_t)name, (uint32_t)argument, 0, 0);
 }
 
@@ -246,7 +253,6 @@ void print(const char *text);
 void print_number(int32_t number);
 void print_unsigned(uint32_t number);
 void print_hex(uint32_t number); /* as 0x0000002a */
-void print_flush(void);          /* write an unfinished line now; done when main returns */
 
 /* Let a function of a library be called by programs; all others are its own. */
 #define EXPORT __attribute__((visibility("default")))

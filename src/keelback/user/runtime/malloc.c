@@ -314,7 +314,6 @@ __attribute__((noreturn)) static void refuse(const void *memory, const char *why
     print("panic: free of ");
     print_hex((uint32_t)memory);
     print(why);
-    print_flush();
     sys_exit(1);
 }
 

@@ -62,6 +62,5 @@ void sys_panic(const char *message)
     print("panic: ");
     print(message);
     print("\n");
-    print_flush();
     sys_exit(1);
 }

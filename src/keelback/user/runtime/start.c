@@ -6,8 +6,5 @@ int main(const char *argument);
 /* Run main on the argument string that the kernel left on the stack, then exit with its result. */
 __attribute__((noreturn)) void _start(const char *argument)
 {
-    int status = main(argument);
-
-    print_flush();
-    sys_exit(status);
+    sys_exit(main(argument));
 }
