@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from keelback.image.payload import make_payload
 from keelback.kernel.boot_parameters import MOST_ENTRIES
 from keelback.kernel.elf_file import MOST_LOADED, MOST_SEGMENTS
-from keelback.kernel.layout import Layout
+from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.options import LINE_SIZE
 from keelback.machine.boot_loader import BiosEntry
+from kernel.driven import Call
 from support import EXECUTE, READ, WRITE
 
 PAGE, WORD = 4096, 0xFFFF_FFFF
@@ -214,6 +215,23 @@ def hostile_list(draw: random.Random, names: list[str]) -> bytes:
             )
         )
     return b"\n".join(lines) + draw.choice((b"\n", b"", b"\0"))
+
+
+# System calls.
+
+
+def hostile_call(draw: random.Random, layout: Layout, known: list[int]) -> tuple[int, ...]:
+    """Return the number of a system call, any but `exit`, and three arguments; some are values that a test knows."""
+    number = draw.choice((*range(1, 21), *range(11, 21), 0, 21, 255, 1 << 31, WORD))
+    known = [each + layout.image_base - MICROKERNEL.image_base if each > PAGE else each for each in known]
+    small = (0, 1, 2, 3, 4, PAGE, 2 * PAGE, WORD, WORD - 1)
+    places = [*points(layout), *(layout.anonymous_base + step * PAGE for step in range(-2, 8))]
+
+    def argument() -> int:
+        size = draw.choice(sizes(layout, {"address": draw.choice(places), "file_size": 0}))
+        return draw.choice((draw.choice(places), draw.choice(places), size, draw.choice(small), draw.choice(known)))
+
+    return (number if number != Call.EXIT else 0, argument(), argument(), argument())
 
 
 # What a boot loader gives.

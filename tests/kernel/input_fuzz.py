@@ -1,4 +1,4 @@
-"""Hostile files, payloads, command lines and memory maps, for as long as one likes: input_fuzz.py SECONDS [SEED]."""
+"""Hostile files, calls, payloads and what loaders give, for as long as one likes: input_fuzz.py SECONDS [SEED]."""
 
 import random
 import sys
@@ -13,12 +13,12 @@ from keelback.lang import strict
 def main() -> None:
     """Try one input after the other until the time is up; the seed of one that does harm stands before its error."""
     strict.install("keelback.kernel")
-    from kernel.inputs import LAYOUTS, Boots, Files
+    from kernel.inputs import LAYOUTS, Boots, Calls, Files
 
     seconds = float(sys.argv[1])
     first = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1_000_000)
     end, number = time.monotonic() + seconds, first
-    tries = [kind(layout) for kind in (Files, Boots) for layout in LAYOUTS]
+    tries = [kind(layout) for kind in (Files, Calls, Boots) for layout in LAYOUTS]
     while time.monotonic() < end:
         for each in tries:
             try:

@@ -11,12 +11,26 @@ from keelback.kernel.elf_file import Rule
 from keelback.kernel.errors import NotALibrary, NotExecutable
 from keelback.kernel.header import ImageHeader
 from keelback.kernel.layout import USERMODE, Layout
+from keelback.kernel.threads import ThreadState
 from keelback.lang import layout_of
 from keelback.machine.boot_loader import COMMAND_LINE, write_parameters
 from keelback.machine.compare import Comparison
 from keelback.machine.pc import Outcome, SimulatedPc
-from kernel.driven import ARGUMENT, LIBRARY, LIVES, SMALL, Blocked, Call, Died, Driven, driven, make_machine, program_of
-from kernel.hostile import hostile_command_line, hostile_elf, hostile_map, hostile_payload
+from kernel.driven import (
+    ARGUMENT,
+    LIBRARY,
+    LIVES,
+    NAME,
+    SMALL,
+    Blocked,
+    Call,
+    Died,
+    Driven,
+    driven,
+    make_machine,
+    program_of,
+)
+from kernel.hostile import hostile_call, hostile_command_line, hostile_elf, hostile_map, hostile_payload
 from support import MIB
 
 LAYOUTS = (SMALL, replace(USERMODE, processes=8))
@@ -95,6 +109,52 @@ class Files:
         """Check that all RAM that counts is equal.  Raises: AssertionError."""
         difference = self.comparison.difference()
         assert difference is None, f"{difference}, after {after}"
+
+
+class Calls:
+    """A pair of machines, in which children of the first process make system calls with hostile arguments."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        memory = MEMORY[layout.name]
+        self.lives = [driven("it", life=life, layout=layout, memory=memory, check=False) for life in LIVES]
+        self.comparison = Comparison(self.lives[0].pc, self.lives[1].pc)
+        self.outcomes: Counter[str] = Counter()
+
+    def try_one(self, draw: random.Random) -> None:
+        """Let a child make some calls, as long as it lives and can; then end it and all that it started."""
+        made: list[tuple[int, ...]] = []
+        [child] = {each.fork() for each in self.lives}
+        for _ in range(8):
+            made.append(hostile_call(draw, self.layout, [NAME, ARGUMENT, LIBRARY, child]))
+            outcomes = [self._make(each, child, made[-1]) for each in self.lives]
+            difference = self.comparison.difference()
+            assert difference is None and outcomes[0] == outcomes[1], f"{difference}, {outcomes}, after {made}"
+            self.outcomes[outcomes[0]] += 1
+            if not self.lives[0].is_alive(child) or outcomes[0] == "blocked":
+                break
+        for each in self.lives:
+            each.check()
+            for pid in each.alive()[1:]:
+                each.call(Call.KILL, pid)
+            while each.call(Call.WAIT, -1, 0) > 0:
+                pass
+            assert each.alive() == [1]
+
+    def _make(self, machine: Driven, child: int, call: tuple[int, ...]) -> str:
+        before = machine.alive()
+        try:
+            result = machine.call(*call, pid=child)
+        except Died:
+            return "died"
+        except Blocked:
+            return "blocked"
+        finally:
+            for pid in machine.alive():
+                if pid not in before:
+                    machine.park(pid)
+        asleep = machine.thread(child).state == ThreadState.SLEEPING
+        return "blocked" if asleep else str(min(result, 0))
 
 
 class Boots:

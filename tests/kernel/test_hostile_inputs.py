@@ -5,7 +5,7 @@ import random
 import pytest
 
 from keelback.kernel.elf_file import Rule
-from kernel.inputs import LAYOUTS, Boots, Files
+from kernel.inputs import LAYOUTS, Boots, Calls, Files
 
 IDS = [each.name for each in LAYOUTS]
 
@@ -16,6 +16,14 @@ def test_no_file_of_a_program_or_library_harms_the_kernel(layout):
     for seed in range(120):
         files.try_one(random.Random(seed))
     assert files.outcomes["NONE"] > 30 and len(files.outcomes) > len(Rule) // 2
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=IDS)
+def test_no_argument_of_a_system_call_harms_the_kernel(layout):
+    calls = Calls(layout)
+    for seed in range(60):
+        calls.try_one(random.Random(seed))
+    assert len(calls.outcomes) > 8
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=IDS)
