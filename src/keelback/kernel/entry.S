@@ -6,7 +6,7 @@
  *
  * Nothing here moves with the compiled text.  STUBS and SYSTEM_CALL come from kernel/interrupts.py, MAGIC and VERSION from
  * kernel/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the selectors from kernel/segments.py, FRAME_SIZE
- * and FROM_VIRTUAL_8086 from kernel/threads.py, DEBUG_EXIT and REFUSED from kernel/power.py; TEXT is the builder's.  The linker gives
+ * and FROM_VIRTUAL_8086 from kernel/threads.py, the other vectors from kernel/strays.py, which counts at STRAYS, DEBUG_EXIT and REFUSED from kernel/power.py; TEXT is the builder's.  The linker gives
  * kernel_start, kernel_boot, kernel_begin, kernel_trap and kernel_panic, which are 0 where the kernel is interpreted.
  * Source: System V ABI i386 (calls); Linux x86 boot protocol 2.15 (32-bit entry); Intel SDM volume 2 (CPUID).
  */
@@ -192,16 +192,21 @@ cmov_missing:
         .org    STUBS
         .set    vector, 0
         .rept   256
+        .if     vector == NON_MASKABLE  # at any moment, on any stack, with any data segment
+        incl    %ss:STRAYS + 4 * NON_MASKABLE
+        iretl
+        .else
         .if     vector != 8 && (vector < 10 || vector > 14) && vector != 17
         pushl   $0                      # the CPU pushes no error code
         .endif
         pushl   $vector
-        .if     vector < 32
+        .if     vector <= LAST_EXCEPTION && vector != RESERVED && vector != MACHINE_CHECK
         jmp     fault
         .elseif vector == SYSTEM_CALL
         jmp     trap
         .else
         jmp     interrupt
+        .endif
         .endif
         .balign 16
         .set    vector, vector + 1

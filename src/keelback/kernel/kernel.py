@@ -19,6 +19,7 @@ from keelback.kernel.programs import Programs
 from keelback.kernel.scheduler import Scheduler
 from keelback.kernel.segments import Segments
 from keelback.kernel.spaces import AddressSpaces
+from keelback.kernel.strays import Strays
 from keelback.kernel.system_calls import SystemCalls
 from keelback.kernel.timer import Timer
 from keelback.kernel.traps import Traps
@@ -35,6 +36,7 @@ class Kernel(Component):
         self.layout = layout
         self.cpu = Cpu(hardware)
         self.control = ControlState(self.cpu)
+        self.strays = Strays(records)  # first in RAM: entry code counts there
         self.options = Options(records)
         self.console = Console(records, self.cpu)
         self.segments = Segments(records, self.cpu)
@@ -57,7 +59,9 @@ class Kernel(Component):
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
         self.panics = Panics(records, layout, self.memory, self.console, self.cpu, self.power)
-        self.traps = Traps(self.scheduler, self.processes, self.calls, self.faults, self.interrupts, self.power)
+        self.traps = Traps(
+            self.scheduler, self.processes, self.calls, self.faults, self.interrupts, self.strays, self.power
+        )
 
     def start(self, parameters: word) -> word:
         """Lay out memory, by the boot loader's page at an address, on the entry stack.

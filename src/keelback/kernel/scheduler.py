@@ -8,12 +8,18 @@
 from keelback.kernel.frames import KERNEL
 from keelback.kernel.segments import Segments
 from keelback.kernel.spaces import AddressSpaces
-from keelback.kernel.threads import Thread, ThreadState
+from keelback.kernel.threads import INTERRUPT_WORDS, Thread, ThreadState
 from keelback.kernel.timer import Timer
-from keelback.lang import PAGE_SHIFT, Component, Cpu, Ref, Region, Struct, u32, u64
+from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Ref, Region, Struct, inline, u32, u64
 
 INT_LENGTH = 2
 """Bytes of the `int` instruction that makes a system call."""
+
+
+class InterruptRoom(Struct):
+    """The room below the first thread's trap frame; see `Thread.interrupt_room`."""
+
+    words: Array[u32] = inline(INTERRUPT_WORDS)
 
 
 class CpuState(Struct):
@@ -37,6 +43,7 @@ class Scheduler(Component):
         self.task = segments.task
         self.spaces = spaces
         self.timer = timer
+        self.room = records.struct(InterruptRoom)
         self.threads = records.array(Thread, threads)
         self.cpus = records.array(CpuState, 1)
         self.state = self.cpus[0]

@@ -8,18 +8,23 @@
     any ──> FREE                                                     exit, kill, fault
 
 A trap from user mode pushes its frame at the end of `Thread.frame`, where the task state's esp0 points; the entry
-code then takes its stack from `kernel_stack`, the word behind the frame.
+code then takes its stack from `kernel_stack`, the word behind the frame.  Until then, and again while a frame is
+restored, the stack pointer is in the frame: below each there is room for a non-maskable interrupt.
 """
 
 from enum import IntEnum
 
 from keelback.kernel.segments import KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
-from keelback.lang import Ref, Struct, address_of, i16, size_of, u32, u64, word
+from keelback.lang import Array, Ref, Struct, address_of, i16, inline, size_of, u32, u64, word
 
 EFLAGS_FIXED = 1 << 1
 EFLAGS_INTERRUPTS = 1 << 9
 FROM_VIRTUAL_8086 = 1 << 8
 """Marks a vector that came in virtual-8086 mode: such a frame is never restored."""
+
+
+INTERRUPT_WORDS = 4
+"""Room below each trap frame for what a non-maskable interrupt of ring 0 pushes, three words."""
 
 
 class ThreadState(IntEnum):
@@ -108,6 +113,7 @@ class Thread(Struct):
     next: "Ref[Thread]"  # in the queue that holds it
     pid: i16  # its process; 0 for the idle thread
     state: ThreadState
+    interrupt_room: Array[u32] = inline(INTERRUPT_WORDS)  # for one that comes while the next frame is the stack
 
     def trap_stack(self) -> word:
         """Return where a trap from user mode starts to push."""

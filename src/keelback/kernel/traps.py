@@ -3,7 +3,8 @@
     user mode ──int 0x80, fault, timer──> trap frame in the thread's record ──> trap() ──> frame to restore
 
 1. Interrupts are off from entry to return.
-2. A trap from ring 0 is the timer's, in the idle thread; any other is a bug of the kernel's.
+2. A trap from ring 0 is an interrupt, in the idle thread; an exception there is a bug of the kernel's.
+3. Non-maskable interrupts do not come here: entry code counts them (`strays.py`).
 """
 
 from keelback.kernel.faults import Faults
@@ -11,6 +12,7 @@ from keelback.kernel.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, T
 from keelback.kernel.power import DONE, Power
 from keelback.kernel.processes import Processes
 from keelback.kernel.scheduler import Scheduler
+from keelback.kernel.strays import Strays, is_exception
 from keelback.kernel.system_calls import SystemCalls
 from keelback.kernel.threads import FROM_VIRTUAL_8086, Thread
 from keelback.lang import Component, ProcessFault, address_of, u32, word
@@ -26,6 +28,7 @@ class Traps(Component):
         calls: SystemCalls,
         faults: Faults,
         interrupts: Interrupts,
+        strays: Strays,
         power: Power,
     ) -> None:
         self.scheduler = scheduler
@@ -33,6 +36,8 @@ class Traps(Component):
         self.calls = calls
         self.faults = faults
         self.interrupts = interrupts
+        self.strays = strays
+        self.console = faults.console
         self.power = power
 
     def trap(self) -> word:
@@ -56,14 +61,18 @@ class Traps(Component):
             self._serve_device(vector)
         elif vector >= FROM_VIRTUAL_8086:
             self._serve_virtual_8086(thread, vector - FROM_VIRTUAL_8086)
-        else:
+        elif is_exception(vector):
             assert thread.pid != 0, "the kernel itself does not fault"
             self.faults.take(self.processes.of(thread), thread.frame)
+        else:
+            self.strays.take(vector, self.console)
 
     def _serve_virtual_8086(self, thread: Thread, vector: u32) -> None:
-        """Serve a device that interrupted virtual-8086 mode; the process that entered it ends there."""
+        """Serve what interrupted virtual-8086 mode; the process that entered it ends there."""
         if FIRST_DEVICE <= vector <= LAST_DEVICE:
             self._serve_device(vector)
+        elif not is_exception(vector):
+            self.strays.take(vector, self.console)
         self.faults.take_virtual_8086(self.processes.of(thread), thread.frame)
 
     def _serve_device(self, vector: u32) -> None:
@@ -71,6 +80,9 @@ class Traps(Component):
             self.scheduler.timer.tick()
             self.scheduler.wake_sleepers()
             self.scheduler.give_way()
+            self.strays.tell(self.console)
+        else:
+            self.strays.take(vector, self.console)
         self.interrupts.finish(vector)
 
     def resume(self) -> word:

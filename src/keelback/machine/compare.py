@@ -17,6 +17,8 @@ from keelback.kernel.header import ImageHeader
 from keelback.kernel.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.paging import I386
+from keelback.kernel.strays import is_exception
+from keelback.kernel.threads import FROM_VIRTUAL_8086
 from keelback.lang import NoHardware, Ram, Struct, Table, address_of, layout_of, name_of, size_of, static_parts
 from keelback.lang.struct import struct_of
 from keelback.machine.pc import Outcome, SimulatedPc
@@ -155,6 +157,8 @@ class Comparison:
             served = calls.calls[eax - 1] if 0 < eax <= len(calls.calls) else calls.serve
         elif FIRST_DEVICE <= vector <= LAST_DEVICE:
             served = self.kernel.interrupts.finish if vector != TIMER else self.kernel.timer.tick
+        elif not is_exception(vector & ~FROM_VIRTUAL_8086):
+            served = self.kernel.strays.take
         return served.__qualname__
 
     def difference(self) -> Difference | None:

@@ -42,6 +42,9 @@ class CompiledPc(SimulatedPc):
         if self.before_trap:
             self.processor.run_stub()
 
+    def _count_non_maskable(self) -> None:
+        self.processor.take_non_maskable()
+
     def _serve_trap(self) -> int:
         return self._panic_if_any(self.processor.run_kernel())
 

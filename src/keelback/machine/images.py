@@ -15,6 +15,7 @@ from keelback.kernel.memory import MAPS_SIZE
 from keelback.kernel.places import TABLE_MAGIC, CodeRange, Place, TableStart
 from keelback.kernel.power import DEBUG_EXIT, REFUSED
 from keelback.kernel.segments import KERNEL_DATA, USER_DATA
+from keelback.kernel.strays import LAST_EXCEPTION, MACHINE_CHECK, NON_MASKABLE, RESERVED
 from keelback.kernel.threads import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import PAGE_SIZE, layout_of, round_up
 
@@ -81,6 +82,11 @@ def _defines(layout: Layout) -> dict[str, int]:
         "USER_DATA": USER_DATA,
         "FRAME_SIZE": layout_of(TrapFrame).size,
         "FROM_VIRTUAL_8086": FROM_VIRTUAL_8086,
+        "LAST_EXCEPTION": LAST_EXCEPTION,
+        "MACHINE_CHECK": MACHINE_CHECK,
+        "NON_MASKABLE": NON_MASKABLE,
+        "RESERVED": RESERVED,
+        "STRAYS": layout.text_end,
         "STUBS": STUBS,
         "SYSTEM_CALL": SYSTEM_CALL,
         "DEBUG_EXIT": DEBUG_EXIT,

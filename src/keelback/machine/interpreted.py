@@ -11,16 +11,18 @@ from contextlib import suppress
 from unicorn import x86_const as x86
 
 from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.kernel.strays import NON_MASKABLE
 from keelback.kernel.threads import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import MISTAKES, Panic, layout_of
 from keelback.machine.control import check_cr0, check_cr4, check_msr
-from keelback.machine.engine import cpuid
+from keelback.machine.engine import GENERAL, cpuid
 from keelback.machine.mmu import TlbModel
 from keelback.machine.panics import record_panic
 from keelback.machine.pc import PAGE, SimulatedPc
 
 PAGING = 1 << 31
 DR7_FIXED = 1 << 10
+ESP = GENERAL.index("esp")
 FRAME_SIZE = layout_of(TrapFrame).size
 PUSHED_IN_RING_0 = layout_of(TrapFrame).field("esp").offset
 PUSHAL_STACK = layout_of(TrapFrame).field("vector").offset
@@ -45,6 +47,22 @@ class InterpretedPc(SimulatedPc):
 
     def _begin_programs(self) -> int:
         return self._in_kernel(self.kernel.begin)
+
+    def _count_non_maskable(self) -> None:
+        """Write what the CPU pushes and count, as the entry code does."""
+        cpu = self.processor
+        words = [cpu.eip, cpu.cs, cpu.eflags]
+        esp = cpu.registers()[ESP]
+        if cpu.in_user_mode:
+            words += [esp, cpu.ss]
+            esp = self._trap_stack()
+        struct.pack_into(f"<{len(words)}I", self.ram.bytes, esp - 4 * len(words), *words)
+        place = self.layout.text_end + 4 * NON_MASKABLE
+        (count,) = struct.unpack_from("<I", self.ram.bytes, place)
+        struct.pack_into("<I", self.ram.bytes, place, count + 1 & 0xFFFF_FFFF)
+
+    def _trap_stack(self) -> int:
+        return int(struct.unpack_from("<I", self.ram.bytes, self._task + 4)[0])
 
     def _serve_trap(self) -> int:
         return self._in_kernel(self.kernel.trap)
@@ -79,7 +97,7 @@ class InterpretedPc(SimulatedPc):
             vector |= FROM_VIRTUAL_8086
         words = [ebx, edx, ecx, eax, vector, error, cpu.eip, cpu.cs, cpu.eflags]
         if cpu.in_user_mode:
-            frame = struct.unpack_from("<I", self.ram.bytes, self._task + 4)[0] - FRAME_SIZE
+            frame = self._trap_stack() - FRAME_SIZE
             words += [esp, cpu.ss]
         else:
             frame = esp - PUSHED_IN_RING_0

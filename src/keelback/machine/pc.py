@@ -19,6 +19,7 @@ from typing import Any
 from keelback.kernel.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
+from keelback.kernel.strays import NON_MASKABLE
 from keelback.kernel.threads import TrapFrame
 from keelback.lang import HostObject, Panic, Ram, layout_of, view
 from keelback.machine.boot_loader import (
@@ -53,6 +54,7 @@ class SimulatedPc(HostObject, ABC):
     `check` turns on strict RAM, where the kernel is interpreted.  `output` is given every byte that the serial line
     sends.  `at_booted` are called when the kernel is up and has started no program, `before_trap` when the frame of a
     trap is in RAM, `after_trap` when the kernel has served it.
+    `arriving` are vectors that interrupt what runs next, nobody knows why: a glitch, a local APIC, or non-maskable.
     `kernel` is the running kernel's parts, or those of a kernel that only reads the same RAM.
     """
 
@@ -79,6 +81,7 @@ class SimulatedPc(HostObject, ABC):
         self.time = 0
         self.traps = 0
         self.frame = 0
+        self.arriving: list[int] = []
         self.outcome = Outcome.RUNNING
         self.at_booted: list[Callable[[], None]] = []
         self.before_trap: list[Callable[[], None]] = []
@@ -131,6 +134,10 @@ class SimulatedPc(HostObject, ABC):
     @abstractmethod
     def _serve_trap(self) -> int:
         """Let the kernel serve the trap; return the address of the trap frame to restore, 0 when there is none."""
+
+    @abstractmethod
+    def _count_non_maskable(self) -> None:
+        """Let entry code take a non-maskable interrupt where the processor stands."""
 
     def _leave_kernel(self) -> None:
         """Do what is to be done before user mode goes on."""
@@ -200,6 +207,12 @@ class SimulatedPc(HostObject, ABC):
     def _run_to_trap(self) -> tuple[int, int]:
         """Restore the frame and run until something traps; return vector and error code."""
         self._leave_kernel()
+        while self.arriving:
+            vector = self.arriving.pop(0)
+            self._stand_in_front()
+            if vector != NON_MASKABLE:
+                return vector, 0
+            self._count_non_maskable()
         stop = self._enter()
         while True:
             if stop.kind is Kind.TRAP:
@@ -215,14 +228,25 @@ class SimulatedPc(HostObject, ABC):
                 return 0, 0
             stop = self._counted(self.processor.go_on(self._budget()), 0)
 
+    def _stand_in_front(self) -> None:
+        """Restore the trap frame and stop before the first instruction of user mode, or where the idle thread halts."""
+        if self._frames_selector() & 3:
+            self.processor.enter(self._trap_return, self.frame, self._measured_return())
+        else:
+            self._enter()
+
+    def _measured_return(self) -> int:
+        if not self._return_length:
+            self._return_length = self._measure_return()
+        return self._return_length
+
     def _enter(self) -> Stop:
         """Restore the trap frame by the image's own code; only what follows in user mode counts."""
         if not self._frames_selector() & 3:
             return self.processor.enter(self._trap_return, self.frame, 1 << 32)
-        if not self._return_length:
-            self._return_length = self._measure_return()
-        stop = self.processor.enter(self._trap_return, self.frame, self._return_length + self._budget())
-        return self._counted(stop, self._return_length)
+        length = self._measured_return()
+        stop = self.processor.enter(self._trap_return, self.frame, length + self._budget())
+        return self._counted(stop, length)
 
     def _frames_selector(self) -> int:
         """Return the code selector of the trap frame.  Raises: Panic when the frame is not in RAM."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from unicorn import x86_const as x86
 
+from keelback.kernel.strays import NON_MASKABLE
 from keelback.lang import Panic
 from keelback.machine.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIPTOR_BYTES, DESCRIPTORS
 from keelback.machine.devices import PortBus
@@ -43,6 +44,8 @@ CALL = 5
 MOST_INSTRUCTIONS = 1 << 32
 MOST_EXCEPTIONS = 4
 """As many exceptions of ring 0 are delivered until one is to be served without another."""
+NON_MASKABLE_STUB = 2
+"""Instructions of the stub that counts non-maskable interrupts."""
 LONGEST_STUB = 64
 TABLE_MASK = 0xFFFF_F000
 
@@ -216,6 +219,12 @@ class Ring0Processor(Processor):
         state[self._cr4] = self._kernels_cr4
         state[self._in_flight] = NO_EXCEPTION
         self._segments[:] = self._kernel_segments
+
+    def take_non_maskable(self) -> None:
+        """Let the kernel's stub take a non-maskable interrupt, and come back to where the processor stands."""
+        self.deliver(NON_MASKABLE, 0)
+        self._run_some(NON_MASKABLE_STUB)
+        self._state[self._cr4] |= CR4_NO_TIME_STAMP
 
     def run_stub(self) -> None:
         """Run the entry stub alone, up to the call of the kernel: the trap frame is then in RAM."""

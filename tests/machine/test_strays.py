@@ -1,0 +1,190 @@
+"""Interrupts that nobody asked for: counted, told once, and nobody is hurt, wherever the kernel is."""
+
+import re
+import time
+from functools import cache
+
+import pytest
+
+from keelback.image.payload import make_payload
+from keelback.inspect.invariants import check
+from keelback.inspect.lens import look
+from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL
+from keelback.kernel.strays import NON_MASKABLE, is_exception
+from keelback.kernel.threads import INTERRUPT_WORDS, Thread
+from keelback.lang import address_of, layout_of
+from keelback.machine.compare import compare
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image, make_image_file
+from keelback.machine.interpreted import InterpretedPc
+from keelback.machine.kernels import compiled
+from keelback.machine.pc import Outcome
+from keelback.machine.qemu import WAIT, Qemu, Verdict
+from support import MIB, code_program, payload_programs
+
+MEMORY = 8 * MIB
+SPIN = code_program("b9a0860100 49 75fd 31db b803000000 cd80")
+STRAYS = [vector for vector in range(256) if not is_exception(vector) and vector not in (NON_MASKABLE, TIMER, 0x80)]
+REPEATED = (15, 0x27, 0x2F, 0xFF)
+NON_MASKABLE_TOLD = "keelback: a non-maskable interrupt came; counted and ignored from now on"
+
+
+@cache
+def image(life, layout=MICROKERNEL):
+    lines = b"sleeper 2\nspin\nforkexit\nping 3\n"
+    programs = {**payload_programs(layout.image_base), "spin": SPIN}
+    payload = make_payload({"etc/init": lines, **programs})
+    return make_image(layout, payload, compiled(layout) if life == "compiled" else None)
+
+
+def machines(layout=MICROKERNEL):
+    """Return a machine of each life with the same programs."""
+    return [
+        InterpretedPc(layout, image("interpreted", layout), memory=MEMORY, check=False),
+        CompiledPc(layout, image("compiled", layout), memory=MEMORY),
+    ]
+
+
+def counts(pc):
+    return list(look(pc.layout, pc.ram.contents).strays.record.counts)
+
+
+def unasked(pc):
+    return [line for line in pc.console.decode().splitlines() if "unasked" in line or "non-maskable" in line]
+
+
+def others(pc):
+    text = pc.console.decode()
+    return [line for line in text.splitlines() if line not in unasked(pc)]
+
+
+@cache
+def undisturbed():
+    pc = machines()[1]
+    pc.boot()
+    assert pc.run() is Outcome.POWERED_OFF
+    return pc
+
+
+def test_entry_code_counts_where_the_kernel_looks():
+    for layout in LAYOUTS:
+        pc = InterpretedPc(layout, make_image(layout, b""), memory=16 * MIB)
+        assert address_of(pc.kernel.strays.record) == layout.text_end
+        room = layout_of(Thread).field("interrupt_room")
+        assert room.offset + room.kind.size == layout_of(Thread).size, "right below the next frame"
+        before = address_of(pc.kernel.scheduler.threads[0]) - address_of(pc.kernel.scheduler.room)
+        assert before == 4 * INTERRUPT_WORDS
+
+
+def test_all_stray_vectors_at_every_trap_hurt_nobody_and_both_lives_stay_equal():
+    interpreted, other = machines()
+    left = {id(pc): [*STRAYS, *REPEATED] for pc in (interpreted, other)}
+    for pc in (interpreted, other):
+
+        def arrive(pc=pc):
+            if left[id(pc)]:
+                pc.arriving += [left[id(pc)].pop(), NON_MASKABLE]
+
+        pc.before_trap.append(arrive)
+    assert compare(interpreted, other).difference is None
+    assert not left[id(other)] and others(other) == others(undisturbed())
+    assert [counts(other)[vector] for vector in STRAYS] == [1 + (vector in REPEATED) for vector in STRAYS]
+    assert counts(other)[NON_MASKABLE] == len(STRAYS) + len(REPEATED)
+    told = [f"keelback: interrupt {vector} came unasked; counted and ignored from now on" for vector in STRAYS]
+    assert sorted(unasked(other)) == sorted([*told, NON_MASKABLE_TOLD])
+    assert not other.controller.in_service
+
+
+@pytest.mark.parametrize("vector", [NON_MASKABLE, 15, 0x27, 0x2F, 0xFF])
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_idle_kernel_goes_on(number, vector):
+    payload = make_payload({"etc/init": b"sleeper 5\n", **payload_programs()})
+    image = make_image(MICROKERNEL, payload, compiled(MICROKERNEL) if number else None)
+    pc = (CompiledPc if number else InterpretedPc)(MICROKERNEL, image, memory=MEMORY)
+    pc.boot()
+    kernel = look(MICROKERNEL, pc.ram.contents)
+    while kernel.scheduler.current().pid:
+        pc.step()
+    pc.arriving += [vector, vector]
+    assert pc.run() is Outcome.POWERED_OFF
+    assert counts(pc)[vector] == 2 and len(unasked(pc)) == 1
+    assert pc.console.count(b"nap") == 3
+
+
+def disturb(pc, places):
+    """Let a non-maskable interrupt come in the kernel: before the n-th instruction of each trap, by turns of `places`.
+
+    Among them are those of the entry stubs and of the way back to user mode.
+    """
+    processor, engine = pc.processor, pc.processor.engine
+    run, turns, taken = engine.run, iter(places), []
+
+    def disturbed(address, count):
+        place = next(turns, 0)
+        if not place or place >= count:
+            return run(address, count)
+        status = run(address, place)
+        if engine.caught or status or processor._counter.value <= place:
+            return status  # it ended sooner
+        engine.save(processor.stopped)
+        begun = processor._counter.value - 1
+        if not processor._state[processor._cs] & 3:
+            state, cr4 = processor._state, processor._state[processor._cr4]
+            processor._kernels_cr4, kept = cr4, processor._kernels_cr4
+            processor.deliver(NON_MASKABLE, 0)
+            engine.restore(processor.stopped)
+            run(state[processor._eip], 2)
+            engine.save(processor.stopped)
+            processor._kernels_cr4 = kept
+            taken.append(place)
+        engine.restore(processor.stopped)
+        status = run(processor._state[processor._eip], count - begun)
+        processor._counter.value += begun
+        return status
+
+    engine.run = disturbed
+    return taken
+
+
+def test_one_that_comes_at_any_instruction_of_the_kernel_changes_nothing():
+    """Each life of the kernel's is 3 to some hundred instructions long: entry stub, system call or fault, way back."""
+    plain, pc = machines()[1], machines()[1]
+    for each in (plain, pc):
+        each.boot()
+    taken = disturb(pc, [1 + number % 97 for number in range(100_000)])
+    for each in (plain, pc):
+        assert each.run() is Outcome.POWERED_OFF
+    assert set(range(1, 60)) <= set(taken)
+    assert counts(pc)[NON_MASKABLE] == len(taken) & 0xFFFF_FFFF
+    assert others(pc) == others(plain) and (pc.time, pc.traps) == (plain.time, plain.traps)
+    kernel = look(MICROKERNEL, pc.ram.contents)
+    check(kernel)
+    mine, theirs = (look(MICROKERNEL, each.ram.contents).scheduler.threads for each in (pc, plain))
+    for one, other in zip(mine, theirs, strict=True):
+        assert one.frame.eip == other.frame.eip and one.kernel_stack == other.kernel_stack
+        assert (one.pid, one.state, one.wake_tick) == (other.pid, other.state, other.wake_tick)
+
+
+def test_on_qemu_non_maskable_ones_hurt_neither_who_runs_nor_who_sleeps():
+    payload = make_payload({"etc/init": b"sleeper 30\nforktree 7\n", **payload_programs()})
+    file = make_image_file(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)))
+    with Qemu(file, memory=16 * MIB, arguments=("-S",)) as machine:
+        machine.command("cont")
+        kernel, end = look(MICROKERNEL, machine.ram), time.monotonic() + WAIT
+        while not kernel.timer.clock.ticks:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        for _ in range(100):
+            machine.command("inject-nmi")
+        assert machine.wait() is Verdict.DONE
+        console = machine.console.decode()
+    assert console.count(NON_MASKABLE_TOLD) == 1 and "killed:" not in console and console.count("nap") == 3
+    assert 50 < kernel.strays.record.counts[NON_MASKABLE] <= 100
+
+
+def test_every_vector_is_somebodys():
+    exceptions = [vector for vector in range(256) if is_exception(vector)]
+    assert exceptions == [0, 1, *range(3, 15), 16, 17, 19]
+    assert SYSTEM_CALL not in STRAYS and TIMER not in STRAYS and len(STRAYS) == 256 - len(exceptions) - 3
+    assert re.fullmatch("[a-z :;-]+", NON_MASKABLE_TOLD)
