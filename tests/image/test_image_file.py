@@ -215,6 +215,11 @@ BAD_FILES = {
     "no members": (lambda: resealed(bytes(1024)), NO_ARCHIVE),
     "a huge sparse member": (lambda: resealed(sparse()), NO_ARCHIVE),
     "a folder": (lambda: resealed(tar_header(tarfile.DIRTYPE, 0)), NO_ARCHIVE),
+    "a header that names the next, for ever": (lambda: long_chain(b"x"), NO_ARCHIVE),
+    "a long name that has a long name, for ever": (lambda: long_chain(b"L"), NO_ARCHIVE),
+    "a size that leads back": (lambda: resealed(with_size(b"-0000001000")), NO_ARCHIVE),
+    "a size that is no number": (lambda: resealed(with_size(b"0000_000010")), NO_ARCHIVE),
+    "a size of more than any file": (lambda: resealed(with_size(b"77777777777")), NO_ARCHIVE),
     "a member that goes on": (lambda: resealed(tar_header(tarfile.REGTYPE, 1 << 30)), NO_ARCHIVE),
 }
 
@@ -229,6 +234,10 @@ def resealed(archive: bytes = b"", **fields: int) -> bytes:
     """Return the file with another start of the payload and other fields in the kernel's header; the build id fits."""
     content = bytearray(built())
     content[PAYLOAD : PAYLOAD + len(archive)] = archive
+    return _sealed(content, **fields)
+
+
+def _sealed(content: bytearray, **fields: int) -> bytes:
     for name, value in fields.items():
         struct.pack_into("<I", content, SETUP_SIZE + KERNEL_HEADER.field(name).offset, value)
     place = SETUP_SIZE + KERNEL_HEADER.field("build_id").offset
@@ -252,6 +261,26 @@ def sparse() -> bytes:
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
     return bytes(header)
+
+
+def with_size(digits: bytes) -> bytes:
+    """Return the header of a member of that size, its checksum right."""
+    header = bytearray(tar_header(tarfile.REGTYPE, 0))
+    header[124:135] = digits
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def long_chain(kind: bytes) -> bytes:
+    """Return a file whose payload is headers alone, each of which a reader of archives would read the next for."""
+    chain = tar_header(kind, 0) * 3000
+    content = bytearray(built()[:PAYLOAD] + chain)
+    size = len(content) - SETUP_SIZE
+    for name, value in {"payload_length": len(chain), "syssize": size // 16, "init_size": room_for(size)}.items():
+        offset, form = OFFSETS[name]
+        struct.pack_into(f"<{form}", content, offset, value)
+    return _sealed(content, payload_size=len(chain))
 
 
 @pytest.mark.parametrize("name", BAD_FILES)

@@ -7,11 +7,12 @@ The format is POSIX.1-1988 ustar; names fit the header's name field, so a reader
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
-from typing import Final
+from typing import Final, NamedTuple
 
 _NAME_LIMIT: Final = 100  # bytes, the size of the header's name field
+_BLOCK: Final = 512
 
 
 def make_payload(members: Mapping[str, bytes]) -> bytes:
@@ -27,11 +28,33 @@ def make_payload(members: Mapping[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
+class Member(NamedTuple):
+    """A member of an archive: its name, where its content starts in the archive, and its bytes."""
+
+    name: str
+    start: int
+    content: bytes
+
+
+def members_of(archive: bytes) -> Iterator[Member]:
+    """Yield the members of an archive that `make_payload` made; one that others made may hold more than is seen.
+
+    Raises: ValueError where a header can't be one of ours.
+    """
+    position = 0
+    while any(archive[position : position + _BLOCK]):
+        header = archive[position : position + _BLOCK]
+        name, digits = header[:_NAME_LIMIT].rstrip(b"\0"), header[124:135]
+        if len(header) < _BLOCK or not digits.isdigit():
+            raise ValueError(f"no header at {position:#x}")
+        start, size = position + _BLOCK, int(digits, 8)
+        yield Member(name.decode("ascii"), start, archive[start : start + size])
+        position = start + size + -size % _BLOCK
+
+
 def read_payload(archive: bytes) -> dict[str, bytes]:
     """Return the members of an archive that `make_payload` made, in their order."""
-    with tarfile.open(fileobj=BytesIO(archive), mode="r:") as tar:
-        contents = {member.name: tar.extractfile(member) for member in tar}
-        return {name: content.read() for name, content in contents.items() if content is not None}
+    return {member.name: member.content for member in members_of(archive)}
 
 
 def _header(name: str, data: bytes) -> tarfile.TarInfo:

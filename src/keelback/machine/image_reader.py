@@ -7,15 +7,12 @@
 
 import hashlib
 import struct
-import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
-from typing import NamedTuple
 
 from keelback.image.image_file import BadImageFile, ImageFile
-from keelback.image.payload import make_payload
+from keelback.image.payload import Member, make_payload, members_of
 from keelback.kernel.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.layout import LAYOUTS, Layout
 from keelback.lang import layout_of
@@ -25,14 +22,6 @@ BY_NUMBER: Mapping[int, Layout] = {layout.number: layout for layout in LAYOUTS}
 """The published layouts, by their numbers."""
 _HEADER = layout_of(ImageHeader)
 _INTEGERS = tuple(field for field in _HEADER.fields if field.name not in ("jump", "build_id"))
-
-
-class Member(NamedTuple):
-    """A member of the payload: its name, where its content starts in the file, and its bytes."""
-
-    name: str
-    start: int
-    content: bytes
 
 
 @dataclass(frozen=True)
@@ -66,8 +55,8 @@ class KernelFile:
     def members(self) -> tuple[Member, ...]:
         """Return what is in the payload, in order."""
         *_, part = self.file.parts
-        with tarfile.open(fileobj=BytesIO(self.file.content[part.start : part.end]), mode="r:") as archive:
-            return tuple(Member(each.name, part.start + each.offset_data, _content(archive, each)) for each in archive)
+        found = members_of(self.file.content[part.start : part.end])
+        return tuple(member._replace(start=part.start + member.start) for member in found)
 
     def _problems(self) -> Iterator[str]:
         """Yield what is wrong, in an order in which each finding rests on those before."""
@@ -100,11 +89,11 @@ class KernelFile:
             yield f"it asks for {field('init_size'):,} bytes of memory; it needs {room:,} to start"
 
     def _is_payload_ours(self) -> bool:
-        """Make the payload again out of its members, which finds all that a reader of archives forgives."""
+        """Make the payload again out of its members, which finds all that is not as it should be."""
         payload = self.file.content[self.file.parts[-1].start : self.file.parts[-1].end]
         try:
             return make_payload({each.name: each.content for each in self.members}) == payload
-        except (tarfile.TarError, ValueError, OverflowError, EOFError):
+        except ValueError:
             return False
 
 
@@ -118,10 +107,3 @@ def _build_id_of(kernel: bytes) -> bytes:
     field = _HEADER.field("build_id")
     end = field.offset + field.kind.size
     return hashlib.sha256(kernel[: field.offset] + bytes(field.kind.size) + kernel[end:]).digest()[: field.kind.size]
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """Return the bytes of a member.  Raises: ValueError when it is no plain file, or a sparse one."""
-    if member.type != tarfile.REGTYPE or member.issparse() or (file := archive.extractfile(member)) is None:
-        raise ValueError(f"{member.name} is no plain file")
-    return file.read()
