@@ -10,11 +10,11 @@ ALLOWED = {
     "lang": set(),
     "kernel": {"lang"},
     "user": {"lang"},
-    "compiler": {"lang"},
-    "image": {"compiler", "lang"},
-    "machine": {"image", "kernel", "lang", "__version__"},
+    "compiler": {"errors", "lang"},
+    "image": {"compiler", "errors", "lang"},
+    "machine": {"errors", "image", "kernel", "lang", "__version__"},
     "inspect": {"kernel", "lang"},
-    "cli": {"compiler", "image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
+    "cli": {"compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
 }
 
 

@@ -1,23 +1,20 @@
 """`--layout` of every command that has it, and `keelback layouts`."""
 
-import sys
-
 import pytest
 
-from keelback.cli import LayoutName, main
+from keelback.cli.app import LayoutName
+from keelback.cli.ending import run_command
 from keelback.kernel.layout import LAYOUTS
 
 
 @pytest.fixture
-def keelback(monkeypatch, capfd):
+def keelback(capfd):
     """Return a function that runs the command with words, here; it returns exit status, output and errors."""
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["keelback", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        status = run_command([*map(str, words)])
         said = capfd.readouterr()
-        return ended.value.code, said.out, said.err
+        return status, said.out, said.err
 
     return run
 

@@ -5,9 +5,9 @@ from io import BytesIO
 
 import pytest
 
-from keelback.cli.errors import CommandError
 from keelback.cli.libraries import our_libraries
 from keelback.cli.programs import select
+from keelback.errors import UserError
 from keelback.kernel.layout import MICROKERNEL
 from libraries import Machine
 from libraries import our_libraries as built
@@ -67,20 +67,20 @@ def test_a_path_is_a_library_called_as_its_file(tmp_path, monkeypatch):
             "libtest.py: no library in it: it has to say LIBRARY = its class, a keelback.user Library",
         ),
         ("libtest.py", PYTHON, "libtest.py: its class has to say name = 'libtest', which programs load it by"),
-        ("libtest.py", "1 / 0", "libtest.py: ZeroDivisionError: division by zero"),
+        ("libtest.py", "1 / 0", "libtest.py:1: ZeroDivisionError: division by zero"),
     ],
 )
 def test_a_mistake_is_one_clear_line(tmp_path, monkeypatch, word, text, said):
     monkeypatch.chdir(tmp_path)
     if text:
         (tmp_path / word).write_text(text)
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(UserError) as refused:
         select(["libgfx", word], MICROKERNEL)
     assert str(refused.value) == said
 
 
 def test_libraries_alone_start_nothing():
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(UserError) as refused:
         select(["libgfx"], MICROKERNEL)
     assert str(refused.value) == "only libraries are named; name a program to start too"
 
@@ -88,6 +88,6 @@ def test_libraries_alone_start_nothing():
 def test_what_kernel_python_has_not_is_told_with_its_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "libmine.py").write_text(PYTHON.replace("number * 2 & 0xFFFF_FFFF", "int(number * 1.5)"))
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(UserError) as refused:
         select(["libmine.py"], MICROKERNEL)
     assert str(refused.value).startswith(f"{tmp_path}/libmine.py:10:16: Kernel Python can't call 'int'")

@@ -11,9 +11,9 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from cli.test_run import command
-from keelback.cli.errors import CommandError
 from keelback.cli.libraries import payload_libraries
 from keelback.cli.story import tell_on_qemu, tell_on_simulated_pc
+from keelback.errors import UserError
 from keelback.image.programs import build_programs
 from keelback.image.toolchain import NO_WARNINGS
 from keelback.kernel.layout import USERMODE
@@ -225,7 +225,7 @@ NEEDED = "can't start. There is not enough memory: from 0x100000 on it ends at {
     ids=["interpreted", "compiled", "qemu"],
 )
 def test_too_little_memory_is_one_clear_line(tell, end, capsys):
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(UserError) as refused:
         tell(memory=7 * MIB, as_json=False)
     assert str(refused.value) == NEEDED.format(end) and capsys.readouterr().out == ""
 
@@ -234,7 +234,7 @@ def test_too_little_memory_is_one_clear_line(tell, end, capsys):
     "tell", [partial(tell_on_simulated_pc, compiled=True), tell_on_qemu], ids=["simulated", "qemu"]
 )
 def test_a_machine_that_the_image_does_not_fit_is_refused(tell):
-    with pytest.raises(CommandError, match="^too little memory: the kernel image and its maps need [0-9,]+ KiB, "):
+    with pytest.raises(UserError, match="^too little memory: the kernel image and its maps need [0-9,]+ KiB, "):
         tell(memory=MIB, as_json=False)
 
 

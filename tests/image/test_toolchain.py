@@ -41,13 +41,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record every start of zig, by its subcommand."""
     started: list[str] = []
-    run = subprocess.run
+    run = toolchain.run_tool
 
     def record(command: list[str], **options: object) -> object:
         started.append(command[4])
         return run(command, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(subprocess, "run", record)
+    monkeypatch.setattr(toolchain, "run_tool", record)
     return started
 
 

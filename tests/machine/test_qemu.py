@@ -15,10 +15,10 @@ from elftools.elf.elffile import ELFFile
 
 import keelback.machine.qemu
 from cli.test_run import command
-from keelback.cli.errors import CommandError
 from keelback.cli.libraries import payload_libraries
 from keelback.cli.programs import all_programs, build_python, python_programs
 from keelback.cli.qemu import run_on_qemu
+from keelback.errors import UserError
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
@@ -351,7 +351,7 @@ def test_without_qemu_the_line_to_type_is_told(monkeypatch):
     message = f"there is no qemu-system-x86_64 on this machine: {INSTALL}"
     with pytest.raises(QemuError, match=message):
         Qemu(b"", memory=MEMORY)
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(UserError, match=message):
         run_on_qemu(["hello"], layout=MICROKERNEL, memory=MEMORY, cpu="max", command_line="")
 
 

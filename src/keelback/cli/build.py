@@ -1,17 +1,16 @@
 """`keelback build`: the kernel image file, or a disc that boots it."""
 
 import os
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from keelback.cli.errors import CommandError
 from keelback.cli.images import build_image
 from keelback.cli.run import TOUR
+from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
-from keelback.image.iso import IsoError, build_iso
+from keelback.image.iso import build_iso
+from keelback.image.leftovers import draft_of
 from keelback.kernel.layout import layout_named
 from keelback.machine.image_reader import read_image_file
 
@@ -21,7 +20,7 @@ IMAGE, ISO = Path("keelback.img"), Path("keelback.iso")
 def build_file(words: Sequence[str], layout: str, output: Path) -> int:
     """Write the kernel image file that starts the programs that the words name, or the tour's; return the exit status.
 
-    Raises: CommandError.
+    Raises: UserError.
     """
     _, image = build_image(words or TOUR, layout_named(layout))
     _write(output, image)
@@ -32,14 +31,11 @@ def build_file(words: Sequence[str], layout: str, output: Path) -> int:
 def build_disc(words: Sequence[str], layout: str, output: Path, command_line: str) -> int:
     """Write a GRUB rescue ISO with that image, which gives the kernel a command line; return the exit status.
 
-    Raises: CommandError.
+    Raises: UserError.
     """
     _check_command_line(command_line)
     _, image = build_image(words or TOUR, layout_named(layout))
-    try:
-        disc = build_iso(image, command_line)
-    except IsoError as error:
-        raise CommandError(str(error)) from error
+    disc = build_iso(image, command_line)
     _write(output, disc)
     _print_facts(output, disc, image)
     return 0
@@ -47,28 +43,23 @@ def build_disc(words: Sequence[str], layout: str, output: Path, command_line: st
 
 def _check_command_line(text: str) -> None:
     if not text.isascii() or not text.isprintable():
-        raise CommandError(f"--append {text!r}: not printable ASCII")
+        raise UserError(f"--append {text!r}: not printable ASCII")
     if len(text) > LONGEST_COMMAND_LINE:
-        raise CommandError(f"--append: {len(text)} characters; {LONGEST_COMMAND_LINE} are the most")
+        raise UserError(f"--append: {len(text)} characters; {LONGEST_COMMAND_LINE} are the most")
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.  Raises: CommandError."""
+    """Write a file whole or not at all.  Raises: UserError."""
     try:
         if path.exists() and not path.is_file():  # a device, or a folder, which says so itself
             path.write_bytes(content)
             return
         place = path.resolve()  # where a link leads, not over the link
-        draft = place.with_name(f".keelback-{secrets.token_hex(8)}")
-        try:
+        with draft_of(place) as draft:
             draft.write_bytes(content)
             os.replace(draft, place)
-        except BaseException:
-            with suppress(OSError):
-                draft.unlink()
-            raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise CommandError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _print_facts(path: Path, content: bytes, image: bytes) -> None:

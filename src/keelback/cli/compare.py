@@ -1,32 +1,28 @@
 """`keelback compare`: both lives of the kernel, trap by trap."""
 
-import sys
 from collections.abc import Sequence
 
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.programs import all_programs, select
 from keelback.kernel.layout import layout_named
-from keelback.lang import Panic
+from keelback.machine.breaking import interruptible
 from keelback.machine.compare import compare
 
-EQUAL, DIFFERENT, KERNEL_WRONG = 0, 1, 3
+EQUAL, DIFFERENT = 0, 1
 
 
 def compare_lives(words: Sequence[str], *, layout: str, memory: int) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
-    Without words, all programs of the payload.  Raises: CommandError.
+    Without words, all programs of the payload.  Raises: UserError.
     """
     where = layout_named(layout)
     selection = select(words or all_programs(where.image_base), where)
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)
-    try:
+    with interruptible(interpreted, other):
         report = compare(interpreted, other)
-    except Panic as panic:
-        print(f"keelback: kernel panic: {panic}", file=sys.stderr)
-        return KERNEL_WRONG
     if report.difference is not None:
         print(f"different after {report.traps:,} traps: {report.difference}")
         return DIFFERENT

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from keelback.cli.errors import CommandError
 from keelback.compiler import compile_program, ir
 from keelback.compiler.print_c import Printer, short_path
 from keelback.compiler.source import end_line
+from keelback.errors import UserError
 from keelback.kernel.layout import layout_named
 from keelback.lang import Ram
 from keelback.machine.kernels import entries_of, kernel_of
@@ -30,7 +30,7 @@ def list_functions(layout: str) -> int:
 def show_c(layout: str, patterns: Sequence[str], width: int | None = None) -> int:
     """Print functions of the kernel: their Python, and beside it the C that it becomes.
 
-    Raises: CommandError when no function has such a name.
+    Raises: UserError when no function has such a name.
     """
     ram, functions = _functions(layout)
     printer = Printer(ram, functions, lines=False)
@@ -39,7 +39,7 @@ def show_c(layout: str, patterns: Sequence[str], width: int | None = None) -> in
     for pattern in patterns:
         found = [each for name, each in functions.items() if fnmatch(name, pattern)]
         if not found:
-            raise CommandError(f"the kernel has no function {pattern!r}; `keelback compile` lists them")
+            raise UserError(f"the kernel has no function {pattern!r}; `keelback compile` lists them")
         for function in found:
             _show(console, function, printer.function_text(function))
     return 0

@@ -1,20 +1,17 @@
 """`keelback gdb`: gdb on the compiled kernel, at its first instruction on QEMU."""
 
 import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from types import FrameType
 
-from keelback.cli.errors import CommandError
 from keelback.cli.images import build_image, check_memory
 from keelback.cli.run import TOUR
+from keelback.image.leftovers import end, scratch_folder, start_tool
 from keelback.kernel.layout import Layout, layout_named
-from keelback.machine.debugger import DebuggerError, find_gdb, prepare
+from keelback.machine.debugger import find_gdb, prepare
 from keelback.machine.kernels import compiled
 from keelback.machine.qemu import Qemu, QemuError
 
@@ -25,28 +22,25 @@ QEMU = "qemu-system-i386"
 def debug_programs(words: Sequence[str], *, layout: str, memory: int, arguments: Sequence[str] = ()) -> int:
     """Boot the programs that the words name, or the tour, under gdb; return gdb's exit status.
 
-    `arguments` are more of gdb's own.  Raises: CommandError.
+    `arguments` are more of gdb's own.  Raises: UserError.
     """
-    try:
-        find_gdb()
-        where = layout_named(layout)
-        _, image = build_image(words or TOUR, where)
-        check_memory(image, where, memory)
-        with tempfile.TemporaryDirectory(prefix="keelback-") as folder:
-            return _debug(where, image, memory, Path(folder), arguments)
-    except (DebuggerError, QemuError) as error:
-        raise CommandError(str(error)) from error
+    find_gdb()
+    where = layout_named(layout)
+    _, image = build_image(words or TOUR, where)
+    check_memory(image, where, memory)
+    with scratch_folder() as folder:
+        return _debug(where, image, memory, folder, arguments)
 
 
 def _debug(layout: Layout, image: bytes, memory: int, folder: Path, arguments: Sequence[str]) -> int:
     socket = folder / "gdb"
     command = prepare(folder, layout, compiled(layout), socket)
-    with ExitStack() as stack:
-        stack.enter_context(_handler(signal.SIGINT, lambda _number, _frame: None))  # it is gdb's, to stop the machine
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            stack.enter_context(_handler(number, _end))
-        stack.enter_context(_stopped_machine(image, memory, socket))
-        return subprocess.call([*command, *arguments])
+    with _interrupts_left_to_gdb(), _stopped_machine(image, memory, socket):
+        gdb = start_tool([*command, *arguments], foreground=True)
+        try:
+            return gdb.wait()
+        finally:
+            end(gdb)
 
 
 @contextmanager
@@ -71,18 +65,13 @@ def _read(machine: Qemu) -> None:
 
 
 @contextmanager
-def _handler(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle a signal; a program started meanwhile has what was before, which it would not with `SIG_IGN`."""
-    before = signal.signal(number, handler)
+def _interrupts_left_to_gdb() -> Iterator[None]:
+    """Let control-C be gdb's, to stop the machine; with `SIG_IGN` gdb would start deaf to it too."""
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
         yield
     finally:
-        signal.signal(number, before)
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    """End this process by its clean-up, so that no machine stays behind."""
-    sys.exit(128 + number)
+        signal.signal(signal.SIGINT, before)
 
 
 def _show(data: bytes) -> None:

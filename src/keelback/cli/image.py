@@ -6,7 +6,9 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from keelback.cli.errors import CommandError
+from keelback.cli.streams import escaped
+from keelback.cli.users_files import read_file
+from keelback.errors import UserError
 from keelback.image.boot_protocol import FIELDS
 from keelback.image.image_file import BadImageFile, Part
 from keelback.machine.image_reader import KernelFile, read_image_file
@@ -15,11 +17,11 @@ from keelback.machine.image_reader import KernelFile, read_image_file
 def show_image(path: Path) -> int:
     """Print the parts of a kernel image file and what its headers say; return the exit status.
 
-    Raises: CommandError when the file can't be read or is no whole kernel image of ours.
+    Raises: UserError when the file can't be read or is no whole kernel image of ours.
     """
     kernel = _read(path)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(Text(f"{path}: {kernel.file.version}, {len(kernel.file.content):,} bytes"))
+    console.print(Text(escaped(f"{path}: {kernel.file.version}, {len(kernel.file.content):,} bytes")))
     for table in (_parts(kernel.file.parts), _setup_header(kernel), _kernel_header(kernel), _members(kernel)):
         console.print()
         console.print(table)
@@ -28,13 +30,9 @@ def show_image(path: Path) -> int:
 
 def _read(path: Path) -> KernelFile:
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise CommandError(f"{path}: not a regular file")
-        return read_image_file(path.read_bytes())
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise CommandError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        return read_image_file(read_file(path))
     except BadImageFile as bad:
-        raise CommandError(f"{path}: no good kernel image: {bad}") from bad
+        raise UserError(f"{path}: no good kernel image: {bad}") from bad
 
 
 def _table(*columns: str) -> Table:
@@ -75,5 +73,5 @@ def _kernel_header(kernel: KernelFile) -> Table:
 def _members(kernel: KernelFile) -> Table:
     table = _table("payload", "offset ", "size ")
     for member in kernel.members:
-        table.add_row(Text(member.name), f"{member.start:#x}", f"{len(member.content):,}")
+        table.add_row(Text(escaped(member.name)), f"{member.start:#x}", f"{len(member.content):,}")
     return table

@@ -2,34 +2,25 @@
 
 from collections.abc import Sequence
 
-from keelback.cli.errors import CommandError
 from keelback.cli.programs import Selection, select
 from keelback.image.boot_protocol import read_field
-from keelback.image.kernel_image import ImageTooLarge
-from keelback.image.toolchain import ToolchainError
 from keelback.kernel.layout import Layout
-from keelback.machine.boot_loader import TooLittleMemory, check_room
+from keelback.machine.boot_loader import check_room
 from keelback.machine.images import make_image, make_image_file
 from keelback.machine.kernels import compiled
 
 
 def build_image(words: Sequence[str], layout: Layout) -> tuple[Selection, bytes]:
-    """Return the programs that the words name, and the kernel image file that starts them.  Raises: CommandError."""
+    """Return the programs that the words name, and the kernel image file that starts them.  Raises: UserError."""
     selection = select(words, layout)
     return selection, build_image_of(selection, layout)
 
 
 def build_image_of(selection: Selection, layout: Layout) -> bytes:
-    """Return the kernel image file that starts the programs of a selection.  Raises: CommandError."""
-    try:
-        return make_image_file(layout, make_image(layout, selection.payload(), compiled(layout)))
-    except (ToolchainError, ImageTooLarge) as error:
-        raise CommandError(str(error)) from error
+    """Return the kernel image file that starts the programs of a selection.  Raises: UserError."""
+    return make_image_file(layout, make_image(layout, selection.payload(), compiled(layout)))
 
 
 def check_memory(image: bytes, layout: Layout, memory: int) -> None:
-    """Check that a machine with `memory` bytes has room for a kernel image file.  Raises: CommandError."""
-    try:
-        check_room(layout, read_field(image, "init_size"), memory)
-    except TooLittleMemory as error:
-        raise CommandError(str(error)) from error
+    """Check that a machine with `memory` bytes has room for a kernel image file.  Raises: UserError."""
+    check_room(layout, read_field(image, "init_size"), memory)

@@ -7,6 +7,7 @@ from keelback.image.boot_protocol import SECTOR, SETUP_SIZE
 from keelback.image.payload import make_payload
 from keelback.inspect.drawing import CORE, draw_image_file, draw_kernel_region, draw_live, draw_virtual, usable_ranges
 from keelback.kernel.layout import LAYOUTS, Layout, layout_named
+from keelback.machine.breaking import interruptible
 
 
 def show_layouts() -> int:
@@ -29,10 +30,11 @@ def image_parts(layout: Layout) -> tuple[tuple[str, int], ...]:
 
 
 def show_live(layout: str, memory: int) -> int:
-    """Boot a simulated PC and draw the boundaries that its kernel settled on.  Raises: CommandError."""
+    """Boot a simulated PC and draw the boundaries that its kernel settled on.  Raises: UserError."""
     where = layout_named(layout)
     pc = make_interpreted(where, make_payload({"etc/init": b""}), memory=memory)
-    pc.boot()
+    with interruptible(pc):
+        pc.boot()
     check_start(pc)
     print(f"The kernel region of a running machine with {memory // 1024:,} KiB, {where.name} layout\n")
     _show(draw_live(pc.kernel))

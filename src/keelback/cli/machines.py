@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from keelback.cli.errors import CommandError
+from keelback.errors import UserError
 from keelback.kernel.layout import Layout
-from keelback.machine.boot_loader import TooLittleMemory
 from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.observed import Observed
@@ -20,12 +19,9 @@ def make_interpreted(
     check: bool = False,
     output: Callable[[int], None] = lambda byte: None,
 ) -> SimulatedPc:
-    """Return a machine whose kernel runs in this Python.  Raises: CommandError."""
+    """Return a machine whose kernel runs in this Python.  Raises: UserError."""
     image = make_image(layout, payload)
-    try:
-        return InterpretedPc(layout, image, memory=memory, command_line=command_line, check=check, output=output)
-    except TooLittleMemory as error:
-        raise CommandError(str(error)) from error
+    return InterpretedPc(layout, image, memory=memory, command_line=command_line, check=check, output=output)
 
 
 def make_compiled(
@@ -36,19 +32,16 @@ def make_compiled(
     command_line: str = "",
     output: Callable[[int], None] = lambda byte: None,
 ) -> SimulatedPc:
-    """Return a machine whose kernel is machine code.  Raises: CommandError."""
+    """Return a machine whose kernel is machine code.  Raises: UserError."""
     # Imported here: who runs the kernel interpreted needs no compiler.
     from keelback.machine.compiled import CompiledPc
     from keelback.machine.kernels import compiled
 
     image = make_image(layout, payload, compiled(layout))
-    try:
-        return CompiledPc(layout, image, memory=memory, command_line=command_line, output=output)
-    except TooLittleMemory as error:
-        raise CommandError(str(error)) from error
+    return CompiledPc(layout, image, memory=memory, command_line=command_line, output=output)
 
 
 def check_start(machine: Observed) -> None:
-    """Check that the kernel of a machine did not refuse to start.  Raises: CommandError, in the kernel's words."""
+    """Check that the kernel of a machine did not refuse to start.  Raises: UserError, in the kernel's words."""
     if machine.outcome is Outcome.REFUSED:
-        raise CommandError(bytes(machine.console).decode(errors="replace").partition("keelback: ")[2].strip())
+        raise UserError(bytes(machine.console).decode(errors="replace").partition("keelback: ")[2].strip())

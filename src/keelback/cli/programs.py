@@ -9,12 +9,13 @@ from importlib import import_module
 from os.path import isfile
 from pathlib import Path
 
-from keelback.cli.errors import CommandError
 from keelback.cli.libraries import BUILT_FROM, add_library, is_library, payload_libraries
+from keelback.cli.users_files import check_readable
+from keelback.errors import UserError
 from keelback.image.own_sources import kept_build
 from keelback.image.payload import make_payload, read_payload
 from keelback.image.programs import build_program, build_programs
-from keelback.image.toolchain import NO_WARNINGS, ToolchainError
+from keelback.image.toolchain import NO_WARNINGS
 from keelback.inspect.executables import broken_rule
 from keelback.kernel.elf_file import RULES, Rule
 from keelback.kernel.layout import Layout
@@ -42,7 +43,7 @@ class Selection:
 def select(words: Sequence[str], layout: Layout) -> Selection:
     """Return the payload's programs and those that the words name, built for a layout.
 
-    Raises: CommandError saying what is wrong with which word.
+    Raises: UserError saying what is wrong with which word.
     """
     programs = payload_programs(layout.image_base)
     selection = Selection(programs | payload_libraries())
@@ -58,27 +59,24 @@ def select(words: Sequence[str], layout: Layout) -> Selection:
             name = _add_file(Path(name), selection, layout)
         elif name not in selection.files:
             known = ", ".join(sorted({*programs, *python_programs()}))
-            raise CommandError(f"no program {name!r}: the payload has {known}; or give the path of an ELF or C file")
+            raise UserError(f"no program {name!r}: the payload has {known}; or give the path of an ELF or C file")
         selection.lines.append(f"{name} {argument.strip()}".strip())
     if words and not selection.lines:
-        raise CommandError("only libraries are named; name a program to start too")
+        raise UserError("only libraries are named; name a program to start too")
     return selection
 
 
 def payload_programs(image_base: int) -> dict[str, bytes]:
-    """Return the programs of the payload, built, by name.  Raises: CommandError."""
+    """Return the programs of the payload, built, by name.  Raises: UserError."""
     return read_payload(
         kept_build(BUILT_FROM, "programs", image_base, build=lambda: make_payload(build_folder(PROGRAMS, image_base)))
     )
 
 
 def build_folder(folder: Path, image_base: int) -> dict[str, bytes]:
-    """Return the programs of a folder of our own C files, built, by name.  Raises: CommandError."""
+    """Return the programs of a folder of our own C files, built, by name.  Raises: UserError."""
     sources = sorted(folder.glob("*.c"))
-    try:
-        return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)
-    except ToolchainError as error:
-        raise CommandError(str(error)) from error
+    return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)
 
 
 def python_programs() -> dict[str, str]:
@@ -96,7 +94,7 @@ def all_programs(image_base: int) -> list[str]:
 
 
 def build_python(name: str, image_base: int) -> bytes:
-    """Return a program in Kernel Python, compiled.  Raises: CommandError."""
+    """Return a program in Kernel Python, compiled.  Raises: UserError."""
     return kept_build(BUILT_FROM, "program", name, image_base, build=lambda: _compile_python(name, image_base))
 
 
@@ -109,19 +107,16 @@ def _compile_python(name: str, image_base: int) -> bytes:
     module = import_module(f"keelback.user.python.{python_programs()[name]}")
     program, ram = make_program(module.PROGRAM)
     freeze(program)
-    try:
-        return build_python_program(name, program, ram, runtime=RUNTIME, image_base=image_base)
-    except ToolchainError as error:
-        raise CommandError(str(error)) from error
+    return build_python_program(name, program, ram, runtime=RUNTIME, image_base=image_base)
 
 
 def _check_text(name: str, argument: str) -> None:
     if not name:
-        raise CommandError("an empty program name")
+        raise UserError("an empty program name")
     if not argument.isascii() or not argument.isprintable():
-        raise CommandError(f"{name}: the argument {argument!r} is not printable ASCII")
+        raise UserError(f"{name}: the argument {argument!r} is not printable ASCII")
     if len(argument) > LONGEST_ARGUMENT:
-        raise CommandError(f"{name}: the argument has {len(argument)} characters; {LONGEST_ARGUMENT} are the most")
+        raise UserError(f"{name}: the argument has {len(argument)} characters; {LONGEST_ARGUMENT} are the most")
 
 
 def _is_path(name: str, selection: Selection) -> bool:
@@ -135,36 +130,35 @@ def _add_file(path: Path, selection: Selection, layout: Layout) -> str:
         return name
     if name in selection.files:
         other = selection.chosen.get(name, "the payload")
-        raise CommandError(f"{path}: a program called {name!r} is in {other} already; rename the file")
+        raise UserError(f"{path}: a program called {name!r} is in {other} already; rename the file")
     if len(name) > LONGEST_NAME or not name.isascii() or not name.isprintable() or " " in name:
-        raise CommandError(f"{path}: {name!r} is no program name: at most {LONGEST_NAME} ASCII characters, no spaces")
+        raise UserError(f"{path}: {name!r} is no program name: at most {LONGEST_NAME} ASCII characters, no spaces")
     selection.files[name] = _content(path, layout)
     selection.chosen[name] = path
     return name
 
 
 def _content(path: Path, layout: Layout) -> bytes:
-    """Return the ELF file that a path names, or that its C file becomes.  Raises: CommandError."""
-    try:
-        if path.suffix == ".c":
-            content = build_program(path, runtime=RUNTIME, image_base=layout.image_base)
-        else:
-            content = _read(path, layout.kernel_limit)
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}") from error
-    except ToolchainError as error:
-        raise CommandError(str(error)) from error
+    """Return the ELF file that a path names, or that its C file becomes.  Raises: UserError."""
+    if path.suffix == ".c":
+        check_readable(path)
+        content = build_program(path, runtime=RUNTIME, image_base=layout.image_base)
+    else:
+        content = _read(path, layout.kernel_limit)
     if problem := elf_problem(content, layout):
-        raise CommandError(f"{path}: {problem}")
+        raise UserError(f"{path}: {problem}")
     return content
 
 
 def _read(path: Path, most: int) -> bytes:
-    """Return the bytes of a file, which may be a pipe or without an end.  Raises: OSError; CommandError."""
-    with path.open("rb") as file:
-        content = file.read(most)
+    """Return the bytes of a file, which may be a pipe or without an end.  Raises: UserError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(most)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
     if len(content) == most:
-        raise CommandError(f"{path}: {most >> 20} MiB or more: the payload lies below that address, with the kernel")
+        raise UserError(f"{path}: {most >> 20} MiB or more: the payload lies below that address, with the kernel")
     return content
 
 

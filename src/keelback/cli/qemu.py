@@ -3,31 +3,28 @@
 import sys
 from collections.abc import Sequence
 
-from keelback.cli.errors import CommandError
+from keelback.cli.ending import BADLY, KERNEL_WRONG, WELL, fail
 from keelback.cli.images import build_image, check_memory
 from keelback.cli.report import print_report
-from keelback.cli.session import BADLY, INTERRUPTED, KERNEL_WRONG, WELL, fail, is_well
+from keelback.cli.session import is_well
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
 from keelback.kernel.layout import Layout
+from keelback.machine.breaking import breakable
 from keelback.machine.panics import panic_of
-from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, QemuError, Verdict
+from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, Verdict
 
 
 def run_on_qemu(words: Sequence[str], *, layout: Layout, memory: int, cpu: str, command_line: str) -> int:
-    """Run the programs that the words name to their end; return the exit status.  Raises: CommandError."""
+    """Run the programs that the words name to their end; return the exit status.  Raises: UserError."""
     selection, image = build_image(words, layout)
     check_memory(image, layout, memory)
     sys.stdout.flush()
-    try:
-        with Qemu(
-            image, memory=memory, cpu=cpu, command_line=command_line, arguments=BY_INSTRUCTIONS, output=_show
-        ) as machine:
-            verdict = machine.wait()
-    except QemuError as error:
-        raise CommandError(str(error)) from error
-    except KeyboardInterrupt:
-        return fail("interrupted", INTERRUPTED)
+    arguments = ("-S", *BY_INSTRUCTIONS)
+    machine = Qemu(image, memory=memory, cpu=cpu, command_line=command_line, arguments=arguments, output=_show)
+    with machine, breakable(machine, layout):
+        machine.command("cont")
+        verdict = machine.wait()
     if verdict is Verdict.RESET:
         return fail("the machine reset itself: the kernel could not serve a fault of its own", KERNEL_WRONG)
     if verdict is Verdict.STOPPED:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keelback.cli.streams import escaped
 from keelback.inspect.endings import ProcessEnding
 from keelback.kernel.kernel import Kernel
 
@@ -33,8 +34,8 @@ def _processes(ended: Sequence[ProcessEnding]) -> Table:
     table.add_column("program")
     table.add_column("ended", overflow="fold")
     for each in ended:
-        how = Text(each.how, style="green" if each.well else "red")
+        how = Text(escaped(each.how), style="green" if each.well else "red")
         if each.place:
-            how.append(f"\nat {each.place}", style="dim")
-        table.add_row(str(each.pid), Text(each.name), how)
+            how.append(f"\nat {escaped(each.place)}", style="dim")
+        table.add_row(str(each.pid), Text(escaped(each.name)), how)
     return table

@@ -23,7 +23,7 @@ def run_programs(
 ) -> int:
     """Run the programs that the words name, or the tour, to their end; return the exit status.
 
-    Raises: CommandError.
+    Raises: UserError.
     """
     if check and not compiled and not strict.is_installed("keelback.kernel"):
         strict.install("keelback.kernel")
@@ -48,7 +48,7 @@ def run_programs(
 
 
 def run_qemu(words: Sequence[str], *, layout: str, memory: int, cpu: str, command_line: str) -> int:
-    """Run the programs that the words name, or the tour, on QEMU; return the exit status.  Raises: CommandError."""
+    """Run the programs that the words name, or the tour, on QEMU; return the exit status.  Raises: UserError."""
     from keelback.cli.qemu import run_on_qemu
     from keelback.kernel.layout import layout_named
 

@@ -1,11 +1,10 @@
 """One run of the simulated PC for a person: console, checks, trace and the report at the end."""
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TextIO
 
+from keelback.cli.ending import BADLY, KERNEL_WRONG, WELL, fail
 from keelback.cli.machines import make_compiled, make_interpreted
 from keelback.cli.programs import Selection, select
 from keelback.cli.report import print_report
@@ -16,9 +15,9 @@ from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
 from keelback.lang import Panic
+from keelback.machine.breaking import interruptible
 from keelback.machine.pc import Outcome
 
-WELL, BADLY, KERNEL_WRONG, INTERRUPTED = 0, 1, 3, 130
 CHECKED_TRAPS, CHECK_EVERY = 1000, 64
 SMALL = 4 << 20
 """A machine with no more memory than this is checked after every trap."""
@@ -37,7 +36,7 @@ class Session:
         compiled: bool = False,
         command_line: str = "",
     ) -> None:
-        """Build everything.  Raises: CommandError."""
+        """Build everything.  Raises: UserError."""
         self.selection = select(words, layout)
         payload = self.selection.payload()
         if compiled:
@@ -47,8 +46,6 @@ class Session:
                 layout, payload, memory=memory, command_line=command_line, check=check, output=_show
             )
         self.lens = look(layout, self.pc.ram.contents)
-        self.interrupted = False
-        self.pc.after_trap.append(self._stop_if_interrupted)
         self.checks = check
         if check:
             self.pc.after_trap.append(self._check_some)
@@ -63,7 +60,7 @@ class Session:
         """Run to the end, print the report, and return the exit status."""
         sys.stdout.flush()  # the console's bytes pass by what is still held back as text
         try:
-            with self._interruptible():
+            with interruptible(self.pc):
                 self.pc.boot()
                 self.pc.run()
             if self.checks and self.pc.outcome is not Outcome.REFUSED:
@@ -72,8 +69,6 @@ class Session:
             return fail(f"kernel panic after {self._traps()}: {panic}", KERNEL_WRONG)
         except InvariantBroken as broken:
             return fail(f"an invariant is broken after {self._traps()}: {broken}", KERNEL_WRONG)
-        except KeyboardInterrupt:
-            return fail("interrupted", INTERRUPTED)
         return self._report()
 
     def _report(self) -> int:
@@ -92,23 +87,6 @@ class Session:
         if self.pc.ram.size <= SMALL or self.pc.traps <= CHECKED_TRAPS or self.pc.traps % CHECK_EVERY == 0:
             check(self.lens)
 
-    def _stop_if_interrupted(self) -> None:
-        if self.interrupted:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Let control-C wait for the end of the trap: an exception inside the emulator would be lost."""
-
-        def interrupt(_signal: int, _frame: object) -> None:
-            self.interrupted = True
-
-        before = signal.signal(signal.SIGINT, interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-
 
 def _show(byte: int) -> None:
     sys.stdout.buffer.write(bytes((byte,)))  # not as text: what it means is between the program and the terminal
@@ -120,10 +98,3 @@ def is_well(lens: Kernel, ended: Sequence[ProcessEnding], selection: Selection) 
     """Say whether all that was to be started was, and ended well."""
     wanted = 1 if lens.options.values.init_end else len(selection.lines)
     return len(ended) == wanted and all(each.well for each in ended)
-
-
-def fail(message: str, status: int) -> int:
-    """Say on standard error, after all output, what went wrong; return the exit status."""
-    sys.stdout.flush()
-    print(f"keelback: {message}", file=sys.stderr)
-    return status

@@ -6,40 +6,37 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
-from keelback.cli.errors import CommandError
+from keelback.cli.ending import BADLY, WELL, fail
 from keelback.cli.images import build_image_of, check_memory
 from keelback.cli.libraries import payload_libraries
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.programs import Selection, build_folder
-from keelback.cli.session import BADLY, INTERRUPTED, KERNEL_WRONG, WELL, fail
 from keelback.inspect.address_tables import Row
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
 from keelback.inspect.story import Step, Story
 from keelback.kernel.layout import USERMODE
-from keelback.lang import Panic
+from keelback.machine.breaking import breakable, interruptible
 from keelback.machine.observed import Observed, ObservedQemu, observe
-from keelback.machine.qemu import QemuError
 from keelback.user import STORY
 
 
 def tell_on_simulated_pc(*, compiled: bool, memory: int, as_json: bool) -> int:
-    """Tell the story on the simulated PC; return the exit status.  Raises: CommandError."""
+    """Tell the story on the simulated PC; return the exit status.  Raises: UserError."""
     selection = _selection()
     make_pc = make_compiled if compiled else make_interpreted
-    return _tell(make_pc(USERMODE, selection.payload(), memory=memory), selection, as_json)
+    pc = make_pc(USERMODE, selection.payload(), memory=memory)
+    with interruptible(pc):
+        return _tell(pc, selection, as_json)
 
 
 def tell_on_qemu(*, memory: int, as_json: bool) -> int:
-    """Tell the story on QEMU; return the exit status.  Raises: CommandError."""
+    """Tell the story on QEMU; return the exit status.  Raises: UserError."""
     selection = _selection()
     image = build_image_of(selection, USERMODE)
     check_memory(image, USERMODE, memory)
-    try:
-        with ObservedQemu(image, memory=memory) as machine:
-            return _tell(machine, selection, as_json)
-    except QemuError as error:
-        raise CommandError(str(error)) from error
+    with ObservedQemu(image, memory=memory) as machine, breakable(machine, USERMODE):
+        return _tell(machine, selection, as_json)
 
 
 def _selection() -> Selection:
@@ -48,15 +45,10 @@ def _selection() -> Selection:
 
 
 def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
-    """Run a machine to its end and print the story; return the exit status.  Raises: CommandError."""
+    """Run a machine to its end and print the story; return the exit status.  Raises: UserError."""
     kernel = look(machine.layout, machine.contents)
     story = Story(kernel)
-    try:
-        observe(machine, at_booted=story.look, at_begun=story.look, after_trap=story.look)
-    except Panic as panic:
-        return fail(f"kernel panic: {panic}", KERNEL_WRONG)
-    except KeyboardInterrupt:
-        return fail("interrupted", INTERRUPTED)
+    observe(machine, at_booted=story.look, at_begun=story.look, after_trap=story.look)
     check_start(machine)
     print_steps(story.steps, as_json)
     ended = list(endings(kernel, selection.files))

@@ -2,6 +2,7 @@
 
 from typing import TextIO
 
+from keelback.cli.streams import escaped
 from keelback.kernel.faults import VECTOR_NAMES
 from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
 from keelback.kernel.kernel import Kernel
@@ -27,7 +28,7 @@ class Trace:
         """Note a trap that the kernel is about to serve."""
         thread = self.lens.scheduler.current()
         frame = thread.frame
-        who = "idle" if thread.pid == 0 else f"{text_of(self.lens.processes.of(thread).name)}[{thread.pid}]"
+        who = "idle" if thread.pid == 0 else f"{escaped(text_of(self.lens.processes.of(thread).name))}[{thread.pid}]"
         self.caller = thread if frame.vector == SYSTEM_CALL else None
         self.line = f"{self.pc.time:>12,}  {who:<16} {self._what(thread)}"
 

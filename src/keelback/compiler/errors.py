@@ -2,8 +2,10 @@
 
 import linecache
 
+from keelback.errors import UserError
 
-class CompileError(Exception):
+
+class CompileError(UserError):
     """A construct that Kernel Python does not have, or that can't be bounded.
 
     `rule` is the rule's name in docs/kernel-python.md, `file`, `line` and `column` (from 1 on) tell the place.
@@ -17,4 +19,4 @@ class CompileError(Exception):
         self.column = column
         source = linecache.getline(file, line).rstrip("\n")
         mark = " " * (column - 1) + "^"
-        super().__init__(f"{file}:{line}:{column}: {message} [{rule}]\n    {source}\n    {mark}")
+        super().__init__(f"{file}:{line}:{column}: {message} [{rule}]", f"    {source}\n    {mark}")

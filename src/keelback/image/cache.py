@@ -23,6 +23,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from keelback.image.leftovers import folder_of_this_process, scratch_folder
+
 _FORMAT: Final = "keelback build 1"
 
 
@@ -57,12 +59,12 @@ class Entry:
 
 def find_or_build(key: str, build: Callable[[Path], Entry]) -> Entry:
     """Return the entry kept under a key, or build it in a scratch directory and keep it."""
-    cache = cache_directory()
-    entry = _load(cache / key)
+    place = cache_directory() / key
+    entry = _load(place)
     if entry is None:
-        with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as scratch:
-            entry = build(Path(scratch))
-            _keep(entry, Path(scratch) / "entry", cache / key)
+        with scratch_folder() as scratch:
+            entry = build(scratch)
+        _keep(entry, place)
     return entry
 
 
@@ -104,14 +106,14 @@ def _wanted_directory() -> Path:
 
 @functools.cache
 def _temporary_cache() -> Path:
-    """Make this user's cache among the temporary files; a new one if somebody else holds the name."""
+    """Make this user's cache among the temporary files; one for this process if somebody else holds the name."""
     shared = Path(tempfile.gettempdir()) / f"keelback-{os.getuid()}"
     with suppress(OSError):
         shared.mkdir(mode=0o700, exist_ok=True)
         facts = shared.lstat()
         if facts.st_uid == os.getuid() and facts.st_mode & 0o077 == 0 and not shared.is_symlink():
             return shared
-    return Path(tempfile.mkdtemp(prefix="keelback-"))
+    return folder_of_this_process()
 
 
 def _load(place: Path) -> Entry | None:
@@ -123,8 +125,8 @@ def _load(place: Path) -> Entry | None:
     return entry if entry is not None and entry.is_current() else None
 
 
-def _keep(entry: Entry, draft: Path, place: Path) -> None:
+def _keep(entry: Entry, place: Path) -> None:
     """Put an entry in its place whole; a cache that can't be written costs time, not the build."""
-    with suppress(OSError):
-        draft.write_bytes(entry.pack())
-        os.replace(draft, place)
+    with suppress(OSError), scratch_folder(place.parent) as scratch:
+        (scratch / "entry").write_bytes(entry.pack())
+        os.replace(scratch / "entry", place)

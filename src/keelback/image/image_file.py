@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from keelback.errors import UserError
 from keelback.image.boot_protocol import (
     BOOT_FLAG,
     FIELDS,
@@ -35,7 +36,7 @@ OUR_NAME: Final = "Keelback "
 UNIT: Final = 16  # bytes in which loaders count the kernel
 
 
-class BadImageFile(Exception):
+class BadImageFile(UserError):
     """A file is no kernel image of ours; the message says what is wrong with it, and starts with `it` or `its`."""
 
 

@@ -7,10 +7,11 @@ Sources: GRUB's manual, `grub-mkrescue` and `linux`; xorriso's manual, `-volume_
 
 import os
 import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Final
+
+from keelback.errors import UserError
+from keelback.image.leftovers import run_tool, scratch_folder
 
 INSTALL: Final = "apt-get install -y grub-pc-bin grub-common xorriso"
 TOOLS: Final = ("grub-mkrescue", "xorriso")
@@ -30,7 +31,7 @@ menuentry "Keelback" {{
 """
 
 
-class IsoError(Exception):
+class IsoError(UserError):
     """There is no ISO: a tool is missing or failed; the message is one line."""
 
 
@@ -44,13 +45,13 @@ def build_iso(image: bytes, command_line: str = "") -> bytes:
     """
     if any(shutil.which(tool) is None for tool in TOOLS) or not GRUB.is_dir():
         raise IsoError(f"an ISO needs GRUB and xorriso: {INSTALL}")
-    with tempfile.TemporaryDirectory(prefix="keelback-") as scratch:
-        boot = Path(scratch, "disc", "boot")
+    with scratch_folder() as scratch:
+        boot = scratch / "disc" / "boot"
         (boot / "grub").mkdir(parents=True)
         (boot / "keelback.img").write_bytes(image)
         words = ["/boot/keelback.img", *words_of(command_line)]
         (boot / "grub" / "grub.cfg").write_text(MENU.format(words=" ".join(map(_quoted, words))))
-        return _make(Path(scratch), boot.parent)
+        return _make(scratch, boot.parent)
 
 
 def words_of(command_line: str) -> list[str]:
@@ -73,7 +74,7 @@ def _make(scratch: Path, disc: Path) -> bytes:
     # HOME: what a user has told xorriso must not matter.
     environment = os.environ | {"HOME": str(scratch), "TMPDIR": str(scratch), "LC_ALL": "C"}
     environment.pop("SOURCE_DATE_EPOCH", None)
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = run_tool(command, environment=environment)
     if done.returncode != 0 or not made.exists():
         said = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
         raise IsoError(f"grub-mkrescue failed: {said[-1]}")

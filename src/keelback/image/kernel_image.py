@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keelback.errors import UserError
 from keelback.image.toolchain import assemble, build_support, link_elf, link_flat
 from keelback.lang.layout import StructLayout
 
@@ -24,7 +25,7 @@ TEXT = 0x2000
 ENTRY_POINTS = ("kernel_start", "kernel_boot", "kernel_begin", "kernel_trap", "kernel_panic")
 
 
-class ImageTooLarge(Exception):
+class ImageTooLarge(UserError):
     """A part of the image does not fit the room that the layout gives it."""
 
 

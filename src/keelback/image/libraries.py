@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+from keelback.errors import UserError
 from keelback.image.compact import SIZE_SYMBOL, compact_script, fixes_its_size
 from keelback.image.link_page import PAGE_SIZE, make_link_page
 from keelback.image.programs import build_runtime
@@ -29,7 +30,7 @@ LIBRARY_FLAGS: Final = (
 _LINKER_FLAGS: Final = ("--strip-debug", "-pie", "--entry=0", "--hash-style=sysv")
 
 
-class LibraryError(Exception):
+class LibraryError(UserError):
     """Tell which library can't be one, and why, in one line."""
 
     def __init__(self, source: Path, problem: str) -> None:

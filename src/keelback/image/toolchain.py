@@ -16,7 +16,6 @@ import importlib.util
 import logging
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from keelback.errors import UserError
 from keelback.image.cache import Entry, digest_of, find_or_build, key_of
+from keelback.image.leftovers import run_tool
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,12 @@ _STEERING: Final = ("ZIG_", "CPATH", "C_INCLUDE_PATH", "CCC_OVERRIDE_OPTIONS", "
 _log = logging.getLogger(__name__)
 
 
-class ToolchainError(Exception):
+class ToolchainError(UserError):
     """Tell which file the toolchain refused, and why, in the toolchain's own words."""
 
     def __init__(self, source: Path, failure: str, diagnostics: str) -> None:
         """Take the file, what went wrong as the rest of a sentence, and the tool's message."""
-        super().__init__(f"{source} {failure}\n{diagnostics}")
+        super().__init__(f"{source} {failure}", diagnostics)
         self.source = source
         self.diagnostics = diagnostics
 
@@ -305,7 +306,7 @@ def _zig(source: Path, failure: str, work: Path, directory: Path, arguments: Seq
     environment["NO_COLOR"] = "1"
     # -P: a file of the user's directory must not be taken for a Python module.
     command = [sys.executable, "-P", "-m", "ziglang", *arguments]
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, check=False)
+    done = run_tool(command, directory=directory, environment=environment)
     said = done.stderr.decode(errors="replace").strip()
     if done.returncode != 0:
         raise ToolchainError(source, failure, said or f"zig ended with status {done.returncode}")

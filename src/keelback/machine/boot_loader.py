@@ -3,9 +3,11 @@
 Source: Linux x86 boot protocol 2.15, 32-bit boot protocol.
 """
 
+import os
 import struct
 from typing import NamedTuple
 
+from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.kernel.boot_parameters import MOST_ENTRIES, BootParameters
 from keelback.kernel.layout import Layout
@@ -42,7 +44,7 @@ def usual_memory_map(size: int) -> tuple[BiosEntry, ...]:
     )
 
 
-class TooLittleMemory(Exception):
+class TooLittleMemory(UserError):
     """The machine has no room for the kernel image; the message says how much it needs."""
 
 
@@ -70,7 +72,7 @@ def write_parameters(ram: Ram, memory_map: tuple[BiosEntry, ...], command_line: 
 
     Raises: ValueError when the map has more than 128 entries or the command line more than 255 bytes.
     """
-    text = command_line.encode("utf-8")
+    text = os.fsencode(command_line)
     if len(text) > LONGEST_COMMAND_LINE:
         raise ValueError(f"a command line has at most {LONGEST_COMMAND_LINE} bytes, not {len(text)}")
     if len(memory_map) > MOST_ENTRIES:

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import keelback
+from keelback.errors import UserError
 from keelback.image.kernel_image import CompiledKernel
 from keelback.kernel.layout import Layout
 from keelback.machine.description import describe
@@ -23,7 +24,7 @@ SOURCES = (str(Path(keelback.__file__).parents[1]), str(ENTRY.parent))
 """Where the file names in the symbols start from: the package's parent, and for entry code its own folder."""
 
 
-class DebuggerError(Exception):
+class DebuggerError(UserError):
     """gdb is missing; the message is one line for the user."""
 
 

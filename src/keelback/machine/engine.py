@@ -8,7 +8,7 @@ out at start-up by provoking known events on a scratch machine, never assumed.
 2. Every entry starts from a context that has no exception in flight, or the next fault would be a double fault.
 3. Instructions are counted exactly: translations made before counting began are flushed.
 4. The CPU model is one without instructions whose results differ from run to run (`rdrand`, `rdseed`, `rdtscp`).
-5. An interrupt runs no Python: a signal's handler, which may raise KeyboardInterrupt, is never lost in a callback.
+5. An interrupt runs no Python: no signal's handler runs, and is lost, in a callback.
 """
 
 import ctypes
@@ -50,6 +50,10 @@ class EngineError(Exception):
     """The emulator does something that this program does not understand; the message says what."""
 
 
+class BrokenOff(Exception):
+    """Another thread ended a run; the CPU's registers are as they then were."""
+
+
 class Engine:
     """One Unicorn CPU over a RAM buffer, and a saved context that can be read and restored."""
 
@@ -59,6 +63,7 @@ class Engine:
         self.handle = self.uc._uch
         self._address = self.handle.value
         self.caught: dict[int, int] = {}
+        self.broken_off = False
         self._buffer = (ctypes.c_char * size).from_buffer(buffer)
         self.uc.mem_map_ptr(0, size, UC_PROT_ALL, ctypes.addressof(self._buffer))
         self._start = START(_address(uclib.uc_emu_start))
@@ -114,10 +119,12 @@ class Engine:
         """Run from an address until an interrupt, `stop`, or `count` instructions (at least 1) ran.
 
         Returns Unicorn's status; `caught` then holds the interrupt's vector, and nothing when there was none.
-        Raises: what a hook raised.
+        Raises: what a hook raised; BrokenOff.
         """
         self.caught.clear()
         status: int = self._start(self._address, address, 0, 0, count)
+        if self.broken_off:
+            raise BrokenOff
         if self.uc._hook_exception is not None:
             exception, self.uc._hook_exception = self.uc._hook_exception, None
             raise exception
@@ -135,6 +142,11 @@ class Engine:
     def stop(self) -> None:
         """End the run that is under way, before the next instruction."""
         uclib.uc_emu_stop(self.handle)
+
+    def break_off(self) -> None:
+        """End this run, or the next, from another thread; a run that is just starting may take another call."""
+        self.broken_off = True
+        self.stop()
 
 
 class Context:

@@ -15,14 +15,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
+from keelback.errors import UserError
+from keelback.image.leftovers import end, scratch_folder, start_tool
 from keelback.kernel.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
 
 PROGRAM = "qemu-system-x86_64"
@@ -36,7 +38,7 @@ BY_INSTRUCTIONS = ("-icount", "shift=0,sleep=off")
 WAIT = 20  # seconds in which QEMU answers, however busy the host is
 
 
-class QemuError(Exception):
+class QemuError(UserError):
     """QEMU is missing or did not start; the message is one line for the user."""
 
 
@@ -111,15 +113,13 @@ class Qemu:
         self.output = output
         self.console = bytearray()
         self._monitor: socket.socket | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="keelback-")
-        self.folder = Path(self._folder.name)
-        try:
+        path = find_qemu(program)
+        with ExitStack() as made:
+            self.folder = made.enter_context(scratch_folder())
             (self.folder / "keelback.img").write_bytes(image)
             started_by = medium.options(self.folder / "keelback.img", command_line)
-            self._start(find_qemu(program), memory, cpu, [*started_by, *arguments])
-        except BaseException:
-            self._folder.cleanup()
-            raise
+            self._start(path, memory, cpu, [*started_by, *arguments])
+            self._made = made.pop_all()
 
     def _start(self, program: str, memory: int, cpu: str, arguments: Sequence[str]) -> None:
         ram = self.folder / "ram"
@@ -137,14 +137,16 @@ class Qemu:
             *arguments,
         ]
         # fmt: on
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # control-C is for this program to see
-            preexec_fn=_die_with_parent,
-        )
+        try:
+            self.process = start_tool(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                preexec_fn=_die_with_parent,
+            )
+        except OSError as error:
+            raise QemuError(f"QEMU did not start: {program}: {error.strerror}") from error
 
     def wait(self) -> Verdict:
         """Run to the machine's end; return how it ended.  Raises: QemuError when QEMU itself failed."""
@@ -183,7 +185,7 @@ class Qemu:
             self._monitor = self.connect("qmp")
             self._lines = self._monitor.makefile("r")
             self.command("qmp_capabilities")
-        with suppress(ConnectionError):
+        try:
             self._monitor.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
             for line in self._lines:
                 answer = json.loads(line)
@@ -191,6 +193,12 @@ class Qemu:
                     raise QemuError(f"QEMU refuses {name}: {answer['error']['desc']}")
                 if "return" in answer:
                     return answer["return"]
+        except ConnectionError:
+            pass
+        except TimeoutError:
+            raise QemuError(f"QEMU does not answer {name} within {WAIT} seconds") from None
+        except (ValueError, TypeError, LookupError):
+            raise QemuError(f"QEMU does not answer {name} as QMP has it: {line[:60]!r}") from None
         self._tell_end(f"it answered {name}")
 
     def monitor(self, line: str) -> str:
@@ -201,7 +209,8 @@ class Qemu:
         """Return a connection to a server of QEMU's, by the name of its socket in `folder`.  Raises: QemuError."""
         made = socket.socket(socket.AF_UNIX)
         made.settimeout(WAIT)
-        while True:
+        until = time.monotonic() + WAIT
+        while time.monotonic() < until:
             with suppress(FileNotFoundError, ConnectionRefusedError):
                 made.connect(str(self.folder / name))
                 return made
@@ -209,6 +218,8 @@ class Qemu:
                 self.process.wait(0.02)
                 made.close()
                 self._tell_end(f"its {name} server could be reached")
+        made.close()
+        raise QemuError(f"QEMU did not start: its {name} server was not there within {WAIT} seconds")
 
     def _tell_end(self, before: str) -> NoReturn:
         """Tell that QEMU has ended.  Raises: QemuError; why QEMU did not start, if it did not."""
@@ -219,12 +230,11 @@ class Qemu:
 
     def close(self) -> None:
         """End QEMU if it still runs, and remove its files; `ram` stays readable."""
-        if self.process.poll() is None:
-            self.process.kill()
+        end(self.process)
         self.process.communicate()
         if self._monitor is not None:
             self._monitor.close()
-        self._folder.cleanup()
+        self._made.close()
 
     def __enter__(self) -> Self:
         return self

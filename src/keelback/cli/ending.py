@@ -1,0 +1,125 @@
+"""How a command ends: its status, and one line on standard error where it did not do what was asked.
+
+    0    it did, and all went well
+    1    a program ended badly, two lives differ, or whoever read the output went away
+    2    a mistake in the command or its files, or a tool that is missing or fails: the line says what to do
+    3    the kernel itself was found wrong
+    4    the host has no memory or no room for it, or Keelback itself failed
+    128 + n  signal n ended it; 130 is control-C
+
+This is the only place that turns errors into lines.
+"""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from keelback.cli.streams import escaped, escaped_lines
+from keelback.errors import Interrupted, UserError
+from keelback.lang import Panic
+
+WELL, BADLY, MISTAKE, KERNEL_WRONG, HOST_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+SHOW_ALL = "KEELBACK_TRACEBACK"
+"""The variable of the environment that lets an error of Keelback's own be shown with its traceback."""
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run the command of some arguments, else of this process's; return its exit status."""
+    logging.basicConfig(format="%(message)s", handlers=[_Warnings()])
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            status = error.code if isinstance(error.code, int) else BADLY
+        else:
+            line, details, status = _told(error)
+            if os.environ.get(SHOW_ALL) and status == HOST_FAILED:
+                details = traceback.format_exc()
+            tell(line, details)
+    _give_up_output()
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    import typer
+
+    from keelback.cli.app import app
+
+    try:
+        return int(app(arguments, standalone_mode=False) or WELL)
+    except typer.TyperException as error:
+        raise UserError(error.format_message()) from None
+
+
+def fail(message: str, status: int) -> int:
+    """Say on standard error, after all output, what went wrong; return the exit status."""
+    tell(message)
+    return status
+
+
+def tell(line: str, details: str = "") -> None:
+    """Say a line on standard error, and more below it, after all output; nothing where there is no line."""
+    with suppress(OSError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        if line:
+            print(f"keelback: {escaped(line)}", file=sys.stderr)
+        if details:
+            print(escaped_lines(details.rstrip()), file=sys.stderr)
+
+
+def _told(error: BaseException) -> tuple[str, str, int]:
+    """Return the line for an error, what is to stand below it, and the exit status."""
+    if isinstance(error, UserError):
+        return error.said, error.details, MISTAKE
+    if isinstance(error, Panic):
+        return f"kernel panic: {error}", "", KERNEL_WRONG
+    if isinstance(error, Interrupted | KeyboardInterrupt):
+        return f"interrupted{f' in {error}' if str(error) else ''}", "", INTERRUPTED
+    if isinstance(error, BrokenPipeError):  # who read the output has seen enough
+        return "", "", BADLY
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this process: see `ulimit -v`, or give the machine less", "", HOST_FAILED
+    if isinstance(error, OSError):
+        return _host_trouble(error), "", HOST_FAILED
+    return _own_trouble(error), "", HOST_FAILED
+
+
+def _host_trouble(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return f"{os.fsdecode(error.filename)}: {what}" if isinstance(error.filename, str | bytes) else what
+
+
+def _own_trouble(error: BaseException) -> str:
+    """Return a line for an error that nobody has foreseen: where Python was, and what it said."""
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line, said = error.filename, error.lineno or 0, error.msg
+    else:
+        at = traceback.extract_tb(error.__traceback__)[-1:]
+        file, line = (at[0].filename, at[0].lineno or 0) if at else ("", 0)
+        said = str(error).partition("\n")[0]
+    place = "/".join(Path(file).parts[-2:])
+    return f"{place}:{line}: {type(error).__name__}: {said} ({SHOW_ALL}=1 shows all of it)"
+
+
+def _give_up_output() -> None:
+    """Let Python's own end find nothing that it can't write."""
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+class _Warnings(logging.Handler):
+    """Shows the warnings of tools."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one, of one line or several."""
+        with suppress(OSError):
+            print(escaped_lines(record.getMessage()), file=sys.stderr)

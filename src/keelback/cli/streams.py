@@ -1,0 +1,77 @@
+"""Standard streams, and text as a terminal may be given it.
+
+1. Text of others (names in a file, a tool's words) is shown with its control characters escaped: it obeys no terminal
+   and forges no line.
+2. A character that the stream's encoding does not have is shown by others: lines for those of a drawing, an escape for
+   any other.  A byte of a name that is no text is shown as that byte.
+"""
+
+import codecs
+import io
+import os
+import re
+import sys
+from typing import Any, TextIO
+
+SHOWN_PLAINLY = str.maketrans(
+    {"─": "-", "═": "=", "│": "|", "║": "|", "…": "...", "→": "->"} | dict.fromkeys("┌┐└┘├┤┬┴┼╞╡╪╔╗╚╝╠╣╦╩╬╤╧╟╢", "+")
+)
+
+
+def escaped(text: str) -> str:
+    """Return a text of others as one line: what is not printable is shown by its escape."""
+    return "".join(each if each.isprintable() else _escape_of(each) for each in text)
+
+
+def escaped_lines(text: str) -> str:
+    """Return a text of others with its lines as they are, and the rest as `escaped` shows it."""
+    return "\n".join(escaped(line.replace("\t", "    ")) for line in re.split(r"\r?\n", text))
+
+
+def _escape_of(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no text
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def open_streams() -> None:
+    """Let this process have all three streams, whatever it was started with, and show any text on the last two."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # the lowest that is free is this one
+            os.open(os.devnull, os.O_RDWR)
+    codecs.register_error("keelback", _by_others)
+    sys.stdout = _stream(1, "the output", sys.stdout)
+    sys.stderr = _stream(2, "standard error", sys.stderr)
+
+
+def _stream(descriptor: int, name: str, before: TextIO | None) -> TextIO:
+    """Return a stream in place of another, whose errors say its name."""
+    encoding = before.encoding if before is not None else "utf-8"
+    at_once = descriptor == 2 or os.isatty(descriptor)
+    buffered = io.BufferedWriter(_Output(descriptor, name))
+    return io.TextIOWrapper(buffered, encoding=encoding, errors="keelback", line_buffering=at_once)
+
+
+class _Output(io.FileIO):
+    """A stream of this process whose errors say its name."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self.called = name
+
+    def write(self, data: Any) -> int:
+        """Write bytes; return how many were written.  Raises: OSError."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.called) from None
+
+
+def _by_others(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for the characters that an encoding does not have."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end].translate(SHOWN_PLAINLY)
+    return "".join(each if each.isascii() else _escape_of(each) for each in text), error.end

@@ -1,0 +1,73 @@
+"""Files that a user names: read with care, and run with care where they are Python."""
+
+import os
+import stat
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from keelback.errors import UserError
+
+MOST_BYTES = 1 << 30
+"""More than this is no program and no image: a machine has less than 4 GiB for all."""
+
+
+def check_readable(path: Path) -> None:
+    """Check that a path is that of a plain file that can be read and is not too large.  Raises: UserError."""
+    try:
+        facts = path.stat()
+        if stat.S_ISDIR(facts.st_mode):
+            raise UserError(f"{path}: Is a directory")
+        if not stat.S_ISREG(facts.st_mode):
+            raise UserError(f"{path}: not a regular file")
+        if facts.st_size > MOST_BYTES:
+            raise UserError(f"{path}: {facts.st_size:,} bytes are too many; at most {MOST_BYTES:,} are read")
+        os.close(os.open(path, os.O_RDONLY))
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file.  Raises: UserError."""
+    check_readable(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+@contextmanager
+def users_python(source: Path) -> Iterator[None]:
+    """Run what a user has written in Python: whatever it raises is a line with its place, and it leaves no cache.
+
+    Raises: UserError.
+    """
+    writes = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: they are the file's, no signal's
+        raise UserError(f"{_place(source, error)}: {type(error).__name__}{_said(error)}") from None
+    finally:
+        sys.dont_write_bytecode = writes
+
+
+def _place(source: Path, error: BaseException) -> str:
+    """Return the innermost line of a source that led to an error."""
+    file = str(source.absolute())
+    if isinstance(error, SyntaxError):
+        return f"{source}:{error.lineno}" if error.lineno else str(source)
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+    return f"{source}:{lines[-1]}" if lines else str(source)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+    except BaseException:  # a hostile author's
+        return ""
+    return f": {said}" if said else ""

@@ -1,0 +1,20 @@
+"""What can't be done, told to whoever asked for it."""
+
+
+class UserError(Exception):
+    """What was asked for can't be done: one clear line that says what, where and what to do.
+
+    `details` are more lines, of a tool's own or of a source: its place under a mark.
+    """
+
+    def __init__(self, message: str, details: str = "") -> None:
+        self.said = message
+        self.details = details
+        super().__init__(f"{message}\n{details}" if details else message)
+
+
+class Interrupted(BaseException):
+    """Control-C has ended a run; the text is where the kernel was, empty where it was not in the kernel.
+
+    A `BaseException`, so that nobody takes it for an error.
+    """

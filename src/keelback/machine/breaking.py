@@ -1,0 +1,147 @@
+"""Control-C during a run of a machine: whatever runs then, it ends, and the kernel's line is told.
+
+    control-C ──> the run ends after the trap that is under way
+               └> if it has not ended after GRACE seconds, or at a second control-C: wherever it is
+
+1. A kernel that is interpreted is left by an exception; the emulator is stopped, by a thread of its own, for nothing
+   of this Python runs while it does.
+2. No exception is raised inside the emulator, where it would be lost.
+"""
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Final
+
+from unicorn import x86_const as x86
+
+from keelback.errors import Interrupted
+from keelback.kernel.kernel import make_kernel
+from keelback.kernel.layout import Layout
+from keelback.lang import NoHardware, Ram
+from keelback.machine.engine import BrokenOff, Engine
+from keelback.machine.methods import in_words, place_of_address
+from keelback.machine.pc import SimulatedPc
+from keelback.machine.qemu import Qemu, QemuError
+
+GRACE: Final = 0.5
+"""Seconds that a trap may still take."""
+
+
+@contextmanager
+def interruptible(*machines: SimulatedPc) -> Iterator[None]:
+    """Let control-C end the run of machines.  Raises: Interrupted."""
+    breaking = _Breaking(machines)
+    before = signal.signal(signal.SIGINT, breaking.handle)
+    woken = signal.set_wakeup_fd(breaking.start_watch(), warn_on_full_buffer=False)
+    try:
+        yield
+    except BrokenOff:
+        raise Interrupted(breaking.place_in_emulator()) from None
+    finally:
+        signal.set_wakeup_fd(woken)
+        signal.signal(signal.SIGINT, before)
+        breaking.end_watch()
+
+
+@contextmanager
+def breakable(machine: Qemu, layout: Layout) -> Iterator[None]:
+    """Let control-C end the run of a machine on QEMU.  Raises: Interrupted."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(_place_on_qemu(machine, layout)) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _place_on_qemu(machine: Qemu, layout: Layout) -> str:
+    """Return where the kernel is, empty where a program runs, the CPU sleeps, or QEMU does not say."""
+    with suppress(QemuError, OSError):
+        said = dict(re.findall(r"\b([A-Z]+)=([0-9a-f]+)", machine.monitor("info registers")))
+        if said.get("CPL") == "0" and said.get("HLT") == "0" and "EIP" in said:
+            ram = Ram(len(machine.ram), contents=machine.ram)
+            kernel = make_kernel(layout, ram, NoHardware())
+            return place_of_address(kernel, machine.ram, int(said["EIP"], 16))
+    return ""
+
+
+class _Breaking:
+    """One run that control-C may end."""
+
+    def __init__(self, machines: tuple[SimulatedPc, ...]) -> None:
+        self.machines = machines
+        self.asked = 0
+        self.is_over = threading.Event()
+        for machine in machines:
+            machine.after_trap.append(self._end_if_asked)
+
+    # In the main thread.
+
+    def handle(self, _number: int, frame: FrameType | None) -> None:
+        """Note that the run is to end; the second time, end it."""
+        self.asked += 1
+        if self.asked > 1 and not _is_in_emulator(frame):
+            raise Interrupted(_place_in_kernel(frame))
+
+    def _end_if_asked(self) -> None:
+        if self.asked:
+            raise Interrupted
+
+    def place_in_emulator(self) -> str:
+        """Return where a compiled kernel was stopped, empty where a program was."""
+        for machine in self.machines:
+            uc = machine.processor.engine.uc
+            if machine.processor.engine.broken_off and uc.reg_read(x86.UC_X86_REG_CS) & 3 == 0:
+                return place_of_address(machine.kernel, machine.contents, uc.reg_read(x86.UC_X86_REG_EIP))
+        return ""
+
+    # In a thread of its own.
+
+    def start_watch(self) -> int:
+        """Start to listen; return the descriptor to which Python's own signal handler writes, at any moment."""
+        self.heard, self.told = os.pipe()
+        os.set_blocking(self.told, False)
+        self.watch = threading.Thread(target=self._watch, daemon=True)
+        self.watch.start()
+        return self.told
+
+    def end_watch(self) -> None:
+        """Listen no more."""
+        self.is_over.set()
+        os.close(self.told)
+        self.watch.join()
+        os.close(self.heard)
+
+    def _watch(self) -> None:
+        while data := os.read(self.heard, 1):
+            number = data[0]
+            handler = signal.getsignal(number)
+            if number != signal.SIGINT and callable(handler):
+                handler(number, None)  # the main thread may not come to it for long
+            elif number == signal.SIGINT and not self.is_over.wait(GRACE):
+                self._break_off()
+
+    def _break_off(self) -> None:
+        for machine in self.machines:
+            machine.processor.engine.break_off()
+        with suppress(OSError):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def _is_in_emulator(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code is not Engine.run.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _place_in_kernel(frame: FrameType | None) -> str:
+    """Return the innermost line of an interpreted kernel, empty where none runs."""
+    while frame is not None and not str(frame.f_globals.get("__name__")).startswith("keelback.kernel."):
+        frame = frame.f_back
+    return in_words(frame.f_code.co_filename, frame.f_lineno) if frame is not None else ""

@@ -1,0 +1,73 @@
+"""The kernel's methods as Python calls them, `Frames.allocate_user`, by the lines of their sources."""
+
+import ast
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keelback
+from keelback.kernel.kernel import Kernel
+
+KERNEL = Path(keelback.__file__).parent / "kernel"
+
+
+class Method(NamedTuple):
+    """A function or method: its name with its classes', its lines [first, end), and its parameters and locals."""
+
+    name: str
+    first: int
+    end: int
+    variables: tuple[str, ...]
+
+
+@cache
+def methods_of(file: Path) -> tuple[Method, ...]:
+    """Return the functions of a source, in the order of their first lines; none where it can't be read."""
+    try:
+        return tuple(sorted(_methods(ast.parse(file.read_text()), ""), key=lambda each: each.first))
+    except (OSError, ValueError, SyntaxError):
+        return ()
+
+
+def _methods(node: ast.AST, outer: str) -> Iterator[Method]:
+    for each in ast.iter_child_nodes(node):
+        name = f"{outer}{getattr(each, 'name', '')}"
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield Method(name, each.lineno, (each.end_lineno or each.lineno) + 1, _variables(each))
+        if isinstance(each, ast.stmt):
+            yield from _methods(each, f"{name}." if isinstance(each, ast.ClassDef) else outer)
+
+
+def _variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
+    stored = [each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+    return tuple(dict.fromkeys([each.arg for each in ast.walk(function) if isinstance(each, ast.arg)] + stored))
+
+
+def in_words(file: str, line: int) -> str:
+    """Return a place in a source of the kernel for a person: `kernel/frames.py:67 (Frames.allocate_user)`."""
+    path = KERNEL / Path(file).name
+    methods = methods_of(path) if line else ()
+    around = [each for each in methods[: bisect_right(methods, line, key=lambda each: each.first)] if line < each.end]
+    name = f" ({around[-1].name})" if around else ""
+    return f"kernel/{path.name}{f':{line}' if line else ''}{name}"
+
+
+def place_of_address(kernel: Kernel, contents: Any, address: int) -> str:
+    """Return the line of the kernel of an address of a compiled one, empty where its image's table has none."""
+    places = kernel.panics.places
+    places.start()
+    number = places.find(address)
+    while number:
+        place = places.table[number - 1]
+        file = _text(contents, place.file)
+        if not place.caller or (place.line and (KERNEL / Path(file).name).exists()):
+            return in_words(file, place.line)
+        number = place.caller  # it is a line of the language's, inlined, or of several
+    return ""
+
+
+def _text(contents: Any, address: int) -> str:
+    """Return the zero-terminated text at an address of RAM."""
+    return bytes(contents[address : address + 256]).partition(b"\0")[0].decode("ascii", "replace")

@@ -1,0 +1,184 @@
+"""However a command ends: its status, one line, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cli.test_run import COMMAND, ENVIRONMENT
+from keelback.cli import ending
+from keelback.cli.ending import run_command
+from keelback.errors import Interrupted, UserError
+from keelback.lang import Panic
+
+
+def keelback(redirection, *words, **environment):
+    """Run the command under a shell that redirects its streams."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {redirection}', "sh", *COMMAND, *words],
+        capture_output=True,
+        timeout=100,
+        env=ENVIRONMENT | environment,
+    )
+    assert b"Traceback" not in done.stdout + done.stderr and b"Exception" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+# Errors become lines in one place.
+
+
+def raised(monkeypatch, capfd, error):
+    """Return status and standard error of a command that raises."""
+
+    def run(_arguments):
+        raise error
+
+    monkeypatch.setattr(ending, "_run", run)
+    return run_command(["run"]), capfd.readouterr().err
+
+
+def unforeseen():
+    try:
+        return {}["nope"]
+    except KeyError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (UserError("x.c: no such\n\x1b[31mfile\udcff"), 2, "keelback: x.c: no such\\n\\x1b[31mfile\\xff\n"),
+        (UserError("x.c does not compile", "x.c:1:\x07 oops\n  ^"), 2, None),
+        (Panic("it broke", ("kernel/frames.py", 7)), 3, "keelback: kernel panic: it broke (frames.py:7)\n"),
+        (Interrupted(), 130, "keelback: interrupted\n"),
+        (Interrupted("kernel/frames.py:7 (F.x)"), 130, "keelback: interrupted in kernel/frames.py:7 (F.x)\n"),
+        (BrokenPipeError(32, "Broken pipe"), 1, ""),
+        (OSError(28, "No space left on device", "/tmp/x"), 4, "keelback: /tmp/x: No space left on device\n"),
+        (
+            MemoryError(),
+            4,
+            "keelback: there is not enough memory for this process: see `ulimit -v`, or give the machine less\n",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_an_error_is_a_line_and_a_status(monkeypatch, capfd, error, status, says):
+    says = "keelback: x.c does not compile\nx.c:1:\\x07 oops\n  ^\n" if says is None else says
+    assert raised(monkeypatch, capfd, error) == (status, says)
+
+
+def test_an_error_that_nobody_has_foreseen_is_a_line_too_and_all_of_it_for_who_asks(monkeypatch, capfd):
+    status, said = raised(monkeypatch, capfd, unforeseen())
+    assert status == 4 and said.count("\n") == 1
+    assert said.startswith("keelback: cli/test_ending.py:") and ": KeyError: 'nope' (" in said
+    monkeypatch.setenv("KEELBACK_TRACEBACK", "1")
+    assert "Traceback (most recent call last):" in raised(monkeypatch, capfd, unforeseen())[1]
+
+
+def test_the_statuses_are_those_of_the_help():
+    assert "4 when the host has no memory" in " ".join(keelback("", "--help")[1].decode().split())
+    assert ending.__doc__.count("\n    ") == 6
+
+
+# Streams.
+
+
+def test_output_that_can_not_be_written_is_said():
+    for command in (["run", "hello"], ["layouts"], ["--help"]):
+        assert keelback("> /dev/full", *command) == (4, b"", b"keelback: the output: No space left on device\n")
+
+
+def test_a_stream_that_is_closed_or_full_is_as_good_as_none():
+    status, output, errors = keelback(">&-", "run", "hello")
+    assert (status, output, errors) == (0, b"", b"")
+    assert keelback("2>&-", "run", "nope") == (2, b"", b"")
+    assert keelback("2>/dev/full", "run", "nope") == (2, b"", b"")
+    assert keelback("<&- >&- 2>&-", "run", "null") == (1, b"", b"")
+
+
+def test_a_terminal_that_has_only_ascii_is_given_others_characters():
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    status, drawn, errors = keelback("", "layouts", **ascii_only)
+    assert (status, errors) == (0, b"") and drawn.isascii() and b"0xffffffff +----" in drawn and b"| free " in drawn
+    status, _, errors = keelback("", "run", "née.c", **ascii_only)
+    assert status == 2 and errors.startswith(b"keelback: n\\xc3\\xa9e.c: ")
+
+
+def test_bytes_that_are_no_text_reach_the_kernel_and_are_shown(tmp_path):
+    status, output, errors = keelback("", "run", b"hello", "--append", b"x=\xff\xfe")
+    assert (status, errors) == (0, b"") and b"keelback: option x=" in output
+    assert keelback("", "run", b"./\xff\n\x1b[1m/x") == (
+        2,
+        b"",
+        b"keelback: \\xff\\n\\x1b[1m/x: No such file or directory\n",
+    )
+
+
+# Signals.
+
+
+def start(tmp_path, *words):
+    return subprocess.Popen(
+        [*COMMAND, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT | {"TMPDIR": str(tmp_path), "KEELBACK_CACHE": str(tmp_path / "cache")},
+    )
+
+
+def left_in(folder):
+    """Return what is left in a folder of temporary files but the cache of builds, and in that but builds."""
+    kept = [path.name for path in (folder / "cache").glob("*") if len(path.name) != 64 and path.name != "compiled"]
+    return [path.name for path in folder.iterdir() if path.name != "cache"] + kept
+
+
+def test_control_c_at_any_moment_of_the_start_is_one_line_at_most(tmp_path):
+    """The first moment is Python's own, which is ended by the signal itself, or says so."""
+    for step in range(2, 14):
+        process = start(tmp_path, "run", "primes 100000000")
+        time.sleep(0.1 * step)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        assert (process.returncode, errors) in ((130, "keelback: interrupted\n"), (130, ""), (-signal.SIGINT, "")), step
+        assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_build_leaves_nothing(tmp_path, number):
+    process = start(tmp_path, "run", "hello")
+    until = time.monotonic() + 20
+    while not any(path.name.startswith("keelback-") for path in tmp_path.iterdir()) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 128 + number and left_in(tmp_path) == []
+    running = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in running
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_and_nothing_else(tmp_path):
+    script = (
+        "import time; from keelback.image.leftovers import scratch_folder\n"
+        "with scratch_folder() as folder: (folder / 'file').touch(); print(folder.name, flush=True); time.sleep(60)"
+    )
+    environment = ENVIRONMENT | {"TMPDIR": str(tmp_path)}
+    both = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    ]
+    left, live = (process.stdout.readline().strip() for process in both)
+    both[0].kill()
+    both[0].wait()
+    others = [f"keelback-{os.getuid()}", "keelback-1-x.txt", "mine"]
+    for name in others:
+        (tmp_path / name).mkdir()
+    assert {left, live} < {path.name for path in tmp_path.iterdir()}
+    script = "from keelback.image.leftovers import scratch_folder\nwith scratch_folder(): pass"
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    assert {path.name for path in tmp_path.iterdir()} == {live, *others}
+    both[1].kill()
+    both[1].communicate()

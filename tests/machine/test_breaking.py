@@ -1,0 +1,133 @@
+"""Control-C in a loop of the kernel itself ends the run, in each life, and says where the kernel was."""
+
+import os
+import re
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+import keelback
+from keelback.errors import Interrupted
+from keelback.image.payload import make_payload
+from keelback.image.places import source_places
+from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.scheduler import Scheduler
+from keelback.machine.breaking import breakable, interruptible
+from keelback.machine.compiled import CompiledPc
+from keelback.machine.images import make_image, make_image_file, make_symbols
+from keelback.machine.kernels import compiled
+from keelback.machine.observed import ObservedQemu
+from support import MIB, code_program, make_pc
+
+FOREVER = code_program("ebfe")
+LOOP = b"\xeb\xfe"
+CHOOSE = re.compile(r"kernel/scheduler\.py:(\d+) \(Scheduler\.choose\)")
+
+
+@pytest.fixture
+def control_c():
+    """Return a function that sends this process a control-C in a while."""
+    timers = []
+
+    def send(seconds=0.2):
+        timers.append(threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)))
+        timers[-1].start()
+
+    yield send
+    for timer in timers:
+        timer.cancel()
+
+
+def lines_of_choose():
+    text = (Path(keelback.__file__).parent / "kernel" / "scheduler.py").read_text().splitlines()
+    first = next(number for number, line in enumerate(text, 1) if "def choose(" in line)
+    return range(first, first + 30)
+
+
+def spoil_choose(contents):
+    """Let the method that chooses who runs loop, wherever the compiler has put it in."""
+    for address, place in source_places(make_symbols(MICROKERNEL, compiled(MICROKERNEL))):
+        if place and place.function == "scheduler_choose" and place.line:
+            contents[address : address + len(LOOP)] = LOOP
+
+
+def payload():
+    return make_payload({"etc/init": b"forever\n", "forever": FOREVER})
+
+
+def compiled_pc():
+    return CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload(), compiled(MICROKERNEL)), memory=8 * MIB)
+
+
+def place_of(error):
+    found = CHOOSE.fullmatch(str(error))
+    assert found is not None and int(found[1]) in lines_of_choose(), str(error)
+
+
+def test_an_interpreted_kernel_is_left_where_it_is(control_c, monkeypatch):
+    def choose(self):
+        while True:
+            pass
+
+    pc = make_pc("forever", programs={"forever": FOREVER}, check=False)
+    pc.bring_up()
+    # The line is this file's, and it is called as if the kernel had it.
+    code = choose.__code__.replace(
+        co_filename=Scheduler.choose.__code__.co_filename, co_firstlineno=lines_of_choose()[0]
+    )
+    made = type(choose)(code, Scheduler.choose.__globals__)
+    monkeypatch.setattr(Scheduler, "choose", made)
+    control_c()
+    with pytest.raises(Interrupted) as ended, interruptible(pc):
+        pc.begin()
+        pc.run()
+    place_of(ended.value)
+
+
+def test_a_compiled_kernel_is_stopped_where_it_is(control_c):
+    pc = compiled_pc()
+    spoil_choose(pc.contents)
+    control_c()
+    with pytest.raises(Interrupted) as ended, interruptible(pc):
+        pc.boot()
+        pc.run()
+    place_of(ended.value)
+
+
+def test_a_kernel_on_qemu_is_stopped_where_it_is(control_c):
+    image = make_image_file(MICROKERNEL, make_image(MICROKERNEL, payload(), compiled(MICROKERNEL)))
+    with ObservedQemu(image, memory=8 * MIB) as machine:
+
+        def spoil():
+            spoil_choose(machine.contents)
+            control_c(0.5)
+
+        machine.at_booted.append(spoil)
+        with pytest.raises(Interrupted) as ended, breakable(machine, MICROKERNEL):
+            machine.boot()
+            machine.run()
+    place_of(ended.value)
+
+
+@pytest.mark.parametrize("life", ["interpreted", "compiled"])
+def test_a_program_is_left_after_a_trap_without_a_place(life, control_c):
+    pc = compiled_pc() if life == "compiled" else make_pc("forever", programs={"forever": FOREVER}, check=False)
+    before = signal.getsignal(signal.SIGINT)
+    control_c(0.1)
+    with pytest.raises(Interrupted) as ended, interruptible(pc):
+        pc.boot()
+        pc.run()
+    assert str(ended.value) == "" and signal.getsignal(signal.SIGINT) is before
+    assert threading.active_count() <= 2, "the watch has ended"
+
+
+def test_a_program_that_never_traps_is_left_too(control_c):
+    """Without a timer the emulator would go on for 4,294,967,296 instructions."""
+    pc = make_pc("forever", programs={"forever": FOREVER}, check=False)
+    pc.boot()
+    pc.timer.due = None
+    control_c(0.1)
+    with pytest.raises(Interrupted, match="^$"), interruptible(pc):
+        pc.run()
