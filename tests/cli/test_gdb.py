@@ -60,7 +60,8 @@ def at_a_page():
         "print processes[1]", "print processes.table[1].state", "print processes[1].thread.state", "print threads[1]",
         "print cpus[0]", "print self.counts == memory.frames.counts", "print memory.frames.counts",
         "print frames.table[2051]", "print/x frames.table[256].owner", "print layout.user_base",
-        "print/x layout.user_base", "print [each.pid for each in processes if each.state == ProcessState.ALIVE]",
+        "print/x layout.user_base", "print/d layout.user_base",
+        "print [each.pid for each in processes if each.state == ProcessState.ALIVE]",
         "print processes_table[1].pid", "print &processes_table[3]", "print sizeof(Process)", "print 7 / 2",
         'print $py("processes[1].state")',
     )
@@ -127,7 +128,8 @@ def test_paths_are_those_of_the_python_objects(at_a_page):
 def test_expressions_are_pythons(at_a_page):
     alive = "print [each.pid for each in processes if each.state == ProcessState.ALIVE]"
     assert at_a_page[alive] == "[1]\n"
-    assert at_a_page["print layout.user_base"].endswith(f" = {0x0800_0000}\n")
+    assert at_a_page["print layout.user_base"].endswith(" = 0x8000000\n")
+    assert at_a_page["print/d layout.user_base"].endswith(f" = {0x0800_0000}\n")
     assert at_a_page["print/x layout.user_base"].endswith(" = 0x8000000\n")
     assert at_a_page['print $py("processes[1].state")'].endswith(' = "ProcessState.ALIVE"\n')
 
@@ -161,6 +163,10 @@ def test_the_locals_of_a_function_have_the_types_of_python():
         ("print processes[512]", "IndexError: index 512 of an array of 512 elements"),
         ("print processes.tabel", "AttributeError: Processes has no attribute 'tabel'; it has counts, "),
         ("print processes[1].nam", "AttributeError: Process has no field 'nam'; it has pid, parent, "),
+        ("break Frames.nothing", 'Function "Frames.nothing" not defined.'),
+        ("break frames.py:1", "frames.py:1 has no code."),
+        ("break frames.py:99999", "frames.py:99999 has no code."),
+        (f"break frames.py:{line_of(FRAMES, 'self.most_references = layout.most_references') + 1}", "frames.py:"),
         ("print nobody", 'No symbol "nobody" in current context.'),
         ("print frames.table[0]", "IndexError: index 0 of an array of 0 elements"),
     ],
@@ -168,6 +174,31 @@ def test_the_locals_of_a_function_have_the_types_of_python():
 def test_a_mistake_is_one_line(line, says):
     [error] = gdb(line).stderr.splitlines()
     assert error.startswith(says)
+
+
+# Breakpoints by name, and what is not there.
+
+
+def test_a_breakpoint_at_a_method_stops_there_and_a_line_without_code_takes_the_methods_next():
+    docstring = line_of(FRAMES, '"""Take the lowest free user frame; its content is whatever it was.')
+    said = answers(
+        "break SystemCalls.puts", f"break frames.py:{docstring}", "b Console.put", "delete 3", "continue", "backtrace",
+        "delete 2", "continue",
+    )  # fmt: skip
+    assert re.fullmatch(rf"Breakpoint 1 at 0x\w+: file {CALLS}, line \d+\.\n", said[0])
+    line = int(re.fullmatch(rf"Breakpoint 2 at 0x\w+: file {FRAMES}, line (\d+)\.\n", said[1])[1])
+    assert docstring < line < line_of(FRAMES, TAKE)
+    assert re.match(r"Breakpoint 3 at 0x\w+: console_put\. \(\d+ locations\)\n", said[2])
+    assert f"memory_frames_allocate_user (owner=1) at {FRAMES}:" in said[5]
+    assert f"calls_puts (thread=threads[1]) at {CALLS}:" in said[7]
+
+
+def test_what_is_optimised_out_or_lost_in_a_call_is_not_shown_as_if_it_were_there():
+    """`count` is yet to be read; what a caller had in eax, ecx or edx is gone; a part has the name of a local."""
+    said = answers("tbreak keelback.kernel.system_calls.SystemCalls.puts", "continue", "print count", "backtrace")
+    assert said[2] == "<optimized out>\n"
+    threads = re.findall(r"[(]thread=(.*?)[,)]", said[3])
+    assert threads and set(threads) <= {"threads[1]", "<optimized out>"}
 
 
 # The machine.

@@ -14,6 +14,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.lang import Array, Component, Ram, Struct, Table, address_of, layout_of, static_parts
 from keelback.lang.layout import ArrayKind, BoolKind, EnumKind, IntegerKind, Kind, RefKind, StructKind
 from keelback.lang.struct import StructArray, struct_of
+from keelback.machine.methods import KERNEL, methods_of
 
 Data = dict[str, Any]
 
@@ -23,6 +24,7 @@ def describe(kernel: Kernel, ram: Ram) -> Data:
 
     `names` are the parts that a name alone stands for, `selves` those whose methods are C functions with such a start,
     `homes` those that a Ref to a struct counts in; `structs` have the kinds of their fields by name.
+    `methods` are those of each source, by its file's name: what they are called, their lines and their variables.
     """
     found = dict(static_parts(kernel))
     numbers = {id(part): number for number, part in enumerate(found.values())}
@@ -35,6 +37,7 @@ def describe(kernel: Kernel, ram: Ram) -> Data:
         "homes": {struct.__name__: numbers[id(home)] for struct, home in ram.homes.items()},
         "structs": structs.kinds,
         "enums": structs.enums,
+        "methods": {path.name: methods_of(path) for path in sorted(KERNEL.glob("*.py"))},
     }
 
 

@@ -1,6 +1,6 @@
-"""What runs inside gdb: `print` in Python's terms.
+"""What runs inside gdb: `print` and `break` in Python's terms.
 
-It takes Python expressions over the kernel's parts (`processes[1].state`), over the locals of the function that is
+`print` takes Python expressions over the kernel's parts (`processes[1].state`), over the locals of the function that is
 shown, and over its `self`; what is no such expression is C's, as ever.
 """
 
@@ -14,11 +14,12 @@ from typing import Any
 
 import gdb  # type: ignore[import-untyped]
 
-from keelback.machine.gdb_values import ENUMS, KERNEL, in_c, in_gdb, in_python, load, part_of
+from keelback.machine import gdb_frames
+from keelback.machine.gdb_values import ENUMS, KERNEL, Address, in_c, in_gdb, in_python, load, part_of
 
 WELCOME = """\
 The kernel stands before its first instruction.  For example:
-    break frames.py:67      continue      bt      next      print processes[1]
+    break SystemCalls.puts      continue      bt      next      print thread.frame
 """
 
 
@@ -34,7 +35,10 @@ def start(folder: str, socket: str, first: int, sources: Sequence[str]) -> None:
     ):
         gdb.execute(line, to_string=True)
     load(Path(folder, "kernel.json"))
+    gdb_frames.use()
     Print()
+    Break("break", "Stop")
+    Break("tbreak", "Stop once")
     InPython()
     gdb.events.gdb_exiting.connect(end_machine)
     # The boot loader has yet to write the kernel's text, so what stops there can't be an instruction in RAM.
@@ -52,6 +56,10 @@ def end_machine(_event: Any) -> None:
 # Expressions.
 
 
+class OptimizedOut(Exception):
+    """A variable of the Python that is shown has no value in the compiled code at this place."""
+
+
 class NotPython(Exception):
     """A text is no expression about the kernel in Python, so it is C's."""
 
@@ -59,7 +67,8 @@ class NotPython(Exception):
 def evaluate(text: str) -> Any:
     """Return the value of an expression.
 
-    Raises: NotPython when it has another syntax, no name at all or one that means nothing; whatever Python raises.
+    Raises: OptimizedOut; NotPython when it has another syntax, no name at all or one that means nothing; what Python
+    raises.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval")
@@ -78,6 +87,8 @@ def meaning_of(name: str) -> Any:
     local = local_value(name)
     if local is not None:
         return in_python(local)
+    if name != "self" and name in variables_shown():
+        raise OptimizedOut  # and no part of the kernel that has the same name
     numbers = {**KERNEL["names"], **own_part()}
     if name in numbers:
         return part_of(numbers[name])
@@ -92,9 +103,19 @@ def local_value(name: str) -> Any:
         if symbol.name in (name, f"{name}$"):  # a word of C's is marked
             value = symbol.value(gdb.selected_frame())
             if value.is_optimized_out:
-                raise gdb.error(f"{name} has been optimized out")
+                raise OptimizedOut
             return value
     return None
+
+
+def variables_shown() -> Sequence[str]:
+    """Return the parameters and locals of the Python method that is shown, none where none is."""
+    with suppress(gdb.error, RuntimeError):
+        place = gdb.selected_frame().find_sal()
+        if place.symtab is not None:
+            method = method_around(place.symtab.filename, place.line)
+            return method[3] if method is not None else ()
+    return ()
 
 
 def local_symbols() -> Iterator[Any]:
@@ -146,12 +167,16 @@ class Print(gdb.Command):  # type: ignore[misc]
             self._show(evaluate(expression), shape)
         except NotPython:
             call(text)
+        except OptimizedOut:
+            gdb.write("<optimized out>\n")
         except (gdb.error, gdb.GdbError) as error:
             raise gdb.GdbError(str(error)) from error
         except Exception as error:
             raise gdb.GdbError(f"{type(error).__name__}: {error}") from error
 
     def _show(self, value: Any, shape: str) -> None:
+        if isinstance(value, Address) and not shape:
+            shape = "/x"
         text = in_c(int(value) if shape and isinstance(value, int) else value)
         if text is None:
             gdb.write(f"{value!r}\n")
@@ -170,6 +195,105 @@ class Print(gdb.Command):  # type: ignore[misc]
         return [stem + name for name in names if name.startswith(start)] or gdb.COMPLETE_EXPRESSION
 
 
+# Places.
+
+
+def method_around(file: str, line: int) -> Any:
+    """Return the innermost method of the kernel's Python around a line, None where there is none."""
+    methods = KERNEL["methods"].get(Path(file).name, ())
+    around = [each for each in methods if each[1] <= line < each[2]]
+    return max(around, key=lambda each: each[1], default=None)
+
+
+def method_named(name: str) -> tuple[str, Any] | None:
+    """Return the file and the method that a name such as `SystemCalls.puts` means, None where there is none."""
+    *_, short = re.split(r"\.(?=[A-Z])", f".{name}", maxsplit=1)  # without the module's name before it
+    for file, methods in KERNEL["methods"].items():
+        for method in methods:
+            if "." in name and method[0] == short:
+                return file, method
+    return None
+
+
+def places_for(text: str) -> list[str]:
+    """Return where gdb is to stop for the place that a text names: a method, a line of Python, or any of gdb's own.
+
+    Raises: gdb.GdbError when there is no code of that method or line.
+    """
+    if (found := method_named(text)) is not None:
+        file, method = found
+        own = code_of(file, method[1], method)
+        functions = {str(function_block(int(each.pc)).function) for each in own}
+        if not functions:
+            raise gdb.GdbError(f"{text} has no code: nothing in this kernel calls it.")
+        return sorted(functions)
+    at = re.fullmatch(r"(.+\.py):(\d+)|(\d+)", text)
+    file = (at[1] or current_file()) if at is not None else ""
+    if at is None or Path(file).suffix != ".py":
+        return [text]
+    line = int(at[2] or at[3])
+    own = code_of(file, line, method_around(file, line))
+    if not own:
+        raise gdb.GdbError(f"{Path(file).name}:{line} has no code.")
+    return [f"{file}:{min(each.line for each in own)}"]
+
+
+def code_of(file: str, line: int, method: Any) -> list[Any]:
+    """Return the places of code of a line of a method, or else of the method's next line that has some."""
+    for each in range(line, method[2] if method is not None else 0):
+        found = [place for place in gdb.decode_line(f"{file}:{each}")[1] or () if is_in(place, method)]
+        if found:
+            return found
+    return []
+
+
+def is_in(place: Any, method: Any) -> bool:
+    """Say whether code is a method's: the end of a function in C may have a line of the method after it."""
+    block = function_block(int(place.pc))
+    starts = place.line if not block.superblock.is_static else gdb.find_pc_line(block.start).line
+    return bool(method[1] <= place.line < method[2] and method[1] <= starts < method[2])
+
+
+def function_block(address: int) -> Any:
+    """Return the block of the innermost function in C, inlined or not, around an address that is in one."""
+    block = gdb.block_for_pc(address)
+    while block.function is None:
+        block = block.superblock
+    return block
+
+
+def current_file() -> str:
+    """Return the file of the line that is shown, empty where none is."""
+    with suppress(gdb.error, RuntimeError):
+        return str(gdb.selected_frame().find_sal().symtab.filename)
+    return ""
+
+
+class Break(gdb.Command):  # type: ignore[misc]
+    """Set a breakpoint at a method or a line of the kernel's Python, or at any other place of gdb's.
+
+    Usage: break [PLACE] [thread THREAD] [if CONDITION]
+
+    A place is a method, a line, or what gdb knows besides: break SystemCalls.puts, break frames.py:67.
+    A line that has no code is refused; within a method, the next line that has some is taken.
+    """
+
+    def __init__(self, name: str, effect: str) -> None:
+        self.__doc__ = (self.__doc__ or "").replace("Set a breakpoint", f"{effect}").replace("break ", f"{name} ")
+        self.is_temporary = name == "tbreak"
+        super().__init__(name, gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_LOCATION)
+
+    def invoke(self, text: str, from_tty: bool) -> None:
+        """Set it."""
+        place, rest = re.fullmatch(r"\s*(\S*)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+        try:
+            for where in places_for(place) if place else [f"*{int(gdb.selected_frame().pc()):#x}"]:
+                gdb.decode_line(where)  # an error, where a breakpoint would wait for what no one will load
+                gdb.Breakpoint(f"{where}{rest}", temporary=self.is_temporary)
+        except gdb.error as error:
+            raise gdb.GdbError(str(error)) from error
+
+
 class InPython(gdb.Function):  # type: ignore[misc]
     """Return the value of an expression in Python's terms: break frames.py:67 if $py("frame == 2051")."""
 
@@ -180,6 +304,8 @@ class InPython(gdb.Function):  # type: ignore[misc]
         """Return it; what only Python has, as a text."""
         try:
             value = in_gdb(evaluate(text.string()))
+        except OptimizedOut:
+            return "<optimized out>"
         except NotPython:
             raise gdb.GdbError(f"{text.string()!r} is no expression about the kernel in Python") from None
         return value if isinstance(value, (bool, str, gdb.Value)) or type(value) is int else repr(value)

@@ -16,6 +16,10 @@ import gdb  # type: ignore[import-untyped]
 KERNEL: dict[str, Any] = {}
 """The description."""
 ENUMS: dict[str, Any] = {}
+LEAST_ADDRESS = 1 << 20
+"""Below lies nothing of the kernel's and no program; few of its counts reach so far."""
+NUMBERS = ("u32", "u64", "word")
+"""The types in C that addresses have."""
 
 
 def load(description: Path) -> None:
@@ -32,6 +36,18 @@ class Member(IntEnum):
         return f"{type(self).__name__}.{self.name}"
 
 
+class Address(int):
+    """A number that can only be an address, in this kernel: it is shown in hexadecimal."""
+
+    def __repr__(self) -> str:
+        return f"{int(self):#x}"
+
+
+def number(value: int) -> int:
+    """Return a number of the kernel's, as an `Address` where it is large enough for one."""
+    return Address(value) if value >= LEAST_ADDRESS else value
+
+
 class Part:
     """A part of the kernel that is not in RAM: a component, a frozen dataclass or a tuple."""
 
@@ -43,7 +59,8 @@ class Part:
         if name in part["attributes"]:
             return part_of(part["attributes"][name])
         if name in part["constants"]:
-            return part["constants"][name]
+            constant = part["constants"][name]
+            return number(constant) if type(constant) is int else constant
         raise AttributeError(f"{part['class']} has no attribute {name!r}; it has {', '.join(dir(self))}")
 
     def __getitem__(self, index: int) -> Any:
@@ -158,7 +175,7 @@ def in_python(value: Any) -> Any:
         return Record(value.dereference()) if int(value) else None
     if plain.code == gdb.TYPE_CODE_BOOL:
         return bool(value)
-    return int(value) if plain.code == gdb.TYPE_CODE_INT else value
+    return number(int(value)) if plain.code == gdb.TYPE_CODE_INT else value
 
 
 def read_field(struct: Any, name: str) -> Any:
@@ -220,7 +237,7 @@ class StructPrinter:
         except Exception as error:  # a damaged struct is what one wants to see
             return f"<{error}>"
         how, _what = KERNEL["structs"][self.value.type.name][name]
-        if how == "plain" or isinstance(value, Elements):
+        if (how == "plain" and not isinstance(value, Address)) or isinstance(value, Elements):
             return in_gdb(value)
         return repr(value)
 
@@ -236,11 +253,26 @@ class PointerPrinter:
         return place_of(self.value.type.strip_typedefs().target().name, int(self.value)) if int(self.value) else "None"
 
 
-def printer_for(value: Any) -> StructPrinter | PointerPrinter | None:
-    """Return what shows a value, None where gdb does it well."""
+class NumberPrinter:
+    """Shows a number that can only be an address."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def to_string(self) -> str:
+        """Return it in hexadecimal."""
+        return f"{int(self.value):#x}"
+
+
+def printer_for(value: Any) -> StructPrinter | PointerPrinter | NumberPrinter | None:
+    """Return what shows a value, None where gdb does it well, as for one that is optimised out."""
     plain = value.type.strip_typedefs()
+    if value.is_optimized_out:
+        return None
     if value.type.name in KERNEL["structs"]:
         return StructPrinter(value)
+    if plain.code == gdb.TYPE_CODE_INT and value.type.name in NUMBERS and int(value) >= LEAST_ADDRESS:
+        return NumberPrinter(value)
     is_pointer = plain.code == gdb.TYPE_CODE_PTR and plain.target().name in KERNEL["structs"]
     return PointerPrinter(value) if is_pointer else None
 
@@ -263,4 +295,4 @@ def in_c(value: Any) -> str | None:
     if isinstance(value, gdb.Value):
         gdb.set_convenience_variable("value", value)
         return "$value"
-    return str(value) if type(value) is int else None
+    return str(value) if isinstance(value, int) and type(value) in (int, Address) else None
