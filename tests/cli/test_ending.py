@@ -102,7 +102,9 @@ def test_a_stream_that_is_closed_or_full_is_as_good_as_none():
 def test_a_terminal_that_has_only_ascii_is_given_others_characters():
     ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     status, drawn, errors = keelback("", "layouts", **ascii_only)
-    assert (status, errors) == (0, b"") and drawn.isascii() and b"0xffffffff +----" in drawn and b"| free " in drawn
+    assert (status, errors) == (0, b"") and drawn.isascii()
+    assert b"0xffffffff +----" in drawn or b"0x00000000 +----" in drawn
+    assert b"\\u" not in drawn
     status, _, errors = keelback("", "run", "née.c", **ascii_only)
     assert status == 2 and errors.startswith(b"keelback: n\\xc3\\xa9e.c: ")
 

@@ -11,11 +11,8 @@ import io
 import os
 import re
 import sys
+import unicodedata
 from typing import Any, TextIO
-
-SHOWN_PLAINLY = str.maketrans(
-    {"─": "-", "═": "=", "│": "|", "║": "|", "…": "...", "→": "->"} | dict.fromkeys("┌┐└┘├┤┬┴┼╞╡╪╔╗╚╝╠╣╦╩╬╤╧╟╢", "+")
-)
 
 
 def escaped(text: str) -> str:
@@ -73,5 +70,14 @@ class _Output(io.FileIO):
 def _by_others(error: UnicodeError) -> tuple[str, int]:
     """Return what stands for the characters that an encoding does not have."""
     assert isinstance(error, UnicodeEncodeError)
-    text = error.object[error.start : error.end].translate(SHOWN_PLAINLY)
-    return "".join(each if each.isascii() else _escape_of(each) for each in text), error.end
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(character: str) -> str:
+    """Return ASCII characters for any other."""
+    name = unicodedata.name(character, "")
+    if not name.startswith("BOX DRAWINGS "):
+        return character if character.isascii() else _escape_of(character)
+    if "VERTICAL" in name or "UP" in name or "DOWN" in name:
+        return "|" if name.endswith("VERTICAL") and "HORIZONTAL" not in name else "+"
+    return "=" if "DOUBLE" in name else "-"
