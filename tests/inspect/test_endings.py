@@ -1,6 +1,7 @@
 """How endings are told, and where in a program an address is."""
 
 import random
+import struct
 
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
@@ -40,3 +41,38 @@ def test_a_file_that_is_broken_gives_the_address():
         for _ in range(20):
             broken[rng.randrange(len(broken))] = rng.randrange(256)
         assert place_in(bytes(broken[: rng.randrange(len(broken))]), 0x08048000).startswith("0x08048000")
+
+
+def test_the_function_is_the_innermost_that_the_first_table_of_symbols_has():
+    symbols = [
+        (1, 0x0804_8000, 16, 2),
+        (6, 0x0804_8000 + 4, 4, 2),
+        (11, 0x0804_8000 + 4, 4, 1),
+        (16, 0x0804_8000 + 5, 0, 2),
+    ]
+    file = with_symbols(symbols, b"\0main\0loop\0data\0end\0")
+    assert place_in(file, 0x0804_8000) == "0x08048000 in main+0x0: ud2"
+    assert place_in(file, 0x0804_8004).startswith("0x08048004 in loop+0x0")
+    assert place_in(file, 0x0804_8005).startswith("0x08048005 in end+0x0")
+    assert place_in(file, 0x0804_8006).startswith("0x08048006 in loop+0x2")
+    assert place_in(file, 0x0804_8008).startswith("0x08048008 in main+0x8")
+    assert " in " not in place_in(file, 0x0804_8010)
+
+
+def with_symbols(symbols: list[tuple[int, int, int, int]], names: bytes, tables: int = 1) -> bytes:
+    """Return a program of 16 bytes with symbols (name, start, size, kind), listed by so many sections."""
+    file = bytearray(code_program(bytes.fromhex("0f0b").ljust(16, b"\x90")))
+    content = b"".join(struct.pack("<3IBBH", *symbol, 0, 1) for symbol in symbols)
+    place = len(file)
+    table = struct.pack("<10I", 0, 2, 0, 0, place, len(content), tables, 0, 4, 16) * tables
+    table += struct.pack("<10I", 0, 3, 0, 0, place + len(content), len(names), 0, 0, 1, 0)
+    struct.pack_into("<I", file, 32, place + len(content) + len(names))
+    struct.pack_into("<HH", file, 46, 40, tables + 1)
+    return bytes(file) + content + names + table
+
+
+def test_a_file_that_lists_its_symbols_again_and_again_takes_no_longer():
+    """Read as often as they are listed, these would take an hour."""
+    symbols = [(number, 0x0804_8000, 16, 2) for number in range(20_000)]
+    file = with_symbols(symbols, b"n" * 1_000_000, tables=20_000)
+    assert place_in(file, 0x0804_8000) == f"0x08048000 in {'n' * 200}+0x0: ud2"
