@@ -26,6 +26,7 @@ from typing import Final
 
 from keelback.errors import UserError
 from keelback.image.cache import Entry, digest_of, find_or_build, key_of
+from keelback.image.integers_only import RULE, first_use
 from keelback.image.leftovers import run_tool
 
 
@@ -104,16 +105,21 @@ def compile_c(
     flags: Sequence[str] = (),
     target: Target = I386,
 ) -> bytes:
-    """Compile one C file to an object with debug information.
+    """Compile one C file to an object with debug information, without floating point (`integers_only.py`).
 
     Warnings go to this module's logger, whether or not the object comes from the cache.
 
     Raises:
-        ToolchainError: the compiler refused it.
+        ToolchainError: the compiler refused it, or it needs floating point.
         OSError: the source can't be read.
     """
     flags = (*C_FLAGS, *target.c_flags, *flags)
-    return _translate(source, includes, defines, flags, target, "does not compile")
+    return _translate(source, includes, defines, flags, target, "does not compile", check=_check_integers, rule=RULE)
+
+
+def _check_integers(source: Path, compiled: bytes) -> None:
+    if use := first_use(compiled):
+        raise ToolchainError(source, "does not compile", str(use))
 
 
 def build_support(target: Target = I386, *, flags: Sequence[str] = ()) -> bytes:
@@ -203,8 +209,10 @@ def _translate(
     flags: Sequence[str],
     target: Target,
     failure: str,
+    check: Callable[[Path, bytes], None] = lambda source, output: None,
+    rule: str = "",
 ) -> bytes:
-    """Compile or assemble one file, by its suffix."""
+    """Compile or assemble one file, by its suffix; `check` refuses an output by a rule."""
     text = source.read_bytes()
     options = (*flags, *(f"-D{name}={value}" for name, value in defines.items()))
     # The path as given is part of the key because messages repeat it.
@@ -218,9 +226,10 @@ def _translate(
         arguments += ["-MMD", "-MT", "output", "-MF", str(inputs)]
         arguments += ["-c", _as_operand(source), "-o", str(output)]
         said = _zig(source, failure, work, Path.cwd(), ["cc", *arguments])
+        check(source, output.read_bytes())
         return Entry(output.read_bytes(), said, _files_read(inputs.read_text(errors="surrogateescape")))
 
-    return _built(build, source, target, "object", source.name, text, places, options)
+    return _built(build, source, target, "object", source.name, text, places, options, rule)
 
 
 def _same_everywhere(source: Path, includes: Sequence[Path]) -> list[str]:

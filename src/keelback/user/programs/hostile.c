@@ -40,6 +40,7 @@ enum { DIVISION, DEBUG, BREAKPOINT = 3, INVALID = 6, NO_FPU, PROTECTION = 13, PA
 #define FUNCTION(vector, name, code) static void name(void) { __asm__ volatile(code); }
 #define ROW(vector, name, code) {#name, vector, name},
 
+FLOATING_POINT_FAULTS;
 ATTEMPTS(FUNCTION)
 
 static const struct { const char *name; int32_t vector; void (*run)(void); } attempts[] = {

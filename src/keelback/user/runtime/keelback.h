@@ -263,6 +263,12 @@ void print_hex(uint32_t number); /* as 0x0000002a */
  */
 #define IMAGE_SIZE(bytes) __asm__(".globl __image_size\n\t.set __image_size, " #bytes)
 
+/*
+ * Let this file have floating-point instructions, which fault: for programs that try that. Without it they are
+ * refused when it is built. Used once, by itself.
+ */
+#define FLOATING_POINT_FAULTS __asm__(".set __floating_point_faults, 1")
+
 /* Return the decimal number that a text is, or `otherwise` if it is none below 2^32. */
 uint32_t number_in(const char *text, uint32_t otherwise);
 
