@@ -11,8 +11,9 @@ from keelback.compiler.errors import CompileError
 
 HEAD = '''\
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
-from functools import wraps
+from functools import cached_property, wraps
 
 from keelback.lang import *
 
@@ -79,6 +80,96 @@ class Part(Component):
         self.step = step
 
 
+class Field:
+    def __get__(self, owner: object, kind: object = None) -> int:
+        return 3
+
+
+class Odd(Component):
+    """Its attributes are computed, in every way that there is."""
+
+    described = Field()
+
+    @cached_property
+    def cached(self) -> int:
+        return 3
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __add__(self, other: object) -> int:
+        return 3
+
+    def __len__(self) -> int:
+        return 3
+
+
+class Finds(Component):
+    def __getattr__(self, name: str) -> int:
+        return 3
+
+
+class Shade(IntEnum):
+    DARK = 0
+
+    def __add__(self, other: int) -> int:
+        return 3
+
+
+class Shaded(Struct):
+    shade: Shade
+
+
+class Word(str):
+    def __str__(self) -> str:
+        return "another"
+
+
+class Row(tuple):
+    def __len__(self) -> int:
+        return 3
+
+
+class Settings:
+    """No frozen dataclass."""
+
+    step = 3
+
+
+@dataclass(frozen=True)
+class Data:
+    item: Other
+
+    @property
+    def first(self) -> int:
+        return self.item.value
+
+
+@dataclass(frozen=True)
+class Ratio:
+    over: int
+
+    @property
+    def part(self) -> int:
+        return 1 // self.over
+
+    @property
+    def start(self) -> int:
+        return place.value
+
+
+@dataclass
+class Loose:
+    step: int
+
+
+settings = Settings()
+loose = Loose(3)
+Byte = u8
+
 class Root(Component):
     def __init__(self, records: Region) -> None:
         self.item = records.struct(Other)
@@ -92,6 +183,15 @@ class Root(Component):
         self.log = Log()
         self.weak = Weak()
         self.ram = records.ram
+        self.odd = Odd()
+        self.finds = Finds()
+        self.shaded = records.struct(Shaded)
+        self.data = Data(self.item)
+        self.ratio = Ratio(0)
+        self.word = Word("a")
+        self.row = Row((1, 2))
+        global place
+        place = self.item
 
     @property
     def size(self) -> int:
@@ -278,6 +378,42 @@ REFUSED = [
     ("arguments in a dict", "return self.twice(**self.numbers)", "1:8: twice takes self, n [calls]"),
     ("yield from", "return (yield from self.numbers)", "1:9: Kernel Python has no YieldFrom expression [expressions]"),
     ("groups of errors", "try: self.fails(a)\nexcept* Full: pass\nreturn a", "1:1: Kernel Python has no TryStar statement [statements]"),
+    ("descriptor", "return self.odd.described", "1:8: Odd.described is computed: an attribute is a value [properties]"),
+    ("cached property", "return self.odd.cached", "1:8: Odd.cached is computed: an attribute is a value [properties]"),
+    ("attributes that are found", "return self.finds.step", "1:8: Finds finds its attributes in a way of its own [properties]"),
+    ("property that leads to RAM", "return self.data.first", "1:8: Data.first: a property does not lead to RAM; make it a method [properties]"),
+    ("property that names what leads to RAM", "return self.ratio.start", "1:8: Ratio.start: a property does not lead to RAM; make it a method [properties]"),
+    ("property that fails", "return self.ratio.part", "1:8: Ratio.part: ZeroDivisionError: integer division or modulo by zero [properties]"),
+    ("attribute of a plain object", "return settings.step", "1:8: Settings has no attribute step [attributes]"),
+    ("attribute of a dataclass that may change", "return loose.step", "1:8: Loose has no attribute step [attributes]"),
+    ("attribute of a method", "return self.twice.__name__", "1:8: method has no attribute __name__ [attributes]"),
+    ("attribute of a text", "x = self.names[0].upper()\nreturn a", "1:5: str has no attribute upper [attributes]"),
+    ("truth of an object", "return 1 if self.odd else 0", "1:13: a condition is a bool or an integer; ask a Ref `is None` [types]"),
+    ("truth of a class", "return 1 if Item else 0", "1:13: a condition is a bool or an integer; ask a Ref `is None` [types]"),
+    ("truth of a struct", "return 1 if self.item else 0", "1:13: a condition is a bool or an integer; ask a Ref `is None` [types]"),
+    ("equality of objects", "return 1 if self.odd == self.parts[0] else 0", "1:13: a Odd is no value at run time [values]"),
+    ("equality of structs", "return 1 if self.item == self.item else 0", "1:13: == can't compare structs: write `is` [types]"),
+    ("sum of objects", "return self.odd + 1", "1:8: a Odd is no value at run time [values]"),
+    ("length of an object", "return len(self.odd)", "1:8: a Odd is no value at run time [values]"),
+    ("least of objects", "return min(self.odd, 3)", "1:8: a Odd is no value at run time [values]"),
+    ("enum with operators", "return self.shaded.shade + 1", "1:8: Shade is no IntEnum with the operators of one [types]"),
+    ("member with operators", "return Shade.DARK + 1", "1:8: a Shade is no value at run time [values]"),
+    ("text of a class of its own", "self.log.write(self.word)\nreturn a", "1:16: a Word is no value at run time [values]"),
+    ("tuple of a class of its own", "return len(self.row)", "1:8: a Row is no value at run time [values]"),
+    ("is between constants", "return 1 if self.step is 3 else 0", "1:13: `is` stands between structs, or a Ref and None [types]"),
+    ("reversed in a name", "x = reversed(self.numbers)\nfor i in x: pass\nreturn a", "1:5: what reversed and enumerate give is gone over at once, by a loop [loops]"),
+    ("element of enumerate", "return enumerate(self.numbers)[0][1]", "1:8: what reversed and enumerate give is gone over at once, by a loop [loops]"),
+    ("length of reversed", "return len(reversed(self.numbers))", "1:12: what reversed and enumerate give is gone over at once, by a loop [loops]"),
+    ("reversed of enumerate", "for i, j in reversed(enumerate(self.numbers)): pass\nreturn a", "1:22: what reversed and enumerate give is gone over at once, by a loop [loops]"),
+    ("address of an array", "return address_of(self.item.words)", "1:8: address_of takes a struct, not Array[u32] [structs]"),
+    ("another name of a type", "x: Byte = a\nreturn x", "1:4: write u8: integer types have no other names [annotations]"),
+    ("type of another name", "x: settings.u8 = a\nreturn x", "1:4: 'Settings' object has no attribute 'u8' [annotations]"),
+    ("annotations that disagree", "if a: x: u8 = 1\nelse: x: u32 = 300\nreturn x", "2:7: x has another type elsewhere [annotations]"),
+    ("annotated too late", "x = 300\nx: u8 = 3\nreturn x", "2:1: x gets a value before it is annotated [annotations]"),
+    ("annotated in one round", "for x in range(300): x: u8 = 3\nreturn x", "1:22: x gets a value before it is annotated [annotations]"),
+    ("parameter annotated again", "a: u8 = 3\nreturn a", "1:1: a gets a value before it is annotated [annotations]"),
+    ("annotation that is called", "x: self.two() = 3\nreturn x", "1:4: an annotation names a type [annotations]"),
+    ("annotation of nothing", "x: nothing = 3\nreturn x", "1:4: name 'nothing' is not defined [annotations]"),
     ("generator of itself", "for i in self.itself(a): pass\nreturn a", "-3:18: calls form no cycle [recursion]"),
     ("two targets", "x = y = a\nreturn x", "1:1: one target an assignment [statements]"),
     ("unpacking", "x, y = self.two()\nreturn x", "1:1: only a static tuple is taken apart [statements]"),
@@ -334,6 +470,12 @@ REFUSED_METHODS = [
     ("parameter without annotation", "def other(self, n) -> u32:\n    return n", "return self.other(a)", "5:12: n of other needs an annotation [calls]"),
     ("parameter of a generator without annotation", "def other(self, n) -> Iterator[u32]:\n    yield n", "for i in self.other(a): pass\nreturn a", "5:14: n of other needs an annotation [calls]"),
     ("variable of the function outside", "def made(outer: int) -> object:\n    def other(self, n: u32) -> u32:\n        return n + outer\n    return other\n\nother = made(3)", "return self.other(a)", "3:20: outer belongs to the function outside [names]"),
+    ("parameter of a type by another name", "def other(self, n: Byte) -> u32:\n    return n", "return self.other(a)", "1:20: write u8: integer types have no other names [annotations]"),
+    ("result of a type by another name", "def other(self) -> Byte:\n    return 1", "return self.other()", "1:20: write u8: integer types have no other names [annotations]"),
+    ("yielded type by another name", "def other(self) -> Iterator[Byte]:\n    yield 1", "for i in self.other(): pass\nreturn a", "1:20: write u8: integer types have no other names [annotations]"),
+    ("generator in a text", "def other(self) -> 'Iterator[u8]':\n    yield 1", "for i in self.other(): pass\nreturn a", "1:20: write u8: integer types have no other names [annotations]"),
+    ("parameter of an unknown type", "def other(self, n: 'Nothing') -> u32:\n    return 1", "return self.other(a)", "1:-3: name 'Nothing' is not defined [annotations]"),
+    ("property of a component in a method", "@property\ndef other(self) -> u32:\n    return 1", "return self.other", "6:12: Root.other: only frozen dataclasses have properties [properties]"),
     ("parameter of a class", "def other(self, __n: u32) -> u32:\n    return 1", "return self.other(a)", "1:17: __n is another name in each class: start it with one underscore [names]"),
     ("parameter of an entry without annotation", "def other(self, n) -> u32:\n    return n", None, "1:17: n of other needs an annotation [functions]"),
     ("parameter of an entry without a width", "def other(self, n: int) -> u32:\n    return n", None, "1:17: n of other needs an annotation [functions]"),

@@ -3,6 +3,9 @@
 The passes, in order, each a module or a package:
 
     source       the syntax tree of a live function
+    syntax       whether all of it is Kernel Python
+    annotations  what its annotations name, in both lives
+    statics      what is constant in a static object
     program      which functions are reached, for which static objects; what everything is called
     evaluate     syntax and static values to the typed tree
     intervals    bounds of every integer: the smallest C type, and the checks that are not needed

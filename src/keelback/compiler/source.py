@@ -64,8 +64,11 @@ def _refused(definition: Definition, function: FunctionType) -> Iterator[Refused
 
 @cache
 def hints_of(function: FunctionType) -> dict[str, Any]:
-    """Return the annotations of a function's parameters and result, resolved."""
-    return get_type_hints(function, include_extras=True)
+    """Return the annotations of a function's parameters and result, resolved.  Raises: CompileError."""
+    try:
+        return get_type_hints(function, include_extras=True)
+    except Exception as error:
+        raise CompileError("annotations", str(error), file_of(function), function.__code__.co_firstlineno, 1) from None
 
 
 def end_line(file: str, first: int) -> int:

@@ -104,15 +104,17 @@ def strict_code(source: str, path: str) -> CodeType:
         raise SyntaxError("nested too deep", (path, 1, 1, source.partition("\n")[0])) from None
 
 
-def _integer_name(annotation: ast.expr | None) -> str | None:
+def integer_name(annotation: ast.expr | None) -> str | None:
+    """Return the integer type that an annotation is checked against, as it is spelled."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        return _integer_name(ast.parse(annotation.value, mode="eval").body)
+        return integer_name(ast.parse(annotation.value, mode="eval").body)
     name = getattr(annotation, "id", None) or getattr(annotation, "attr", None)  # `u32` or `lang.u32`
     return name if name in INTEGER_TYPES else None
 
 
-def _yielded_name(annotation: ast.expr | None) -> str | None:
-    return _integer_name(annotation.slice) if isinstance(annotation, ast.Subscript) else None
+def yielded_name(annotation: ast.expr | None) -> str | None:
+    """Return the integer type that what a generator yields is checked against, as its result's annotation spells it."""
+    return integer_name(annotation.slice) if isinstance(annotation, ast.Subscript) else None
 
 
 def _checked(value: ast.expr, type_name: str, what: str) -> ast.expr:
@@ -132,8 +134,8 @@ class _Checks(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         outer = self.result, self.yielded, self.name, self.locals
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        parameters = [(each.arg, _integer_name(each.annotation)) for each in arguments]
-        self.name, self.result, self.yielded = node.name, _integer_name(node.returns), _yielded_name(node.returns)
+        parameters = [(each.arg, integer_name(each.annotation)) for each in arguments]
+        self.name, self.result, self.yielded = node.name, integer_name(node.returns), yielded_name(node.returns)
         self.locals = {name: type_name for name, type_name in parameters if type_name}
         entry = [self._check_name(name, node.body[0]) for name in self.locals]
         node.body = self._with_docstring(node.body, entry)
@@ -167,7 +169,7 @@ class _Checks(ast.NodeTransformer):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         self.generic_visit(node)
-        type_name = _integer_name(node.annotation)
+        type_name = integer_name(node.annotation)
         if type_name is None or not isinstance(node.target, ast.Name) or not self.name:
             return node
         self.locals[node.target.id] = type_name

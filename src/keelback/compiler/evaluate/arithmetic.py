@@ -10,6 +10,7 @@ from keelback.compiler import intervals, ir
 from keelback.compiler.evaluate.conditions import Conditions
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
+from keelback.compiler.statics import folds, is_plain
 from keelback.compiler.types import BOOLEAN, Integer
 
 OPERATORS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
@@ -36,7 +37,7 @@ class Arithmetic(Conditions):
             condition = self.truth(node.operand)
             return Static(not condition.value) if isinstance(condition, Static) else self.negated(condition)
         value = self.value(node.operand)
-        if isinstance(value, Static) and isinstance(value.value, int):
+        if isinstance(value, Static) and isinstance(value.value, int) and is_plain(value.value):
             return Static(UNARY[type(node.op)](value.value))
         expression = self.dynamic(value, node)
         if not isinstance(expression.type, Integer):
@@ -56,12 +57,14 @@ class Arithmetic(Conditions):
         if type(op) not in OPERATORS:
             raise self.refuse(node, "operators", f"Kernel Python has no {type(op).__name__}")
         sign, function = OPERATORS[type(op)]
-        if isinstance(left, Static) and isinstance(right, Static):
+        if isinstance(left, Static) and isinstance(right, Static) and folds(left.value, right.value):
             try:
                 return Static(function(left.value, right.value))
             except (ArithmeticError, ValueError, TypeError) as error:
                 raise self.refuse(node, "operators", str(error)) from None
         first, second = self.dynamic(left, node), self.dynamic(right, node)
+        self.plain(first, node)
+        self.plain(second, node)
         if not isinstance(first.type, Integer) or not isinstance(second.type, Integer):
             raise self.refuse(node, "types", f"{sign} takes integers")
         if sign in ("//", "%"):

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from keelback.compiler import ir
+from keelback.compiler.annotations import annotated_locals
 from keelback.compiler.evaluate.calls import Calls
 from keelback.compiler.evaluate.environment import Binding
 from keelback.compiler.evaluate.frame import Frame
@@ -21,6 +22,7 @@ class Assignments(Calls):
         super().__init__(program, Frame(wanted.function, self.definition), types)
         self.key = key
         self.at = self.definition
+        self.enter(self.frame)
         self.parameters: dict[str, Type] = {}
         for name, value in wanted.parameters:
             if isinstance(value, Static):
@@ -28,6 +30,14 @@ class Assignments(Calls):
             else:
                 self.parameters[name] = self.declared[self.variable(name)] = value
                 self.bind(name, Binding(local=self.variable(name)))
+
+    def enter(self, frame: Frame) -> None:
+        """Go on in another function, whose annotated locals are known from its start."""
+        self.frame = frame
+        for name, hint in annotated_locals(frame.function).items():
+            type = self.program.type_of(hint)
+            if type != VOID:
+                self.declared[self.variable(name)] = type
 
     def bind(self, name: str, binding: Binding) -> None:
         """Say what a name of the function at hand has from here on."""
@@ -65,16 +75,7 @@ class Assignments(Calls):
         """Store in a local whose type is declared."""
         if not isinstance(node.target, ast.Name) or node.value is None:
             raise self.refuse(node, "statements", "an annotated local has a value")
-        declared = self.program.type_of(eval(compile(ast.Expression(node.annotation), "", "eval"), self.frame.globals))
-        if declared == VOID:
-            self.assign(node.target, node.value, node)
-            return
-        value = self.value(node.value)
-        name = self.variable(node.target.id)
-        self.declared[name] = declared
-        fitted = self.fitted(value, declared, node.target.id, node)
-        self.bind(node.target.id, Binding(local=name))
-        self.emit(ir.SetLocal(self.place(node), name, fitted))
+        self.assign(node.target, node.value, node)
 
     def do_AugAssign(self, node: ast.AugAssign) -> None:
         """Read, compute and store: the place is found once, and read before the operand is evaluated."""

@@ -1,12 +1,14 @@
 """Calls: of a function, a method, one of a tuple of methods, or what is built in."""
 
 import ast
+from dataclasses import replace
 from types import FunctionType, MethodType
 from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.language import ARGUMENTS, BUILTINS, INTRINSICS, Language
 from keelback.compiler.program import Static, Value
+from keelback.compiler.statics import is_tuple
 from keelback.compiler.types import ArrayPointer, Pointer
 from keelback.lang.array import Array
 from keelback.lang.struct import Struct
@@ -35,7 +37,11 @@ class Calls(Language):
 
     def call_static(self, callee: Any, node: ast.Call) -> Value:
         """Call a function, a bound method, or something that the language provides."""
-        intrinsic = INTRINSICS.get(callee) if isinstance(callee, (FunctionType, type)) or callee in BUILTINS else None
+        intrinsic = (
+            INTRINSICS.get(callee)
+            if isinstance(callee, (FunctionType, type)) or any(callee is each for each in BUILTINS)
+            else None
+        )
         if intrinsic is not None:
             least, most = ARGUMENTS.get(callee, (1, 1))
             if node.keywords or not least <= len(node.args) <= most:
@@ -58,8 +64,8 @@ class Calls(Language):
             function = getattr(expression.type.struct, name, None)
             if not isinstance(function, FunctionType):
                 raise self.refuse(node, "attributes", f"{expression.type.struct.__name__} has no method {name}")
-            kept = self.frozen(expression)
-            return self.call_function(function, kept, node)
+            kept = self.dynamic(self.frozen(self.followed(expression, node)), node)
+            return self.call_function(function, replace(kept, type=Pointer(expression.type.struct)), node)
         if isinstance(expression.type, ArrayPointer):
             array, count = self.dynamic(self.frozen(expression), node), self.number(expression.type.count)
             return self.call_array(array, count, name, node)
@@ -68,7 +74,7 @@ class Calls(Language):
     def call_element(self, function: ast.Subscript, node: ast.Call) -> Value:
         """Call one of a static tuple of methods, picked at run time: a switch."""
         methods = self.value(function.value)
-        if not isinstance(methods, Static) or not isinstance(methods.value, tuple):
+        if not isinstance(methods, Static) or not is_tuple(methods.value):
             raise self.refuse(node, "calls", "only methods in a static tuple are picked at run time")
         picked = self.dynamic(self.value(function.slice), function)
         if not all(isinstance(each, MethodType) and isinstance(each.__func__, FunctionType) for each in methods.value):

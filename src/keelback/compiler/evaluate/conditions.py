@@ -3,12 +3,14 @@
 import ast
 import operator
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.environment import Environment, Place
 from keelback.compiler.evaluate.values import Values, not_negative
 from keelback.compiler.program import Static, Value
+from keelback.compiler.statics import is_plain
 from keelback.compiler.types import BOOLEAN, Boolean, Integer, Pointer, join
 
 COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
@@ -51,7 +53,7 @@ class Conditions(Values):
         if type(op) not in COMPARISONS:
             raise self.refuse(node, "operators", f"Kernel Python has no {type(op).__name__}")
         sign, function = COMPARISONS[type(op)]
-        if isinstance(left, Static) and isinstance(right, Static):
+        if isinstance(left, Static) and isinstance(right, Static) and self.folds(op, left.value, right.value):
             return Static(function(left.value, right.value))
         first, second = self.dynamic(left, node), self.dynamic(right, node)
         comparable = (
@@ -67,9 +69,19 @@ class Conditions(Values):
             and join(first.type, second.type) is None
         ):
             raise self.refuse(node, "types", f"{sign} can't compare {first.type} and {second.type}")
+        if isinstance(first.type, Pointer) and not isinstance(op, (ast.Is, ast.IsNot)):
+            raise self.refuse(node, "types", f"{sign} can't compare structs: write `is`")
+        self.plain(first, node)
+        self.plain(second, node)
         if isinstance(op, (ast.Is, ast.IsNot)) and not isinstance(first.type, Pointer):
             raise self.refuse(node, "types", "`is` stands between structs, or a Ref and None")
         return self.ordered(sign, first, second, node)
+
+    def folds(self, op: ast.cmpop, left: Any, right: Any) -> bool:
+        """Say whether Python compares two static values now as it will when the program runs."""
+        if isinstance(op, (ast.Is, ast.IsNot)):
+            return not any(type(each) in (int, str) or isinstance(each, (tuple, MethodType)) for each in (left, right))
+        return all(is_plain(each) or isinstance(each, type) for each in (left, right))
 
     def ordered(self, sign: str, first: ir.Expression, second: ir.Expression, node: ast.AST) -> ir.Expression:
         """Return a comparison; where no type holds both sides, a negative one is told apart first."""
@@ -107,8 +119,11 @@ class Conditions(Values):
 
     def as_bool(self, value: Value, node: ast.AST) -> Value:
         """Return the truth of a value."""
-        if isinstance(value, Static):
+        if isinstance(value, Static) and is_plain(value.value):
             return Static(bool(value.value))
+        if isinstance(value, Static):
+            raise self.refuse(node, "types", "a condition is a bool or an integer; ask a Ref `is None`")
+        self.plain(value, node)
         if isinstance(value.type, Boolean):
             return value
         if isinstance(value.type, Integer):

@@ -8,6 +8,7 @@ from keelback.compiler import ir
 from keelback.compiler.evaluate.places import Places
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
+from keelback.compiler.statics import is_tuple
 from keelback.compiler.types import BOOLEAN, TEXT, ArrayPointer, Integer, Pointer, integer
 from keelback.lang.layout import StructKind, layout_of
 from keelback.lang.table import Table
@@ -23,7 +24,7 @@ class Elements(Places):
 
     def item(self, base: Value, index: Value, node: ast.AST) -> Value:
         """Return what an element is."""
-        if isinstance(base, Static) and isinstance(base.value, (tuple, str)):
+        if isinstance(base, Static) and (is_tuple(base.value) or type(base.value) is str):
             return self.tuple_item(base.value, index, node)
         array, place = self.element(base, index, node)
         assert isinstance(array.type, ArrayPointer)

@@ -25,7 +25,7 @@ class Generators(Assignments):
         given = {name: self.given(name, self.frozen(value), function, node) for name, value in arguments.items()}
         inlined = Inlined(node, self.frame, self.loops, loop, self.program.type_of(yielded_by(function)))
         outer, self.block = self.block, []
-        self.frame = Frame(function, definition, f"${self.new_number()}", inlined)
+        self.enter(Frame(function, definition, f"${self.new_number()}", inlined))
         self.loops = []
         self.at = definition.body[0]
         for name, (declared, value) in given.items():

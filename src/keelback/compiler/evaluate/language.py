@@ -8,6 +8,7 @@ from keelback.compiler import ir
 from keelback.compiler.evaluate.text import Texts
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
+from keelback.compiler.statics import Passing, is_plain, is_tuple
 from keelback.compiler.types import BOOLEAN, Integer, Pointer
 from keelback.lang import layout as lang_layout
 from keelback.lang import struct as lang_struct
@@ -24,7 +25,7 @@ class Language(Texts):
     def do_len(self, node: ast.Call) -> Value:
         """len(array), len(table), len(static tuple)."""
         value = self.value(node.args[0])
-        if isinstance(value, Static) and isinstance(value.value, (tuple, str)):
+        if isinstance(value, Static) and (is_tuple(value.value) or type(value.value) is str):
             return Static(len(value.value))
         _, count = self.array(value, node)
         return Static(count.value) if isinstance(count, ir.Constant) else count
@@ -32,7 +33,7 @@ class Language(Texts):
     def do_extreme(self, node: ast.Call, sign: str, pick: Callable[..., int]) -> Value:
         """min and max of integers."""
         values = self.operands(node.args)
-        if all(isinstance(each, Static) for each in values):
+        if all(isinstance(each, Static) and is_plain(each.value) for each in values):
             return Static(pick(*(each.value for each in values if isinstance(each, Static))))
         best = self.dynamic(self.frozen(values[0]), node)
         for value in values[1:]:
@@ -48,16 +49,24 @@ class Language(Texts):
     def do_reversed(self, node: ast.Call) -> Value:
         """reversed(static tuple)."""
         value = self.value(node.args[0])
-        if isinstance(value, Static) and isinstance(value.value, tuple):
-            return Static(value.value[::-1])
+        if isinstance(value, Static) and is_tuple(value.value):
+            return Static(Passing(value.value[::-1]))
         raise self.refuse(node, "loops", "reversed takes a static tuple")
 
     def do_enumerate(self, node: ast.Call) -> Value:
         """enumerate(static tuple)."""
-        value = self.value(node.args[0])
-        if isinstance(value, Static) and isinstance(value.value, tuple):
-            return Static(tuple(enumerate(value.value)))
+        elements = self.elements(self.iterated(node.args[0]))
+        if elements is not None:
+            return Static(Passing(tuple(enumerate(elements))))
         raise self.refuse(node, "loops", "enumerate takes a static tuple")
+
+    def elements(self, value: Value) -> tuple[Any, ...] | None:
+        """Return what a loop over a static value goes over; None for what is no static tuple."""
+        if not isinstance(value, Static):
+            return None
+        if isinstance(value.value, Passing):
+            return value.value.elements
+        return tuple(value.value) if is_tuple(value.value) or isinstance(value.value, range) else None
 
     def do_bool(self, node: ast.Call) -> Value:
         """bool(integer)."""
@@ -78,7 +87,9 @@ class Language(Texts):
     def do_address_of(self, node: ast.Call) -> Value:
         """address_of(struct)."""
         base = self.dynamic(self.value(node.args[0]), node)
-        return ir.AddressOf(self.program.type_of(word), base)
+        if not isinstance(base.type, Pointer):
+            raise self.refuse(node, "structs", f"address_of takes a struct, not {base.type}")
+        return ir.AddressOf(self.program.type_of(word), self.followed(base, node))
 
     def do_size_of(self, node: ast.Call) -> Value:
         """size_of(Struct)."""

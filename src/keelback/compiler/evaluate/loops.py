@@ -87,9 +87,10 @@ class Loops(Generators):
             if called is not None and inspect.isgeneratorfunction(called):
                 self.for_generator(node, iterated)
                 return
-        value = self.value(iterated)
-        if isinstance(value, Static) and isinstance(value.value, (tuple, range)):
-            self.for_static(node, tuple(value.value))
+        value = self.iterated(iterated)
+        elements = self.elements(value)
+        if elements is not None:
+            self.for_static(node, elements)
         elif (isinstance(value, Static) and isinstance(value.value, (Array, Table))) or (
             isinstance(value, ir.Expression) and isinstance(value.type, ArrayPointer)
         ):

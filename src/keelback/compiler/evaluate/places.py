@@ -2,14 +2,14 @@
 
 import ast
 import builtins
-from dataclasses import is_dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.arithmetic import Arithmetic
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
+from keelback.compiler.statics import NoConstantError, constant
 from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, Pointer, Type, integer
 from keelback.lang.array import Array
 from keelback.lang.integers import word
@@ -107,17 +107,11 @@ class Places(Arithmetic):
         raise self.refuse(node, "errors", "an error has a number and a sentence, nothing else")
 
     def static_member(self, owner: Any, name: str, node: ast.AST) -> Value:
-        """Return an attribute of a static object; a property only of what is frozen."""
-        if isinstance(getattr(type(owner), name, None), property) and not (
-            is_dataclass(owner) or isinstance(owner, Enum)
-        ):
-            raise self.refuse(
-                node, "properties", f"{type(owner).__name__}.{name}: only frozen dataclasses have properties"
-            )
+        """Return an attribute of a static object: a constant."""
         try:
-            return Static(getattr(owner, name))
-        except AttributeError:
-            raise self.refuse(node, "attributes", f"{type(owner).__name__} has no attribute {name}") from None
+            return Static(constant(owner, name))
+        except NoConstantError as error:
+            raise self.refuse(node, error.rule, str(error)) from None
 
     # Fields of structs.
 

@@ -11,6 +11,7 @@ from keelback.compiler.evaluate.environment import Environment, Name, Place, joi
 from keelback.compiler.evaluate.frame import Frame, Loop
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Program, Static, Value
+from keelback.compiler.statics import Passing, is_plain, is_plain_enum
 from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, NoneType, Pointer, Type, exactly
 from keelback.compiler.walk import expressions_in
 from keelback.lang.array import IntegerArray
@@ -119,13 +120,13 @@ class Values:
         static = value.value
         if isinstance(static, bool):
             return ir.Constant(BOOLEAN, static)
-        if isinstance(static, Enum) and isinstance(static, int):
+        if isinstance(static, Enum) and isinstance(static, int) and is_plain(static):
             return ir.Constant(Integer(Interval(int(static), int(static)), type(static)), int(static))
-        if isinstance(static, int):
+        if type(static) is int:
             return self.number(static)
         if static is None:
             return ir.Constant(NONE, None)
-        if isinstance(static, str):
+        if type(static) is str:
             return ir.TextConstant(TEXT, static)
         if isinstance(static, Struct):
             return ir.StaticPlace(Pointer(type(static).__mro__[1]), static._address)
@@ -134,6 +135,11 @@ class Values:
         if isinstance(static, StructArray):
             return ir.StaticPlace(ArrayPointer(static._struct, len(static)), static._address)
         raise self.refuse(node, "values", f"a {type(static).__name__} is no value at run time")
+
+    def plain(self, value: ir.Expression, node: ast.AST) -> None:
+        """Refuse a member of an enum that has operators of its own."""
+        if isinstance(value.type, Integer) and value.type.enum is not None and not is_plain_enum(value.type.enum):
+            raise self.refuse(node, "types", f"{value.type.enum.__name__} is no IntEnum with the operators of one")
 
     def frozen(self, value: Value) -> Value:
         """Return a value that later statements can't change: itself, or a temporary that keeps it."""
@@ -239,6 +245,13 @@ class Values:
 
     def value(self, node: ast.expr) -> Value:
         """Evaluate an expression."""
+        result = self.iterated(node)
+        if isinstance(result, Static) and isinstance(result.value, Passing):
+            raise self.refuse(node, "loops", "what reversed and enumerate give is gone over at once, by a loop")
+        return result
+
+    def iterated(self, node: ast.expr) -> Value:
+        """Evaluate what a loop goes over."""
         method = getattr(self, f"value_{type(node).__name__}", None)
         if method is None:
             raise self.refuse(node, "expressions", f"Kernel Python has no {type(node).__name__} expression")
