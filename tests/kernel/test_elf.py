@@ -2,6 +2,7 @@
 
 import re
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from keelback.inspect.invariants import check
 from keelback.kernel.elf_file import INTERPRETER, RULES, SHARED_OBJECT, Rule
 from keelback.kernel.errors import NotExecutable
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL, Layout
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, Layout
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import Ending
+from kernel.driven import ARGUMENT, LIBRARY, LIVES, Call, driven
 from support import (
     EXECUTE,
     FRAMES_OF_THE_KERNEL,
@@ -138,6 +140,19 @@ def test_an_image_lies_on_no_stack_and_in_no_other_area(layout, where):
     assert broken(file, layout) == RULES[Rule.PLACE]
 
 
+@pytest.mark.parametrize("life", LIVES)
+def test_no_process_can_start_an_image_on_its_stack(life):
+    layout = replace(USERMODE, processes=8)
+    start = layout.stack_bottom
+    programs = {"libit": elf([(start, READ | EXECUTE, EXIT, 0x2000)], start)}
+    machine = driven("it", life=life, layout=layout, memory=10 * MIB, programs=programs)
+    name, argument = LIBRARY + machine.offset, ARGUMENT + machine.offset
+    assert machine.call(Call.SPAWN, name, argument) == NotExecutable.number
+    assert machine.call(Call.EXEC, name, argument) == NotExecutable.number
+    machine.check()
+    assert machine.lens.loader.image.broken == Rule.PLACE
+
+
 @pytest.mark.parametrize("layout", LAYOUTS, ids=[each.name for each in LAYOUTS])
 def test_an_image_may_lie_at_either_end_of_its_area(layout):
     for start in (layout.image_start, layout.image_limit - 0x1000):
@@ -222,6 +237,38 @@ def test_a_frame_that_held_something_is_zero_around_the_content():
     pc.boot()
     frame = pc.kernel.spaces.lookup(pc.kernel.processes.table[1].space.directory, BASE) >> 12
     assert bytes(pc.ram.bytes[frame << 12 :][:4096]) == EXIT.ljust(4096, b"\0")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        # As `readelf -lW` tells of a C file with constants, data, zeros and a thread's variable, linked by:
+        # lld
+        [(6, 0x34, 0x34, 0x120, 0x120, 4), (1, 0, 0, 0x1BC, 0x1BC, 4), (1, 0x1BC, 0x11BC, 0x80, 0x80, 5),
+         (1, 0x23C, 0x223C, 4, 4, 6), (1, 0x240, 0x3240, 0x1F40, 0x4E20, 6), (7, 0x23C, 0x223C, 4, 4, 4),
+         (0x6474_E552, 0x23C, 0x223C, 4, 0xDC4, 4), (0x6474_E551, 0, 0, 0, 0, 6), (4, 0x154, 0x154, 0x18, 0x18, 4)],
+        # GNU ld
+        [(1, 0, 0, 0x178, 0x178, 4), (1, 0x1000, 0x1000, 0x85, 0x85, 5), (1, 0x2000, 0x2000, 0x40, 0x40, 4),
+         (1, 0x2FFC, 0x3FFC, 0x1F64, 0x4E44, 6), (4, 0x154, 0x154, 0x24, 0x24, 4), (7, 0x2FFC, 0x3FFC, 4, 4, 4),
+         (0x6474_E551, 0, 0, 0, 0, 6), (0x6474_E552, 0x2FFC, 0x3FFC, 4, 4, 4)],
+        # GNU ld -N: everything in one segment
+        [(1, 0x114, 0x114, 0x2060, 0x4F40, 7), (4, 0x114, 0x114, 0x24, 0x24, 4), (0x6474_E551, 0, 0, 0, 0, 6)],
+        # lld -z separate-loadable-segments, its zeros alone, cut by a tool that strips sections
+        [(1, 0, 0, 0x1BC, 0x1BC, 4), (1, 0x1000, 0x1000, 0x80, 0x80, 5), (1, 0x2_0000, 0x2000, 0, 0x2EE0, 6)],
+    ],
+    ids=["lld", "ld", "ld -N", "lld, stripped"],
+)  # fmt: skip
+def test_what_common_linkers_write_loads(parts):
+    header = bytearray(elf([], BASE + parts[0][2], segment_count=len(parts)))
+    content = bytearray(0x6000)
+    code = next(part for part in parts if part[0] == 1 and part[5] & EXECUTE)
+    header[24:28] = (BASE + code[2] + 0x40).to_bytes(4, "little")
+    content[code[1] + 0x40 : code[1] + 0x40 + len(EXIT)] = EXIT
+    for kind, offset, start, size, memory, flags in parts:
+        start = start + BASE if kind != 0x6474_E551 else 0
+        header += struct.pack("<8I", kind, offset, start, start, size, memory, flags, 0x1000)
+    content[: len(header)] = header
+    assert broken(bytes(content)) == ""
 
 
 def test_a_segment_may_start_within_a_page():

@@ -20,6 +20,7 @@ from kernel.driven import (
     LIVES,
     PAGE,
     Call,
+    Died,
     Driven,
     driven,
     program_of,
@@ -170,3 +171,17 @@ def test_no_bytes_whatever_harm_the_kernel(data):
     for _ in range(data.draw(st.integers(1, 4))):
         file[data.draw(st.integers(0, HEADERS - 1))] = data.draw(st.integers(0, 255))
     load(bytes(file), data.draw(st.sampled_from(LIVES)))
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_a_page_without_permissions_is_nobodys_to_read(life):
+    here = driven("it", life=life, programs={"libit": segment(flags=0)})
+    address = here.call(Call.LOAD_LIBRARY, LIBRARY)
+    assert here.read(address) == ord("a")
+    here.check()
+    child = here.fork()
+    here.check()
+    with pytest.raises(Died):
+        here.read(address + LIBRARY_DATA, pid=child)
+    assert here.call(Call.UNLOAD_LIBRARY, address) == 0
+    here.check()
