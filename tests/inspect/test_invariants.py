@@ -201,6 +201,10 @@ def call_a_stack_an_image(pc, lens):
     space.regions[space.count - 1].kind = Kind.IMAGE
 
 
+def record_the_image_elsewhere(pc, lens):
+    lens.processes.table[2].space.image.frame += 1
+
+
 def take_a_region_away(pc, lens):
     space = lens.processes.table[2].space
     space.count -= 1
@@ -333,6 +337,7 @@ MISTAKES = {
     load_a_library_below_images: "regions are whole pages",
     call_an_image_a_stack: "an image lies where images may",
     call_a_stack_an_image: "an image lies where images may",
+    record_the_image_elsewhere: "a process's record says which frame",
     take_a_region_away: "a page that is mapped lies in a region",
     let_text_be_written: "a page that is mapped lies in a region",
     let_two_write_one_frame: "a page that may be written is in a frame",

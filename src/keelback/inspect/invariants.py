@@ -214,6 +214,16 @@ def _pages_in_regions(census: Census) -> Iterator[str]:
                 yield f"process {process.pid} may do more at {each.page:#010x} than its region allows"
 
 
+@invariant("a process's record says which frame the first page of its image has now")
+def _image_frame(census: Census) -> Iterator[str]:
+    for process in census.processes():
+        image = process.space.image
+        mapped = census.spaces[process.pid].user if process.pid in census.spaces else []
+        frame = next((each.frame for each in mapped if each.page == image.base), 0)
+        if image.size and image.frame != frame:
+            yield f"process {process.pid} records frame {image.frame:#x}, and has {frame:#x} there"
+
+
 @invariant("in the malloc area is nothing but malloc pages: one region, from its base to the end of the highest")
 def _malloc_region(census: Census) -> Iterator[str]:
     base, limit = census.kernel.layout.malloc_base, census.kernel.layout.malloc_limit

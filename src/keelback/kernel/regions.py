@@ -49,9 +49,9 @@ class MemoryRegion(Struct):
 
 
 class ImageRecord(Struct):
-    """Where the program that a process runs was put when it was loaded; all zero means that there is none yet."""
+    """Where the program that a process runs lies; all zero means that there is none yet."""
 
-    frame: u32  # of its first page
+    frame: u32  # that its first page has now; 0: none, nothing is mapped there any more
     base: word  # where its first page is mapped
     size: u32  # bytes from the base to its last byte, which need not be in the file
 
@@ -105,6 +105,11 @@ class Space(Struct):
             if region.start <= position < region.end:
                 position = region.end
         return position >= end
+
+    def follow(self, page: word, frame: u32) -> None:
+        """Note that a page has a frame, if the image starts with that page; 0: it is not mapped any more."""
+        if page == self.image.base:
+            self.image.frame = frame
 
     def check_room(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
         """Check that [start, end) may become one region, or part of none (NONE).

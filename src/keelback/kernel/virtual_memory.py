@@ -42,6 +42,7 @@ class VirtualMemory(Component):
         if self.spaces.lookup(space.directory, page) == 0:
             self._check_demand(space.regions[index])
             self.spaces.map(space.directory, page, self.spaces.kernel.zero, USER)
+            space.follow(page, self.spaces.kernel.zero)
 
     def make_writable(self, space: Space, address: word) -> None:
         """Let the page of an address be written, in a frame that no other holder has.
@@ -72,6 +73,7 @@ class VirtualMemory(Component):
         except OutOfMemory:
             self.frames.drop(frame, space.owner)
             raise
+        space.follow(page, frame)
 
     def _new_zeros(self, space: Space) -> u32:
         frame = self.frames.allocate_user(space.owner)
@@ -80,13 +82,18 @@ class VirtualMemory(Component):
 
     def _stop_sharing(self, space: Space, page: word, frame: u32) -> None:
         if frame == self.spaces.kernel.zero:
-            self.spaces.change(space.directory, page, self._new_zeros(space), USER | WRITABLE)
+            self._change(space, page, self._new_zeros(space))
         elif self.frames.take_over(frame, space.owner):
-            self.spaces.change(space.directory, page, frame, USER | WRITABLE)
+            self._change(space, page, frame)
         else:
             copy: u32 = self.new_copy(space, frame)
             self.frames.drop(frame, space.owner)
-            self.spaces.change(space.directory, page, copy, USER | WRITABLE)
+            self._change(space, page, copy)
+
+    def _change(self, space: Space, page: word, frame: u32) -> None:
+        """Let a page that is mapped be written, in a frame."""
+        self.spaces.change(space.directory, page, frame, USER | WRITABLE)
+        space.follow(page, frame)
 
     def new_copy(self, space: Space, frame: u32) -> u32:
         """Return a new frame of a space's that is as another.  Raises: OutOfMemory; nothing has changed."""
@@ -128,6 +135,8 @@ class VirtualMemory(Component):
         # One reload of cr3 for however many pages: none of them is global, and no other space had them.
         self.spaces.forget_user_pages(space.directory)
         space.carve(address, end)
+        if address <= space.image.base < end:
+            space.image.frame = 0
 
     def protect(self, space: Space, address: word, size: u32, permissions: u8) -> None:
         """Give the pages of a range other permissions; what is in them stays.
@@ -160,7 +169,7 @@ class VirtualMemory(Component):
         else:
             frame: u32 = self._new_zeros(space)
             self._drop(space, frame_of(entry))
-            self.spaces.change(space.directory, address, frame, USER | WRITABLE)
+            self._change(space, address, frame)
         space.carve(address, end)
         space.add(address, end, Kind.ANONYMOUS, USER | WRITABLE)
 
@@ -235,6 +244,7 @@ class VirtualMemory(Component):
             if self.spaces.is_copied(entry, region.permissions):
                 copy: u32 = self.new_copy(child, frame_of(entry))
                 self.spaces.map(child.directory, page, copy, entry & (USER | WRITABLE))
+                child.follow(page, copy)
 
     def release(self, space: Space) -> None:
         """Free all that a space has, built in part or whole; no CPU uses it any more."""
