@@ -27,19 +27,36 @@ def consoles():
                 yield page, command, expected
 
 
+def sessions():
+    """Yield each page, debugger's command, and what the page shows of a session with it."""
+    for page in PAGES:
+        for prompt in ("pdb", "gdb"):
+            for block in blocks(page, prompt):
+                command, _, shown = block.removeprefix("$ ").partition("\n")
+                yield page, command, shown
+
+
+def run_session(command, shown):
+    """Return what a debugger answers to the lines of a session as a page shows it, after what it says first."""
+    prompt = shown.partition(" ")[0]
+    lines = [line.removeprefix(prompt).strip() for line in shown.splitlines() if line.startswith(prompt)]
+    said = run(command, input="".join(f"{line}\n" for line in [*lines, "quit"])).stdout
+    answers = [each.replace(f"{SOURCE}/", "") for each in said.split(f"{prompt} ")[1:]]
+    return "".join(f"{prompt} {line}\n{answer}" for line, answer in zip(lines, answers, strict=False))
+
+
+def run(command, **options):
+    """Run a command of the docs; `keelback` and `python` are ours."""
+    words = shlex.split(command, comments=True)
+    ours = [sys.executable, *(["-m", "keelback"] if words[0] == "keelback" else [])]
+    assert words[0] in ("keelback", "python")
+    environment = os.environ | {"PYTHONPATH": str(SOURCE), "COLUMNS": "100"}
+    return subprocess.run([*ours, *words[1:]], capture_output=True, text=True, timeout=60, env=environment, **options)
+
+
 def run_console(page, command, folder):
     """Return what a page's command prints in an empty folder, where the page's C files are."""
     for source in blocks(page, "c"):
         name = re.match(r"/\* (\w+\.c) \*/", source)
         (folder / name[1]).write_text(source)
-    words = shlex.split(command)
-    assert words[0] == "keelback"
-    done = subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=os.environ | {"PYTHONPATH": str(SOURCE), "COLUMNS": "100"},
-    )
-    return "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())
+    return "".join(line.rstrip() + "\n" for line in run(command, cwd=folder).stdout.splitlines())

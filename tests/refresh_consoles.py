@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from consoles import PAGES, blocks, run_console
+from consoles import PAGES, blocks, run_console, run_session
 
 
 def refreshed(page):
@@ -23,12 +23,17 @@ def refreshed(page):
                 parts.append(f"$ {command}\n{run_console(page, command, Path(folder))}")
         return "```console\n" + "".join(parts) + "```"
 
-    return re.sub(r"^```console\n(.*?)^```$", of_block, page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    def of_session(match):
+        command, _, shown = match[2].removeprefix("$ ").partition("\n")
+        return f"```{match[1]}\n$ {command}\n{run_session(command, shown)}```"
+
+    text = re.sub(r"^```console\n(.*?)^```$", of_block, page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^```(pdb|gdb)\n(.*?)^```$", of_session, text, flags=re.DOTALL | re.MULTILINE)
 
 
 if __name__ == "__main__":
     for page in PAGES:
-        if blocks(page, "console"):
+        if any(blocks(page, kind) for kind in ("console", "pdb", "gdb")):
             text = refreshed(page)
             if text != page.read_text():
                 page.write_text(text)

@@ -56,13 +56,6 @@ def test_leaving_pdb_in_the_kernel_is_no_panic():
     assert "panic" not in done.stdout + done.stderr
 
 
-def test_the_readme_breaks_where_puts_starts():
-    line = first_line_of("puts")
-    text = (SOURCE.parents[3] / "README.md").read_text()
-    assert f"(Pdb) b keelback/kernel/system_calls.py:{line}\n" in text
-    assert f"> keelback/kernel/system_calls.py({line})puts()\n" in text
-
-
 def test_coverage_measures_the_kernel(tmp_path):
     data = ENVIRONMENT | {"COVERAGE_FILE": str(tmp_path / "data")}
     command = [sys.executable, "-m", "coverage"]

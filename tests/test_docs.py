@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from consoles import PAGES, ROOT, consoles, run_console
+from consoles import PAGES, ROOT, blocks, consoles, run, run_console, run_session, sessions
 from keelback.cli.layouts import image_parts
 from keelback.compiler import compile_program
 from keelback.compiler.print_c import Printer
@@ -26,6 +26,37 @@ from keelback.user import RUNTIME
 )
 def test_a_console_shows_what_the_command_prints(page, command, expected, tmp_path):
     assert run_console(page, command, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"), [pytest.param(*each[1:], id=f"{each[0].name}: {each[1]}") for each in sessions()]
+)
+def test_a_session_with_a_debugger_is_what_it_answers(command, shown):
+    """But for the address of code in the kernel, which every change moves."""
+    both = (run_session(command, shown), shown)
+    said, shown = (re.sub(r"(?<= at )0x[0-9a-f]{6}(?=: file )", "0x1…", each) for each in both)
+    assert said == shown
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=lambda page: page.name)
+def test_commands_without_their_output_end_well(page, tmp_path):
+    for command in "".join(blocks(page, "sh")).splitlines():
+        done = run(command, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), command
+        if "coverage report" in command:
+            assert re.search(r"kernel/system_calls\.py +\d+ +\d+ +\d+%", done.stdout)
+
+
+def test_no_page_has_commands_that_nobody_runs():
+    for page in PAGES:
+        kinds = set(re.findall(r"^```(\w*)$", page.read_text(), re.MULTILINE))
+        assert kinds <= {"", "c", "console", "gdb", "pdb", "python", "sh", "text"}, page.name
+        indented = re.findall(
+            r"^    (?:\$|\(gdb\)|\(Pdb\)|keelback (?:run|build|gdb|story|compare|layouts|image)).*$",
+            page.read_text(),
+            re.MULTILINE,
+        )
+        assert indented == [], page.name
 
 
 layouts = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
