@@ -1,5 +1,6 @@
 """The docs say what is so: consoles are run, tables and drawings are compared with the constants."""
 
+import ast
 import re
 import textwrap
 from pathlib import Path
@@ -158,6 +159,18 @@ def test_the_header_for_programs_has_the_kernels_numbers():
     assert calls == kernel_calls() | {19: "load_library", 20: "unload_library"}
     numbers = {int(number) for number in re.findall(r"ERROR_\w+ = (-\d+)", text)}
     assert numbers == {each.number for each in KernelError.known.values() if each.__module__ == errors.__name__}
+
+
+def test_the_page_of_panics_has_every_assert_of_the_kernel():
+    text = (ROOT / "docs" / "panics.md").read_text()
+    listed = re.findall(r"^\| `(\w+\.py)` \| (.*?) \|", text, re.MULTILINE)
+    found = {
+        (path.name, ast.literal_eval(node.msg))
+        for path in (ROOT / "src" / "keelback" / "kernel").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assert) and node.msg is not None
+    }
+    assert set(listed) == found and len(listed) == len(found)
 
 
 def test_every_link_leads_somewhere():
