@@ -75,6 +75,23 @@ class Weak(TextSink):
         raise Full
 
 
+class Endless(TextSink):
+    def put(self, byte: u8) -> None:
+        self.write("x")
+
+
+class Wide(TextSink):
+    def put(self, byte: u8, mask: u8 = 3) -> None:
+        pass
+
+
+class Plain(TextSink):
+    put = 3
+
+
+down = range(3, 0, -1)
+
+
 class Part(Component):
     def __init__(self, step: int) -> None:
         self.step = step
@@ -183,6 +200,8 @@ class Root(Component):
         self.log = Log()
         self.weak = Weak()
         self.ram = records.ram
+        self.other_ram = Ram(1 << 16)
+        self.endless, self.wide, self.plain = Endless(), Wide(), Plain()
         self.odd = Odd()
         self.finds = Finds()
         self.shaded = records.struct(Shaded)
@@ -414,6 +433,16 @@ REFUSED = [
     ("parameter annotated again", "a: u8 = 3\nreturn a", "1:1: a gets a value before it is annotated [annotations]"),
     ("annotation that is called", "x: self.two() = 3\nreturn x", "1:4: an annotation names a type [annotations]"),
     ("annotation of nothing", "x: nothing = 3\nreturn x", "1:4: name 'nothing' is not defined [annotations]"),
+    ("tuples and numbers in order", "return 1 if self.numbers > 3 else 0", "1:13: '>' not supported between instances of 'tuple' and 'int' [types]"),
+    ("size of an object", "return size_of(self.item)", "1:8: size_of takes a struct class [structs]"),
+    ("size of a number", "return size_of(3)", "1:8: size_of takes a struct class [structs]"),
+    ("view of no struct", "return view(self.ram, Part, a).step", "1:8: view takes a struct class [structs]"),
+    ("view of another RAM", "return view(self.other_ram, Other, a).value", "1:8: view takes the RAM that the program's records lie in [structs]"),
+    ("least of texts", "x = min(self.names[0], self.names[1])\nreturn a", "1:5: min and max take integers [types]"),
+    ("backwards static range", "for i in down: pass\nreturn a", "1:1: the step of a range is a constant above 0 [loops]"),
+    ("a sink in its put", "self.endless.write(\"x\")\nreturn a", "-184:9: calls form no cycle [recursion]"),
+    ("a sink of two bytes", "self.wide.write(\"x\")\nreturn a", "1:1: the put of a text sink takes one byte [text]"),
+    ("a sink without a method", "self.plain.write(\"x\")\nreturn a", "1:1: the put of a text sink is a method [text]"),
     ("generator of itself", "for i in self.itself(a): pass\nreturn a", "-3:18: calls form no cycle [recursion]"),
     ("two targets", "x = y = a\nreturn x", "1:1: one target an assignment [statements]"),
     ("unpacking", "x, y = self.two()\nreturn x", "1:1: only a static tuple is taken apart [statements]"),

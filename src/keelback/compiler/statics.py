@@ -60,6 +60,11 @@ def is_tuple(value: Any) -> bool:
     return isinstance(value, tuple) and not has_operators(type(value), tuple) and not _defines(value, "__iter__", tuple)
 
 
+def is_struct(value: Any) -> bool:
+    """Say whether a value is a class of records."""
+    return isinstance(value, type) and issubclass(value, Struct) and value is not Struct
+
+
 def has_operators(kind: type, base: type) -> bool:
     """Say whether a class has an operator of its own that the one it is made from does not have."""
     return any(_in_class(kind, name) is not _in_class(base, name) for name in OPERATORS)

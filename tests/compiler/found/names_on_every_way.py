@@ -262,3 +262,29 @@ class Root(Component):
                 numbers = numbers * 2 - error.number & 0xFFFF
                 self.log.write(error.sentence)
         return numbers
+
+    def entry_left_by_a_loop_that_surely_runs(self, n: u8) -> u32:
+        for x in range(3):
+            try:
+                y = x + n
+            finally:
+                z = x
+            node = self.nodes[x]
+            name = self.names[x]
+            even = n % 2 == x
+            following = self.nodes[x].next
+            if y > 200:
+                break
+        self.log.write(name)
+        return x + y + z + node.a + (1 if even else 0) + (2 if following is None else 3)
+
+    def entry_left_by_a_generator_that_surely_yields(self, n: u8) -> u32:
+        for x in self.three():
+            y = x + n
+            if y > 200:
+                break
+        return x + y
+
+    def three(self) -> Iterator[u8]:
+        for number in range(3):
+            yield number

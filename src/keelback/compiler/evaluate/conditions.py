@@ -54,7 +54,10 @@ class Conditions(Values):
             raise self.refuse(node, "operators", f"Kernel Python has no {type(op).__name__}")
         sign, function = COMPARISONS[type(op)]
         if isinstance(left, Static) and isinstance(right, Static) and self.folds(op, left.value, right.value):
-            return Static(function(left.value, right.value))
+            try:
+                return Static(function(left.value, right.value))
+            except TypeError as error:
+                raise self.refuse(node, "types", str(error)) from None
         first, second = self.dynamic(left, node), self.dynamic(right, node)
         comparable = (
             (isinstance(first.type, Integer) and isinstance(second.type, Integer))

@@ -74,6 +74,12 @@ class Frame:
             elif isinstance(each, ast.Yield) and self.inlined is not None:
                 yield from self.inlined.frame.deleted([self.inlined.node])
 
+    def reads_outside(self, name: Name, node: ast.AST) -> bool:
+        """Say whether a name is read in this function, or where it is inlined, outside one of its loops."""
+        if name.suffix == self.suffix:
+            return reads_in(self.definition, name.name) > reads_in(node, name.name)
+        return self.inlined is not None and self.inlined.frame.reads_outside(name, self.inlined.node)
+
     def callers(self) -> Iterator[FunctionType]:
         """Yield this function and those that it is inlined into."""
         yield self.function
@@ -92,3 +98,10 @@ def assignments_in(definition: ast.FunctionDef) -> Counter[str]:
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             counts[node.target.id] += 2
     return counts
+
+
+def reads_in(tree: ast.AST, name: str) -> int:
+    """Count how often a name is read."""
+    names = [each for each in ast.walk(tree) if isinstance(each, ast.Name) and each.id == name]
+    augmented = [each.target for each in ast.walk(tree) if isinstance(each, ast.AugAssign)]
+    return sum(isinstance(each.ctx, ast.Load) or each in augmented for each in names)

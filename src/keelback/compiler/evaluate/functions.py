@@ -79,11 +79,15 @@ class Functions(Elements):
             raise self.refuse(node, "calls", f"{name} of {function.__name__} needs an annotation")
         return found
 
-    def emit_call(self, key: ir.FunctionKey, arguments: list[ir.Expression], node: ast.AST) -> Value:
-        """Call a compiled function; its result is kept in a temporary."""
+    def note_call(self, key: ir.FunctionKey, node: ast.AST) -> None:
+        """Take note of a call, for a cycle to be found."""
         calls = self.program.calls.setdefault(self.key.name, {})
         if key.name not in calls:
             calls[key.name] = self.refuse(node, "recursion", "calls form no cycle")
+
+    def emit_call(self, key: ir.FunctionKey, arguments: list[ir.Expression], node: ast.AST) -> Value:
+        """Call a compiled function; its result is kept in a temporary."""
+        self.note_call(key, node)
         if key.result == VOID:
             self.emit(ir.Call(self.place(node), key, tuple(arguments)))
             return Static(None)

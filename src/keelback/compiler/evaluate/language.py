@@ -8,7 +8,7 @@ from keelback.compiler import ir
 from keelback.compiler.evaluate.text import Texts
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
-from keelback.compiler.statics import Passing, is_plain, is_tuple
+from keelback.compiler.statics import Passing, is_plain, is_struct, is_tuple
 from keelback.compiler.types import BOOLEAN, Integer, Pointer
 from keelback.lang import layout as lang_layout
 from keelback.lang import struct as lang_struct
@@ -33,7 +33,7 @@ class Language(Texts):
     def do_extreme(self, node: ast.Call, sign: str, pick: Callable[..., int]) -> Value:
         """min and max of integers."""
         values = self.operands(node.args)
-        if all(isinstance(each, Static) and is_plain(each.value) for each in values):
+        if all(isinstance(each, Static) and is_plain(each.value) and isinstance(each.value, int) for each in values):
             return Static(pick(*(each.value for each in values if isinstance(each, Static))))
         best = self.dynamic(self.frozen(values[0]), node)
         for value in values[1:]:
@@ -66,7 +66,7 @@ class Language(Texts):
             return None
         if isinstance(value.value, Passing):
             return value.value.elements
-        return tuple(value.value) if is_tuple(value.value) or isinstance(value.value, range) else None
+        return value.value if is_tuple(value.value) else None
 
     def do_bool(self, node: ast.Call) -> Value:
         """bool(integer)."""
@@ -76,8 +76,10 @@ class Language(Texts):
 
     def do_view(self, node: ast.Call) -> Value:
         """view(ram, Struct, address)."""
-        _, struct, address = self.operands(node.args)
-        if not isinstance(struct, Static) or not isinstance(struct.value, type):
+        ram, struct, address = self.operands(node.args)
+        if not isinstance(ram, Static) or ram.value is not self.program.ram:
+            raise self.refuse(node, "structs", "view takes the RAM that the program's records lie in")
+        if not isinstance(struct, Static) or not is_struct(struct.value):
             raise self.refuse(node, "structs", "view takes a struct class")
         if struct.value in self.program.ram.homes:
             raise self.refuse(node, "structs", f"{struct.value.__name__} has a home array: index it")
@@ -94,7 +96,7 @@ class Language(Texts):
     def do_size_of(self, node: ast.Call) -> Value:
         """size_of(Struct)."""
         struct = self.value(node.args[0])
-        if not isinstance(struct, Static):
+        if not isinstance(struct, Static) or not is_struct(struct.value):
             raise self.refuse(node, "structs", "size_of takes a struct class")
         size = lang_struct.size_of(struct.value)
         if layout_of(struct.value, self.program.word_bits).size != size:

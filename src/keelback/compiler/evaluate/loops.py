@@ -11,7 +11,7 @@ from keelback.compiler.evaluate.frame import Loop
 from keelback.compiler.evaluate.generators import Generators
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
-from keelback.compiler.types import BOOLEAN, ArrayPointer, Integer
+from keelback.compiler.types import BOOLEAN, ArrayPointer, Boolean, Integer, Text, Type
 from keelback.lang.array import Array
 from keelback.lang.table import Table
 
@@ -91,6 +91,9 @@ class Loops(Generators):
         elements = self.elements(value)
         if elements is not None:
             self.for_static(node, elements)
+        elif isinstance(value, Static) and isinstance(value.value, range):
+            start, stop = self.number(value.value.start), self.number(value.value.stop)
+            self.count(node, start, stop, self.step_of(value.value.step, node), lambda index: index)
         elif (isinstance(value, Static) and isinstance(value.value, (Array, Table))) or (
             isinstance(value, ir.Expression) and isinstance(value.type, ArrayPointer)
         ):
@@ -106,9 +109,14 @@ class Loops(Generators):
         start = self.dynamic(Static(0) if len(values) == 1 else values[0], node)
         stop = self.dynamic(values[0] if len(values) == 1 else values[1], node)
         step = values[2] if len(values) == 3 else Static(1)
-        if not isinstance(step, Static) or not isinstance(step.value, int) or step.value <= 0:
+        constant = self.step_of(step.value if isinstance(step, Static) else None, node)
+        self.count(node, start, stop, constant, lambda index: index)
+
+    def step_of(self, step: object, node: ast.AST) -> int:
+        """Return the step of a range."""
+        if not isinstance(step, int) or step <= 0:
             raise self.refuse(node, "loops", "the step of a range is a constant above 0")
-        self.count(node, start, stop, step.value, lambda index: index)
+        return step
 
     def count(
         self,
@@ -139,7 +147,17 @@ class Loops(Generators):
         self.bounded(following, node)
         condition = self.ordered("<", counter, stop, node)
         next_index = ir.SetLocal(place, counter.name, following)
+        self.initialise(node, before)
         self.emit(ir.Loop(place, loop.leave, condition, tuple(body), (next_index,)))
+
+    def initialise(self, node: ast.For, before: Environment) -> None:
+        """Give a first value to the locals that a loop which surely has a round leaves: C compilers see no round."""
+        if not self.reached:
+            return
+        for name, each in self.here.names.items():
+            if each.local is not None and name not in before.names and self.frame.reads_outside(name, node):
+                nothing = nothing_of(self.type_of_local(each.local))
+                self.block.append(ir.SetLocal(self.place(node), each.local, nothing))
 
     def for_static(self, node: ast.For, values: tuple[Any, ...]) -> None:
         """Unroll a loop over a static tuple: what is known flows from round to round."""
@@ -169,3 +187,10 @@ class Loops(Generators):
         _, count = self.array(kept, node)
         stop = self.dynamic(self.frozen(count), node)
         self.count(node, self.number(0), stop, 1, lambda index: self.item(kept, index, node))
+
+
+def nothing_of(type: Type) -> ir.Expression:
+    """Return a value of a type for what is set before it is read."""
+    if isinstance(type, Text):
+        return ir.TextConstant(type, "")
+    return ir.Constant(type, False if isinstance(type, Boolean) else 0 if isinstance(type, Integer) else None)

@@ -2,12 +2,13 @@
 
 import ast
 from enum import IntEnum
-from types import FunctionType
+from types import FunctionType, MethodType
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.blocks import Blocks
+from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Specialisation, Static, Value
-from keelback.compiler.source import hints_of
+from keelback.compiler.source import definition_of, hints_of
 from keelback.compiler.types import TEXT, Integer, Text
 from keelback.lang.text import TextSink
 
@@ -20,10 +21,8 @@ class Texts(Blocks):
 
     def write_text(self, sink: TextSink, node: ast.Call) -> Value:
         """Write a text constant, a choice of them or an f-string to a sink."""
-        put = getattr(type(sink), "put", None)
-        assert isinstance(put, FunctionType)
-        byte = self.program.type_of(hints_of(put)["byte"])
-        key = self.program.request(Specialisation(put, (("self", Static(sink)), ("byte", byte))))
+        key = self.put_of(sink, node)
+        self.note_call(key, node)
         [argument] = node.args
         parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
         values = self.operands([part.value if isinstance(part, ast.FormattedValue) else part for part in parts])
@@ -36,6 +35,19 @@ class Texts(Blocks):
             else:
                 raise self.refuse(part, "text", "a text constant")
         return Static(None)
+
+    def put_of(self, sink: TextSink, node: ast.AST) -> ir.FunctionKey:
+        """Return the function that takes the bytes of a sink."""
+        put = self.static_member(sink, "put", node)
+        method = put.value if isinstance(put, Static) else None
+        if not isinstance(method, MethodType) or not isinstance(method.__func__, FunctionType):
+            raise self.refuse(node, "text", "the put of a text sink is a method")
+        parameters = [each.arg for each in definition_of(method.__func__).args.args]
+        types = [self.program.type_of(hints_of(method.__func__).get(each)) for each in parameters[1:]]
+        if len(types) != 1 or not isinstance(types[0], Integer) or Interval(0, 127) not in types[0].interval:
+            raise self.refuse(node, "text", "the put of a text sink takes one byte")
+        taken = ((parameters[0], Static(method.__self__)), (parameters[1], types[0]))
+        return self.program.request(Specialisation(method.__func__, taken))
 
     def write_number(self, put: ir.FunctionKey, node: ast.FormattedValue, value: ir.Expression) -> None:
         """Write one value of an f-string."""
