@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.payload import make_payload
 from keelback.kernel.frames import RESERVED as RESERVED_OWNER
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.screen import SCREEN
 from keelback.lang import Ram
 from keelback.machine import boot_loader
 from keelback.machine.boot_loader import BiosEntry, load_image, usual_memory_map, write_parameters
-from keelback.machine.images import make_image
+from keelback.machine.images import make_image, most_payload
+from keelback.machine.interpreted import InterpretedPc
 from keelback.machine.pc import Outcome, SimulatedPc
 from support import MIB, console, make_pc
 
@@ -81,6 +82,18 @@ def test_an_image_for_which_the_machine_is_too_small_is_refused_with_both_sizes(
 def test_a_text_that_does_not_fit_its_room_is_refused():
     with pytest.raises(ImageTooLarge, match=r"the kernel's text has .* bytes; there is room for 64"):
         make_image(replace(MICROKERNEL, places=MICROKERNEL.kernel_start + 64), b"")
+
+
+def test_a_payload_that_leaves_no_room_for_what_follows_it_is_refused():
+    most = most_payload(USERMODE)
+    with pytest.raises(ImageTooLarge) as refused:
+        make_image(USERMODE, bytes(most + 1))
+    assert str(refused.value) == (
+        f"the programs take {most + 1:,} bytes; in the usermode layout there is room for {most:,}"
+    )
+    pc = InterpretedPc(USERMODE, make_image(USERMODE, bytes(most - 16 * PAGE)), memory=10 * MIB)
+    pc.boot()
+    assert pc.outcome is Outcome.RUNNING and console(pc) == ["keelback: the payload has no list of programs to start"]
 
 
 def test_the_usual_map_is_a_pcs():

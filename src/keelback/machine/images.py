@@ -32,6 +32,10 @@ def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None =
     room = layout.text_end - layout.places
     if len(places) > room:
         raise ImageTooLarge(f"the table of source places has {len(places):,} bytes; there is room for {room:,}")
+    if len(payload) > (most := most_payload(layout)):
+        raise ImageTooLarge(
+            f"the programs take {len(payload):,} bytes; in the {layout.name} layout there is room for {most:,}"
+        )
     records = layout.records_end - layout.text_end
     text += places.ljust(room, b"\0")
     return build_kernel_image(text, layout_of(ImageHeader), records=records, payload=payload)
@@ -51,6 +55,11 @@ def _places(layout: Layout, compiled: CompiledKernel) -> bytes:
 def make_symbols(layout: Layout, compiled: CompiledKernel) -> bytes:
     """Return the ELF file of a compiled kernel, as it lies in the image, for debuggers.  Raises: ToolchainError."""
     return build_symbols(ENTRY, _defines(layout), start=layout.kernel_start, compiled=compiled)
+
+
+def most_payload(layout: Layout) -> int:
+    """Return how many bytes of payload leave room for the least of all that follows it in the kernel region."""
+    return layout.region_limit - layout.records_end - MAPS_SIZE - layout.boot_stack - layout.zone_least
 
 
 def room_for(image_size: int) -> int:
