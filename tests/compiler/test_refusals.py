@@ -6,8 +6,12 @@ import textwrap
 import pytest
 
 from compiler.compare_lives import Lives
+from keelback import compiler
 from keelback.compiler import compile_program, source
 from keelback.compiler.errors import CompileError
+from keelback.compiler.evaluate.function import Evaluator
+from keelback.compiler.print_c import Printer
+from keelback.image.compiled import build_object
 
 HEAD = '''\
 from collections.abc import Iterator
@@ -414,7 +418,7 @@ REFUSED = [
     ("equality of structs", "return 1 if self.item == self.item else 0", "1:13: == can't compare structs: write `is` [types]"),
     ("sum of objects", "return self.odd + 1", "1:8: a Odd is no value at run time [values]"),
     ("length of an object", "return len(self.odd)", "1:8: a Odd is no value at run time [values]"),
-    ("least of objects", "return min(self.odd, 3)", "1:8: a Odd is no value at run time [values]"),
+    ("least of objects", "return min(self.odd, 3)", "1:8: min and max take integers [types]"),
     ("enum with operators", "return self.shaded.shade + 1", "1:8: Shade is no IntEnum with the operators of one [types]"),
     ("member with operators", "return Shade.DARK + 1", "1:8: a Shade is no value at run time [values]"),
     ("text of a class of its own", "self.log.write(self.word)\nreturn a", "1:16: a Word is no value at run time [values]"),
@@ -471,6 +475,44 @@ REFUSED = [
     ("ref without a home array", "self.lost.next = None\nreturn a", "1:1: Lost has no home array [references]"),
     ("read of a ref without a home array", "return 1 if self.lost.next is None else 0", "1:13: Lost has no home array [references]"),
     ("constant division by zero", "return 1 // 0", "1:8: integer division or modulo by zero [operators]"),
+    ("write of nothing", "self.log.write()\nreturn a", "1:1: write takes text [calls]"),
+    ("write of two texts", 'self.log.write("a", "b")\nreturn a', "1:1: write takes text [calls]"),
+    ("write by another keyword", 'self.log.write(txt="a")\nreturn a', "1:1: write takes text [calls]"),
+    ("write of an integer", "self.log.write(a)\nreturn a", "1:16: a text constant [text]"),
+    ("text beyond ASCII", 'self.log.write("Größe")\nreturn a', "1:16: text is ASCII: 'ö' [text]"),
+    ("f-string beyond ASCII", 'self.log.write(f"é{a}")\nreturn a', "1:16: text is ASCII: 'é' [text]"),
+    ("column behind what is beyond ASCII", 'if "é" == "é": x = nothing\nreturn a', "1:20: nothing has no value here [names]"),
+    ("array text beyond ASCII", 'self.item.bytes.set_text("é")\nreturn a', "1:1: text is ASCII: 'é' [text]"),
+    ("array text of u32", 'self.item.words.set_text("x")\nreturn a', "1:1: an array has no method set_text [attributes]"),
+    ("array text by another keyword", 'self.item.bytes.set_text(txt="a")\nreturn a', "1:1: set_text takes text [calls]"),
+    ("message beyond ASCII", 'assert a, "é"\nreturn a', "1:11: text is ASCII: 'é' [text]"),
+    ("message with a zero byte", 'assert a, "a\\0b"\nreturn a', "1:11: the message of an assert ends at its first zero byte [text]"),
+    ("fill of two", "self.item.bytes.fill(0, 1)\nreturn a", "1:1: fill takes start, count, value [calls]"),
+    ("fill of four", "self.item.bytes.fill(0, 1, 2, 3)\nreturn a", "1:1: fill takes start, count, value [calls]"),
+    ("fill by another keyword", "self.item.bytes.fill(0, 1, byte=3)\nreturn a", "1:1: fill takes start, count, value [calls]"),
+    ("fill with a bool", "self.item.bytes.fill(0, 1, a > 1)\nreturn a", "1:1: an element takes u8, not bool [types]"),
+    ("fill of a bool count", "self.item.bytes.fill(0, a > 1, 7)\nreturn a", "1:1: a range of an array is told by integers [types]"),
+    ("fill from a text", 'self.item.bytes.fill("a", 1, 7)\nreturn a', "1:1: a range of an array is told by integers [types]"),
+    ("copy of three", "self.item.bytes.copy_from(0, self.item.bytes, 0)\nreturn a", "1:1: copy_from takes start, source, source_start, count [calls]"),
+    ("copy from a bool", "self.item.bytes.copy_from(0, self.item.bytes, True, 1)\nreturn a", "1:1: a range of an array is told by integers [types]"),
+    ("clear of a part", "self.items.clear(1)\nreturn a", "1:1: clear takes no arguments [calls]"),
+    ("bool as an index of a tuple", "return self.numbers[a > 1]", "1:8: an index is an integer [types]"),
+    ("bool as an index of methods", "return (self.twice, self.twice)[a > 1](a)", "1:8: an index is an integer [types]"),
+    ("no such method of a tuple", "return (self.twice, self.twice)[2](a)", "1:8: no element 2 [tuples]"),
+    ("element of an empty tuple", "return ()[a]", "1:8: an empty tuple has no element [tuples]"),
+    ("text as an index", 'return self.numbers["a"]', "1:8: no element a [tuples]"),
+    ("text many times", 'return len("a" * (1 << 40))', "1:12: * takes integers [types]"),
+    ("large constant shift", "return 1 << (1 << 40)", "1:8: can't bound this shift below 256; mask it [bounded integers]"),
+    ("negative constant shift", "return 1 << -1", "1:8: negative shift count [operators]"),
+    ("constant division by zero", "return 1 // 0", "1:8: integer division or modulo by zero [operators]"),
+    ("min of texts", 'return min("a", "b")', "1:8: min and max take integers [types]"),
+    ("min of None", "return min(a, None)", "1:8: min and max take integers [types]"),
+    ("constants that have no order", 'return 1 if 1 < "a" else 2', "1:13: '<' not supported between instances of 'int' and 'str' [types]"),
+    ("address of an integer", "return address_of(a)", "1:8: address_of takes a struct, not u32 [structs]"),
+    ("address of None", "return address_of(None)", "1:8: address_of takes a struct, not None [structs]"),
+    ("size of no struct", "return size_of(int)", "1:8: size_of takes a struct class [structs]"),
+    ("view of no struct", "return view(self.ram, int, a)", "1:8: view takes a struct class [structs]"),
+    ("view of no RAM", "return view(a, Other, a).value", "1:8: view takes the RAM that the program's records lie in [structs]"),
     ("a failing sink", 'self.weak.write("x")\nreturn a', "1:-7: the put of a text sink raises no error [text]"),
 ]
 # What, a method, the body of the entry that calls it (None: it is the entry), and the refusal, counted from the method.
@@ -496,6 +538,7 @@ REFUSED_METHODS = [
     ("result without annotation", "def other(self, n: u32):\n    return n", "return 1 if self.other(a) is None else 0", "2:5: the result of other needs a type of Kernel Python [functions]"),
     ("result without a width", "def other(self, n: u32) -> int:\n    return n", "return 1 if self.other(a) is None else 0", "2:5: the result of other needs a type of Kernel Python [functions]"),
     ("result of nothing", "def other(self) -> None:\n    return self.fails(3)", "self.other()\nreturn a", "2:5: the result of other needs a type of Kernel Python [functions]"),
+    ("parameter of a native body that C has a use for", '@native("return 1;")\ndef other(self, int: u32) -> u32:\n    return 1', "return self.other(a)", "2:17: a parameter of a native body is called as in C, which has another use for 'int' [native]"),
     ("parameter without annotation", "def other(self, n) -> u32:\n    return n", "return self.other(a)", "5:12: n of other needs an annotation [calls]"),
     ("parameter of a generator without annotation", "def other(self, n) -> Iterator[u32]:\n    yield n", "for i in self.other(a): pass\nreturn a", "5:14: n of other needs an annotation [calls]"),
     ("variable of the function outside", "def made(outer: int) -> object:\n    def other(self, n: u32) -> u32:\n        return n + outer\n    return other\n\nother = made(3)", "return self.other(a)", "3:20: outer belongs to the function outside [names]"),
@@ -554,3 +597,56 @@ def test_refusal_shows_the_source_line(tmp_path):
         "            return a * 1.5\n"
         "                       ^"
     )
+
+
+def test_mistake_of_the_compilers_tells_the_source_that_it_was_at(tmp_path, monkeypatch):
+    def fail(self, node):
+        raise ZeroDivisionError("in the compiler\nitself")
+
+    monkeypatch.setattr(Evaluator, "value_BinOp", fail)
+    error, first = refusal_of_body("if a:\n    x = (\n        a + 1)\nreturn a", tmp_path)
+    assert f"{error.line - first}:{error.column - 8}: {error.message} [{error.rule}]" == (
+        "2:5: the compiler failed here, which is a fault of Keelback's: ZeroDivisionError: in the compiler [compiler]"
+    )
+
+
+@pytest.mark.parametrize("name", ["verify", "lower_exceptions", "find_raises"])
+def test_mistake_of_a_later_pass_tells_the_function_that_it_was_at(name, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr(compiler, name, fail)
+    error, first = refusal_of_body("return a", tmp_path)
+    assert (error.line, error.rule) == (first, "compiler")
+    assert error.message == "the compiler failed here, which is a fault of Keelback's: AssertionError"
+
+
+C_ERRORS = {
+    "body": ('@native("return n +;")', 1, "native", "the C compiler refuses this body: expected expression"),
+    "name": ('@native("return m;")', 1, "native", "the C compiler refuses this body: use of undeclared identifier 'm'"),
+}
+
+
+@pytest.mark.parametrize(("native", "line", "rule", "message"), C_ERRORS.values(), ids=C_ERRORS)
+def test_what_the_c_compiler_refuses_is_told_in_the_python(native, line, rule, message, tmp_path):
+    path, before = tmp_path / "program.py", HEAD.rpartition("    def entry")[0]
+    path.write_text(f"{before}    {native}\n    def other(self, n: u32) -> u32:\n        return n\n")
+    source._definitions.cache_clear()
+    lives = Lives(path)
+    compiled = compile_program(lives.root, lives.ram, {"other": lives.root.other})
+    with pytest.raises(CompileError) as caught:
+        build_object(compiled, "program")
+    assert (caught.value.file, caught.value.line) == (str(path), before.count("\n") + line)
+    assert (caught.value.rule, caught.value.message) == (rule, message)
+
+
+def test_what_the_compiler_printed_wrongly_is_its_own_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr(Printer, "print_Check", lambda self, statement, indent, depth: "    no C;\n")
+    path = tmp_path / "program.py"
+    path.write_text(HEAD + "        assert (\n            a > 3\n        )\n        return a\n")
+    source._definitions.cache_clear()
+    lives = Lives(path)
+    with pytest.raises(CompileError) as caught:
+        build_object(compile_program(lives.root, lives.ram, {"entry": lives.root.entry}), "program")
+    assert (caught.value.file, caught.value.line) == (str(path), HEAD.count("\n") + 1)
+    assert caught.value.message.startswith("the C compiler refuses what this became, which is a fault of Keelback's: ")

@@ -19,7 +19,8 @@ class Item(Struct):
 
 def verified(*body, parameters=None):
     key = ir.FunctionKey("f", VOID)
-    verify({"f": ir.Function(key, PLACE, dict(parameters or {}), {"x": U8}, tuple(body))})
+    function = ir.Function(key, PLACE, dict(parameters or {}), {"x": U8}, tuple(body))
+    verify(function, {"f": function})
 
 
 def one():

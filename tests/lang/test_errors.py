@@ -57,9 +57,9 @@ def test_a_module_that_is_imported_again_defines_the_same_error_again(known):
     assert known[-200] is again
 
 
-@pytest.mark.parametrize("sentence", [None, "", "No full stop", "Two\nlines."])
+@pytest.mark.parametrize("sentence", [None, "", "No full stop", "Two\nlines.", "Beyond ASCII: é."])
 def test_an_error_needs_one_sentence(sentence):
-    with pytest.raises(TypeError, match=r"^Made needs one sentence as its docstring$"):
+    with pytest.raises(TypeError, match=r"^Made needs one sentence in ASCII as its docstring$"):
         make_error(sentence=sentence)
 
 

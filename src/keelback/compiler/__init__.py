@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.errors import blamed
 from keelback.compiler.evaluate import evaluate
 from keelback.compiler.exceptions import lower_exceptions
 from keelback.compiler.print_c import PANIC, Printer
@@ -52,16 +53,18 @@ def compile_program(
     program = Program(root, ram)
     for name, method in entries.items():
         program.entry(method, name)
-    with deep_walks():
+    functions = program.functions
+    with deep_walks(), blamed(lambda: program.at):
         while program.waiting:
             wanted, key = program.waiting.pop(0)
-            program.functions[key.name] = evaluate(program, wanted, key)
+            functions[key.name] = evaluate(program, wanted, key)
         program.refuse_recursion()
-        functions = program.functions
-        verify(functions)
+        for function in program.each():
+            verify(function, functions)
         find_raises(functions)
-        for function in functions.values():
+        for function in program.each():
             lower_exceptions(function, functions)
-        verify(functions)
-        printer = Printer(ram, functions, lines=lines)
-        return Compiled(printer.program(tuple(entries)), tuple(printer.sections()), functions)
+            verify(function, functions)
+        printer = Printer(ram, functions, tuple(entries), lines=lines)
+        bodies = [printer.function_text(function) for function in program.each()]
+        return Compiled(printer.program(bodies), tuple(printer.sections()), functions)

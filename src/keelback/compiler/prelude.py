@@ -49,7 +49,7 @@ static inline __attribute__((unused)) i64 floor_div(i64 left, i64 right)
 
 static inline __attribute__((unused)) i64 floor_mod(i64 left, i64 right)
 {
-    i64 rest = left % right;
+    i64 rest = right == -1 ? 0 : left % right; /* the quotient of the smallest by -1 would be too large */
     return rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest;
 }
 """
@@ -68,7 +68,7 @@ static inline __attribute__((unused)) i128 floor_div_wide(i128 left, i128 right)
 
 static inline __attribute__((unused)) i128 floor_mod_wide(i128 left, i128 right)
 {
-    i128 rest = left % right;
+    i128 rest = right == -1 ? 0 : left % right;
     return rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest;
 }
 """

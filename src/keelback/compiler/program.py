@@ -4,7 +4,7 @@ A function is specialised for the static objects that it is called with: its `se
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -53,6 +53,14 @@ class Program:
         self.functions: dict[str, ir.Function] = {}
         self.names: set[str] = set()
         self.calls: dict[str, dict[str, CompileError]] = {}
+        self.at: tuple[str, int, int] = ("", 0, 1)
+        """Where the source is that a pass works on."""
+
+    def each(self) -> Iterator[ir.Function]:
+        """Yield every function, which is then what a pass works on."""
+        for function in self.functions.values():
+            self.at = (*function.place, 1)
+            yield function
 
     def entry(self, method: Callable[..., Any], name: str) -> ir.FunctionKey:
         """Ask for a method of a static object, callable from outside by a given name."""

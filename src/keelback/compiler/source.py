@@ -18,7 +18,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 @cache
 def _definitions(file: str) -> dict[tuple[int, str], Definition]:
     found: dict[tuple[int, str], Definition] = {}
-    waiting: list[ast.AST] = [ast.parse(Path(file).read_text(), file)]
+    waiting: list[ast.AST] = [ast.parse(Path(file).read_bytes(), file)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, Definition):

@@ -11,10 +11,9 @@ class TreeError(Exception):
     """The compiler made a tree that breaks its own rules."""
 
 
-def verify(functions: Mapping[str, ir.Function]) -> None:
-    """Check every function.  Raises: TreeError."""
-    for function in functions.values():
-        _Verifier(function, functions).body(function.body, frozenset())
+def verify(function: ir.Function, functions: Mapping[str, ir.Function]) -> None:
+    """Check a function of a program.  Raises: TreeError."""
+    _Verifier(function, functions).body(function.body, frozenset())
 
 
 class _Verifier:

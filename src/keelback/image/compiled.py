@@ -4,19 +4,24 @@ The C is kept in the cache directory, where compiler messages and debuggers can 
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keelback.compiler import PANIC, Compiled, compile_program
+from keelback.compiler.errors import CompileError
 from keelback.compiler.names import STRICT_C
+from keelback.compiler.print_c import short_path
 from keelback.image.cache import cache_directory
 from keelback.image.kernel_image import CompiledKernel
-from keelback.image.toolchain import NO_WARNINGS, compile_c
+from keelback.image.toolchain import ToolchainError, compile_c
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
 
 __all__ = ["PANIC", "build_object", "compile_kernel"]
 
+C_FLAGS = ("-w", "-fbracket-depth=4096")
+"""What the C warns of is nothing that a reader of the Kernel Python could change, and it nests as deep as that."""
 KERNEL_FLAGS = ('-DSTOP="ud2"', "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
 """A failed check is a trap from ring 0, and panics walk the stack by its frames."""
 
@@ -38,4 +43,20 @@ def build_object(compiled: Compiled, name: str, flags: Sequence[str] = ()) -> by
     if not source.exists() or source.read_bytes() != text:
         folder.mkdir(parents=True, exist_ok=True)
         source.write_bytes(text)
-    return compile_c(source, flags=(STRICT_C, *NO_WARNINGS, *flags))
+    try:
+        return compile_c(source, flags=(STRICT_C, *C_FLAGS, *flags))
+    except ToolchainError as error:
+        raise refusal_of(compiled, error) from error
+
+
+def refusal_of(compiled: Compiled, error: ToolchainError) -> CompileError | ToolchainError:
+    """Return what the C compiler refuses, told at the line of the Kernel Python that it came from."""
+    found = re.search(r"^(.*?):(\d+):\d+: (?:fatal )?error: (.*)$", error.diagnostics, re.MULTILINE)
+    inside = [each for each in compiled.functions.values() if found and short_path(each.place[0]) == found[1]]
+    if found is None or not inside:
+        return error
+    file, line = inside[0].place[0], int(found[2])
+    if any(each.native and each.place[1] == line for each in inside):
+        return CompileError("native", f"the C compiler refuses this body: {found[3]}", file, line, 1)
+    message = f"the C compiler refuses what this became, which is a fault of Keelback's: {found[3]}"
+    return CompileError("compiler", message, file, line, 1)

@@ -40,8 +40,8 @@ class KernelError(Exception):
         if other and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             raise TypeError(f"{cls.__name__} and {other.__name__} both have number {number}")
         cls.sentence = (cls.__doc__ or "").strip()
-        if not cls.sentence.endswith(".") or "\n" in cls.sentence:
-            raise TypeError(f"{cls.__name__} needs one sentence as its docstring")
+        if not cls.sentence.endswith(".") or "\n" in cls.sentence or not cls.sentence.isascii():
+            raise TypeError(f"{cls.__name__} needs one sentence in ASCII as its docstring")
         cls.known[number] = cls
 
     def __init__(self) -> None:

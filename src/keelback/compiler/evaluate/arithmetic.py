@@ -25,6 +25,8 @@ OPERATORS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.BitOr: ("|", operator.or_),
     ast.BitXor: ("^", operator.xor),
 }
+MOST_PLACES = 256
+"""How far a constant may be shifted: twice as far as any value at run time has bits."""
 UNARY: dict[type, Callable[[int], int]] = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.inv}
 
 
@@ -58,6 +60,10 @@ class Arithmetic(Conditions):
             raise self.refuse(node, "operators", f"Kernel Python has no {type(op).__name__}")
         sign, function = OPERATORS[type(op)]
         if isinstance(left, Static) and isinstance(right, Static) and folds(left.value, right.value):
+            if sign == "*" and not (isinstance(left.value, int) and isinstance(right.value, int)):
+                raise self.refuse(node, "types", "* takes integers")
+            if sign == "<<" and isinstance(right.value, int) and right.value > MOST_PLACES:
+                raise self.refuse(node, "bounded integers", f"can't bound this shift below {MOST_PLACES}; mask it")
             try:
                 return Static(function(left.value, right.value))
             except (ArithmeticError, ValueError, TypeError) as error:

@@ -9,6 +9,8 @@ from keelback.compiler.evaluate.values import not_negative
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.types import BOOLEAN, ArrayPointer, Integer, integer
+from keelback.lang.array import Array
+from keelback.lang.integers import INTEGER_TYPES, word
 from keelback.lang.table import Table
 
 
@@ -21,15 +23,26 @@ class Blocks(Functions):
             array, count = self.table_elements(table, node)
             return self.call_array(array, count, name, node)
         record = self.dynamic(Static(table.record), node)
-        base, size = (self.dynamic(self.frozen(each), node) for each in self.operands(node.args))
+        base, size = (self.dynamic(self.frozen(each), node) for each in self.values_of(getattr(Table, name), node))
         unplaced = ir.Binary(BOOLEAN, "==", self.dynamic(self.member(record, "base", node), node), self.number(0))
         self.check(unplaced, "a table is placed once", node)
+        base = self.aligned(base, table._element.alignment, node)
         self.store_member(record, "base", base, node)
         self.store_member(record, "count", size, node)
         if name == "place":
             array, count = self.table_elements(table, node)
             self.emit(ir.FillBytes(self.place(node), array, self.scaled(count, table.element_size), self.number(0)))
         return Static(None)
+
+    def aligned(self, base: ir.Expression, alignment: int, node: ast.AST) -> ir.Expression:
+        """Return an address that is checked to be one, and aligned."""
+        base = self.fitted(base, self.program.type_of(word), "the place of a table", node)
+        rest = self.dynamic(self.binary(ast.Mod(), base, Static(alignment), node), node)
+        held = ir.Binary(BOOLEAN, "!=", base, self.number(0))
+        if alignment > 1:
+            held = ir.Binary(BOOLEAN, "and", held, ir.Binary(BOOLEAN, "==", rest, self.number(0)))
+        self.check(held, "a table can't lie there", node)
+        return base
 
     def call_array(self, array: ir.Expression, count: ir.Expression, name: str, node: ast.Call) -> Value:
         """Call a method of an array."""
@@ -38,23 +51,25 @@ class Blocks(Functions):
         size = self.size_of(element)
         place = self.place(node)
         if name == "clear":
+            self.arguments_of(Array.clear, node)
             self.emit(ir.FillBytes(place, array, self.scaled(count, size), self.number(0)))
-        elif name == "set_text" and isinstance(count, ir.Constant):
-            text = self.value(node.args[0])
+        elif name == "set_text" and isinstance(count, ir.Constant) and element == INTEGER_TYPES["u8"]:
+            [text] = self.values_of(Array.set_text, node)
             if (
                 not isinstance(text, Static)
                 or not isinstance(text.value, str)
                 or len(text.value) > int(count.value or 0)
             ):
                 raise self.refuse(node, "text", "a text constant that fits the array")
+            self.refuse_text(text.value, node)
             self.emit(ir.SetText(place, array, text.value.ljust(int(count.value or 0), "\0")))
         elif name == "fill" and not isinstance(element, type):
-            start, number, value = self.operands(node.args)
+            start, number, value = self.values_of(Array.fill, node)
             first, length = self.range(array, start, number, count, node)
             fitted = self.dynamic(self.frozen(self.fitted(value, integer(element), "an element", node)), node)
             self.emit(ir.FillElements(place, array, first, length, fitted))
         elif name == "copy_from" and not isinstance(element, type):
-            start, source, source_start, number = self.operands(node.args)
+            start, source, source_start, number = self.values_of(Array.copy_from, node)
             other, other_count = self.array(source, node)
             if not isinstance(other.type, ArrayPointer) or other.type.element != element:
                 raise self.refuse(node, "types", "arrays of one type are copied")
@@ -71,7 +86,9 @@ class Blocks(Functions):
         """Return the start and length of a range that is checked to lie in an array."""
         first = self.dynamic(self.frozen(start), node)
         length = self.dynamic(self.frozen(number), node)
-        assert isinstance(first.type, Integer) and isinstance(length.type, Integer) and isinstance(count.type, Integer)
+        assert isinstance(count.type, Integer)
+        if not isinstance(first.type, Integer) or not isinstance(length.type, Integer):
+            raise self.refuse(node, "types", "a range of an array is told by integers")
         for each in (first, length):
             self.bounded(each, node)
             if each.type.interval.low < 0:  # type: ignore[union-attr]

@@ -76,13 +76,15 @@ class Calls(Language):
         methods = self.value(function.value)
         if not isinstance(methods, Static) or not is_tuple(methods.value):
             raise self.refuse(node, "calls", "only methods in a static tuple are picked at run time")
-        picked = self.dynamic(self.value(function.slice), function)
+        index = self.value(function.slice)
+        if isinstance(index, Static):
+            return self.call_static(self.static_item(methods.value, index.value, function), node)
+        picked = self.dynamic(index, function)
         if not all(isinstance(each, MethodType) and isinstance(each.__func__, FunctionType) for each in methods.value):
             raise self.refuse(node, "calls", "only methods in a static tuple are picked at run time")
         if node.keywords or any(each.__func__.__code__.co_argcount != len(node.args) + 1 for each in methods.value):
             raise self.refuse(node, "calls", "methods that are picked at run time take all arguments by position")
-        index = self.below(picked, self.number(len(methods.value)), "an index is out of range", function)
-        index = self.dynamic(self.frozen(index), function)
+        number = self.dynamic(self.frozen(self.picked(picked, len(methods.value), function)), function)
         results: list[Value] = []
         cases = []
         arguments = [self.frozen(each) for each in self.operands(node.args)]
@@ -94,12 +96,12 @@ class Calls(Language):
             cases.append(emitted)
         types = {each.type for each in results if isinstance(each, ir.Expression)}
         if not types:
-            self.emit(ir.Switch(self.place(node), index, tuple(tuple(each) for each in cases)))
+            self.emit(ir.Switch(self.place(node), number, tuple(tuple(each) for each in cases)))
             return Static(None)
         if len(types) != 1 or not all(isinstance(each, ir.Expression) for each in results):
             raise self.refuse(node, "calls", "methods that are picked at run time have one type of result")
         result = self.new_temporary(types.pop())
         for each, value in zip(cases, results, strict=True):
             each.append(ir.SetLocal(self.place(node), result.name, self.dynamic(value, node)))
-        self.emit(ir.Switch(self.place(node), index, tuple(tuple(each) for each in cases)))
+        self.emit(ir.Switch(self.place(node), number, tuple(tuple(each) for each in cases)))
         return result

@@ -36,16 +36,39 @@ class Elements(Places):
     def tuple_item(self, values: Any, index: Value, node: ast.AST) -> Value:
         """Return an element of a static tuple: static itself, or out of a constant table of integers or texts."""
         if isinstance(index, Static):
-            try:
-                return Static(values[index.value])
-            except (IndexError, TypeError):
-                raise self.refuse(node, "tuples", f"no element {index.value}") from None
-        place = self.below(self.dynamic(index, node), self.number(len(values)), "an index is out of range", node)
+            return Static(self.static_item(values, index.value, node))
+        if not values:
+            raise self.refuse(node, "tuples", "an empty tuple has no element")
+        place = self.picked(self.dynamic(index, node), len(values), node)
         if all(isinstance(each, str) for each in values):
+            self.refuse_text("".join(values), node)
             return ir.ConstantElement(TEXT, tuple(values), place)
         if all(isinstance(each, int) and not isinstance(each, bool) for each in values):
             return ir.ConstantElement(Integer(Interval(min(values), max(values))), tuple(values), place)
         raise self.refuse(node, "tuples", "only integers, texts and methods are picked from a tuple at run time")
+
+    def static_item(self, values: Any, index: Any, node: ast.AST) -> Any:
+        """Return an element that is known."""
+        try:
+            return values[index]
+        except (IndexError, TypeError):
+            raise self.refuse(node, "tuples", f"no element {index}") from None
+
+    def picked(self, index: ir.Expression, count: int, node: ast.AST) -> ir.Expression:
+        """Return which element of a tuple an index means: a negative one counts from the end."""
+        if not isinstance(index.type, Integer):
+            raise self.refuse(node, "types", "an index is an integer")
+        if index.type.interval.low >= 0:
+            return self.below(index, self.number(count), "an index is out of range", node)
+        self.bounded(index, node)
+        kept = self.dynamic(self.frozen(index), node)
+        first, last = self.number(-count), self.number(count - 1)
+        inside = ir.Binary(BOOLEAN, "and", self.ordered(">=", kept, first, node), self.ordered("<=", kept, last, node))
+        self.check(inside, "an index is out of range", node)
+        kept = replace(kept, type=Integer(Interval(-count, count - 1)))
+        whole = Integer(Interval(0, count - 1))
+        from_end = ir.Binary(whole, "+", kept, self.number(count))
+        return ir.Choice(whole, ir.Binary(BOOLEAN, "<", kept, self.number(0)), from_end, replace(kept, type=whole))
 
     def store_item(self, base: Value, index: Value, value: Value, node: ast.AST) -> None:
         """Store in an element."""

@@ -4,7 +4,7 @@ import ast
 from types import FunctionType
 
 from keelback.compiler import ir
-from keelback.compiler.errors import CompileError
+from keelback.compiler.errors import CompileError, blamed
 from keelback.compiler.evaluate.failure import Failure, is_none
 from keelback.compiler.intervals import Interval
 from keelback.compiler.names import C_WORDS
@@ -19,14 +19,15 @@ WIDE = (-(1 << 63), -(1 << 31), 0, (1 << 31) - 1, (1 << 32) - 1, (1 << 63) - 1, 
 
 def evaluate(program: Program, wanted: Specialisation, key: ir.FunctionKey) -> ir.Function:
     """Return one specialisation as a typed tree.  Raises: CompileError."""
-    definition_of(wanted.function)
+    program.at = (file_of(wanted.function), definition_of(wanted.function).lineno, 1)
     native = getattr(wanted.function, "c_body", None)
     if native is not None:
         return _native(wanted, key, native)
     types: dict[str, Type] = {}
     for round_number in range(ROUNDS):
         evaluator = Evaluator(program, wanted, key, types)
-        function = evaluator.function()
+        with blamed(evaluator.where):
+            function = evaluator.function()
         if all(name in types and join(types[name], seen) == types[name] for name, seen in evaluator.seen.items()):
             return function
         for name, seen in evaluator.seen.items():
@@ -115,6 +116,12 @@ class Evaluator(Failure):
         message = node.msg.value if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
         if not isinstance(message, str) or not isinstance(node.msg, ast.Constant | None):
             raise self.refuse(node, "text", "the message of an assert is a text constant")
+        if node.msg is None:
+            message = message.encode("ascii", "replace").decode()
+        elif "\0" in message:
+            raise self.refuse(node.msg, "text", "the message of an assert ends at its first zero byte")
+        else:
+            self.refuse_text(message, node.msg)
         truth = self.truth(node.test)
         self.check(self.dynamic(truth, node.test), f"assertion failed: {message}", node)
         self.reached = not isinstance(truth, Static) or bool(truth.value)

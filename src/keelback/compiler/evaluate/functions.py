@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -46,6 +47,23 @@ class Functions(Elements):
         if len(given) != len(names) or len(names) != len(set(names)) or set(found) != set(parameters):
             raise self.refuse(node, "calls", f"{function.__name__} takes {', '.join(parameters)}")
         return {name: found[name] for name in parameters}
+
+    def arguments_of(self, method: Callable[..., Any], node: ast.Call) -> list[ast.expr]:
+        """Return the arguments of a method of the language's, in the order of its parameters."""
+        parameters = [*inspect.signature(method).parameters][1:]
+        names = [*parameters[: len(node.args)], *(each.arg for each in node.keywords)]
+        if len(node.args) > len(parameters) or sorted(map(str, names)) != sorted(parameters):
+            what = ", ".join(parameters) or "no arguments"
+            raise self.refuse(node, "calls", f"{method.__name__} takes {what}")
+        given = dict(zip(names, [*node.args, *(each.value for each in node.keywords)], strict=True))
+        return [given[each] for each in parameters]
+
+    def values_of(self, method: Callable[..., Any], node: ast.Call) -> list[Value]:
+        """Evaluate the arguments of a method of the language's as they are written; in the order of its parameters."""
+        written = [*node.args, *(each.value for each in node.keywords)]
+        nodes = self.arguments_of(method, node)
+        values = self.operands(written)
+        return [values[written.index(each)] for each in nodes]
 
     def call_function(self, function: FunctionType, owner: Value | None, node: ast.Call) -> Value:
         """Call a function of the program."""

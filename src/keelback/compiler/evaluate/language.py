@@ -9,7 +9,7 @@ from keelback.compiler.evaluate.text import Texts
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import Passing, is_plain, is_struct, is_tuple
-from keelback.compiler.types import BOOLEAN, Integer, Pointer
+from keelback.compiler.types import BOOLEAN, NONE, Integer, Pointer
 from keelback.lang import layout as lang_layout
 from keelback.lang import struct as lang_struct
 from keelback.lang.integers import u32, word
@@ -33,8 +33,11 @@ class Language(Texts):
     def do_extreme(self, node: ast.Call, sign: str, pick: Callable[..., int]) -> Value:
         """min and max of integers."""
         values = self.operands(node.args)
-        if all(isinstance(each, Static) and is_plain(each.value) and isinstance(each.value, int) for each in values):
-            return Static(pick(*(each.value for each in values if isinstance(each, Static))))
+        static = [each.value for each in values if isinstance(each, Static)]
+        if not all(isinstance(each, int) for each in static):
+            raise self.refuse(node, "types", "min and max take integers")
+        if len(static) == len(values) and all(map(is_plain, static)):
+            return Static(pick(*static))
         best = self.dynamic(self.frozen(values[0]), node)
         for value in values[1:]:
             other = self.dynamic(self.frozen(value), node)
@@ -89,7 +92,7 @@ class Language(Texts):
     def do_address_of(self, node: ast.Call) -> Value:
         """address_of(struct)."""
         base = self.dynamic(self.value(node.args[0]), node)
-        if not isinstance(base.type, Pointer):
+        if not isinstance(base.type, Pointer) or base.type == NONE:
             raise self.refuse(node, "structs", f"address_of takes a struct, not {base.type}")
         return ir.AddressOf(self.program.type_of(word), self.followed(base, node))
 

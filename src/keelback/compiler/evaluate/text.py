@@ -21,9 +21,9 @@ class Texts(Blocks):
 
     def write_text(self, sink: TextSink, node: ast.Call) -> Value:
         """Write a text constant, a choice of them or an f-string to a sink."""
+        [argument] = self.arguments_of(TextSink.write, node)
         key = self.put_of(sink, node)
         self.note_call(key, node)
-        [argument] = node.args
         parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
         values = self.operands([part.value if isinstance(part, ast.FormattedValue) else part for part in parts])
         kept = [self.dynamic(self.frozen(value), part) for value, part in zip(values, parts, strict=True)]

@@ -64,6 +64,10 @@ class Values:
         """Return where the statement at hand starts, which all that it does belongs to, or another statement."""
         return (self.frame.file, (node if isinstance(node, ast.stmt) else self.at).lineno)
 
+    def where(self) -> tuple[str, int, int]:
+        """Return file, line and column of the statement at hand."""
+        return (self.frame.file, self.at.lineno, self.at.col_offset + 1)
+
     def refuse(self, node: ast.AST, rule: str, message: str) -> CompileError:
         """Return the error that refuses a node."""
         line, column = getattr(node, "lineno", self.at.lineno), getattr(node, "col_offset", 0)
@@ -127,6 +131,7 @@ class Values:
         if static is None:
             return ir.Constant(NONE, None)
         if type(static) is str:
+            self.refuse_text(static, node)
             return ir.TextConstant(TEXT, static)
         if isinstance(static, Struct):
             return ir.StaticPlace(Pointer(type(static).__mro__[1]), static._address)
@@ -140,6 +145,11 @@ class Values:
         """Refuse a member of an enum that has operators of its own."""
         if isinstance(value.type, Integer) and value.type.enum is not None and not is_plain_enum(value.type.enum):
             raise self.refuse(node, "types", f"{value.type.enum.__name__} is no IntEnum with the operators of one")
+
+    def refuse_text(self, text: str, node: ast.AST) -> None:
+        """Refuse text that no sink and no array takes."""
+        if not text.isascii():
+            raise self.refuse(node, "text", f"text is ASCII: {next(each for each in text if not each.isascii())!r}")
 
     def frozen(self, value: Value) -> Value:
         """Return a value that later statements can't change: itself, or a temporary that keeps it."""

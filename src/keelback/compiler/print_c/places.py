@@ -1,6 +1,6 @@
 """Types and static places in C: structs with their layout, records by name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from keelback.compiler import ir
@@ -17,10 +17,13 @@ from keelback.lang.ram import Ram, Record
 class Places:
     """Prints types and static places, and collects what of them the C uses."""
 
-    def __init__(self, ram: Ram, functions: Mapping[str, ir.Function], *, lines: bool = True) -> None:
+    def __init__(
+        self, ram: Ram, functions: Mapping[str, ir.Function], entries: Sequence[str] = (), *, lines: bool = True
+    ) -> None:
         self.ram = ram
         self.word = INTEGER_TYPES["word"].resolved(ram.word_bits)
         self.functions = functions
+        self.entries = entries
         self.lines = lines
         self.function: ir.Function
         self.records: dict[int, Record] = {}

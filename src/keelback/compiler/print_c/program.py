@@ -15,18 +15,15 @@ from keelback.lang.errors import KernelError
 class Printer(Statements):
     """Prints a program whose static records are a RAM's."""
 
-    entries: Sequence[str] = ()
-
-    def program(self, entries: Sequence[str]) -> str:
-        """Return the whole C file."""
-        self.entries = entries
-        bodies = [self.function_text(function) for function in self.functions.values()]
+    def program(self, bodies: Sequence[str]) -> str:
+        """Return the whole C file; `bodies` are all its functions, printed."""
+        homes = [*self.home_texts()]
         parts = [
             PRELUDE.replace("WORD", str(self.ram.word_bits)).replace("PANIC", f"{PANIC:#x}"),
             *([WIDE] if self.ram.word_bits == 64 else []),
             *self.struct_texts(),
             *self.record_texts(),
-            *self.home_texts(),
+            *homes,
             *self.table_texts(),
         ]
         parts += [UNMERGED, *(self.prototype(function) + ";" for function in self.functions.values()), UNMERGED_END]
@@ -96,7 +93,7 @@ class Printer(Statements):
         """Return a whole function."""
         head = self.line(function.place) + self.prototype(function)
         if function.native is not None:
-            return f"{head}\n{{\n    {function.native}\n}}\n"
+            return f"{head}\n{{\n{self.line(function.place)}    {function.native}\n}}\n"
         self.used = _needed(function.body) | self.results_by_pointer(function.body)
         body = "".join(self.statement(each, 1) for each in function.body)
         locals = "".join(

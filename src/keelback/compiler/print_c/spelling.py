@@ -29,8 +29,9 @@ def literal(value: int, c: IntegerType) -> str:
 
 def quoted(text: str) -> str:
     """Return a string constant: what is no plain character of ASCII by its number, and no trigraph."""
-    plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("??", "?\\?").encode("utf-8", "surrogateescape")
-    return '"' + re.sub(rb"[^ -~]", lambda byte: b"\\%03o" % byte[0][0], plain).decode() + '"'
+    plain = re.sub(r"(?<=\?)\?", r"\\?", text.replace("\\", "\\\\").replace('"', '\\"'))
+    coded = plain.encode("utf-8", "surrogateescape")
+    return '"' + re.sub(rb"[^ -~]", lambda byte: b"\\%03o" % byte[0][0], coded).decode() + '"'
 
 
 def short_path(file: str) -> str:
