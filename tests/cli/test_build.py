@@ -127,7 +127,7 @@ def test_a_link_is_followed_and_a_device_is_written_to(tmp_path):
         (["-o", "/dev/full", "hello"], "/dev/full: No space left on device"),
         (["--append", "x", "hello"], "--append: only with --iso; whoever boots an image file gives it a command line"),
         (["--iso", "--append", "a\nb", "hello"], "--append 'a\\nb': not printable ASCII"),
-        (["--iso", "--append", "x" * 256, "hello"], "--append: 256 characters; 255 are the most"),
+        (["--iso", "--append", "x" * 2048, "hello"], "--append: 2048 characters; 2047 are the most"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_status_2(tmp_path, words, says):

@@ -98,7 +98,7 @@ def told_by_kernel(line):
     ram = Ram(0x4_0000)
     options, notes = Options(Region(ram, 0x2_0000, 0x3_0000)), Notes()
     point_at_line(ram.bytes, line)
-    options.start(PARAMETERS)
+    options.start(PARAMETERS, PAGE)
     told = values_of(options)
     options.report(notes)
     assert values_of(options) == told, "to report changes nothing"
@@ -185,8 +185,8 @@ def test_the_longest_line_is_taken_to_its_end():
 
 
 @pytest.mark.parametrize("rest", [b"", b"M", b"G" * 3000])
-def test_a_line_without_an_end_is_cut_after_255_bytes(rest):
-    """Nothing after the 255th byte counts, whether or not a zero ever comes."""
+def test_a_line_without_an_end_is_cut_where_the_room_ends(rest):
+    """Nothing after the last byte that fits counts, whether or not a zero ever comes."""
     line = b"console=serial " + b" " * (LONGEST - 15 - 10) + b"memory=16K" + rest
     assert told_by_kernel(line)[1:3] == (4, Sink.SERIAL)
 
@@ -198,7 +198,7 @@ def test_what_follows_a_zero_byte_is_no_part_of_the_line():
 def test_without_a_command_line_nothing_is_said():
     ram = Ram(0x4_0000)
     options = Options(Region(ram, 0x2_0000, 0x3_0000))
-    options.start(PARAMETERS)
+    options.start(PARAMETERS, 0)
     assert not any(ram.bytes[0x2_0000:0x3_0000]) and options.most_frames() == ALL_FRAMES
 
 

@@ -1,5 +1,6 @@
 """What the boot loader leaves in RAM, and that the kernel starts on any memory map or says why not."""
 
+import random
 import re
 import struct
 from dataclasses import replace
@@ -10,16 +11,20 @@ from hypothesis import strategies as st
 
 from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.payload import make_payload
+from keelback.inspect.lens import look
 from keelback.kernel.frames import RESERVED as RESERVED_OWNER
-from keelback.kernel.layout import MICROKERNEL, USERMODE
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
 from keelback.kernel.screen import SCREEN
 from keelback.lang import Ram
 from keelback.machine import boot_loader
 from keelback.machine.boot_loader import BiosEntry, load_image, usual_memory_map, write_parameters
+from keelback.machine.compare import compare
+from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image, most_payload
 from keelback.machine.interpreted import InterpretedPc
+from keelback.machine.kernels import compiled
 from keelback.machine.pc import Outcome, SimulatedPc
-from support import MIB, console, make_pc
+from support import MIB, code_program, console, make_pc
 
 PAGE = 4096
 GIB = 1 << 30
@@ -28,6 +33,9 @@ BOUNDARIES = ("kernel_top", "bios_map", "kernel_map", "heap", "stack", "zone", "
 REFUSAL = (
     r"keelback: can't start\. There is not enough memory: from 0x100000 on it ends at (0x[0-9a-f]+), "
     r"and (0x[0-9a-f]+) is needed"
+)
+ABSENT = (
+    r"keelback: there is no memory from (0x[0-9a-f]+) on, though the memory map claims it up to (0x[0-9a-f]+); not used"
 )
 
 
@@ -115,17 +123,17 @@ def boot(entries: tuple[BiosEntry, ...], memory: int = 16 * MIB) -> SimulatedPc:
     return pc
 
 
-def usable_frames(entries: tuple[BiosEntry, ...]) -> set[int]:
-    """Return the frames below 4 GiB that some usable entry holds whole and no other kind of entry touches."""
+def usable_frames(entries: tuple[BiosEntry, ...], end: int) -> set[int]:
+    """Return the frames below `end` that some usable entry holds whole and no other kind of entry touches."""
     usable: set[int] = set()
     touched: list[tuple[int, int]] = []
     for base, size, kind in entries:
         if kind == USABLE:
-            usable.update(range(min(-(-base // PAGE), 1 << 20), min((base + size) // PAGE, 1 << 20)))
+            usable.update(range(min(-(-base // PAGE), end), min((base + size) // PAGE, end)))
         elif size:
             touched.append((base // PAGE, -(-(base + size) // PAGE)))
-    for first, end in touched:
-        usable.difference_update(range(first, min(end, 1 << 20)))
+    for first, last in touched:
+        usable.difference_update(range(first, min(last, end)))
     return usable - set(range(0xA0, 0x100))
 
 
@@ -150,7 +158,7 @@ def check_booted(pc: SimulatedPc, entries: tuple[BiosEntry, ...]) -> None:
     assert image_end <= kernel_top <= bios_map < kernel_map < heap < stack < zone < region_top
     assert zone - stack == MICROKERNEL.boot_stack
     assert region_top <= MICROKERNEL.region_limit
-    usable, free, counts = usable_frames(entries), free_frames(pc), pc.kernel.memory.frames.counts
+    usable, free, counts = usable_frames(entries, pc.ram.size // PAGE), free_frames(pc), pc.kernel.memory.frames.counts
     assert free <= usable - {0}
     assert set(range(MICROKERNEL.kernel_start // PAGE, region_top // PAGE)) <= usable
     assert counts.user_free + counts.kernel_free == len(free)
@@ -162,7 +170,8 @@ def check_booted(pc: SimulatedPc, entries: tuple[BiosEntry, ...]) -> None:
 
 def check_refused(pc: SimulatedPc) -> None:
     assert pc.outcome is Outcome.REFUSED
-    [line] = pc.console.decode().splitlines()
+    *absent, line = pc.console.decode().splitlines()
+    assert all(re.fullmatch(ABSENT, each) for each in absent)
     said = re.fullmatch(REFUSAL, line)
     assert said and int(said[1], 16) < int(said[2], 16)
     assert pc.run() is Outcome.REFUSED
@@ -182,6 +191,7 @@ BASES = st.one_of(
     ),
 )
 ENTRIES = st.builds(BiosEntry, BASES, SIZES, st.sampled_from([USABLE, USABLE, USABLE, RESERVED, ACPI, 0, 0xFFFF_FFFF]))
+ALL_CLAIMED = BiosEntry(8 * MIB, 4088 * MIB, USABLE)
 GOOD = BiosEntry(0x10_0000, 15 * MIB, USABLE)
 
 
@@ -261,6 +271,108 @@ def test_the_kernel_keeps_the_map_as_it_was_given():
     pc = boot(entries)
     place = pc.kernel.memory.bounds.bios_map
     assert [struct.unpack_from("<QQI", pc.ram.bytes, place + 20 * index) for index in range(3)] == list(entries)
+
+
+@pytest.mark.parametrize("life", [InterpretedPc, CompiledPc])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ([(MIB, 63 * MIB)], [(16 * MIB, 64 * MIB)]),
+        ([(MIB, 15 * MIB + PAGE)], [(16 * MIB, 16 * MIB + PAGE)]),
+        ([(MIB, 15 * MIB)], []),
+        ([(MIB, 14 * MIB), (16 * MIB, MIB), (32 * MIB, MIB)], [(16 * MIB, 17 * MIB), (32 * MIB, 33 * MIB)]),
+        ([(MIB, 15 * MIB), (64 * MIB, 4096 * MIB)], [(64 * MIB, 4096 * MIB)]),
+        ([(MIB, 4095 * MIB)], [(16 * MIB, 4096 * MIB)]),
+    ],
+)
+def test_memory_that_the_map_claims_and_that_is_not_there_is_left_out(layout, life, claims, said):
+    payload = make_payload({"etc/init": b"stop", "stop": code_program("b803000000 31db cd80", layout.image_base)})
+    image = make_image(layout, payload, compiled(layout) if life is CompiledPc else None)
+    entries = (BiosEntry(0, 0x9FC00, USABLE), *(BiosEntry(base, size, USABLE) for base, size in claims))
+    pc = life(layout, image, memory=16 * MIB, memory_map=entries)
+    before = bytes(pc.ram.bytes[:0xA0000])
+    pc.bring_up()
+    assert bytes(pc.ram.bytes[:0xA0000]) == before, "what was there is there again"
+    pc.begin()
+    assert pc.run() is Outcome.POWERED_OFF
+    lines = [re.fullmatch(ABSENT, line) for line in pc.console.decode().splitlines()[:-1]]
+    assert [(int(each[1], 16), int(each[2], 16)) for each in lines if each] == said and all(lines)
+    kernel = look(layout, pc.ram.contents)
+    ends = [each.end << 12 for each in list(kernel.memory.map.table)[: kernel.memory.map.fill.count]]
+    assert ends == sorted(ends) and ends[-1] == min(
+        16 * MIB, max(base + size for base, size in claims if base < 16 * MIB)
+    )
+
+
+# Boot parameters that are wrong.
+
+
+def start_with(change, memory_map=None):
+    """Return both lives of a machine whose boot parameters a test has changed, booted."""
+    payload = make_payload({"etc/init": b"stop", "stop": code_program("b803000000 31db cd80")})
+    pcs = []
+    for life, kernel in ((InterpretedPc, None), (CompiledPc, compiled(MICROKERNEL))):
+        pc = life(MICROKERNEL, make_image(MICROKERNEL, payload, kernel), memory=8 * MIB, memory_map=memory_map)
+        change(pc)
+        pcs.append(pc)
+    assert compare(*pcs).difference is None
+    return pcs[0].console.decode().splitlines()
+
+
+def put(pc, offset, content):
+    pc.ram.bytes[pc.parameters + offset : pc.parameters + offset + len(content)] = content
+
+
+NO_LINE = (
+    "keelback: there is no usable memory at {:#010x}, where the boot loader says that the command line is; ignored"
+)
+
+
+@pytest.mark.parametrize(
+    "place", [1, 0x9FBFF, 0x9FC00, 0xA0000, 0xFFFFF, 0x7F_FFFF, 0x80_0000, 0x200_0000, 0x7FFF_FFFF, 0xFFFF_FFFF]
+)
+def test_a_command_line_outside_usable_memory_is_said_and_ignored(place):
+    claims = (*usual_memory_map(8 * MIB), BiosEntry(32 * MIB, MIB, USABLE))  # of which no byte is there
+    lines = start_with(lambda pc: put(pc, 0x228, struct.pack("<I", place)), claims)
+    refused = not (place < 0x9FC00 or 0x10_0000 <= place < 0x80_0000)
+    assert (NO_LINE.format(place) in lines) == refused
+
+
+@pytest.mark.parametrize("text", [b"x" * 2047, b"x" * 2048, b"x" * 9000])
+def test_a_command_line_that_is_too_long_is_cut_and_said(text):
+    def change(pc):
+        pc.ram.bytes[0x12000 : 0x12000 + len(text)] = text
+        put(pc, 0x228, struct.pack("<I", 0x12000))
+
+    lines = start_with(change)
+    cut = "keelback: the command line has more than 2047 bytes; the others are ignored"
+    assert (cut in lines) == (len(text) > 2047)
+    assert f"keelback: option {'x' * 2047} is unknown; ignored" in lines
+
+
+def test_more_ranges_than_there_are_places_is_said():
+    lines = start_with(lambda pc: put(pc, 0x1E8, b"\xc8"))
+    assert lines[0] == (
+        "keelback: the boot loader tells of 200 ranges of memory; 128 are the most, the others are ignored"
+    )
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_page_of_rubbish_is_refused_or_survived_in_both_lives_alike(seed):
+    rubbish = random.Random(seed).randbytes(PAGE)
+    lines = start_with(lambda pc: put(pc, 0, rubbish))
+    assert all(line.startswith("keelback: ") for line in lines)
+
+
+@pytest.mark.parametrize("place", [0x80_0000, 0x7F_F004, 0x1_0002, 0xFFFF_F004, 0xFFFF_FFFF, 0xA000_0000])
+def test_boot_parameters_that_are_not_in_memory_are_refused(place):
+    lines = start_with(lambda pc: setattr(pc, "parameters", place), (*usual_memory_map(8 * MIB), ALL_CLAIMED))
+    assert lines == [
+        f"keelback: can't start. There are no boot parameters at {place:#010x}, "
+        "where the boot loader says: no memory is there"
+    ]
 
 
 def test_the_greeting_counts_the_free_memory():

@@ -10,7 +10,7 @@ import typer
 from keelback.cli.sizes import memory_size, qemu_memory_size
 from keelback.errors import UserError
 
-LONGEST_COMMAND_LINE = 255
+LONGEST_COMMAND_LINE = 2047
 
 
 class Life(StrEnum):
@@ -115,7 +115,9 @@ def run(
     from keelback.cli.run import run_programs, run_qemu
 
     if len(os.fsencode(append)) > LONGEST_COMMAND_LINE:
-        raise UserError(f"--append has {len(os.fsencode(append))} bytes; a command line has at most 255")
+        raise UserError(
+            f"--append has {len(os.fsencode(append))} bytes; a command line has at most {LONGEST_COMMAND_LINE}"
+        )
     if machine is Machine.SIMULATED:
         if cpu is not None:
             raise UserError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")

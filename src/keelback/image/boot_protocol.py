@@ -14,7 +14,7 @@ SETUP_SIZE: Final = 8 * SECTOR
 """Bytes of boot sector and setup code together."""
 VERSION_SIZE: Final = 64
 """Bytes of the text at the end of the setup code that says which kernel it is."""
-LONGEST_COMMAND_LINE: Final = 255
+LONGEST_COMMAND_LINE: Final = 2047
 """Bytes of a command line, without the zero byte behind it."""
 STACK: Final = 0x8000
 """The top of the setup code's stack, and the end of all memory that it needs, from where the file's start lies."""

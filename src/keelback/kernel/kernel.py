@@ -5,12 +5,13 @@ from keelback.kernel.control import ControlState
 from keelback.kernel.elf import ElfLoader
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.faults import Faults
+from keelback.kernel.handover import Handover
 from keelback.kernel.interrupts import Interrupts
 from keelback.kernel.layout import KIB, Layout
 from keelback.kernel.libraries import Libraries
 from keelback.kernel.malloc_pages import MallocPages
 from keelback.kernel.memory import Memory
-from keelback.kernel.options import Options
+from keelback.kernel.options import Options, Sink
 from keelback.kernel.panics import Panics
 from keelback.kernel.payload import Payload
 from keelback.kernel.power import REFUSED, Power
@@ -43,6 +44,7 @@ class Kernel(Component):
         self.interrupts = Interrupts(records, layout, self.cpu)
         self.timer = Timer(records, self.cpu)
         self.memory = Memory(records, layout)
+        self.handover = Handover(ram, self.cpu, self.memory.map)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory)
         self.virtual_memory = VirtualMemory(self.spaces)
         self.malloc_pages = MallocPages(self.virtual_memory)
@@ -69,12 +71,18 @@ class Kernel(Component):
         Returns the end of the boot stack, for `boot`; 0 when the machine can't start, and then the console says why.
         """
         self.control.start()
-        self.options.start(parameters)
+        if not self.handover.are_parameters(parameters):
+            self._refuse_parameters(parameters)
+            return 0
+        self.options.start(parameters, self.handover.command_line_room(parameters))
         self.console.start(self.options.values.sink)
+        self.handover.report(parameters, self.console)
         self.segments.start()
         self.interrupts.start()
+        self.memory.read_map(parameters, self.options.most_frames())
+        self.handover.check_map(self.console)
         try:
-            self.memory.start(parameters, self.options.most_frames())
+            self.memory.lay_out()
         except OutOfMemory:
             self._refuse()
             return 0
@@ -109,6 +117,13 @@ class Kernel(Component):
         needed = self.memory.owned_end()
         self.console.write("keelback: can't start. There is not enough memory: ")
         self.console.write(f"from {start:#x} on it ends at {end:#x}, and {needed:#x} is needed\n")
+        self.power.off(REFUSED)
+
+    def _refuse_parameters(self, parameters: word) -> None:
+        """Say that the boot loader left no boot parameters, and end the machine."""
+        self.console.start(Sink.BOTH)
+        self.console.write("keelback: can't start. There are no boot parameters at ")
+        self.console.write(f"{parameters:#010x}, where the boot loader says: no memory is there\n")
         self.power.off(REFUSED)
 
     def trap(self) -> word:

@@ -62,18 +62,18 @@ class Memory(Component):
         self.heap = BootHeap(records)
         self.frames = Frames(records, layout)
 
-    def start(self, parameters: word, limit: u32) -> None:
-        """Lay memory out by the BIOS memory map in the boot parameters, without the frames from `limit` on.
+    def lay_out(self) -> None:
+        """Lay memory out by the kernel memory map.
 
         Raises: OutOfMemory when the kernel region does not fit the usable memory that the kernel was loaded into;
         `bounds` says how far it would reach.
         """
-        self._place_maps(parameters, limit)
         self._place_heap()
         self._place_frame_table()
         self._give_out_frames()
 
-    def _place_maps(self, parameters: word, limit: u32) -> None:
+    def read_map(self, parameters: word, limit: u32) -> None:
+        """Make the kernel memory map of the BIOS's in the boot parameters, without the frames from `limit` on."""
         bounds = self.bounds
         bounds.kernel_top = round_up(address_of(self.header) + self._image_size(), PAGE_SIZE)
         bounds.bios_map = bounds.kernel_top

@@ -106,6 +106,17 @@ class MemoryMap(Component):
         frame: u32 = (end if entry.type == USABLE else end + PAGE_SIZE - 1) >> PAGE_SHIFT
         return min(frame, MOST_FRAMES)
 
+    def leave_out_empty(self) -> None:
+        """Take the ranges that have no frames any more out of the table."""
+        kept: u32 = 0
+        for index in range(self.fill.count):
+            usable = self.table[index]
+            if usable.start < usable.end:
+                self.table[kept].start = usable.start
+                self.table[kept].end = usable.end
+                kept += 1
+        self.fill.count = kept
+
     def usable_after(self, start: u32) -> u32:
         """Return the end of the usable range that holds a frame; the frame itself when it is not usable."""
         for index in range(self.fill.count):

@@ -17,7 +17,7 @@ from keelback.kernel.boot_parameters import BootParameters
 from keelback.kernel.memory_map import MOST_FRAMES
 from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, TextSink, inline, u8, u32, u64, view, word
 
-LINE_SIZE = 256
+LINE_SIZE = 2048
 SPACE = 32
 QUOTE = 34
 EQUALS = 61
@@ -44,9 +44,15 @@ class Sink(IntEnum):
 
 
 class CommandLineText(Struct):
-    """The command line as the boot loader left it, or as the kernel keeps it: zero-terminated."""
+    """The command line as the kernel keeps it: zero-terminated."""
 
     text: Array[u8] = inline(LINE_SIZE)
+
+
+class GivenByte(Struct):
+    """A byte of the command line as the boot loader left it."""
+
+    byte: u8
 
 
 class OptionName(Struct):
@@ -62,6 +68,7 @@ class OptionValues(Struct):
     init_end: u32
     frames: u32  # the first frame that is not to be used; 0: all may be
     sink: Sink
+    cut: bool  # the line was longer than there is room, or than the memory that it lies in
 
 
 class Options(Component):
@@ -73,17 +80,24 @@ class Options(Component):
         self.values = records.struct(OptionValues)
         self.name = records.struct(OptionName).text
 
-    def start(self, parameters: word) -> None:
-        """Copy the command line that the boot parameters name, as far as there is room, and take its options."""
+    def start(self, parameters: word, room: u32) -> None:
+        """Copy the command line that the boot parameters name and take its options.
+
+        It has at most `room` bytes of memory; where that is 0 there is none.
+        """
         place = view(self.ram, BootParameters, parameters).command_line
-        if place != 0:
-            given = view(self.ram, CommandLineText, place).text
+        if room != 0:
+            most: u32 = min(room, LINE_SIZE - 1)
             length: u32 = 0
-            while length < LINE_SIZE - 1 and given[length] != 0:
-                self.line[length] = given[length]
+            while length < most and self._given(place + length) != 0:
+                self.line[length] = self._given(place + length)
                 length += 1
+            self.values.cut = length == room or self._given(place + length) != 0
         for start in self._words():
             self._take(start)
+
+    def _given(self, place: word) -> u8:
+        return view(self.ram, GivenByte, place).byte
 
     def most_frames(self) -> u32:
         """Return the frame from which on memory is not to be used."""
@@ -91,7 +105,10 @@ class Options(Component):
         return frames if frames != 0 else MOST_FRAMES
 
     def report(self, console: TextSink) -> None:
-        """Say which words were ignored."""
+        """Say which words were ignored, and whether the line was cut."""
+        if self.values.cut:
+            console.write(f"keelback: the command line has more than {LINE_SIZE - 1} bytes; ")
+            console.write("the others are ignored\n")
         for start in self._words():
             finding = self._take(start)
             if finding != Finding.TAKEN:

@@ -23,6 +23,11 @@ CPUID = (
     " return said[which & 3];"
 )
 
+READ_BACK = (
+    "volatile u32 *place = (volatile u32 *)address, other; u32 had = *place, has; *place = pattern; other = ~pattern;"
+    ' __asm__ volatile("wbinvd" : : : "memory"); (void)other; has = *place; *place = had; return has;'
+)
+
 
 class Hardware(Protocol):
     """What a simulated machine must offer to the Python bodies below; each does what the instruction would."""
@@ -43,6 +48,7 @@ class Hardware(Protocol):
     def write_dr7(self, value: int) -> None: ...
     def write_msr(self, register: int, value: int) -> None: ...
     def cpuid(self, leaf: int, register: int) -> int: ...
+    def read_back(self, address: int, pattern: int) -> int: ...
     def window_opened(self, address: int) -> None: ...
 
 
@@ -133,3 +139,11 @@ class Cpu(Component):
     def cpuid(self, leaf: u32, which: u32) -> u32:
         """Return what CPUID says of a leaf in one register: 0 eax, 1 ebx, 2 ecx, 3 edx."""
         return self.hardware.cpuid(leaf, which)
+
+    @native(READ_BACK)
+    def read_back(self, address: word, pattern: u32) -> u32:
+        """Return what the word at a physical address has after a pattern was written to it; it keeps what it had.
+
+        Memory that is not there keeps nothing, and neither a cache nor what was last on the bus may stand for it.
+        """
+        return self.hardware.read_back(address, pattern)

@@ -44,6 +44,11 @@ def usual_memory_map(size: int) -> tuple[BiosEntry, ...]:
     )
 
 
+def claimed_end(memory_map: tuple[BiosEntry, ...]) -> int:
+    """Return where the memory ends that a map claims to be usable, at most 4 GiB."""
+    return min(max((each.base + each.size for each in memory_map if each.type == USABLE), default=0), 1 << 32)
+
+
 class TooLittleMemory(UserError):
     """The machine has no room for the kernel image; the message says how much it needs."""
 
@@ -70,7 +75,7 @@ def load_image(ram: Ram, layout: Layout, image: bytes) -> None:
 def write_parameters(ram: Ram, memory_map: tuple[BiosEntry, ...], command_line: str = "") -> int:
     """Write the boot parameters with a BIOS memory map and a command line; return their address.
 
-    Raises: ValueError when the map has more than 128 entries or the command line more than 255 bytes.
+    Raises: ValueError when the map has more than 128 entries or the command line more than 2,047 bytes.
     """
     text = os.fsencode(command_line)
     if len(text) > LONGEST_COMMAND_LINE:

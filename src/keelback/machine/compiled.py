@@ -20,7 +20,9 @@ class CompiledPc(SimulatedPc):
     def _make_processor(self) -> Ring0Processor:
         if self.ram.strict:
             raise ValueError("strict RAM watches a kernel that is interpreted")
-        return Ring0Processor(self.ram.bytes, self.ports, booted=self.header.booted, leave=self.header.leave)
+        processor = Ring0Processor(self.ram.bytes, self.ports, booted=self.header.booted, leave=self.header.leave)
+        processor.engine.add_absent(self._claimed)
+        return processor
 
     def _make_kernel(self) -> Kernel:
         return make_kernel(self.layout, self.ram, NoHardware())

@@ -46,6 +46,15 @@ def _address(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
+def _read_ones(_uc: Any, _offset: int, size: int, _data: Any) -> int:
+    """Return what a read gives where there is no RAM."""
+    return int((1 << 8 * size) - 1)
+
+
+def _write_nothing(_uc: Any, _offset: int, _size: int, _value: int, _data: Any) -> None:
+    """Forget what is written where there is no RAM."""
+
+
 class EngineError(Exception):
     """The emulator does something that this program does not understand; the message says what."""
 
@@ -97,6 +106,12 @@ class Engine:
         """Stop no more where a `stop_at` let runs end."""
         uclib.uc_hook_del(self.handle, hook)
         self.uc.ctl_flush_tb()
+
+    def add_absent(self, end: int) -> None:
+        """Let addresses from the end of RAM to another read as ones, and forget what is written there."""
+        start, end = len(self._buffer), -(-end // 4096) * 4096
+        if start < end:
+            self.uc.mmio_map(start, end - start, _read_ones, None, _write_nothing, None)
 
     def new_context(self) -> "Context":
         """Return room for a context, with the present one in it."""

@@ -185,6 +185,10 @@ class InterpretedPc(SimulatedPc):
         """Return what CPUID says of a leaf in one register of the emulated processor."""
         return cpuid(leaf)[register]
 
+    def read_back(self, address: int, pattern: int) -> int:
+        """Return what a word has after a pattern was written to it: ones where there is no RAM."""
+        return pattern if 0 <= address <= self.ram.size - 4 else 0xFFFF_FFFF
+
     def window_opened(self, address: int) -> None:
         """Forget the code of the frame that a window shows: the kernel may write to it."""
         self.processor.forget_code(address, PAGE)

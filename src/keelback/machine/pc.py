@@ -24,6 +24,7 @@ from keelback.kernel.threads import TrapFrame
 from keelback.lang import HostObject, Panic, Ram, layout_of, view
 from keelback.machine.boot_loader import (
     BiosEntry,
+    claimed_end,
     load_image,
     usual_memory_map,
     write_descriptors,
@@ -77,6 +78,7 @@ class SimulatedPc(HostObject, ABC):
         write_descriptors(self.ram)
         bios_map = usual_memory_map(memory) if memory_map is None else memory_map
         self.parameters = write_parameters(self.ram, bios_map, command_line)
+        self._claimed = claimed_end(bios_map)
         self.header = view(self.ram, ImageHeader, layout.kernel_start)
         self.time = 0
         self.traps = 0
