@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from keelback.image.payload import make_payload
 from keelback.kernel.boot_parameters import MOST_ENTRIES
 from keelback.kernel.elf_file import MOST_LOADED, MOST_SEGMENTS
-from keelback.kernel.layout import MICROKERNEL, Layout
+from keelback.kernel.layout import Layout
 from keelback.kernel.options import LINE_SIZE
 from keelback.machine.boot_loader import BiosEntry
 from kernel.driven import Call
@@ -220,18 +220,25 @@ def hostile_list(draw: random.Random, names: list[str]) -> bytes:
 # System calls.
 
 
-def hostile_call(draw: random.Random, layout: Layout, known: list[int]) -> tuple[int, ...]:
-    """Return the number of a system call, any but `exit`, and three arguments; some are values that a test knows."""
-    number = draw.choice((*range(1, 21), *range(11, 21), 0, 21, 255, 1 << 31, WORD))
-    known = [each + layout.image_base - MICROKERNEL.image_base if each > PAGE else each for each in known]
+NAMED = (Call.EXEC, Call.SPAWN, Call.LOAD_LIBRARY)
+
+
+def hostile_call(draw: random.Random, layout: Layout, names: list[int], known: list[int]) -> tuple[int, ...]:
+    """Return the number of a system call, any but `exit`, and three arguments.
+
+    Where a name is asked for it is most often one of `names`; other arguments may be what the test knows to be right.
+    """
+    number = draw.choice((*range(1, 21), *range(11, 21), *NAMED, 0, 21, 255, 1 << 31, WORD))
     small = (0, 1, 2, 3, 4, PAGE, 2 * PAGE, WORD, WORD - 1)
     places = [*points(layout), *(layout.anonymous_base + step * PAGE for step in range(-2, 8))]
 
     def argument() -> int:
+        if number in NAMED and draw.random() < 0.7:
+            return draw.choice(names)
         size = draw.choice(sizes(layout, {"address": draw.choice(places), "file_size": 0}))
         return draw.choice((draw.choice(places), draw.choice(places), size, draw.choice(small), draw.choice(known)))
 
-    return (number if number != Call.EXIT else 0, argument(), argument(), argument())
+    return (number if number != Call.EXIT else Call.GETPID, argument(), argument(), argument())
 
 
 # What a boot loader gives.

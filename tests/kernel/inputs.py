@@ -18,9 +18,12 @@ from keelback.machine.compare import Comparison
 from keelback.machine.pc import Outcome, SimulatedPc
 from kernel.driven import (
     ARGUMENT,
+    BSS,
+    BSS_PAGES,
     LIBRARY,
     LIVES,
     NAME,
+    PAGE,
     SMALL,
     Blocked,
     Call,
@@ -125,8 +128,10 @@ class Calls:
         """Let a child make some calls, as long as it lives and can; then end it and all that it started."""
         made: list[tuple[int, ...]] = []
         [child] = {each.fork() for each in self.lives}
+        offset = self.lives[0].offset
+        names, behind = [each + offset for each in (NAME, ARGUMENT, LIBRARY)], BSS + BSS_PAGES * PAGE + offset
         for _ in range(8):
-            made.append(hostile_call(draw, self.layout, [NAME, ARGUMENT, LIBRARY, child]))
+            made.append(hostile_call(draw, self.layout, names, [*names, child, behind, behind + PAGE]))
             outcomes = [self._make(each, child, made[-1]) for each in self.lives]
             difference = self.comparison.difference()
             assert difference is None and outcomes[0] == outcomes[1], f"{difference}, {outcomes}, after {made}"
