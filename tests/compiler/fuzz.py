@@ -7,19 +7,19 @@ A program that does not is shrunk and kept in `found/`, where `test_found.py` ru
 """
 
 import ast
-import copy
 import os
 import re
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from compiler import shrinking
 from compiler.compare_lives import Lives
 from compiler.generate import inputs, module_text, write_units
 from keelback.compiler import compile_program, source
@@ -154,66 +154,12 @@ def kind_of(difference: str) -> str:
 
 def shrink(failure: Failure, entry: str, directory: Path) -> Failure:
     """Return the smallest program found that still fails in the same way."""
-    end, tree, number, useless = time.monotonic() + SHRINKING, ast.parse(failure.text), 0, 0
-    while time.monotonic() < end and useless < len(edits(tree)):
-        number %= len(edits(tree))
-        smaller = edited(tree, number)
-        found = fails(failure, ast.unparse(smaller), entry, directory)
-        if found:
-            tree, failure, useless = smaller, replace(failure, difference=found), 0
-        else:
-            number, useless = number + 1, useless + 1
-    return replace(failure, text=ast.unparse(tree))
 
+    def still(text: str) -> str | None:
+        return fails(failure, text, entry, directory)
 
-def edited(tree: ast.Module, number: int) -> ast.Module:
-    """Return a smaller program: without a function or statement, with a simpler statement or expression."""
-    changed = copy.deepcopy(tree)
-    edits(changed)[number]()
-    return ast.fix_missing_locations(changed)
-
-
-def edits(tree: ast.Module) -> list[Callable[[], None]]:
-    """Return everything that could be made smaller, the largest first."""
-    found: list[tuple[int, Callable[[], None]]] = []
-    root = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Root")
-    for function in root.body:
-        if isinstance(function, ast.FunctionDef):
-            size = len(list(ast.walk(function)))
-            found.append((size * 10, lambda each=function: root.body.remove(each)))  # type: ignore[misc]
-            for node in ast.walk(function):
-                found += _edits_of(node, size)
-    return [edit for _, edit in sorted(found, key=lambda each: -each[0])]
-
-
-def _edits_of(node: ast.AST, size: int) -> Iterator[tuple[int, Callable[[], None]]]:
-    for name in ("body", "orelse", "finalbody", "handlers"):
-        block = getattr(node, name, None)
-        if not isinstance(block, list):
-            continue
-        for each in block:
-            weight = len(list(ast.walk(each)))
-            if len(block) > 1 or name in ("orelse", "finalbody"):
-                yield weight * 4, lambda block=block, each=each: block.remove(each)
-            for inner in ("body", "orelse"):
-                if isinstance(each, (ast.If, ast.For, ast.While, ast.Try)) and getattr(each, inner):
-                    yield weight * 2, lambda block=block, each=each, inner=inner: _splice(block, each, inner)
-    for name, value in ast.iter_fields(node):
-        if isinstance(value, (ast.BinOp, ast.IfExp, ast.Call, ast.Compare, ast.BoolOp, ast.UnaryOp)):
-            weight = len(list(ast.walk(value)))
-            for inner in _parts(value):
-                yield weight, lambda name=name, inner=inner: setattr(node, name, inner)
-
-
-def _splice(block: list[ast.stmt], statement: ast.stmt, part: str) -> None:
-    place = block.index(statement)
-    block[place : place + 1] = getattr(statement, part)
-
-
-def _parts(value: ast.expr) -> list[ast.expr]:
-    simple: ast.expr = ast.Constant(isinstance(value, (ast.Compare, ast.BoolOp)) or 1)
-    inner = [each for each in ast.iter_child_nodes(value) if isinstance(each, ast.expr)]
-    return [simple, *inner]
+    tree, difference = shrinking.shrink(ast.parse(failure.text), still, SHRINKING)
+    return replace(failure, text=ast.unparse(tree), difference=difference or failure.difference)
 
 
 def keep(failure: Failure) -> Path:
