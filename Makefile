@@ -38,6 +38,7 @@ check: $(READY)          ## Lint, types, and who may import whom
 fuzz: $(READY)           ## All seeded mistakes, random programs, requests and files, 102,000 forks: make fuzz SECONDS=3600 SEED=7
 	$(BIN)/python -m pytest -n 2 -m campaign
 	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),600) $(SEED)
+	$(BIN)/python tests/compiler/scenario_fuzz.py $(or $(SECONDS),600) $(SEED)
 	$(BIN)/python tests/kernel/memory_fuzz.py $(or $(SECONDS),600) $(SEED)
 	$(BIN)/python tests/kernel/input_fuzz.py $(or $(SECONDS),600) $(SEED)
 	$(BIN)/python tests/user/fork_campaign.py
