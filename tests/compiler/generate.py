@@ -6,6 +6,7 @@ keep most programs within 64 bits, so that few are refused.
 """
 
 import random
+import re
 from dataclasses import dataclass, field
 
 from keelback.compiler.intervals import BINARY, Interval
@@ -72,7 +73,21 @@ class Node(Struct):
         self.next = other
 
 
+class Box(Struct):
+    """Nodes that are no elements of the home array."""
+
+    node: Node
+    nodes: Array[Node] = inline(2)
+
+
+class Chest(Struct):
+    box: Box
+    boxes: Array[Box] = inline(2)
+
+
 class State(Struct):
+    register: u16
+    both: i16
     u8: u8
     u16: u16
     u32: u32
@@ -116,6 +131,9 @@ class Root(Component):
         self.state = records.struct(State)
         self.nodes = records.array(Node, 4)
         self.spare = records.struct(Node)
+        self.chest = records.struct(Chest)
+        self.corner = self.chest.box.nodes[0]
+        self.far_corner = self.chest.boxes[0].nodes[0]
         self.log = Log(records)
         self.ram = records.ram
         self.places = records.table(word)
@@ -127,7 +145,19 @@ class Root(Component):
         self.pairs = ((1, 2), (-3, 4), (5, 600))
 '''
 FIELDS = {
-    "self.state": dict(u8="u8", u16="u16", u32="u32", u64="u64", i8="i8", i16="i16", i32="i32", i64="i64", word="word"),
+    "self.state": dict(
+        u8="u8",
+        u16="u16",
+        u32="u32",
+        u64="u64",
+        i8="i8",
+        i16="i16",
+        i32="i32",
+        i64="i64",
+        word="word",
+        register="u16",
+        both="i16",
+    ),
     "node": dict(a="u8", b="i16", c="u32", d="i64"),
     "inner": dict(small="i8", wide="u64", place="word"),
 }
@@ -136,6 +166,17 @@ ARRAYS = {
     "self.state.inner.parts": ("u16", 3),
 }  # fmt: skip
 NODE_ARRAYS = {"bytes": ("u8", 5), "words": ("i32", 4), "inner.parts": ("u16", 3)}
+BOXED = [
+    "self.chest.box.node",
+    "self.chest.box.nodes[1]",
+    "self.chest.boxes[1].nodes[0]",
+    "self.corner",
+    "self.far_corner",
+]
+"""Nodes that a Ref can't stand for."""
+_ODD = "int int_ both STOP typeof i386 t_1 x_1 x_1_ text error_sentence memcpy main Node_of index_9 größe é result"
+ODD_NAMES = _ODD.split()
+ODD_TEXTS = ["a", "a", "??=", "???/", "\\x1b[", "\\0", "\\\\", '\\"', "%s", "{{}}", "\\x7f1", "\\t"]
 TABLE = ("self.places", ("word", 6))
 TYPES = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "word"]
 I64 = Interval(-(1 << 63), (1 << 63) - 1)
@@ -207,10 +248,11 @@ class Unit:
         self.generators: list[tuple[str, list[str]]] = []
         self.methods = ""
         self.count = 0
+        self.odd_names = list(ODD_NAMES)
         self.scope = Scope()
         self.result = "i64"
-        # A plain Python error can't be stopped where it is raised, as a panic is, so no finally may run after one.
-        self.finals = self.random.random() < 0.5
+        self.calm = False
+        """Whether no expression panics."""
 
     def one(self, *weighted: tuple[float, object]) -> object:
         """Choose among things with weights."""
@@ -221,6 +263,8 @@ class Unit:
 
     def new(self, stem: str) -> str:
         self.count += 1
+        if self.odd_names and self.some(0.05):
+            return self.odd_names.pop(self.random.randrange(len(self.odd_names)))
         return stem if stem in ("state", "nodes") else f"{stem}{self.count}"
 
     def interval(self, kind: str) -> Interval:
@@ -295,11 +339,13 @@ class Unit:
         right, second = self.integer(depth - 1)
         sign = self.random.choice(["+", "+", "-", "-", "*", "//", "%", "<<", ">>", "&", "|", "^"])
         if sign in ("//", "%"):
-            if self.finals or self.some(0.8):
+            if self.calm or self.some(0.8):
                 right, second = self.random.choice(
                     [
                         ("7", Interval(7, 7)),
                         ("(-3)", Interval(-3, -3)),
+                        ("(-1)", Interval(-1, -1)),
+                        (f"({right} | -2)", BINARY["|"](second, Interval(-2, -2))),
                         (f"({right} | 1)", second),
                         ("16", Interval(16, 16)),
                     ]
@@ -313,7 +359,7 @@ class Unit:
         if sign in ("<<", ">>"):
             places = self.random.choice([3, 8, 31, 32, 33, 40]) if sign == ">>" else self.random.choice([3, 8, 31])
             right, second = f"({right} % {places})", Interval(0, places - 1)
-            if not self.finals and self.some(0.1):
+            if not self.calm and self.some(0.1):
                 right, second = f"({right} - 1)", Interval(-1, places - 2)
             if self.some(0.3):
                 right, second = str(places), Interval(places, places)
@@ -380,7 +426,9 @@ class Unit:
         return f"self.table[{self.index(depth)}]", Interval(-1, 1 << 32)
 
     def index(self, depth: int) -> str:
-        """Write an index of a static tuple, never out of range."""
+        """Write an index of a static tuple, most of the time in range; a negative one counts from the end."""
+        if self.some(0.2):
+            return f"({self.integer(depth - 1)[0]} % {self.random.choice([8, 8, 8, 10])} - 4)"
         return f"{self.integer(depth - 1)[0]} % 4" if self.some(0.8) else str(self.random.randrange(4))
 
     def call(self, depth: int) -> tuple[str, Interval]:
@@ -420,6 +468,8 @@ class Unit:
     def node(self, depth: int) -> str:
         if self.scope.nodes and self.some(0.6):
             return self.random.choice(self.scope.nodes)
+        if self.some(0.03):
+            return self.random.choice(BOXED)
         if depth > 0 and self.finders and self.scope.loops < 2 and self.some(0.3):
             finder = self.random.choice(self.finders)
             return f"self.{finder.name}({', '.join(self.argument(each, depth) for each in finder.parameters)})"
@@ -458,7 +508,16 @@ class Unit:
     # Statements.
 
     def write(self, indent: int, text: str) -> None:
+        if '"' not in text and self.some(0.2):
+            text = self.spread(text, indent)
         self.lines.append("    " * indent + text)
+
+    def spread(self, text: str, indent: int) -> str:
+        """Write a statement over several lines, broken behind brackets."""
+        pieces = re.split(r"(?<=[(\[])", text)
+        return (
+            "".join(each + self.random.choice(["", "\n" + "    " * (indent + 1)]) for each in pieces[:-1]) + pieces[-1]
+        )
 
     def block(self, indent: int, size: int, *, ends: bool = False) -> None:
         """Write a block; what it binds is not known after it."""
@@ -567,7 +626,10 @@ class Unit:
             self.write(indent, f"{array}.clear()")
         elif action in (1, 4):
             start = self.random.randrange(count)
-            self.write(indent, f"{array}.fill({start}, {self.small(2, count - start + 1)}, {self.fitting(kind, 2)})")
+            size, value = self.small(2, count - start + 1), self.fitting(kind, 2)
+            by_name = self.some(0.3)
+            arguments = f"value={value}, count={size}, start={start}" if by_name else f"{start}, {size}, {value}"
+            self.write(indent, f"{array}.fill({arguments})")
         else:
             others = [name for name, (other, _) in ARRAYS.items() if other == kind]
             others += [f"{self.node(1)}.{name}" for name, (other, _) in NODE_ARRAYS.items() if other == kind]
@@ -585,7 +647,7 @@ class Unit:
         elif kind == 1:
             self.write(indent, f"{self.random.choice(['self.state', self.node(1)])}.colour = {self.colour()}")
         else:
-            spare = "self.spare" if self.some(0.1) else "None"
+            spare = self.random.choice(["self.spare", *BOXED]) if self.some(0.15) else "None"
             value = self.random.choice(
                 [self.node(2), self.node(2), "None", spare, "self.state.first", self.node(1) + ".next"]
             )
@@ -629,7 +691,8 @@ class Unit:
                 text, bounds = f"({text} & 0xFFFF_FFFF_FFFF_FFFF)", self.interval("u64")
             formats = ["", ":d"] if bounds.low < 0 else ["", ":x", ":#x", ":#010x"]
             parts.append("{" + text + self.random.choice(formats) + "}")
-        self.write(indent, f'self.log.write(f"a{"-".join(parts)}")')
+        odd = self.random.choice(ODD_TEXTS)
+        self.write(indent, f'self.log.write(f"{odd}{"-".join(parts)}")')
 
     def check(self, indent: int, size: int) -> None:
         self.write(indent, f"assert {self.boolean(2)} or {self.integer(1)[0]} != 3")
@@ -731,7 +794,7 @@ class Unit:
         self.block(indent + 1, size - 1)
         if self.some(0.6) and not self.scope.ending:
             self.write(indent + 1, self.random.choice(["raise Low", "raise High", "raise Lower", "self.state.u8 = 1"]))
-        form = self.random.choice(["except", "except", "finally", "both"]) if self.finals else "except"
+        form = self.random.choice(["except", "except", "finally", "both"])
         if form != "finally":
             taken = ["Low", "High", "Lower", "KernelError", "(Low, High)", "(Lower, ProcessFault)", "ProcessFault"]
             for error in self.random.sample(taken, self.random.choice([1, 1, 2])):

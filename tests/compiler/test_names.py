@@ -127,7 +127,7 @@ class Root(Component):
 
 @pytest.mark.parametrize(("word_bits", "words"), [(32, WORDS[::2]), (64, WORDS[1::2])], ids=["32", "64"])
 def test_every_word_of_c_may_be_anything_of_the_programs(word_bits, words, tmp_path):
-    path = tmp_path / "words.py"
+    path = tmp_path / 'wör"d??=\\s.py'
     path.write_text(program(words), encoding="utf-8")
     lives = Lives(path, word_bits)
     entries = [f"entry_{normalize('NFKC', word)}" for word in words]

@@ -74,7 +74,7 @@ def expressions(count):
     lines = []
     for number in range(count):
         unit = Unit(number, f"expression {number}")
-        unit.finals = True
+        unit.calm = True
         kinds = {"a": "u32", "b": "i32", "c": "u64", "d": "i8", "e": "i64"}
         unit.scope = Scope({name: interval(kind) for name, kind in kinds.items()})
         unit.leaf = lambda depth=0, unit=unit: leaf(unit)  # type: ignore[method-assign]
