@@ -205,6 +205,15 @@ def record_the_image_elsewhere(pc, lens):
     lens.processes.table[2].space.image.frame += 1
 
 
+def write_to_a_loaded_page(pc, lens):
+    frame = lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12
+    pc.ram.bytes[frame << 12] ^= 1
+
+
+def mark_the_stack_as_loaded(pc, lens):
+    poke(pc, entry_address(pc, 2, lens.layout.stack_top - 0x1000), lambda old: old | 1 << 9)
+
+
 def take_a_region_away(pc, lens):
     space = lens.processes.table[2].space
     space.count -= 1
@@ -338,6 +347,8 @@ MISTAKES = {
     call_an_image_a_stack: "an image lies where images may",
     call_a_stack_an_image: "an image lies where images may",
     record_the_image_elsewhere: "a process's record says which frame",
+    write_to_a_loaded_page: "a page that is marked as loaded",
+    mark_the_stack_as_loaded: "a page that is marked as loaded",
     take_a_region_away: "a page that is mapped lies in a region",
     let_text_be_written: "a page that is mapped lies in a region",
     let_two_write_one_frame: "a page that may be written is in a frame",

@@ -215,7 +215,7 @@ def test_all_is_given_back_when_all_have_ended(life):
     machine.write(BSS, 2, 4)
     for pid in (3, 5, 4, 1):
         end(machine, pid)
-    assert machine.used() == (before[0] - 3, before[1] - 4)  # text, data, stack; directory, two tables, stack
+    assert machine.used() == (before[0] - 2, before[1] - 4)  # data, stack; directory, two tables, stack
     machine.check()
 
 

@@ -21,6 +21,7 @@ from keelback.kernel.threads import Thread
 from keelback.lang import Table, address_of
 
 PRESENT, WRITABLE, USER = 1, 2, 4
+AS_LOADED = 1 << 9
 PAGE_SHIFT = 12
 ENTRIES = 1024
 
@@ -212,7 +213,8 @@ class Census:
             self._use(upper >> PAGE_SHIFT, TABLE)
             for low, entry in self.present(upper >> PAGE_SHIFT):
                 frame = entry >> PAGE_SHIFT
-                space.user.append(Mapping(high << 22 | low << PAGE_SHIFT, frame, entry & upper & 7))
+                flags = entry & upper & 7 | entry & AS_LOADED
+                space.user.append(Mapping(high << 22 | low << PAGE_SHIFT, frame, flags))
                 if frame != zero:
                     self._use(frame, owner)
         return space

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from keelback.inspect.census import ENTRIES, PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw, used
+from keelback.inspect.census import AS_LOADED, ENTRIES, PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw, used
+from keelback.inspect.loaded_pages import loaded_page
 from keelback.kernel.frames import OWNER_KINDS, kind_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import ProcessState
@@ -222,6 +223,19 @@ def _image_frame(census: Census) -> Iterator[str]:
         frame = next((each.frame for each in mapped if each.page == image.base), 0)
         if image.size and image.frame != frame:
             yield f"process {process.pid} records frame {image.frame:#x}, and has {frame:#x} there"
+
+
+@invariant("a page that is marked as loaded can't be written, and is as its file has it")
+def _loaded(census: Census) -> Iterator[str]:
+    ram = census.kernel.spaces.ram.contents
+    for process in census.processes():
+        for each in census.spaces[process.pid].user if process.pid in census.spaces else ():
+            if each.flags & AS_LOADED:
+                start = each.frame << PAGE_SHIFT
+                if each.flags & WRITABLE:
+                    yield f"process {process.pid} may write {each.page:#010x}"
+                if ram[start : start + PAGE_SIZE] != loaded_page(census.kernel, process.space.image.file, each.page):
+                    yield f"process {process.pid} has something else at {each.page:#010x}"
 
 
 @invariant("in the malloc area is nothing but malloc pages: one region, from its base to the end of the highest")

@@ -2,12 +2,14 @@
 
 1. All of the file is checked before anything is allocated (`elf_file.py`).
 2. Each segment is mapped with its own permissions; no two share a page.
-3. A page is mapped before it is filled, so releasing the space undoes any prefix of a load.
+3. A region comes before its pages, and a page is mapped before it is filled, so releasing the space undoes any prefix
+   of a load.
+4. A page that is never writable is marked in its entry as loaded, for others that load the same file.
 """
 
 from keelback.kernel.elf_file import CAN_EXECUTE, CAN_READ, CAN_WRITE, ElfFile, Segment
 from keelback.kernel.errors import OutOfMemory
-from keelback.kernel.paging import USER, WRITABLE, frame_of, page_of
+from keelback.kernel.paging import AS_LOADED, USER, WRITABLE, frame_of, page_of
 from keelback.kernel.payload import Payload
 from keelback.kernel.regions import Space
 from keelback.kernel.virtual_memory import VirtualMemory
@@ -55,8 +57,24 @@ class ElfLoader(Component):
         """Return how many bytes have frames from the start; the layout says whether zeros that no file has do."""
         return segment.memory_size if self.layout.eager_image else segment.file_size
 
+    def count_read_only(self) -> u32:
+        """Return how many pages will be marked as loaded."""
+        pages: u32 = 0
+        for segment in self.file.segments():
+            if not segment.flags & CAN_WRITE:
+                start: word = segment.address + self.image.bias
+                pages += (round_up(start + self._loaded_size(segment), PAGE_SIZE) - page_of(start)) // PAGE_SIZE
+        return pages
+
+    def place(self, space: Space) -> None:
+        """Make the regions for the segments of the file that was checked last."""
+        for segment in self.file.segments():
+            start: word = segment.address + self.image.bias
+            end: word = round_up(start + segment.memory_size, PAGE_SIZE)
+            space.add(page_of(start), end, self.image.kind, permissions_of(segment))
+
     def load(self, space: Space) -> None:
-        """Map and fill the segments of the file that was checked last; what the file does not give comes on demand.
+        """Map and fill the pages that have been placed and are not mapped yet; what the file has not comes on demand.
 
         Raises: OutOfMemory; what was loaded is in the space, and releasing that frees it.
         """
@@ -66,18 +84,19 @@ class ElfLoader(Component):
         space.image.frame = frame_of(self.spaces.lookup(space.directory, image.base))
         space.image.base = image.base
         space.image.size = image.end - image.base
+        space.image.file = image.start
 
     def _load_segment(self, space: Space, segment: Segment) -> None:
-        permissions: u8 = permissions_of(segment)
+        flags: u32 = permissions_of(segment)
+        if not flags & WRITABLE:
+            flags |= AS_LOADED
         start: word = segment.address + self.image.bias
-        end: word = round_up(start + segment.memory_size, PAGE_SIZE)
-        # The region comes first: what owns a page is there before the page.
-        space.add(page_of(start), end, self.image.kind, permissions)
         for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
-            self._load_page(space, page, segment, permissions)
+            if self.spaces.lookup(space.directory, page) == 0:
+                self._load_page(space, page, segment, flags)
 
-    def _load_page(self, space: Space, page: word, segment: Segment, permissions: u8) -> None:
-        self.memory.map_zeros(space, page, permissions)
+    def _load_page(self, space: Space, page: word, segment: Segment, flags: u32) -> None:
+        self.memory.map_zeros(space, page, flags)
         start: word = segment.address + self.image.bias
         first = max(page, start)
         end = min(page + PAGE_SIZE, start + segment.file_size)

@@ -249,6 +249,7 @@ class Libraries(Component):
         library.space.directory = self.spaces.create()
         library.space.owner = LIBRARY
         try:
+            self.loader.place(library.space)
             self.loader.load(library.space)
         except OutOfMemory:
             self._free(library)

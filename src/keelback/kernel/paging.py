@@ -13,6 +13,8 @@ USER = 1 << 2
 ACCESSED = 1 << 5
 DIRTY = 1 << 6
 GLOBAL = 1 << 8
+# The CPU leaves this one to us: the frame is as an image's file has it, and could never be written since.
+AS_LOADED = 1 << 9
 
 # The CPU would set these two in what the kernel uses; set beforehand, an entry never changes by itself.
 KERNEL_READ = PRESENT | ACCESSED | DIRTY | GLOBAL

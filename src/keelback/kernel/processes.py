@@ -101,6 +101,7 @@ class ProcessCounts(Struct):
 
     alive: u32
     last: i16  # to start, of all that ever did
+    highest: i16  # that was ever given
     first: i16  # to start, which nobody may kill; none any more when it has ended
 
 
@@ -172,6 +173,7 @@ class Processes(Component):
         if self.counts.last == 0:
             self.counts.first = process.pid
         self.counts.last = process.pid
+        self.counts.highest = max(self.counts.highest, process.pid)
         self.scheduler.make_ready(thread)
 
     def fork(self, parent: Process) -> Process:

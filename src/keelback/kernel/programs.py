@@ -180,8 +180,21 @@ class Programs(Component):
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
         stack: word = self._make_stack(space)
+        self.loader.place(space)
+        self._share(space)
         self.loader.load(space)
         return stack
+
+    def _share(self, space: Space) -> None:
+        """Map what processes of the same program have of it and can't write.
+
+        Raises: OutOfMemory; releasing the space frees what it has by then.
+        """
+        missing: u32 = self.loader.count_read_only()
+        for pid in range(1, self.processes.counts.highest + 1):
+            other = self.processes.table[pid].space
+            if missing > 0 and other.image.file == self.loader.image.start:
+                missing -= self.virtual_memory.share_loaded(other, space)
 
     def _make_stack(self, space: Space) -> word:
         """Make the stack's region and put the argument on it; return the first stack pointer.

@@ -54,6 +54,7 @@ class ImageRecord(Struct):
     frame: u32  # that its first page has now; 0: none, nothing is mapped there any more
     base: word  # where its first page is mapped
     size: u32  # bytes from the base to its last byte, which need not be in the file
+    file: u32  # where the file starts in the payload, so that others of the same file are known
 
 
 class MallocRecord(Struct):
@@ -237,6 +238,7 @@ class Space(Struct):
         self.image.frame = other.image.frame
         self.image.base = other.image.base
         self.image.size = other.image.size
+        self.image.file = other.image.file
         for index in range(other.count):
             self.regions[index].copy(other.regions[index])
         self.count = other.count
@@ -250,6 +252,7 @@ class Space(Struct):
         self.image.frame = 0
         self.image.base = 0
         self.image.size = 0
+        self.image.file = 0
         for index in range(self.count):
             self._clear(index)
         self.count = 0

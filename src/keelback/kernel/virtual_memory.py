@@ -12,7 +12,7 @@ something to do first.
 """
 
 from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
-from keelback.kernel.paging import USER, WRITABLE, frame_of, page_of
+from keelback.kernel.paging import AS_LOADED, USER, WRITABLE, frame_of, page_of
 from keelback.kernel.regions import Kind, MemoryRegion, Space
 from keelback.kernel.spaces import AddressSpaces
 from keelback.lang import PAGE_SIZE, Component, round_up, u8, u32, word
@@ -217,6 +217,22 @@ class VirtualMemory(Component):
         return start
 
     # Whole spaces.
+
+    def share_loaded(self, other: Space, space: Space) -> u32:
+        """Map the pages of an image's regions that another space has as they were loaded, from the same file, too.
+
+        Pages that are mapped stay.  Returns how many were not.  Raises: OutOfMemory; the pages before are mapped.
+        """
+        count: u32 = 0
+        image = other.image
+        for page in self.spaces.pages(other.directory, image.base, image.base + round_up(image.size, PAGE_SIZE)):
+            entry = self.spaces.lookup(other.directory, page)
+            if entry & AS_LOADED and self.spaces.lookup(space.directory, page) == 0:
+                self.spaces.reserve(space.directory, page)
+                if self.frames.share(frame_of(entry)):
+                    self.spaces.map(space.directory, page, frame_of(entry), entry & (USER | AS_LOADED))
+                    count += 1
+        return count
 
     def duplicate(self, parent: Space, child: Space) -> None:
         """Let a new space have what another has, which is the one in use: regions, and frames shared or copied.
