@@ -62,9 +62,9 @@ def test_strict_ram_is_for_interpreted_kernels():
 
 def test_entry_code_is_the_same_in_both_lives_but_for_its_calls():
     one, other = make_image(MICROKERNEL, b""), make_image(MICROKERNEL, b"", stand_in())
-    different = [place for place in range(0x2000) if one[place] != other[place] and not 52 <= place < 68]
+    different = [place for place in range(0x2000) if one[place] != other[place] and not 56 <= place < 72]
     leave = struct.unpack_from("<I", one, 44)[0] - MICROKERNEL.kernel_start
-    calls = {place for place in range(68, 0x1000) if one[place] == 0xE8}
+    calls = {place for place in range(72, 0x1000) if one[place] == 0xE8}
     assert leave - 5 in calls
     assert all(any(place - 4 <= start < place for start in calls) for place in different)
     assert not any(one[0x2000 : MICROKERNEL.text_end - MICROKERNEL.kernel_start])

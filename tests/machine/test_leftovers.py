@@ -130,7 +130,7 @@ WANTED = (CR0, PGE, 0x400, 0, 0, 0, 0, 0)
 def test_in_the_compiled_life_too(left):
     image, entry = image_of(left)
     pc = CompiledPc(MICROKERNEL, image, memory=MEMORY)
-    assert pc.processor.start(entry, pc.parameters)
+    assert pc.processor.start(entry, pc.parameters, pc._waiting_interrupt)
     assert state_of(pc.processor) == WANTED
     pc.begin()
     while b"they died of" not in pc.console:

@@ -9,6 +9,10 @@ from keelback.lang import Array, Cpu, Region, Struct, TextSink, inline, u8, u16,
 
 LOG_SIZE = 16384
 LINE_STATUS_EMPTY = 0x20
+POLLS_AT_START = 100_000
+"""How often the line is asked at first, when it has nothing to send: a tenth of a second on a PC."""
+POLLS = 1 << 22
+"""How often it is asked for each byte later: seconds, since who reads may rest."""
 
 
 class Log(Struct):
@@ -22,6 +26,8 @@ class ConsoleState(Struct):
     """Where text goes; all zero is everywhere."""
 
     sink: Sink
+    lost: bool  # the line took nothing any more
+    told: bool  # and that was said
 
 
 class Console(TextSink):
@@ -35,12 +41,18 @@ class Console(TextSink):
         self.log = records.struct(Log)
 
     def start(self, sink: Sink) -> None:
-        """Set up what text is to go to, the line without interrupts: output is polled."""
+        """Set up what text is to go to, the line without interrupts: output is polled.
+
+        A line that does not say that it is free is left alone, and the screen says so.
+        """
         self.state.sink = sink
         if sink != Sink.SERIAL:
             self.screen.start()
         if sink != Sink.SCREEN:
             self._start_line()
+            if not self._is_free(POLLS_AT_START):
+                self._leave_line()
+                self.tell()
 
     def _start_line(self) -> None:
         data: u16 = self.port
@@ -60,12 +72,30 @@ class Console(TextSink):
         if self.state.sink != Sink.SERIAL:
             self.screen.put(byte)
         if self.state.sink != Sink.SCREEN:
-            self._send(byte)
+            if self._is_free(POLLS):
+                self.cpu.out8(self.port, byte)
+            else:
+                self._leave_line()
 
-    def _send(self, byte: u8) -> None:
-        while not self.cpu.in8(self.port + 5) & LINE_STATUS_EMPTY:
-            pass
-        self.cpu.out8(self.port, byte)
+    def _is_free(self, polls: u32) -> bool:
+        """Wait until the line takes a byte, but no longer than a number of polls; say whether it does."""
+        for _ in range(polls):
+            if self.cpu.in8(self.port + 5) & LINE_STATUS_EMPTY:
+                return True
+        return False
+
+    def _leave_line(self) -> None:
+        """Let text go to the screen alone."""
+        if self.state.sink == Sink.SERIAL:
+            self.screen.start()
+        self.state.sink = Sink.SCREEN
+        self.state.lost = True
+
+    def tell(self) -> None:
+        """Say once that the line was left, if it was."""
+        if self.state.lost and not self.state.told:
+            self.state.told = True
+            self.write("keelback: the serial line takes no text; it goes to the screen alone\n")
 
     def write_bytes(self, text: Array[u8], count: u32) -> None:
         """Write the first `count` bytes of an array."""

@@ -7,7 +7,7 @@ from keelback.lang import Array, Struct, inline, u8, u32
 
 MAGIC = 0x4B45454C
 """`KEEL`, as big-endian bytes."""
-VERSION = 2
+VERSION = 3
 
 
 class ImageHeader(Struct):
@@ -23,4 +23,5 @@ class ImageHeader(Struct):
     idle: u32  # address of the code that waits for interrupts in ring 0
     leave: u32  # address that the kernel returns to, the address of a trap frame in eax; a call ends just before it
     booted: u32  # address that the kernel passes once, when all of it is up and no program has started
+    listen: u32  # address at which the kernel, not up yet, lets an interrupt in that waits
     build_id: Array[u8] = inline(16)  # the start of the SHA-256 of all the rest

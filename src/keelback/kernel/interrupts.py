@@ -6,6 +6,7 @@ interrupts).
 
 from keelback.kernel.layout import Layout
 from keelback.kernel.segments import KERNEL_CODE
+from keelback.kernel.strays import NON_MASKABLE
 from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u8, u32
 
 GATES = 256
@@ -24,7 +25,7 @@ SYSTEM_CALL = 0x80
 MAIN = 0x20
 SECOND = 0xA0
 END_OF_INTERRUPT = 0x20
-READ_IN_SERVICE = 0x0B
+READ_REQUESTS, READ_IN_SERVICE = 0x0A, 0x0B
 LAST_LINE = 7
 
 
@@ -61,7 +62,11 @@ class Interrupts(Component):
         self._start_controller(SECOND, FIRST_DEVICE + 8, 2, 0xFF)
 
     def _set(self, vector: u32, kind: u32) -> None:
-        stub: u32 = self.stubs + vector * STUB_SIZE
+        self._enter_by(vector, vector, kind)
+
+    def _enter_by(self, vector: u32, other: u32, kind: u32) -> None:
+        """Let a vector enter by the stub of another."""
+        stub: u32 = self.stubs + other * STUB_SIZE
         gate = self.table.gates[vector]
         gate.low = KERNEL_CODE << 16 | stub & 0xFFFF
         gate.high = stub & 0xFFFF_0000 | kind
@@ -72,6 +77,19 @@ class Interrupts(Component):
         self.cpu.out8(port + 1, cascade)
         self.cpu.out8(port + 1, 1)
         self.cpu.out8(port + 1, mask)
+
+    def is_requested(self, vector: u32) -> bool:
+        """Say whether a line of the main controller asks for its interrupt."""
+        self.cpu.out8(MAIN, READ_REQUESTS)
+        return self.cpu.in8(MAIN) >> (vector & 7) & 1 != 0
+
+    def count(self, vector: u32) -> None:
+        """Let a vector be counted as a non-maskable interrupt is, by entry code alone, while the kernel starts."""
+        self._enter_by(vector, NON_MASKABLE, INTERRUPT_GATE)
+
+    def take(self, vector: u32) -> None:
+        """Let a vector enter the kernel again."""
+        self._set(vector, INTERRUPT_GATE)
 
     def finish(self, vector: u32) -> None:
         """Tell the controllers that a device's interrupt is served.

@@ -6,7 +6,7 @@ from keelback.kernel.elf import ElfLoader
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.faults import Faults
 from keelback.kernel.handover import Handover
-from keelback.kernel.interrupts import Interrupts
+from keelback.kernel.interrupts import TIMER, Interrupts
 from keelback.kernel.layout import KIB, Layout
 from keelback.kernel.libraries import Libraries
 from keelback.kernel.malloc_pages import MallocPages
@@ -42,7 +42,7 @@ class Kernel(Component):
         self.console = Console(records, self.cpu)
         self.segments = Segments(records, self.cpu)
         self.interrupts = Interrupts(records, layout, self.cpu)
-        self.timer = Timer(records, self.cpu)
+        self.timer = Timer(records, self.cpu, self.interrupts)
         self.memory = Memory(records, layout)
         self.handover = Handover(ram, self.cpu, self.memory.map)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory)
@@ -68,6 +68,7 @@ class Kernel(Component):
     def start(self, parameters: word) -> word:
         """Lay out memory, by the boot loader's page at an address, on the entry stack.
 
+        Between this and `boot`, entry code lets an interrupt in that may wait: the timer's, if it reaches the CPU.
         Returns the end of the boot stack, for `boot`; 0 when the machine can't start, and then the console says why.
         """
         self.control.start()
@@ -86,6 +87,8 @@ class Kernel(Component):
         except OutOfMemory:
             self._refuse()
             return 0
+        self.interrupts.count(TIMER)
+        self.timer.try_once()
         return self.memory.bounds.zone
 
     def boot(self) -> bool:
@@ -93,6 +96,7 @@ class Kernel(Component):
 
         Returns whether the machine can start programs; where it can't, the console says why.
         """
+        self._end_trial()
         try:
             self.spaces.start()
             self.control.start_paging(self.spaces.kernel.directory << PAGE_SHIFT)
@@ -104,6 +108,13 @@ class Kernel(Component):
         self.payload.start(self.memory.header)
         self.timer.start()
         return True
+
+    def _end_trial(self) -> None:
+        """Note whether the timer's interrupt came, and let it enter the kernel from now on."""
+        if self.strays.forget_non_maskable():
+            self.timer.clock.reached = True
+            self.interrupts.finish(TIMER)
+        self.interrupts.take(TIMER)
 
     def begin(self) -> word:
         """Start the programs, on the boot stack; returns the address of the first trap frame to restore."""
@@ -139,6 +150,7 @@ class Kernel(Component):
         free: int = (counts.user_free + counts.kernel_free) * (PAGE_SIZE // KIB)
         self.console.write(f"keelback: {self.layout.name} layout, {free} KiB free\n")
         self.options.report(self.console)
+        self.timer.report(self.console)
 
 
 def make_kernel(layout: Layout, ram: Ram, hardware: Hardware) -> Kernel:

@@ -42,6 +42,12 @@ class Strays(Component):
         if counts[vector] == 1:
             console.write(f"keelback: interrupt {vector} came unasked; counted and ignored from now on\n")
 
+    def forget_non_maskable(self) -> bool:
+        """Start the count of non-maskable ones again; return whether there was any."""
+        came = self.record.counts[NON_MASKABLE] != 0
+        self.record.counts[NON_MASKABLE] = 0
+        return came
+
     def tell(self, console: Console) -> None:
         """Tell of the first non-maskable one that entry code has counted."""
         if self.record.counts[NON_MASKABLE] != 0 and not self.record.told:

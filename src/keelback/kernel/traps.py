@@ -81,6 +81,7 @@ class Traps(Component):
             self.scheduler.wake_sleepers()
             self.scheduler.give_way()
             self.strays.tell(self.console)
+            self.console.tell()
         else:
             self.strays.take(vector, self.console)
         self.interrupts.finish(vector)

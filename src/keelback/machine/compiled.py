@@ -20,7 +20,10 @@ class CompiledPc(SimulatedPc):
     def _make_processor(self) -> Ring0Processor:
         if self.ram.strict:
             raise ValueError("strict RAM watches a kernel that is interpreted")
-        processor = Ring0Processor(self.ram.bytes, self.ports, booted=self.header.booted, leave=self.header.leave)
+        header = self.header
+        processor = Ring0Processor(
+            self.ram.bytes, self.ports, listen=header.listen, booted=header.booted, leave=header.leave
+        )
         processor.engine.add_absent(self._claimed)
         return processor
 
@@ -33,7 +36,9 @@ class CompiledPc(SimulatedPc):
         return self.processor.kernel_instructions + self.traps * (1 + self._return_length)  # 1: the jump at `leave`
 
     def _bring_up_kernel(self) -> bool:
-        return bool(self._panic_if_any(self.processor.start(self.layout.kernel_start, self.parameters)))
+        return bool(
+            self._panic_if_any(self.processor.start(self.layout.kernel_start, self.parameters, self._waiting_interrupt))
+        )
 
     def _begin_programs(self) -> int:
         return self._panic_if_any(self.processor.begin())

@@ -6,6 +6,7 @@ Sources: PC16550D data sheet; Intel 8259A and 8254 data sheets; QEMU's isa-debug
 from collections.abc import Callable
 
 OPEN_BUS = 0xFF
+MODE = 0x0E  # in a control word of the timer
 
 
 class Device:
@@ -23,7 +24,7 @@ class Device:
 
 
 class Serial(Device):
-    """A serial port whose line is always free; what is sent goes to `output`."""
+    """A serial port whose line is free, unless `is_stuck`; what is sent goes to `output`."""
 
     first, count = 0x3F8, 8
     LINE_CONTROL, LINE_STATUS = 3, 5
@@ -33,10 +34,13 @@ class Serial(Device):
     def __init__(self, output: Callable[[int], None]) -> None:
         self.output = output
         self.registers = [0] * self.count
+        self.is_stuck = False
 
     def read(self, offset: int) -> int:
-        """Return a register; the line status says that the transmitter is empty."""
-        return self.EMPTY if offset == self.LINE_STATUS else self.registers[offset]
+        """Return a register; the line status says whether the transmitter is empty."""
+        if offset == self.LINE_STATUS:
+            return 0 if self.is_stuck else self.EMPTY
+        return self.registers[offset]
 
     def write(self, offset: int, value: int) -> None:
         """Send a byte, or set a register."""
@@ -47,7 +51,11 @@ class Serial(Device):
 
 
 class InterruptController(Device):
-    """An 8259A: eight lines, the lowest first."""
+    """An 8259A: eight lines, the lowest first.
+
+    `is_connected` says whether the CPU's local APIC lets it interrupt; `when_asked` is called when somebody reads the
+    requests that wait.
+    """
 
     count = 2
     INITIALISE, READ_COMMAND, READ_REGISTER, END, SPECIFIC = 0x10, 0x08, 0x02, 0x20, 0x40
@@ -62,12 +70,17 @@ class InterruptController(Device):
         self.words_left = 0
         self.shows_in_service = False
         self.vector_comes = False
+        self.is_connected = True
+        self.when_asked: Callable[[], None] = lambda: None
 
     def read(self, offset: int) -> int:
         """Return the mask, or the requests that wait, or those in service, as was asked for last."""
         if offset:
             return self.mask
-        return self.in_service if self.shows_in_service else self.requested
+        if self.shows_in_service:
+            return self.in_service
+        self.when_asked()
+        return self.requested
 
     def write(self, offset: int, value: int) -> None:
         """Take a command word: initialisation, end of interrupt or the mask."""
@@ -104,7 +117,7 @@ class InterruptController(Device):
     def accepts(self, line: int) -> bool:
         """Say whether a request of a line would interrupt: not masked, and none as urgent is being served."""
         as_urgent = (2 << line) - 1
-        return not self.mask >> line & 1 and not self.in_service & as_urgent
+        return self.is_connected and not self.mask >> line & 1 and not self.in_service & as_urgent
 
     def acknowledge(self, line: int) -> int:
         """Let the CPU take the interrupt of a line; return its vector."""
@@ -114,9 +127,11 @@ class InterruptController(Device):
 
 
 class IntervalTimer(Device):
-    """An 8254, channel 0 as a rate generator, driven by virtual time.
+    """An 8254, channel 0 as a rate generator, driven by virtual time, or counting down once.
 
-    Virtual time is counted in user instructions, `rate` of them a second; `due` is when the next tick comes.
+    Virtual time is counted in user instructions, `rate` of them a second; `due` is when the next tick comes.  While the
+    kernel starts, no virtual time passes: one shot takes a clock each time that somebody asks whether it is over.
+    `is_dead` says that it never counts.
     """
 
     first, count = 0x40, 4
@@ -130,18 +145,31 @@ class IntervalTimer(Device):
         self.low: int | None = None
         self.period = 0
         self.due: int | None = None
+        self.is_once = False
+        self.left = 0
+        self.is_dead = False
+
+    def asked(self) -> bool:
+        """Let a clock of one shot pass; say whether it was the last."""
+        self.left -= self.left > 0 and not self.is_dead
+        return self.is_once and self.left == 0
 
     def write(self, offset: int, value: int) -> None:
         """Take a control word, or one half of the divisor; the timer starts with the second."""
         if offset == self.CONTROL and value & self.CHANNEL == 0 and value & self.ACCESS:
-            self.low, self.due = None, None
+            self.low, self.due, self.is_once, self.left = None, None, value & MODE == 0, 0
         elif offset == 0 and self.low is None:
             self.low = value
         elif offset == 0 and self.low is not None:
-            divisor = self.low | value << 8 or 0x1_0000
+            self._start(self.low | value << 8 or 0x1_0000)
+            self.low = None
+
+    def _start(self, divisor: int) -> None:
+        if self.is_once:
+            self.left = divisor
+        elif not self.is_dead:
             self.period = max(1, divisor * self.rate // self.CLOCK)
             self.due = self.now() + self.period
-            self.low = None
 
     def tick(self) -> None:
         """Let the next tick come a period later."""

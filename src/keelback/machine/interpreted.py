@@ -10,10 +10,11 @@ from contextlib import suppress
 
 from unicorn import x86_const as x86
 
+from keelback.kernel.interrupts import STUB_SIZE, STUBS
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.strays import NON_MASKABLE
 from keelback.kernel.threads import FROM_VIRTUAL_8086, TrapFrame
-from keelback.lang import MISTAKES, Panic, layout_of
+from keelback.lang import MISTAKES, Panic, address_of, layout_of
 from keelback.machine.control import check_cr0, check_cr4, check_msr
 from keelback.machine.engine import GENERAL, cpuid
 from keelback.machine.mmu import TlbModel
@@ -43,7 +44,19 @@ class InterpretedPc(SimulatedPc):
 
     def _start_and_boot(self) -> bool:
         """Do what the entry code does, which changes stacks in between."""
-        return self.kernel.start(self.parameters) != 0 and self.kernel.boot()
+        if self.kernel.start(self.parameters) == 0:
+            return False
+        vector = self._waiting_interrupt()
+        if vector is not None:
+            self._count_by_gate(vector)
+        return self.kernel.boot()
+
+    def _count_by_gate(self, vector: int) -> None:
+        """Count an interrupt that comes while the kernel starts, if its gate leads to the stub that counts."""
+        low, high = struct.unpack_from("<II", self.ram.bytes, address_of(self.kernel.interrupts.table) + 8 * vector)
+        if high & 0xFFFF_0000 | low & 0xFFFF != self.layout.kernel_start + STUBS + NON_MASKABLE * STUB_SIZE:
+            raise Panic(f"vector {vector} came while the kernel started, and is not only counted")
+        self._add_non_maskable()
 
     def _begin_programs(self) -> int:
         return self._in_kernel(self.kernel.begin)
@@ -57,6 +70,9 @@ class InterpretedPc(SimulatedPc):
             words += [esp, cpu.ss]
             esp = self._trap_stack()
         struct.pack_into(f"<{len(words)}I", self.ram.bytes, esp - 4 * len(words), *words)
+        self._add_non_maskable()
+
+    def _add_non_maskable(self) -> None:
         place = self.layout.text_end + 4 * NON_MASKABLE
         (count,) = struct.unpack_from("<I", self.ram.bytes, place)
         struct.pack_into("<I", self.ram.bytes, place, count + 1 & 0xFFFF_FFFF)

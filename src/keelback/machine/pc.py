@@ -108,8 +108,20 @@ class SimulatedPc(HostObject, ABC):
 
         self.timer = IntervalTimer(INSTRUCTIONS_PER_SECOND, lambda: self.time)
         self.controller = InterruptController(0x20)
+        self.controller.when_asked = self._poll_timer
         self.exit = DebugExit()
-        self.ports = PortBus(Serial(send), self.controller, InterruptController(0xA0), self.timer, self.exit)
+        self.serial = Serial(send)
+        self.ports = PortBus(self.serial, self.controller, InterruptController(0xA0), self.timer, self.exit)
+
+    def _poll_timer(self) -> None:
+        """Let the timer's one shot go on, and ask for an interrupt at its end."""
+        if self.timer.asked():
+            self.controller.raise_line(TIMER_LINE)
+
+    def _waiting_interrupt(self) -> int | None:
+        """Return the vector of the interrupt that the CPU takes now, None when none waits."""
+        line = self.controller.pending()
+        return None if line is None else self.controller.acknowledge(line)
 
     # What the lives do differently.
 

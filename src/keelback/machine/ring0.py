@@ -13,6 +13,7 @@ Source: Intel SDM volume 3, sections 6.11 (gates), 6.12.1 (what a handler finds)
 """
 
 import struct
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
@@ -56,9 +57,13 @@ class Ring0Processor(Processor):
     An element of a string instruction counts as one.
     """
 
-    def __init__(self, memory: memoryview, ports: PortBus, *, booted: int, leave: int) -> None:
-        """Take RAM, the devices, and the addresses where the kernel stops: once it is up, and whenever it returns."""
+    def __init__(self, memory: memoryview, ports: PortBus, *, listen: int, booted: int, leave: int) -> None:
+        """Take RAM, the devices, and the addresses where the kernel stops.
+
+        It stops once where it first lets an interrupt in, once when it is up, and whenever it returns.
+        """
         self.ports = ports
+        self.listen = listen
         self.booted = booted
         self.leave = leave
         self.kernel_instructions = 0
@@ -91,8 +96,10 @@ class Ring0Processor(Processor):
 
     # Running the kernel.
 
-    def start(self, address: int, parameters: int) -> bool:
+    def start(self, address: int, parameters: int, interrupt: Callable[[], int | None] = lambda: None) -> bool:
         """Run the kernel from the 32-bit entry until it is up; return whether it is, and has not halted instead.
+
+        `interrupt` returns the vector that the CPU takes where the kernel first lets one in.
 
         Raises: Panic, as `run_kernel` does.
         """
@@ -107,11 +114,22 @@ class Ring0Processor(Processor):
         self._state[self._esi] = parameters
         self._state[self._eflags] = EFLAGS_FIXED
         self._state[self._eip] = address
-        stop = self.engine.stop_at(self.booted)
-        is_up = self._run_to(self.booted)
+        if not self._start_to(self.listen):
+            return False
+        vector = interrupt()
+        if vector is not None:
+            self._note_state()
+            self.deliver(vector, 0)
+            self._run_some(NON_MASKABLE_STUB)
+        return self._start_to(self.booted)
+
+    def _start_to(self, address: int) -> bool:
+        """Run on to an address that the kernel passes once; return whether it came there, and did not halt."""
+        stop = self.engine.stop_at(address)
+        came = self._run_to(address)
         self.engine.pass_by(stop)
         self.engine.save(self.stopped)
-        return is_up
+        return came
 
     def begin(self) -> int:
         """Let the kernel that is up start its programs; return what `run_kernel` does."""
