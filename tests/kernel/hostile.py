@@ -294,15 +294,22 @@ def hostile_command_line(draw: random.Random, names: list[str]) -> bytes:
 
 
 def hostile_map(draw: random.Random, layout: Layout, memory: int) -> list[BiosEntry]:
-    """Return a BIOS memory map of memory that is there: good, then with entries added, moved, cut or retyped."""
+    """Return a BIOS memory map: good, then with entries added, moved, cut, retyped, or of memory that is not there."""
     entries = [BiosEntry(0, 0x9FC00, 1), BiosEntry(0x9FC00, 0x400, 2), BiosEntry(0x10_0000, memory - 0x10_0000, 1)]
     edges = (0, 0xA_0000, layout.kernel_start, layout.records_end, layout.region_least, layout.owned_end, memory)
-    places = [min(max(each + step, 0), memory) for each in edges for step in (-PAGE, -1, 0, 1, PAGE, 0x10_0000)]
+    places = [max(each + step, 0) for each in edges for step in (-PAGE, -1, 0, 1, PAGE, 0x10_0000)]
+    places += [1 << 31, (1 << 32) - PAGE, (1 << 32) - 1, 1 << 32, 1 << 40]
     for _ in range(draw.choice((0, 0, 0, 1, 1, 2, 5, 200))):
         start, end = sorted((draw.choice(places), draw.choice(places)))
         kind = draw.choice((1, 1, 2, 3, 0, 77, WORD))
-        size = end - start if kind == 1 else draw.choice((end - start, 0, WORD, 1 << 63, (1 << 64) - 1 - start))
+        size = draw.choice((end - start, end - start, 0, WORD, 1 << 63, (1 << 64) - 1 - start))
         entries.insert(draw.randrange(len(entries) + 1), BiosEntry(start, size, kind))
     if draw.random() < 0.1:
         del entries[draw.randrange(len(entries))]
     return entries[:MOST_ENTRIES]
+
+
+def hostile_pointer(draw: random.Random, memory: int) -> int:
+    """Return where a loader might say that something lies: nowhere, at an edge of memory, or where there is none."""
+    edges = (0, PAGE, 0xA_0000, 0xB_8000, memory, 1 << 31, 1 << 32)
+    return draw.choice(edges) + draw.choice((-PAGE, -4, -1, 0, 0, 1, 2, 4)) & WORD

@@ -7,6 +7,7 @@ from dataclasses import replace
 from keelback.inspect.executables import broken_rule
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
+from keelback.kernel.boot_parameters import BootParameters
 from keelback.kernel.elf_file import Rule
 from keelback.kernel.errors import NotALibrary, NotExecutable
 from keelback.kernel.header import ImageHeader
@@ -15,6 +16,7 @@ from keelback.kernel.threads import ThreadState
 from keelback.lang import layout_of
 from keelback.machine.boot_loader import COMMAND_LINE, write_parameters
 from keelback.machine.compare import Comparison
+from keelback.machine.compiled import CompiledPc
 from keelback.machine.pc import Outcome, SimulatedPc
 from kernel.driven import (
     ARGUMENT,
@@ -33,7 +35,14 @@ from kernel.driven import (
     make_machine,
     program_of,
 )
-from kernel.hostile import hostile_call, hostile_command_line, hostile_elf, hostile_map, hostile_payload
+from kernel.hostile import (
+    hostile_call,
+    hostile_command_line,
+    hostile_elf,
+    hostile_map,
+    hostile_payload,
+    hostile_pointer,
+)
 from support import MIB
 
 LAYOUTS = (SMALL, replace(USERMODE, processes=8))
@@ -181,11 +190,15 @@ class Boots:
         ]
         line = hostile_command_line(draw, list(self.NAMES)) if draw.random() < 0.7 else b""
         entries = hostile_map(draw, self.layout, memory)
+        odd_line, odd_page = (hostile_pointer(draw, memory) if draw.random() < 0.15 else None for _ in range(2))
         for pc in pcs:
             self._give(pc, archive, line)
+            if isinstance(pc, CompiledPc):
+                pc.processor.engine.add_absent(1 << 32)
             write_parameters(pc.ram, tuple(entries), "?" if line else "")
             pc.ram.bytes[COMMAND_LINE : COMMAND_LINE + len(line) + 1] = line + b"\0"
-        self._run(pcs, f"{line!r}, {entries}, {archive[:512]!r}")
+            self._point(pc, odd_line, odd_page)
+        self._run(pcs, f"{line!r} at {odd_line}, {entries} at {odd_page}, {archive[:512]!r}")
 
     def _payload(self, draw: random.Random) -> bytes:
         files = {
@@ -202,6 +215,14 @@ class Boots:
         pc.ram.bytes[start : start + pc.header.payload_size] = archive.ljust(pc.header.payload_size, b"\0")
         size = layout_of(ImageHeader).field("payload_size").offset + pc.layout.kernel_start
         pc.ram.bytes[size : size + 4] = len(archive).to_bytes(4, "little")
+
+    def _point(self, pc: SimulatedPc, line: int | None, page: int | None) -> None:
+        """Let the command line, or the boot parameters, be said to lie somewhere else."""
+        if line is not None:
+            place = pc.parameters + layout_of(BootParameters).field("command_line").offset
+            pc.ram.bytes[place : place + 4] = line.to_bytes(4, "little")
+        if page is not None:
+            pc.parameters = page
 
     def _run(self, pcs: list[SimulatedPc], given: str) -> None:
         comparison = Comparison(pcs[0], pcs[1])
