@@ -9,6 +9,8 @@ import random
 import re
 from dataclasses import dataclass, field
 
+from compiler import generate_ways
+from compiler.generate_ways import GLOBALS, Ways
 from keelback.compiler.intervals import BINARY, Interval
 from keelback.lang.integers import INTEGER_TYPES
 
@@ -125,6 +127,9 @@ class Log(TextSink):
         self.ring.bytes[self.ring.next % 64] = byte
         self.ring.next = (self.ring.next + 1) & 0xFFFF
 
+'''
+HEAD += generate_ways.HEAD
+HEAD += """
 
 class Root(Component):
     def __init__(self, records: Region) -> None:
@@ -143,7 +148,8 @@ class Root(Component):
         self.debt = -5
         self.table = (3, -1, 1000, 0x1_0000_0000)
         self.pairs = ((1, 2), (-3, 4), (5, 600))
-'''
+"""
+HEAD += generate_ways.ATTRIBUTES
 FIELDS = {
     "self.state": dict(
         u8="u8",
@@ -230,7 +236,7 @@ class Scope:
         )  # fmt: skip
 
 
-class Unit:
+class Unit(Ways):
     """One entry with the functions that only it calls."""
 
     def __init__(self, number: int, seed: str, word_bits: int = 32) -> None:
@@ -253,6 +259,7 @@ class Unit:
         self.result = "i64"
         self.calm = False
         """Whether no expression panics."""
+        self.names_of_function()
 
     def one(self, *weighted: tuple[float, object]) -> object:
         """Choose among things with weights."""
@@ -310,6 +317,7 @@ class Unit:
         choices.append(
             (f"self.state.inner.{self.random.choice(['small', 'wide', 'place'])}", self.interval("u64").join(I64))
         )
+        choices += [(each, Interval(GLOBALS[each], GLOBALS[each])) for each in self.visible]
         text, bounds = self.random.choice(choices)
         if text.startswith("self.state.inner."):
             bounds = self.interval(FIELDS["inner"][text.rpartition(".")[2]])
@@ -537,7 +545,9 @@ class Unit:
             (3 * deep, "if_"), (1.2 * deep, "while_"), (2 * deep, "for_range"), (0.8 * deep, "for_array"),
             (0.9 * deep, "for_static"), (1.2 * deep if self.generators else 0, "for_generator"), (3 * deep, "try_"),
             (0.7 * inner, "raise_"), (0.35 * inner, "return_"), (0.8 * inner if self.scope.loops > self.scope.outside else 0, "leave"),
-            (0.5 * deep, "follow"),
+            (0.5 * deep, "follow"), (deep, "split"), (0.7 * deep, "caught"), (0.8 * deep, "surely"),
+            (0.6 * deep, "over_parts"), (0.3, "over_words"), (0.6, "nested_tuple"), (0.1, "unchecked"), (0.5, "guarded"),
+            (0.3, "walk"),
         )  # type: ignore[assignment]  # fmt: skip
         getattr(self, kind)(indent, size)
 
@@ -548,8 +558,8 @@ class Unit:
             self.write(indent, f"{name} = {self.boolean(2)}")
             self.scope.bools.append(name)
             return
-        name = self.new(
-            self.random.choice(["x", "x", "x", "t_", "result_", "failed_", "raised_", "error_", "state", "nodes"])
+        name = self.new_or_shadowing(
+            self, self.random.choice(["x", "x", "x", "t_", "result_", "failed_", "raised_", "error_", "state", "nodes"])
         )
         self.write(indent, f"{name} = {text}")
         self.scope.integers[name] = bounds
@@ -821,6 +831,7 @@ class Unit:
 
     def function(self, name: str, parameters: list[tuple[str, str]], result: str, size: int) -> None:
         self.scope, self.result = Scope(), result
+        self.names_of_function()
         declared = []
         for parameter, kind in parameters:
             annotation = {"node": "Node", "bool": "bool", "colour": "Colour"}.get(kind, kind)
@@ -856,6 +867,7 @@ class Unit:
 
     def generator(self, name: str, parameters: list[tuple[str, str]]) -> None:
         self.scope = Scope(ending=True, outside=99)
+        self.names_of_function()
         for parameter, kind in parameters:
             self.scope.integers[parameter], self.scope.declared[parameter] = self.interval(kind), kind
         kind = self.random.choice(["u8", "u16", "i16", "i32"])

@@ -286,6 +286,19 @@ def test_an_assert_at_module_level_panics_too(load):
 # What stays as it was.
 
 
+def test_an_annotation_that_no_python_reads_is_none(load):
+    assert load("def f(n):\n    x: 'no type)' = n\n    return x").f(300) == 300
+
+
+def test_a_sum_of_hundreds_of_numbers_is_read(load):
+    assert load("def f(n: u8):\n    return n" + " + n" * 600).f(2) == 1202
+
+
+def test_what_is_nested_too_deep_for_python_is_a_syntax_error(load):
+    with pytest.raises(SyntaxError, match="nested too deep"):
+        load("def f(n):\n    return n" + " + n" * 5000)
+
+
 def test_lines_and_names_are_kept(load):
     text = '''
         """Tagline."""

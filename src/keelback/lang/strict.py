@@ -107,7 +107,10 @@ def strict_code(source: str, path: str) -> CodeType:
 def integer_name(annotation: ast.expr | None) -> str | None:
     """Return the integer type that an annotation is checked against, as it is spelled."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        return integer_name(ast.parse(annotation.value, mode="eval").body)
+        try:
+            return integer_name(ast.parse(annotation.value, mode="eval").body)
+        except SyntaxError:  # which Python itself never reads
+            return None
     name = getattr(annotation, "id", None) or getattr(annotation, "attr", None)  # `u32` or `lang.u32`
     return name if name in INTEGER_TYPES else None
 
