@@ -64,6 +64,7 @@ class Root(Component):
         self.first_branch = self.branches[0]
         self.inner_leaf = self.branch.twig.leaf
         self.parts = self.branch.twig.leaves[0].parts
+        self.late = records.table(u32)
         self.numbers = (-1, 5, 1 << 62)
         self.texts = ("\0a", "\x7f\x1b[0m\r\n\t", '"\\', "??=??/", "%s", "\\n")
         self.picks = (self.same, self.more)
@@ -106,6 +107,16 @@ class Root(Component):
 
     def entry_modulo(self, a: i64, b: i64) -> i64:
         return a % b
+
+    def entry_modulo_of_the_smallest(self, n: u8) -> i64:
+        left: i64 = -(1 << 63) + n // 128
+        right: i64 = -1 - n // 8 % 3
+        return left % right
+
+    def entry_divide_of_the_smallest(self, n: u8) -> i64:
+        left: i32 = -(1 << 31) + n // 128
+        right: i32 = -1 - n // 8 % 3
+        return left // right
 
     def entry_modulo_minus_one(self, a: i64) -> i64:
         return a % -1
@@ -186,6 +197,11 @@ class Root(Component):
 
     def entry_only_by_ref(self, n: u8) -> u32:
         return 1 if self.holder.next is None else self.holder.next.value
+
+    def entry_place_of_a_table(self, n: u8) -> u32:
+        self.late.place(count=2, base=n * 4 - n // 200)
+        self.late[1] = n
+        return self.late[0] + len(self.late)
 
     def entry_swap(self, t_1: u8) -> u32:
         t_2: u8 = 3

@@ -101,7 +101,7 @@ class Places:
                 return name
             index, offset = divmod(offset, layout.size)
             name = f"{name}[{index}]"
-        while not (isinstance(type, Pointer) and type.struct is layout.struct and offset == 0):
+        while not (isinstance(type, Pointer) and type.struct is layout.struct):
             field = next(each for each in layout.fields if each.offset <= offset < each.offset + each.kind.size)
             name, offset = f"{name}.{field_name(field.name)}", offset - field.offset
             if isinstance(field.kind, ArrayKind):
