@@ -12,8 +12,10 @@ import pytest
 from keelback.inspect.invariants import InvariantBroken
 from keelback.kernel.errors import NoSuchLibrary, NoSuchProgram, OutOfMemory
 from keelback.kernel.layout import Layout
+from keelback.kernel.power import REFUSED
 from keelback.kernel.processes import Ending, Reason
 from keelback.lang import PAGE_SHIFT
+from keelback.machine.pc import Outcome
 from kernel.driven import (
     ANYWHERE,
     ARGUMENT,
@@ -40,6 +42,7 @@ from kernel.driven import (
     Died,
     Driven,
     driven,
+    make_machine,
 )
 from kernel.mistaken import mistaken
 from kernel.traces import assert_equal, console, memory, range_of, state
@@ -476,3 +479,27 @@ def test_a_failure_that_leaves_a_trace_is_found(mistake, tmp_path):
     name, *place = MISTAKES[mistake]
     with mistaken(tmp_path, *place), pytest.raises((AssertionError, InvariantBroken)):
         attempt_all(CALLS[name], "interpreted")
+
+
+# Boot.
+
+BOOT_FRAMES = 4
+"""The kernel's page directory and table, the frame of zeros, the idle thread's stack."""
+
+
+@pytest.mark.parametrize("frames", range(6))
+def test_a_kernel_zone_of_any_size_boots_or_refuses_in_one_line(frames):
+    """Each frame fewer lets another allocation of boot fail: the idle thread's stack, the frame of zeros, tables."""
+    layout = replace(SMALL, zone_least=frames * PAGE, zone_share=1 << 40)
+    pc = make_machine("it", layout=layout)
+    pc.boot()
+    assert pc.kernel.memory.frames.counts.kernel_total == frames
+    [first, *others] = pc.console.decode().splitlines()
+    if frames < BOOT_FRAMES:
+        assert first.startswith("keelback: can't start. There is not enough memory: ") and not others
+        assert (pc.outcome, pc.exit.status) == (Outcome.REFUSED, REFUSED)
+        assert pc.run() is Outcome.REFUSED
+    else:
+        assert first.startswith("keelback: microkernel layout, ") and others
+        assert others == ["keelback: can't start it. There is not enough memory."]
+        assert pc.run() is Outcome.POWERED_OFF

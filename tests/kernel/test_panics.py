@@ -14,14 +14,14 @@ from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.faults import VECTOR_NAMES
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.panics import FAILED_CHECK, PanicRecord
+from keelback.kernel.panics import FAILED_CHECK, MESSAGE_SIZE, Message, PanicRecord
 from keelback.kernel.power import PANICKED
 from keelback.kernel.segments import KERNEL_CODE
-from keelback.lang import Panic, address_of, size_of, text_of
+from keelback.lang import Panic, address_of, layout_of, size_of, text_of, view
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image, make_image_file, make_symbols
 from keelback.machine.kernels import compiled
-from keelback.machine.panics import panic_of
+from keelback.machine.panics import panic_of, record_panic
 from keelback.machine.qemu import Qemu, Verdict
 from kernel.mistaken import compile_now, mistaken
 from support import MIB, make_pc, payload_programs
@@ -141,6 +141,31 @@ def test_the_registers_of_a_failed_check_are_on_the_console():
 def register_lines(frame):
     rows = ("eax ebx ecx edx", "esi edi ebp esp", "eip eflags")
     return ["".join(f"  {name} {getattr(frame, name):#010x}" for name in row.split()) for row in rows]
+
+
+@pytest.mark.parametrize("length", [1, MESSAGE_SIZE - 2, MESSAGE_SIZE - 1, MESSAGE_SIZE, MESSAGE_SIZE + 1, 500])
+def test_a_message_as_long_as_its_room_is_kept_to_its_end_and_no_further(length):
+    """Compiled code's is in the image, the interpreted kernel's in a Panic: both are cut to leave a zero byte."""
+    pc, text = make_pc("hello", check=False), bytes(97 + number % 26 for number in range(length))
+    place, record = 0x9000, pc.kernel.panics.record
+    pc.ram.bytes[place : place + length + 1] = text + b"\0"
+    before = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(PanicRecord)])
+    pc.kernel.panics._copy_message(view(pc.ram, Message, place).text)
+    compiled_code = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(PanicRecord)])
+    record.message.clear()
+    record_panic(pc.kernel, Panic(text.decode()), None)
+    record.happened = False
+    interpreted = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(PanicRecord)])
+    start = layout_of(PanicRecord).field("message").offset
+    kept = text[: MESSAGE_SIZE - 1].ljust(MESSAGE_SIZE, b"\0")
+    assert compiled_code == interpreted == before[:start] + kept + before[start + MESSAGE_SIZE :]
+
+
+def test_the_longest_message_is_on_the_console_whole():
+    pc = make_pc("hello", check=False)
+    record_panic(pc.kernel, Panic("x" * 300), None)
+    pc.kernel.panics.report()
+    assert f"\nkeelback: kernel panic: {'x' * (MESSAGE_SIZE - 1)}\n" in pc.console.decode()
 
 
 def test_without_a_panic_the_record_is_zero():

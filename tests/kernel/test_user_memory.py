@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from keelback.kernel.errors import BadAddress
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.regions import Kind
+from kernel.driven import BSS, LIVES, Call, driven
 from support import make_pc
 
 BASE, PAGE, TOP = 0x0900_0000, 4096, 0xFFFF_F000
@@ -82,3 +83,50 @@ def test_nothing_is_copied_for_a_count_of_zero(machine):
     pc, space = machine
     pc.kernel.user_memory.copy_in(space, BASE + 3 * PAGE, 0, buffer_of(pc))
     pc.kernel.user_memory.copy_in(space, TOP, 0, buffer_of(pc))
+
+
+# Exactly the bytes of an answer, in both lives.
+
+ANSWER = 48  # bytes of what frame_counts writes
+FILL = 0xA5
+
+
+@pytest.fixture(scope="module", params=LIVES)
+def writer(request):
+    """Return a machine whose process has three pages of its own, all of one byte."""
+    driven_machine = driven(life=request.param)
+    for page in range(3):
+        driven_machine.write(BSS + page * PAGE, FILL)
+        place = driven_machine.frame(BSS + page * PAGE) * PAGE
+        driven_machine.pc.ram.bytes[place : place + PAGE] = bytes([FILL]) * PAGE
+    return driven_machine
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2, 3, 4, 100, PAGE - ANSWER, PAGE - ANSWER + 1, PAGE - 1, 2 * PAGE - ANSWER])
+def test_an_answer_changes_no_byte_before_or_behind_it(writer, offset):
+    places = [writer.frame(BSS + page * PAGE) * PAGE for page in range(3)]
+    assert writer.call(Call.FRAME_COUNTS, BSS + offset) == 0
+    left = b"".join(bytes(writer.pc.ram.bytes[place : place + PAGE]) for place in places)
+    assert left[:offset] == bytes([FILL]) * offset
+    assert left[offset + ANSWER :] == bytes([FILL]) * (3 * PAGE - offset - ANSWER)
+    assert any(left[offset : offset + ANSWER])
+    for place in places:
+        writer.pc.ram.bytes[place : place + PAGE] = bytes([FILL]) * PAGE
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2 * PAGE - 1), st.integers(1, 4096))
+def test_copies_change_no_byte_behind_their_end(machine, offset, count):
+    pc, space = machine
+    count = min(count, 2 * PAGE - offset)
+    memory, buffer = pc.kernel.user_memory, buffer_of(pc)
+    places = [(pc.kernel.spaces.lookup(space.directory, BASE + page) >> 12) * PAGE for page in (0, PAGE)]
+    for place in places:
+        pc.ram.bytes[place : place + PAGE] = bytes([FILL]) * PAGE
+    buffer.fill(0, len(buffer), 0x3C)
+    memory.copy_in(space, BASE + offset, count, buffer)
+    assert bytes(buffer) == bytes([FILL]) * count + bytes([0x3C]) * (len(buffer) - count)
+    buffer.fill(0, len(buffer), 0x77)
+    memory.copy_out(space, BASE + offset, count, buffer)
+    left = b"".join(bytes(pc.ram.bytes[place : place + PAGE]) for place in places)
+    assert left == bytes([FILL]) * offset + b"\x77" * count + bytes([FILL]) * (2 * PAGE - offset - count)
