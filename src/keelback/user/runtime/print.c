@@ -6,8 +6,9 @@ static size_t used;
 
 void print_flush(void)
 {
-    if (used > 0)
-        sys_puts(line, used);
+    if (used == 0)
+        return; /* without a write: after a fork, that would be to a copy of the page */
+    sys_puts(line, used);
     used = 0;
 }
 
