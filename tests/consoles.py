@@ -40,7 +40,7 @@ def run_session(command, shown):
     """Return what a debugger answers to the lines of a session as a page shows it, after what it says first."""
     prompt = shown.partition(" ")[0]
     lines = [line.removeprefix(prompt).strip() for line in shown.splitlines() if line.startswith(prompt)]
-    said = run(command, input="".join(f"{line}\n" for line in [*lines, "quit"])).stdout
+    said = run(command, input="".join(f"{line}\n" for line in [*lines, "quit"]), stderr=subprocess.STDOUT).stdout
     answers = [each.replace(f"{SOURCE}/", "") for each in said.split(f"{prompt} ")[1:]]
     return "".join(f"{prompt} {line}\n{answer}" for line, answer in zip(lines, answers, strict=False))
 
@@ -51,7 +51,8 @@ def run(command, **options):
     ours = [sys.executable, *(["-m", "keelback"] if words[0] == "keelback" else [])]
     assert words[0] in ("keelback", "python")
     environment = os.environ | {"PYTHONPATH": str(SOURCE), "COLUMNS": "100"}
-    return subprocess.run([*ours, *words[1:]], capture_output=True, text=True, timeout=60, env=environment, **options)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.run([*ours, *words[1:]], text=True, timeout=60, env=environment, **streams)
 
 
 def run_console(page, command, folder):
