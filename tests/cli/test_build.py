@@ -123,6 +123,7 @@ def test_a_link_is_followed_and_a_device_is_written_to(tmp_path):
         (["nope"], "no program 'nope': the payload has "),
         (["-o", "none/keelback.img", "hello"], "none/keelback.img: No such file or directory"),
         (["-o", ".", "hello"], ".: Is a directory"),
+        (["-o", "/proc/self/fd/99/x", "hello"], "/proc/self/fd/99/x: No such file or directory"),
         (["-o", "x" * 300, "hello"], "xxx"),
         (["-o", "/dev/full", "hello"], "/dev/full: No space left on device"),
         (["--append", "x", "hello"], "--append: only with --iso; whoever boots an image file gives it a command line"),

@@ -119,6 +119,16 @@ def test_bytes_that_are_no_text_reach_the_kernel_and_are_shown(tmp_path):
     )
 
 
+def test_too_little_memory_for_this_process_is_a_line():
+    """Unicorn takes a GiB of addresses, and ends the process itself where it gets none."""
+    says = b"keelback: there is not enough memory for this process: see `ulimit -v`, or give the machine less\n"
+    for most, life in ((80_000, "interpreted"), (400_000, "compiled"), (1_500_000, "interpreted")):
+        script = f'ulimit -v {most}; exec "$@"'
+        words = ["sh", "-c", script, "sh", *COMMAND, "run", "--kernel", life, "hello"]
+        done = subprocess.run(words, capture_output=True, timeout=60, env=ENVIRONMENT)
+        assert (done.returncode, done.stdout, done.stderr) in ((4, b"", says), (0, done.stdout, b"")), most
+
+
 # Signals.
 
 

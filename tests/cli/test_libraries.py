@@ -67,6 +67,42 @@ def test_a_path_is_a_library_called_as_its_file(tmp_path, monkeypatch):
             "libtest.py: no library in it: it has to say LIBRARY = its class, a keelback.user Library",
         ),
         ("libtest.py", PYTHON, "libtest.py: its class has to say name = 'libtest', which programs load it by"),
+        (
+            "./libtest",
+            "x",
+            "./libtest: a name that starts with lib is a library's, and a library is a C or Python file",
+        ),
+        ("libtest.py", "raise SystemExit", "libtest.py:1: SystemExit"),
+        (
+            "libtest.py",
+            "import sys\nsys.exit('well\\nkeelback: fine')",
+            "libtest.py:2: SystemExit: well\nkeelback: fine",
+        ),
+        ("libtest.py", "raise KeyboardInterrupt", "libtest.py:1: KeyboardInterrupt"),
+        ("libtest.py", "raise MemoryError", "libtest.py:1: MemoryError"),
+        ("libtest.py", "class E(BaseException):\n    __str__ = None\nraise E", "libtest.py:3: E"),
+        (
+            "libtest.py",
+            "def f():\n    f()\nf()",
+            "libtest.py:2: RecursionError: maximum recursion depth exceeded",
+        ),
+        ("libtest.py", "int main(void) { return 0; }", "libtest.py:1: SyntaxError: invalid syntax"),
+        ("libtest.py", "\x00", "libtest.py: SyntaxError: source code string cannot contain null bytes"),
+        (
+            "libtest.py",
+            PYTHON.replace("libmine", "libtest").replace("u32) -> u32", "nothing) -> u32"),
+            "libtest.py:9: NameError: name 'nothing' is not defined",
+        ),
+        (
+            "libtest.py",
+            PYTHON.replace("libmine", "libtest") + "\nMine.__init__ = lambda *them: 1 / 0\n",
+            "libtest.py:15: ZeroDivisionError: division by zero",
+        ),
+        (
+            "libtest.py",
+            PYTHON.replace("libmine", "libtest") + "\nMine.image_size = 'many'\n",
+            "libtest.py: image_size is 'many'; it has to be a number of bytes",
+        ),
         ("libtest.py", "1 / 0", "libtest.py:1: ZeroDivisionError: division by zero"),
     ],
 )

@@ -52,6 +52,7 @@ def test_compile_shows_c_beside_python():
         (["compare", "nope"], "no program 'nope'"),
         (["compare", "--memory", "1M", "hello"], "too little memory: "),
         (["compile", "--show", "c", "nope"], "the kernel has no function 'nope'; `keelback compile` lists them"),
+        (["compile", "nope"], "the kernel has no function 'nope'; `keelback compile` lists them"),
         (["run", "--kernel", "stewed", "hello"], "Invalid value for '--kernel'"),
     ],
 )

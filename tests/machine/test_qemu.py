@@ -26,12 +26,13 @@ from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
 from keelback.kernel.processes import Ending, ProcessState
 from keelback.kernel.screen import SCREEN
 from keelback.lang import text_of
+from keelback.machine import qemu
 from keelback.machine.boot_loader import BiosEntry
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image, make_image_file, make_symbols
 from keelback.machine.kernels import compiled
 from keelback.machine.pc import Outcome
-from keelback.machine.qemu import BY_INSTRUCTIONS, INSTALL, WAIT, Qemu, QemuError, Verdict
+from keelback.machine.qemu import BY_INSTRUCTIONS, INSTALL, WAIT, Medium, Qemu, QemuError, Verdict
 from support import MIB, code_program, payload_programs
 
 GIB = 1 << 30
@@ -353,6 +354,52 @@ def test_without_qemu_the_line_to_type_is_told(monkeypatch):
         Qemu(b"", memory=MEMORY)
     with pytest.raises(UserError, match=message):
         run_on_qemu(["hello"], layout=MICROKERNEL, memory=MEMORY, cpu="max", command_line="")
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("#!/bin/sh\nexit 1", "QEMU ended before its qmp server could be reached, with status 1: {}"),
+        ("#!/bin/sh\nexit 3", "QEMU ended before its qmp server could be reached, with status 3: {}"),
+        ("#!/bin/sh\necho nonsense; exit 77", "QEMU did not start: status 77"),
+        ("#!/bin/sh\necho one >&2; echo 'no luck' >&2; exit 1", "QEMU did not start: no luck"),
+        ("#!/bin/sh\nexec sleep 60", "QEMU did not start: its qmp server was not there within 1 seconds"),
+        ("nonsense", "QEMU did not start: {}: Exec format error"),
+    ],
+)
+def test_a_program_that_is_no_qemu_is_one_line(monkeypatch, tmp_path, program, says):
+    (tmp_path / "qemu-system-x86_64").write_text(program)
+    (tmp_path / "qemu-system-x86_64").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(qemu, "WAIT", 1)
+    with pytest.raises(QemuError) as refused:
+        run_on_qemu(["hello"], layout=MICROKERNEL, memory=MEMORY, cpu="max", command_line="")
+    assert str(refused.value) == says.format(tmp_path / "qemu-system-x86_64")
+
+
+class Answers:
+    """A connection to a server that answers a line, whatever it is asked."""
+
+    def __init__(self, line):
+        self.line = line
+
+    def sendall(self, data):
+        pass
+
+    def makefile(self, mode):
+        return iter([self.line])
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("line", ["nonsense", "[]", "7", '{"error": 1}', '{"error": {}}', "\x1b[31m"])
+def test_a_monitor_that_answers_nonsense_is_one_line(monkeypatch, line):
+    with Qemu(bytes(512), memory=MEMORY, medium=Medium.DISK, arguments=["-S"]) as machine:
+        monkeypatch.setattr(machine, "connect", lambda _name: Answers(line))
+        with pytest.raises(QemuError, match="^QEMU does not answer qmp_capabilities as QMP has it: ") as refused:
+            machine.command("cont")
+        assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,8 @@ def layouts(
     """Draw where everything lies: each layout from its constants, or the boundaries of a running machine of one."""
     from keelback.cli.layouts import show_layouts, show_live
 
-    raise typer.Exit(show_live(layout, memory_size(memory)) if live else show_layouts())
+    size = memory_size(memory)
+    raise typer.Exit(show_live(layout, size) if live else show_layouts())
 
 
 @app.command("compile")
@@ -209,7 +210,7 @@ def compile_kernel(
     from keelback.cli.compile import list_functions, show_c
 
     if show is None or not functions:
-        raise typer.Exit(list_functions(layout))
+        raise typer.Exit(list_functions(layout, functions or ["*"]))
     raise typer.Exit(show_c(layout, functions))
 
 

@@ -58,7 +58,7 @@ def _write(path: Path, content: bytes) -> None:
         with draft_of(place) as draft:
             draft.write_bytes(content)
             os.replace(draft, place)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+    except (OSError, ValueError, RuntimeError) as error:  # a zero byte in the path; links in a circle
         raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 

@@ -20,9 +20,13 @@ from keelback.machine.kernels import entries_of, kernel_of
 LEAST_WIDTH = 150
 
 
-def list_functions(layout: str) -> int:
-    """Print the name in C of every function of the kernel, and where it comes from."""
-    for function in _functions(layout)[1].values():
+def list_functions(layout: str, patterns: Sequence[str]) -> int:
+    """Print the names in C of functions of the kernel, and where each comes from.
+
+    Raises: UserError when no function has such a name.
+    """
+    _, functions = _functions(layout)
+    for function in (each for pattern in patterns for each in _found(functions, pattern)):
         print(f"{function.key.name:<40} {short_path(function.place[0])}:{function.place[1]}")
     return 0
 
@@ -37,12 +41,17 @@ def show_c(layout: str, patterns: Sequence[str], width: int | None = None) -> in
     console = Console(highlight=False, width=width)
     console.width = max(console.width, LEAST_WIDTH)
     for pattern in patterns:
-        found = [each for name, each in functions.items() if fnmatch(name, pattern)]
-        if not found:
-            raise UserError(f"the kernel has no function {pattern!r}; `keelback compile` lists them")
-        for function in found:
+        for function in _found(functions, pattern):
             _show(console, function, printer.function_text(function))
     return 0
+
+
+def _found(functions: dict[str, ir.Function], pattern: str) -> list[ir.Function]:
+    """Return the functions whose names fit a pattern.  Raises: UserError when none does."""
+    found = [each for name, each in functions.items() if fnmatch(name, pattern)]
+    if not found:
+        raise UserError(f"the kernel has no function {pattern!r}; `keelback compile` lists them")
+    return found
 
 
 def _functions(layout: str) -> tuple[Ram, dict[str, ir.Function]]:

@@ -10,6 +10,7 @@
 This is the only place that turns errors into lines.
 """
 
+import errno
 import logging
 import os
 import sys
@@ -85,7 +86,7 @@ def _told(error: BaseException) -> tuple[str, str, int]:
         return f"interrupted{f' in {error}' if str(error) else ''}", "", INTERRUPTED
     if isinstance(error, BrokenPipeError):  # who read the output has seen enough
         return "", "", BADLY
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return "there is not enough memory for this process: see `ulimit -v`, or give the machine less", "", HOST_FAILED
     if isinstance(error, OSError):
         return _host_trouble(error), "", HOST_FAILED

@@ -40,6 +40,8 @@ def add_library(word: str, argument: str, files: dict[str, bytes]) -> None:
     if source is None:
         known = ", ".join(our_libraries())
         raise UserError(f"no library {word!r}: there are {known}; or give the path of a C or Python file")
+    if source.suffix not in (".c", ".py"):
+        raise UserError(f"{word}: a name that starts with lib is a library's, and a library is a C or Python file")
     if not re.fullmatch(f"[!-~]{{1,{LONGEST_NAME}}}", source.stem):
         raise UserError(f"{word}: {source.stem!r} is no library name: at most {LONGEST_NAME} ASCII characters")
     made = build(source)
@@ -74,6 +76,8 @@ def build_python(source: Path) -> bytes:
         raise UserError(f"{source}: no library in it: it has to say LIBRARY = its class, a keelback.user Library")
     if getattr(kind, "name", "") != source.stem:
         raise UserError(f"{source}: its class has to say name = {source.stem!r}, which programs load it by")
+    if type(kind.image_size) is not int or kind.image_size < 0:
+        raise UserError(f"{source}: image_size is {kind.image_size!r}; it has to be a number of bytes")
     library, ram = make_library(kind)
     freeze(library)
     exports = {name: getattr(library, name) for name in exports_of(kind)}

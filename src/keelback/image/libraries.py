@@ -73,6 +73,8 @@ def finish(source: Path, linked: bytes, exports: Mapping[str, int]) -> bytes:
     for relocation in _relocations(elf):
         raise LibraryError(source, _refusal(elf, relocation["r_offset"]))
     header, *image = elf.iter_segments("PT_LOAD")
+    if not exports or not image:
+        raise LibraryError(source, "it exports nothing")
     end = max(segment["p_vaddr"] + segment["p_memsz"] for segment in image)
     try:
         page = make_link_page(end - PAGE_SIZE, exports)

@@ -28,6 +28,8 @@ OK = 0
 INVALID_INSTRUCTION = 10  # UC_ERR_INSN_INVALID
 NO_EXCEPTION = 0xFFFF_FFFF
 MOST_ENGINE_BYTES = 2048
+TRANSLATIONS = (1 << 30) + (64 << 20)
+"""The bytes of addresses that Unicorn takes at once, most of them never used, for what it translates, and some room."""
 CR0 = 0x8001_0011  # of the scratch machine: paging, write protection, protected mode
 
 # Unicorn gives a third argument, which nobody needs.
@@ -55,6 +57,17 @@ def _write_nothing(_uc: Any, _offset: int, _size: int, _value: int, _data: Any) 
     """Forget what is written where there is no RAM."""
 
 
+def _check_room() -> None:
+    """Check that this process may have the memory that Unicorn takes: it would end the process where there is none.
+
+    Raises: MemoryError.
+    """
+    try:
+        mmap.mmap(-1, TRANSLATIONS, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError:
+        raise MemoryError from None
+
+
 class EngineError(Exception):
     """The emulator does something that this program does not understand; the message says what."""
 
@@ -67,6 +80,7 @@ class Engine:
     """One Unicorn CPU over a RAM buffer, and a saved context that can be read and restored."""
 
     def __init__(self, buffer: Any, size: int) -> None:
+        _check_room()
         self.uc = Uc(UC_ARCH_X86, UC_MODE_32)
         self.uc.ctl_set_cpu_model(x86.UC_CPU_X86_PENTIUM3)
         self.handle = self.uc._uch

@@ -113,12 +113,12 @@ class Qemu:
         self.output = output
         self.console = bytearray()
         self._monitor: socket.socket | None = None
-        path = find_qemu(program)
+        self.program = find_qemu(program)
         with ExitStack() as made:
             self.folder = made.enter_context(scratch_folder())
             (self.folder / "keelback.img").write_bytes(image)
             started_by = medium.options(self.folder / "keelback.img", command_line)
-            self._start(path, memory, cpu, [*started_by, *arguments])
+            self._start(self.program, memory, cpu, [*started_by, *arguments])
             self._made = made.pop_all()
 
     def _start(self, program: str, memory: int, cpu: str, arguments: Sequence[str]) -> None:
@@ -224,7 +224,7 @@ class Qemu:
     def _tell_end(self, before: str) -> NoReturn:
         """Tell that QEMU has ended.  Raises: QemuError; why QEMU did not start, if it did not."""
         self.wait()
-        raise QemuError(f"QEMU ended before {before}")
+        raise QemuError(f"QEMU ended before {before}, with status {self.process.returncode}: {self.program}")
 
     # The end.
 
