@@ -105,7 +105,8 @@ PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2"
 # name: (module, class, method, right, wrong, who finds it)
 MISTAKES = {
     "text that can be written": (
-        "kernel.elf", "ElfLoader", "_load_segment", "if segment.flags & CAN_WRITE else USER", "", {"comparison"},
+        "kernel.elf", "ElfLoader", "_load_segment", "if not flags & WRITABLE:", "if not (flags := USER | WRITABLE):",
+        {"comparison"},
     ),
     "a window without invalidation": (
         "lang.window", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass", {"strict RAM and TLB"},
@@ -138,8 +139,8 @@ MISTAKES = {
         {"comparison"},
     ),
     "a page of the guard that is the stack's": (
-        "kernel.programs", "Programs", "_make_stack", "space.add(layout.stack_bottom,",
-        "space.add(layout.stack_bottom - PAGE_SIZE,", {"comparison"},
+        "kernel.programs", "Programs", "_fill", "space.add(self.layout.stack_bottom,",
+        "space.add(self.layout.stack_bottom - 4096,", {"comparison"},
     ),
     "a result in the wrong register": (
         "kernel.system_calls", "SystemCalls", "serve", "frame.eax = self.calls", "frame.ecx = self.calls",
@@ -163,7 +164,7 @@ MISTAKES = {
         "kernel.spaces", "AddressSpaces", "change", "self.cpu.invalidate_page(page)", "pass", {"strict RAM and TLB"},
     ),
     "pages unmapped without invalidation": (
-        "kernel.virtual_memory", "VirtualMemory", "unmap", "self.spaces.forget_user_pages(space.directory)", "pass",
+        "kernel.virtual_memory", "VirtualMemory", "remove", "self.spaces.forget_user_pages(space.directory)", "pass",
         {"strict RAM and TLB"},
     ),
     "pages protected without invalidation": (
@@ -183,7 +184,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a region that stays when its pages go": (
-        "kernel.virtual_memory", "VirtualMemory", "unmap", "space.carve(address, end)", "pass", {"comparison"},
+        "kernel.virtual_memory", "VirtualMemory", "remove", "space.carve(start, end)", "pass", {"comparison"},
     ),
     "a page that may be written because it may be read": (
         "kernel.virtual_memory", "VirtualMemory", "make_writable", ".permissions & WRITABLE", ".permissions & USER",
@@ -209,12 +210,8 @@ MISTAKES = {
         "kernel.regions", "Space", "describe_like", "self.malloc.count = other.malloc.count", "pass",
         {"comparison", "invariants"},
     ),
-    "library pages unmapped without invalidation": (
-        "kernel.libraries", "Libraries", "unmap", "self.spaces.forget_user_pages(space.directory)", "pass",
-        {"strict RAM and TLB"},
-    ),
     "library data that all may write": (
-        "kernel.libraries", "Libraries", "_share", "here, frame, USER)", "here, frame, USER | 2)",
+        "kernel.libraries", "Libraries", "_share", "here, frame, permissions & USER)", "here, frame, permissions)",
         {"comparison", "invariants"},
     ),
     "library pages that their process may unmap": (
@@ -236,12 +233,33 @@ MISTAKES = {
     "a slot that names a library after its unload": (
         "kernel.libraries", "Libraries", "_remove", "mapped.slots[place].library = None", "pass", {"comparison"},
     ),
+    "a child without promises": (
+        "kernel.virtual_memory", "VirtualMemory", "duplicate",
+        "self.promises.take(child, parent.promised.pages, parent.promised.tables)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "promises that stay when a process ends": (
+        "kernel.virtual_memory", "VirtualMemory", "release", "self.promises.end(space)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "text that a promise answers for": (
+        "kernel.frames", "Frames", "allocate_read_only", "self.make_read_only(frame)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a table that stays promised when it is made": (
+        "kernel.promises", "Promises", "make_table", "self.add(space, 0, -promised)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "promises that unmap keeps": (
+        "kernel.virtual_memory", "VirtualMemory", "remove", "self.promises.add(space, -pages,",
+        "self.promises.add(space, 0,", {"comparison", "invariants"},
+    ),
     "a copy for the last holder": (
         "kernel.frames", "Frames", "take_over", "if record.references > 1:", "if record.references > 0:",
         {"comparison"},
     ),
     "a copy of nothing": (
-        "kernel.virtual_memory", "VirtualMemory", "new_copy", "to.bytes.copy_from(", "len(to.bytes), (",
+        "kernel.virtual_memory", "VirtualMemory", "_copy", "to.bytes.copy_from(", "len(to.bytes), (",
         {"comparison"},
     ),
     "a frame of zeros that is shared with what was there": (

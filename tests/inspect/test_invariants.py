@@ -318,6 +318,34 @@ def keep_a_library_that_nobody_has(pc, lens):
         pc.kernel.libraries.unmap(process.space, process.libraries, process.libraries.slots[0].address)
 
 
+def call_text_written(pc, lens):
+    lens.memory.frames.read_only[lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12] = 0
+
+
+def count_a_read_only_frame_too_few(pc, lens):
+    lens.memory.frames.counts.read_only -= 1
+
+
+def promise_a_page_too_few(pc, lens):
+    lens.promises.add(lens.processes.table[2].space, -1, 0)
+
+
+def promise_a_table_too_many(pc, lens):
+    lens.promises.add(lens.processes.table[2].space, 0, 1)
+
+
+def count_a_promise_that_nobody_has(pc, lens):
+    lens.memory.frames.counts.user_promised += 1
+
+
+def promise_more_than_is_free(pc, lens):
+    """Give a process more memory than there is, with the promises that it would have."""
+    space = lens.processes.table[2].space
+    lens.promises.plan_for(space).add(0x4000_0000, 0x6000_0000, Kind.ANONYMOUS, 6)
+    lens.promises.add(space, 1 << 17, 1 << 7)
+    space.describe_like(lens.promises.plan)
+
+
 def list_a_stranger(pc, lens):
     lens.processes.table[2].first_child = lens.processes.table[3]
 
@@ -365,6 +393,12 @@ MISTAKES = {
     list_a_library_elsewhere: "a library lies in its process's regions",
     call_a_library_page_anonymous: "a library lies in its process's regions",
     let_library_text_be_written: "a library lies in its process's regions",
+    call_text_written: "a user frame that a page shows",
+    count_a_read_only_frame_too_few: "a user frame that a page shows",
+    promise_a_page_too_few: "a space counts as many promises",
+    promise_a_table_too_many: "a space counts as many promises",
+    count_a_promise_that_nobody_has: "the counts of promises",
+    promise_more_than_is_free: "what pages may still need is free",
     list_a_stranger: "every child is in its parent's list",
     forget_a_child: "every child is in its parent's list",
     list_a_child_for_ever: "every child is in its parent's list",

@@ -244,6 +244,12 @@ class Driven:
         """Check all invariants.  Raises: InvariantBroken."""
         check(self.lens)
 
+    def spare(self) -> tuple[int, int]:
+        """Return how many user frames and how many of the kernel zone are neither in use nor promised."""
+        counts = self.counts
+        user = counts.user_total - self.lens.memory.frames.user_answered()
+        return user, counts.kernel_free - counts.kernel_promised
+
     def used(self) -> tuple[int, int]:
         """Return how many user frames and how many frames of the kernel zone are in use."""
         return self.counts.user_total - self.counts.user_free, self.counts.kernel_total - self.counts.kernel_free

@@ -18,28 +18,29 @@ PROCESSES = ("kernel.processes", "Processes")
 # name: (module, class, method, right, wrong)
 MISTAKES = {
     "copies that are zeros": (
-        *MEMORY, "new_copy", "copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
+        *MEMORY, "_copy", "copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
     ),
-    "copies without their end": (*MEMORY, "new_copy", "bytes, 0, PAGE_SIZE)", "bytes, 0, PAGE_SIZE - 4)"),
+    "copies without their end": (*MEMORY, "_copy", "bytes, 0, PAGE_SIZE)", "bytes, 0, PAGE_SIZE - 4)"),
     "a parent that may write what it shares": (*SPACES, "_share_table", "theirs[index] = kept", "pass"),
     "a child that may write what it shares": (*SPACES, "_share_table", "= kept & ~(ACC", "= entry & ~(ACC"),
     "pages that stay mapped after unmap": (
-        *MEMORY, "unmap", "self.spaces.unmap(space.directory, address, end, space.owner)", "pass",
+        *MEMORY, "remove", "self.spaces.unmap(space.directory, start, end, space.owner)", "pass",
     ),
-    "an unmap that forgets the last page": (*MEMORY, "unmap", "address, end, space", "address, end - PAGE_SIZE, space"),
+    "an unmap that forgets the last page": (
+        *MEMORY, "remove", "directory, start, end, space", "directory, start, end - PAGE_SIZE, space",
+    ),
     "protect that takes no rights away": (
-        *MEMORY, "protect", "self.spaces.restrict(space.directory, address, end, permissions)", "pass",
+        *MEMORY, "protect", "self.spaces.restrict(space.directory, address, end, permissions, space.owner)", "pass",
     ),
     "protect that takes all rights away": (
         *MEMORY, "protect", "space.protect(address, end, permissions)", "space.protect(address, end, 0)",
     ),
     "page_alloc that keeps what was there": (
-        *MEMORY, "allocate_page", "frame: u32 = self._new_zeros(space)",
-        "frame: u32 = self.new_copy(space, frame_of(entry))",
+        *MEMORY, "_show_zeros", "self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)", "pass",
     ),
     "pages that come with what a frame was used for": (*MEMORY, "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes"),
     "a frame of zeros that is written": (
-        *MEMORY, "_stop_sharing", "page, self._new_zeros(space), USER", "page, frame, USER",
+        *MEMORY, "_write_first", "self._change(space, page, frame)", "self._change(space, page, frame_of(entry))",
     ),
     "a last holder that is not the last": (
         "kernel.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
@@ -53,7 +54,9 @@ MISTAKES = {
     "a region that is carved for nothing": (
         "kernel.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
     ),
-    "library data that all write together": (*LIBRARIES, "_share", "here, frame, USER)", "here, frame, USER | 2)"),
+    "library data that all write together": (
+        *LIBRARIES, "_share", "here, frame, permissions & USER)", "here, frame, permissions)",
+    ),
     "library data that the last process changes for all": (
         *LIBRARIES, "_share", "not self.frames.share(frame)", "self.frames.is_full(frame)",
     ),
@@ -62,7 +65,7 @@ MISTAKES = {
         "self._add(child, library, parent.slots[index].address); library.users -= 1",
     ),
     "a library that stays mapped when it goes": (
-        *LIBRARIES, "unmap", "self.spaces.unmap(space.directory, address, end, space.owner)", "pass",
+        *LIBRARIES, "unmap", "self.memory.remove(space, address, end)", "space.carve(address, end)",
     ),
     "a list that keeps the wrong library": (
         *LIBRARIES, "_remove", ".address = mapped.slots[place + 1].address", ".address += 0",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keelback.inspect.invariants import check
 from keelback.kernel.elf_file import INTERPRETER, RULES, SHARED_OBJECT, Rule
-from keelback.kernel.errors import NotExecutable
+from keelback.kernel.errors import NotExecutable, OutOfMemory
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, Layout
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import Ending
@@ -165,8 +165,11 @@ def test_segments_that_are_not_loaded_may_say_anything():
 
 
 def test_memory_that_is_never_touched_takes_no_frame():
-    assert broken(segment(memory_size=0x4000_0000)) == ""
-    assert broken(segment(memory_size=MICROKERNEL.malloc_base - BASE - 0x1000)) == ""
+    """Only where it is promised must there be as much: a layout with overcommit promises any."""
+    for size in (0x4000_0000, MICROKERNEL.malloc_base - BASE - 0x1000):
+        file = segment(memory_size=size)
+        assert console(run("it", programs={"it": file})) == [f"keelback: can't start it. {OutOfMemory.sentence}"]
+        assert broken(file, replace(MICROKERNEL, overcommit=True)) == ""
 
 
 def test_more_memory_than_the_machine_has_is_out_of_memory_and_leaves_nothing():

@@ -347,7 +347,7 @@ def test_what_is_no_library_is_not_loaded(life):
 
 def test_where_there_is_no_room_nothing_is_loaded(machine):
     room = MICROKERNEL.image_limit - AFTER_IMAGE
-    assert machine.call(Call.MAP, AFTER_IMAGE + 3 * PAGE, room - 3 * PAGE, 2) == AFTER_IMAGE + 3 * PAGE
+    assert machine.call(Call.MAP, AFTER_IMAGE + 3 * PAGE, room - 3 * PAGE, 6) == AFTER_IMAGE + 3 * PAGE
     before = machine.used()
     assert machine.call(Call.LOAD_LIBRARY, LIBRARY) == NoRoom.number
     machine.check()

@@ -273,7 +273,7 @@ def test_an_exhausted_zone_is_the_callers_error_and_changes_nothing(life, call, 
 
 @pytest.mark.parametrize(
     ("call", "text", "needed"),
-    [(Call.SPAWN, NOBODY, 5), (Call.LOAD_LIBRARY, LIBRARY, 3)],
+    [(Call.SPAWN, NOBODY, 5), (Call.LOAD_LIBRARY, LIBRARY, 4)],
     ids=lambda each: getattr(each, "name", None),
 )
 def test_one_user_frame_too_few_is_the_callers_error_and_changes_nothing(life, call, text, needed):
@@ -286,7 +286,7 @@ def test_one_user_frame_too_few_is_the_callers_error_and_changes_nothing(life, c
     assert_equal(machine.pc, state(machine.pc, frame), before)
     machine.check()
     machine = story(life, memory=enough)
-    assert machine.call(call, text + MOVED, NAME + MOVED) > 0 and machine.counts.user_free == 0
+    assert machine.call(call, text + MOVED, NAME + MOVED) > 0 and machine.spare()[0] == 0
     machine.check()
 
 

@@ -25,7 +25,7 @@ from kernel.driven import (
 )
 from kernel.traces import assert_equal, range_of, state
 
-NONE, READ, WRITE = 0, 1, 2
+NONE, READ, WRITE, SPARSE = 0, 1, 2, 4
 RIGHTS = PAGE - 1
 END = MICROKERNEL.user_end
 LIMIT = MICROKERNEL.stack_bottom
@@ -167,7 +167,7 @@ def test_a_place_that_the_kernel_finds_is_the_lowest_from_the_anonymous_base(mac
 def test_no_place_that_the_kernel_finds_is_in_the_malloc_area(machine):
     room = MICROKERNEL.malloc_base - ANYWHERE
     assert machine.call(Call.MAP, 0, room + PAGE, READ) == NoRoom.number
-    assert machine.call(Call.MAP, 0, room, READ) == ANYWHERE
+    assert machine.call(Call.MAP, 0, room, READ | SPARSE) == ANYWHERE
     assert machine.call(Call.MAP, 0, PAGE, READ) == NoRoom.number
 
 
@@ -225,7 +225,7 @@ MISTAKEN = [
     ((Call.MAP, ANYWHERE, 0, READ), BadArgument),
     ((Call.MAP, 0, 0, READ), BadArgument),
     ((Call.MAP, ANYWHERE + 1, PAGE, READ), BadArgument),
-    ((Call.MAP, ANYWHERE, PAGE, 4), BadArgument),
+    ((Call.MAP, ANYWHERE, PAGE, 8), BadArgument),
     ((Call.MAP, ANYWHERE, PAGE, -1), BadArgument),
     ((Call.MAP, PAGE, PAGE, READ), BadAddress),
     ((Call.MAP, USER_BASE - PAGE, PAGE, READ), BadAddress),
@@ -326,12 +326,13 @@ def test_a_request_that_needs_no_region_more_is_met_when_there_are_as_many_as_ca
 
 
 def test_page_alloc_takes_the_lowest_free_frame_and_clears_it(machine):
-    frames = machine.kernel.memory.frames
+    frames, stack = machine.kernel.memory.frames, machine.frame(STACK)
     for address in (ANYWHERE, 0xF000_0000, MALLOC - PAGE, MALLOC_END, USER_BASE, END - PAGE, GUARD - PAGE):
         lowest, used = frames.user_zone.lowest(), machine.used()[0]
         assert machine.call(Call.PAGE_ALLOC, address) == 0
-        replaced = address == END - PAGE  # the stack's last page was there
-        assert machine.frame(address) == lowest and machine.used()[0] == used + (not replaced)
+        replaced = address == END - PAGE  # the stack's last page was there, and its frame is free first
+        assert machine.frame(address) == (min(lowest, stack) if replaced else lowest)
+        assert machine.used()[0] == used + (not replaced)
         assert page_of(machine, address) == bytes(PAGE)
         assert machine.entry(address) & RIGHTS == 7
         machine.write(address, 3)
@@ -339,13 +340,14 @@ def test_page_alloc_takes_the_lowest_free_frame_and_clears_it(machine):
 
 
 def test_page_alloc_over_a_page_frees_the_frame_that_was_there(machine):
-    machine.call(Call.PAGE_ALLOC, ANYWHERE)
-    machine.write(ANYWHERE, 7)
-    frame, used = machine.frame(ANYWHERE), machine.used()
-    assert machine.call(Call.PAGE_ALLOC, ANYWHERE) == 0
-    assert machine.read(ANYWHERE) == 0 and machine.used() == used
-    assert references(machine, frame) == 0
-    assert machine.kernel.memory.frames.user_zone.lowest() == frame
+    for page in (ANYWHERE, ANYWHERE + PAGE):
+        machine.call(Call.PAGE_ALLOC, page)
+        machine.write(page, 7)
+    frames, used = [machine.frame(page) for page in (ANYWHERE, ANYWHERE + PAGE)], machine.used()
+    assert machine.call(Call.UNMAP, ANYWHERE, PAGE) == 0
+    assert machine.call(Call.PAGE_ALLOC, ANYWHERE + PAGE) == 0
+    assert machine.read(ANYWHERE + PAGE) == 0 and machine.used() == (used[0] - 1, used[1])
+    assert machine.frame(ANYWHERE + PAGE) == frames[0] and references(machine, frames[1]) == 0
 
 
 @pytest.mark.parametrize("before", ["nothing", "read", "text", "a hole", "no access"])
@@ -370,17 +372,21 @@ def test_pages_that_are_allocated_side_by_side_are_one_region(machine):
 def test_page_alloc_gives_out_every_frame_and_then_says_that_there_is_none(life):
     machine = driven("it", "it", life=life, check=False)
     used = machine.used()
-    free, number = machine.counts.user_free, 0
+    spare, number = machine.spare()[0], 0
     while machine.call(Call.PAGE_ALLOC, ANYWHERE + number * PAGE) == 0:
         number += 1
-    assert number == free and machine.counts.user_free == 0
-    assert machine.call(Call.PAGE_ALLOC, ANYWHERE) == OutOfMemory.number
+    assert number == spare and machine.spare()[0] == 0
+    assert machine.call(Call.PAGE_ALLOC, ANYWHERE) == 0
     assert machine.call(Call.PAGE_ALLOC, ANYWHERE + number * PAGE) == OutOfMemory.number
+    for page in (DATA, *range(BSS, BSS + BSS_PAGES * PAGE, PAGE), *range(STACK - 3 * PAGE, STACK + 1, PAGE)):
+        machine.write(page, 1, 1)
+        machine.write(page, 1, 2)
+    assert machine.counts.user_free == 0
     with pytest.raises(Died):
-        machine.write(BSS, 1, 2)
-    assert fault_of(machine) == (Access.WRITE, BSS, Reason.OUT_OF_MEMORY)
+        machine.write(STACK - 4 * PAGE, 1, 2)
+    assert fault_of(machine) == (Access.WRITE, STACK - 4 * PAGE, Reason.OUT_OF_MEMORY)
     assert machine.call(Call.UNMAP, ANYWHERE, number * PAGE) == 0
-    assert machine.used() == (used[0] - 3, used[1] - 4)
+    assert machine.used() == (used[0] - 3 + BSS_PAGES + 3, used[1] - 4)
     machine.check()
 
 
@@ -404,10 +410,12 @@ def test_what_the_kernel_writes_is_in_a_frame_of_the_process(machine):
 def test_frames_are_counted_by_zone_and_by_who_owns_them(machine):
     machine.write(BSS, 0)
     assert machine.call(Call.FRAME_COUNTS, BSS) == 0
-    words = memoryview(page_of(machine, BSS)[:48]).cast("I").tolist()
+    words = memoryview(page_of(machine, BSS)[:56]).cast("I").tolist()
     counts = machine.counts
+    promised = 2 * (BSS_PAGES + 3) - 1  # zeros and stacks; the first page of zeros is there
     assert words == [
-        counts.kernel_free, counts.kernel_total, counts.user_free, counts.user_total, *counts.used,
+        counts.kernel_free, counts.kernel_total, counts.user_free - promised, counts.user_total, *counts.used, 0,
+        promised,
     ]  # fmt: skip
     assert words[4] == 7 and words[8] == 1  # two processes' text, data and stack, and this page; the frame of zeros
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import compress
 from typing import Any, NamedTuple
 
+from keelback.kernel import regions
 from keelback.kernel.frame_set import FrameSet
 from keelback.kernel.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
 from keelback.kernel.kernel import Kernel
@@ -67,8 +68,9 @@ class Census:
     """What the page tables and records of a kernel say at this moment.
 
     `uses` counts the references that each frame should have, `owners` says whose it may be: where processes hold a
-    frame together, one of them, or SHARED; a library's frame is LIBRARY's, whoever maps it.  `spaces` are those of
-    processes, by their ids; `libraries` are those of loaded libraries, by their places in the table.
+    frame together, one of them, or SHARED; a library's frame is LIBRARY's, whoever maps it.  User pages show
+    `user_frames`; `read_only` are those of them that a page shows which its process may not write to.  `spaces` are
+    those of processes, by their ids; `libraries` are those of loaded libraries, by their places in the table.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -80,6 +82,8 @@ class Census:
         self.libraries: dict[int, Space] = {}
         self.uses: Counter[int] = Counter()
         self.owners: dict[int, set[int]] = {}
+        self.user_frames: set[int] = set()
+        self.read_only: set[int] = set()
         self._count_fixed()
         self._count_kernel_space()
         self._count_stack(kernel.scheduler.state.idle)
@@ -101,6 +105,12 @@ class Census:
             digits[frame] = ord("0")
         digits.reverse()
         return int(digits, 2)
+
+    @cached_property
+    def marked_read_only(self) -> set[int]:
+        """Return the frames that the kernel says are read-only: they stay so until a writer takes them over."""
+        marks = raw(self.kernel.memory.frames.read_only)
+        return set(compress(range(len(marks)), marks))
 
     @cached_property
     def zone(self) -> int:
@@ -191,13 +201,24 @@ class Census:
             self.spaces[process.pid] = space = self._count_space(
                 f"process {process.pid}", process.space.directory, process.pid
             )
+            self._count_read_only(space, process.space)
             for each in space.user:
                 self.owners.get(each.frame, set()).add(SHARED)
+
+    def _count_read_only(self, space: Space, record: regions.Space) -> None:
+        """Count what a space shows as read-only where its regions do not allow writing, or are a library's own."""
+        for each in space.user:
+            if each.frame != self.kernel.spaces.kernel.zero:
+                self.user_frames.add(each.frame)
+                index = record.find(each.page)
+                if record.owner == LIBRARY or not record.regions[index].permissions & WRITABLE:
+                    self.read_only.add(each.frame)
 
     def _count_library(self, number: int, library: Library) -> None:
         if library.space.directory:
             name = bytes(library.name).rstrip(b"\0").decode()
             self.libraries[number] = space = self._count_space(f"library {name}", library.space.directory, LIBRARY)
+            self._count_read_only(space, library.space)
             for each in space.user:
                 self.owners[each.frame] = {LIBRARY}
 

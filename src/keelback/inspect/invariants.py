@@ -12,7 +12,7 @@ from keelback.inspect.census import AS_LOADED, ENTRIES, PAGE_SHIFT, PRESENT, USE
 from keelback.inspect.loaded_pages import loaded_page
 from keelback.kernel.frames import OWNER_KINDS, kind_of
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes import ProcessState
+from keelback.kernel.processes import Process, ProcessState
 from keelback.kernel.regions import Kind, MemoryRegion, Space
 from keelback.kernel.threads import Thread, ThreadState
 
@@ -61,6 +61,15 @@ def _owners(census: Census) -> Iterator[str]:
     for frame, (_references, owner), (_uses, user) in census.differing_frames:
         if owner != user:
             yield f"frame {frame:#x} is owned by {owner}, used by {user}"
+
+
+@invariant("a user frame that a page shows which its process may not write to is read-only, and all such are counted")
+def _read_only(census: Census) -> Iterator[str]:
+    counts, found = census.kernel.memory.frames.counts, census.marked_read_only
+    for frame in (census.read_only - found) | (found - census.user_frames):
+        yield f"frame {frame:#x} is {'' if frame in found else 'not '}read-only"
+    if counts.read_only != len(found):
+        yield f"counted {counts.read_only}, found {len(found)}"
 
 
 @invariant("the sets of free frames hold exactly the frames of their zones without a reference")
@@ -274,6 +283,61 @@ def _writable_alone(census: Census) -> Iterator[str]:
         for each in space.user:
             if each.flags & WRITABLE and census.uses[each.frame] != 1:
                 yield f"process {pid} may write {each.page:#010x} in frame {each.frame:#x}, which others have too"
+
+
+@invariant("a space counts as many promises as its pages have that may be written, and tables that may be needed")
+def _space_promises(census: Census) -> Iterator[str]:
+    for process in census.processes():
+        record = process.space.promised
+        expected = _promises(census, process) if process.pid in census.spaces else (0, 0)
+        if (record.pages, record.tables) != expected:
+            yield f"process {process.pid} counts {record.pages} and {record.tables}, and has {expected}"
+    for number, library in enumerate(census.kernel.libraries.table):
+        if library.space.promised.pages or library.space.promised.tables:
+            yield f"library {number} counts promises"
+
+
+def _promises(census: Census, process: Process) -> tuple[int, int]:
+    """Return how many pages of a process have a promise, and how many tables it has not that may be needed."""
+    space, mapped = process.space, census.spaces[process.pid]
+    growth = census.kernel.layout.stack_top - census.kernel.layout.stack_promised * PAGE_SIZE
+    zero = census.kernel.spaces.kernel.zero
+    present = {each.page for each in mapped.user if each.frame != zero}
+    tables = {each.page >> 22 for each in mapped.user}
+    pages, needed = 0, set[int]()
+    for region in list(space.regions)[: space.count]:
+        on_demand = range(region.start, region.end, PAGE_SIZE)
+        if region.kind in (Kind.MALLOC, Kind.SPARSE):
+            on_demand = range(0)
+        elif region.kind == Kind.STACK:
+            on_demand = range(max(region.start, growth), max(region.end, growth), PAGE_SIZE)
+        if region.permissions & WRITABLE:
+            taken = sum(region.start <= page < region.end and page not in on_demand for page in present)
+            pages += len(on_demand) + taken
+        if region.permissions & USER and on_demand:
+            needed.update(range(on_demand.start >> 22, (on_demand.stop - 1 >> 22) + 1))
+    return pages, len(needed - tables)
+
+
+@invariant("the counts of promises are those of all spaces together")
+def _promise_counts(census: Census) -> Iterator[str]:
+    counts, records = census.kernel.memory.frames.counts, [each.space.promised for each in census.processes()]
+    sums = sum(each.pages for each in records), sum(each.tables for each in records)
+    if (counts.user_promised, counts.kernel_promised) != sums:
+        yield f"counted {counts.user_promised} and {counts.kernel_promised}, found {sums[0]} and {sums[1]}"
+
+
+@invariant("what pages may still need is free: user frames, and frames of the kernel zone for their tables")
+def _promises_kept(census: Census) -> Iterator[str]:
+    if census.kernel.layout.overcommit:
+        return
+    promises = [_promises(census, each) for each in census.processes() if each.pid in census.spaces]
+    answered = census.user_frames - census.marked_read_only
+    user = sum(pages for pages, _ in promises) - len(answered)
+    kernel = sum(tables for _, tables in promises)
+    free = (census.free & ~census.zone).bit_count(), (census.free & census.zone).bit_count()
+    if user > free[0] or kernel > free[1]:
+        yield f"{user} user frames and {kernel} of the kernel zone are needed, {free[0]} and {free[1]} are free"
 
 
 @invariant("a library is loaded as long as a process lists it, and no process lists one twice")

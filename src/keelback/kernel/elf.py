@@ -8,7 +8,6 @@
 """
 
 from keelback.kernel.elf_file import CAN_EXECUTE, CAN_READ, CAN_WRITE, ElfFile, Segment
-from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.paging import AS_LOADED, USER, WRITABLE, frame_of, page_of
 from keelback.kernel.payload import Payload
 from keelback.kernel.regions import Space
@@ -23,7 +22,6 @@ class ElfLoader(Component):
         self.layout = memory.layout
         self.memory = memory
         self.spaces = memory.spaces
-        self.frames = memory.frames
         self.payload = payload
         self.window = memory.window
         self.file = ElfFile(records, memory.layout, payload)
@@ -32,26 +30,16 @@ class ElfLoader(Component):
     def check(self) -> None:
         """Check the program that the payload found last; `image` then describes it.
 
-        Raises: NotExecutable; OutOfMemory when it has more pages than there are free frames.
+        Raises: NotExecutable.
         """
         self.file.check_program()
-        self._check_frames()
 
     def check_library(self, base: word) -> None:
         """Check the library that the payload found last, for loading from an address on; `image` then describes it.
 
-        Raises: NotALibrary; OutOfMemory when it has more pages than there are free frames.
+        Raises: NotALibrary.
         """
         self.file.check_library(base)
-        self._check_frames()
-
-    def _check_frames(self) -> None:
-        pages: u32 = 0
-        for segment in self.file.segments():
-            start: word = segment.address + self.image.bias
-            pages += (round_up(start + self._loaded_size(segment), PAGE_SIZE) - page_of(start)) // PAGE_SIZE
-        if pages > self.frames.counts.user_free:
-            raise OutOfMemory
 
     def _loaded_size(self, segment: Segment) -> u32:
         """Return how many bytes have frames from the start; the layout says whether zeros that no file has do."""

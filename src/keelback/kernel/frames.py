@@ -8,12 +8,14 @@
 2. A frame in use has an owner and at least one reference; dropping the last reference frees it.
 3. A reserved frame is in no set.
 4. The lowest free frame of a zone is allocated first.
+5. A user frame that a page shows which can't be written is read-only until a writer takes it over: no promise
+   (`promises.py`) answers for it.
 """
 
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.frame_set import FrameSet
 from keelback.kernel.layout import Layout
-from keelback.lang import Array, Component, Region, Struct, Table, i16, inline, u16, u32
+from keelback.lang import Array, Component, Region, Struct, Table, i16, inline, u8, u16, u32
 
 # Owners that are no process; a process's frames have its id, which is positive.
 NOBODY = 0
@@ -44,6 +46,9 @@ class FrameCounts(Struct):
     user_free: u32
     user_total: u32
     full: u32  # frames with as many references as a record can count
+    read_only: u32  # user frames that no promise answers for
+    user_promised: u32  # other user frames that pages of processes have, or may still need
+    kernel_promised: u32  # free frames of the kernel zone that page tables of processes may still need
     used: Array[u32] = inline(OWNER_KINDS)  # by owner: processes first, then KERNEL … RESERVED
 
 
@@ -58,18 +63,21 @@ class Frames(Component):
 
     def __init__(self, records: Region, layout: Layout) -> None:
         self.table: Table[Frame] = records.table(Frame)
+        self.read_only: Table[u8] = records.table(u8)  # 1 for a frame that is; apart, so that a record stays 4 bytes
         self.kernel_zone = FrameSet(records)
         self.user_zone = FrameSet(records)
         self.counts = records.struct(FrameCounts)
         self.injection = records.struct(Injection)
         self.most_references = layout.most_references
+        self.overcommit = layout.overcommit
 
     def allocate_kernel(self, owner: i16) -> u32:
-        """Take the lowest free frame of the kernel zone; its content is whatever it was.
+        """Take the lowest free frame of the kernel zone, which is not promised; its content is whatever it was.
 
         Raises: OutOfMemory; nothing has changed.
         """
-        if self.kernel_zone.is_empty() or self._is_to_fail():
+        self.check_kernel(1)
+        if self.kernel_zone.is_empty():
             raise OutOfMemory
         frame: u32 = self.kernel_zone.lowest()
         self.kernel_zone.remove(frame)
@@ -77,13 +85,41 @@ class Frames(Component):
         self._take(frame, owner)
         return frame
 
-    def allocate_user(self, owner: i16) -> u32:
-        """Take the lowest free user frame; its content is whatever it was.
+    def check_kernel(self, count: u32) -> None:
+        """Check that so many free frames of the kernel zone are not promised.  Raises: OutOfMemory."""
+        counts = self.counts
+        if self._is_to_fail() or (not self.overcommit and counts.kernel_promised + count > counts.kernel_free):
+            raise OutOfMemory
 
-        Raises: OutOfMemory; nothing has changed.
+    def check_user(self, count: u32) -> None:
+        """Check that so many user frames are neither in use nor promised.  Raises: OutOfMemory."""
+        if self._is_to_fail() or (not self.overcommit and self.user_answered() + count > self.counts.user_total):
+            raise OutOfMemory
+
+    def user_answered(self) -> u32:
+        """Return how many user frames are in use or promised: an overcommitted layout may promise more than all."""
+        return self.counts.user_promised + self.counts.read_only
+
+    def allocate_read_only(self, owner: i16) -> u32:
+        """Take the lowest free user frame for a page that can't be written.
+
+        Raises: OutOfMemory when there is none that is not promised; nothing has changed.
+        """
+        self.check_user(1)
+        frame: u32 = self.allocate_user(owner)
+        self.make_read_only(frame)
+        return frame
+
+    def allocate_user(self, owner: i16) -> u32:
+        """Take the lowest free user frame for a page that has a promise; its content is whatever it was.
+
+        Raises: OutOfMemory, in an overcommitted layout; nothing has changed.
         """
         if self.user_zone.is_empty() or self._is_to_fail():
             raise OutOfMemory
+        return self._take_user(owner)
+
+    def _take_user(self, owner: i16) -> u32:
         frame: u32 = self.user_zone.lowest()
         self.user_zone.remove(frame)
         self.counts.user_free -= 1
@@ -158,6 +194,8 @@ class Frames(Component):
         if record.references == self.most_references:
             self.counts.full -= 1
         if record.references == 1:
+            if self.read_only[frame]:
+                self._let_answer(frame)
             self._free(record)
             self.user_zone.add(frame)
             self.counts.user_free += 1
@@ -171,6 +209,24 @@ class Frames(Component):
         self.counts.used[kind_of(owner)] += 1
         record.owner = owner
 
+    def make_read_only(self, frame: u32) -> None:
+        """Let no promise answer for a user frame any more."""
+        self.counts.read_only += 1 - self.read_only[frame]
+        self.read_only[frame] = 1
+
+    def _let_answer(self, frame: u32) -> None:
+        self.read_only[frame] = 0
+        self.counts.read_only -= 1
+
+    def renew(self, frame: u32, holder: i16) -> u32:
+        """Free a frame, whose only holder this is, and return the lowest that is free then."""
+        self.drop(frame, holder)
+        return self._take_user(holder)
+
+    def is_alone(self, frame: u32) -> bool:
+        """Say whether a frame has one holder."""
+        return self.table[frame].references == 1
+
     def is_full(self, frame: u32) -> bool:
         """Say whether a frame can't take another reference."""
         return self.table[frame].references == self.most_references
@@ -182,6 +238,8 @@ class Frames(Component):
             return False
         if record.owner != holder:
             self._give(record, holder)
+        if self.read_only[frame]:
+            self._let_answer(frame)
         return True
 
     def add_kernel_range(self, start: u32, end: u32) -> None:
@@ -208,7 +266,7 @@ class Frames(Component):
 
     def bytes_needed(self, count: u32) -> u32:
         """Return the heap bytes that the records of `count` frames take."""
-        return 2 * self.kernel_zone.bytes_needed(count) + count * self.table.element_size + 3 * 16
+        return 2 * self.kernel_zone.bytes_needed(count) + count * (self.table.element_size + 1) + 4 * 16
 
 
 def kind_of(owner: i16) -> u32:

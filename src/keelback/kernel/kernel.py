@@ -17,6 +17,7 @@ from keelback.kernel.payload import Payload
 from keelback.kernel.power import REFUSED, Power
 from keelback.kernel.processes import Processes
 from keelback.kernel.programs import Programs
+from keelback.kernel.promises import Promises
 from keelback.kernel.scheduler import Scheduler
 from keelback.kernel.segments import Segments
 from keelback.kernel.spaces import AddressSpaces
@@ -46,7 +47,8 @@ class Kernel(Component):
         self.memory = Memory(records, layout)
         self.handover = Handover(ram, self.cpu, self.memory.map)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory)
-        self.virtual_memory = VirtualMemory(self.spaces)
+        self.promises = Promises(records, self.spaces)
+        self.virtual_memory = VirtualMemory(self.promises)
         self.malloc_pages = MallocPages(self.virtual_memory)
         self.payload = Payload(records)
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)

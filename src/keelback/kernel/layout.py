@@ -73,7 +73,9 @@ class Layout:
     stack_top: int
     """The first address after a process's stack."""
     stack_pages: int
-    """How far a process's stack may grow."""
+    """How far a process's stack may grow …"""
+    stack_promised: int
+    """… and how many of its pages, from its top, are sure to find memory."""
     guard_pages: int
     """How many pages below that no process may have; with 0, a stack overflows into what is mapped there."""
     anonymous_base: int
@@ -94,6 +96,8 @@ class Layout:
     """Whether fork copies every writable page at once, instead of at the first write."""
     eager_image: bool
     """Whether a program gets all frames of its image when it starts, those of zeros too, instead of on demand."""
+    overcommit: bool
+    """Whether more memory may be promised than there is, so that any first write may end a process."""
     zone_share: int
     """The kernel zone gets one frame of this many …"""
     zone_least: int
@@ -121,6 +125,11 @@ class Layout:
     def stack_bottom(self) -> int:
         """Return the lowest address of a process's stack."""
         return self.stack_top - self.stack_pages * PAGE_SIZE
+
+    @property
+    def stack_growth(self) -> int:
+        """Return the address that the stack's pages without a promise end at."""
+        return self.stack_top - self.stack_promised * PAGE_SIZE
 
     @property
     def stack_guard(self) -> int:
@@ -152,6 +161,7 @@ MICROKERNEL = Layout(
     image_base=0x0804_8000,
     stack_top=0xFFFF_F000,
     stack_pages=256,
+    stack_promised=4,
     guard_pages=16,
     anonymous_base=0x4000_0000,
     malloc_base=0x8000_0000,
@@ -162,6 +172,7 @@ MICROKERNEL = Layout(
     most_references=0xFFFF,
     eager_fork=False,
     eager_image=False,
+    overcommit=False,
     zone_share=8,
     zone_least=1 * MIB,
     boot_stack=16 * KIB,
@@ -181,6 +192,7 @@ USERMODE = replace(
     image_base=0x0080_1000,
     stack_top=0x0080_1000,
     stack_pages=1,
+    stack_promised=1,
     guard_pages=1,
     eager_image=True,
 )

@@ -23,9 +23,10 @@ from keelback.kernel.errors import (
     TooManyRegions,
 )
 from keelback.kernel.frames import LIBRARY
-from keelback.kernel.paging import USER, frame_of
+from keelback.kernel.paging import USER, WRITABLE, frame_of
 from keelback.kernel.regions import MOST_REGIONS, Kind, Space
 from keelback.lang import (
+    PAGE_SHIFT,
     PAGE_SIZE,
     Array,
     Component,
@@ -85,7 +86,8 @@ class Libraries(Component):
         self.payload = loader.payload
         self.memory = loader.memory
         self.spaces = loader.spaces
-        self.frames = loader.frames
+        self.promises = loader.memory.promises
+        self.frames = loader.memory.frames
         self.table = records.array(Library, MOST_LIBRARIES)
         self.request = records.struct(LibraryName)
 
@@ -139,18 +141,21 @@ class Libraries(Component):
             raise TooManyRegions
         after: word = round_up(image.base + image.size, PAGE_SIZE)
         start: word = self.memory.find_room(space, after, self.layout.image_limit, size)
+        self.promises.take(space, _writable(library), self.promises.more_tables(space, start, start + size))
+        self._add_regions(space, library, start)
         try:
             self._share(space, library, start)
         except OutOfMemory:
-            # The process has not run since, so the CPU knows none of these pages.
-            self.spaces.unmap(space.directory, start, start + size, space.owner)
+            self.memory.remove(space, start, start + size)
             raise
+        return start
+
+    def _add_regions(self, space: Space, library: Library, start: word) -> None:
         base: word = library.space.image.base
         for index in range(library.space.count):
             region = library.space.regions[index]
             first: word = region.start - base + start
             space.add(first, first + (region.end - region.start), Kind.LIBRARY, region.permissions)
-        return start
 
     def _share(self, space: Space, library: Library, start: word) -> None:
         """Map the frames of a library from an address on.
@@ -162,10 +167,12 @@ class Libraries(Component):
             here: word = page - base + start
             permissions = library.space.regions[library.space.find(page)].permissions
             frame: u32 = frame_of(self.spaces.lookup(own, page))
-            self.spaces.reserve(space.directory, here)
+            table: u32 = self.spaces.table_of(space.directory, here)
+            if table == 0:
+                table = self.promises.make_table(space, here)
             if not self.frames.share(frame):
-                frame = self.memory.new_copy(space, frame)
-            self.spaces.map(space.directory, here, frame, permissions & USER)
+                frame = self.memory.new_copy(space, frame, permissions)
+            self.spaces.enter(table, here, frame, permissions & USER)
 
     def unmap(self, space: Space, mapped: MappedLibraries, address: word) -> None:
         """Unmap the library whose link page is at an address; the last user frees it.
@@ -181,10 +188,7 @@ class Libraries(Component):
         assert library is not None, "a slot in use names a library"
         end: word = address + span(library)
         space.check_room(address, end, Kind.NONE, 0)
-        self.spaces.unmap(space.directory, address, end, space.owner)
-        # One reload of cr3 for however many pages: none of them is global, and no other space had them.
-        self.spaces.forget_user_pages(space.directory)
-        space.carve(address, end)
+        self.memory.remove(space, address, end)
         self._remove(mapped, index)
         self._drop(library)
 
@@ -248,8 +252,8 @@ class Libraries(Component):
         library = self._free_slot()
         library.space.directory = self.spaces.create()
         library.space.owner = LIBRARY
+        self.loader.place(library.space)
         try:
-            self.loader.place(library.space)
             self.loader.load(library.space)
         except OutOfMemory:
             self._free(library)
@@ -274,6 +278,16 @@ class Libraries(Component):
         self.memory.release(library.space)
         library.name.clear()
         library.size = 0
+
+
+def _writable(library: Library) -> u32:
+    """Return how many pages of a library can be written, in the process that maps them."""
+    pages: u32 = 0
+    for index in range(library.space.count):
+        region = library.space.regions[index]
+        if region.permissions & WRITABLE:
+            pages += (region.end - region.start) >> PAGE_SHIFT
+    return pages
 
 
 def span(library: Library) -> u32:

@@ -26,6 +26,7 @@ class MallocPages(Component):
         self.layout = memory.layout
         self.memory = memory
         self.spaces = memory.spaces
+        self.promises = memory.promises
         self.base = memory.layout.malloc_base
         self.most = (memory.layout.malloc_limit - memory.layout.malloc_base) >> PAGE_SHIFT
 
@@ -76,15 +77,22 @@ class MallocPages(Component):
 
     def _map(self, space: Space, start: word, end: word) -> None:
         """Map new frames of zeros in [start, end), where nothing is.  Raises: OutOfMemory; nothing has changed."""
-        if (end - start) >> PAGE_SHIFT > self.memory.frames.counts.user_free:
-            raise OutOfMemory
+        count: u32 = (end - start) >> PAGE_SHIFT
+        self.promises.take(space, count, 0)
         try:
             for page in range(start, end, PAGE_SIZE):
                 self.memory.map_zeros(space, page, USER | WRITABLE)
         except OutOfMemory:
             # No page of it was mapped before, nor used since: whatever is there now goes, and its tables.
-            self.spaces.unmap(space.directory, start, end, space.owner)
+            self._unmap(space, start, end, count)
             raise
+
+    def _unmap(self, space: Space, start: word, end: word, count: u32) -> None:
+        """Unmap what is mapped of [start, end), which has so many promises."""
+        before: u32 = self.promises.tables(space, start, end)
+        if self.spaces.unmap(space.directory, start, end, space.owner):
+            self.promises.add(space, 0, self.promises.tables(space, start, end) - before)
+        self.promises.add(space, -count, 0)
 
     def release(self, space: Space, address: word, count: u32) -> None:
         """Give so many pages from an address on back.
@@ -94,7 +102,7 @@ class MallocPages(Component):
         """
         self._check_taken(space, address, count)
         end: word = address + (count << PAGE_SHIFT)
-        self.spaces.unmap(space.directory, address, end, space.owner)
+        self._unmap(space, address, end, count)
         self.spaces.forget_user_pages(space.directory)
         space.malloc.count -= count
         space.malloc.first = min(space.malloc.first, self._number(address))

@@ -106,6 +106,7 @@ class Memory(Component):
         count: u32 = self.map.end()
         frames = self.frames
         frames.table.place(self.heap.allocate(count * frames.table.element_size), count)
+        frames.read_only.place(self.heap.allocate(count), count)
         frames.kernel_zone.place(self.heap, count)
         frames.user_zone.place(self.heap, count)
 

@@ -50,6 +50,7 @@ class Programs(Component):
         self.processes = processes
         self.virtual_memory = processes.memory
         self.spaces = processes.spaces
+        self.promises = processes.memory.promises
         self.memory = memory
         self.command = records.struct(CommandLine)
         self.next = records.struct(Space)
@@ -154,19 +155,21 @@ class Programs(Component):
         assert thread is not None, "a process has a thread"
         self.next.directory = self.spaces.create()
         self.next.owner = process.pid
+        # The old space needs nothing any more unless the new one fails, so its promises need not be kept beside others.
+        pages: u32 = process.space.promised.pages
+        tables: u32 = process.space.promised.tables
+        self.promises.end(process.space)
         try:
             stack: word = self._fill(self.next)
         except OutOfMemory:
             self.virtual_memory.release(self.next)
+            self.promises.add(process.space, pages, tables)
             raise
         # From here on nothing can fail.
         self.processes.scheduler.leave_space(process.space.directory)
         self.virtual_memory.release(process.space)
         self.processes.libraries.drop_all(process.libraries)
-        process.space.directory = self.next.directory
-        process.space.owner = process.pid
-        process.space.describe_like(self.next)
-        self.next.forget()
+        process.space.become(self.next)
         process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
         thread.frame.start_user(self.loader.image.entry, stack)
 
@@ -179,8 +182,10 @@ class Programs(Component):
 
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
-        stack: word = self._make_stack(space)
+        space.add(self.layout.stack_bottom, self.layout.stack_top, Kind.STACK, USER | WRITABLE)
         self.loader.place(space)
+        self.promises.take_all(space)
+        stack: word = self._make_stack(space)
         self._share(space)
         self.loader.load(space)
         return stack
@@ -197,12 +202,11 @@ class Programs(Component):
                 missing -= self.virtual_memory.share_loaded(other, space)
 
     def _make_stack(self, space: Space) -> word:
-        """Make the stack's region and put the argument on it; return the first stack pointer.
+        """Put the argument on the stack; return the first stack pointer.
 
         The string ends at the stack's top; below it, the pointer to it 16-aligned as the ABI asks, a return address.
         """
         layout = self.layout
-        space.add(layout.stack_bottom, layout.stack_top, Kind.STACK, USER | WRITABLE)
         self.virtual_memory.map_zeros(space, layout.stack_top - PAGE_SIZE, USER | WRITABLE)
         content = self.loader.window.open(frame_of(self.spaces.lookup(space.directory, layout.stack_top - 1))).bytes
         content.copy_from(PAGE_SIZE - ARGUMENT_SIZE, self.command.argument, 0, ARGUMENT_SIZE)

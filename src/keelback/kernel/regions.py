@@ -30,6 +30,7 @@ class Kind(IntEnum):
     ANONYMOUS = 3
     MALLOC = 4
     LIBRARY = 5
+    SPARSE = 6  # anonymous memory without a promise
 
 
 class MemoryRegion(Struct):
@@ -64,6 +65,13 @@ class MallocRecord(Struct):
     first: u32  # where to look for room first: all pages of the area before it are taken
 
 
+class PromiseRecord(Struct):
+    """What a space was promised (`promises.py`); all zero means nothing."""
+
+    pages: u32  # user frames that its pages have, or may still need
+    tables: u32  # frames of the kernel zone that it may still need for page tables
+
+
 class Space(Struct):
     """An address space; all zero means none.  Slots [0, count) of the regions are in use."""
 
@@ -72,6 +80,7 @@ class Space(Struct):
     count: u16
     image: ImageRecord
     malloc: MallocRecord
+    promised: PromiseRecord
     regions: Array[MemoryRegion] = inline(MOST_REGIONS + 1)  # one more: a change splits before it joins
 
     def find(self, address: word) -> u32:
@@ -245,6 +254,15 @@ class Space(Struct):
         self.malloc.count = other.malloc.count
         self.malloc.first = other.malloc.first
 
+    def become(self, other: "Space") -> None:
+        """Be what another space is, instead of none; the other is none then."""
+        self.directory = other.directory
+        self.owner = other.owner
+        self.describe_like(other)
+        self.promised.pages = other.promised.pages
+        self.promised.tables = other.promised.tables
+        other.forget()
+
     def forget(self) -> None:
         """Be no address space: no image, no region, no directory."""
         self.directory = 0
@@ -258,3 +276,5 @@ class Space(Struct):
         self.count = 0
         self.malloc.count = 0
         self.malloc.first = 0
+        self.promised.pages = 0
+        self.promised.tables = 0

@@ -123,23 +123,29 @@ class AddressSpaces(Component):
 
     def lookup(self, directory: u32, address: word) -> u32:
         """Return the entry that maps the page of an address, 0 when none does."""
-        table = self._present_table(directory, address)
+        return self.entry_of(self.table_of(directory, address), address)
+
+    def entry_of(self, table: u32, address: word) -> u32:
+        """Return the entry of a table, 0: none, that maps the page of an address, 0 when none does."""
         if table == 0:
             return 0
         entry = self._table(table).entries[self.scheme.table.index(address)]
         return entry if entry & PRESENT else 0
 
     def map(self, directory: u32, page: word, frame: u32, permissions: u32) -> None:
-        """Map a user page that is not mapped; the entry takes over the caller's reference to the frame.
+        """Map a user page whose tables are there, as `enter` does."""
+        self.enter(self.table_of(directory, page), page, frame, permissions)
+
+    def enter(self, table: u32, page: word, frame: u32, permissions: u32) -> None:
+        """Map a user page that is not mapped in its table; the entry takes over the caller's reference to the frame.
 
         No invalidation: the CPU keeps no translation of a page that was not present.
-        Raises: OutOfMemory when a table is missing and there is no frame for it; nothing has changed.
         """
         assert self.layout.user_base <= page < self.layout.user_end, "a user page"
-        table = self._reserve(directory, page)
+        entries = self._table(table).entries
         index: u32 = self.scheme.table.index(page)
-        assert not table.entries[index] & PRESENT, "a page is mapped once"
-        table.entries[index] = make_entry(frame, PRESENT | permissions)
+        assert not entries[index] & PRESENT, "a page is mapped once"
+        entries[index] = make_entry(frame, PRESENT | permissions)
 
     def reserve(self, directory: u32, page: word) -> None:
         """Make the tables for a page, so that mapping it can't fail.  Raises: OutOfMemory; nothing has changed."""
@@ -150,42 +156,53 @@ class AddressSpaces(Component):
 
         The CPU may have kept the translation that was, in the space in use: it is invalidated.
         """
-        table = self._table(self._present_table(directory, page))
+        table = self._table(self.table_of(directory, page))
         table.entries[self.scheme.table.index(page)] = make_entry(frame, PRESENT | permissions)
         self.cpu.invalidate_page(page)
 
     def pages(self, directory: u32, start: word, end: word) -> Iterator[word]:
         """Yield each mapped page of [start, end), lowest first; looks only at tables that are there."""
         for base in self._bases(start, end):
-            table = self._present_table(directory, base)
+            table = self.table_of(directory, base)
             if table != 0:
                 for page in range(max(base, start), min(base + self.reach, end), PAGE_SIZE):
                     if self._table(table).entries[self.scheme.table.index(page)] & PRESENT:
                         yield page
 
-    def unmap(self, directory: u32, start: word, end: word, holder: i16) -> None:
+    def count_frames(self, directory: u32, start: word, end: word) -> u32:
+        """Return how many pages of [start, end) are mapped to frames of their own, not the one of zeros."""
+        count: u32 = 0
+        for page in self.pages(directory, start, end):
+            if frame_of(self.lookup(directory, page)) != self.kernel.zero:
+                count += 1
+        return count
+
+    def unmap(self, directory: u32, start: word, end: word, holder: i16) -> bool:
         """Unmap every page of [start, end), drop the holder's references to their frames, give empty tables back.
 
-        The caller invalidates what the CPU may have kept.
+        Returns whether there was an empty one.  The caller invalidates what the CPU may have kept.
         """
+        emptied = False
         for base in self._bases(start, end):
-            table = self._present_table(directory, base)
+            table = self.table_of(directory, base)
             if table != 0:
                 self._clear(table, max(base, start), min(base + self.reach, end), holder)
                 if self._is_empty(table):
                     self._release_table(directory, base, table)
+                    emptied = True
+        return emptied
 
     def clear(self, directory: u32, start: word, end: word, holder: i16) -> None:
         """Unmap as `unmap` does, but leave the tables, for `release_tables`."""
         for base in self._bases(start, end):
-            table = self._present_table(directory, base)
+            table = self.table_of(directory, base)
             if table != 0:
                 self._clear(table, max(base, start), min(base + self.reach, end), holder)
 
     def release_tables(self, directory: u32, start: word, end: word) -> None:
         """Give back the tables for [start, end), which map nothing."""
         for base in self._bases(start, end):
-            table = self._present_table(directory, base)
+            table = self.table_of(directory, base)
             if table != 0:
                 self._release_table(directory, base, table)
 
@@ -215,15 +232,31 @@ class AddressSpaces(Component):
         self._table(directory).entries[self.scheme.directories[-1].index(base)] = 0
         self.frames.release_kernel(table)
 
-    def restrict(self, directory: u32, start: word, end: word, permissions: u32) -> None:
+    def restrict(self, directory: u32, start: word, end: word, permissions: u32, holder: i16) -> None:
         """Let every mapped page of [start, end) have at most some permissions, and never be written before a fault.
 
+        Frames are read-only then if the holder may not write to them any more, and its own if it alone may.
         The caller invalidates what the CPU may have kept.
         """
         for page in self.pages(directory, start, end):
-            table = self._table(self._present_table(directory, page))
+            table = self._table(self.table_of(directory, page))
             index: u32 = self.scheme.table.index(page)
-            table.entries[index] = make_entry(frame_of(table.entries[index]), PRESENT | permissions & USER)
+            frame = frame_of(table.entries[index])
+            table.entries[index] = make_entry(frame, PRESENT | permissions & USER)
+            if frame != self.kernel.zero:
+                if permissions & WRITABLE:
+                    self.frames.take_over(frame, holder)
+                else:
+                    self.frames.make_read_only(frame)
+
+    def count_alone(self, directory: u32, start: word, end: word) -> u32:
+        """Return how many pages of [start, end) are mapped to frames that nobody else has."""
+        count: u32 = 0
+        for page in self.pages(directory, start, end):
+            frame = frame_of(self.lookup(directory, page))
+            if frame != self.kernel.zero and self.frames.is_alone(frame):
+                count += 1
+        return count
 
     # Fork.
 
@@ -233,7 +266,7 @@ class AddressSpaces(Component):
         Raises: OutOfMemory; the tables made by then are in the space.
         """
         for base in self._bases(start, end):
-            if self._present_table(other, base) != 0:
+            if self.table_of(other, base) != 0:
                 self._reserve(directory, base)
 
     def is_copied(self, entry: u32, permissions: u32) -> bool:
@@ -250,9 +283,9 @@ class AddressSpaces(Component):
         The caller invalidates what the CPU may have kept of the other space.
         """
         for base in self._bases(start, end):
-            table = self._present_table(other, base)
+            table = self.table_of(other, base)
             if table != 0:
-                here = self._present_table(directory, base)
+                here = self.table_of(directory, base)
                 self._share_table(here, table, max(base, start), min(base + self.reach, end), permissions)
 
     def _share_table(self, here: u32, there: u32, start: word, end: word, permissions: u32) -> None:
@@ -299,7 +332,7 @@ class AddressSpaces(Component):
         self._table(frame).entries.clear()
         return frame
 
-    def _present_table(self, space: u32, address: word) -> u32:
+    def table_of(self, space: u32, address: word) -> u32:
         """Return the frame of the lowest table for an address, 0 when there is none."""
         frame: u32 = space
         for level in self.scheme.directories:

@@ -10,6 +10,7 @@ from keelback.kernel.malloc_pages import MallocPages
 from keelback.kernel.paging import USER, WRITABLE
 from keelback.kernel.processes import Ending, Process, Processes
 from keelback.kernel.programs import Programs
+from keelback.kernel.regions import Kind
 from keelback.kernel.threads import Thread
 from keelback.kernel.user_memory import UserMemory
 from keelback.lang import Array, Component, KernelError, Region, Struct, i32, inline, u8, u32
@@ -19,6 +20,8 @@ MOST_TEXT = 4096
 MOST_TICKS = 0x7FFF_FFFF
 READ = 1
 WRITE = 2
+SPARSE = 4
+"""With the permissions of `map`: no promise, so a touch may find no memory left."""
 
 
 class TextBuffer(Struct):
@@ -213,11 +216,13 @@ class SystemCalls(Component):
     def map(self, thread: Thread) -> u32:
         """13. Map esi bytes of zeros at ebx, or where there is room (0), with the permissions edi; return the address.
 
-        Raises: BadArgument, BadAddress, NoRoom or TooManyRegions; nothing has changed.
+        With SPARSE in edi its pages have no promise.
+        Raises: BadArgument, BadAddress, NoRoom, TooManyRegions or OutOfMemory; nothing has changed.
         """
         frame = thread.frame
-        permissions = self._permissions(frame.edi)
-        return self.virtual_memory.map(self._caller(thread).space, frame.ebx, frame.esi, permissions)
+        permissions = self._permissions(frame.edi & ~SPARSE)
+        kind: Kind = Kind.SPARSE if frame.edi & SPARSE else Kind.ANONYMOUS
+        return self.virtual_memory.map(self._caller(thread).space, frame.ebx, frame.esi, kind, permissions)
 
     def unmap(self, thread: Thread) -> u32:
         """14. Free the pages of the esi bytes at ebx.
@@ -230,7 +235,7 @@ class SystemCalls(Component):
     def protect(self, thread: Thread) -> u32:
         """15. Give the pages of the esi bytes at ebx the permissions edi.
 
-        Raises: BadArgument, BadAddress or TooManyRegions; nothing has changed.
+        Raises: BadArgument, BadAddress, TooManyRegions or OutOfMemory; nothing has changed.
         """
         frame = thread.frame
         permissions = self._permissions(frame.edi)
@@ -247,18 +252,21 @@ class SystemCalls(Component):
 
     def frame_counts(self, thread: Thread) -> u32:
         """16. Write the counts of frames to ebx: free and all, of the kernel zone and of user frames, then those in use
-        by kind of owner, from processes on; twelve words.
+        by kind of owner, from processes on, then those that are promised, which no call gives; fourteen words.
 
         Raises: BadAddress or OutOfMemory.
         """
-        counts = self.frames.counts
-        self._put_word(0, counts.kernel_free)
+        counts, frames = self.frames.counts, self.frames
+        user: u32 = frames.user_answered() - (counts.user_total - counts.user_free)
+        self._put_word(0, counts.kernel_free - min(counts.kernel_promised, counts.kernel_free))
         self._put_word(4, counts.kernel_total)
-        self._put_word(8, counts.user_free)
+        self._put_word(8, counts.user_free - min(user, counts.user_free))
         self._put_word(12, counts.user_total)
         for kind in range(OWNER_KINDS):
             self._put_word(16 + 4 * kind, counts.used[kind])
-        count: u32 = 16 + 4 * OWNER_KINDS
+        self._put_word(16 + 4 * OWNER_KINDS, counts.kernel_promised)
+        self._put_word(20 + 4 * OWNER_KINDS, user)
+        count: u32 = 24 + 4 * OWNER_KINDS
         self.memory.copy_out(self._caller(thread).space, thread.frame.ebx, count, self.buffer.bytes)
         return 0
 

@@ -12,18 +12,20 @@ something to do first.
 """
 
 from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
+from keelback.kernel.frames import LIBRARY
 from keelback.kernel.paging import AS_LOADED, USER, WRITABLE, frame_of, page_of
+from keelback.kernel.promises import Promises
 from keelback.kernel.regions import Kind, MemoryRegion, Space
-from keelback.kernel.spaces import AddressSpaces
-from keelback.lang import PAGE_SIZE, Component, round_up, u8, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, round_up, u8, u32, word
 
 
 class VirtualMemory(Component):
     """What system calls and page faults do to address spaces."""
 
-    def __init__(self, spaces: AddressSpaces) -> None:
+    def __init__(self, promises: Promises) -> None:
+        self.promises = promises
+        self.spaces = spaces = promises.spaces
         self.layout = spaces.layout
-        self.spaces = spaces
         self.frames = spaces.frames
         self.window = spaces.windows[0]
         self.source = spaces.windows[1]
@@ -33,30 +35,33 @@ class VirtualMemory(Component):
     def make_readable(self, space: Space, address: word) -> None:
         """Let the page of an address be read.
 
-        Raises: BadAddress when it is nobody's to read; OutOfMemory; nothing has changed.
+        Raises: BadAddress when it is nobody's to read; OutOfMemory when its table has no promise; nothing has changed.
         """
         index: u32 = space.find(address)
         if index == space.count or not space.regions[index].permissions & USER:
             raise BadAddress
         page: word = page_of(address)
-        if self.spaces.lookup(space.directory, page) == 0:
+        table: u32 = self.spaces.table_of(space.directory, page)
+        if self.spaces.entry_of(table, page) == 0:
             self._check_demand(space.regions[index])
-            self.spaces.map(space.directory, page, self.spaces.kernel.zero, USER)
+            if table == 0:
+                table = self.promises.make_table(space, page)
+            self.spaces.enter(table, page, self.spaces.kernel.zero, USER)
             space.follow(page, self.spaces.kernel.zero)
 
     def make_writable(self, space: Space, address: word) -> None:
         """Let the page of an address be written, in a frame that no other holder has.
 
-        Raises: BadAddress when it is nobody's to write; OutOfMemory; nothing has changed.
+        Raises: BadAddress when it is nobody's to write; OutOfMemory when it has no promise; nothing has changed.
         """
         index: u32 = space.find(address)
         if index == space.count or not space.regions[index].permissions & WRITABLE:
             raise BadAddress
         page: word = page_of(address)
-        entry = self.spaces.lookup(space.directory, page)
-        if entry == 0:
-            self._check_demand(space.regions[index])
-            self.map_zeros(space, page, USER | WRITABLE)
+        table: u32 = self.spaces.table_of(space.directory, page)
+        entry: u32 = self.spaces.entry_of(table, page)
+        if entry == 0 or frame_of(entry) == self.spaces.kernel.zero:
+            self._write_first(space, space.regions[index], page, table, entry)
         elif not entry & WRITABLE:
             self._stop_sharing(space, page, frame_of(entry))
 
@@ -65,28 +70,62 @@ class VirtualMemory(Component):
         if region.kind == Kind.MALLOC:
             raise BadAddress
 
+    def _write_first(self, space: Space, region: MemoryRegion, page: word, table: u32, entry: u32) -> None:
+        """Map a page that has no frame of its own to a new one of zeros; from then on it has a promise.
+
+        Raises: BadAddress, OutOfMemory; nothing has changed.
+        """
+        if entry == 0:
+            self._check_demand(region)
+        more = page < self.promises.start_of(region)
+        if more:
+            self.frames.check_user(1)
+        frame: u32 = self._new_zeros(space)
+        if entry == 0:
+            self._enter(space, page, table, frame, USER | WRITABLE)
+        else:
+            self._change(space, page, frame)
+        if more:
+            self.promises.add(space, 1, 0)
+
     def map_zeros(self, space: Space, page: word, permissions: u32) -> None:
         """Map a page that is not mapped to a new frame of zeros.  Raises: OutOfMemory; nothing has changed."""
-        frame: u32 = self._new_zeros(space)
-        try:
-            self.spaces.map(space.directory, page, frame, permissions)
-        except OutOfMemory:
-            self.frames.drop(frame, space.owner)
-            raise
+        frame: u32 = self._new_frame(space, permissions)
+        self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
+        self._enter(space, page, self.spaces.table_of(space.directory, page), frame, permissions)
+
+    def _enter(self, space: Space, page: word, table: u32, frame: u32, permissions: u32) -> None:
+        """Map a page in its table, which is made if there is none (0), to a frame.
+
+        Raises: OutOfMemory; the frame has been dropped, and nothing else has changed.
+        """
+        if table == 0:
+            try:
+                table = self.promises.make_table(space, page)
+            except OutOfMemory:
+                self.frames.drop(frame, space.owner)
+                raise
+        self.spaces.enter(table, page, frame, permissions)
         space.follow(page, frame)
 
     def _new_zeros(self, space: Space) -> u32:
-        frame = self.frames.allocate_user(space.owner)
+        """Return a new frame of zeros for a page that has a promise."""
+        frame: u32 = self.frames.allocate_user(space.owner)
         self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
         return frame
 
+    def _new_frame(self, space: Space, permissions: u32) -> u32:
+        """Return a new frame for a page of a space; one that can be written has a promise."""
+        if permissions & WRITABLE and space.owner != LIBRARY:
+            return self.frames.allocate_user(space.owner)
+        return self.frames.allocate_read_only(space.owner)
+
     def _stop_sharing(self, space: Space, page: word, frame: u32) -> None:
-        if frame == self.spaces.kernel.zero:
-            self._change(space, page, self._new_zeros(space))
-        elif self.frames.take_over(frame, space.owner):
+        if self.frames.take_over(frame, space.owner):
             self._change(space, page, frame)
         else:
-            copy: u32 = self.new_copy(space, frame)
+            copy: u32 = self.frames.allocate_user(space.owner)
+            self._copy(copy, frame)
             self.frames.drop(frame, space.owner)
             self._change(space, page, copy)
 
@@ -95,21 +134,24 @@ class VirtualMemory(Component):
         self.spaces.change(space.directory, page, frame, USER | WRITABLE)
         space.follow(page, frame)
 
-    def new_copy(self, space: Space, frame: u32) -> u32:
-        """Return a new frame of a space's that is as another.  Raises: OutOfMemory; nothing has changed."""
-        copy = self.frames.allocate_user(space.owner)
+    def new_copy(self, space: Space, frame: u32, permissions: u32) -> u32:
+        """Return a new frame for a page of a space that is as another.  Raises: OutOfMemory; nothing has changed."""
+        copy: u32 = self._new_frame(space, permissions)
+        self._copy(copy, frame)
+        return copy
+
+    def _copy(self, copy: u32, frame: u32) -> None:
         to = self.window.open(copy)
         to.bytes.copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)
-        return copy
 
     # Regions.
 
-    def map(self, space: Space, address: word, size: u32, permissions: u8) -> word:
-        """Make a region of anonymous memory of whole pages, zero when first touched; return where it starts.
+    def map(self, space: Space, address: word, size: u32, kind: Kind, permissions: u8) -> word:
+        """Make a region of memory of whole pages, ANONYMOUS or SPARSE, zero when touched; return where it starts.
 
         An address of 0 leaves the place to the kernel: the lowest from the layout's anonymous base.
         Raises: BadArgument (a size of 0, an address that starts no page), BadAddress (not user space), NoRoom (some of
-        it is in use, or there is no room that large), TooManyRegions; nothing has changed.
+        it is in use, or there is no room that large), TooManyRegions, OutOfMemory; nothing has changed.
         """
         self._check_pages(address, size)
         layout = self.layout
@@ -119,8 +161,11 @@ class VirtualMemory(Component):
         end: word = start + round_up(size, PAGE_SIZE)
         if not space.is_free(start, end):
             raise NoRoom
-        space.check_room(start, end, Kind.ANONYMOUS, permissions)
-        space.add(start, end, Kind.ANONYMOUS, permissions)
+        space.check_room(start, end, kind, permissions)
+        if kind == Kind.ANONYMOUS and permissions & USER:
+            pages: u32 = (end - start) >> PAGE_SHIFT if permissions & WRITABLE else 0
+            self.promises.take(space, pages, self.promises.more_tables(space, start, end))
+        space.add(start, end, kind, permissions)
         return start
 
     def unmap(self, space: Space, address: word, size: u32) -> None:
@@ -131,28 +176,49 @@ class VirtualMemory(Component):
         self._check_range(space, address, size)
         end: word = address + round_up(size, PAGE_SIZE)
         space.check_room(address, end, Kind.NONE, 0)
-        self.spaces.unmap(space.directory, address, end, space.owner)
+        self.remove(space, address, end)
+
+    def remove(self, space: Space, start: word, end: word) -> None:
+        """Let a space have no page of [start, end) any more."""
+        pages: u32 = self.promises.pages(space, start, end)
+        tables: u32 = self.promises.tables(space, start, end)
+        self.spaces.unmap(space.directory, start, end, space.owner)
         # One reload of cr3 for however many pages: none of them is global, and no other space had them.
         self.spaces.forget_user_pages(space.directory)
-        space.carve(address, end)
-        if address <= space.image.base < end:
+        space.carve(start, end)
+        if start <= space.image.base < end:
             space.image.frame = 0
+        self.promises.add(space, -pages, self.promises.tables(space, start, end) - tables)
 
     def protect(self, space: Space, address: word, size: u32, permissions: u8) -> None:
         """Give the pages of a range other permissions; what is in them stays.
 
-        Raises: BadArgument, BadAddress (a page of it is in no region, or a library's), TooManyRegions; nothing has
-        changed.
+        Raises: BadArgument, BadAddress (a page of it is in no region, or a library's), TooManyRegions, OutOfMemory;
+        nothing has changed.
         """
         self._check_range(space, address, size)
         end: word = address + round_up(size, PAGE_SIZE)
         if not space.holds(address, end):
             raise BadAddress
         space.check_room_to_protect(address, end, permissions)
+        self.promises.plan_for(space).protect(address, end, permissions)
+        self.promises.take_planned(space, address, end, self._spared(space, address, end, permissions))
         space.protect(address, end, permissions)
-        self.spaces.restrict(space.directory, address, end, permissions)
+        self.spaces.restrict(space.directory, address, end, permissions, space.owner)
         # Entries allow less than before, so what the CPU kept of them would let too much through.
         self.spaces.forget_user_pages(space.directory)
+
+    def _spared(self, space: Space, start: word, end: word, permissions: u8) -> u32:
+        """Return how many frames of [start, end) will not be read-only any more with other permissions."""
+        count: u32 = 0
+        if permissions & WRITABLE:
+            for index in range(space.count):
+                region = space.regions[index]
+                first: word = max(region.start, start)
+                last: word = min(region.end, end)
+                if first < last and not region.permissions & WRITABLE:
+                    count += self.spaces.count_alone(space.directory, first, last)
+        return count
 
     def allocate_page(self, space: Space, address: word) -> None:
         """Let a page be anonymous memory that may be written, in a new frame of zeros; what was there is freed.
@@ -163,19 +229,38 @@ class VirtualMemory(Component):
         self._check_range(space, address, PAGE_SIZE)
         end: word = address + PAGE_SIZE
         space.check_room(address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        more: u32 = 1 - self.promises.pages(space, address, end)
         entry = self.spaces.lookup(space.directory, address)
-        if entry == 0:
-            self.map_zeros(space, address, USER | WRITABLE)
+        if entry != 0 and self._is_alone(frame_of(entry)):
+            # What is freed is there again, so this needs no memory.
+            self._show_zeros(space, address, self.frames.renew(frame_of(entry), space.owner))
         else:
-            frame: u32 = self._new_zeros(space)
-            self._drop(space, frame_of(entry))
-            self._change(space, address, frame)
+            self.promises.check(more, 0)
+            self._renew(space, address, entry)
         space.carve(address, end)
         space.add(address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        self.promises.add(space, more, 0)
 
-    def _drop(self, space: Space, frame: u32) -> None:
-        if frame != self.spaces.kernel.zero:
-            self.frames.drop(frame, space.owner)
+    def _is_alone(self, frame: u32) -> bool:
+        return frame != self.spaces.kernel.zero and self.frames.is_alone(frame)
+
+    def _show_zeros(self, space: Space, page: word, frame: u32) -> None:
+        """Let a page that is mapped be zero and writable in a frame that is its space's."""
+        self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
+        self._change(space, page, frame)
+
+    def _renew(self, space: Space, page: word, entry: u32) -> None:
+        """Let a page with an entry, 0 if it is not mapped, be zero and writable in a new frame.
+
+        Raises: OutOfMemory; nothing has changed.
+        """
+        if entry == 0:
+            self.map_zeros(space, page, USER | WRITABLE)
+            return
+        frame: u32 = self._new_zeros(space)
+        if frame_of(entry) != self.spaces.kernel.zero:
+            self.frames.drop(frame_of(entry), space.owner)
+        self._change(space, page, frame)
 
     def _check_range(self, space: Space, address: word, size: u32) -> None:
         """Check that a range is whole pages of user space, not empty, none malloc's, the guard's or a library's.
@@ -228,9 +313,11 @@ class VirtualMemory(Component):
         for page in self.spaces.pages(other.directory, image.base, image.base + round_up(image.size, PAGE_SIZE)):
             entry = self.spaces.lookup(other.directory, page)
             if entry & AS_LOADED and self.spaces.lookup(space.directory, page) == 0:
-                self.spaces.reserve(space.directory, page)
+                table: u32 = self.spaces.table_of(space.directory, page)
+                if table == 0:
+                    table = self.promises.make_table(space, page)
                 if self.frames.share(frame_of(entry)):
-                    self.spaces.map(space.directory, page, frame_of(entry), entry & (USER | AS_LOADED))
+                    self.spaces.enter(table, page, frame_of(entry), entry & (USER | AS_LOADED))
                     count += 1
         return count
 
@@ -240,6 +327,7 @@ class VirtualMemory(Component):
         Raises: OutOfMemory; the parent is as it was, and what the child has by then, `release` frees.
         """
         child.describe_like(parent)
+        self.promises.take(child, parent.promised.pages, parent.promised.tables)
         for index in range(parent.count):
             region = parent.regions[index]
             self.spaces.reserve_like(child.directory, parent.directory, region.start, region.end)
@@ -258,12 +346,13 @@ class VirtualMemory(Component):
         for page in self.spaces.pages(parent.directory, region.start, region.end):
             entry = self.spaces.lookup(parent.directory, page)
             if self.spaces.is_copied(entry, region.permissions):
-                copy: u32 = self.new_copy(child, frame_of(entry))
+                copy: u32 = self.new_copy(child, frame_of(entry), region.permissions)
                 self.spaces.map(child.directory, page, copy, entry & (USER | WRITABLE))
                 child.follow(page, copy)
 
     def release(self, space: Space) -> None:
         """Free all that a space has, built in part or whole; no CPU uses it any more."""
+        self.promises.end(space)
         for index in range(space.count):
             region = space.regions[index]
             self.spaces.clear(space.directory, region.start, region.end, space.owner)

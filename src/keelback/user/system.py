@@ -34,6 +34,8 @@ FIRST_ERROR = 0xFFFF_FF01
 ANY_CHILD = 0xFFFF_FFFF
 EXITED, FAULTED, KILLED = 1, 2, 3
 NO_ACCESS, CAN_READ, CAN_WRITE = 0, 1, 2
+SPARSE = 4
+"""With the permissions of `map`: take no promise, so that the first touch of a page may find no memory left."""
 
 
 class Kernel(Protocol):
@@ -155,6 +157,8 @@ class FrameCounts(Struct):
     console: u32
     shared: u32
     reserved: u32
+    kernel_promised: u32  # neither free nor in use: pages that are there may still need them
+    user_promised: u32
 
 
 def failed(result: u32) -> bool:

@@ -20,6 +20,7 @@ int main(void)
     line("of", counts.user_total);
     line("free frames of the kernel zone", counts.kernel_free);
     line("of", counts.kernel_total);
+    line("promised user frames", counts.user_promised);
     line("of processes", counts.processes);
     line("of several processes", counts.shared);
     line("page tables", counts.tables);

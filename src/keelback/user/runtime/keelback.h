@@ -69,6 +69,7 @@ enum permission {
     NO_ACCESS = 0,
     CAN_READ = 1,
     CAN_WRITE = 2, /* and read */
+    SPARSE = 4,    /* of map_memory alone, with one of the others: no promise, so a first touch may find no memory left */
 };
 
 /* How a child ended. */
@@ -78,10 +79,11 @@ struct ending {
 };
 enum { EXITED = 1, FAULTED = 2, KILLED = 3, ANY_CHILD = -1 };
 
-/* How many page frames there are, and who owns those in use. */
+/* How many page frames there are, who owns those in use, and how many are promised. */
 struct frame_counts {
     uint32_t kernel_free, kernel_total, user_free, user_total;
     uint32_t processes, kernel, tables, libraries, zero, console, shared, reserved;
+    uint32_t kernel_promised, user_promised; /* neither free nor in use: pages that are there may still need them */
 };
 
 /* Tell whether a system call's result is an error. */
