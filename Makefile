@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-COMMANDS := qemu-system-x86_64 gdb grub-mkrescue xorriso file
-PACKAGES := qemu-system-x86 gdb grub-pc-bin grub-common xorriso file
-HAVE_TOOLS := ( for each in $(COMMANDS); do command -v $$each || exit; done ) >/dev/null && test -d /usr/lib/grub/i386-pc
+COMMANDS := qemu-system-x86_64 gdb grub-mkrescue xorriso file bochs
+PACKAGES := qemu-system-x86 gdb grub-pc-bin grub-common xorriso file bochs bochs-term bochsbios vgabios
+HAVE_TOOLS := ( for each in $(COMMANDS); do command -v $$each || exit; done; ls /usr/lib/*/bochs/plugins/libbx_term* ) >/dev/null && test -d /usr/lib/grub/i386-pc
 
 # Tests start hundreds of Pythons: whatever the environment says, let them find our modules compiled, out of the sources.
 export PYTHONDONTWRITEBYTECODE :=
