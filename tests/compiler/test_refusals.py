@@ -381,6 +381,7 @@ REFUSED = [
     ("error in another name", "try: self.fails(a)\nexcept Full as error: other = error\nreturn a", "2:31: an error is no value: take its number or its sentence [errors]"),
     ("number of a fault", "try: self.fails(a)\nexcept (Full, ProcessFault) as error: return error.number\nreturn a", "2:46: a ProcessFault has no number and no sentence [errors]"),
     ("None where a struct is wanted", "self.link(self.items[0].next)\nreturn a", "1:1: other in link takes Item, not Ref[Item] [types]"),
+    ("None where a struct was checked", "node = self.items[0].next\nif node is not None: self.link(None)\nreturn a", "2:22: other in link takes Item, not None [types]"),
     ("attribute of nothing but None", "x = None\nif a: x = None\nreturn x.value", "3:8: None has no attributes [references]"),
     ("tuple taken apart at run time", "(x, y), z = self.two(), 3\nreturn x", "1:1: only a static tuple is taken apart [statements]"),
     ("tuple of a generator", "for x, y in self.each(a): pass\nreturn a", "1:5: only a static tuple is taken apart [statements]"),

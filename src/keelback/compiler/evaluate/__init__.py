@@ -3,10 +3,11 @@
 A value is `Static` when it is known now, else a tree without effects; what has effects is emitted as a statement.
 A method that is named after a node of `ast` evaluates it: `value_BinOp` an expression, `do_While` a statement.
 
-Two modules say what is known:
+Three modules say what is known:
 
     environment    at one point of a function: what names have, and the join where ways meet
     frame          in a function: whose names they are, and its loops
+    known          as statements are added, one after the other
 
 Each of the others has a class that extends the one of the module before:
 

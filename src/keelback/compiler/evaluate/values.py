@@ -7,8 +7,9 @@ from enum import Enum
 
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
-from keelback.compiler.evaluate.environment import Environment, Name, Place, joined, place_of
+from keelback.compiler.evaluate.environment import Name
 from keelback.compiler.evaluate.frame import Frame, Loop
+from keelback.compiler.evaluate.known import Known
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Program, Static, Value
 from keelback.compiler.statics import Passing, is_plain, is_plain_enum
@@ -19,37 +20,17 @@ from keelback.lang.struct import Struct, StructArray
 
 FREE = (ir.SetLocal, ir.Check)
 """Statements that change nothing that an expression could read."""
-CHANGING = (
-    ir.Call,
-    ir.StoreElement,
-    ir.CopyElements,
-    ir.FillBytes,
-    ir.FillElements,
-    ir.SetText,
-    ir.WriteText,
-    ir.WriteNumber,
-)
-"""Statements that may change any field."""
-NEITHER: tuple[frozenset[Place], frozenset[Place]] = (frozenset(), frozenset())
 
 
-class Values:
+class Values(Known):
     """What an expression is evaluated to, and where its statements go."""
 
     def __init__(self, program: Program, frame: Frame, types: dict[str, Type]) -> None:
+        super().__init__()
         self.program = program
         self.frame = frame
         self.types = types
         self.block: list[ir.Statement] = []
-        self.here = Environment()
-        self.reached = True
-        """Whether the point at hand can be reached; `here` is what is known there."""
-        self.raised: list[list[Environment]] = []
-        """For each try at hand with handlers: what is known wherever an error may leave it."""
-        self.ended: list[list[Environment]] = []
-        """For each try at hand with a finally: what is known wherever anything may leave it."""
-        self.because: dict[str, tuple[frozenset[Place], frozenset[Place]]] = {}
-        """What is known to be present where the local of a condition is False, and where it is True."""
         self.declared: dict[str, Type] = {}
         self.seen: dict[str, Type] = {}
         self.loops: list[Loop] = []
@@ -76,18 +57,7 @@ class Values:
     def emit(self, statement: ir.Statement) -> None:
         """Add a statement, and take note of what is known after it."""
         self.block.append(statement)
-        if isinstance(statement, ir.SetLocal):
-            self.here.set_local(statement.name, statement.value)
-        elif isinstance(statement, ir.Check):
-            self.learn(statement.condition, True)
-        elif isinstance(statement, ir.StoreField):
-            self.here.store(statement)
-        elif isinstance(statement, CHANGING):
-            self.here.ram_changed()
-        if isinstance(statement, (ir.Call, ir.Raise)):
-            self.note(self.raised)
-        if isinstance(statement, (ir.Call, ir.Raise, ir.Return, ir.Break, ir.Continue)):
-            self.note(self.ended)
+        self.follow(statement)
 
     def new_label(self, stem: str) -> str:
         """Return a name that no other label has."""
@@ -165,42 +135,10 @@ class Values:
         """Panic unless a condition holds."""
         self.emit(ir.Check(self.checked_at or self.place(node), condition, message))
 
-    # What is known.
-
-    def note(self, kept: list[list[Environment]]) -> None:
-        """Keep what is known here."""
-        for each in kept:
-            each.append(self.here.copy())
-
     def leave(self, statement: ir.Statement) -> None:
         """Add a statement that nothing gets past."""
         self.emit(statement)
         self.reached = False
-
-    def way(self) -> Environment | None:
-        """Return what is known here, None where nothing gets to."""
-        return self.here.copy() if self.reached else None
-
-    def go_on(self, *ways: Environment | None) -> None:
-        """Go on where several ways meet."""
-        found = joined(ways)
-        self.reached = found is not None
-        self.here = found or Environment()
-
-    def learn(self, condition: ir.Expression, holds: bool) -> None:
-        """Take note that a condition was found to hold, or not to."""
-        if isinstance(condition, ir.Unary):
-            self.learn(condition.operand, not holds)
-        elif isinstance(condition, ir.Local):
-            self.here.present |= self.because.get(condition.name, NEITHER)[holds]
-        elif isinstance(condition, ir.Binary) and condition.operator in ("and", "or"):
-            if (condition.operator == "and") == holds:
-                self.learn(condition.left, holds)
-                self.learn(condition.right, holds)
-        elif isinstance(condition, ir.Binary) and condition.operator == ("!=" if holds else "=="):
-            sides = (condition.left, condition.right)
-            if any(isinstance(each, ir.Constant) and each.value is None for each in sides):
-                self.here.present |= {place for each in sides if (place := place_of(each)) is not None}
 
     def followed(self, pointer: ir.Expression, node: ast.AST) -> ir.Expression:
         """Return a struct that is checked not to be None."""
