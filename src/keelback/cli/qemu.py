@@ -7,6 +7,7 @@ from keelback.cli.ending import BADLY, KERNEL_WRONG, WELL, fail
 from keelback.cli.images import build_image, check_memory
 from keelback.cli.report import print_report
 from keelback.cli.session import is_well
+from keelback.cli.streams import take_terminal_back
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
 from keelback.kernel.layout import Layout
@@ -25,6 +26,7 @@ def run_on_qemu(words: Sequence[str], *, layout: Layout, memory: int, cpu: str, 
     with machine, breakable(machine, layout):
         machine.command("cont")
         verdict = machine.wait()
+    take_terminal_back(machine.console)
     if verdict is Verdict.RESET:
         return fail("the machine reset itself: the kernel could not serve a fault of its own", KERNEL_WRONG)
     if verdict is Verdict.STOPPED:

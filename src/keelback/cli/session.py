@@ -8,6 +8,7 @@ from keelback.cli.ending import BADLY, KERNEL_WRONG, WELL, fail
 from keelback.cli.machines import make_compiled, make_interpreted
 from keelback.cli.programs import Selection, select
 from keelback.cli.report import print_report
+from keelback.cli.streams import take_terminal_back
 from keelback.cli.trace import Trace
 from keelback.inspect.endings import ProcessEnding, endings
 from keelback.inspect.invariants import InvariantBroken, check
@@ -74,6 +75,7 @@ class Session:
     def _report(self) -> int:
         if self.pc.outcome is Outcome.REFUSED:
             return fail("the kernel could not start: give the machine more with --memory", BADLY)
+        take_terminal_back(self.pc.console)
         ended = list(endings(self.lens, self.selection.files))
         print_report(self.lens, ended, counted=f"{self._traps()}, {self.pc.time:,} user instructions")
         if self.pc.outcome is Outcome.HALTED:

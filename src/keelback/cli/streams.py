@@ -14,6 +14,9 @@ import sys
 import unicodedata
 from typing import Any, TextIO
 
+CALM = b"\x18\x0f\x1b[!p\x1b[0m\x1b[999;1H\n"
+"""Cancel, the usual character set, a soft reset, no colour, the last line: what no program can have made unknown."""
+
 
 def escaped(text: str) -> str:
     """Return a text of others as one line: what is not printable is shown by its escape."""
@@ -30,6 +33,17 @@ def _escape_of(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no text
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
+
+
+def take_terminal_back(console: bytes | bytearray) -> None:
+    """Let what follows a machine's console be read as it is, whatever its programs have told a terminal.
+
+    An unfinished sequence ends, colours and character sets are the usual ones, and lines go on at the screen's end.
+    """
+    if sys.stdout.isatty() and any(byte in console for byte in (0x0E, 0x1B)):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(CALM)
+        sys.stdout.flush()
 
 
 def open_streams() -> None:

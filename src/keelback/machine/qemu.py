@@ -199,7 +199,10 @@ class Qemu:
             raise QemuError(f"QEMU does not answer {name} within {WAIT} seconds") from None
         except (ValueError, TypeError, LookupError):
             raise QemuError(f"QEMU does not answer {name} as QMP has it: {line[:60]!r}") from None
-        self._tell_end(f"it answered {name}")
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(WAIT)
+            self._tell_end(f"it answered {name}")
+        raise QemuError(f"QEMU does not answer {name}, and does not end")
 
     def monitor(self, line: str) -> str:
         """Return what the human monitor says to a line, such as `info mem`."""
