@@ -3,6 +3,7 @@
 The file is changed where it lies in a machine's RAM, so that no case needs a machine of its own.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -19,6 +20,7 @@ from kernel.driven import (
     LIBRARY_FILE,
     LIVES,
     PAGE,
+    SMALL,
     Call,
     Died,
     Driven,
@@ -136,10 +138,14 @@ def test_a_link_page_alone_is_no_library():
     assert load(elf([(0, READ, b"link", PAGE + 1)], entry=0, type=3)) > 0
 
 
-def test_memory_that_is_never_touched_takes_no_frame_but_room():
-    assert load(segment(memory_size=ROOM - LIBRARY_DATA)) > 0
-    assert load(segment(memory_size=ROOM - LIBRARY_DATA + 1)) == NoRoom.number
-    assert load(segment(memory_size=LIMIT - BASE - LIBRARY_DATA)) == NoRoom.number
+def test_memory_that_is_never_touched_takes_no_frame_but_room_and_a_promise():
+    most = ROOM - LIBRARY_DATA
+    assert load(segment(memory_size=most)) == OutOfMemory.number
+    for size, result in ((most, 0), (most + 1, NoRoom.number), (LIMIT - BASE - LIBRARY_DATA, NoRoom.number)):
+        file = segment(memory_size=size)
+        here = driven("it", layout=replace(SMALL, overcommit=True), programs={"libit": file})
+        assert min(here.call(Call.LOAD_LIBRARY, LIBRARY), 0) == result
+        here.check()
 
 
 def test_a_library_without_a_byte_of_its_own_loads():
