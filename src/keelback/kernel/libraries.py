@@ -162,17 +162,21 @@ class Libraries(Component):
 
         Raises: OutOfMemory; the pages before are mapped, and tables for them are there.
         """
-        own, base = library.space.directory, library.space.image.base
-        for page in self.spaces.pages(own, base, base + span(library)):
-            here: word = page - base + start
-            permissions = library.space.regions[library.space.find(page)].permissions
-            frame: u32 = frame_of(self.spaces.lookup(own, page))
-            table: u32 = self.spaces.table_of(space.directory, here)
-            if table == 0:
-                table = self.promises.make_table(space, here)
-            if not self.frames.share(frame):
-                frame = self.memory.new_copy(space, frame, permissions)
-            self.spaces.enter(table, here, frame, permissions & USER)
+        base = library.space.image.base
+        for index in range(library.space.count):
+            region = library.space.regions[index]
+            for page in self.spaces.pages(library.space.directory, region.start, region.end):
+                frame: u32 = frame_of(self.spaces.lookup(library.space.directory, page))
+                self._share_page(space, page - base + start, frame, region.permissions)
+
+    def _share_page(self, space: Space, page: word, frame: u32, permissions: u8) -> None:
+        """Map a frame of a library, or a copy where it can't be shared.  Raises: OutOfMemory; a table may be there."""
+        table: u32 = self.spaces.table_of(space.directory, page)
+        if table == 0:
+            table = self.promises.make_table(space, page)
+        if not self.frames.share(frame):
+            frame = self.memory.new_copy(space, frame, permissions)
+        self.spaces.enter(table, page, frame, permissions & USER)
 
     def unmap(self, space: Space, mapped: MappedLibraries, address: word) -> None:
         """Unmap the library whose link page is at an address; the last user frees it.
