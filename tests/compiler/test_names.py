@@ -90,12 +90,17 @@ def methods(word, held):
         for t in range(3):
             yield {word} + t
 
+    @native("return {normalize("NFKC", word)} + 1u;")
+    def native_{word}(self, {word}: u32) -> u32:
+        return {word} + 1
+
     def entry_{word}(self, {word}: u8) -> u32:
         total: u32 = 0
         try:
             total = self.{word}_method({word}) + (self.wide_{word}({word}) & 0xFF)
         except Low as error:
             total = 1 - error.number
+        total += self.native_{word}({word})
         log_put_text = {word}
         for {word} in self.each_{word}({word}):
             t_3 = {word}

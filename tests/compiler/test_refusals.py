@@ -539,7 +539,6 @@ REFUSED_METHODS = [
     ("result without annotation", "def other(self, n: u32):\n    return n", "return 1 if self.other(a) is None else 0", "2:5: the result of other needs a type of Kernel Python [functions]"),
     ("result without a width", "def other(self, n: u32) -> int:\n    return n", "return 1 if self.other(a) is None else 0", "2:5: the result of other needs a type of Kernel Python [functions]"),
     ("result of nothing", "def other(self) -> None:\n    return self.fails(3)", "self.other()\nreturn a", "2:5: the result of other needs a type of Kernel Python [functions]"),
-    ("parameter of a native body that C has a use for", '@native("return 1;")\ndef other(self, int: u32) -> u32:\n    return 1', "return self.other(a)", "2:17: a parameter of a native body is called as in C, which has another use for 'int' [native]"),
     ("parameter without annotation", "def other(self, n) -> u32:\n    return n", "return self.other(a)", "5:12: n of other needs an annotation [calls]"),
     ("parameter of a generator without annotation", "def other(self, n) -> Iterator[u32]:\n    yield n", "for i in self.other(a): pass\nreturn a", "5:14: n of other needs an annotation [calls]"),
     ("variable of the function outside", "def made(outer: int) -> object:\n    def other(self, n: u32) -> u32:\n        return n + outer\n    return other\n\nother = made(3)", "return self.other(a)", "3:20: outer belongs to the function outside [names]"),

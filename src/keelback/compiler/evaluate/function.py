@@ -1,13 +1,13 @@
 """A whole function: evaluated until the types of its locals no longer change."""
 
 import ast
-from types import FunctionType
+import re
 
 from keelback.compiler import ir
-from keelback.compiler.errors import CompileError, blamed
+from keelback.compiler.errors import blamed
 from keelback.compiler.evaluate.failure import Failure, is_none
 from keelback.compiler.intervals import Interval
-from keelback.compiler.names import C_WORDS
+from keelback.compiler.names import C_WORDS, ascii_name
 from keelback.compiler.program import Program, Specialisation, Static
 from keelback.compiler.source import definition_of, file_of
 from keelback.compiler.types import VOID, Integer, Type, join
@@ -52,18 +52,12 @@ def _native(wanted: Specialisation, key: ir.FunctionKey, body: str) -> ir.Functi
                 if isinstance(content, int):
                     body = body.replace(f"{name}_{attribute}", f"{content:#x}u")
         else:
-            if name in C_WORDS or not name.isascii():
-                raise _no_c_name(wanted.function, name)
-            parameters[name] = value
+            called = ascii_name(name) + ("$" if name in C_WORDS or name[0] == "_" else "")
+            body = re.sub(rf"\b{name}\b", called, body)
+            parameters[called] = value
     return ir.Function(
         key, (file_of(wanted.function), wanted.function.__code__.co_firstlineno), parameters, native=body
     )
-
-
-def _no_c_name(function: FunctionType, name: str) -> CompileError:
-    node = next(each for each in definition_of(function).args.args if each.arg == name)
-    message = f"a parameter of a native body is called as in C, which has another use for {name!r}"
-    return CompileError("native", message, file_of(function), node.lineno, node.col_offset + 1)
 
 
 class Evaluator(Failure):
