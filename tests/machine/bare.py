@@ -29,6 +29,7 @@ class Bare:
         self.cpu = Processor(memoryview(self.ram))
         self.cpu.load_gdt(scratch.GDT, 6 * 8 - 1, scratch.KERNEL_CODE, scratch.KERNEL_DATA)
         self.cpu.load_idt(scratch.IDT, 256 * 8 - 1)
+        self.cpu.load_ldt(0, 0)
         self.cpu.load_task_register(scratch.TASK, scratch.TASK_STATE, 103)
         self.cpu.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
         self.cpu.write_control(x86.UC_X86_REG_CR0, PAGING | PROTECTION | WRITE_PROTECT | NO_FPU | 0x10)
