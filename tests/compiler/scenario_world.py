@@ -51,10 +51,23 @@ class State(IntEnum):
     DONE = 5
 
 
+def half(n: u8) -> u8:
+    return n // 2 if n != 7 else LIMIT + 100
+
+
+@native("return (value & 7u) * 3u;")
+def tripled(value: u32) -> u32:
+    return (value & 7) * 3
+
+
 class Point(Struct):
     x: i16
     y: u8
     link: "Ref[Node]"
+
+    def moved(self, by: i16) -> i16:
+        self.x = self.x + by
+        return self.x
 
 
 class Frame(Struct):
@@ -84,6 +97,28 @@ class Node(Struct):
 
     def following(self) -> "Ref[Node]":
         return self.next
+
+
+def _another() -> type[Struct]:
+    class Node(Struct):
+        a: u16
+        typeof: u8
+
+    return Node
+
+
+Another = _another()
+
+
+class text(Struct):
+    int: u32
+    int_: u32
+    double: u8
+    padding_0: u32
+
+
+class Room(Struct):
+    bytes: Array[u8] = inline(64)
 
 
 class Log(TextSink):
@@ -145,8 +180,19 @@ class Root(Component):
         self.state = State.READY
         self.first = self.nodes[0]
         self.last_words = self.nodes[3].words
+        self.another = records.struct(Another)
+        self.text = records.struct(text)
+        self.part_node = records.struct(text)
+        self.parts_1__node = records.struct(text)
+        self.room = records.struct(Room)
+        self.counts: Table[u16] = records.table(u16)
+        self.half = half
+        self.kinds = (Node, Point, text)
         self.inner = self.spare.frame.point
         self.element = self.spare.frame.points[0]
+
+    def part_moved(self, n: u8) -> u32:
+        return n + 1
 
     def tick(self, n: u8) -> u8:
         self.spare.d = (self.spare.d * 31 + n + 1) & 0xFFFF_FFFF

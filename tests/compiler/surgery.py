@@ -243,7 +243,13 @@ def graft(entry: ast.FunctionDef, other: ast.FunctionDef, holes: Holes) -> None:
     """Insert statements of another program."""
     there, start = place(other, holes)
     block, index = place(entry, holes)
-    block[index:index] = copy.deepcopy(there[start : start + holes.pick((1, 2, 3))])
+    grafted = copy.deepcopy(there[start : start + holes.pick((1, 2, 3))])
+    # Parameters keep their places, whatever their names.
+    names = dict(zip((each.arg for each in other.args.args), (each.arg for each in entry.args.args), strict=False))
+    for node in (node for each in grafted for node in ast.walk(each)):
+        if isinstance(node, ast.Name):
+            node.id = names.get(node.id, node.id)
+    block[index:index] = grafted
 
 
 OPERATORS: tuple[Operator, ...] = (
