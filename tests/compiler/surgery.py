@@ -102,29 +102,29 @@ def wrap(entry: ast.FunctionDef, holes: Holes) -> None:
     block, start = place(entry, holes)
     end = holes.random.randrange(start, len(block)) + 1
     head, *tails = holes.pick(WRAPPERS)
-    text = f"{head}:\n    pass\n" + "".join(f"{each}\n" for each in tails)
+    text = f"{head}\n" + "".join(f"{each}\n" for each in tails)
     text = holes.fill(text.replace("X", holes.name()).replace("Y", holes.name()))
     [outer] = statements(text)
-    outer.body = block[start:end]  # type: ignore[attr-defined]
+    outer.body += block[start:end]  # type: ignore[attr-defined]
     block[start:end] = [outer]
 
 
 WRAPPERS = (
-    ("if «cond»",),
-    ("if «cond»", "else:\n    «any»"),
-    ("for X in range(«small»)",),
-    ("for X in self.each(«small»)",),
-    ("for X in self.evens(5)",),
-    ("for X in self.table",),
-    ("for X in self.parts",),
-    ("for X, Y in enumerate(self.names)",),
-    ("for X in reversed(self.parts)",),
-    ("while «cond»", "else:\n    «any»"),
-    ("try", "except «error»:\n    «any»"),
-    ("try", "except «error» as X:\n    «any»"),
-    ("try", "finally:\n    «effect»"),
-    ("try", "except «error»:\n    «any»", "else:\n    «any»", "finally:\n    «effect»"),
-    ("try", "except Low:\n    «any»", "except High:\n    raise"),
+    ("if «cond»: pass",),
+    ("if «cond»: pass", "else:\n    «any»"),
+    ("for X in range(«small»): self.tick(X)",),
+    ("for X in range(«small», 9, «2|3»): self.tick(X)",),
+    ("for X in self.«each(«small»)|evens(5)»: self.tick(X)",),
+    ("for X in «self.table|reversed(self.table)|reversed(ODD)»: self.tick(X)",),
+    ("for X in «self.parts|reversed(self.parts)»: X.moved(«small»)",),
+    ("for X, Y in enumerate(«self.names|reversed(self.names)»): self.log.write(Y)",),
+    ("while «cond»: «any»",),
+    ("while «cond»: «any»", "else:\n    «any»"),
+    ("try: pass", "except «error»:\n    «any»"),
+    ("try: pass", "except «error» as X:\n    self.tick(-X.number & 0xFF)"),
+    ("try: pass", "finally:\n    «effect»"),
+    ("try: pass", "except «error»:\n    «any»", "else:\n    «any»", "finally:\n    «effect»"),
+    ("try: pass", "except Low:\n    «any»", "except High:\n    raise"),
 )
 
 
