@@ -154,9 +154,9 @@ def takes_or_for_and(node: ast.AST) -> ast.AST:
     return node
 
 
-def raises_again_as_low(node: ast.AST) -> ast.AST:
+def raises_again_as_high(node: ast.AST) -> ast.AST:
     if isinstance(node, ast.Raise) and node.exc is None:
-        node.exc = ast.copy_location(ast.Name("Low", ast.Load()), node)
+        node.exc = ast.copy_location(ast.Name("High", ast.Load()), node)
     return node
 
 
@@ -192,7 +192,7 @@ MISTAKES: tuple[Mistake, ...] = (
     takes_keywords_by_place,
     unrolls_backwards,
     takes_or_for_and,
-    raises_again_as_low,
+    raises_again_as_high,
     loses_high_bits,
     forgets_messages,
 )
