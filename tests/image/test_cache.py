@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keelback.image import cache
+from keelback.image import cache, compiled
 from keelback.image.cache import Entry
 
 
@@ -69,3 +69,12 @@ def test_a_cache_open_to_others_is_not_used(tmp_path: Path, monkeypatch: pytest.
         cache._temporary_cache.cache_clear()
     assert found != theirs
     assert found.parent == tmp_path
+
+
+def test_c_of_compiled_python_has_a_place_where_the_cache_has_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEELBACK_CACHE", str(tmp_path))
+    write(tmp_path / "compiled", "a file where the folder would be")
+    made = compiled._written(b"int x;", Path("compiled", "digest", "kernel.c"))
+    assert made.read_bytes() == b"int x;" and tmp_path not in made.parents

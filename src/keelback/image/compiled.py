@@ -6,6 +6,7 @@ The C is kept in the cache directory, where compiler messages and debuggers can 
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from keelback.compiler import PANIC, Compiled, compile_program
@@ -14,6 +15,7 @@ from keelback.compiler.names import STRICT_C
 from keelback.compiler.print_c import short_path
 from keelback.image.cache import cache_directory
 from keelback.image.kernel_image import CompiledKernel
+from keelback.image.leftovers import folder_of_this_process
 from keelback.image.toolchain import ToolchainError, compile_c
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
@@ -38,15 +40,26 @@ def compile_kernel(root: Component, ram: Ram, entries: Mapping[str, Callable[...
 def build_object(compiled: Compiled, name: str, flags: Sequence[str] = ()) -> bytes:
     """Build the object file of compiled Kernel Python; `name` is what its C file is called.  Raises: ToolchainError."""
     text = compiled.c.encode()
-    folder = cache_directory() / "compiled" / hashlib.sha256(text).hexdigest()[:16]
-    source = folder / f"{name}.c"
-    if not source.exists() or source.read_bytes() != text:
-        folder.mkdir(parents=True, exist_ok=True)
-        source.write_bytes(text)
+    source = _written(text, Path("compiled", hashlib.sha256(text).hexdigest()[:16], f"{name}.c"))
     try:
         return compile_c(source, flags=(STRICT_C, *C_FLAGS, *flags))
     except ToolchainError as error:
         raise refusal_of(compiled, error) from error
+
+
+def _written(text: bytes, place: Path) -> Path:
+    """Write C to its place in the cache, or for this process alone where that has no room.  Raises: OSError."""
+    try:
+        return _write(text, cache_directory() / place)
+    except OSError:
+        return _write(text, folder_of_this_process() / place)
+
+
+def _write(text: bytes, source: Path) -> Path:
+    if not source.exists() or source.read_bytes() != text:
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_bytes(text)
+    return source
 
 
 def refusal_of(compiled: Compiled, error: ToolchainError) -> CompileError | ToolchainError:

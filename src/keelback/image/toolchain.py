@@ -312,7 +312,7 @@ def _zig(source: Path, failure: str, work: Path, directory: Path, arguments: Seq
     """Run zig in a directory and return what it said; its own caches stay in the scratch directory."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_STEERING)}
     environment |= {"ZIG_GLOBAL_CACHE_DIR": str(work / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig")}
-    environment["NO_COLOR"] = "1"
+    environment |= {"NO_COLOR": "1", "TMPDIR": str(work)}
     # -P: a file of the user's directory must not be taken for a Python module.
     command = [sys.executable, "-P", "-m", "ziglang", *arguments]
     done = run_tool(command, directory=directory, environment=environment)
