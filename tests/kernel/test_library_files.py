@@ -159,14 +159,17 @@ def test_so_many_segments_are_loaded_and_no_more(segments):
 
 
 def test_more_memory_than_the_machine_has_is_out_of_memory():
-    here = machine("interpreted")
+    parts = [(number * PAGE, READ, b"x", PAGE) for number in range(4)]
+    file = elf(parts, entry=0, type=3)
+    here = driven("it", layout=replace(SMALL, overcommit=True), programs={"libit": file})
     free = here.counts.user_free
     assert here.call(Call.MALLOC_PAGES, free - 3) & 0xFFFF_FFFF == MICROKERNEL.malloc_base
+    assert here.call(Call.LOAD_LIBRARY, LIBRARY) == OutOfMemory.number
     assert here.counts.user_free == 3
-    assert load(LIBRARY_FILE) > 0
-    parts = [(number * PAGE, READ, b"x", PAGE) for number in range(4)]
-    assert load(elf(parts, entry=0, type=3)) == OutOfMemory.number
-    assert here.call(Call.FREE_PAGES, MICROKERNEL.malloc_base, free - 3) == 0
+    here.check()
+    assert here.call(Call.FREE_PAGES, MICROKERNEL.malloc_base, 1) == 0
+    assert here.call(Call.LOAD_LIBRARY, LIBRARY) > 0
+    here.check()
 
 
 @settings(max_examples=60, deadline=None)
