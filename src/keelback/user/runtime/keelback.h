@@ -112,8 +112,16 @@ static inline int32_t sys_call(uint32_t number, uint32_t a, uint32_t b, uint32_t
     return result;
 }
 
+/* What print has of an unfinished line: how many bytes, and a function that writes them. */
+extern size_t print_pending;
+void print_line(void);
+
 /* Write what print has of an unfinished line; done before fork, exec, spawn and exit, so that it is said once. */
-void print_flush(void);
+static inline void print_flush(void)
+{
+    if (print_pending != 0)
+        print_line();
+}
 
 /* Return the process id of the caller. */
 static inline int32_t sys_getpid(void)

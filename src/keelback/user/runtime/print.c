@@ -2,21 +2,19 @@
 #include "keelback.h"
 
 static char line[128];
-static size_t used;
+size_t print_pending;
 
-void print_flush(void)
+void print_line(void)
 {
-    if (used == 0)
-        return; /* without a write: after a fork, that would be to a copy of the page */
-    sys_puts(line, used);
-    used = 0;
+    sys_puts(line, print_pending);
+    print_pending = 0;
 }
 
 static void print_character(char character)
 {
-    line[used++] = character;
-    if (character == '\n' || used == sizeof line)
-        print_flush();
+    line[print_pending++] = character;
+    if (character == '\n' || print_pending == sizeof line)
+        print_line();
 }
 
 /* Print a number in a base of at most 16, with zeros in front up to a number of digits. */
