@@ -1,4 +1,4 @@
-"""Write again what the docs' consoles print: python tests/refresh_consoles.py.
+"""Write again what the docs show of commands and of compiled code: python tests/refresh_consoles.py.
 
 For a change that moves figures, such as how many frames the kernel uses; read the difference before it is committed.
 """
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import page_of_c
 from consoles import PAGES, blocks, run_console, run_session
 
 
@@ -38,3 +39,4 @@ if __name__ == "__main__":
             if text != page.read_text():
                 page.write_text(text)
                 print(f"{page.name}: changed")
+    page_of_c.PAGE.write_text(page_of_c.page_now())

@@ -2,22 +2,18 @@
 
 import ast
 import re
-import textwrap
 from pathlib import Path
 
 import pytest
 
+import page_of_c
 from consoles import PAGES, ROOT, blocks, consoles, run, run_console, run_session, sessions
 from keelback.cli.layouts import image_parts
-from keelback.compiler import compile_program
-from keelback.compiler.print_c import Printer
-from keelback.compiler.source import end_line
 from keelback.inspect.drawing import draw_image_file, draw_kernel_region, draw_virtual
 from keelback.kernel import errors, options, power
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
 from keelback.lang import KernelError, NoHardware, Ram
-from keelback.machine.kernels import entries_of, kernel_of
 from keelback.user import RUNTIME
 
 
@@ -190,15 +186,6 @@ def test_one_sentence_a_line_in_the_docs():
 
 def test_the_page_of_c_is_what_the_compiler_prints():
     """Each pair in docs/compiler.md: the Python is the kernel's, the C is what the compiler makes of it."""
-    kernel, ram = kernel_of(MICROKERNEL)
-    program = compile_program(kernel, ram, entries_of(kernel))
-    printer = Printer(ram, program.functions, lines=False)
-    text = (ROOT / "docs" / "compiler.md").read_text()
-    pairs = re.findall(r"```python\n(.*?)```\n\nbecomes `(\w+)`:\n\n```c\n(.*?)```", text, re.DOTALL)
-    assert len(pairs) == 3
-    for python, name, c in pairs:
-        function = program.functions[name]
-        file, first = function.place
-        lines = Path(file).read_text().splitlines()[first - 1 : end_line(file, first)]
-        assert textwrap.dedent("\n".join(lines)) == python.rstrip()
-        assert printer.function_text(function).rstrip() == c.rstrip()
+    text = page_of_c.PAGE.read_text()
+    assert len(page_of_c.PAIR.findall(text)) == 3
+    assert page_of_c.page_now() == text
