@@ -201,6 +201,10 @@ def call_a_stack_an_image(pc, lens):
     space.regions[space.count - 1].kind = Kind.IMAGE
 
 
+def count_an_image_too_many(pc, lens):
+    lens.virtual_memory.images.counts[7] += 1
+
+
 def record_the_image_elsewhere(pc, lens):
     lens.processes.table[2].space.image.frame += 1
 
@@ -374,6 +378,7 @@ MISTAKES = {
     load_a_library_below_images: "regions are whole pages",
     call_an_image_a_stack: "an image lies where images may",
     call_a_stack_an_image: "an image lies where images may",
+    count_an_image_too_many: "every space with an image is counted",
     record_the_image_elsewhere: "a process's record says which frame",
     write_to_a_loaded_page: "a page that is marked as loaded",
     mark_the_stack_as_loaded: "a page that is marked as loaded",

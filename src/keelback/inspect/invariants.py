@@ -15,6 +15,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes import Process, ProcessState
 from keelback.kernel.regions import Kind, MemoryRegion, Space
 from keelback.kernel.threads import Thread, ThreadState
+from keelback.kernel.virtual_memory import slot_of
 
 PAGE_SIZE = 1 << PAGE_SHIFT
 
@@ -232,6 +233,16 @@ def _image_frame(census: Census) -> Iterator[str]:
         frame = next((each.frame for each in mapped if each.page == image.base), 0)
         if image.size and image.frame != frame:
             yield f"process {process.pid} records frame {image.frame:#x}, and has {frame:#x} there"
+
+
+@invariant("every space with an image is counted by its file")
+def _images(census: Census) -> Iterator[str]:
+    kernel = census.kernel
+    spaces = [each.space for each in (*kernel.processes.table, *kernel.libraries.table)]
+    found = Counter(slot_of(space.image.file) for space in spaces if space.image.file)
+    for slot, count in enumerate(kernel.virtual_memory.images.counts):
+        if count != found[slot]:
+            yield f"count {slot} is {count}, and {found[slot]} spaces have such a file"
 
 
 @invariant("a page that is marked as loaded can't be written, and is as its file has it")

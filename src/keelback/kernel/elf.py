@@ -72,7 +72,7 @@ class ElfLoader(Component):
         space.image.frame = frame_of(self.spaces.lookup(space.directory, image.base))
         space.image.base = image.base
         space.image.size = image.end - image.base
-        space.image.file = image.start
+        self.memory.note_image(space, image.start)
 
     def _load_segment(self, space: Space, segment: Segment) -> None:
         flags: u32 = permissions_of(segment)

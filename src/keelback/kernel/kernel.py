@@ -48,7 +48,7 @@ class Kernel(Component):
         self.handover = Handover(ram, self.cpu, self.memory.map)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory)
         self.promises = Promises(records, self.spaces)
-        self.virtual_memory = VirtualMemory(self.promises)
+        self.virtual_memory = VirtualMemory(records, self.promises)
         self.malloc_pages = MallocPages(self.virtual_memory)
         self.payload = Payload(records)
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)

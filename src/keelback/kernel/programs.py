@@ -195,10 +195,13 @@ class Programs(Component):
 
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
+        file: u32 = self.loader.image.start
+        if not self.virtual_memory.may_be_loaded(file):
+            return
         missing: u32 = self.loader.count_read_only()
         for pid in range(1, self.processes.counts.highest + 1):
             other = self.processes.table[pid].space
-            if missing > 0 and other.image.file == self.loader.image.start:
+            if missing > 0 and other.image.file == file:
                 missing -= self.virtual_memory.share_loaded(other, space)
 
     def _make_stack(self, space: Space) -> word:
