@@ -107,7 +107,9 @@ def run(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print every trap, on standard error.")] = False,
 ) -> None:
-    """Boot the kernel and run programs in ring 3; without any, a short tour.
+    """Boot the kernel and run programs.
+
+    Without any, a short tour.
 
     The exit status is 0 when every program ended well, 1 when one did not, 2 for a mistake in the command and 3 when
     the kernel itself was found wrong.
@@ -147,7 +149,9 @@ def compare(
         typer.Option(help="How much memory the machines have.", show_default="8M; 16M with the usermode layout"),
     ] = None,
 ) -> None:
-    """Run programs under the interpreted and the compiled kernel, and compare all RAM after every trap.
+    """Run programs in both lives, and compare all RAM.
+
+    That is after every trap of the interpreted and of the compiled kernel.
 
     Without a program, all of the payload.  The exit status is 0 when both are equal and 1 when they are not; then the
     first difference is told by name, with both values.
@@ -165,7 +169,9 @@ def story(
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
-    """Tell how user-mode paging works, in five steps of a running kernel with the usermode layout.
+    """Tell how user-mode paging works, in five steps.
+
+    They are those of a running kernel with the usermode layout.  A `+` marks a row that was not there a step before.
 
     After each step it prints who has which addresses, physical and virtual, as the machine's memory says: a kernel,
     two processes, and a library that both have at addresses of their own.
@@ -188,7 +194,10 @@ def layouts(
     layout: LayoutOption = LayoutName.MICROKERNEL,
     memory: Annotated[str, typer.Option(help="With --live: how much memory that machine has.")] = "64M",
 ) -> None:
-    """Draw where everything lies: each layout from its constants, or the boundaries of a running machine of one."""
+    """Draw where everything lies.
+
+    Each layout from its constants, or the boundaries of a running machine of one.
+    """
     from keelback.cli.layouts import show_layouts, show_live
 
     size = memory_size(memory)
@@ -199,14 +208,17 @@ def layouts(
 def compile_kernel(
     functions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FUNCTION]...", show_default=False, help="Names in C, which may have wildcards."),
+        typer.Argument(metavar="FUNCTION", show_default=False, help="Names in C, which may have wildcards."),
     ] = None,
     show: Annotated[
         Shown | None, typer.Option(help="What to show of the functions: their Python, and beside it this.")
     ] = None,
     layout: LayoutOption = LayoutName.MICROKERNEL,
 ) -> None:
-    """Compile the kernel: list its functions, or show what becomes of some."""
+    """Compile the kernel, and show what becomes of it.
+
+    It lists the functions, or prints some.
+    """
     from keelback.cli.compile import list_functions, show_c
 
     if show is None or not functions:
@@ -229,7 +241,9 @@ def debug(
     ] = None,
     batch: Annotated[bool, typer.Option("--batch", help="End after these, instead of asking what to do.")] = False,
 ) -> None:
-    """Debug the compiled kernel with gdb on QEMU, in Python's terms; without a program, with the tour's.
+    """Debug the compiled kernel with gdb, on QEMU.
+
+    It shows Python's lines and values.  Without a program, the machine runs the tour's.
 
     gdb starts at the kernel's first instruction and knows Python's files and lines; print takes Python expressions
     over the kernel's parts and the locals: print processes[1].state.  The exit status is gdb's.
@@ -256,7 +270,9 @@ def build(
     ] = None,
     layout: LayoutOption = LayoutName.MICROKERNEL,
 ) -> None:
-    """Build the kernel image file, which boot loaders load; without a program, with the tour's.
+    """Build the kernel image file, or a rescue disc.
+
+    Boot loaders load it.  Without a program, it has the tour's.
 
     The same programs make the same bytes, wherever and whenever it is built.
     """
