@@ -60,10 +60,14 @@ def test_layouts_draws_all_and_a_running_machine_of_one(keelback):
     assert [line for line in output.splitlines() if line.startswith("The ")] == [
         f"The {layout.name} layout: the kernel image file" for layout in LAYOUTS
     ]
+    one = keelback("layouts", "--layout", "usermode")[1]
+    assert one.startswith("The usermode layout: the kernel image file\n") and output.endswith(one)
+    status, output, errors = keelback("layouts", "--memory", "16M")
+    assert (status, output, errors) == (2, "", "keelback: --memory is of a running machine; say --live, too\n")
     status, output, errors = keelback("layouts", "--live", "--layout", "usermode", "--memory", "16M")
     assert (status, errors) == (0, "")
     assert output.startswith("The kernel region of a running machine with 16,384 KiB, usermode layout\n")
-    assert "     0x007fd000 ┌" in output
+    assert "\n 0x007fd000 ┌" in output
 
 
 @pytest.mark.parametrize("words", ["run", "compare", "build", "gdb", "compile", "layouts --live"])

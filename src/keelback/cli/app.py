@@ -191,8 +191,13 @@ def story(
 @app.command()
 def layouts(
     live: Annotated[bool, typer.Option("--live", help="Boot a simulated PC and draw what it has.")] = False,
-    layout: LayoutOption = LayoutName.MICROKERNEL,
-    memory: Annotated[str, typer.Option(help="With --live: how much memory that machine has.")] = "64M",
+    layout: Annotated[
+        LayoutName | None,
+        typer.Option(help="Which published layout.", show_default="all; microkernel with --live"),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="With --live: how much memory that machine has.", show_default="64M")
+    ] = None,
 ) -> None:
     """Draw where everything lies.
 
@@ -200,8 +205,11 @@ def layouts(
     """
     from keelback.cli.layouts import show_layouts, show_live
 
-    size = memory_size(memory)
-    raise typer.Exit(show_live(layout, size) if live else show_layouts())
+    if live:
+        raise typer.Exit(show_live(layout or LayoutName.MICROKERNEL, memory_size(memory or "64M")))
+    if memory is not None:
+        raise UserError("--memory is of a running machine; say --live, too")
+    raise typer.Exit(show_layouts(layout))
 
 
 @app.command("compile")

@@ -10,9 +10,9 @@ from keelback.kernel.layout import LAYOUTS, Layout, layout_named
 from keelback.machine.breaking import interruptible
 
 
-def show_layouts() -> int:
-    """Draw every published layout from its constants: the kernel image file, and what memory is when it has started."""
-    for number, layout in enumerate(LAYOUTS):
+def show_layouts(name: str | None) -> int:
+    """Draw a published layout, or all of them, from constants: the kernel image file, and what memory is then."""
+    for number, layout in enumerate(LAYOUTS if name is None else [layout_named(name)]):
         print("\n" * (number > 0), end="")
         print(f"The {layout.name} layout: the kernel image file\n")
         _show(draw_image_file(image_parts(layout)))
@@ -45,4 +45,4 @@ def show_live(layout: str, memory: int) -> int:
 
 def _show(lines: Iterable[str]) -> None:
     for line in lines:
-        print("    " + line)
+        print(line)

@@ -148,7 +148,7 @@ def draw_live(kernel: Kernel) -> Iterator[str]:
 def _region(layout: Layout, places: Places) -> tuple[Part, ...]:
     """Return the parts of the kernel region, those of the kernel image with all that is in them."""
     core = (
-        Box(layout.text_end, (f"entry stack, {layout.entry_stack // KIB} KiB", "static records")),
+        Box(layout.text_end, (f"static records; entry stack, {layout.entry_stack // KIB} KiB",)),
         Box(layout.places, ("places of source lines, read-only",)),
         Box(layout.kernel_start, ("header, entry code, text, read-only",)),
     )
