@@ -453,6 +453,8 @@ REFUSED = [
     ("unpacking", "x, y = self.two()\nreturn x", "1:1: only a static tuple is taken apart [statements]"),
     ("local without value", "x: u32\nreturn a", "1:1: an annotated local has a value [statements]"),
     ("expression without effect", "a + 1\nreturn a", "1:1: an expression without effect [statements]"),
+    ("return without a value", "if a: return\nreturn a", "1:7: entry returns a value [functions]"),
+    ("generator that never yields", "return a\nyield a", "2:1: a generator is used in a for loop [generators]"),
     ("no result", "if a: return 1", "0:5: entry may end without a result [functions]"),
     ("loop over an integer", "for i in a: pass\nreturn a", "1:10: a loop goes over a range, an array, a static tuple or a generator [loops]"),
     ("backwards range", "for i in range(9, 0, -1): pass\nreturn a", "1:1: the step of a range is a constant above 0 [loops]"),

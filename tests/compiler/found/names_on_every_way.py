@@ -42,6 +42,10 @@ class Part(Component):
             raise Low
         return n + self.step
 
+    def up_to(self, n: u8) -> Iterator[u8]:
+        for number in range(n % 8):
+            yield number + self.step
+
 
 step = 3
 total = 1000
@@ -288,3 +292,9 @@ class Root(Component):
     def three(self) -> Iterator[u8]:
         for number in range(3):
             yield number
+
+    def entry_generator_of_an_element(self, n: u8) -> u32:
+        total: u32 = 0
+        for x in self.parts[1].up_to(n):
+            total = total * 16 + x & 0xFFFF
+        return total

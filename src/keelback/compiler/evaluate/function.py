@@ -1,6 +1,7 @@
 """A whole function: evaluated until the types of its locals no longer change."""
 
 import ast
+import inspect
 import re
 
 from keelback.compiler import ir
@@ -26,6 +27,9 @@ def evaluate(program: Program, wanted: Specialisation, key: ir.FunctionKey) -> i
     types: dict[str, Type] = {}
     for round_number in range(ROUNDS):
         evaluator = Evaluator(program, wanted, key, types)
+        if inspect.isgeneratorfunction(wanted.function):
+            at = next(each for each in ast.walk(evaluator.definition) if isinstance(each, (ast.Yield, ast.YieldFrom)))
+            raise evaluator.refuse(at, "generators", "a generator is used in a for loop")
         with blamed(evaluator.where):
             function = evaluator.function()
         if all(name in types and join(types[name], seen) == types[name] for name, seen in evaluator.seen.items()):
@@ -99,6 +103,8 @@ class Evaluator(Failure):
             raise self.refuse(node, "generators", "a generator has no return")
         if self.key.result == VOID and not is_none(node.value):
             raise self.refuse(node, "functions", f"the result of {self.definition.name} needs a type of Kernel Python")
+        if node.value is None and self.key.result != VOID:
+            raise self.refuse(node, "functions", f"{self.definition.name} returns a value")
         if node.value is None or self.key.result == VOID:
             self.leave(ir.Return(self.place(node)))
             return

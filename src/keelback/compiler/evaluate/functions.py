@@ -28,10 +28,14 @@ class Functions(Elements):
             value = self.value(node)
             return value.value if isinstance(value, Static) else None
         if isinstance(node, ast.Attribute):
-            owner = self.called(node.value) if isinstance(node.value, (ast.Name, ast.Attribute)) else None
+            owner = self.called(node.value)
             if owner is not None and not isinstance(owner, (Struct, Array, Table)):
                 value = self.static_member(owner, node.attr, node)
                 return value.value if isinstance(value, Static) else None
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            elements, index = self.called(node.value), node.slice.value
+            if isinstance(elements, tuple) and type(index) is int and index < len(elements):
+                return elements[index]
         return None
 
     def arguments(self, function: FunctionType, owner: Value | None, node: ast.Call) -> dict[str, Value]:
