@@ -184,7 +184,8 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a region that stays when its pages go": (
-        "kernel.virtual_memory", "VirtualMemory", "remove", "space.carve(start, end)", "pass", {"comparison"},
+        "kernel.virtual_memory", "VirtualMemory", "remove", "space.carve(start, end)", "pass",
+        {"comparison", "invariants"},
     ),
     "a page that may be written because it may be read": (
         "kernel.virtual_memory", "VirtualMemory", "make_writable", ".permissions & WRITABLE", ".permissions & USER",
@@ -211,7 +212,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "library data that all may write": (
-        "kernel.libraries", "Libraries", "_share", "here, frame, permissions & USER)", "here, frame, permissions)",
+        "kernel.libraries", "Libraries", "_share_page", "page, frame, permissions & USER)", "page, frame, permissions)",
         {"comparison", "invariants"},
     ),
     "library pages that their process may unmap": (

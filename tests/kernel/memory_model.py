@@ -160,11 +160,13 @@ class MemoryModel(RuleBasedStateMachine):
         children=st.integers(0, 2),
         crowd=st.sampled_from([0, 0, MOST_REGIONS - 1, MOST_REGIONS]),
         libraries=st.sampled_from([(), (LIBRARY,), (OTHER, LIBRARY)]),
+        shared=st.booleans(),
     )
-    def begin(self, children: int, crowd: int, libraries: tuple[int, ...]) -> None:
+    def begin(self, children: int, crowd: int, libraries: tuple[int, ...], shared: bool) -> None:
         """Let there be so many regions, and children that share what is filled, so that many a write is to a copy."""
         for name in libraries:
-            self.load_now(2, name)
+            for pid in (GUARD, 2) if shared else (2,):
+                self.load_now(pid, name)
         for number in range(crowd - regions(self.processes[2].pages)):
             self.map_at(2, ROW + 2 * number * PAGE, 1, READ)
         for _ in range(children):
@@ -281,6 +283,7 @@ class MemoryModel(RuleBasedStateMachine):
         assert self.machine.call(Call.PAGE_ALLOC, page, pid=pid) == expected
         if not expected:
             process.pages[page] = new
+            self.read_at(pid, page, PAGE // 2)
 
     @precondition(has_actor)
     @rule(data=st.data(), page=page_numbers | st.just(0), count=st.integers(0, 3), allowed=permissions)
@@ -424,6 +427,9 @@ class MemoryModel(RuleBasedStateMachine):
         self.read_at(pid, page, offset)
         if self.may_write(pid, page) or not data.draw(st.integers(0, 7)):
             self.write_at(pid, page, offset, value)
+        for other, process in self.processes.items():
+            if page in process.pages and process.pages[page].kind == "library":
+                self.read_at(other, page, offset)
 
     @precondition(has_library)
     @rule(data=st.data(), call=st.sampled_from([Call.UNMAP, Call.PROTECT, Call.PAGE_ALLOC, Call.MAP]))

@@ -55,10 +55,10 @@ MISTAKES = {
         "kernel.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
     ),
     "library data that all write together": (
-        *LIBRARIES, "_share", "here, frame, permissions & USER)", "here, frame, permissions)",
+        *LIBRARIES, "_share_page", "page, frame, permissions & USER)", "page, frame, permissions)",
     ),
     "library data that the last process changes for all": (
-        *LIBRARIES, "_share", "not self.frames.share(frame)", "self.frames.is_full(frame)",
+        *LIBRARIES, "_share_page", "not self.frames.share(frame)", "self.frames.is_full(frame)",
     ),
     "a library that goes while a child has it": (
         *LIBRARIES, "inherit", "self._add(child, library, parent.slots[index].address)",
