@@ -106,7 +106,7 @@ PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2"
 MISTAKES = {
     "text that can be written": (
         "kernel.elf", "ElfLoader", "_load_segment", "if not flags & WRITABLE:", "if not (flags := USER | WRITABLE):",
-        {"comparison"},
+        {"comparison", "invariants"},
     ),
     "a window without invalidation": (
         "lang.window", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass", {"strict RAM and TLB"},
