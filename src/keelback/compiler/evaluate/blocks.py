@@ -21,7 +21,9 @@ class Blocks(Functions):
         """Call a method of a table."""
         if name not in ("place", "adopt"):
             array, count = self.table_elements(table, node)
-            return self.call_array(array, count, name, node)
+            done = self.call_array(array, count, name, node)
+            self.check_placed(table, node)  # for no elements at all: others are out of its range
+            return done
         record = self.dynamic(Static(table.record), node)
         base, size = (self.dynamic(self.frozen(each), node) for each in self.values_of(getattr(Table, name), node))
         unplaced = ir.Binary(BOOLEAN, "==", self.dynamic(self.member(record, "base", node), node), self.number(0))

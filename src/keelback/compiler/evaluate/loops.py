@@ -97,6 +97,8 @@ class Loops(Generators):
         elif (isinstance(value, Static) and isinstance(value.value, (Array, Table))) or (
             isinstance(value, ir.Expression) and isinstance(value.type, ArrayPointer)
         ):
+            if isinstance(value, Static) and isinstance(value.value, Table):
+                self.check_placed(value.value, node)
             self.for_array(node, value)
         else:
             raise self.refuse(node.iter, "loops", "a loop goes over a range, an array, a static tuple or a generator")

@@ -89,11 +89,18 @@ class Places(Arithmetic):
             if name in ("record", "ram", "element_size"):
                 return Static(getattr(base.value, name))
             if name == "elements":
+                self.check_placed(base.value, node)
                 return base
         expression = self.dynamic(base, node)
         if isinstance(expression.type, Pointer):
             return self.field_value(self.followed(expression, node), self.field(expression.type, name, node))
         raise self.refuse(node, "attributes", f"no attribute {name}")
+
+    def check_placed(self, table: Table[Any], node: ast.AST) -> None:
+        """Panic when a table has no place yet."""
+        base = self.member(self.dynamic(Static(table.record), node), "base", node)
+        placed = ir.Binary(BOOLEAN, "!=", self.dynamic(base, node), self.number(0))
+        self.check(placed, "a table is used before it is placed", node)
 
     def error_member(self, error: Handled, name: str, node: ast.AST) -> Value:
         """Return the number or the sentence of the error that is being handled."""
