@@ -36,13 +36,13 @@ class Low(KernelError):
 class High(KernelError):
     """Something is high: 100 %, "high" and \\\\ all."""
 
-    number = -231
+    number = -255
 
 
 class Far(KernelError):
     """Something is far."""
 
-    number = -1
+    number = -254
 
 
 class State(IntEnum):
