@@ -64,8 +64,11 @@ static void align(void) { __asm__ volatile("pushfl; orl $1 << 18, (%esp); popfl;
 int main(void)
 {
     void (*runs[])(void) = {fast, faster, local_data, local_call, ask, align};
+    int endings[6];
+    for (int i = 0; i < 6; i++)
+        endings[i] = ending_of(runs[i]);
     for (int i = 0; i < 6; i++) {
-        print_number(ending_of(runs[i]));
+        print_number(endings[i]);
         print(i < 5 ? " " : " is what they died of\\n");
     }
     for (;;)

@@ -422,7 +422,7 @@ def test_what_qemu_refuses_is_told_in_its_own_words(options, says):
 # The command.
 
 
-def run(*words, memory=MEMORY, cpu="max", command_line=""):
+def run(*words, memory=MEMORY, cpu=None, command_line=""):
     return run_on_qemu(words, layout=MICROKERNEL, memory=memory, cpu=cpu, command_line=command_line)
 
 

@@ -92,7 +92,7 @@ def run(
     layout: LayoutOption = LayoutName.MICROKERNEL,
     memory: Annotated[str, typer.Option(help="How much memory the machine has.")] = "64M",
     cpu: Annotated[
-        str | None, typer.Option(help="QEMU's name of the CPU, as for its own -cpu.", show_default="max")
+        str | None, typer.Option(help="QEMU's name of the CPU, as for its own -cpu.", show_default="max,-smap")
     ] = None,
     append: Annotated[
         str, typer.Option(metavar="TEXT", help="The kernel's command line: init=, memory=, console=.")
@@ -136,7 +136,7 @@ def run(
         raise UserError("QEMU runs the compiled kernel, without --check and --verbose; try --machine simulated")
     else:
         size = qemu_memory_size(memory)
-        status = run_qemu(programs or [], layout=layout, memory=size, cpu=cpu or "max", command_line=append)
+        status = run_qemu(programs or [], layout=layout, memory=size, cpu=cpu, command_line=append)
     raise typer.Exit(status)
 
 

@@ -13,16 +13,16 @@ from keelback.inspect.lens import look
 from keelback.kernel.layout import Layout
 from keelback.machine.breaking import breakable
 from keelback.machine.panics import panic_of
-from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, Verdict
+from keelback.machine.qemu import BY_INSTRUCTIONS, CPU, Qemu, Verdict
 
 
-def run_on_qemu(words: Sequence[str], *, layout: Layout, memory: int, cpu: str, command_line: str) -> int:
+def run_on_qemu(words: Sequence[str], *, layout: Layout, memory: int, cpu: str | None, command_line: str) -> int:
     """Run the programs that the words name to their end; return the exit status.  Raises: UserError."""
     selection, image = build_image(words, layout)
     check_memory(image, layout, memory)
     sys.stdout.flush()
     arguments = ("-S", *BY_INSTRUCTIONS)
-    machine = Qemu(image, memory=memory, cpu=cpu, command_line=command_line, arguments=arguments, output=_show)
+    machine = Qemu(image, memory=memory, cpu=cpu or CPU, command_line=command_line, arguments=arguments, output=_show)
     with machine, breakable(machine, layout):
         machine.command("cont")
         verdict = machine.wait()

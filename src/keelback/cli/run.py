@@ -47,7 +47,7 @@ def run_programs(
     return _with_tour(words, run)
 
 
-def run_qemu(words: Sequence[str], *, layout: str, memory: int, cpu: str, command_line: str) -> int:
+def run_qemu(words: Sequence[str], *, layout: str, memory: int, cpu: str | None, command_line: str) -> int:
     """Run the programs that the words name, or the tour, on QEMU; return the exit status.  Raises: UserError."""
     from keelback.cli.qemu import run_on_qemu
     from keelback.kernel.layout import layout_named

@@ -15,6 +15,7 @@ PAGE_FAULT = 14
 # Bits of a page fault's error code.
 PROTECTION = 1
 WRITE = 2
+BY_USER = 4
 
 # An instruction is at most 15 bytes long.
 LONGEST_INSTRUCTION = 15
@@ -90,6 +91,9 @@ class Faults(Component):
     def _take_page_fault(self, process: Process, frame: TrapFrame, address: word) -> None:
         reason: Reason = Reason.NONE
         try:
+            if not frame.error & BY_USER:
+                # The CPU itself was kept off a user page, and would be again, for ever: QEMU's, at `iret` with SMAP.
+                raise BadAddress
             if frame.error & WRITE:
                 self.memory.make_writable(process.space, address)
             else:

@@ -19,7 +19,7 @@ from keelback.machine.gdb_remote import GdbRemote
 from keelback.machine.image_reader import read_image_file
 from keelback.machine.panics import panic_of
 from keelback.machine.pc import Outcome
-from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, QemuError, Verdict
+from keelback.machine.qemu import BY_INSTRUCTIONS, CPU, Qemu, QemuError, Verdict
 
 Observer = Callable[[], None]
 OUTCOMES = {Verdict.DONE: Outcome.POWERED_OFF, Verdict.REFUSED: Outcome.REFUSED}
@@ -88,7 +88,7 @@ class ObservedQemu(Qemu):
         image: bytes,
         *,
         memory: int,
-        cpu: str = "max",
+        cpu: str = CPU,
         command_line: str = "",
         output: Callable[[bytes], None] = lambda data: None,
     ) -> None:
