@@ -13,7 +13,9 @@ import keelback
 from cli.test_run import COMMAND, ENVIRONMENT, command
 
 SOURCES = Path(keelback.__file__).parents[1]
-FRAMES, CALLS, PROCESSES = (f"keelback/kernel/{name}.py" for name in ("frames", "system_calls", "processes"))
+FRAMES, CALLS, PROCESSES, PROGRAMS = (
+    f"keelback/kernel/{name}.py" for name in ("frames", "system_calls", "processes", "programs")
+)
 TAKE = "self.counts.user_free -= 1"
 PUTS = "count = thread.frame.esi"
 
@@ -62,7 +64,8 @@ def at_a_page():
         "print frames.table[2051]", "print/x frames.table[256].owner", "print layout.user_base",
         "print/x layout.user_base", "print/d layout.user_base",
         "print [each.pid for each in processes if each.state == ProcessState.ALIVE]",
-        "print processes_table[1].pid", "print &processes_table[3]", "print sizeof(Process)", "print 7 / 2",
+        "print 'record.processes_table'[1].pid", "print &'record.processes_table'[3]", "print sizeof(Process)",
+        "print 7 / 2",
         'print $py("processes[1].state")',
     )
     # fmt: on
@@ -80,7 +83,7 @@ def test_a_breakpoint_at_a_line_of_python_stops_there(at_a_page):
 
 def test_the_backtrace_tells_python_files_and_lines_down_to_the_entry_code(at_a_page):
     calls = re.findall(r"^#\d+ .*?(\w+) \(.*\) at (\S+):(\d+)$", at_a_page["backtrace"], re.M)
-    assert [name for name, _file, _line in calls[:2]] == ["memory_frames_allocate_user", "virtual_memory_new_zeros"]
+    assert [name for name, _file, _line in calls[:2]] == ["memory_frames_take_user", "memory_frames_allocate_user"]
     assert [name for name, _file, _line in calls[-3:]] == ["programs_start_all", "kernel_begin", "booted"]
     assert all(file.startswith("keelback/kernel/") for _name, file, _line in calls[:-1])
     for (called, _file, _line), (_name, file, line) in pairwise(calls[-4:-1]):
@@ -95,7 +98,7 @@ def test_list_shows_the_python_source(at_a_page):
 
 
 def test_next_goes_on_to_other_lines():
-    start = (f"break frames.py:{line_of(FRAMES, TAKE)}", "continue")
+    start = ("break Programs.spawn", "continue")
     shown = answers(*start, "frame", "next", "frame", "next", "frame", "next", "frame")[2::2]
     places = [re.search(r" at (\S+):(\d+)\n\2\t(.*)\n", each).groups() for each in shown]
     assert len(set(places)) == len(places)
@@ -117,7 +120,7 @@ def test_a_struct_is_shown_as_python_reads_it(at_a_page):
 def test_paths_are_those_of_the_python_objects(at_a_page):
     assert at_a_page["print processes.table[1].state"] == "ProcessState.ALIVE\n"
     assert at_a_page["print processes[1].thread.state"] == "ThreadState.FREE\n"
-    assert "\n  pid = 1,\n  state = ThreadState.FREE\n" in at_a_page["print threads[1]"]
+    assert "\n  pid = 1,\n  state = ThreadState.FREE,\n" in at_a_page["print threads[1]"]
     assert "\n  current = threads[0],\n" in at_a_page["print cpus[0]"]
     assert "\n  first_ready = None,\n" in at_a_page["print cpus[0]"]
     assert re.search(r"kernel_free = \d+,\n  kernel_total = \d+,\n", at_a_page["print memory.frames.counts"])
@@ -135,14 +138,17 @@ def test_expressions_are_pythons(at_a_page):
 
 
 def test_self_is_the_part_whose_method_is_shown(at_a_page):
-    assert at_a_page["print self"] == "<Frames: counts, injection, kernel_zone, most_references, table, user_zone>\n"
+    assert (
+        at_a_page["print self"]
+        == "<Frames: counts, injection, kernel_zone, most_references, overcommit, read_only, table, user_zone>\n"
+    )
     assert at_a_page["print self.counts == memory.frames.counts"] == "True\n"
 
 
 def test_what_is_no_python_is_cs_as_ever(at_a_page):
     assert re.fullmatch(r"\$\d+ = .* 0x10[0-9a-f]{4} .*\n", at_a_page["print $eip"])
-    assert at_a_page["print processes_table[1].pid"].endswith(" = 1\n")
-    assert at_a_page["print &processes_table[3]"].endswith(" = processes[3]\n")
+    assert at_a_page["print 'record.processes_table'[1].pid"].endswith(" = 1\n")
+    assert at_a_page["print &'record.processes_table'[3]"].endswith(" = processes[3]\n")
     assert re.fullmatch(r"\$\d+ = \d+\n", at_a_page["print sizeof(Process)"])
     assert at_a_page["print 7 / 2"].endswith(" = 3\n")
 
@@ -153,7 +159,7 @@ def test_the_locals_of_a_function_have_the_types_of_python():
     *_, stopped, trace, thread, state = answers(*lines)
     assert f"{PROCESSES}:{number}\n" in stopped
     assert "processes_of (thread=threads[1])" in trace
-    assert "\n  kernel_stack = " in thread and "\n  state = ThreadState.RUNNING\n" in thread
+    assert "\n  kernel_stack = " in thread and "\n  state = ThreadState.RUNNING,\n" in thread
     assert state == "ThreadState.RUNNING\n"
 
 
@@ -180,16 +186,18 @@ def test_a_mistake_is_one_line(line, says):
 
 
 def test_a_breakpoint_at_a_method_stops_there_and_a_line_without_code_takes_the_methods_next():
-    docstring = line_of(FRAMES, '"""Take the lowest free user frame; its content is whatever it was.')
+    docstring = line_of(
+        PROGRAMS, '"""Start the program that `command` names, with its argument, and return the process.'
+    )
     said = answers(
-        "break SystemCalls.puts", f"break frames.py:{docstring}", "b Console.put", "delete 3", "continue", "backtrace",
-        "delete 2", "continue",
+        "break SystemCalls.puts", f"break programs.py:{docstring}", "b Frames.allocate_user", "delete 3", "continue",
+        "backtrace",        "delete 2", "continue",
     )  # fmt: skip
     assert re.fullmatch(rf"Breakpoint 1 at 0x\w+: file {CALLS}, line \d+\.\n", said[0])
-    line = int(re.fullmatch(rf"Breakpoint 2 at 0x\w+: file {FRAMES}, line (\d+)\.\n", said[1])[1])
-    assert docstring < line < line_of(FRAMES, TAKE)
-    assert re.match(r"Breakpoint 3 at 0x\w+: console_put\. \(\d+ locations\)\n", said[2])
-    assert f"memory_frames_allocate_user (owner=1) at {FRAMES}:" in said[5]
+    line = int(re.fullmatch(rf"Breakpoint 2 at 0x\w+: file {PROGRAMS}, line (\d+)\.\n", said[1])[1])
+    assert source(PROGRAMS)[line - 1].strip() == "self._find()" and docstring < line
+    assert re.match(r"Breakpoint 3 at 0x\w+: memory_frames_allocate_user\. \(\d+ locations\)\n", said[2])
+    assert re.search(rf"programs_spawn \(parent=.*\) at {PROGRAMS}:{line}\n", said[5])
     assert f"calls_puts (thread=threads[1]) at {CALLS}:" in said[7]
 
 

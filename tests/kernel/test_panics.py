@@ -306,7 +306,7 @@ def test_a_stack_frame_that_is_none_ends_the_backtrace_and_not_the_report(ebp):
 
 
 def test_a_stack_frame_that_names_itself_ends_the_backtrace():
-    image, _ = faulting_image("0f0b", before="68 11111100 89e5 54 89e5 896d00")
+    image, _ = faulting_image("0f0b", before="68 50001000 89e5 54 89e5 896d00")  # back to entry code
     _, left = panicked(compiled_pc(image=image))
     assert left.record.depth <= 1 and left.console[-3:] == register_lines(left.record.frame)
 

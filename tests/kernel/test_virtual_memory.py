@@ -386,7 +386,7 @@ def test_page_alloc_gives_out_every_frame_and_then_says_that_there_is_none(life)
         machine.write(STACK - 4 * PAGE, 1, 2)
     assert fault_of(machine) == (Access.WRITE, STACK - 4 * PAGE, Reason.OUT_OF_MEMORY)
     assert machine.call(Call.UNMAP, ANYWHERE, number * PAGE) == 0
-    assert machine.used() == (used[0] - 3 + BSS_PAGES + 3, used[1] - 4)
+    assert machine.used() == (used[0] - 2 + BSS_PAGES + 3, used[1] - 4)  # the text that both had stays
     machine.check()
 
 
@@ -417,7 +417,7 @@ def test_frames_are_counted_by_zone_and_by_who_owns_them(machine):
         counts.kernel_free, counts.kernel_total, counts.user_free - promised, counts.user_total, *counts.used, 0,
         promised,
     ]  # fmt: skip
-    assert words[4] == 7 and words[8] == 1  # two processes' text, data and stack, and this page; the frame of zeros
+    assert words[4] == 6 and words[8] == 1  # a text, two data and stacks, this page; the frame of zeros
 
 
 def test_a_name_is_read_like_any_memory(machine):

@@ -34,7 +34,7 @@ def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None =
         raise ImageTooLarge(f"the table of source places has {len(places):,} bytes; there is room for {room:,}")
     if len(payload) > (most := most_payload(layout)):
         raise ImageTooLarge(
-            f"the programs take {len(payload):,} bytes; in the {layout.name} layout there is room for {most:,}"
+            f"the programs take {len(payload):,} bytes; in the {layout.name} layout there is room for {max(most, 0):,}"
         )
     records = layout.records_end - layout.text_end
     text += places.ljust(room, b"\0")
