@@ -231,7 +231,7 @@ def test_every_other_way_out_runs_its_finally(load):
         """
         class Low(KernelError):
             '''It is low.'''
-            number = -201
+            number = -243
         trace = []
         def f(x: int) -> int:
             for each in (1, 2):

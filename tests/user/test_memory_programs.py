@@ -135,7 +135,7 @@ def test_a_family_ends_in_every_way(programs):
     assert deaths == ["invalid instruction"]
     assert lines == [
         "hello: I am process 2, and I was told: you are spawned",
-        "hello: I am process 2, and I was told: you were somebody else",
+        "hello: I am process 3, and I was told: you were somebody else",
         "family: each child ended as it should",
     ]
     assert ended_well(pc) and only_zombies_of(pc, 1)

@@ -6,6 +6,7 @@ The format is POSIX.1-1988 ustar; names fit the header's name field, so a reader
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -13,6 +14,8 @@ from typing import Final, NamedTuple
 
 _NAME_LIMIT: Final = 100  # bytes, the size of the header's name field
 _BLOCK: Final = 512
+_CHECKSUM: Final = slice(148, 156)
+_OCTAL: Final = re.compile(rb"[0-7]+")
 
 
 def make_payload(members: Mapping[str, bytes]) -> bytes:
@@ -45,11 +48,17 @@ def members_of(archive: bytes) -> Iterator[Member]:
     while any(archive[position : position + _BLOCK]):
         header = archive[position : position + _BLOCK]
         name, digits = header[:_NAME_LIMIT].rstrip(b"\0"), header[124:135]
-        if len(header) < _BLOCK or not digits.isdigit():
+        if len(header) < _BLOCK or not _OCTAL.fullmatch(digits) or header[_CHECKSUM] != _checksum(header):
             raise ValueError(f"no header at {position:#x}")
         start, size = position + _BLOCK, int(digits, 8)
         yield Member(name.decode("ascii"), start, archive[start : start + size])
         position = start + size + -size % _BLOCK
+
+
+def _checksum(header: bytes) -> bytes:
+    """Return what a header's checksum field should hold: the sum of its bytes, that field taken for blanks."""
+    total = sum(header) - sum(header[_CHECKSUM]) + 8 * ord(" ")
+    return b"%06o\0 " % total
 
 
 def read_payload(archive: bytes) -> dict[str, bytes]:
