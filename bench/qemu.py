@@ -5,8 +5,8 @@ import time
 
 from keelback.cli.libraries import payload_libraries
 from keelback.image.payload import make_payload
+from keelback.kernel.devices.power import DEBUG_EXIT
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.power import DEBUG_EXIT
 from keelback.machine.images import make_image, make_image_file
 from keelback.machine.kernels import compiled
 from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, Verdict

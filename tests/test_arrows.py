@@ -17,8 +17,12 @@ ALLOWED = {
     "cli": {"compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
 }
 
+FLOORS = ("x86", "devices", "memory", "boot", "loading", "processes", "calls")
+"""The kernel's folders: each imports only those before it, besides `layout` and `errors`."""
 
-def imported_parts(path: Path) -> set[str]:
+
+def imported_names(path: Path) -> list[list[str]]:
+    """Return what a module imports, each name in its parts."""
     names = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -26,8 +30,11 @@ def imported_parts(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: a relative import"
             names += [f"{node.module}.{alias.name}" for alias in node.names]
-    parts = [name.split(".") for name in names]
-    return {part[1] for part in parts if part[0] == "keelback" and len(part) > 1}
+    return [name.split(".") for name in names]
+
+
+def imported_parts(path: Path) -> set[str]:
+    return {part[1] for part in imported_names(path) if part[0] == "keelback" and len(part) > 1}
 
 
 def test_every_part_imports_only_what_it_may():
@@ -40,6 +47,21 @@ def test_every_part_imports_only_what_it_may():
 def test_every_folder_is_a_known_part():
     folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert folders <= set(ALLOWED)
+
+
+def test_no_arrow_inside_the_kernel_runs_back_up():
+    for floor, name in enumerate(FLOORS):
+        may = {*FLOORS[: floor + 1], "layout", "errors"}
+        for path in (ROOT / "kernel" / name).rglob("*.py"):
+            used = {part[2] for part in imported_names(path) if part[:2] == ["keelback", "kernel"]}
+            assert used <= may, f"{path.relative_to(ROOT)} imports {', '.join(sorted(used - may))}"
+    assert {path.name for path in (ROOT / "kernel").iterdir() if path.is_dir()} - {"__pycache__"} == set(FLOORS)
+
+
+def test_no_two_sources_of_the_kernel_have_one_name():
+    """A panic, gdb and an interrupted run tell a source by its name alone."""
+    names = [path.name for path in (ROOT / "kernel").rglob("*.py") if path.name != "__init__.py"]
+    assert len(names) == len(set(names))
 
 
 def test_the_kernel_imports_nothing_but_the_language_and_types():

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import keelback
 
-SOURCE = Path(keelback.__file__).parent / "kernel" / "system_calls.py"
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(SOURCE.parents[2])}
+SOURCE = Path(keelback.__file__).parent / "kernel" / "calls" / "system_calls.py"
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(SOURCE.parents[3])}
 
 
 def first_line_of(function):
@@ -23,7 +23,7 @@ def first_line_of(function):
 
 def test_pdb_stops_in_the_kernel_at_a_system_call():
     commands = [
-        f"b keelback/kernel/system_calls.py:{first_line_of('puts')}",
+        f"b keelback/kernel/calls/system_calls.py:{first_line_of('puts')}",
         "c",
         "p thread.pid, hex(thread.frame.vector), thread.frame.esi",
         "w",
@@ -47,7 +47,7 @@ def test_pdb_stops_in_the_kernel_at_a_system_call():
 def test_leaving_pdb_in_the_kernel_is_no_panic():
     done = subprocess.run(
         [sys.executable, "-m", "pdb", "-m", "keelback", "run", "hello"],
-        input=f"b keelback/kernel/system_calls.py:{first_line_of('puts')}\nc\nq\n",
+        input=f"b keelback/kernel/calls/system_calls.py:{first_line_of('puts')}\nc\nq\n",
         capture_output=True,
         text=True,
         timeout=60,

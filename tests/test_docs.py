@@ -10,7 +10,9 @@ import page_of_c
 from consoles import PAGES, ROOT, blocks, consoles, run, run_console, run_session, sessions
 from keelback.cli.layouts import image_parts
 from keelback.inspect.drawing import draw_image_file, draw_kernel_region, draw_virtual
-from keelback.kernel import errors, options, power
+from keelback.kernel import errors
+from keelback.kernel.boot import options
+from keelback.kernel.devices import power
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
 from keelback.lang import KernelError, NoHardware, Ram
@@ -41,7 +43,7 @@ def test_commands_without_their_output_end_well(page, tmp_path):
         done = run(command, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, ""), command
         if "coverage report" in command:
-            assert re.search(r"kernel/system_calls\.py +\d+ +\d+ +\d+%", done.stdout)
+            assert re.search(r"kernel/calls/system_calls\.py +\d+ +\d+ +\d+%", done.stdout)
 
 
 def test_no_page_has_commands_that_nobody_runs():

@@ -105,173 +105,173 @@ PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2"
 # name: (module, class, method, right, wrong, who finds it)
 MISTAKES = {
     "text that can be written": (
-        "kernel.elf", "ElfLoader", "_load_segment", "if not flags & WRITABLE:", "if not (flags := USER | WRITABLE):",
+        "loading.elf", "ElfLoader", "_load_segment", "if not flags & WRITABLE:", "if not (flags := USER | WRITABLE):",
         {"comparison", "invariants"},
     ),
     "a window without invalidation": (
         "lang.window", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass", {"strict RAM and TLB"},
     ),
     "a switch without a new page directory": (
-        "kernel.scheduler", "Scheduler", "_use_space", "self.cpu.write_cr3(space << PAGE_SHIFT)", "pass",
+        "processes.scheduler", "Scheduler", "_use_space", "self.cpu.write_cr3(space << PAGE_SHIFT)", "pass",
         {"comparison"},
     ),
     "a reference that is not dropped": (
-        "kernel.frames", "Frames", "drop", "if record.references == 1:",
+        "memory.frames", "Frames", "drop", "if record.references == 1:",
         "if record.references == 1 and record.owner != 1:", {"comparison", "invariants"},
     ),
     "the stack's page table forgotten": (
-        "kernel.spaces", "AddressSpaces", "release_tables", "if table != 0:",
+        "memory.spaces", "AddressSpaces", "release_tables", "if table != 0:",
         "if table != 0 and base < 0xF000_0000:", {"comparison", "invariants"},
     ),
     "one kernel entry too few": (
-        "kernel.spaces", "AddressSpaces", "create", "0, shared)", "0, shared - 1)",
+        "memory.spaces", "AddressSpaces", "create", "0, shared)", "0, shared - 1)",
         {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a sleeper woken a tick late": (
-        "kernel.scheduler", "Scheduler", "wake_sleepers", "sleeper.wake_tick <= ", "sleeper.wake_tick < ",
+        "processes.scheduler", "Scheduler", "wake_sleepers", "sleeper.wake_tick <= ", "sleeper.wake_tick < ",
         {"comparison"},
     ),
     "a set's upper levels forgotten": (
-        "kernel.frame_set", "FrameSet", "add", "index //= 32", "return", {"comparison", "invariants"},
+        "memory.frame_set", "FrameSet", "add", "index //= 32", "return", {"comparison", "invariants"},
     ),
     "the trap stack of the thread before": (
-        "kernel.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads[1].trap_stack()",
+        "processes.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads[1].trap_stack()",
         {"comparison"},
     ),
     "a page of the guard that is the stack's": (
-        "kernel.programs", "Programs", "_fill", "space.add(self.layout.stack_bottom,",
+        "processes.programs", "Programs", "_fill", "space.add(self.layout.stack_bottom,",
         "space.add(self.layout.stack_bottom - 4096,", {"comparison"},
     ),
     "a result in the wrong register": (
-        "kernel.system_calls", "SystemCalls", "serve", "frame.eax = self.calls", "frame.ecx = self.calls",
+        "calls.system_calls", "SystemCalls", "serve", "frame.eax = self.calls", "frame.ecx = self.calls",
         {"comparison"},
     ),
     "a process that stays counted": (
-        "kernel.processes", "Processes", "release", "self.counts.alive -= 1", "pass", {"comparison", "invariants"},
+        "processes.processes", "Processes", "release", "self.counts.alive -= 1", "pass", {"comparison", "invariants"},
     ),
     "a reference that is not counted": (
-        "kernel.frames", "Frames", "share", "= references + 1", "= references", {"comparison", "invariants"},
+        "memory.frames", "Frames", "share", "= references + 1", "= references", {"comparison", "invariants"},
     ),
     "a parent that may write what it shares": (
-        "kernel.spaces", "AddressSpaces", "_share_table", "theirs[index] = kept", "theirs[index] = entry",
+        "memory.spaces", "AddressSpaces", "_share_table", "theirs[index] = kept", "theirs[index] = entry",
         {"comparison", "invariants"},
     ),
     "a fork without invalidation": (
-        "kernel.virtual_memory", "VirtualMemory", "duplicate", "self.spaces.forget_user_pages(parent.directory)",
+        "memory.virtual_memory", "VirtualMemory", "duplicate", "self.spaces.forget_user_pages(parent.directory)",
         "pass", {"comparison", "strict RAM and TLB"},
     ),
     "a changed entry without invalidation": (
-        "kernel.spaces", "AddressSpaces", "change", "self.cpu.invalidate_page(page)", "pass", {"strict RAM and TLB"},
+        "memory.spaces", "AddressSpaces", "change", "self.cpu.invalidate_page(page)", "pass", {"strict RAM and TLB"},
     ),
     "pages unmapped without invalidation": (
-        "kernel.virtual_memory", "VirtualMemory", "remove", "self.spaces.forget_user_pages(space.directory)", "pass",
+        "memory.virtual_memory", "VirtualMemory", "remove", "self.spaces.forget_user_pages(space.directory)", "pass",
         {"strict RAM and TLB"},
     ),
     "pages protected without invalidation": (
-        "kernel.virtual_memory", "VirtualMemory", "protect", "self.spaces.forget_user_pages(space.directory)", "pass",
+        "memory.virtual_memory", "VirtualMemory", "protect", "self.spaces.forget_user_pages(space.directory)", "pass",
         {"strict RAM and TLB"},
     ),
     "an empty table that is kept": (
-        "kernel.spaces", "AddressSpaces", "unmap", "if self._is_empty(table):", "if False:",
+        "memory.spaces", "AddressSpaces", "unmap", "if self._is_empty(table):", "if False:",
         {"comparison", "invariants"},
     ),
     "a table that is not given back": (
-        "kernel.spaces", "AddressSpaces", "_release_table", "self.frames.release_kernel(table)", "pass",
+        "memory.spaces", "AddressSpaces", "_release_table", "self.frames.release_kernel(table)", "pass",
         {"comparison", "invariants"},
     ),
     "a region that is not carved for a page": (
-        "kernel.virtual_memory", "VirtualMemory", "allocate_page", "space.carve(address, end)", "pass",
+        "memory.virtual_memory", "VirtualMemory", "allocate_page", "space.carve(address, end)", "pass",
         {"comparison", "invariants"},
     ),
     "a region that stays when its pages go": (
-        "kernel.virtual_memory", "VirtualMemory", "remove", "space.carve(start, end)", "pass",
+        "memory.virtual_memory", "VirtualMemory", "remove", "space.carve(start, end)", "pass",
         {"comparison", "invariants"},
     ),
     "a page that may be written because it may be read": (
-        "kernel.virtual_memory", "VirtualMemory", "make_writable", ".permissions & WRITABLE", ".permissions & USER",
+        "memory.virtual_memory", "VirtualMemory", "make_writable", ".permissions & WRITABLE", ".permissions & USER",
         {"comparison", "invariants"},
     ),
     "a malloc page that comes by touch": (
-        "kernel.virtual_memory", "VirtualMemory", "_check_demand", "raise BadAddress", "pass",
+        "memory.virtual_memory", "VirtualMemory", "_check_demand", "raise BadAddress", "pass",
         {"comparison", "invariants"},
     ),
     "malloc pages given back without invalidation": (
-        "kernel.malloc_pages", "MallocPages", "release", "self.spaces.forget_user_pages(space.directory)", "pass",
+        "memory.malloc_pages", "MallocPages", "release", "self.spaces.forget_user_pages(space.directory)", "pass",
         {"strict RAM and TLB"},
     ),
     "malloc pages given back and not looked at again": (
-        "kernel.malloc_pages", "MallocPages", "release", "min(space.malloc.first, self._number(address))",
+        "memory.malloc_pages", "MallocPages", "release", "min(space.malloc.first, self._number(address))",
         "space.malloc.first", {"comparison", "invariants"},
     ),
     "a malloc region that keeps its end": (
-        "kernel.malloc_pages", "MallocPages", "release", "space.carve(self._highest_end(space, address), end)", "pass",
+        "memory.malloc_pages", "MallocPages", "release", "space.carve(self._highest_end(space, address), end)", "pass",
         {"comparison", "invariants"},
     ),
     "a malloc page that a child does not count": (
-        "kernel.regions", "Space", "describe_like", "self.malloc.count = other.malloc.count", "pass",
+        "memory.regions", "Space", "describe_like", "self.malloc.count = other.malloc.count", "pass",
         {"comparison", "invariants"},
     ),
     "library data that all may write": (
-        "kernel.libraries", "Libraries", "_share_page", "page, frame, permissions & USER)", "page, frame, permissions)",
+        "loading.libraries", "Libraries", "_share_page", "frame, permissions & USER)", "frame, permissions)",
         {"comparison", "invariants"},
     ),
     "library pages that their process may unmap": (
-        "kernel.virtual_memory", "VirtualMemory", "_check_range",
+        "memory.virtual_memory", "VirtualMemory", "_check_range",
         "space.has_library(address, address + round_up(size, PAGE_SIZE))", "False", {"comparison", "invariants"},
     ),
     "a child that does not count as a library's user": (
-        "kernel.libraries", "Libraries", "inherit",
+        "loading.libraries", "Libraries", "inherit",
         "self._add(child, library, parent.slots[index].address)",
         "self._add(child, library, parent.slots[index].address); library.users -= 1", {"comparison", "invariants"},
     ),
     "a library that stays loaded when nobody has it": (
-        "kernel.libraries", "Libraries", "_drop", "self._free(library)", "pass", {"comparison", "invariants"},
+        "loading.libraries", "Libraries", "_drop", "self._free(library)", "pass", {"comparison", "invariants"},
     ),
     "a process that ends and keeps its libraries": (
-        "kernel.processes", "Processes", "release", "self.libraries.drop_all(process.libraries)", "pass",
+        "processes.processes", "Processes", "release", "self.libraries.drop_all(process.libraries)", "pass",
         {"comparison", "invariants"},
     ),
     "a slot that names a library after its unload": (
-        "kernel.libraries", "Libraries", "_remove", "mapped.slots[place].library = None", "pass", {"comparison"},
+        "loading.libraries", "Libraries", "_remove", "mapped.slots[place].library = None", "pass", {"comparison"},
     ),
     "a child without promises": (
-        "kernel.virtual_memory", "VirtualMemory", "duplicate",
+        "memory.virtual_memory", "VirtualMemory", "duplicate",
         "self.promises.take(child, parent.promised.pages, parent.promised.tables)", "pass",
         {"comparison", "invariants"},
     ),
     "promises that stay when a process ends": (
-        "kernel.virtual_memory", "VirtualMemory", "release", "self.promises.end(space)", "pass",
+        "memory.virtual_memory", "VirtualMemory", "release", "self.promises.end(space)", "pass",
         {"comparison", "invariants"},
     ),
     "text that a promise answers for": (
-        "kernel.frames", "Frames", "allocate_read_only", "self.make_read_only(frame)", "pass",
+        "memory.frames", "Frames", "allocate_read_only", "self.make_read_only(frame)", "pass",
         {"comparison", "invariants"},
     ),
     "a table that stays promised when it is made": (
-        "kernel.promises", "Promises", "make_table", "self.add(space, 0, -promised)", "pass",
+        "memory.promises", "Promises", "make_table", "self.add(space, 0, -promised)", "pass",
         {"comparison", "invariants"},
     ),
     "promises that unmap keeps": (
-        "kernel.virtual_memory", "VirtualMemory", "remove", "self.promises.add(space, -pages,",
+        "memory.virtual_memory", "VirtualMemory", "remove", "self.promises.add(space, -pages,",
         "self.promises.add(space, 0,", {"comparison", "invariants"},
     ),
     "a copy for the last holder": (
-        "kernel.frames", "Frames", "take_over", "if record.references > 1:", "if record.references > 0:",
+        "memory.frames", "Frames", "take_over", "if record.references > 1:", "if record.references > 0:",
         {"comparison"},
     ),
     "a copy of nothing": (
-        "kernel.virtual_memory", "VirtualMemory", "_copy", "to.bytes.copy_from(", "len(to.bytes), (",
+        "memory.virtual_memory", "VirtualMemory", "_copy", "to.bytes.copy_from(", "len(to.bytes), (",
         {"comparison"},
     ),
     "a frame of zeros that is shared with what was there": (
-        "kernel.virtual_memory", "VirtualMemory", "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes",
+        "memory.virtual_memory", "VirtualMemory", "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes",
         {"comparison"},
     ),
     "a parent that is not woken": (
-        "kernel.processes", "Processes", "_end", "elif process.parent != BY_KERNEL:", "elif False:", {"comparison"},
+        "processes.processes", "Processes", "_end", "elif process.parent != BY_KERNEL:", "elif False:", {"comparison"},
     ),
     "a child that is in no list": (
-        "kernel.processes", "Processes", "_add_child", "self.table[parent].first_child = process", "pass",
+        "processes.processes", "Processes", "_add_child", "self.table[parent].first_child = process", "pass",
         {"comparison", "invariants"},
     ),
 }  # fmt: skip
@@ -286,7 +286,7 @@ def right_kernel():
 @contextmanager
 def seeded(module, owner, method, right, wrong):
     """Replace a piece of a method's source for a while."""
-    place = importlib.import_module(f"keelback.{module}")
+    place = importlib.import_module(f"keelback.kernel.{module}")
     cls = getattr(place, owner)
     before = cls.__dict__[method]
     source = textwrap.dedent(inspect.getsource(before))

@@ -52,9 +52,9 @@ def unforeseen():
     [
         (UserError("x.c: no such\n\x1b[31mfile\udcff"), 2, "keelback: x.c: no such\\n\\x1b[31mfile\\xff\n"),
         (UserError("x.c does not compile", "x.c:1:\x07 oops\n  ^"), 2, None),
-        (Panic("it broke", ("kernel/frames.py", 7)), 3, "keelback: kernel panic: it broke (frames.py:7)\n"),
+        (Panic("it broke", ("kernel/memory/frames.py", 7)), 3, "keelback: kernel panic: it broke (frames.py:7)\n"),
         (Interrupted(), 130, "keelback: interrupted\n"),
-        (Interrupted("kernel/frames.py:7 (F.x)"), 130, "keelback: interrupted in kernel/frames.py:7 (F.x)\n"),
+        (Interrupted("kernel/kernel.py:7 (F.x)"), 130, "keelback: interrupted in kernel/kernel.py:7 (F.x)\n"),
         (BrokenPipeError(32, "Broken pipe"), 1, ""),
         (OSError(28, "No space left on device", "/tmp/x"), 4, "keelback: /tmp/x: No space left on device\n"),
         (

@@ -14,7 +14,8 @@ from cli.test_run import COMMAND, ENVIRONMENT, command
 
 SOURCES = Path(keelback.__file__).parents[1]
 FRAMES, CALLS, PROCESSES, PROGRAMS = (
-    f"keelback/kernel/{name}.py" for name in ("frames", "system_calls", "processes", "programs")
+    f"keelback/kernel/{name}.py"
+    for name in ("memory/frames", "calls/system_calls", "processes/processes", "processes/programs")
 )
 TAKE = "self.counts.user_free -= 1"
 PUTS = "count = thread.frame.esi"
@@ -203,7 +204,7 @@ def test_a_breakpoint_at_a_method_stops_there_and_a_line_without_code_takes_the_
 
 def test_what_is_optimised_out_or_lost_in_a_call_is_not_shown_as_if_it_were_there():
     """`count` is yet to be read; what a caller had in eax, ecx or edx is gone; a part has the name of a local."""
-    said = answers("tbreak keelback.kernel.system_calls.SystemCalls.puts", "continue", "print count", "backtrace")
+    said = answers("tbreak keelback.kernel.calls.system_calls.SystemCalls.puts", "continue", "print count", "backtrace")
     assert said[2] == "<optimized out>\n"
     threads = re.findall(r"[(]thread=(.*?)[,)]", said[3])
     assert threads and set(threads) <= {"threads[1]", "<optimized out>"}

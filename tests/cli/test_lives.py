@@ -35,7 +35,8 @@ def test_compare_without_a_program_takes_all():
 
 def test_compile_lists_the_functions():
     lines = command("compile").stdout.splitlines()
-    assert any(line.startswith("scheduler_choose ") and "keelback/kernel/scheduler.py:" in line for line in lines)
+    [line] = [line for line in lines if line.startswith("scheduler_choose ")]
+    assert "keelback/kernel/processes/scheduler.py:" in line
     assert len(lines) > 100
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from keelback.image.boot_protocol import FIELDS, HEADER, HEADER_END, SETUP_SIZE, VERSION_SIZE
 from keelback.image.image_file import BadImageFile, ImageFile, KernelInRam, Part, build_image_file
 from keelback.image.payload import make_payload
-from keelback.kernel.header import VERSION, ImageHeader
+from keelback.kernel.boot.header import VERSION, ImageHeader
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import layout_of
 from keelback.machine.image_reader import read_image_file

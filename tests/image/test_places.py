@@ -18,8 +18,8 @@ import keelback.lang
 from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.places import build_table, source_places
 from keelback.image.toolchain import compile_c, link_elf
+from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Name, Place, Places, TableStart
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.places import TABLE_MAGIC, CodeRange, Name, Place, Places, TableStart
 from keelback.lang import Ram, Region, layout_of, text_of, view
 from keelback.machine.images import make_image, make_symbols
 from keelback.machine.kernels import compiled
@@ -335,8 +335,8 @@ def sources():
     A generator's are listed with no name: they become part of whoever loops over it.
     """
     folders = [Path(part.__file__).parent for part in (keelback.kernel, keelback.lang)]
-    lines, functions = {"entry.S": len((folders[0] / "entry.S").read_text().splitlines())}, {}
-    for file in (each for folder in folders for each in sorted(folder.glob("*.py"))):
+    lines, functions = {"entry.S": len((folders[0] / "x86" / "entry.S").read_text().splitlines())}, {}
+    for file in (each for folder in folders for each in sorted(folder.rglob("*.py"))):
         text = file.read_text()
         lines[file.name] = max(lines.get(file.name, 0), len(text.splitlines()))
         for node in ast.walk(ast.parse(text)):

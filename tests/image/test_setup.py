@@ -7,7 +7,7 @@ from unicorn.x86_const import UC_X86_REG_GDTR
 
 from image.bios import SMAP, Bios
 from keelback.image.image_file import FIELDS, SECTOR, SETUP_SIZE, KernelInRam, build_image_file
-from keelback.kernel.boot_parameters import BootParameters
+from keelback.kernel.boot.boot_parameters import BootParameters
 from keelback.lang import layout_of
 
 KERNEL = 0x10_0000

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from keelback.inspect.address_tables import Row, loaded, mapped, physical_table, virtual_table
 from keelback.inspect.story import Story
-from keelback.kernel.frames import NOBODY as NO_OWNER
-from keelback.kernel.frames import RESERVED, SHARED
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.regions import Kind
+from keelback.kernel.memory.frames import NOBODY as NO_OWNER
+from keelback.kernel.memory.frames import RESERVED, SHARED
+from keelback.kernel.memory.regions import Kind
 from kernel.driven import (
     ANYWHERE,
     BSS,

@@ -3,8 +3,8 @@
 import pytest
 
 from keelback.inspect.executables import broken_rule
-from keelback.kernel.elf_file import Rule
 from keelback.kernel.layout import LAYOUTS
+from keelback.kernel.loading.elf_file import Rule
 from support import EXECUTE, READ, WRITE, elf, payload_programs
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look
-from keelback.kernel.regions import Kind
+from keelback.kernel.memory.regions import Kind
 from kernel.driven import LIBRARY_FILE
 from support import make_pc, payload_programs
 

@@ -12,11 +12,11 @@ from functools import cache
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
-from keelback.kernel.interrupts import SYSTEM_CALL
+from keelback.kernel.calls.system_calls import signed
 from keelback.kernel.layout import MICROKERNEL, Layout
-from keelback.kernel.processes import Process, ProcessState
-from keelback.kernel.system_calls import signed
-from keelback.kernel.threads import Thread, ThreadState
+from keelback.kernel.processes.processes import Process, ProcessState
+from keelback.kernel.processes.threads import Thread, ThreadState
+from keelback.kernel.x86.interrupts import SYSTEM_CALL
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc

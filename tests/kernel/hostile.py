@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from keelback.image.payload import make_payload
-from keelback.kernel.boot_parameters import MOST_ENTRIES
-from keelback.kernel.elf_file import MOST_LOADED, MOST_SEGMENTS
+from keelback.kernel.boot.boot_parameters import MOST_ENTRIES
+from keelback.kernel.boot.options import LINE_SIZE
 from keelback.kernel.layout import Layout
-from keelback.kernel.options import LINE_SIZE
+from keelback.kernel.loading.elf_file import MOST_LOADED, MOST_SEGMENTS
 from keelback.machine.boot_loader import BiosEntry
 from kernel.driven import Call
 from support import EXECUTE, READ, WRITE

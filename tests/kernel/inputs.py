@@ -7,12 +7,12 @@ from dataclasses import replace
 from keelback.inspect.executables import broken_rule
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
-from keelback.kernel.boot_parameters import BootParameters
-from keelback.kernel.elf_file import Rule
+from keelback.kernel.boot.boot_parameters import BootParameters
+from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.errors import NotALibrary, NotExecutable
-from keelback.kernel.header import ImageHeader
 from keelback.kernel.layout import USERMODE, Layout
-from keelback.kernel.threads import ThreadState
+from keelback.kernel.loading.elf_file import Rule
+from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import layout_of
 from keelback.machine.boot_loader import COMMAND_LINE, write_parameters
 from keelback.machine.compare import Comparison

@@ -23,9 +23,9 @@ from keelback.kernel.errors import (
     TooManyRegions,
 )  # fmt: skip
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.paging import USER, WRITABLE
-from keelback.kernel.processes import Ending
-from keelback.kernel.regions import MOST_REGIONS
+from keelback.kernel.memory.regions import MOST_REGIONS
+from keelback.kernel.processes.processes import Ending
+from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (
     ANYWHERE,
     ARGUMENT,

@@ -15,8 +15,8 @@ from keelback.machine.kernels import entries_of, kernel_of
 
 @contextmanager
 def mistaken(folder: Path, module: str, owner: str, method: str, right: str, wrong: str) -> Iterator[None]:
-    """Replace a piece of a line of a method for a while; lines stay where they are, files keep their names."""
-    place = importlib.import_module(f"keelback.{module}")
+    """Replace a piece of a line of a method of a module, named from the kernel on, for a while; lines stay in place."""
+    place = importlib.import_module(f".{module}", "keelback.kernel")
     cls = getattr(place, owner)
     before = cls.__dict__[method]
     lines, first = inspect.getsourcelines(before)

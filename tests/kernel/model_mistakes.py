@@ -10,10 +10,10 @@ from kernel.driven import Blocked, Died
 from kernel.memory_model import MemoryModel
 from kernel.mistaken import mistaken
 
-MEMORY = ("kernel.virtual_memory", "VirtualMemory")
-SPACES = ("kernel.spaces", "AddressSpaces")
-LIBRARIES = ("kernel.libraries", "Libraries")
-PROCESSES = ("kernel.processes", "Processes")
+MEMORY = ("memory.virtual_memory", "VirtualMemory")
+SPACES = ("memory.spaces", "AddressSpaces")
+LIBRARIES = ("loading.libraries", "Libraries")
+PROCESSES = ("processes.processes", "Processes")
 
 # name: (module, class, method, right, wrong)
 MISTAKES = {
@@ -43,16 +43,16 @@ MISTAKES = {
         *MEMORY, "_write_first", "self._change(space, page, frame)", "self._change(space, page, frame_of(entry))",
     ),
     "a last holder that is not the last": (
-        "kernel.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
+        "memory.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
     ),
     "wait that takes any child": (*PROCESSES, "find_zombie", "pid == -1 or child.pid == pid", "pid >= -1"),
     "wait that takes the child before": (
-        "kernel.system_calls", "SystemCalls", "wait", "self.processes.reap(child)",
+        "calls.system_calls", "SystemCalls", "wait", "self.processes.reap(child)",
         "self.processes.reap(child.next_sibling or child)",
     ),
     "a first process that can be killed": (*PROCESSES, "kill", "if pid == self.counts.first:", "if pid == -1:"),
     "a region that is carved for nothing": (
-        "kernel.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
+        "memory.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
     ),
     "library data that all write together": (
         *LIBRARIES, "_share_page", "page, frame, permissions & USER)", "page, frame, permissions)",
@@ -71,7 +71,7 @@ MISTAKES = {
         *LIBRARIES, "_remove", ".address = mapped.slots[place + 1].address", ".address += 0",
     ),
     "libraries that are listed after exec": (
-        "kernel.programs", "Programs", "exec", "self.processes.libraries.drop_all(process.libraries)", "pass",
+        "processes.programs", "Programs", "exec", "self.processes.libraries.drop_all(process.libraries)", "pass",
     ),
     "library pages that can be unmapped": (
         *MEMORY, "_check_range", "space.has_library(address, address + round_up(size, PAGE_SIZE))", "False",

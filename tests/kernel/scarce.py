@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from keelback.kernel.errors import OutOfMemory
-from keelback.kernel.frames import KERNEL
 from keelback.kernel.layout import USERMODE
+from keelback.kernel.memory.frames import KERNEL
 from kernel.driven import (
     ANYWHERE,
     ARGUMENT,

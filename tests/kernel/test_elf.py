@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keelback.inspect.invariants import check
-from keelback.kernel.elf_file import INTERPRETER, RULES, SHARED_OBJECT, Rule
 from keelback.kernel.errors import NotExecutable, OutOfMemory
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, Layout
-from keelback.kernel.paging import USER, WRITABLE
-from keelback.kernel.processes import Ending
+from keelback.kernel.loading.elf_file import INTERPRETER, RULES, SHARED_OBJECT, Rule
+from keelback.kernel.processes.processes import Ending
+from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import ARGUMENT, LIBRARY, LIVES, Call, driven
 from support import (
     EXECUTE,

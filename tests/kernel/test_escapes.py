@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keelback.image.payload import make_payload
+from keelback.kernel.devices.screen import SCREEN, Screen
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.screen import SCREEN, Screen
 from keelback.lang import Cpu, NoHardware, Ram, Region
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc

@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from keelback.kernel.calls.faults import PAGE_FAULT
 from keelback.kernel.errors import (
     BadAddress,
     BadArgument,
@@ -13,9 +14,8 @@ from keelback.kernel.errors import (
     NotExecutable,
     NotPermitted,
 )
-from keelback.kernel.faults import PAGE_FAULT
-from keelback.kernel.processes import BY_KERNEL, NOBODY, Ending, ProcessState
-from keelback.kernel.threads import ThreadState
+from keelback.kernel.processes.processes import BY_KERNEL, NOBODY, Ending, ProcessState
+from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import text_of
 from kernel.driven import ANYWHERE, ARGUMENT, BSS, DATA, ENTRY, NAME, PAGE, STACK, Blocked, Call, Died, Driven, driven
 from kernel.driven import NOBODY as NO_PROGRAM

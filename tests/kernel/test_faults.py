@@ -2,7 +2,7 @@
 
 import pytest
 
-from keelback.kernel.processes import Access, Ending, ProcessState
+from keelback.kernel.processes.processes import Access, Ending, ProcessState
 from support import FRAMES_OF_THE_KERNEL, code_program, console, frames_used, make_pc, payload_programs, run
 
 DYING = {

@@ -3,10 +3,10 @@
 import pytest
 
 from keelback.kernel.errors import NoProcessSlot, OutOfMemory
-from keelback.kernel.frames import SHARED
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.paging import WRITABLE
-from keelback.kernel.processes import ProcessState
+from keelback.kernel.memory.frames import SHARED
+from keelback.kernel.processes.processes import ProcessState
+from keelback.kernel.x86.paging import WRITABLE
 from keelback.lang import text_of
 from kernel.driven import (
     ANYWHERE,

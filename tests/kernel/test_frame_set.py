@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keelback.kernel.frame_set import FrameSet
-from keelback.kernel.heap import BootHeap
+from keelback.kernel.memory.frame_set import FrameSet
+from keelback.kernel.memory.heap import BootHeap
 from keelback.lang import Ram, Region
 from support import MIB
 

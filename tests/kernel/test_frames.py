@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from keelback.kernel.errors import OutOfMemory
-from keelback.kernel.frames import KERNEL, NOBODY, SHARED, TABLE, kind_of
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.memory.frames import KERNEL, NOBODY, SHARED, TABLE, kind_of
 from keelback.lang import Panic
 
 

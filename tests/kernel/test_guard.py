@@ -6,7 +6,7 @@ import pytest
 
 from keelback.kernel.errors import BadAddress
 from keelback.kernel.layout import MICROKERNEL, USERMODE
-from keelback.kernel.processes import Reason
+from keelback.kernel.processes.processes import Reason
 from keelback.lang import Panic
 from kernel.driven import PAGE, SMALL, Call, Died, driven
 from kernel.traces import assert_equal, range_of, state

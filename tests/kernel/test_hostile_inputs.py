@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from keelback.kernel.elf_file import Rule
+from keelback.kernel.loading.elf_file import Rule
 from kernel.inputs import LAYOUTS, Boots, Calls, Files
 
 IDS = [each.name for each in LAYOUTS]

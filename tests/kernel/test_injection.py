@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from keelback.inspect.invariants import InvariantBroken
+from keelback.kernel.devices.power import REFUSED
 from keelback.kernel.errors import NoSuchLibrary, NoSuchProgram, OutOfMemory
 from keelback.kernel.layout import Layout
-from keelback.kernel.power import REFUSED
-from keelback.kernel.processes import Ending, Reason
+from keelback.kernel.processes.processes import Ending, Reason
 from keelback.lang import PAGE_SHIFT
 from keelback.machine.pc import Outcome
 from kernel.driven import (
@@ -456,45 +456,45 @@ def test_so_many_allocations_were_failed():
 
 MISTAKES = {
     "a frame that stays when there is none for its table": (
-        "page_alloc", "kernel.virtual_memory", "VirtualMemory", "_enter", "self.frames.drop(frame, space.owner)",
+        "page_alloc", "memory.virtual_memory", "VirtualMemory", "_enter", "self.frames.drop(frame, space.owner)",
         "pass",
     ),
     "a child that stays when there is no memory for it": (
-        "fork", "kernel.processes", "Processes", "fork", "self.discard(child)", "pass",
+        "fork", "processes.processes", "Processes", "fork", "self.discard(child)", "pass",
     ),
     "a child that stays in its parent's list": (
-        "fork", "kernel.processes", "Processes", "discard", "self._remove_child(process)", "pass",
+        "fork", "processes.processes", "Processes", "discard", "self._remove_child(process)", "pass",
     ),
     "a new space that stays when exec fails": (
-        "exec", "kernel.programs", "Programs", "exec", "self.virtual_memory.release(self.next)", "pass",
+        "exec", "processes.programs", "Programs", "exec", "self.virtual_memory.release(self.next)", "pass",
     ),
     "an old frame that goes before there is a new one": (
-        "page_alloc over a shared page", "kernel.virtual_memory", "VirtualMemory", "_renew",
+        "page_alloc over a shared page", "memory.virtual_memory", "VirtualMemory", "_renew",
         "frame: u32 = self._new_zeros(space)",
         "self.frames.drop(frame_of(entry), space.owner); frame: u32 = self._new_zeros(space)",
     ),
     "library pages that stay when there are not enough": (
-        "load_library where it needs a table", "kernel.libraries", "Libraries", "_place",
+        "load_library where it needs a table", "loading.libraries", "Libraries", "_place",
         "self.memory.remove(space, start, start + size)", "pass",
     ),
     "a library that stays loaded when it can't be mapped": (
-        "load_library where it needs a table", "kernel.libraries", "Libraries", "map", "self._free(library)", "pass",
+        "load_library where it needs a table", "loading.libraries", "Libraries", "map", "self._free(library)", "pass",
     ),
     "a library that stays when there is no memory for all of it": (
-        "load_library", "kernel.libraries", "Libraries", "_load", "self._free(library)", "pass",
+        "load_library", "loading.libraries", "Libraries", "_load", "self._free(library)", "pass",
     ),
     "malloc pages that stay when there are not enough": (
-        "malloc_pages at the end", "kernel.malloc_pages", "MallocPages", "_map",
+        "malloc_pages at the end", "memory.malloc_pages", "MallocPages", "_map",
         "self._unmap(space, start, end, count)", "pass",
     ),
     "an answer that is written in part": (
-        "frame_counts to two pages", "kernel.user_memory", "UserMemory", "copy_out",
+        "frame_counts to two pages", "memory.user_memory", "UserMemory", "copy_out",
         "self._make_writable(space, page)",
         "self._make_writable(space, page); self.window.open(frame_of(self.spaces.lookup(space.directory, page)))"
         ".bytes.fill(0, 1, 1)",
     ),
     "a zombie that is gone before its ending is told": (
-        "wait, the ending to memory that is nowhere yet", "kernel.system_calls", "SystemCalls", "wait",
+        "wait, the ending to memory that is nowhere yet", "calls.system_calls", "SystemCalls", "wait",
         "self._put_word(0, child.ending)", "self._put_word(0, child.ending); self.processes.reap(child)",
     ),
 }  # fmt: skip

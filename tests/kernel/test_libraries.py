@@ -12,11 +12,11 @@ from keelback.kernel.errors import (
     TooManyLibraries,
     TooManyRegions,
 )
-from keelback.kernel.frames import LIBRARY as OWNER
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.libraries import MOST_LIBRARIES, MOST_MAPPED
-from keelback.kernel.paging import WRITABLE
-from keelback.kernel.regions import Kind
+from keelback.kernel.loading.libraries import MOST_LIBRARIES, MOST_MAPPED
+from keelback.kernel.memory.frames import LIBRARY as OWNER
+from keelback.kernel.memory.regions import Kind
+from keelback.kernel.x86.paging import WRITABLE
 from kernel.driven import (
     ANYWHERE,
     ARGUMENT,

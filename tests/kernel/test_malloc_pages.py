@@ -7,9 +7,9 @@ import pytest
 from keelback.inspect.lens import malloc_pages
 from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.paging import USER, WRITABLE
-from keelback.kernel.processes import Access, Ending, Reason
-from keelback.kernel.regions import MOST_REGIONS, Kind
+from keelback.kernel.memory.regions import MOST_REGIONS, Kind
+from keelback.kernel.processes.processes import Access, Ending, Reason
+from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import ANYWHERE, ARGUMENT, CALL, MALLOC, NAME, PAGE, SMALL, Call, Died, Driven, driven
 from kernel.traces import assert_equal, range_of, state
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from keelback.image.kernel_image import ImageTooLarge
-from keelback.kernel.frames import CONSOLE, KERNEL, NOBODY, RESERVED
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.screen import SCREEN
+from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, RESERVED
 from keelback.machine.boot_loader import BiosEntry
 from keelback.machine.pc import Outcome
 from support import MIB, make_pc

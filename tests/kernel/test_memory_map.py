@@ -3,8 +3,8 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keelback.kernel.boot_parameters import BiosMemoryMap, BootParameters
-from keelback.kernel.memory_map import MemoryMap
+from keelback.kernel.boot.boot_parameters import BiosMemoryMap, BootParameters
+from keelback.kernel.boot.memory_map import MemoryMap
 from keelback.lang import Ram, Region, view
 from support import MIB
 

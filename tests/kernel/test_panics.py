@@ -12,11 +12,11 @@ import keelback.cli.qemu  # noqa: F401
 from keelback.cli.run import run_programs, run_qemu
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
-from keelback.kernel.faults import VECTOR_NAMES
+from keelback.kernel.calls.faults import VECTOR_NAMES
+from keelback.kernel.calls.panics import FAILED_CHECK, MESSAGE_SIZE, Message, PanicRecord
+from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.panics import FAILED_CHECK, MESSAGE_SIZE, Message, PanicRecord
-from keelback.kernel.power import PANICKED
-from keelback.kernel.segments import KERNEL_CODE
+from keelback.kernel.x86.segments import KERNEL_CODE
 from keelback.lang import Panic, address_of, layout_of, size_of, text_of, view
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image, make_image_file, make_symbols
@@ -331,7 +331,7 @@ def test_a_message_that_is_nowhere_halts_the_machine_with_what_is_known(machine)
 
 # A mistake in the source.
 
-MISTAKE = ("kernel.user_memory", "UserMemory", "copy_in", "self._check_range(address, count)",
+MISTAKE = ("memory.user_memory", "UserMemory", "copy_in", "self._check_range(address, count)",
            'assert count < 20, "a text is short"')  # fmt: skip
 MESSAGE = "assertion failed: a text is short"
 CALLERS = ["user_memory.py", "system_calls.py", "system_calls.py", "traps.py", "traps.py", "kernel.py"]
@@ -408,7 +408,7 @@ def test_the_command_ends_with_status_3_and_one_clear_line(both_wrong, how, monk
     assert "ping 1\n" in said.out and f"keelback: kernel panic: {MESSAGE}\n" in said.out
 
 
-FRAME_MISTAKE = ("kernel.programs", "Programs", "spawn", "thread.frame.start_user(self.loader.image.entry, stack)",
+FRAME_MISTAKE = ("processes.programs", "Programs", "spawn", "thread.frame.start_user(self.loader.image.entry, stack)",
                  "thread.frame.start_user(self.loader.image.entry, stack); thread.frame.cs = 0x33")  # fmt: skip
 
 

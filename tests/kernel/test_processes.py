@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from keelback.kernel.errors import NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
-from keelback.kernel.processes import ProcessState
+from keelback.kernel.processes.processes import ProcessState
 from kernel.driven import SMALL, Call, Died, driven
 from support import FRAMES_OF_THE_KERNEL, MIB, code_program, console, frames_used, make_pc, run
 

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from keelback.kernel.errors import TooManyRegions
-from keelback.kernel.paging import USER, WRITABLE
-from keelback.kernel.regions import MOST_REGIONS, Kind, Space
+from keelback.kernel.memory.regions import MOST_REGIONS, Kind, Space
+from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import Ram, Region
 
 PAGE = 4096

@@ -5,9 +5,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keelback.image.payload import make_payload
-from keelback.kernel.frames import CONSOLE
+from keelback.kernel.devices.screen import COLUMNS, ROWS, SCREEN, Screen
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.screen import COLUMNS, ROWS, SCREEN, Screen
+from keelback.kernel.memory.frames import CONSOLE
 from keelback.lang import Cpu, NoHardware, Ram, Region
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.devices import Device

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from keelback.kernel.frames import SHARED
 from keelback.kernel.layout import USERMODE
+from keelback.kernel.memory.frames import SHARED
 from kernel.driven import (
     ARGUMENT,
     CODE,

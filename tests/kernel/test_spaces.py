@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from unicorn.x86_const import UC_X86_REG_CR0
 
 from keelback.kernel.errors import OutOfMemory
-from keelback.kernel.frames import NOBODY
-from keelback.kernel.paging import PRESENT, USER, WRITABLE
+from keelback.kernel.memory.frames import NOBODY
+from keelback.kernel.x86.paging import PRESENT, USER, WRITABLE
 from keelback.lang import Panic
 from support import make_pc
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keelback.kernel.errors import BadAddress
-from keelback.kernel.paging import USER, WRITABLE
-from keelback.kernel.regions import Kind
+from keelback.kernel.memory.regions import Kind
+from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import BSS, LIVES, Call, driven
 from support import make_pc
 

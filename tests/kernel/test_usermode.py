@@ -10,11 +10,11 @@ import pytest
 from unicorn.x86_const import UC_X86_REG_CR3
 
 from keelback.kernel.errors import BadAddress, OutOfMemory
-from keelback.kernel.frames import LIBRARY as LIBRARY_OWNER
-from keelback.kernel.frames import NOBODY as NOBODYS
-from keelback.kernel.frames import TABLE
 from keelback.kernel.layout import USERMODE
-from keelback.kernel.processes import Reason
+from keelback.kernel.memory.frames import LIBRARY as LIBRARY_OWNER
+from keelback.kernel.memory.frames import NOBODY as NOBODYS
+from keelback.kernel.memory.frames import TABLE
+from keelback.kernel.processes.processes import Reason
 from keelback.machine.boot_loader import BiosEntry
 from keelback.machine.pc import Outcome
 from kernel.driven import (

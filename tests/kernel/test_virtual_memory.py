@@ -4,9 +4,9 @@ import pytest
 
 from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.paging import USER, WRITABLE
-from keelback.kernel.processes import Access, Ending, Reason
-from keelback.kernel.regions import MOST_REGIONS, Kind
+from keelback.kernel.memory.regions import MOST_REGIONS, Kind
+from keelback.kernel.processes.processes import Access, Ending, Reason
+from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (
     ANYWHERE,
     BSS,

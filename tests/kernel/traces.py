@@ -1,8 +1,8 @@
 """What a request leaves in RAM: all that counts, to be compared byte by byte with what was there before."""
 
 from keelback.inspect.lens import look
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.screen import SCREEN
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of
 from keelback.lang.struct import struct_of
 from keelback.machine.compare import IGNORED, STACKS_AND_FREE

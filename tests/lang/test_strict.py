@@ -374,7 +374,7 @@ def test_no_compiled_file_is_kept(load):
 
 
 def test_the_kernel_is_strict_in_these_tests():
-    import keelback.kernel.paging as paging
+    import keelback.kernel.x86.paging as paging
 
     assert strict.is_strict(paging)
     with pytest.raises(Panic, match=r"^-1 does not fit entry in frame_of: u32 \(paging\.py:\d+\)$"):

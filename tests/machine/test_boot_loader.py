@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
-from keelback.kernel.frames import RESERVED as RESERVED_OWNER
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
-from keelback.kernel.screen import SCREEN
+from keelback.kernel.memory.frames import RESERVED as RESERVED_OWNER
 from keelback.lang import Ram
 from keelback.machine import boot_loader
 from keelback.machine.boot_loader import BiosEntry, load_image, usual_memory_map, write_parameters

@@ -13,7 +13,7 @@ from keelback.errors import Interrupted
 from keelback.image.payload import make_payload
 from keelback.image.places import source_places
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.scheduler import Scheduler
+from keelback.kernel.processes.scheduler import Scheduler
 from keelback.machine.breaking import breakable, interruptible
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image, make_image_file, make_symbols
@@ -23,7 +23,7 @@ from support import MIB, code_program, make_pc
 
 FOREVER = code_program("ebfe")
 LOOP = b"\xeb\xfe"
-CHOOSE = re.compile(r"kernel/scheduler\.py:(\d+) \(Scheduler\.choose\)")
+CHOOSE = re.compile(r"kernel/processes/scheduler\.py:(\d+) \(Scheduler\.choose\)")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def control_c():
 
 
 def lines_of_choose():
-    text = (Path(keelback.__file__).parent / "kernel" / "scheduler.py").read_text().splitlines()
+    text = (Path(keelback.__file__).parent / "kernel" / "processes" / "scheduler.py").read_text().splitlines()
     first = next(number for number, line in enumerate(text, 1) if "def choose(" in line)
     return range(first, first + 30)
 

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from keelback.kernel.frames import TABLE
+from keelback.kernel.memory.frames import TABLE
 from keelback.lang import address_of
 from keelback.machine.compare import IGNORED, compare
 from support import MIB, make_pc, payload_programs

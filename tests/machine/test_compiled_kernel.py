@@ -6,10 +6,10 @@ import pytest
 
 from keelback.cli.libraries import payload_libraries
 from keelback.image.payload import make_payload
-from keelback.kernel.frames import Frames
+from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
-from keelback.kernel.power import PANICKED
-from keelback.kernel.processes import Ending
+from keelback.kernel.memory.frames import Frames
+from keelback.kernel.processes.processes import Ending
 from keelback.lang import Panic, text_of
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc

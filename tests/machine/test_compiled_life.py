@@ -6,8 +6,8 @@ import pytest
 
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.toolchain import ToolchainError, compile_c
+from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.timer import DIVISOR
 from keelback.lang import Panic
 from keelback.machine.boot_loader import BOOT_CODE, BOOT_DATA, PARAMETERS
 from keelback.machine.compiled import CompiledPc

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-import keelback.kernel.console as console_module
+import keelback.kernel.devices.console as console_module
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
+from keelback.kernel.devices.console import Sink
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.options import Sink
-from keelback.kernel.screen import SCREEN
-from keelback.kernel.strays import NON_MASKABLE
+from keelback.kernel.x86.interrupts import NON_MASKABLE
 from keelback.lang import text_of
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc

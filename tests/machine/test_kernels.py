@@ -3,8 +3,8 @@
 import pytest
 
 from keelback.image.kernel_image import CompiledKernel
-from keelback.kernel.frames import Frames
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
+from keelback.kernel.memory.frames import Frames
 from keelback.machine import kernels
 from keelback.machine.kernels import compiled
 

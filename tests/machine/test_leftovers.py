@@ -12,8 +12,8 @@ from unicorn import x86_const as x86
 
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import assemble, link_flat
-from keelback.kernel.control import ControlState
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.x86.control import ControlState
 from keelback.lang import Panic
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc

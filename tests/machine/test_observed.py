@@ -12,7 +12,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.processes import ProcessState
+from keelback.kernel.processes.processes import ProcessState
 from keelback.lang import Panic
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc

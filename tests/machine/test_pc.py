@@ -7,11 +7,11 @@ import struct
 import pytest
 
 from keelback.image.payload import make_payload
-from keelback.kernel.faults import PAGE_FAULT
-from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
+from keelback.kernel.calls.faults import PAGE_FAULT
+from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.processes import Ending
-from keelback.kernel.timer import DIVISOR
+from keelback.kernel.processes.processes import Ending
+from keelback.kernel.x86.interrupts import SYSTEM_CALL, TIMER
 from keelback.lang import Panic, Struct, inline, u8, u32, view
 from keelback.lang.array import Array
 from keelback.machine.compare import memcmp

@@ -21,10 +21,10 @@ from keelback.cli.qemu import run_on_qemu
 from keelback.errors import UserError
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
-from keelback.kernel.processes import Ending, ProcessState
-from keelback.kernel.screen import SCREEN
+from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.lang import text_of
 from keelback.machine import qemu
 from keelback.machine.boot_loader import BiosEntry

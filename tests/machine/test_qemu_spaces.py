@@ -11,10 +11,10 @@ from elftools.elf.elffile import ELFFile
 from keelback.image.payload import make_payload
 from keelback.inspect.census import PAGE_SHIFT, PRESENT, Census, Space
 from keelback.inspect.lens import look
-from keelback.kernel.frames import SHARED
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import LAYOUTS, Layout
-from keelback.kernel.screen import SCREEN
+from keelback.kernel.memory.frames import SHARED
 from keelback.lang import PAGE_SIZE
 from keelback.machine.images import make_image, make_image_file
 from keelback.machine.kernels import compiled

@@ -9,10 +9,10 @@ import pytest
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
-from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
+from keelback.kernel.calls.strays import is_exception
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
-from keelback.kernel.strays import NON_MASKABLE, is_exception
-from keelback.kernel.threads import INTERRUPT_WORDS, Thread
+from keelback.kernel.processes.threads import INTERRUPT_WORDS, Thread
+from keelback.kernel.x86.interrupts import NON_MASKABLE, SYSTEM_CALL, TIMER
 from keelback.lang import address_of, layout_of
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc

@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from keelback.inspect.census import bits
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
-from keelback.kernel.interrupts import SYSTEM_CALL
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.processes import Ending
-from keelback.kernel.threads import TrapFrame
+from keelback.kernel.processes.processes import Ending
+from keelback.kernel.processes.threads import TrapFrame
+from keelback.kernel.x86.interrupts import SYSTEM_CALL
 from keelback.lang import layout_of
 from keelback.machine.pc import Outcome, SimulatedPc
 from kernel.driven import Call, make_machine

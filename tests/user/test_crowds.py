@@ -5,7 +5,7 @@ import pytest
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.processes import Ending
+from keelback.kernel.processes.processes import Ending
 from kernel.driven import LIVES, SMALL, make_machine
 from support import MIB, c_program, console
 from user.fork_campaign import memory_of, run_forks

@@ -12,7 +12,7 @@ from keelback.image.programs import build_program
 from keelback.inspect.address_tables import frames_of, mapped, text_of
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL, USERMODE
-from keelback.kernel.processes import Ending
+from keelback.kernel.processes.processes import Ending
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image, make_image_file
 from keelback.machine.interpreted import InterpretedPc

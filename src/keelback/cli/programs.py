@@ -17,8 +17,8 @@ from keelback.image.payload import make_payload, read_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS
 from keelback.inspect.executables import broken_rule
-from keelback.kernel.elf_file import RULES, Rule
 from keelback.kernel.layout import Layout
+from keelback.kernel.loading.elf_file import RULES, Rule
 from keelback.user import PROGRAMS, RUNTIME
 
 LONGEST_NAME = 31

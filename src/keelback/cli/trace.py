@@ -3,10 +3,10 @@
 from typing import TextIO
 
 from keelback.cli.streams import escaped
-from keelback.kernel.faults import VECTOR_NAMES
-from keelback.kernel.interrupts import SYSTEM_CALL, TIMER
+from keelback.kernel.calls.faults import VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.threads import FROM_VIRTUAL_8086, Thread
+from keelback.kernel.processes.threads import FROM_VIRTUAL_8086, Thread
+from keelback.kernel.x86.interrupts import SYSTEM_CALL, TIMER
 from keelback.lang import KernelError, text_of
 from keelback.machine.pc import SimulatedPc
 

@@ -64,10 +64,15 @@ def _merged(places: list[tuple[int, SourcePlace | None]]) -> list[tuple[int, Sou
 
 
 def _file_names(lines: Any) -> list[str]:
-    """Return the names of the files that a line table numbers, without their directories."""
+    """Return the names of the files that a line table numbers: ours from the package on, others with one directory."""
     version = lines.header["version"]
-    names = ["/".join(entry.name.decode().split("/")[-2:]) for entry in lines.header["file_entry"]]
+    names = [_short_name(entry.name.decode()) for entry in lines.header["file_entry"]]
     return names if version >= 5 else ["", *names]
+
+
+def _short_name(path: str) -> str:
+    _, is_ours, rest = path.rpartition("keelback/")
+    return rest if is_ours else "/".join(path.split("/")[-2:])
 
 
 def _rows(lines: Any, names: list[str]) -> Iterator[tuple[int, str, int]]:

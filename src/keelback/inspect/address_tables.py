@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from keelback.inspect.census import raw
-from keelback.kernel.frames import LIBRARY, NOBODY, RESERVED, SHARED
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.libraries import Library
-from keelback.kernel.processes import Process
-from keelback.kernel.regions import Kind, MemoryRegion
+from keelback.kernel.loading.libraries import Library
+from keelback.kernel.memory.frames import LIBRARY, NOBODY, RESERVED, SHARED
+from keelback.kernel.memory.regions import Kind, MemoryRegion
+from keelback.kernel.processes.processes import Process
 from keelback.lang import PAGE_SHIFT, Array
 
 KERNEL_RESERVED = "Kernel reserved"

@@ -11,14 +11,14 @@ from functools import cached_property
 from itertools import compress
 from typing import Any, NamedTuple
 
-from keelback.kernel import regions
-from keelback.kernel.frame_set import FrameSet
-from keelback.kernel.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.libraries import Library
-from keelback.kernel.processes import Process, ProcessState
-from keelback.kernel.screen import SCREEN
-from keelback.kernel.threads import Thread
+from keelback.kernel.loading.libraries import Library
+from keelback.kernel.memory import regions
+from keelback.kernel.memory.frame_set import FrameSet
+from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.processes.processes import Process, ProcessState
+from keelback.kernel.processes.threads import Thread
 from keelback.lang import Table, address_of
 
 PRESENT, WRITABLE, USER = 1, 2, 4

@@ -13,9 +13,9 @@ Memory is drawn with the highest address on top, a file with its start on top.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import KIB, MIB, Layout
-from keelback.kernel.screen import SCREEN
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 
 GIB = 1024 * MIB

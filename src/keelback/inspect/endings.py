@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from keelback.inspect.symbols import place_in
-from keelback.kernel.faults import PAGE_FAULT, REASONS, VECTOR_NAMES
+from keelback.kernel.calls.faults import PAGE_FAULT, REASONS, VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes import Access, Ending, FaultRecord, Process, ProcessState
+from keelback.kernel.processes.processes import Access, Ending, FaultRecord, Process, ProcessState
 from keelback.lang import text_of
 
 DEEDS = {Access.READ: "read of", Access.WRITE: "write to", Access.FETCH: "fetch from", Access.NONE: "use of"}

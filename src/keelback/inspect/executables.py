@@ -1,9 +1,9 @@
 """Files of programs: which rule of the kernel's a file breaks, told before any kernel runs."""
 
-from keelback.kernel.elf_file import ElfFile, Rule
 from keelback.kernel.errors import NotExecutable
 from keelback.kernel.layout import Layout
-from keelback.kernel.payload import Payload
+from keelback.kernel.loading.elf_file import ElfFile, Rule
+from keelback.kernel.loading.payload import Payload
 from keelback.lang import PAGE_SIZE, Ram, Region, round_up
 
 RECORDS, FILE = PAGE_SIZE, 2 * PAGE_SIZE

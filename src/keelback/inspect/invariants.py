@@ -10,12 +10,12 @@ from itertools import pairwise
 
 from keelback.inspect.census import AS_LOADED, ENTRIES, PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw, used
 from keelback.inspect.loaded_pages import loaded_page
-from keelback.kernel.frames import OWNER_KINDS, kind_of
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes import Process, ProcessState
-from keelback.kernel.regions import Kind, MemoryRegion, Space
-from keelback.kernel.threads import Thread, ThreadState
-from keelback.kernel.virtual_memory import slot_of
+from keelback.kernel.memory.frames import OWNER_KINDS, kind_of
+from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
+from keelback.kernel.memory.virtual_memory import slot_of
+from keelback.kernel.processes.processes import Process, ProcessState
+from keelback.kernel.processes.threads import Thread, ThreadState
 
 PAGE_SIZE = 1 << PAGE_SHIFT
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.layout import Layout
-from keelback.kernel.paging import frame_of
+from keelback.kernel.x86.paging import frame_of
 from keelback.lang import NoHardware, Ram
 
 

@@ -21,7 +21,7 @@ from keelback.inspect.address_tables import (
     virtual_table,
 )
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes import Process, ProcessState
+from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 
 MIB = 1 << 20

@@ -1,32 +1,32 @@
 """The root of the kernel: all its parts, and the order in which they start."""
 
-from keelback.kernel.console import Console
-from keelback.kernel.control import ControlState
-from keelback.kernel.elf import ElfLoader
+from keelback.kernel.boot.handover import Handover
+from keelback.kernel.boot.memory import Memory
+from keelback.kernel.boot.options import Options
+from keelback.kernel.calls.faults import Faults
+from keelback.kernel.calls.panics import Panics
+from keelback.kernel.calls.strays import Strays
+from keelback.kernel.calls.system_calls import SystemCalls
+from keelback.kernel.calls.traps import Traps
+from keelback.kernel.devices.console import Console, Sink
+from keelback.kernel.devices.power import REFUSED, Power
+from keelback.kernel.devices.timer import Timer
 from keelback.kernel.errors import OutOfMemory
-from keelback.kernel.faults import Faults
-from keelback.kernel.handover import Handover
-from keelback.kernel.interrupts import TIMER, Interrupts
 from keelback.kernel.layout import KIB, Layout
-from keelback.kernel.libraries import Libraries
-from keelback.kernel.malloc_pages import MallocPages
-from keelback.kernel.memory import Memory
-from keelback.kernel.options import Options, Sink
-from keelback.kernel.panics import Panics
-from keelback.kernel.payload import Payload
-from keelback.kernel.power import REFUSED, Power
-from keelback.kernel.processes import Processes
-from keelback.kernel.programs import Programs
-from keelback.kernel.promises import Promises
-from keelback.kernel.scheduler import Scheduler
-from keelback.kernel.segments import Segments
-from keelback.kernel.spaces import AddressSpaces
-from keelback.kernel.strays import Strays
-from keelback.kernel.system_calls import SystemCalls
-from keelback.kernel.timer import Timer
-from keelback.kernel.traps import Traps
-from keelback.kernel.user_memory import UserMemory
-from keelback.kernel.virtual_memory import VirtualMemory
+from keelback.kernel.loading.elf import ElfLoader
+from keelback.kernel.loading.libraries import Libraries
+from keelback.kernel.loading.payload import Payload
+from keelback.kernel.memory.malloc_pages import MallocPages
+from keelback.kernel.memory.promises import Promises
+from keelback.kernel.memory.spaces import AddressSpaces
+from keelback.kernel.memory.user_memory import UserMemory
+from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.kernel.processes.processes import Processes
+from keelback.kernel.processes.programs import Programs
+from keelback.kernel.processes.scheduler import Scheduler
+from keelback.kernel.x86.control import ControlState
+from keelback.kernel.x86.interrupts import TIMER, Interrupts
+from keelback.kernel.x86.segments import Segments
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, word
 
 
@@ -46,7 +46,7 @@ class Kernel(Component):
         self.timer = Timer(records, self.cpu, self.interrupts)
         self.memory = Memory(records, layout)
         self.handover = Handover(ram, self.cpu, self.memory.map)
-        self.spaces = AddressSpaces(records, layout, self.cpu, self.memory)
+        self.spaces = AddressSpaces(records, layout, self.cpu, self.memory.frames)
         self.promises = Promises(records, self.spaces)
         self.virtual_memory = VirtualMemory(records, self.promises)
         self.malloc_pages = MallocPages(self.virtual_memory)
@@ -100,7 +100,7 @@ class Kernel(Component):
         """
         self._end_trial()
         try:
-            self.spaces.start()
+            self.spaces.start(self.memory.bounds.region_top)
             self.control.start_paging(self.spaces.kernel.directory << PAGE_SHIFT)
             self.scheduler.start(self.memory.header.idle)
         except OutOfMemory:

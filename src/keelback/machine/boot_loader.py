@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
-from keelback.kernel.boot_parameters import MOST_ENTRIES, BootParameters
+from keelback.kernel.boot.boot_parameters import MOST_ENTRIES, BootParameters
 from keelback.kernel.layout import Layout
 from keelback.lang import Ram, layout_of
 from keelback.machine.images import room_for

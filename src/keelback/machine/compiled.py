@@ -4,8 +4,8 @@ The machine does what hardware does and nothing else: it loads the image, starts
 delivers traps by the tables that it finds in RAM.
 """
 
+from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.kernel import Kernel, make_kernel
-from keelback.kernel.power import PANICKED
 from keelback.lang import NoHardware
 from keelback.machine.panics import panic_of
 from keelback.machine.pc import SimulatedPc

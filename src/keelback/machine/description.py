@@ -14,7 +14,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.lang import Array, Component, Ram, Struct, Table, address_of, layout_of, static_parts
 from keelback.lang.layout import ArrayKind, BoolKind, EnumKind, IntegerKind, Kind, RefKind, StructKind
 from keelback.lang.struct import StructArray, struct_of
-from keelback.machine.methods import KERNEL, methods_of
+from keelback.machine.methods import SOURCES, methods_of
 
 Data = dict[str, Any]
 
@@ -37,7 +37,7 @@ def describe(kernel: Kernel, ram: Ram) -> Data:
         "homes": {struct.__name__: numbers[id(home)] for struct, home in ram.homes.items()},
         "structs": structs.kinds,
         "enums": structs.enums,
-        "methods": {path.name: methods_of(path) for path in sorted(KERNEL.glob("*.py"))},
+        "methods": {name: methods_of(path) for name, path in sorted(SOURCES.items())},
     }
 
 

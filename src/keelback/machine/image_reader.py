@@ -13,7 +13,7 @@ from functools import cached_property
 
 from keelback.image.image_file import BadImageFile, ImageFile
 from keelback.image.payload import Member, make_payload, members_of
-from keelback.kernel.header import MAGIC, VERSION, ImageHeader
+from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.layout import LAYOUTS, Layout
 from keelback.lang import layout_of
 from keelback.machine.images import room_for

@@ -8,18 +8,17 @@ from keelback.image.cache import Entry, find_or_build, key_of
 from keelback.image.image_file import KernelInRam, build_image_file
 from keelback.image.kernel_image import CompiledKernel, ImageTooLarge, build_kernel_image, build_symbols, build_text
 from keelback.image.places import PLACES_VERSION, build_table
-from keelback.kernel.header import MAGIC, VERSION, ImageHeader
-from keelback.kernel.interrupts import STUBS, SYSTEM_CALL
+from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
+from keelback.kernel.boot.memory import MAPS_SIZE
+from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Place, TableStart
+from keelback.kernel.devices.power import DEBUG_EXIT, REFUSED
 from keelback.kernel.layout import Layout
-from keelback.kernel.memory import MAPS_SIZE
-from keelback.kernel.places import TABLE_MAGIC, CodeRange, Place, TableStart
-from keelback.kernel.power import DEBUG_EXIT, REFUSED
-from keelback.kernel.segments import KERNEL_DATA, USER_DATA
-from keelback.kernel.strays import LAST_EXCEPTION, MACHINE_CHECK, NON_MASKABLE, RESERVED
-from keelback.kernel.threads import FROM_VIRTUAL_8086, TrapFrame
+from keelback.kernel.processes.threads import FROM_VIRTUAL_8086, TrapFrame
+from keelback.kernel.x86.interrupts import LAST_EXCEPTION, MACHINE_CHECK, NON_MASKABLE, RESERVED, STUBS, SYSTEM_CALL
+from keelback.kernel.x86.segments import KERNEL_DATA, USER_DATA
 from keelback.lang import PAGE_SIZE, layout_of, round_up
 
-ENTRY = Path(keelback.kernel.__file__).parent / "entry.S"
+ENTRY = Path(keelback.kernel.__file__).parent / "x86" / "entry.S"
 
 
 def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None = None) -> bytes:

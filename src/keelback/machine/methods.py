@@ -11,6 +11,8 @@ import keelback
 from keelback.kernel.kernel import Kernel
 
 KERNEL = Path(keelback.__file__).parent / "kernel"
+SOURCES = {path.name: path for path in KERNEL.rglob("*.py")}
+"""The kernel's sources by their names, of which no two are alike."""
 
 
 class Method(NamedTuple):
@@ -46,12 +48,12 @@ def _variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, .
 
 
 def in_words(file: str, line: int) -> str:
-    """Return a place in a source of the kernel for a person: `kernel/frames.py:67 (Frames.allocate_user)`."""
-    path = KERNEL / Path(file).name
+    """Return a place in a source of the kernel for a person: `kernel/memory/frames.py:67 (Frames.allocate_user)`."""
+    path = SOURCES.get(Path(file).name, KERNEL / Path(file).name)
     methods = methods_of(path) if line else ()
     around = [each for each in methods[: bisect_right(methods, line, key=lambda each: each.first)] if line < each.end]
     name = f" ({around[-1].name})" if around else ""
-    return f"kernel/{path.name}{f':{line}' if line else ''}{name}"
+    return f"kernel/{path.relative_to(KERNEL)}{f':{line}' if line else ''}{name}"
 
 
 def place_of_address(kernel: Kernel, contents: Any, address: int) -> str:
@@ -62,7 +64,7 @@ def place_of_address(kernel: Kernel, contents: Any, address: int) -> str:
     while number:
         place = places.table[number - 1]
         file = _text(contents, place.file)
-        if not place.caller or (place.line and (KERNEL / Path(file).name).exists()):
+        if not place.caller or (place.line and file in SOURCES):
             return in_words(file, place.line)
         number = place.caller  # it is a line of the language's, inlined, or of several
     return ""

@@ -2,10 +2,10 @@
 
 from types import TracebackType
 
-from keelback.kernel.faults import PAGE_FAULT, VECTOR_NAMES
+from keelback.kernel.calls.faults import PAGE_FAULT, VECTOR_NAMES
+from keelback.kernel.calls.panics import MESSAGE_SIZE, MOST_PLACES, PanicRecord
+from keelback.kernel.calls.places import LONGEST_NAME
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.panics import MESSAGE_SIZE, MOST_PLACES, PanicRecord
-from keelback.kernel.places import LONGEST_NAME
 from keelback.lang import Array, Panic, is_language, text_of, u8
 from keelback.lang.errors import place_of
 

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from keelback.kernel.header import ImageHeader
+from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
-from keelback.kernel.strays import NON_MASKABLE
-from keelback.kernel.threads import TrapFrame
+from keelback.kernel.processes.threads import TrapFrame
+from keelback.kernel.x86.interrupts import NON_MASKABLE
 from keelback.lang import HostObject, Panic, Ram, layout_of, view
 from keelback.machine.boot_loader import (
     BiosEntry,

@@ -25,7 +25,7 @@ from typing import Any, Final, NoReturn, Self
 
 from keelback.errors import UserError
 from keelback.image.leftovers import end, scratch_folder, start_tool
-from keelback.kernel.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
+from keelback.kernel.devices.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
 
 PROGRAM: Final = "qemu-system-x86_64"
 CPU: Final = "max,-smap"

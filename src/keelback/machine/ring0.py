@@ -19,7 +19,7 @@ from typing import Any
 
 from unicorn import x86_const as x86
 
-from keelback.kernel.strays import NON_MASKABLE
+from keelback.kernel.x86.interrupts import NON_MASKABLE
 from keelback.lang import Panic
 from keelback.machine.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIPTOR_BYTES, DESCRIPTORS
 from keelback.machine.devices import PortBus

@@ -1,0 +1,1 @@
+"""From what the boot loader says to memory laid out."""

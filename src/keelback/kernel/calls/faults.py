@@ -1,0 +1,158 @@
+"""Faults of programs: what the CPU reported, decoded into a record and a line on the console.
+
+Source: Intel SDM volume 3, sections 6.15 (exceptions) and 4.7 (page-fault error code).
+"""
+
+from keelback.kernel.devices.console import Console
+from keelback.kernel.errors import BadAddress, OutOfMemory
+from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.kernel.processes.processes import Access, Process, Reason
+from keelback.kernel.processes.threads import TrapFrame
+from keelback.lang import Component, Cpu, ProcessFault, u32, word
+
+PAGE_FAULT = 14
+# Bits of a page fault's error code.
+PROTECTION = 1
+WRITE = 2
+BY_USER = 4
+
+# An instruction is at most 15 bytes long.
+LONGEST_INSTRUCTION = 15
+
+GENERAL_PROTECTION = 13
+
+VECTOR_NAMES = (
+    "division error",
+    "debug trap",
+    "non-maskable interrupt",
+    "breakpoint",
+    "overflow",
+    "bound range exceeded",
+    "invalid instruction",
+    "no floating-point unit",
+    "double fault",
+    "coprocessor segment overrun",
+    "invalid task state",
+    "segment not present",
+    "stack segment fault",
+    "general protection fault",
+    "page fault",
+    "reserved exception",
+    "floating-point error",
+    "alignment check",
+    "machine check",
+    "vector error",
+)
+
+REASONS = (
+    "", "not mapped", "protected", "the stack is at its limit", "no memory is left", "it entered virtual-8086 mode"
+)  # fmt: skip
+"""What is said of a fault, by `Reason`."""
+
+
+class Faults(Component):
+    """Decides what becomes of a program that faults."""
+
+    def __init__(self, console: Console, cpu: Cpu, memory: VirtualMemory) -> None:
+        self.console = console
+        self.cpu = cpu
+        self.memory = memory
+        self.layout = memory.layout
+
+    def take(self, process: Process, frame: TrapFrame) -> None:
+        """Serve the fault in a process's trap frame; one that can't be served is recorded.
+
+        Raises: ProcessFault.
+        """
+        if frame.vector == PAGE_FAULT:
+            self._take_page_fault(process, frame, self.cpu.read_cr2())
+        else:
+            self._record(process, frame)
+            raise ProcessFault
+
+    def take_virtual_8086(self, process: Process, frame: TrapFrame) -> None:
+        """Record that a process has entered virtual-8086 mode, which some CPUs let it; no mode is its to change.
+
+        Raises: ProcessFault.
+        """
+        self._record(process, frame)
+        process.fault.vector = GENERAL_PROTECTION
+        process.fault.error = 0
+        process.fault.reason = Reason.VIRTUAL_8086
+        raise ProcessFault
+
+    def _record(self, process: Process, frame: TrapFrame) -> None:
+        fault = process.fault
+        fault.vector = frame.vector
+        fault.error = frame.error
+        fault.instruction = frame.eip
+
+    def _take_page_fault(self, process: Process, frame: TrapFrame, address: word) -> None:
+        reason: Reason = Reason.NONE
+        try:
+            if not frame.error & BY_USER:
+                # The CPU itself was kept off a user page, and would be again, for ever: QEMU's, at `iret` with SMAP.
+                raise BadAddress
+            if frame.error & WRITE:
+                self.memory.make_writable(process.space, address)
+            else:
+                self.memory.make_readable(process.space, address)
+        except BadAddress:
+            reason = self._reason(process, frame.error, address)
+        except OutOfMemory:
+            reason = Reason.OUT_OF_MEMORY
+        if reason != Reason.NONE:
+            self._record(process, frame)
+            process.fault.address = address
+            process.fault.access = self._access(frame.error, address, frame.eip)
+            process.fault.reason = reason
+            raise ProcessFault
+
+    def _reason(self, process: Process, error: u32, address: word) -> Reason:
+        """Return why nobody may do that there."""
+        space = process.space
+        index: u32 = space.find(address)
+        if error & PROTECTION or (index < space.count and space.regions[index].kind != Kind.MALLOC):
+            return Reason.PROTECTED
+        layout = self.layout
+        if layout.guard_pages > 0 and layout.stack_guard <= address < layout.stack_bottom:
+            return Reason.STACK_OVERFLOW
+        return Reason.NOT_MAPPED
+
+    def _access(self, error: u32, address: u32, instruction: u32) -> Access:
+        """Return what the instruction did: without no-execute pages, only the place tells a fetch from a read."""
+        if error & WRITE:
+            return Access.WRITE
+        if not error & PROTECTION and instruction <= address < instruction + LONGEST_INSTRUCTION:
+            return Access.FETCH
+        if error & PROTECTION and address == instruction:
+            return Access.FETCH
+        return Access.READ
+
+    def report(self, process: Process) -> None:
+        """Write one line that says why a process died."""
+        fault = process.fault
+        self.console.write(f"keelback: process {process.pid} (")
+        self.console.write_name(process.name)
+        self.console.write(") killed: ")
+        self.console.write(VECTOR_NAMES[min(fault.vector, len(VECTOR_NAMES) - 1)])
+        if fault.vector == PAGE_FAULT:
+            self._report_access(process)
+        elif fault.reason == Reason.VIRTUAL_8086:
+            self.console.write(": ")
+            self.console.write(REASONS[fault.reason])
+        elif fault.error != 0:
+            self.console.write(f", error code {fault.error:#x}")
+        self.console.write(f", instruction at {fault.instruction:#010x}\n")
+
+    def _report_access(self, process: Process) -> None:
+        fault = process.fault
+        if fault.access == Access.WRITE:
+            self.console.write(": write to ")
+        elif fault.access == Access.FETCH:
+            self.console.write(": fetch from ")
+        else:
+            self.console.write(": read of ")
+        self.console.write(f"{fault.address:#010x}, ")
+        self.console.write(REASONS[fault.reason])

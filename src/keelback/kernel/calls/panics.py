@@ -1,0 +1,188 @@
+"""Panics: what is left when the kernel itself is wrong, a record in RAM and the same on the console.
+
+Compiled code comes here by a trap from ring 0.  A check that failed stopped at an invalid instruction, its message,
+file and line in registers; a fault has no more than its frame.  The lines of the callers come from the image's table of
+places.  Where the kernel is interpreted, the machine fills the record in, and `report` is the same.
+
+A panic while one is reported halts: what is on the console by then is all there is.
+"""
+
+from keelback.kernel.boot.memory import Memory
+from keelback.kernel.calls.faults import PAGE_FAULT, VECTOR_NAMES
+from keelback.kernel.calls.places import LONGEST_NAME, Name, Places
+from keelback.kernel.devices.console import Console
+from keelback.kernel.devices.power import PANICKED, Power
+from keelback.kernel.layout import Layout
+from keelback.kernel.processes.threads import TrapFrame
+from keelback.lang import Array, Component, Cpu, Region, Struct, inline, u8, u32, view, word
+
+FAILED_CHECK = 0x21636970
+"""In eax when a check of compiled code failed: `pic!` as bytes."""
+INVALID_INSTRUCTION = 6
+MESSAGE_SIZE = 128
+MOST_PLACES = 16
+
+
+class PanicPlace(Struct):
+    """A line of source that the kernel was at; names are zero-terminated."""
+
+    line: u32  # 0: the compiler made one instruction of several lines
+    file: Array[u8] = inline(LONGEST_NAME)
+    function: Array[u8] = inline(LONGEST_NAME)
+
+
+class PanicRecord(Struct):
+    """Why the kernel stopped; all zero means that it did not."""
+
+    happened: bool
+    has_frame: bool  # `frame` holds the CPU's registers
+    frame: TrapFrame
+    address: word  # of a page fault
+    depth: u32  # how many places there are, the innermost first
+    message: Array[u8] = inline(MESSAGE_SIZE)  # zero-terminated; empty for a fault
+    places: Array[PanicPlace] = inline(MOST_PLACES)
+
+
+class Message(Struct):
+    """A zero-terminated text of compiled code."""
+
+    text: Array[u8] = inline(MESSAGE_SIZE)
+
+
+class StackFrame(Struct):
+    """What a function of compiled code pushes first, where its ebp points."""
+
+    caller: word  # the caller's stack frame
+    return_address: word
+
+
+class Panics(Component):
+    """Stops the machine and says why."""
+
+    def __init__(
+        self, records: Region, layout: Layout, memory: Memory, console: Console, cpu: Cpu, power: Power
+    ) -> None:
+        self.layout = layout
+        self.bounds = memory.bounds
+        self.console = console
+        self.cpu = cpu
+        self.power = power
+        self.ram = records.ram
+        self.places = Places(records, layout)
+        self.record = records.struct(PanicRecord)
+
+    def take(self, frame: word) -> None:
+        """Record and report what the trap frame of ring 0 at an address says, and end the machine."""
+        if self.record.happened:
+            self.power.off(PANICKED)
+            return
+        trap = view(self.ram, TrapFrame, frame)
+        self.record.happened = True
+        self._copy_frame(trap)
+        if trap.vector == INVALID_INSTRUCTION and trap.eax == FAILED_CHECK:
+            self._copy_message(view(self.ram, Message, trap.ebx).text)
+        elif trap.vector == PAGE_FAULT:
+            self.record.address = self.cpu.read_cr2()
+        self.places.start()
+        self._walk(trap.eip, trap.ebp, frame)
+        if self.record.message[0] != 0 and self.record.depth > 0:
+            self.record.places[0].line = trap.edx  # exact, where one instruction may stand for several lines
+        self.report()
+
+    def _copy_frame(self, trap: TrapFrame) -> None:
+        kept = self.record.frame
+        self.record.has_frame = True
+        kept.edi = trap.edi
+        kept.esi = trap.esi
+        kept.ebp = trap.ebp
+        kept.esp = trap.unused + 20 & 0xFFFF_FFFF  # vector, error code, eip, cs and eflags lay on top
+        kept.ebx = trap.ebx
+        kept.edx = trap.edx
+        kept.ecx = trap.ecx
+        kept.eax = trap.eax
+        kept.vector = trap.vector
+        kept.error = trap.error
+        kept.eip = trap.eip
+        kept.cs = trap.cs
+        kept.eflags = trap.eflags
+
+    def _copy_message(self, text: Array[u8]) -> None:
+        length: u32 = 0
+        while length < MESSAGE_SIZE - 1 and text[length] != 0:
+            self.record.message[length] = text[length]
+            length += 1
+
+    # Places.
+
+    def _walk(self, eip: word, ebp: word, stack: word) -> None:
+        """Note the places of an address and of the calls that led there, as far as the stack frames are good.
+
+        A stack frame is good when it lies above the one before and in the kernel region.
+        """
+        self._note(eip)
+        end: word = max(self.layout.records_end, self.bounds.region_top)
+        below: word = stack
+        frame: word = ebp
+        while below < frame <= end - 8 and frame % 4 == 0:
+            at = view(self.ram, StackFrame, frame)
+            if at.return_address == 0:
+                break
+            self._note(at.return_address - 1)  # the call itself may be the last instruction of its line
+            below = frame
+            frame = at.caller
+
+    def _note(self, address: word) -> None:
+        """Note the place of an address and those that it was inlined at."""
+        number: u32 = self.places.find(address)
+        while number != 0:
+            place = self.places.table[number - 1]
+            self._add(place.file, place.function, place.line)
+            number = place.caller
+
+    def _add(self, file: word, function: word, line: u32) -> None:
+        record = self.record
+        if record.depth == MOST_PLACES:
+            return
+        added = record.places[record.depth]
+        added.line = line
+        added.file.copy_from(0, view(self.ram, Name, file).text, 0, LONGEST_NAME)
+        added.function.copy_from(0, view(self.ram, Name, function).text, 0, LONGEST_NAME)
+        record.depth += 1
+
+    # The report.
+
+    def report(self) -> None:
+        """Write what the record says and end the machine."""
+        record = self.record
+        self.console.screen.restore()
+        self.console.write("\nkeelback: kernel panic: ")
+        if record.message[0] != 0:
+            self.console.write_name(record.message)
+        else:
+            self._write_fault(record.frame)
+        self.console.write("\n")
+        for index in range(record.depth):
+            place = record.places[index]
+            self.console.write("  at ")
+            self.console.write_name(place.file)
+            if place.line != 0:
+                self.console.write(f":{place.line}")
+            self.console.write(" in ")
+            self.console.write_name(place.function)
+            self.console.write("\n")
+        if record.has_frame:
+            self._write_registers(record.frame)
+        self.power.off(PANICKED)
+
+    def _write_fault(self, frame: TrapFrame) -> None:
+        self.console.write(VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)])
+        self.console.write(f", error code {frame.error:#x}")
+        if frame.vector == PAGE_FAULT:
+            self.console.write(f", address {self.record.address:#010x}")
+
+    def _write_registers(self, frame: TrapFrame) -> None:
+        self.console.write(f"  eax {frame.eax:#010x}  ebx {frame.ebx:#010x}")
+        self.console.write(f"  ecx {frame.ecx:#010x}  edx {frame.edx:#010x}\n")
+        self.console.write(f"  esi {frame.esi:#010x}  edi {frame.edi:#010x}")
+        self.console.write(f"  ebp {frame.ebp:#010x}  esp {frame.esp:#010x}\n")
+        self.console.write(f"  eip {frame.eip:#010x}  eflags {frame.eflags:#010x}\n")

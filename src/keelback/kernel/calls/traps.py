@@ -1,0 +1,96 @@
+"""Traps: the one way into the kernel, and the choice of who leaves it.
+
+    user mode ──int 0x80, fault, timer──> trap frame in the thread's record ──> trap() ──> frame to restore
+
+1. Interrupts are off from entry to return.
+2. A trap from ring 0 is an interrupt, in the idle thread; an exception there is a bug of the kernel's.
+3. Non-maskable interrupts do not come here: entry code counts them (`strays.py`).
+"""
+
+from keelback.kernel.calls.faults import Faults
+from keelback.kernel.calls.strays import Strays, is_exception
+from keelback.kernel.calls.system_calls import SystemCalls
+from keelback.kernel.devices.power import DONE, Power
+from keelback.kernel.processes.processes import Processes
+from keelback.kernel.processes.scheduler import Scheduler
+from keelback.kernel.processes.threads import FROM_VIRTUAL_8086, Thread
+from keelback.kernel.x86.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER, Interrupts
+from keelback.lang import Component, ProcessFault, address_of, u32, word
+
+
+class Traps(Component):
+    """Serves every trap."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        processes: Processes,
+        calls: SystemCalls,
+        faults: Faults,
+        interrupts: Interrupts,
+        strays: Strays,
+        power: Power,
+    ) -> None:
+        self.scheduler = scheduler
+        self.processes = processes
+        self.calls = calls
+        self.faults = faults
+        self.interrupts = interrupts
+        self.strays = strays
+        self.console = faults.console
+        self.power = power
+
+    def trap(self) -> word:
+        """Serve the trap whose frame was just saved in the current thread's record.
+
+        Returns the address of the trap frame to restore.
+        """
+        thread = self.scheduler.current()
+        try:
+            self._serve(thread, thread.frame.vector)
+        except ProcessFault:
+            process = self.processes.of(thread)
+            self.faults.report(process)
+            self.processes.die(process)
+        return self.resume()
+
+    def _serve(self, thread: Thread, vector: u32) -> None:
+        if vector == SYSTEM_CALL:
+            self.calls.serve(thread)
+        elif FIRST_DEVICE <= vector <= LAST_DEVICE:
+            self._serve_device(vector)
+        elif vector >= FROM_VIRTUAL_8086:
+            self._serve_virtual_8086(thread, vector - FROM_VIRTUAL_8086)
+        elif is_exception(vector):
+            assert thread.pid != 0, "the kernel itself does not fault"
+            self.faults.take(self.processes.of(thread), thread.frame)
+        else:
+            self.strays.take(vector, self.console)
+
+    def _serve_virtual_8086(self, thread: Thread, vector: u32) -> None:
+        """Serve what interrupted virtual-8086 mode; the process that entered it ends there."""
+        if FIRST_DEVICE <= vector <= LAST_DEVICE:
+            self._serve_device(vector)
+        elif not is_exception(vector):
+            self.strays.take(vector, self.console)
+        self.faults.take_virtual_8086(self.processes.of(thread), thread.frame)
+
+    def _serve_device(self, vector: u32) -> None:
+        if vector == TIMER:
+            self.scheduler.timer.tick()
+            self.scheduler.wake_sleepers()
+            self.scheduler.give_way()
+            self.strays.tell(self.console)
+            self.console.tell()
+        else:
+            self.strays.take(vector, self.console)
+        self.interrupts.finish(vector)
+
+    def resume(self) -> word:
+        """Choose who runs next and return the address of the trap frame to restore."""
+        if self.processes.counts.alive == 0:
+            self.power.off(DONE)
+        thread = self.scheduler.choose()
+        if thread.pid != 0:
+            self.scheduler.use_space(self.processes.of(thread).space.directory)
+        return address_of(thread.frame)

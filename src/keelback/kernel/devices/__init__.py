@@ -1,0 +1,1 @@
+"""The devices that the kernel drives itself: console, screen, timer, power."""

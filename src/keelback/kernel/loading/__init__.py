@@ -1,0 +1,1 @@
+"""From files to memory: the payload, ELF, libraries."""

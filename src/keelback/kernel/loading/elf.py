@@ -1,0 +1,103 @@
+"""Loading: how the segments of an ELF file that was checked get into an address space.
+
+1. All of the file is checked before anything is allocated (`elf_file.py`).
+2. Each segment is mapped with its own permissions; no two share a page.
+3. A region comes before its pages, and a page is mapped before it is filled, so releasing the space undoes any prefix
+   of a load.
+4. A page that is never writable is marked in its entry as loaded, for others that load the same file.
+"""
+
+from keelback.kernel.loading.elf_file import CAN_EXECUTE, CAN_READ, CAN_WRITE, ElfFile, Segment
+from keelback.kernel.loading.payload import Payload
+from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, frame_of, page_of
+from keelback.lang import PAGE_SIZE, Component, Region, round_up, u8, u32, word
+
+
+class ElfLoader(Component):
+    """Loads programs and libraries of the payload into address spaces."""
+
+    def __init__(self, records: Region, memory: VirtualMemory, payload: Payload) -> None:
+        self.layout = memory.layout
+        self.memory = memory
+        self.spaces = memory.spaces
+        self.payload = payload
+        self.window = memory.window
+        self.file = ElfFile(records, memory.layout, payload)
+        self.image = self.file.image
+
+    def check(self) -> None:
+        """Check the program that the payload found last; `image` then describes it.
+
+        Raises: NotExecutable.
+        """
+        self.file.check_program()
+
+    def check_library(self, base: word) -> None:
+        """Check the library that the payload found last, for loading from an address on; `image` then describes it.
+
+        Raises: NotALibrary.
+        """
+        self.file.check_library(base)
+
+    def _loaded_size(self, segment: Segment) -> u32:
+        """Return how many bytes have frames from the start; the layout says whether zeros that no file has do."""
+        return segment.memory_size if self.layout.eager_image else segment.file_size
+
+    def count_read_only(self) -> u32:
+        """Return how many pages will be marked as loaded."""
+        pages: u32 = 0
+        for segment in self.file.segments():
+            if not segment.flags & CAN_WRITE:
+                start: word = segment.address + self.image.bias
+                pages += (round_up(start + self._loaded_size(segment), PAGE_SIZE) - page_of(start)) // PAGE_SIZE
+        return pages
+
+    def place(self, space: Space) -> None:
+        """Make the regions for the segments of the file that was checked last."""
+        for segment in self.file.segments():
+            start: word = segment.address + self.image.bias
+            end: word = round_up(start + segment.memory_size, PAGE_SIZE)
+            space.add(page_of(start), end, self.image.kind, permissions_of(segment))
+
+    def load(self, space: Space) -> None:
+        """Map and fill the pages that have been placed and are not mapped yet; what the file has not comes on demand.
+
+        Raises: OutOfMemory; what was loaded is in the space, and releasing that frees it.
+        """
+        for segment in self.file.segments():
+            self._load_segment(space, segment)
+        image = self.image
+        space.image.frame = frame_of(self.spaces.lookup(space.directory, image.base))
+        space.image.base = image.base
+        space.image.size = image.end - image.base
+        self.memory.note_image(space, image.start)
+
+    def _load_segment(self, space: Space, segment: Segment) -> None:
+        flags: u32 = permissions_of(segment)
+        if not flags & WRITABLE:
+            flags |= AS_LOADED
+        start: word = segment.address + self.image.bias
+        for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
+            if self.spaces.lookup(space.directory, page) == 0:
+                self._load_page(space, page, segment, flags)
+
+    def _load_page(self, space: Space, page: word, segment: Segment, flags: u32) -> None:
+        self.memory.map_zeros(space, page, flags)
+        start: word = segment.address + self.image.bias
+        first = max(page, start)
+        end = min(page + PAGE_SIZE, start + segment.file_size)
+        if first >= end:
+            return
+        source = self.image.start + segment.offset + (first - start)
+        content = self.window.open(frame_of(self.spaces.lookup(space.directory, page))).bytes
+        content.copy_from(first - page, self.payload.content.elements, source, end - first)
+
+
+def permissions_of(segment: Segment) -> u8:
+    """Return the permissions of a segment's pages, as a page-table entry has them; 0: none."""
+    if segment.flags & CAN_WRITE:
+        return USER | WRITABLE
+    # Without no-execute pages what can be executed can be read.
+    return USER if segment.flags & (CAN_READ | CAN_EXECUTE) else 0

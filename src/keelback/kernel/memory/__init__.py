@@ -1,0 +1,1 @@
+"""Frames, address spaces, regions, and pages on demand."""

@@ -1,0 +1,274 @@
+"""The frame table: who owns each page frame, and how many use it.
+
+    zones of physical memory        [first kernel-zone frame, end)   page tables, stacks: the kernel reaches them
+                                                                     at their own address
+                                    all other usable memory          user frames, reached through windows
+
+1. A frame is free exactly when its record is all zero, and then it is in its zone's set of free frames.
+2. A frame in use has an owner and at least one reference; dropping the last reference frees it.
+3. A reserved frame is in no set.
+4. The lowest free frame of a zone is allocated first.
+5. A user frame that a page shows which can't be written is read-only until a writer takes it over: no promise
+   (`promises.py`) answers for it.
+"""
+
+from keelback.kernel.errors import OutOfMemory
+from keelback.kernel.layout import Layout
+from keelback.kernel.memory.frame_set import FrameSet
+from keelback.lang import Array, Component, Region, Struct, Table, i16, inline, u8, u16, u32
+
+# Owners that are no process; a process's frames have its id, which is positive.
+NOBODY = 0
+KERNEL = -1
+TABLE = -2
+LIBRARY = -3
+ZERO = -4
+CONSOLE = -5
+SHARED = -6
+RESERVED = -7
+
+
+class Frame(Struct):
+    """One page frame; all zero means free."""
+
+    references: u16  # page-table entries that map it, plus kernel uses
+    owner: i16  # process id, or one of the constants above
+
+
+OWNER_KINDS = 8
+
+
+class FrameCounts(Struct):
+    """How many frames of each zone are free, and how many there are; who owns those in use."""
+
+    kernel_free: u32
+    kernel_total: u32
+    user_free: u32
+    user_total: u32
+    full: u32  # frames with as many references as a record can count
+    read_only: u32  # user frames that no promise answers for
+    user_promised: u32  # other user frames that pages of processes have, or may still need
+    kernel_promised: u32  # free frames of the kernel zone that page tables of processes may still need
+    used: Array[u32] = inline(OWNER_KINDS)  # by owner: processes first, then KERNEL … RESERVED
+
+
+class Injection(Struct):
+    """Lets an allocation fail, for tests; all zero means never."""
+
+    countdown: u32  # 1: the next allocation fails
+
+
+class Frames(Component):
+    """All page frames below the end of usable memory."""
+
+    def __init__(self, records: Region, layout: Layout) -> None:
+        self.table: Table[Frame] = records.table(Frame)
+        self.read_only: Table[u8] = records.table(u8)  # 1 for a frame that is; apart, so that a record stays 4 bytes
+        self.kernel_zone = FrameSet(records)
+        self.user_zone = FrameSet(records)
+        self.counts = records.struct(FrameCounts)
+        self.injection = records.struct(Injection)
+        self.most_references = layout.most_references
+        self.overcommit = layout.overcommit
+
+    def allocate_kernel(self, owner: i16) -> u32:
+        """Take the lowest free frame of the kernel zone, which is not promised; its content is whatever it was.
+
+        Raises: OutOfMemory; nothing has changed.
+        """
+        self.check_kernel(1)
+        if self.kernel_zone.is_empty():
+            raise OutOfMemory
+        frame: u32 = self.kernel_zone.lowest()
+        self.kernel_zone.remove(frame)
+        self.counts.kernel_free -= 1
+        self._take(frame, owner)
+        return frame
+
+    def check_kernel(self, count: u32) -> None:
+        """Check that so many free frames of the kernel zone are not promised.  Raises: OutOfMemory."""
+        counts = self.counts
+        if self._is_to_fail() or (not self.overcommit and counts.kernel_promised + count > counts.kernel_free):
+            raise OutOfMemory
+
+    def check_user(self, count: u32) -> None:
+        """Check that so many user frames are neither in use nor promised.  Raises: OutOfMemory."""
+        if self._is_to_fail() or (not self.overcommit and self.user_answered() + count > self.counts.user_total):
+            raise OutOfMemory
+
+    def user_answered(self) -> u32:
+        """Return how many user frames are in use or promised: an overcommitted layout may promise more than all."""
+        return self.counts.user_promised + self.counts.read_only
+
+    def allocate_read_only(self, owner: i16) -> u32:
+        """Take the lowest free user frame for a page that can't be written.
+
+        Raises: OutOfMemory when there is none that is not promised; nothing has changed.
+        """
+        self.check_user(1)
+        frame: u32 = self.allocate_user(owner)
+        self.make_read_only(frame)
+        return frame
+
+    def allocate_user(self, owner: i16) -> u32:
+        """Take the lowest free user frame for a page that has a promise; its content is whatever it was.
+
+        Raises: OutOfMemory, in an overcommitted layout; nothing has changed.
+        """
+        if self.user_zone.is_empty() or self._is_to_fail():
+            raise OutOfMemory
+        return self._take_user(owner)
+
+    def _take_user(self, owner: i16) -> u32:
+        frame: u32 = self.user_zone.lowest()
+        self.user_zone.remove(frame)
+        self.counts.user_free -= 1
+        self._take(frame, owner)
+        return frame
+
+    def _is_to_fail(self) -> bool:
+        injection = self.injection
+        if injection.countdown == 0:
+            return False
+        injection.countdown -= 1
+        return injection.countdown == 0
+
+    def _take(self, frame: u32, owner: i16) -> None:
+        record = self.table[frame]
+        assert record.references == 0 and record.owner == NOBODY, "a free frame has no owner"
+        record.references = 1
+        record.owner = owner
+        self.counts.used[kind_of(owner)] += 1
+
+    def release_kernel(self, frame: u32) -> None:
+        """Free a kernel-zone frame, which has one reference."""
+        record = self.table[frame]
+        assert record.references == 1, "a kernel-zone frame has one reference"
+        self._free(record)
+        self.kernel_zone.add(frame)
+        self.counts.kernel_free += 1
+
+    def _free(self, record: Frame) -> None:
+        self.counts.used[kind_of(record.owner)] -= 1
+        record.references = 0
+        record.owner = NOBODY
+
+    # User frames, which may have several holders.
+
+    def share(self, frame: u32) -> bool:
+        """Add a reference to a user frame in use, unless it is full; say whether it was not."""
+        record = self.table[frame]
+        references = record.references
+        assert references > 0, "a shared frame is in use"
+        if references >= self.most_references - 1:
+            return self._share_last(record)
+        record.references = references + 1
+        return True
+
+    def _share_last(self, record: Frame) -> bool:
+        if record.references == self.most_references:
+            return False
+        record.references = self.most_references
+        self.counts.full += 1
+        return True
+
+    def drop_other(self, frame: u32, holder: i16) -> bool:
+        """Drop a reference that changes nothing but the count: not the last, nor the owner's; say whether it was such.
+
+        It is the short way of `drop`, for loops over many pages.
+        """
+        record = self.table[frame]
+        references = record.references
+        if references <= 1 or references == self.most_references or record.owner == holder:
+            return False
+        record.references = references - 1
+        return True
+
+    def drop(self, frame: u32, holder: i16) -> None:
+        """Drop a holder's reference to a user frame; the last frees it.
+
+        A frame whose owner drops it while others hold it is owned by them together.
+        """
+        record = self.table[frame]
+        assert record.references > 0, "a dropped frame had a reference"
+        if record.references == self.most_references:
+            self.counts.full -= 1
+        if record.references == 1:
+            if self.read_only[frame]:
+                self._let_answer(frame)
+            self._free(record)
+            self.user_zone.add(frame)
+            self.counts.user_free += 1
+            return
+        record.references -= 1
+        if record.owner == holder:
+            self._give(record, SHARED)
+
+    def _give(self, record: Frame, owner: i16) -> None:
+        self.counts.used[kind_of(record.owner)] -= 1
+        self.counts.used[kind_of(owner)] += 1
+        record.owner = owner
+
+    def make_read_only(self, frame: u32) -> None:
+        """Let no promise answer for a user frame any more."""
+        self.counts.read_only += 1 - self.read_only[frame]
+        self.read_only[frame] = 1
+
+    def _let_answer(self, frame: u32) -> None:
+        self.read_only[frame] = 0
+        self.counts.read_only -= 1
+
+    def renew(self, frame: u32, holder: i16) -> u32:
+        """Free a frame, whose only holder this is, and return the lowest that is free then."""
+        self.drop(frame, holder)
+        return self._take_user(holder)
+
+    def is_alone(self, frame: u32) -> bool:
+        """Say whether a frame has one holder."""
+        return self.table[frame].references == 1
+
+    def is_full(self, frame: u32) -> bool:
+        """Say whether a frame can't take another reference."""
+        return self.table[frame].references == self.most_references
+
+    def take_over(self, frame: u32, holder: i16) -> bool:
+        """Let the only holder of a frame own it; say whether there is only one."""
+        record = self.table[frame]
+        if record.references > 1:
+            return False
+        if record.owner != holder:
+            self._give(record, holder)
+        if self.read_only[frame]:
+            self._let_answer(frame)
+        return True
+
+    def add_kernel_range(self, start: u32, end: u32) -> None:
+        """Make the frames [start, end) the kernel zone, all free."""
+        self.kernel_zone.add_range(start, end)
+        self.counts.kernel_free += end - start
+        self.counts.kernel_total += end - start
+
+    def add_user_range(self, start: u32, end: u32) -> None:
+        """Make the frames [start, end) free user frames."""
+        self.user_zone.add_range(start, end)
+        self.counts.user_free += end - start
+        self.counts.user_total += end - start
+
+    def reserve_range(self, start: u32, end: u32, owner: i16) -> None:
+        """Give the frames [start, end), which are in no zone, to an owner for ever."""
+        for frame in range(start, end):
+            record = self.table[frame]
+            if record.owner != NOBODY:
+                self.counts.used[kind_of(record.owner)] -= 1
+            record.references = 1
+            record.owner = owner
+        self.counts.used[kind_of(owner)] += end - start
+
+    def bytes_needed(self, count: u32) -> u32:
+        """Return the heap bytes that the records of `count` frames take."""
+        return 2 * self.kernel_zone.bytes_needed(count) + count * (self.table.element_size + 1) + 4 * 16
+
+
+def kind_of(owner: i16) -> u32:
+    """Return under which kind `FrameCounts.used` counts an owner."""
+    return 0 if owner > 0 else -owner

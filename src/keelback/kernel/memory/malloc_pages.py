@@ -1,0 +1,130 @@
+"""Malloc pages: what a process's malloc asks for, in an area where the kernel alone places pages.
+
+    malloc_base ┬ pages that are taken, in frames of the process, and holes between them
+                ┼ end of the highest page that is taken: the region ends, the next page to be taken may lie here
+    malloc_limit┴
+
+1. A page of the area is mapped exactly when it is taken; it never comes by being touched, and one that was given back
+   can't be used by mistake.
+2. The region is [malloc_base, end of the highest page that is taken), and there is none when no page is.
+3. The record counts the pages; none before `first` is free.  Which they are, the page tables say.
+"""
+
+from collections.abc import Iterator
+
+from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
+from keelback.kernel.memory.regions import MOST_REGIONS, Kind, Space
+from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.kernel.x86.paging import USER, WRITABLE
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, u32, word
+
+
+class MallocPages(Component):
+    """Takes malloc pages for a process, and gives them back."""
+
+    def __init__(self, memory: VirtualMemory) -> None:
+        self.layout = memory.layout
+        self.memory = memory
+        self.spaces = memory.spaces
+        self.promises = memory.promises
+        self.base = memory.layout.malloc_base
+        self.most = (memory.layout.malloc_limit - memory.layout.malloc_base) >> PAGE_SHIFT
+
+    def pages(self, space: Space) -> Iterator[word]:
+        """Yield each malloc page of a space, lowest first."""
+        for page in self.spaces.pages(space.directory, self.base, self._end(space)):
+            yield page
+
+    def _end(self, space: Space) -> word:
+        """Return where the region ends; the base when there is none."""
+        index: u32 = space.find(self.base)
+        return space.regions[index].end if index < space.count else self.base
+
+    def allocate(self, space: Space, count: u32) -> word:
+        """Take so many new pages of zeros in a row, the lowest that are free; return the address of the first.
+
+        Raises: BadArgument (none), NoRoom, TooManyRegions, OutOfMemory; nothing has changed.
+        """
+        if count == 0:
+            raise BadArgument
+        start: word = self._find_room(space, count)
+        if space.malloc.count == 0 and space.count == MOST_REGIONS:
+            raise TooManyRegions
+        end: word = start + (count << PAGE_SHIFT)
+        self._map(space, start, end)
+        # From here on nothing can fail.
+        if end > self._end(space):
+            space.add(start, end, Kind.MALLOC, USER | WRITABLE)
+        space.malloc.count += count
+        if self._number(start) == space.malloc.first:
+            space.malloc.first += count
+        return start
+
+    def _number(self, page: word) -> u32:
+        return (page - self.base) >> PAGE_SHIFT
+
+    def _find_room(self, space: Space, count: u32) -> word:
+        """Return the lowest address from the record's hint on with so many free pages.  Raises: NoRoom."""
+        start: u32 = space.malloc.first
+        for page in self.spaces.pages(space.directory, self.base + (start << PAGE_SHIFT), self._end(space)):
+            number: u32 = self._number(page)
+            if number - start >= count:
+                break
+            start = number + 1
+        if count > self.most - start:
+            raise NoRoom
+        return self.base + (start << PAGE_SHIFT)
+
+    def _map(self, space: Space, start: word, end: word) -> None:
+        """Map new frames of zeros in [start, end), where nothing is.  Raises: OutOfMemory; nothing has changed."""
+        count: u32 = (end - start) >> PAGE_SHIFT
+        self.promises.take(space, count, 0)
+        try:
+            for page in range(start, end, PAGE_SIZE):
+                self.memory.map_zeros(space, page, USER | WRITABLE)
+        except OutOfMemory:
+            # No page of it was mapped before, nor used since: whatever is there now goes, and its tables.
+            self._unmap(space, start, end, count)
+            raise
+
+    def _unmap(self, space: Space, start: word, end: word, count: u32) -> None:
+        """Unmap what is mapped of [start, end), which has so many promises."""
+        before: u32 = self.promises.tables(space, start, end)
+        if self.spaces.unmap(space.directory, start, end, space.owner):
+            self.promises.add(space, 0, self.promises.tables(space, start, end) - before)
+        self.promises.add(space, -count, 0)
+
+    def release(self, space: Space, address: word, count: u32) -> None:
+        """Give so many pages from an address on back.
+
+        Raises: BadArgument (none, or the address starts no page), BadAddress (one of them is not taken); nothing has
+        changed.
+        """
+        self._check_taken(space, address, count)
+        end: word = address + (count << PAGE_SHIFT)
+        self._unmap(space, address, end, count)
+        self.spaces.forget_user_pages(space.directory)
+        space.malloc.count -= count
+        space.malloc.first = min(space.malloc.first, self._number(address))
+        if end == self._end(space):
+            space.carve(self._highest_end(space, address), end)
+
+    def _check_taken(self, space: Space, address: word, count: u32) -> None:
+        if address % PAGE_SIZE != 0 or count == 0:
+            raise BadArgument
+        if address < self.base or address >= self.layout.malloc_limit:
+            raise BadAddress
+        if count > self.most - self._number(address):
+            raise BadAddress
+        taken: u32 = 0
+        for _ in self.spaces.pages(space.directory, address, address + (count << PAGE_SHIFT)):
+            taken += 1
+        if taken < count:
+            raise BadAddress
+
+    def _highest_end(self, space: Space, end: word) -> word:
+        """Return the end of the highest page that is taken below an address; the base when there is none."""
+        page: word = end
+        while page > self.base and self.spaces.lookup(space.directory, page - PAGE_SIZE) == 0:
+            page -= PAGE_SIZE
+        return page

@@ -1,0 +1,154 @@
+"""Promises: memory that pages may still need is there when they need it.
+
+    user frames    │ in use, read-only │ in use, written │ free, promised │ free │
+                                       └─────── user_promised ──────────┘
+    kernel zone    │ in use: page tables, directories, stacks │ free, promised │ free │
+                                                              └ kernel_promised┘
+
+1. A page has a promise when its process may write to it, or has it in a frame that it wrote: of the stack the first
+   pages, of sparse memory and of the malloc area those alone that have a frame.
+2. A space counts its pages with a promise (`promised.pages`).  A frame in use that is not read-only is held by
+   such pages alone, and one of their promises answers for it; each other one of them is for a frame to come.
+3. The promises of all spaces and the frames that are read-only are together at most all user frames.
+4. A space counts the page tables that it does not have and that pages may need which can be accessed: all but those of
+   point 1 that have no promise (`promised.tables`); all of them together are at most what is free of the kernel zone.
+
+So a page with a promise finds a frame, and a table if it needs one.  All other memory is given only as long as these
+sentences stay true.  A layout with overcommit counts as all do, and promises more than there is.
+"""
+
+from keelback.kernel.errors import OutOfMemory
+from keelback.kernel.memory.frames import LIBRARY
+from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
+from keelback.kernel.memory.spaces import AddressSpaces
+from keelback.kernel.x86.paging import USER, WRITABLE
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, i32, u32, word
+
+
+class Promises(Component):
+    """Counts what the pages of all spaces may still need."""
+
+    def __init__(self, records: Region, spaces: AddressSpaces) -> None:
+        self.layout = spaces.layout
+        self.spaces = spaces
+        self.frames = spaces.frames
+        self.counts = spaces.frames.counts
+        self.shift = spaces.scheme.directories[-1].shift
+        self.plan = records.struct(Space)
+
+    # What has a promise.
+
+    def start_of(self, region: MemoryRegion) -> word:
+        """Return where the pages of a region start that have a promise though they have no frame; its end: nowhere."""
+        if region.kind == Kind.STACK:
+            return min(max(region.start, self.layout.stack_growth), region.end)
+        if region.kind == Kind.MALLOC or region.kind == Kind.SPARSE:
+            return region.end
+        return region.start
+
+    def pages(self, space: Space, start: word, end: word) -> u32:
+        """Return how many pages of [start, end) have a promise."""
+        count: u32 = 0
+        for index in range(space.count):
+            region = space.regions[index]
+            if region.start >= end:
+                break
+            first: word = max(region.start, start)
+            last: word = min(region.end, end)
+            if first < last and region.permissions & WRITABLE:
+                middle: word = min(max(self.start_of(region), first), last)
+                count += (last - middle) >> PAGE_SHIFT
+                if first < middle:
+                    count += self.spaces.count_frames(space.directory, first, middle)
+        return count
+
+    def tables(self, space: Space, start: word, end: word) -> u32:
+        """Return how many tables are promised and not there, of those that [start, end) reaches into."""
+        count: u32 = 0
+        next: u32 = start >> self.shift
+        end_slot: u32 = ((end - 1) >> self.shift) + 1
+        for index in range(space.count):
+            region = space.regions[index]
+            if region.start >> self.shift >= end_slot:
+                break
+            promised: word = self.start_of(region)
+            if promised < region.end and region.permissions & USER:
+                last: u32 = min(((region.end - 1) >> self.shift) + 1, end_slot)
+                for slot in range(max(promised >> self.shift, next), last):
+                    if self.spaces.table_of(space.directory, slot << self.shift) == 0:
+                        count += 1
+                    next = slot + 1
+        return count
+
+    def more_tables(self, space: Space, start: word, end: word) -> u32:
+        """Return how many tables more are promised when [start, end), where nothing is, can be accessed on demand."""
+        count: u32 = 0
+        for slot in range(start >> self.shift, ((end - 1) >> self.shift) + 1):
+            base: word = slot << self.shift
+            if self.spaces.table_of(space.directory, base) == 0 and self.tables(space, base, base + PAGE_SIZE) == 0:
+                count += 1
+        return count
+
+    # Making promises, and keeping them.
+
+    def check(self, pages: i32, tables: i32) -> None:
+        """Check that so many more promises can be kept.  Raises: OutOfMemory."""
+        if pages > 0:
+            self.frames.check_user(pages)
+        if tables > 0:
+            self.frames.check_kernel(tables)
+
+    def add(self, space: Space, pages: i32, tables: i32) -> None:
+        """Let a space have so many promises more, or fewer."""
+        space.promised.pages += pages
+        space.promised.tables += tables
+        self.counts.user_promised += pages
+        self.counts.kernel_promised += tables
+
+    def take(self, space: Space, pages: i32, tables: i32) -> None:
+        """Let a space have so many promises more.  Raises: OutOfMemory; nothing has changed."""
+        self.check(pages, tables)
+        self.add(space, pages, tables)
+
+    def take_all(self, space: Space) -> None:
+        """Let a space that maps nothing yet have the promises for its regions.  Raises: as `take`."""
+        start, end = self.layout.user_base, self.layout.user_end
+        self.take(space, self.pages(space, start, end), self.tables(space, start, end))
+
+    def end(self, space: Space) -> None:
+        """Let a space have no promise any more."""
+        pages: u32 = space.promised.pages
+        tables: u32 = space.promised.tables
+        self.add(space, -pages, -tables)
+
+    def plan_for(self, space: Space) -> Space:
+        """Return a note of a space's regions, to be changed as the space's will be; `take_planned` takes it."""
+        self.plan.directory = space.directory
+        self.plan.describe_like(space)
+        return self.plan
+
+    def take_planned(self, space: Space, start: word, end: word, spared: u32) -> None:
+        """Let a space have the promises that it needs when the pages of [start, end) are as planned.
+
+        So many of them are for frames that are read-only until then.  Raises: OutOfMemory; nothing has changed.
+        """
+        pages: i32 = self.pages(self.plan, start, end) - self.pages(space, start, end)
+        tables: i32 = self.tables(self.plan, start, end) - self.tables(space, start, end)
+        self.plan.forget()
+        self.check(pages - spared, tables)
+        self.add(space, pages, tables)
+
+    def make_table(self, space: Space, page: word) -> u32:
+        """Make the table for a page that has none; return it.
+
+        Raises: OutOfMemory when it was not promised and there is no frame; nothing has changed.
+        """
+        # The pages of a library's own space are all there once it is loaded, so it is promised nothing.
+        promised: u32 = 0 if space.owner == LIBRARY else self.tables(space, page, page + PAGE_SIZE)
+        self.add(space, 0, -promised)
+        try:
+            self.spaces.reserve(space.directory, page)
+        except OutOfMemory:
+            self.add(space, 0, promised)
+            raise
+        return self.spaces.table_of(space.directory, page)

@@ -1,0 +1,88 @@
+"""Copying between the kernel and a process: the only way in which the kernel touches user memory.
+
+1. A range is checked once, as a whole: it lies in user space and does not wrap.
+2. Then every page of it is checked, and made readable or writable as a page fault would have.
+3. What is read is taken for true when all of it has come; nothing is written before all of it can be.
+"""
+
+from keelback.kernel.errors import BadAddress, BadArgument
+from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.kernel.x86.paging import USER, WRITABLE, frame_of, page_of
+from keelback.lang import PAGE_SIZE, Array, Component, u8, u32, word
+
+
+class UserMemory(Component):
+    """Copy-in and copy-out, a block a page."""
+
+    def __init__(self, memory: VirtualMemory) -> None:
+        self.memory = memory
+        self.spaces = memory.spaces
+        self.layout = memory.layout
+        self.window = memory.window
+
+    def copy_in(self, space: Space, address: word, count: u32, destination: Array[u8]) -> None:
+        """Copy `count` bytes from a user address to the start of an array that has room for them.
+
+        Raises: BadAddress or OutOfMemory; the array may hold a part.
+        """
+        self._check_range(address, count)
+        done: u32 = 0
+        while done < count:
+            offset: u32 = (address + done) % PAGE_SIZE
+            block: u32 = min(count - done, PAGE_SIZE - offset)
+            page = self.window.open(self._readable_frame(space, address + done))
+            destination.copy_from(done, page.bytes, offset, block)
+            done += block
+
+    def copy_out(self, space: Space, address: word, count: u32, source: Array[u8]) -> None:
+        """Copy the first `count` bytes of an array to a user address.
+
+        Raises: BadAddress or OutOfMemory; not a byte has been copied.
+        """
+        self._check_range(address, count)
+        for page in range(page_of(address), address + count, PAGE_SIZE):
+            self._make_writable(space, page)
+        # From here on nothing can fail.
+        done: u32 = 0
+        while done < count:
+            offset: u32 = (address + done) % PAGE_SIZE
+            block: u32 = min(count - done, PAGE_SIZE - offset)
+            frame: u32 = frame_of(self.spaces.lookup(space.directory, address + done))
+            self.window.open(frame).bytes.copy_from(offset, source, done, block)
+            done += block
+
+    def copy_text_in(self, space: Space, address: word, destination: Array[u8]) -> None:
+        """Copy a zero-terminated text from a user address to an array, zero-padded.
+
+        Raises: BadArgument (it does not fit), BadAddress or OutOfMemory; the array may hold a part.
+        """
+        destination.clear()
+        done: u32 = 0
+        while done < len(destination):
+            offset: u32 = (address + done) % PAGE_SIZE
+            block: u32 = min(len(destination) - done, PAGE_SIZE - offset)
+            self._check_range((address + done) & 0xFFFF_FFFF, 1)
+            page = self.window.open(self._readable_frame(space, address + done))
+            for index in range(block):
+                byte = page.bytes[offset + index]
+                if byte == 0:
+                    return
+                destination[done + index] = byte
+            done += block
+        raise BadArgument
+
+    def _check_range(self, address: word, count: u32) -> None:
+        if address < self.layout.user_base or address > self.layout.user_end:
+            raise BadAddress
+        if count > self.layout.user_end - address:
+            raise BadAddress
+
+    def _readable_frame(self, space: Space, address: word) -> u32:
+        if not self.spaces.lookup(space.directory, address) & USER:
+            self.memory.make_readable(space, address)
+        return frame_of(self.spaces.lookup(space.directory, address))
+
+    def _make_writable(self, space: Space, address: word) -> None:
+        if not self.spaces.lookup(space.directory, address) & WRITABLE:
+            self.memory.make_writable(space, address)

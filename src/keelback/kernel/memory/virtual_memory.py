@@ -1,0 +1,409 @@
+"""The memory of a process: pages that come when they are touched, and are shared until they are written.
+
+    page of a region     entry                       first read            first write
+    never touched        none                        the frame of zeros    a new frame of zeros
+    only read so far     the frame of zeros          –                     a new frame of zeros
+    of an image          its frame                   –                     –
+    shared after fork    the frame, not writable     –                     a copy; its last holder just takes it
+    not taken by malloc  none                        not mapped            not mapped
+
+Whether a page may be written is its region's affair; an entry without the right to write only means that there is
+something to do first.
+"""
+
+from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
+from keelback.kernel.memory.frames import LIBRARY
+from keelback.kernel.memory.promises import Promises
+from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
+from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, frame_of, page_of
+from keelback.lang import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    Array,
+    Component,
+    Region,
+    Struct,
+    i32,
+    inline,
+    round_up,
+    u8,
+    u16,
+    u32,
+    word,
+)
+
+
+class ImageCounts(Struct):
+    """How many spaces have the image of a file, by where that starts in the payload; two files may share a count."""
+
+    counts: Array[u16] = inline(64)
+
+
+class VirtualMemory(Component):
+    """What system calls and page faults do to address spaces."""
+
+    def __init__(self, records: Region, promises: Promises) -> None:
+        self.images = records.struct(ImageCounts)
+        self.promises = promises
+        self.spaces = spaces = promises.spaces
+        self.layout = spaces.layout
+        self.frames = spaces.frames
+        self.window = spaces.windows[0]
+        self.source = spaces.windows[1]
+
+    # Page faults, the kernel's own accesses among them.
+
+    def make_readable(self, space: Space, address: word) -> None:
+        """Let the page of an address be read.
+
+        Raises: BadAddress when it is nobody's to read; OutOfMemory when its table has no promise; nothing has changed.
+        """
+        index: u32 = space.find(address)
+        if index == space.count or not space.regions[index].permissions & USER:
+            raise BadAddress
+        page: word = page_of(address)
+        table: u32 = self.spaces.table_of(space.directory, page)
+        if self.spaces.entry_of(table, page) == 0:
+            self._check_demand(space.regions[index])
+            if table == 0:
+                table = self.promises.make_table(space, page)
+            self.spaces.enter(table, page, self.spaces.kernel.zero, USER)
+            space.follow(page, self.spaces.kernel.zero)
+
+    def make_writable(self, space: Space, address: word) -> None:
+        """Let the page of an address be written, in a frame that no other holder has.
+
+        Raises: BadAddress when it is nobody's to write; OutOfMemory when it has no promise; nothing has changed.
+        """
+        index: u32 = space.find(address)
+        if index == space.count or not space.regions[index].permissions & WRITABLE:
+            raise BadAddress
+        page: word = page_of(address)
+        table: u32 = self.spaces.table_of(space.directory, page)
+        entry: u32 = self.spaces.entry_of(table, page)
+        if entry == 0 or frame_of(entry) == self.spaces.kernel.zero:
+            self._write_first(space, space.regions[index], page, table, entry)
+        elif not entry & WRITABLE:
+            self._stop_sharing(space, page, frame_of(entry))
+
+    def _check_demand(self, region: MemoryRegion) -> None:
+        """Check that the pages of a region come when they are touched; malloc pages do not.  Raises: BadAddress."""
+        if region.kind == Kind.MALLOC:
+            raise BadAddress
+
+    def _write_first(self, space: Space, region: MemoryRegion, page: word, table: u32, entry: u32) -> None:
+        """Map a page that has no frame of its own to a new one of zeros; from then on it has a promise.
+
+        Raises: BadAddress, OutOfMemory; nothing has changed.
+        """
+        if entry == 0:
+            self._check_demand(region)
+        more = page < self.promises.start_of(region)
+        if more:
+            self.frames.check_user(1)
+        frame: u32 = self._new_zeros(space)
+        if entry == 0:
+            self._enter(space, page, table, frame, USER | WRITABLE)
+        else:
+            self._change(space, page, frame)
+        if more:
+            self.promises.add(space, 1, 0)
+
+    def map_zeros(self, space: Space, page: word, permissions: u32) -> None:
+        """Map a page that is not mapped to a new frame of zeros.  Raises: OutOfMemory; nothing has changed."""
+        frame: u32 = self._new_frame(space, permissions)
+        self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
+        self._enter(space, page, self.spaces.table_of(space.directory, page), frame, permissions)
+
+    def _enter(self, space: Space, page: word, table: u32, frame: u32, permissions: u32) -> None:
+        """Map a page in its table, which is made if there is none (0), to a frame.
+
+        Raises: OutOfMemory; the frame has been dropped, and nothing else has changed.
+        """
+        if table == 0:
+            try:
+                table = self.promises.make_table(space, page)
+            except OutOfMemory:
+                self.frames.drop(frame, space.owner)
+                raise
+        self.spaces.enter(table, page, frame, permissions)
+        space.follow(page, frame)
+
+    def _new_zeros(self, space: Space) -> u32:
+        """Return a new frame of zeros for a page that has a promise."""
+        frame: u32 = self.frames.allocate_user(space.owner)
+        self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
+        return frame
+
+    def _new_frame(self, space: Space, permissions: u32) -> u32:
+        """Return a new frame for a page of a space; one that can be written has a promise."""
+        if permissions & WRITABLE and space.owner != LIBRARY:
+            return self.frames.allocate_user(space.owner)
+        return self.frames.allocate_read_only(space.owner)
+
+    def _stop_sharing(self, space: Space, page: word, frame: u32) -> None:
+        if self.frames.take_over(frame, space.owner):
+            self._change(space, page, frame)
+        else:
+            copy: u32 = self.frames.allocate_user(space.owner)
+            self._copy(copy, frame)
+            self.frames.drop(frame, space.owner)
+            self._change(space, page, copy)
+
+    def _change(self, space: Space, page: word, frame: u32) -> None:
+        """Let a page that is mapped be written, in a frame."""
+        self.spaces.change(space.directory, page, frame, USER | WRITABLE)
+        space.follow(page, frame)
+
+    def new_copy(self, space: Space, frame: u32, permissions: u32) -> u32:
+        """Return a new frame for a page of a space that is as another.  Raises: OutOfMemory; nothing has changed."""
+        copy: u32 = self._new_frame(space, permissions)
+        self._copy(copy, frame)
+        return copy
+
+    def _copy(self, copy: u32, frame: u32) -> None:
+        to = self.window.open(copy)
+        to.bytes.copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)
+
+    # Regions.
+
+    def map(self, space: Space, address: word, size: u32, kind: Kind, permissions: u8) -> word:
+        """Make a region of memory of whole pages, ANONYMOUS or SPARSE, zero when touched; return where it starts.
+
+        An address of 0 leaves the place to the kernel: the lowest from the layout's anonymous base.
+        Raises: BadArgument (a size of 0, an address that starts no page), BadAddress (not user space), NoRoom (some of
+        it is in use, or there is no room that large), TooManyRegions, OutOfMemory; nothing has changed.
+        """
+        self._check_pages(address, size)
+        layout = self.layout
+        start: word = address
+        if start == 0:
+            start = self.find_room(space, layout.anonymous_base, layout.malloc_base, size)
+        end: word = start + round_up(size, PAGE_SIZE)
+        if not space.is_free(start, end):
+            raise NoRoom
+        space.check_room(start, end, kind, permissions)
+        if kind == Kind.ANONYMOUS and permissions & USER:
+            pages: u32 = (end - start) >> PAGE_SHIFT if permissions & WRITABLE else 0
+            self.promises.take(space, pages, self.promises.more_tables(space, start, end))
+        space.add(start, end, kind, permissions)
+        return start
+
+    def unmap(self, space: Space, address: word, size: u32) -> None:
+        """Free the pages of a range, whatever they are for; pages of it that are in no region stay so.
+
+        Raises: BadArgument, BadAddress (a library's page among them), TooManyRegions; nothing has changed.
+        """
+        self._check_range(space, address, size)
+        end: word = address + round_up(size, PAGE_SIZE)
+        space.check_room(address, end, Kind.NONE, 0)
+        self.remove(space, address, end)
+
+    def remove(self, space: Space, start: word, end: word) -> None:
+        """Let a space have no page of [start, end) any more."""
+        pages: u32 = self.promises.pages(space, start, end)
+        tables: u32 = self.promises.tables(space, start, end)
+        self.spaces.unmap(space.directory, start, end, space.owner)
+        # One reload of cr3 for however many pages: none of them is global, and no other space had them.
+        self.spaces.forget_user_pages(space.directory)
+        space.carve(start, end)
+        if start <= space.image.base < end:
+            space.image.frame = 0
+        self.promises.add(space, -pages, self.promises.tables(space, start, end) - tables)
+
+    def protect(self, space: Space, address: word, size: u32, permissions: u8) -> None:
+        """Give the pages of a range other permissions; what is in them stays.
+
+        Raises: BadArgument, BadAddress (a page of it is in no region, or a library's), TooManyRegions, OutOfMemory;
+        nothing has changed.
+        """
+        self._check_range(space, address, size)
+        end: word = address + round_up(size, PAGE_SIZE)
+        if not space.holds(address, end):
+            raise BadAddress
+        space.check_room_to_protect(address, end, permissions)
+        self.promises.plan_for(space).protect(address, end, permissions)
+        self.promises.take_planned(space, address, end, self._spared(space, address, end, permissions))
+        space.protect(address, end, permissions)
+        self.spaces.restrict(space.directory, address, end, permissions, space.owner)
+        # Entries allow less than before, so what the CPU kept of them would let too much through.
+        self.spaces.forget_user_pages(space.directory)
+
+    def _spared(self, space: Space, start: word, end: word, permissions: u8) -> u32:
+        """Return how many frames of [start, end) will not be read-only any more with other permissions."""
+        count: u32 = 0
+        if permissions & WRITABLE:
+            for index in range(space.count):
+                region = space.regions[index]
+                first: word = max(region.start, start)
+                last: word = min(region.end, end)
+                if first < last and not region.permissions & WRITABLE:
+                    count += self.spaces.count_alone(space.directory, first, last)
+        return count
+
+    def allocate_page(self, space: Space, address: word) -> None:
+        """Let a page be anonymous memory that may be written, in a new frame of zeros; what was there is freed.
+
+        Raises: BadArgument (the address starts no page), BadAddress (it is not user space, or a library's),
+        OutOfMemory, TooManyRegions; nothing has changed.
+        """
+        self._check_range(space, address, PAGE_SIZE)
+        end: word = address + PAGE_SIZE
+        space.check_room(address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        more: u32 = 1 - self.promises.pages(space, address, end)
+        entry = self.spaces.lookup(space.directory, address)
+        if entry != 0 and self._is_alone(frame_of(entry)):
+            # What is freed is there again, so this needs no memory.
+            self._show_zeros(space, address, self.frames.renew(frame_of(entry), space.owner))
+        else:
+            self.promises.check(more, 0)
+            self._renew(space, address, entry)
+        space.carve(address, end)
+        space.add(address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        self.promises.add(space, more, 0)
+
+    def _is_alone(self, frame: u32) -> bool:
+        return frame != self.spaces.kernel.zero and self.frames.is_alone(frame)
+
+    def _show_zeros(self, space: Space, page: word, frame: u32) -> None:
+        """Let a page that is mapped be zero and writable in a frame that is its space's."""
+        self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
+        self._change(space, page, frame)
+
+    def _renew(self, space: Space, page: word, entry: u32) -> None:
+        """Let a page with an entry, 0 if it is not mapped, be zero and writable in a new frame.
+
+        Raises: OutOfMemory; nothing has changed.
+        """
+        if entry == 0:
+            self.map_zeros(space, page, USER | WRITABLE)
+            return
+        frame: u32 = self._new_zeros(space)
+        if frame_of(entry) != self.spaces.kernel.zero:
+            self.frames.drop(frame_of(entry), space.owner)
+        self._change(space, page, frame)
+
+    def _check_range(self, space: Space, address: word, size: u32) -> None:
+        """Check that a range is whole pages of user space, not empty, none malloc's, the guard's or a library's.
+
+        Raises: BadArgument, BadAddress.
+        """
+        self._check_pages(address, size)
+        if address == 0 or space.has_library(address, address + round_up(size, PAGE_SIZE)):
+            raise BadAddress
+
+    def _check_pages(self, address: word, size: u32) -> None:
+        """Check as `_check_range`, but let the address be 0."""
+        layout = self.layout
+        if address % PAGE_SIZE != 0 or size == 0:
+            raise BadArgument
+        if address != 0 and (address < layout.user_base or address >= layout.user_end):
+            raise BadAddress
+        if address != 0 and size > layout.user_end - address:
+            raise BadAddress
+        if address != 0 and meets(address, size, layout.malloc_base, layout.malloc_limit):
+            raise BadAddress
+        if address != 0 and meets(address, size, layout.stack_guard, layout.stack_bottom):
+            raise BadAddress
+
+    def find_room(self, space: Space, first: word, limit: word, size: u32) -> word:
+        """Return the lowest address in [first, limit) from which on no region has any of `size` bytes.
+
+        `first` is a page's start.  Raises: NoRoom.
+        """
+        start: word = first
+        for index in range(space.count):
+            region = space.regions[index]
+            if region.end > start:
+                if min(region.start, limit) - start >= size and region.start > start:
+                    return start
+                start = region.end
+        if size > max(limit - start, 0):
+            raise NoRoom
+        return start
+
+    # Whole spaces.
+
+    def note_image(self, space: Space, file: u32) -> None:
+        """Note that a space has the image of the file that starts there in the payload."""
+        space.image.file = file
+        self._count_image(file, 1)
+
+    def may_be_loaded(self, file: u32) -> bool:
+        """Say whether a space may have the image of a file; when not, none has."""
+        return self.images.counts[slot_of(file)] > 0
+
+    def _count_image(self, file: u32, change: i32) -> None:
+        self.images.counts[slot_of(file)] += change
+
+    def share_loaded(self, other: Space, space: Space) -> u32:
+        """Map the pages of an image's regions that another space has as they were loaded, from the same file, too.
+
+        Pages that are mapped stay.  Returns how many were not.  Raises: OutOfMemory; the pages before are mapped.
+        """
+        count: u32 = 0
+        image = other.image
+        for page in self.spaces.pages(other.directory, image.base, image.base + round_up(image.size, PAGE_SIZE)):
+            entry = self.spaces.lookup(other.directory, page)
+            if entry & AS_LOADED and self.spaces.lookup(space.directory, page) == 0:
+                table: u32 = self.spaces.table_of(space.directory, page)
+                if table == 0:
+                    table = self.promises.make_table(space, page)
+                if self.frames.share(frame_of(entry)):
+                    self.spaces.enter(table, page, frame_of(entry), entry & (USER | AS_LOADED))
+                    count += 1
+        return count
+
+    def duplicate(self, parent: Space, child: Space) -> None:
+        """Let a new space have what another has, which is the one in use: regions, and frames shared or copied.
+
+        Raises: OutOfMemory; the parent is as it was, and what the child has by then, `release` frees.
+        """
+        child.describe_like(parent)
+        self._count_image(child.image.file, 1)
+        self.promises.take(child, parent.promised.pages, parent.promised.tables)
+        for index in range(parent.count):
+            region = parent.regions[index]
+            self.spaces.reserve_like(child.directory, parent.directory, region.start, region.end)
+        # From here on only copies need frames, and a copy changes nothing of the parent's.
+        if self.layout.eager_fork or self.frames.counts.full > 0:
+            for index in range(parent.count):
+                self._copy_region(parent, child, parent.regions[index])
+        for index in range(parent.count):
+            region = parent.regions[index]
+            self.spaces.share(child.directory, parent.directory, region.start, region.end, region.permissions)
+        # Pages that could be written can't be any more: one reload of cr3 tells the CPU, for all of them.
+        self.spaces.forget_user_pages(parent.directory)
+
+    def _copy_region(self, parent: Space, child: Space, region: MemoryRegion) -> None:
+        """Copy the pages of a region that are not to be shared."""
+        for page in self.spaces.pages(parent.directory, region.start, region.end):
+            entry = self.spaces.lookup(parent.directory, page)
+            if self.spaces.is_copied(entry, region.permissions):
+                copy: u32 = self.new_copy(child, frame_of(entry), region.permissions)
+                self.spaces.map(child.directory, page, copy, entry & (USER | WRITABLE))
+                child.follow(page, copy)
+
+    def release(self, space: Space) -> None:
+        """Free all that a space has, built in part or whole; no CPU uses it any more."""
+        self.promises.end(space)
+        if space.image.file != 0:
+            self._count_image(space.image.file, -1)
+        for index in range(space.count):
+            region = space.regions[index]
+            self.spaces.clear(space.directory, region.start, region.end, space.owner)
+        for index in range(space.count):
+            region = space.regions[index]
+            self.spaces.release_tables(space.directory, region.start, region.end)
+        self.spaces.destroy(space.directory)
+        space.forget()
+
+
+def meets(address: word, size: u32, start: word, end: word) -> bool:
+    """Say whether `size` bytes from an address have any of [start, end), which may be empty."""
+    return max(address, start) < min(address + size, end)
+
+
+def slot_of(file: u32) -> u32:
+    """Return which count is that of a file, whose start in the payload is a multiple of 512."""
+    return (file >> 9) % 64

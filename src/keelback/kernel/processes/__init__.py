@@ -1,0 +1,1 @@
+"""Who exists and who runs: programs, processes, threads, the scheduler."""

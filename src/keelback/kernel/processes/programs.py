@@ -1,0 +1,219 @@
+"""The process manager: starts programs of the payload, each with one argument string."""
+
+from keelback.kernel.boot.options import Options
+from keelback.kernel.devices.console import Console
+from keelback.kernel.errors import BadArgument, NoSuchProgram, NotExecutable, OutOfMemory
+from keelback.kernel.loading.elf import ElfLoader
+from keelback.kernel.loading.elf_file import RULES
+from keelback.kernel.memory.regions import Kind, Space
+from keelback.kernel.memory.user_memory import UserMemory
+from keelback.kernel.processes.processes import NAME_SIZE, Process, Processes
+from keelback.kernel.x86.paging import USER, WRITABLE, frame_of
+from keelback.lang import PAGE_SIZE, Array, Component, KernelError, Region, Struct, i16, inline, u8, u32, word
+
+ARGUMENT_SIZE = 256
+NEW_LINE = 10
+SPACE = 32
+
+
+class CommandLine(Struct):
+    """A program and its argument, each zero-padded; no text is longer than its room less one."""
+
+    name: Array[u8] = inline(NAME_SIZE)
+    argument: Array[u8] = inline(ARGUMENT_SIZE)
+    fits: bool  # neither had to be cut
+
+
+class InitName(Struct):
+    """The name of the payload's member that lists what to start."""
+
+    bytes: Array[u8] = inline(16)
+
+
+class Programs(Component):
+    """Starts processes."""
+
+    def __init__(
+        self,
+        records: Region,
+        options: Options,
+        console: Console,
+        loader: ElfLoader,
+        processes: Processes,
+        memory: UserMemory,
+    ) -> None:
+        self.options = options
+        self.layout = loader.layout
+        self.console = console
+        self.payload = loader.payload
+        self.loader = loader
+        self.processes = processes
+        self.virtual_memory = processes.memory
+        self.spaces = processes.spaces
+        self.promises = processes.memory.promises
+        self.memory = memory
+        self.command = records.struct(CommandLine)
+        self.next = records.struct(Space)
+        self.init_name = records.struct(InitName)
+
+    def start_all(self) -> None:
+        """Start what the option `init` names, else what the payload's member `etc/init` lists, a line a process.
+
+        A line is `name argument`.  A program that can't be started is reported on the console; the others go on.
+        """
+        values = self.options.values
+        if values.init_end != 0:
+            self._read_line(self.options.line, values.init_start, values.init_end)
+            self._start_reported()
+        else:
+            self._start_listed()
+
+    def _start_listed(self) -> None:
+        self.init_name.bytes.set_text("etc/init")
+        try:
+            self.payload.find(self.init_name.bytes)
+        except NoSuchProgram:
+            self.console.write("keelback: the payload has no list of programs to start\n")
+            return
+        position: u32 = self.payload.found.start
+        end: u32 = position + self.payload.found.size
+        while position < end:
+            position = self._read_line(self.payload.content.elements, position, end)
+            if self.command.name[0] != 0:
+                self._start_reported()
+
+    def _read_line(self, content: Array[u8], start: u32, end: u32) -> u32:
+        """Read one line of a text, which ends at `end`, into `command`; return where the next starts."""
+        self.command.name.clear()
+        self.command.argument.clear()
+        position: u32 = start
+        length: u32 = 0
+        while position < end and content[position] != NEW_LINE and content[position] != SPACE:
+            if length < NAME_SIZE - 1:
+                self.command.name[length] = content[position]
+            length += 1
+            position += 1
+        self.command.fits = length < NAME_SIZE
+        if position < end and content[position] == SPACE:
+            position += 1
+        length = 0
+        while position < end and content[position] != NEW_LINE:
+            if length < ARGUMENT_SIZE - 1:
+                self.command.argument[length] = content[position]
+            length += 1
+            position += 1
+        self.command.fits = self.command.fits and length < ARGUMENT_SIZE
+        return position + 1
+
+    def _start_reported(self) -> None:
+        try:
+            if not self.command.fits:
+                raise BadArgument
+            self.spawn(0)
+        except NotExecutable:
+            self._report()
+            self.console.write("The file ")
+            self.console.write(RULES[self.loader.image.broken])
+            self.console.write(".\n")
+        except KernelError as error:
+            self._report()
+            self.console.write(error.sentence)
+            self.console.write("\n")
+
+    def _report(self) -> None:
+        """Start the line that says why `command` can't be started."""
+        self.console.write("keelback: can't start ")
+        self.console.write_name(self.command.name)
+        self.console.write(". ")
+
+    def spawn(self, parent: i16) -> Process:
+        """Start the program that `command` names, with its argument, and return the process.
+
+        Raises: NoSuchProgram, NotExecutable, NoProcessSlot or OutOfMemory; nothing has changed.
+        """
+        self._find()
+        process = self.processes.create(parent)
+        process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
+        thread = process.thread
+        assert thread is not None, "a new process has a thread"
+        try:
+            stack: word = self._fill(process.space)
+        except OutOfMemory:
+            self.processes.discard(process)
+            raise
+        thread.frame.start_user(self.loader.image.entry, stack)
+        self.processes.start(process)
+        return process
+
+    def exec(self, process: Process) -> None:
+        """Let a process, which made the call, run the program that `command` names instead.
+
+        Raises: NoSuchProgram, NotExecutable or OutOfMemory; the process goes on as it was.
+        """
+        self._find()
+        thread = process.thread
+        assert thread is not None, "a process has a thread"
+        self.next.directory = self.spaces.create()
+        self.next.owner = process.pid
+        # The old space needs nothing any more unless the new one fails, so its promises need not be kept beside others.
+        pages: u32 = process.space.promised.pages
+        tables: u32 = process.space.promised.tables
+        self.promises.end(process.space)
+        try:
+            stack: word = self._fill(self.next)
+        except OutOfMemory:
+            self.virtual_memory.release(self.next)
+            self.promises.add(process.space, pages, tables)
+            raise
+        # From here on nothing can fail.
+        self.processes.scheduler.leave_space(process.space.directory)
+        self.virtual_memory.release(process.space)
+        self.processes.libraries.drop_all(process.libraries)
+        process.space.become(self.next)
+        process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
+        thread.frame.start_user(self.loader.image.entry, stack)
+
+    def _find(self) -> None:
+        self.payload.find(self.command.name)
+        self.loader.check()
+
+    def _fill(self, space: Space) -> word:
+        """Make a stack in a new space and load the program that was found; return the first stack pointer.
+
+        Raises: OutOfMemory; releasing the space frees what it has by then.
+        """
+        space.add(self.layout.stack_bottom, self.layout.stack_top, Kind.STACK, USER | WRITABLE)
+        self.loader.place(space)
+        self.promises.take_all(space)
+        stack: word = self._make_stack(space)
+        self._share(space)
+        self.loader.load(space)
+        return stack
+
+    def _share(self, space: Space) -> None:
+        """Map what processes of the same program have of it and can't write.
+
+        Raises: OutOfMemory; releasing the space frees what it has by then.
+        """
+        file: u32 = self.loader.image.start
+        if not self.virtual_memory.may_be_loaded(file):
+            return
+        missing: u32 = self.loader.count_read_only()
+        for pid in range(1, self.processes.counts.highest + 1):
+            other = self.processes.table[pid].space
+            if missing > 0 and other.image.file == file:
+                missing -= self.virtual_memory.share_loaded(other, space)
+
+    def _make_stack(self, space: Space) -> word:
+        """Put the argument on the stack; return the first stack pointer.
+
+        The string ends at the stack's top; below it, the pointer to it 16-aligned as the ABI asks, a return address.
+        """
+        layout = self.layout
+        self.virtual_memory.map_zeros(space, layout.stack_top - PAGE_SIZE, USER | WRITABLE)
+        content = self.loader.window.open(frame_of(self.spaces.lookup(space.directory, layout.stack_top - 1))).bytes
+        content.copy_from(PAGE_SIZE - ARGUMENT_SIZE, self.command.argument, 0, ARGUMENT_SIZE)
+        text: word = layout.stack_top - ARGUMENT_SIZE
+        for index in range(4):
+            content[PAGE_SIZE - ARGUMENT_SIZE - 16 + index] = text >> 8 * index & 0xFF
+        return text - 20

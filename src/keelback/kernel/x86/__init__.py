@@ -1,0 +1,1 @@
+"""One CPU family: page tables, descriptors, interrupts, control registers, entry code."""

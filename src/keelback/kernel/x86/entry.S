@@ -1,0 +1,222 @@
+/* Entry code: the instructions that Python can't be.
+ *
+ *      kernel_start          header (kernel/boot/header.py), the code of this file
+ *      kernel_start + STUBS  256 entry stubs of 16 bytes
+ *      kernel_start + TEXT   compiled text
+ *
+ * Nothing here moves with the compiled text.  STUBS and SYSTEM_CALL come from kernel/x86/interrupts.py, MAGIC and VERSION from
+ * kernel/boot/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the selectors from kernel/x86/segments.py, FRAME_SIZE
+ * and FROM_VIRTUAL_8086 from kernel/processes/threads.py, the other vectors from kernel/calls/strays.py, which counts at STRAYS, DEBUG_EXIT and REFUSED from kernel/devices/power.py; TEXT is the builder's.  The linker gives
+ * kernel_start, kernel_boot, kernel_begin, kernel_trap and kernel_panic, which are 0 where the kernel is interpreted.
+ * Source: System V ABI i386 (calls); Linux x86 boot protocol 2.15 (32-bit entry); Intel SDM volume 2 (CPUID).
+ */
+#define CPUID_FLAG      (1 << 21)       /* in eflags: can be changed where there is a CPUID instruction */
+#define FEATURE_CMOV    (1 << 15)       /* in edx of CPUID leaf 1: compiled code moves by condition */
+#define FLAGS           (1 << 1)        /* all that the kernel runs with */
+#define VIRTUAL_8086    (1 << 17)       /* in eflags */
+#define SERIAL          0x3f8
+#define POLLS           0x400000
+#define SCREEN          0xb8000
+#define WHITE_ON_RED    0x4f
+
+        .code32
+        .section .text.entry, "ax"
+        .globl  start
+start:  jmp     boot
+        .balign 16
+        .long   MAGIC, VERSION, LAYOUT, PAYLOAD
+        .long   0                       # payload size: the builder's
+        .long   trap_return, idle, leave, booted, listen
+        .fill   16                      # build id: the builder's
+
+/* The 32-bit entry: flat segments, paging and interrupts off, the boot parameters' address in esi. */
+boot:   movl    $ENTRY_STACK, %esp
+        pushl   $FLAGS
+        popfl
+        xorl    %ebp, %ebp              # the outermost stack frame
+        pushl   %esi
+        call    check_cpu
+        call    kernel_start
+        testl   %eax, %eax              # the end of the boot stack, which memory now has room for
+        jz      halt
+        movl    %eax, %esp
+
+/* The timer was tried: its vector enters by the stub that counts, if an interrupt comes to this CPU at all. */
+listen: sti
+        nop
+        cli
+        call    kernel_boot
+        testb   %al, %al                # a bool: the rest of eax means nothing
+        jz      halt
+
+/* The kernel is up and has started nothing: here the machine stops for those who look at it. */
+booted: call    kernel_begin
+        jmp     leave
+
+/* Virtual-8086 mode, which QEMU lets ring 3 enter by `iret`: the CPU has pushed gs, fs, ds and es above the frame, and
+ * cs means nothing.  Move what was pushed up to where the frame belongs; the mark in the vector says what happened. */
+virtual:
+        pushl   %eax
+        .irp    word, 6, 5, 4, 3, 2, 1, 0       # from ss down to the vector
+        movl    4 + 4 * \word(%esp), %eax
+        movl    %eax, 20 + 4 * \word(%esp)
+        .endr
+        popl    %eax
+        addl    $16, %esp
+        orl     $FROM_VIRTUAL_8086, (%esp)
+        jmp     trap
+
+/* Stubs of exceptions come here, vector and error code pushed: in ring 0, one is a mistake of the kernel's. */
+fault:  testl   $VIRTUAL_8086, 16(%esp) # eflags
+        jnz     virtual
+        testb   $3, 12(%esp)            # cs
+        jz      mistake
+        jmp     trap
+
+/* Stubs of interrupts come here. */
+interrupt:
+        testl   $VIRTUAL_8086, 16(%esp)
+        jnz     virtual
+
+/* The stub of system calls comes here: no code of virtual-8086 mode can be fetched, so none is made from there.
+ * The word behind the trap frame is Thread.kernel_stack. */
+trap:   pushal
+        movl    $KERNEL_DATA, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        xorl    %ebp, %ebp              # the outermost stack frame is the kernel's, not the user's
+        movl    FRAME_SIZE(%esp), %esp
+        pushl   $FLAGS                  # whatever the program's are: direction, nested task, AC, which opens user pages
+        popfl
+        call    kernel_trap             # the last instruction before `leave`, which the machine relies on
+
+/* The kernel has chosen: eax is the trap frame to restore, 0 when there is none. */
+leave:  testl   %eax, %eax
+        jz      halt
+
+/* Restore the trap frame at eax.  A frame of ring 0 is the idle thread's: the CPU then pops no stack pointer, so
+ * esp stays just above the frame's eflags, where the next interrupt pushes the same frame again. */
+trap_return:
+        movl    %eax, %esp
+        movl    $USER_DATA, %eax        # always the user's: no selector travels between processes
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %fs
+        movl    %eax, %gs
+        popal
+        addl    $8, %esp                # vector and error code
+        iretl
+
+idle:   sti
+        hlt
+        jmp     idle
+
+/* The frame lies on the stack of the kernel that was interrupted; ring 0's has neither esp nor ss. */
+mistake:
+        pushal
+        pushl   $FLAGS
+        popfl
+        movl    $KERNEL_DATA, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %esp, %eax
+        pushl   %eax
+        call    kernel_panic
+
+halt:   cli
+        hlt
+        jmp     halt
+
+/* Return if the CPU has what compiled code needs, else say what is missing, on the screen and the serial line. */
+check_cpu:
+        pushfl
+        popl    %eax
+        movl    %eax, %ecx
+        xorl    $CPUID_FLAG, %eax
+        pushl   %eax
+        popfl
+        pushfl
+        popl    %eax
+        xorl    %ecx, %eax
+        testl   $CPUID_FLAG, %eax
+        jz      no_cpuid
+        xorl    %eax, %eax
+        cpuid
+        testl   %eax, %eax              # the highest leaf
+        jz      no_cmov
+        movl    $1, %eax
+        cpuid
+        testl   $FEATURE_CMOV, %edx
+        jz      no_cmov
+        ret
+
+no_cpuid:
+        movl    $cpuid_missing, %esi
+        jmp     refuse
+no_cmov:
+        movl    $cmov_missing, %esi
+refuse: movl    $SCREEN, %edi
+        movw    $SERIAL + 3, %dx        # 8 bits, 115,200 baud
+        movb    $0x80, %al
+        outb    %al, %dx
+        movw    $SERIAL, %dx
+        movb    $1, %al
+        outb    %al, %dx
+        incw    %dx
+        xorb    %al, %al
+        outb    %al, %dx
+        movw    $SERIAL + 3, %dx
+        movb    $3, %al
+        outb    %al, %dx
+        movl    $POLLS, %ecx            # for all bytes together: a line that is never free is not waited for
+1:      movb    (%esi), %bl
+        incl    %esi
+        testb   %bl, %bl
+        jz      3f
+        movw    $SERIAL + 5, %dx
+2:      inb     %dx, %al
+        testb   $0x20, %al              # the transmitter is empty; a port that is not there reads so too
+        loopz   2b
+        incl    %ecx                    # never 0 before `loopz`, which would mean without end
+        movw    $SERIAL, %dx
+        movb    %bl, %al
+        outb    %al, %dx
+        cmpb    $' ', %bl
+        jb      1b                      # the screen has no lines to end
+        movb    $WHITE_ON_RED, %bh
+        movw    %bx, (%edi)
+        addl    $2, %edi
+        jmp     1b
+3:      movl    $REFUSED, %eax          # the verdict, for an emulator
+        movw    $DEBUG_EXIT, %dx
+        outl    %eax, %dx
+        jmp     halt
+
+cpuid_missing:
+        .asciz  "keelback: can't start. This CPU has no CPUID instruction; a Pentium Pro or later is needed.\r\n"
+cmov_missing:
+        .asciz  "keelback: can't start. This CPU can't move by condition (CMOV); a Pentium Pro or later is needed.\r\n"
+
+        .org    STUBS
+        .set    vector, 0
+        .rept   256
+        .if     vector == NON_MASKABLE  # at any moment, on any stack, with any data segment
+        incl    %ss:STRAYS + 4 * NON_MASKABLE
+        iretl
+        .else
+        .if     vector != 8 && (vector < 10 || vector > 14) && vector != 17
+        pushl   $0                      # the CPU pushes no error code
+        .endif
+        pushl   $vector
+        .if     vector <= LAST_EXCEPTION && vector != RESERVED && vector != MACHINE_CHECK
+        jmp     fault
+        .elseif vector == SYSTEM_CALL
+        jmp     trap
+        .else
+        jmp     interrupt
+        .endif
+        .endif
+        .balign 16
+        .set    vector, vector + 1
+        .endr
+        .org    TEXT

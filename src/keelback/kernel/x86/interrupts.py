@@ -1,0 +1,117 @@
+"""Interrupts: the descriptor table of 256 gates, and the two interrupt controllers.
+
+Source: Intel SDM volume 3, section 6.11 (gates); Intel 8259A data sheet (initialisation, end of interrupt, default
+interrupts).
+"""
+
+from keelback.kernel.layout import Layout
+from keelback.kernel.x86.segments import KERNEL_CODE
+from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u8, u32
+
+GATES = 256
+STUBS = 0x1000  # from kernel_start
+STUB_SIZE = 16
+INTERRUPT_GATE = 0x8E00  # present, ring 0, interrupts off on entry
+FOR_USERS = 0x6000  # ring 3: an `int` instruction may name it
+
+NON_MASKABLE = 2
+BREAKPOINT = 3
+OVERFLOW = 4
+RESERVED = 15  # what a controller that is not set up calls its spurious interrupts
+MACHINE_CHECK = 18  # an exception where CR4 allows it; here it does not
+LAST_EXCEPTION = 19
+"""No exception behind this one comes with what the kernel switches on."""
+FIRST_DEVICE = 32
+TIMER = FIRST_DEVICE
+LAST_DEVICE = FIRST_DEVICE + 15
+SYSTEM_CALL = 0x80
+
+MAIN = 0x20
+SECOND = 0xA0
+END_OF_INTERRUPT = 0x20
+READ_REQUESTS, READ_IN_SERVICE = 0x0A, 0x0B
+LAST_LINE = 7
+
+
+class Gate(Struct):
+    """One interrupt gate; all zero is not present."""
+
+    low: u32  # selector and the low half of the offset
+    high: u32  # the high half of the offset and the gate's kind
+
+
+class GateTable(Struct):
+    """The interrupt descriptor table."""
+
+    gates: Array[Gate] = inline(GATES)
+
+
+class Interrupts(Component):
+    """The gates of all vectors and the controllers that devices interrupt through."""
+
+    def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
+        self.cpu = cpu
+        self.stubs = layout.kernel_start + STUBS
+        self.table = records.struct(GateTable)
+
+    def start(self) -> None:
+        """Let every vector enter the kernel, and only the timer's line interrupt."""
+        for vector in range(GATES):
+            self._set(vector, INTERRUPT_GATE)
+        self._set(BREAKPOINT, INTERRUPT_GATE | FOR_USERS)
+        self._set(OVERFLOW, INTERRUPT_GATE | FOR_USERS)
+        self._set(SYSTEM_CALL, INTERRUPT_GATE | FOR_USERS)
+        self.cpu.load_idt(address_of(self.table), size_of(GateTable) - 1)
+        self._start_controller(MAIN, FIRST_DEVICE, 1 << 2, 0xFE)
+        self._start_controller(SECOND, FIRST_DEVICE + 8, 2, 0xFF)
+
+    def _set(self, vector: u32, kind: u32) -> None:
+        self._enter_by(vector, vector, kind)
+
+    def _enter_by(self, vector: u32, other: u32, kind: u32) -> None:
+        """Let a vector enter by the stub of another."""
+        stub: u32 = self.stubs + other * STUB_SIZE
+        gate = self.table.gates[vector]
+        gate.low = KERNEL_CODE << 16 | stub & 0xFFFF
+        gate.high = stub & 0xFFFF_0000 | kind
+
+    def _start_controller(self, port: u8, first_vector: u8, cascade: u8, mask: u8) -> None:
+        self.cpu.out8(port, 0x11)
+        self.cpu.out8(port + 1, first_vector)
+        self.cpu.out8(port + 1, cascade)
+        self.cpu.out8(port + 1, 1)
+        self.cpu.out8(port + 1, mask)
+
+    def is_requested(self, vector: u32) -> bool:
+        """Say whether a line of the main controller asks for its interrupt."""
+        self.cpu.out8(MAIN, READ_REQUESTS)
+        return self.cpu.in8(MAIN) >> (vector & 7) & 1 != 0
+
+    def count(self, vector: u32) -> None:
+        """Let a vector be counted as a non-maskable interrupt is, by entry code alone, while the kernel starts."""
+        self._enter_by(vector, NON_MASKABLE, INTERRUPT_GATE)
+
+    def take(self, vector: u32) -> None:
+        """Let a vector enter the kernel again."""
+        self._set(vector, INTERRUPT_GATE)
+
+    def finish(self, vector: u32) -> None:
+        """Tell the controllers that a device's interrupt is served.
+
+        A request that goes away before the CPU takes it comes as the controller's last line, which is then not in
+        service: ending that would end another's.  The main controller has still seen the second one's request.
+        """
+        if vector >= FIRST_DEVICE + 8:
+            self._finish(SECOND, vector - FIRST_DEVICE - 8)
+            self.cpu.out8(MAIN, END_OF_INTERRUPT)
+        else:
+            self._finish(MAIN, vector - FIRST_DEVICE)
+
+    def _finish(self, controller: u8, line: u32) -> None:
+        if line == LAST_LINE and not self._serves_last_line(controller):
+            return
+        self.cpu.out8(controller, END_OF_INTERRUPT)
+
+    def _serves_last_line(self, controller: u8) -> bool:
+        self.cpu.out8(controller, READ_IN_SERVICE)
+        return self.cpu.in8(controller) >> LAST_LINE != 0
