@@ -39,6 +39,11 @@ def well(*words, **options):
     return done.stdout
 
 
+def digest_of_file(path):
+    """Return what is short enough for pytest to say of a megabyte that differs."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     """Return an image file that starts two programs."""
@@ -88,14 +93,14 @@ def test_the_same_programs_make_the_same_bytes_elsewhere_and_in_another_environm
     words = ("hello", "fib", "mine.c", "libgfx")
     well(*words, cwd=one, env={"PYTHONHASHSEED": "1"})
     well(*words, cwd=other, env=settings, umask=0o077)
-    assert (one / "keelback.img").read_bytes() == (other / "keelback.img").read_bytes()
+    assert digest_of_file(one / "keelback.img") == digest_of_file(other / "keelback.img")
 
 
 def test_a_disc_made_twice_is_the_same_bytes(disc, tmp_path):
     settings = {"TMPDIR": str(tmp_path), "TZ": "Asia/Tokyo", "SOURCE_DATE_EPOCH": "1234567890"}
     well("--iso", *ON_DISC, cwd=tmp_path, env=settings, umask=0o077)
     assert os.listdir(tmp_path) == ["keelback.iso"]
-    assert (tmp_path / "keelback.iso").read_bytes() == disc.read_bytes()
+    assert digest_of_file(tmp_path / "keelback.iso") == digest_of_file(disc)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(image, tmp_path):
