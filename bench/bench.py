@@ -1,6 +1,7 @@
 """What Keelback costs, measured on this run: `make bench`.
 
-Times are medians of several runs in this run's own processes; rates are of interpreted kernels without checks.
+All figures are medians: times of several runs in this run's own processes, instructions of many rounds in one run.
+Rates are of interpreted kernels without checks.
 """
 
 import statistics
@@ -34,13 +35,19 @@ REPEATS = 5
 PROGRAMS = Path(__file__).parent / "programs"
 MEMORY_FIGURES = {
     "zero": "page of zeros, first write",
+    "read": "page never written, first read",
+    "table": "page of zeros that needs a page table",
+    "map_1": "map, touch and unmap of 1 page",
+    "map_64": "map, touch and unmap of 64 pages",
     "copy": "copy at a write to a shared page",
     "last": "write by the last holder",
     "round": "fork, exit and wait, small process",
     "fork_slope": "each mapped page more, fork alone",
     "round_slope": "each mapped page more, fork, exit and wait",
     "yield": "yield to another process and back",
+    "exec": "fork, exec, exit and wait",
     "spawn": "spawn, exit and wait",
+    "last_spawn": "... of the last of 200 files more",
     "malloc": "malloc and free of 64 bytes",
     "malloc_page": "malloc_pages and free_pages of a page",
 }

@@ -1,20 +1,66 @@
 /* Measures memory and processes. */
 #include "measure.h"
 
-enum { PAGES = 256, PAGE = 4096 };
+enum { PAGES = 256, PAGE = 4096, TABLE_REACH = 4 << 20 };
+
+static struct rounds rounds, others;
 
 static void zero_fill(void)
 {
-    char *memory = map_memory(NULL, ROUNDS * PAGE, CAN_WRITE);
+    char *memory = map_memory(NULL, (ROUNDS + 1) * PAGE, CAN_WRITE);
 
     memory[0] = 1;
-    for (int i = 1; i < ROUNDS; i++) {
+    for (int i = 1; i <= ROUNDS; i++) {
         start();
         memory[i * PAGE] = 1;
-        stop();
+        stop(&rounds);
     }
-    unmap_memory(memory, ROUNDS * PAGE);
-    say("zero ");
+    unmap_memory(memory, (ROUNDS + 1) * PAGE);
+    say("zero", &rounds);
+}
+
+static void first_read(void)
+{
+    volatile char *memory = map_memory(NULL, (ROUNDS + 1) * PAGE, CAN_WRITE);
+
+    memory[0] = 1;
+    for (int i = 1; i <= ROUNDS; i++) {
+        start();
+        (void)memory[i * PAGE];
+        stop(&rounds);
+    }
+    unmap_memory((void *)memory, (ROUNDS + 1) * PAGE);
+    say("read", &rounds);
+}
+
+/* The first page of what one page table reaches: its table comes with it, and goes with it. */
+static void first_page_of_a_table(void)
+{
+    char *memory = map_memory(NULL, 2 * TABLE_REACH, CAN_WRITE);
+    char *place = (char *)(((uintptr_t)memory + TABLE_REACH - 1) / TABLE_REACH * TABLE_REACH);
+
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        place[0] = 1;
+        stop(&rounds);
+        unmap_memory(place, PAGE);
+        map_memory(place, PAGE, CAN_WRITE);
+    }
+    unmap_memory(memory, 2 * TABLE_REACH);
+    say("table", &rounds);
+}
+
+static void map_touch_unmap(int pages, const char *name)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        char *memory = map_memory(NULL, pages * PAGE, CAN_WRITE);
+        for (int page = 0; page < pages; page++)
+            memory[page * PAGE] = 1;
+        unmap_memory(memory, pages * PAGE);
+        stop(&rounds);
+    }
+    say(name, &rounds);
 }
 
 /* The child reads what the parent wrote, and writes: a copy.  Then the parent, the last holder, does. */
@@ -29,38 +75,34 @@ static void copy_on_write(void)
         for (int i = 0; i < ROUNDS; i++) {
             start();
             memory[i * PAGE] = 2;
-            stop();
+            stop(&rounds);
         }
-        say("copy ");
+        say("copy", &rounds);
         sys_exit(0);
     }
     wait_for(ANY_CHILD, &ending);
     for (int i = 0; i < ROUNDS; i++) {
         start();
         memory[i * PAGE] = 3;
-        stop();
+        stop(&rounds);
     }
     unmap_memory(memory, ROUNDS * PAGE);
-    say("last ");
+    say("last", &rounds);
 }
 
 static void fork_exit_wait(const char *name, const char *fork_name)
 {
-    uint32_t forks = 0xffffffff;
-
     for (int i = 0; i < ROUNDS; i++) {
         start();
         if (fork() == 0)
             sys_exit(0);
-        uint32_t forked = (uint32_t)(time_stamp() - started) - 2;
-        if (forked < forks)
-            forks = forked;
+        uint32_t forked = since_start(); /* to be noted when it is no write to a shared page any more */
         wait_for(ANY_CHILD, NULL);
-        stop();
+        stop(&rounds);
+        note(&others, forked);
     }
-    say(name);
-    least = forks;
-    say(fork_name);
+    say(name, &rounds);
+    say(fork_name, &others);
 }
 
 static void fork_exit_wait_with(int pages, const char *name, const char *fork_name)
@@ -73,16 +115,30 @@ static void fork_exit_wait_with(int pages, const char *name, const char *fork_na
     unmap_memory(memory, pages * PAGE);
 }
 
-static void spawn_exit(void)
+static void fork_exec(void)
 {
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        if (failed(spawn("nothing", "")))
+        if (fork() == 0) {
+            exec("nothing", "");
             sys_panic("no nothing");
+        }
         wait_for(ANY_CHILD, NULL);
-        stop();
+        stop(&rounds);
     }
-    say("spawn ");
+    say("exec", &rounds);
+}
+
+static void spawn_exit(const char *program, const char *name)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        if (failed(spawn(program, "")))
+            sys_panic("no such program");
+        wait_for(ANY_CHILD, NULL);
+        stop(&rounds);
+    }
+    say(name, &rounds);
 }
 
 static void yield_and_back(void)
@@ -92,14 +148,14 @@ static void yield_and_back(void)
     if (partner == 0)
         for (;;)
             sys_yield();
-    for (int i = 0; i < 10 * ROUNDS; i++) {
+    for (int i = 0; i < ROUNDS; i++) {
         start();
         sys_yield();
-        stop();
+        stop(&rounds);
     }
     kill(partner);
     wait_for(ANY_CHILD, NULL);
-    say("yield ");
+    say("yield", &rounds);
 }
 
 /* The pages are there after the first round, and stay. */
@@ -108,10 +164,10 @@ static void malloc_and_free(void)
     for (int i = 0; i < ROUNDS; i++) {
         start();
         free(malloc(64));
-        stop();
+        stop(&rounds);
     }
     malloc_trim();
-    say("malloc ");
+    say("malloc", &rounds);
 }
 
 static void take_a_page_and_give_it_back(void)
@@ -121,21 +177,28 @@ static void take_a_page_and_give_it_back(void)
     for (int i = 0; i < ROUNDS; i++) {
         start();
         free_pages(malloc_pages(1), 1);
-        stop();
+        stop(&rounds);
     }
     free_pages(other, 1);
-    say("malloc_page ");
+    say("malloc_page", &rounds);
 }
 
 int main(const char *argument)
 {
+    measure_own_cost(&rounds);
     zero_fill();
+    first_read();
+    first_page_of_a_table();
+    map_touch_unmap(1, "map_1");
+    map_touch_unmap(64, "map_64");
     copy_on_write();
-    fork_exit_wait("round ", "fork ");
-    fork_exit_wait_with(PAGES, "some_round ", "some_fork ");
-    fork_exit_wait_with(3 * PAGES, "many_round ", "many_fork ");
+    fork_exit_wait("round", "fork");
+    fork_exit_wait_with(PAGES, "some_round", "some_fork");
+    fork_exit_wait_with(3 * PAGES, "many_round", "many_fork");
+    fork_exec();
     yield_and_back();
-    spawn_exit();
+    spawn_exit("nothing", "spawn");
+    spawn_exit("zzz_nothing", "last_spawn");
     malloc_and_free();
     take_a_page_and_give_it_back();
     return 0;

@@ -11,23 +11,20 @@ static __attribute__((noinline)) const char *name_here(uint32_t number)
     return number < 4 ? names + starts[number] : "many";
 }
 
+static struct rounds rounds, others;
+
 static void load_and_unload(const char *load_name, const char *unload_name)
 {
-    uint32_t unloads = 0xffffffff;
-
     for (int i = 0; i < ROUNDS; i++) {
         start();
         void *library = load_library("libcount");
-        stop();
-        started = time_stamp();
+        stop(&rounds);
+        start();
         unload_library(library);
-        uint32_t unloaded = (uint32_t)(time_stamp() - started) - 2;
-        if (unloaded < unloads)
-            unloads = unloaded;
+        stop(&others);
     }
-    say(load_name);
-    least = unloads;
-    say(unload_name);
+    say(load_name, &rounds);
+    say(unload_name, &others);
 }
 
 static void call(const struct libcount *count)
@@ -39,29 +36,30 @@ static void call(const struct libcount *count)
     for (int i = 0; i < ROUNDS; i++) {
         start();
         answer = count->name(number);
-        stop();
+        stop(&rounds);
     }
-    say("stub ");
+    say("stub", &rounds);
     for (int i = 0; i < ROUNDS; i++) {
         start();
         answer = name_here(number);
-        stop();
+        stop(&rounds);
     }
     (void)answer;
-    say("direct ");
+    say("direct", &rounds);
 }
 
 int main(const char *argument)
 {
     struct libcount count;
 
-    load_and_unload("first_load ", "last_unload ");
+    measure_own_cost(&rounds);
+    load_and_unload("first_load", "last_unload");
     if (load_libcount(&count) < 0)
         sys_panic("no libcount");
     call(&count);
     if (fork() == 0) {
         unload_library(count.library);
-        load_and_unload("load ", "unload ");
+        load_and_unload("load", "unload");
         sys_exit(0);
     }
     wait_for(ANY_CHILD, NULL);
