@@ -109,7 +109,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a window without invalidation": (
-        "lang.window", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass", {"strict RAM and TLB"},
+        ".lang.window", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass", {"strict RAM and TLB"},
     ),
     "a switch without a new page directory": (
         "processes.scheduler", "Scheduler", "_use_space", "self.cpu.write_cr3(space << PAGE_SHIFT)", "pass",
@@ -140,7 +140,7 @@ MISTAKES = {
     ),
     "a page of the guard that is the stack's": (
         "processes.programs", "Programs", "_fill", "space.add(self.layout.stack_bottom,",
-        "space.add(self.layout.stack_bottom - 4096,", {"comparison"},
+        "space.add(self.layout.stack_bottom - 4096,", {"comparison", "invariants"},
     ),
     "a result in the wrong register": (
         "calls.system_calls", "SystemCalls", "serve", "frame.eax = self.calls", "frame.ecx = self.calls",
@@ -286,7 +286,7 @@ def right_kernel():
 @contextmanager
 def seeded(module, owner, method, right, wrong):
     """Replace a piece of a method's source for a while."""
-    place = importlib.import_module(f"keelback.kernel.{module}")
+    place = importlib.import_module(f".{module}", "keelback.kernel")
     cls = getattr(place, owner)
     before = cls.__dict__[method]
     source = textwrap.dedent(inspect.getsource(before))
