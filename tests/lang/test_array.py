@@ -153,8 +153,19 @@ def test_an_empty_range_at_the_end_is_in_range(arrays):
 def test_a_copy_between_types_panics(arrays, panics):
     with panics("an array of u8 is copied from one of the same type, not from <5 i8 at 0x1005>"):
         arrays.of_u8.copy_from(0, arrays.of_i8, 0, 1)
-    with panics("only arrays of integers are copied"):
-        arrays.pairs.copy_from(0, arrays.pairs, 1, 1)
+    with panics("an array of Pair is copied from one of the same type, not from <5 u8 at 0x1000>"):
+        arrays.pairs.copy_from(0, arrays.of_u8, 1, 1)
+    with panics(f"an array of u8 is copied from one of the same type, not from {arrays.pairs!r}"):
+        arrays.of_u8.copy_from(0, arrays.pairs, 1, 1)
+
+
+def test_structs_are_copied_byte_by_byte(arrays, panics):
+    for index in range(COUNT):
+        arrays.pairs[index].left, arrays.pairs[index].right = index, 100 * index
+    arrays.pairs.copy_from(1, arrays.pairs, 0, COUNT - 1)
+    assert [(each.left, each.right) for each in arrays.pairs] == [(0, 0), (0, 0), (1, 100), (2, 200), (3, 300)]
+    with panics("[4, 6) of an array of 5 elements"):
+        arrays.pairs.copy_from(4, arrays.pairs, 0, 2)
 
 
 # fill, clear, set_text

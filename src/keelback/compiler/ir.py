@@ -172,7 +172,7 @@ class StoreElement(Statement):
 
 @dataclass(frozen=True)
 class CopyElements(Statement):
-    """Move `count` integers between arrays, which may overlap; both ranges are inside."""
+    """Move `count` elements between arrays, which may overlap; both ranges are inside."""
 
     target: Expression
     target_start: Expression

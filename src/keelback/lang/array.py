@@ -17,10 +17,10 @@ T = TypeVar("T")
 class Array(ArrayBase, Generic[T]):
     """A field of several elements: `saved: Array[u32] = inline(16)`."""
 
-    __slots__ = ("_address", "_count", "_physical", "_ram")
+    __slots__ = ("_address", "_count", "_physical", "_ram", "_size")
 
-    def _place(self, ram: Ram, count: int, address: int, physical: int) -> None:
-        self._ram, self._count, self._address, self._physical = ram, count, address, physical
+    def _place(self, ram: Ram, count: int, size: int, address: int, physical: int) -> None:
+        self._ram, self._count, self._size, self._address, self._physical = ram, count, size, address, physical
 
     def __len__(self) -> int:
         return self._count
@@ -38,11 +38,20 @@ class Array(ArrayBase, Generic[T]):
         return (self[index] for index in range(self._count))
 
     def copy_from(self, start: int, source: "Array[T]", source_start: int, count: int) -> None:
-        """Copy `count` integers of `source` from `source_start` on over those from `start` on; they may overlap.
+        """Copy `count` elements of `source` from `source_start` on over those from `start` on; they may overlap.
 
         Raises: Panic when a range leaves its array or the element types differ; nothing has changed.
         """
-        raise Panic("only arrays of integers are copied")
+        if not isinstance(source, Array) or source._element() is not self._element():
+            name = self._element_name()
+            raise Panic(f"an array of {name} is copied from one of the same type, not from {source!r}")
+        self._check_range(start, count)
+        source._check_range(source_start, count)
+        self._touch(start, count)
+        source._touch(source_start, count)
+        size = self._size
+        first, other = self._physical + start * size, source._physical + source_start * size
+        self._ram.bytes[first : first + count * size] = source._ram.bytes[other : other + count * size]
 
     def fill(self, start: int, count: int, value: T) -> None:
         """Set the `count` integers from `start` on to `value`.
@@ -57,16 +66,23 @@ class Array(ArrayBase, Generic[T]):
 
     def clear(self) -> None:
         """Set every byte of the array to zero."""
-        size = self._count * self._element_size()
-        if self._ram.strict and size:
-            self._ram.use(self._address, self._physical, size)
+        self._touch(0, self._count)
+        size = self._count * self._size
         self._ram.bytes[self._physical : self._physical + size] = bytes(size)
 
     def _element_size(self) -> int:
+        return self._size
+
+    def _element(self) -> Any:
         raise NotImplementedError
 
     def _element_name(self) -> str:
         raise NotImplementedError
+
+    def _touch(self, start: int, count: int) -> None:
+        if self._ram.strict and count:
+            offset = start * self._size
+            self._ram.use(self._address + offset, self._physical + offset, count * self._size)
 
     def _no_element(self, index: int) -> Panic:
         return Panic(f"index {index} of an array of {self._count} elements")
@@ -84,7 +100,7 @@ class IntegerArray(Array[int]):
     def __init__(self, ram: Ram, type: IntegerType, count: int, address: int, physical: int) -> None:
         size = count * type.size
         ram.inside(address, physical, size)
-        self._place(ram, count, address, physical)
+        self._place(ram, count, type.size, address, physical)
         self._type = type
         self._view = ram.bytes[physical : physical + size].cast(type.code)  # type: ignore[call-overload]
 
@@ -105,16 +121,6 @@ class IntegerArray(Array[int]):
         except (ValueError, TypeError):
             raise Panic(f"{value!r} does not fit an element: {self._type.name}") from None
 
-    def copy_from(self, start: int, source: Array[Any], source_start: int, count: int) -> None:
-        """See `Array`."""
-        if not isinstance(source, IntegerArray) or source._type is not self._type:
-            raise Panic(f"an array of {self._type.name} is copied from one of the same type, not from {source!r}")
-        self._check_range(start, count)
-        source._check_range(source_start, count)
-        self._touch(start, count)
-        source._touch(source_start, count)
-        self._view[start : start + count] = source._view[source_start : source_start + count]
-
     def set_text(self, text: str) -> None:
         """See `Array`."""
         content = text.encode("ascii")
@@ -131,13 +137,8 @@ class IntegerArray(Array[int]):
         content = value.to_bytes(self._type.size, "little", signed=self._type.signed) * count
         self._view[start : start + count] = memoryview(content).cast(self._type.code)  # type: ignore[call-overload]
 
-    def _element_size(self) -> int:
-        return self._type.size
+    def _element(self) -> IntegerType:
+        return self._type
 
     def _element_name(self) -> str:
         return self._type.name
-
-    def _touch(self, start: int, count: int) -> None:
-        if self._ram.strict and count:
-            offset = start * self._type.size
-            self._ram.use(self._address + offset, self._physical + offset, count * self._type.size)

@@ -212,11 +212,10 @@ def make_array(ram: Ram, element: IntegerKind | StructKind, count: int, address:
 class StructArray(Array[S]):
     """An array of structs in RAM; each element is always the same object."""
 
-    __slots__ = ("_indexed", "_size", "_struct", "_views")
+    __slots__ = ("_indexed", "_struct", "_views")
 
     def __init__(self, ram: Ram, struct: type[S], count: int, address: int, physical: int, *, indexed: bool) -> None:
-        self._size = layout_of(struct, ram.word_bits).size
-        self._place(ram, count, address, physical)
+        self._place(ram, count, layout_of(struct, ram.word_bits).size, address, physical)
         ram.inside(address, physical, self._size * count)
         self._struct, self._indexed = struct, indexed
         self._views: list[S | None] = [None] * count
@@ -226,8 +225,8 @@ class StructArray(Array[S]):
             raise self._no_element(index)
         return self._views[index] or self._make(index)
 
-    def _element_size(self) -> int:
-        return self._size
+    def _element(self) -> type[S]:
+        return self._struct
 
     def _element_name(self) -> str:
         return self._struct.__name__

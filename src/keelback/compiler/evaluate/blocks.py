@@ -70,7 +70,7 @@ class Blocks(Functions):
             first, length = self.range(array, start, number, count, node)
             fitted = self.dynamic(self.frozen(self.fitted(value, integer(element), "an element", node)), node)
             self.emit(ir.FillElements(place, array, first, length, fitted))
-        elif name == "copy_from" and not isinstance(element, type):
+        elif name == "copy_from":
             start, source, source_start, number = self.values_of(Array.copy_from, node)
             other, other_count = self.array(source, node)
             if not isinstance(other.type, ArrayPointer) or other.type.element != element:

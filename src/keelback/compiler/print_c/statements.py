@@ -8,7 +8,7 @@ from keelback.compiler.print_c.spelling import quoted, short_path
 from keelback.compiler.types import U64, ArrayPointer, Boolean, Integer, Pointer, Void
 from keelback.compiler.walk import goes_on, leaves
 from keelback.lang.integers import IntegerType
-from keelback.lang.layout import IntegerKind, RefKind
+from keelback.lang.layout import IntegerKind, RefKind, layout_of
 
 
 class Statements(Expressions):
@@ -73,8 +73,9 @@ class Statements(Expressions):
 
     def scaled(self, count: ir.Expression, array: ir.Expression) -> str:
         """Return how many bytes a number of elements has."""
-        assert isinstance(array.type, ArrayPointer) and isinstance(array.type.element, IntegerType)
-        size = array.type.element.size
+        assert isinstance(array.type, ArrayPointer)
+        element = array.type.element
+        size = layout_of(element, self.ram.word_bits).size if isinstance(element, type) else element.size
         return self.text(count) if size == 1 else f"{self.text(count, PRECEDENCE['*'])} * {size}"
 
     def print_SetText(self, statement: ir.SetText, indent: str, depth: int) -> str:
