@@ -27,7 +27,7 @@ SCREEN, COLUMNS, ROWS = 0xB8000, 80, 25
 def command(*words, cwd=None, env=(), **options):
     environment = ENVIRONMENT | dict(env)
     done = subprocess.run(
-        [*COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=100, env=environment, **options
+        [*COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=250, env=environment, **options
     )
     assert "Traceback" not in done.stderr + done.stdout
     return done

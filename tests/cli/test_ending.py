@@ -20,7 +20,7 @@ def keelback(redirection, *words, **environment):
     done = subprocess.run(
         ["sh", "-c", f'"$@" {redirection}', "sh", *COMMAND, *words],
         capture_output=True,
-        timeout=100,
+        timeout=250,
         env=ENVIRONMENT | environment,
     )
     assert b"Traceback" not in done.stdout + done.stderr and b"Exception" not in done.stderr
