@@ -16,11 +16,12 @@ from keelback.kernel.calls.faults import VECTOR_NAMES
 from keelback.kernel.calls.panics import FAILED_CHECK, MESSAGE_SIZE, Message, PanicRecord
 from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.x86.segments import KERNEL_CODE
+from keelback.kernel.x86.interrupts import DOUBLE_FAULT
+from keelback.kernel.x86.segments import DOUBLE_FAULT_TASK, KERNEL_CODE, USER_CODE
 from keelback.lang import Panic, address_of, layout_of, size_of, text_of, view
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image, make_image_file, make_symbols
-from keelback.machine.kernels import compiled
+from keelback.machine.kernels import compiled, kernel_of
 from keelback.machine.panics import panic_of, record_panic
 from keelback.machine.qemu import Qemu, Verdict
 from kernel.mistaken import compile_now, mistaken
@@ -327,6 +328,77 @@ def test_a_message_that_is_nowhere_halts_the_machine_with_what_is_known(machine)
         record = pc.kernel.panics.record
         assert pc.exit.status == PANICKED
     assert record.happened and record.frame.eip == place + 10 and record.depth == 0
+
+
+# Double faults: the stack, or a table, can't take what a trap pushes.
+
+
+def stored(field, value):
+    """Return code that stores a word at an address."""
+    return f"c705{words(field)}{words(value)}"
+
+
+def double_faults():
+    """Return code by name, with the last page fault's address, the ring, and how far the CPU is into the code."""
+    kernel, _ = kernel_of(MICROKERNEL)
+    esp0, frame = address_of(kernel.segments.task) + 4, address_of(kernel.scheduler.threads[1].frame)
+    division = address_of(kernel.interrupts.table)
+    return {
+        "a stack that is nowhere": (f"bc{words(LIMIT)} 50", LIMIT - 4, KERNEL_CODE, 5),
+        "a stack that has an end": (f"bc{words(LIMIT + 8)} 60", LIMIT + 4, KERNEL_CODE, 5),
+        "a stack that can't be written": (f"bc{words(TEXT)} 50", TEXT - 4, KERNEL_CODE, 5),
+        "no gate for a fault": (f"0f22d0 {stored(division + 4, 0)} f7f1", 0x11111111, KERNEL_CODE, 13),
+        "no stack for traps": (f"{stored(esp0, LIMIT)} b8{words(frame)} c9 c3", LIMIT - 4, USER_CODE, None),
+    }
+
+
+DOUBLE_FAULTS = double_faults()
+
+
+@pytest.mark.parametrize("name", DOUBLE_FAULTS)
+def test_a_double_fault_is_recorded_with_the_registers_that_it_met(name):
+    code, address, cs, length = DOUBLE_FAULTS[name]
+    image, place = faulting_image(code)
+    pc = compiled_pc(image=image)
+    panic, left = panicked(pc)
+    record, frame = left.record, left.record.frame
+    assert pc.exit.status == PANICKED and left.message == "" and record.has_frame
+    assert (frame.vector, frame.error, frame.cs) == (DOUBLE_FAULT, 0, cs)
+    assert record.address == address
+    assert record.cr3 == pc.kernel.processes.table[1].space.directory << 12
+    if length is not None:
+        assert frame.eip == place + length
+        assert {name: getattr(frame, name) for name in VALUES} == VALUES and frame.ecx == 0
+        assert frame.ebp == pc.kernel.scheduler.threads[1].kernel_stack - 8
+        assert frame.eflags & 0x202 == 2, "interrupts are off"
+    if "stack that" in name:
+        assert frame.esp == address + 4
+    where = f"address {record.address:#010x}, cr3 {record.cr3:#010x}"
+    assert left.console[0] == f"double fault, error code 0x0, {where}"
+    assert left.console[-3:] == register_lines(frame)
+    assert panic.message == f"double fault of {record.address:#010x} in ring 0 at {frame.eip:#010x}, error 0x0"
+
+
+@pytest.mark.parametrize("name", DOUBLE_FAULTS)
+def test_a_double_fault_leaves_the_same_record_on_qemu(name):
+    image, _ = faulting_image(DOUBLE_FAULTS[name][0])
+    panic, left = panicked(compiled_pc(image=image))
+    panic_there, left_there = on_qemu(image)
+    assert str(panic) == str(panic_there)
+    assert left.console == left_there.console
+    assert left.places == left_there.places
+
+
+def test_a_double_fault_that_has_no_task_resets_the_machine():
+    task = address_of(kernel_of(MICROKERNEL)[0].segments.table.entries[DOUBLE_FAULT_TASK // 8])
+    image, _ = faulting_image(f"{stored(task + 4, 0)} bc{words(LIMIT)} 50")
+    pc = compiled_pc(image=image)
+    with pytest.raises(Panic, match=r"^vector 14 in ring 0 at .*; the processor resets, .* task 0x30 is none"):
+        pc.boot()
+        pc.run()
+    assert not pc.kernel.panics.record.happened
+    with Qemu(make_image_file(MICROKERNEL, image), memory=8 * MIB) as machine:
+        assert machine.wait() is Verdict.RESET
 
 
 # A mistake in the source.

@@ -18,6 +18,7 @@ from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
 from keelback.machine.images import make_image, make_image_file
 from keelback.machine.kernels import compiled
+from kernel.test_panics import DOUBLE_FAULTS, faulting_image
 from support import c_program, payload_programs
 
 INSTALL = "apt-get install -y bochs bochs-term bochsbios vgabios"
@@ -71,24 +72,22 @@ def bochs():
     return found
 
 
-def test_the_disc_boots_and_the_kernel_stands_all_that_hostile_programs_try(bochs, tmp_path):
-    files = {"it": c_program(PROGRAM), **payload_programs(), **payload_libraries()}
-    payload = make_payload({"etc/init": b"sleeper 2\nit\n", **files})
-    file = make_image_file(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)))
-    (tmp_path / "keelback.iso").write_bytes(build_iso(file))
-    (tmp_path / "bochsrc").write_text(CONFIGURATION)
-    (tmp_path / "go").write_text("c\n")  # Debian's Bochs stops in its debugger first
-    serial, text = tmp_path / "serial", ""
+def run(bochs, folder, image, until):
+    """Boot a disc with an image until the serial line has said something; return what it has said."""
+    (folder / "keelback.iso").write_bytes(build_iso(make_image_file(MICROKERNEL, image)))
+    (folder / "bochsrc").write_text(CONFIGURATION)
+    (folder / "go").write_text("c\n")  # Debian's Bochs stops in its debugger first
+    serial, text = folder / "serial", ""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    command = [bochs, "-q", "-f", str(tmp_path / "bochsrc"), "-rc", str(tmp_path / "go")]
+    command = [bochs, "-q", "-f", str(folder / "bochsrc"), "-rc", str(folder / "go")]
     process = subprocess.Popen(
-        command, stdin=its, stdout=its, stderr=its, cwd=tmp_path, env={**os.environ, "TERM": "xterm"}
+        command, stdin=its, stdout=its, stderr=its, cwd=folder, env={**os.environ, "TERM": "xterm"}
     )
     os.set_blocking(ours, False)
     try:
         end = time.monotonic() + LIMIT
-        while "...." not in text:
+        while until not in text:
             assert process.poll() is None and time.monotonic() < end, f"{INSTALL}?\n{text}"
             time.sleep(0.1)
             with suppress(BlockingIOError):
@@ -99,9 +98,27 @@ def test_the_disc_boots_and_the_kernel_stands_all_that_hostile_programs_try(boch
         process.wait()
         os.close(ours)
         os.close(its)
+    return text
+
+
+def test_the_disc_boots_and_the_kernel_stands_all_that_hostile_programs_try(bochs, tmp_path):
+    files = {"it": c_program(PROGRAM), **payload_programs(), **payload_libraries()}
+    payload = make_payload({"etc/init": b"sleeper 2\nit\n", **files})
+    text = run(bochs, tmp_path, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), "....")
     lines = text.splitlines()
     assert any(line.startswith("keelback: microkernel layout, ") for line in lines)
     assert "virtual-8086 mode: -7" in lines, "the flag is ignored, as the manual says"
     assert "a local descriptor: 13" in lines
     assert "hostile: the kernel stood it all" in lines
     assert text.count("sleeper: nap") == 3 and "no tick" not in text
+
+
+def test_a_double_fault_has_a_task_of_its_own_and_says_so(bochs, tmp_path):
+    """The code that serves traps is replaced by a stack pointer to nowhere, and a push."""
+    code, address, *_ = DOUBLE_FAULTS["a stack that is nowhere"]
+    image, place = faulting_image(code)
+    lines = run(bochs, tmp_path, image, "eflags").splitlines()
+    [told] = [line for line in lines if line.startswith("keelback: kernel panic")]
+    assert told.startswith(f"keelback: kernel panic: double fault, error code 0x0, address {address:#010x}, cr3 0x00")
+    assert any(line.startswith(f"  eip {place + 5:#010x}") for line in lines)
+    assert any(line.endswith(f"esp {address + 4:#010x}") for line in lines)

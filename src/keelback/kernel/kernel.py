@@ -25,7 +25,7 @@ from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.x86.control import ControlState
-from keelback.kernel.x86.interrupts import TIMER, Interrupts
+from keelback.kernel.x86.interrupts import DOUBLE_FAULT, TIMER, Interrupts
 from keelback.kernel.x86.segments import Segments
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, word
 
@@ -41,7 +41,7 @@ class Kernel(Component):
         self.strays = Strays(records)  # first in RAM: entry code counts there
         self.options = Options(records)
         self.console = Console(records, self.cpu)
-        self.segments = Segments(records, self.cpu)
+        self.segments = Segments(records, layout, self.cpu)
         self.interrupts = Interrupts(records, layout, self.cpu)
         self.timer = Timer(records, self.cpu, self.interrupts)
         self.memory = Memory(records, layout)
@@ -62,7 +62,7 @@ class Kernel(Component):
         )
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
-        self.panics = Panics(records, layout, self.memory, self.console, self.cpu, self.power)
+        self.panics = Panics(records, layout, self.memory, self.scheduler, self.console, self.power)
         self.traps = Traps(
             self.scheduler, self.processes, self.calls, self.faults, self.interrupts, self.strays, self.power
         )
@@ -80,7 +80,7 @@ class Kernel(Component):
         self.options.start(parameters, self.handover.command_line_room(parameters))
         self.console.start(self.options.values.sink)
         self.handover.report(parameters, self.console)
-        self.segments.start()
+        self.segments.start(self.interrupts.stub_of(DOUBLE_FAULT))
         self.interrupts.start()
         self.memory.read_map(parameters, self.options.most_frames())
         self.handover.check_map(self.console)
@@ -101,7 +101,8 @@ class Kernel(Component):
         self._end_trial()
         try:
             self.spaces.start(self.memory.bounds.region_top)
-            self.control.start_paging(self.spaces.kernel.directory << PAGE_SHIFT)
+            self.segments.double_fault.cr3 = self.spaces.kernel.directory << PAGE_SHIFT
+            self.control.start_paging(self.segments.double_fault.cr3)
             self.scheduler.start(self.memory.header.idle)
         except OutOfMemory:
             self._refuse()

@@ -14,7 +14,15 @@ from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Place, TableSta
 from keelback.kernel.devices.power import DEBUG_EXIT, REFUSED
 from keelback.kernel.layout import Layout
 from keelback.kernel.processes.threads import FROM_VIRTUAL_8086, TrapFrame
-from keelback.kernel.x86.interrupts import LAST_EXCEPTION, MACHINE_CHECK, NON_MASKABLE, RESERVED, STUBS, SYSTEM_CALL
+from keelback.kernel.x86.interrupts import (
+    DOUBLE_FAULT,
+    LAST_EXCEPTION,
+    MACHINE_CHECK,
+    NON_MASKABLE,
+    RESERVED,
+    STUBS,
+    SYSTEM_CALL,
+)
 from keelback.kernel.x86.segments import KERNEL_DATA, USER_DATA
 from keelback.lang import PAGE_SIZE, layout_of, round_up
 
@@ -89,6 +97,7 @@ def _defines(layout: Layout) -> dict[str, int]:
         "KERNEL_DATA": KERNEL_DATA,
         "USER_DATA": USER_DATA,
         "FRAME_SIZE": layout_of(TrapFrame).size,
+        "DOUBLE_FAULT": DOUBLE_FAULT,
         "FROM_VIRTUAL_8086": FROM_VIRTUAL_8086,
         "LAST_EXCEPTION": LAST_EXCEPTION,
         "MACHINE_CHECK": MACHINE_CHECK,

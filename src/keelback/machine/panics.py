@@ -6,6 +6,7 @@ from keelback.kernel.calls.faults import PAGE_FAULT, VECTOR_NAMES
 from keelback.kernel.calls.panics import MESSAGE_SIZE, MOST_PLACES, PanicRecord
 from keelback.kernel.calls.places import LONGEST_NAME
 from keelback.kernel.kernel import Kernel
+from keelback.kernel.x86.interrupts import DOUBLE_FAULT
 from keelback.lang import Array, Panic, is_language, text_of, u8
 from keelback.lang.errors import place_of
 
@@ -24,7 +25,7 @@ def _what(record: PanicRecord) -> str:
         return message
     frame = record.frame
     name = VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)]
-    place = f" of {record.address:#010x}" if frame.vector == PAGE_FAULT else ""
+    place = f" of {record.address:#010x}" if frame.vector in (PAGE_FAULT, DOUBLE_FAULT) else ""
     return f"{name}{place} in ring 0 at {frame.eip:#010x}, error {frame.error:#x}"
 
 

@@ -1,8 +1,9 @@
 """Panics: what is left when the kernel itself is wrong, a record in RAM and the same on the console.
 
 Compiled code comes here by a trap from ring 0.  A check that failed stopped at an invalid instruction, its message,
-file and line in registers; a fault has no more than its frame.  The lines of the callers come from the image's table of
-places.  Where the kernel is interpreted, the machine fills the record in, and `report` is the same.
+file and line in registers; a fault has no more than its frame.  A double fault, where the stack could not take the
+frame of a fault, has one that entry code makes of the task state.  The lines of the callers come from the image's
+table of places.  Where the kernel is interpreted, the machine fills the record in, and `report` is the same.
 
 A panic while one is reported halts: what is on the console by then is all there is.
 """
@@ -13,8 +14,10 @@ from keelback.kernel.calls.places import LONGEST_NAME, Name, Places
 from keelback.kernel.devices.console import Console
 from keelback.kernel.devices.power import PANICKED, Power
 from keelback.kernel.layout import Layout
+from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import TrapFrame
-from keelback.lang import Array, Component, Cpu, Region, Struct, inline, u8, u32, view, word
+from keelback.kernel.x86.interrupts import DOUBLE_FAULT
+from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, inline, u8, u32, view, word
 
 FAILED_CHECK = 0x21636970
 """In eax when a check of compiled code failed: `pic!` as bytes."""
@@ -37,7 +40,8 @@ class PanicRecord(Struct):
     happened: bool
     has_frame: bool  # `frame` holds the CPU's registers
     frame: TrapFrame
-    address: word  # of a page fault
+    address: word  # of a page fault; of the last one, where there was a double fault
+    cr3: word  # of a double fault: the page directory that was in use
     depth: u32  # how many places there are, the innermost first
     message: Array[u8] = inline(MESSAGE_SIZE)  # zero-terminated; empty for a fault
     places: Array[PanicPlace] = inline(MOST_PLACES)
@@ -60,12 +64,13 @@ class Panics(Component):
     """Stops the machine and says why."""
 
     def __init__(
-        self, records: Region, layout: Layout, memory: Memory, console: Console, cpu: Cpu, power: Power
+        self, records: Region, layout: Layout, memory: Memory, scheduler: Scheduler, console: Console, power: Power
     ) -> None:
         self.layout = layout
         self.bounds = memory.bounds
+        self.scheduler = scheduler
         self.console = console
-        self.cpu = cpu
+        self.cpu = power.cpu
         self.power = power
         self.ram = records.ram
         self.places = Places(records, layout)
@@ -81,10 +86,12 @@ class Panics(Component):
         self._copy_frame(trap)
         if trap.vector == INVALID_INSTRUCTION and trap.eax == FAILED_CHECK:
             self._copy_message(view(self.ram, Message, trap.ebx).text)
-        elif trap.vector == PAGE_FAULT:
+        elif trap.vector == PAGE_FAULT or trap.vector == DOUBLE_FAULT:
             self.record.address = self.cpu.read_cr2()
+        if trap.vector == DOUBLE_FAULT:
+            self.record.cr3 = self.scheduler.state.space << PAGE_SHIFT
         self.places.start()
-        self._walk(trap.eip, trap.ebp, frame)
+        self._walk(trap.eip, trap.ebp, self.record.frame.esp)
         if self.record.message[0] != 0 and self.record.depth > 0:
             self.record.places[0].line = trap.edx  # exact, where one instruction may stand for several lines
         self.report()
@@ -117,18 +124,18 @@ class Panics(Component):
     def _walk(self, eip: word, ebp: word, stack: word) -> None:
         """Note the places of an address and of the calls that led there, as far as the stack frames are good.
 
-        A stack frame is good when it lies above the one before and in the kernel region.
+        A stack frame is good when it lies above the one before, or at the stack pointer, and in the kernel region.
         """
         self._note(eip)
         end: word = max(self.layout.records_end, self.bounds.region_top)
-        below: word = stack
+        lowest: word = stack
         frame: word = ebp
-        while below < frame <= end - 8 and frame % 4 == 0:
+        while lowest <= frame <= end - 8 and frame % 4 == 0:
             at = view(self.ram, StackFrame, frame)
             if at.return_address == 0:
                 break
             self._note(at.return_address - 1)  # the call itself may be the last instruction of its line
-            below = frame
+            lowest = frame + 4
             frame = at.caller
 
     def _note(self, address: word) -> None:
@@ -177,8 +184,10 @@ class Panics(Component):
     def _write_fault(self, frame: TrapFrame) -> None:
         self.console.write(VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)])
         self.console.write(f", error code {frame.error:#x}")
-        if frame.vector == PAGE_FAULT:
+        if frame.vector == PAGE_FAULT or frame.vector == DOUBLE_FAULT:
             self.console.write(f", address {self.record.address:#010x}")
+        if frame.vector == DOUBLE_FAULT:
+            self.console.write(f", cr3 {self.record.cr3:#010x}")
 
     def _write_registers(self, frame: TrapFrame) -> None:
         self.console.write(f"  eax {frame.eax:#010x}  ebx {frame.ebx:#010x}")

@@ -14,10 +14,9 @@ restored, the stack pointer is in the frame: below each there is room for a non-
 
 from enum import IntEnum
 
-from keelback.kernel.x86.segments import KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
+from keelback.kernel.x86.segments import EFLAGS_FIXED, KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
 from keelback.lang import Array, Ref, Struct, address_of, i16, inline, size_of, u32, u64, word
 
-EFLAGS_FIXED = 1 << 1
 EFLAGS_INTERRUPTS = 1 << 9
 FROM_VIRTUAL_8086 = 1 << 8
 """Marks a vector that came in virtual-8086 mode: such a frame is never restored."""

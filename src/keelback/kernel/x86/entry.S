@@ -111,10 +111,24 @@ idle:   sti
         hlt
         jmp     idle
 
+/* A double fault comes here, by a task switch, on a stack of its own; ebx points at the task state that keeps the
+ * registers of what it interrupted.  Make a mistake's frame of them. */
+double_fault:
+        .irp    place, 36, 76, 32       # eflags, cs, eip
+        pushl   \place(%ebx)
+        .endr
+        pushl   $0                      # the error code
+        pushl   $DOUBLE_FAULT
+        .irp    place, 40, 44, 48, 52, 56, 60, 64, 68   # eax … edi
+        pushl   \place(%ebx)
+        .endr
+        subl    $20, 12(%esp)           # esp, as `pushal` would have found it
+        jmp     panic
+
 /* The frame lies on the stack of the kernel that was interrupted; ring 0's has neither esp nor ss. */
 mistake:
         pushal
-        pushl   $FLAGS
+panic:  pushl   $FLAGS
         popfl
         movl    $KERNEL_DATA, %eax
         movl    %eax, %ds
@@ -203,8 +217,10 @@ cmov_missing:
         .if     vector == NON_MASKABLE  # at any moment, on any stack, with any data segment
         incl    %ss:STRAYS + 4 * NON_MASKABLE
         iretl
+        .elseif vector == DOUBLE_FAULT  # the error code, always 0, is on the stack
+        jmp     double_fault
         .else
-        .if     vector != 8 && (vector < 10 || vector > 14) && vector != 17
+        .if     (vector < 10 || vector > 14) && vector != 17
         pushl   $0                      # the CPU pushes no error code
         .endif
         pushl   $vector

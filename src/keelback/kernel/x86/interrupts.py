@@ -1,22 +1,24 @@
 """Interrupts: the descriptor table of 256 gates, and the two interrupt controllers.
 
-Source: Intel SDM volume 3, section 6.11 (gates); Intel 8259A data sheet (initialisation, end of interrupt, default
-interrupts).
+Source: Intel SDM volume 3, sections 6.11 (gates) and 6.15 (double faults); Intel 8259A data sheet (initialisation, end
+of interrupt, default interrupts).
 """
 
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.segments import KERNEL_CODE
+from keelback.kernel.x86.segments import DOUBLE_FAULT_TASK, KERNEL_CODE
 from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u8, u32
 
 GATES = 256
 STUBS = 0x1000  # from kernel_start
 STUB_SIZE = 16
 INTERRUPT_GATE = 0x8E00  # present, ring 0, interrupts off on entry
+TASK_GATE = 0x8500  # present, ring 0: the CPU changes to another task, whatever state the stack is in
 FOR_USERS = 0x6000  # ring 3: an `int` instruction may name it
 
 NON_MASKABLE = 2
 BREAKPOINT = 3
 OVERFLOW = 4
+DOUBLE_FAULT = 8
 RESERVED = 15  # what a controller that is not set up calls its spurious interrupts
 MACHINE_CHECK = 18  # an exception where CR4 allows it; here it does not
 LAST_EXCEPTION = 19
@@ -58,6 +60,8 @@ class Interrupts(Component):
         """Let every vector enter the kernel, and only the timer's line interrupt."""
         for vector in range(GATES):
             self._set(vector, INTERRUPT_GATE)
+        self.table.gates[DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
+        self.table.gates[DOUBLE_FAULT].high = TASK_GATE
         self._set(BREAKPOINT, INTERRUPT_GATE | FOR_USERS)
         self._set(OVERFLOW, INTERRUPT_GATE | FOR_USERS)
         self._set(SYSTEM_CALL, INTERRUPT_GATE | FOR_USERS)
@@ -70,10 +74,14 @@ class Interrupts(Component):
 
     def _enter_by(self, vector: u32, other: u32, kind: u32) -> None:
         """Let a vector enter by the stub of another."""
-        stub: u32 = self.stubs + other * STUB_SIZE
+        stub = self.stub_of(other)
         gate = self.table.gates[vector]
         gate.low = KERNEL_CODE << 16 | stub & 0xFFFF
         gate.high = stub & 0xFFFF_0000 | kind
+
+    def stub_of(self, vector: u32) -> u32:
+        """Return the address of the entry code of a vector."""
+        return self.stubs + vector * STUB_SIZE
 
     def _start_controller(self, port: u8, first_vector: u8, cascade: u8, mask: u8) -> None:
         self.cpu.out8(port, 0x11)

@@ -1,8 +1,10 @@
-"""Segments: flat code and data for both rings, and the task state that names the kernel's stack pointer.
+"""Segments: flat code and data for both rings, and the task states: the kernel's own, and that of double faults.
 
-Source: Intel SDM volume 3, sections 3.4.5 (descriptors), 2.4.2 (LDTR) and 7.2.1 (task-state segment).
+Source: Intel SDM volume 3, sections 3.4.5 (descriptors), 2.4.2 (LDTR), 7.2.1 (task-state segment), 7.3 (what a task
+switch saves and loads).
 """
 
+from keelback.kernel.layout import Layout
 from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u16, u32
 
 KERNEL_CODE = 0x08
@@ -10,6 +12,9 @@ KERNEL_DATA = 0x10
 USER_CODE = 0x18 | 3
 USER_DATA = 0x20 | 3
 TASK = 0x28
+DOUBLE_FAULT_TASK = 0x30
+
+EFLAGS_FIXED = 1 << 1
 
 # Access bytes, with the accessed bit that the CPU would set.
 ACCESS_KERNEL_CODE = 0x9B
@@ -30,40 +35,73 @@ class Descriptor(Struct):
 class DescriptorTable(Struct):
     """The global descriptor table."""
 
-    entries: Array[Descriptor] = inline(6)
+    entries: Array[Descriptor] = inline(7)
 
 
 class TaskState(Struct):
-    """The task-state segment: only ring 0's stack and the place of the I/O bitmap are used."""
+    """A task-state segment: the kernel's stack for traps; the registers of a task that another has interrupted."""
 
-    link: u32
+    link: u32  # the selector of the task that this one interrupted
     esp0: u32  # where a trap from user mode starts to push: the end of the thread's trap frame
     ss0: u32
-    unused: Array[u32] = inline(22)
+    unused: Array[u32] = inline(4)
+    cr3: u32  # loaded and never saved
+    eip: u32  # from here on saved and loaded, but for ldt
+    eflags: u32
+    eax: u32
+    ecx: u32
+    edx: u32
+    ebx: u32
+    esp: u32
+    ebp: u32
+    esi: u32
+    edi: u32
+    es: u32
+    cs: u32
+    ss: u32
+    ds: u32
+    fs: u32
+    gs: u32
+    ldt: u32
     trace: u16
     io_bitmap: u16  # beyond the limit: every port is forbidden to user mode
 
 
 class Segments(Component):
-    """The descriptor table and the task state."""
+    """The descriptor table and the task states."""
 
-    def __init__(self, records: Region, cpu: Cpu) -> None:
+    def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
         self.cpu = cpu
+        self.double_fault_stack = layout.records_end  # the entry stack, which nobody needs any more by then
         self.table = records.struct(DescriptorTable)
         self.task = records.struct(TaskState)
+        self.double_fault = records.struct(TaskState)
 
-    def start(self) -> None:
-        """Fill both in and use them; there is no local descriptor table."""
+    def start(self, handler: u32) -> None:
+        """Fill all in and use them, with the address of the entry code for double faults; there is no LDT."""
         self._set(KERNEL_CODE, 0, 0xF_FFFF, ACCESS_KERNEL_CODE, FLAT)
         self._set(KERNEL_DATA, 0, 0xF_FFFF, ACCESS_KERNEL_DATA, FLAT)
         self._set(USER_CODE, 0, 0xF_FFFF, ACCESS_USER_CODE, FLAT)
         self._set(USER_DATA, 0, 0xF_FFFF, ACCESS_USER_DATA, FLAT)
         self._set(TASK, address_of(self.task), size_of(TaskState) - 1, ACCESS_TASK, 0)
+        self._set(DOUBLE_FAULT_TASK, address_of(self.double_fault), size_of(TaskState) - 1, ACCESS_TASK, 0)
         self.task.ss0 = KERNEL_DATA
         self.task.io_bitmap = size_of(TaskState)
+        self._fill_double_fault(handler)
         self.cpu.load_gdt(address_of(self.table), size_of(DescriptorTable) - 1, KERNEL_CODE, KERNEL_DATA)
         self.cpu.load_ldt(0)
         self.cpu.load_task_register(TASK)
+
+    def _fill_double_fault(self, handler: u32) -> None:
+        state = self.double_fault
+        state.eip = handler
+        state.eflags = EFLAGS_FIXED
+        state.ebx = address_of(self.task)  # where the handler finds what was interrupted
+        state.esp = self.double_fault_stack
+        state.cs = KERNEL_CODE
+        state.ds = KERNEL_DATA
+        state.es = KERNEL_DATA
+        state.ss = KERNEL_DATA
 
     def _set(self, selector: u16, base: u32, limit: u32, access: u32, flags: u32) -> None:
         entry = self.table.entries[selector // 8]
