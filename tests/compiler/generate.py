@@ -9,7 +9,8 @@ import random
 import re
 from dataclasses import dataclass, field
 
-from compiler import generate_ways
+from compiler import generate_records, generate_ways
+from compiler.generate_records import Records
 from compiler.generate_ways import GLOBALS, Ways
 from keelback.compiler.intervals import BINARY, Interval
 from keelback.lang.integers import INTEGER_TYPES
@@ -128,7 +129,7 @@ class Log(TextSink):
         self.ring.next = (self.ring.next + 1) & 0xFFFF
 
 '''
-HEAD += generate_ways.HEAD
+HEAD += generate_records.HEAD + generate_ways.HEAD
 HEAD += """
 
 class Root(Component):
@@ -149,7 +150,7 @@ class Root(Component):
         self.table = (3, -1, 1000, 0x1_0000_0000)
         self.pairs = ((1, 2), (-3, 4), (5, 600))
 """
-HEAD += generate_ways.ATTRIBUTES
+HEAD += generate_records.ATTRIBUTES + generate_ways.ATTRIBUTES
 FIELDS = {
     "self.state": dict(
         u8="u8",
@@ -236,7 +237,7 @@ class Scope:
         )  # fmt: skip
 
 
-class Unit(Ways):
+class Unit(Ways, Records):
     """One entry with the functions that only it calls."""
 
     def __init__(self, number: int, seed: str, word_bits: int = 32) -> None:
@@ -299,7 +300,7 @@ class Unit(Ways):
             return self.leaf()
         kind: str = self.one(
             (10, "binary"), (3, "leaf"), (1.5, "unary"), (1.5, "choice"), (1.5, "extreme"), (2, "call"), (2, "element"),
-            (0.5, "builtin"), (0.7, "picked"), (0.4, "mask"),
+            (0.5, "builtin"), (0.7, "picked"), (0.4, "mask"), (0.8, "named_bits"),
         )  # type: ignore[assignment]  # fmt: skip
         return getattr(self, kind)(depth)  # type: ignore[no-any-return]
 
@@ -490,7 +491,7 @@ class Unit(Ways):
     def boolean(self, depth: int) -> str:
         kind: str = self.one(
             (5, "compare"), (2, "chain"), (3 if depth > 0 else 0, "combined"), (1.5, "not"), (1, "leaf"), (1, "none"),
-            (0.7, "is"), (0.7, "colour"), (0.3, "number"),
+            (0.7, "is"), (0.7, "colour"), (0.3, "number"), (0.7, "flag"),
         )  # type: ignore[assignment]  # fmt: skip
         compare = lambda: self.random.choice(["<", "<=", ">", ">=", "==", "!="])  # noqa: E731
         if kind in ("compare", "chain"):
@@ -509,6 +510,8 @@ class Unit(Ways):
             return f"({self.node(depth - 1)} is {self.node(depth - 1)})"
         if kind == "colour":
             return f"({self.colour()} {self.random.choice(['==', '!='])} {self.colour()})"
+        if kind == "flag":
+            return self.flag()
         if kind == "number":
             return f"(bool({self.integer(depth - 1)[0]}))"
         return self.random.choice(["self.state.flag", f"{self.node(0)}.ready", *self.scope.bools * 2])
@@ -541,7 +544,7 @@ class Unit(Ways):
         inner = 0.0 if self.scope.ending else 1.0
         kind: str = self.one(
             (4, "assign"), (2, "annotated"), (4, "again"), (4, "store"), (2, "store_element"), (2, "augment"),
-            (1, "pair"), (1, "blockwise"), (1, "store_other"), (1, "new_node"), (0.7, "call_it"), (0.6, "log"), (0.4, "check"),
+            (1, "pair"), (1, "blockwise"), (1, "store_other"), (1.2, "store_bits"), (1, "new_node"), (0.7, "call_it"), (0.6, "log"), (0.4, "check"),
             (3 * deep, "if_"), (1.2 * deep, "while_"), (2 * deep, "for_range"), (0.8 * deep, "for_array"),
             (0.9 * deep, "for_static"), (1.2 * deep if self.generators else 0, "for_generator"), (3 * deep, "try_"),
             (0.7 * inner, "raise_"), (0.35 * inner, "return_"), (0.8 * inner if self.scope.loops > self.scope.outside else 0, "leave"),

@@ -117,6 +117,29 @@ class text(Struct):
     padding_0: u32
 
 
+class Entry(Struct):
+    value: u32
+    present: bool = bit(0)
+    kind: u8 = bits(1, 3)
+    top: bool = bit(31)
+    frame: u32 = bits(12, 19)
+
+    def taken(self, by: u8) -> bool:
+        self.kind = by
+        return self.top
+
+
+class Mixed(Struct):
+    entry: Entry
+    value: u64
+    first: u64 = bits(0, 12)
+    middle: u64 = bits(12, 40)
+    last: bool = bit(63)
+    small: u8
+    all: u8 = bits(0, 8)
+    entries: Array[Entry] = inline(3)
+
+
 class Room(Struct):
     bytes: Array[u8] = inline(64)
 
@@ -185,9 +208,12 @@ class Root(Component):
         self.part_node = records.struct(text)
         self.parts_1__node = records.struct(text)
         self.room = records.struct(Room)
+        self.mixed = records.struct(Mixed)
+        self.entry = self.mixed.entries[1]
         self.counts: Table[u16] = records.table(u16)
         self.half = half
         self.kinds = (Node, Point, text)
+        self.kinds_of_bits = (Entry, Mixed)
         self.inner = self.spare.frame.point
         self.element = self.spare.frame.points[0]
 

@@ -78,7 +78,7 @@ def expressions(count):
         kinds = {"a": "u32", "b": "i32", "c": "u64", "d": "i8", "e": "i64"}
         unit.scope = Scope({name: interval(kind) for name, kind in kinds.items()})
         unit.leaf = lambda depth=0, unit=unit: leaf(unit)  # type: ignore[method-assign]
-        for name in ("call", "element", "builtin", "picked"):
+        for name in ("call", "element", "builtin", "picked", "named_bits"):
             setattr(unit, name, unit.binary)
         unit.boolean = lambda depth, unit=unit: f"({unit.integer(depth - 1)[0]} < {unit.integer(depth - 1)[0]})"  # type: ignore[method-assign]
         declared = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())

@@ -69,6 +69,18 @@ class Lost(Struct):
     next: "Ref[Lost]"
 
 
+class Entry(Struct):
+    value: u32
+    present: bool = bit(0)
+    frame: u32 = bits(12, 20)
+
+
+class Gate(Struct):
+    low: u32
+    kind: u8 = bits(0, 4)
+    high: u32
+
+
 class Log(TextSink):
     def put(self, byte: u8) -> None:
         pass
@@ -201,6 +213,8 @@ class Root(Component):
         self.mixed = (None, 1)
         self.parts = (Part(1), Part(2))
         self.lost = records.struct(Lost)
+        self.entry_ = records.struct(Entry)
+        self.gate = records.struct(Gate)
         self.log = Log()
         self.weak = Weak()
         self.ram = records.ram
@@ -319,6 +333,17 @@ REFUSED = [
     ("unknown field", "return self.item.nothing", "1:8: Other has no field nothing [attributes]"),
     ("unknown method", "return self.nothing(a)", "1:8: Root has no attribute nothing [attributes]"),
     ("unknown method of a struct", "return self.item.nothing(a)", "1:8: Other has no method nothing [attributes]"),
+    ("unknown bits", "return Entry.of(frame=a, dirty=True)", "1:26: Entry has no bits dirty [attributes]"),
+    ("unknown bits of a struct", "self.entry_.dirty = True\nreturn a", "1:1: Entry has no field dirty [attributes]"),
+    ("bits by position", "return Entry.of(0, a)", "1:8: of takes the whole integer, if any, and bits by name [structs]"),
+    ("bits by dict", "return Entry.of(**self.numbers)", "1:17: Entry has no bits None [attributes]"),
+    ("bits of a struct of two", "return Gate.of(kind=3)", "1:8: Gate is not one integer with named bits [structs]"),
+    ("bits of a struct of none", "return Item.of(value=3)", "1:8: Item is not one integer with named bits [structs]"),
+    ("integer for a bit", "self.entry_.present = a\nreturn a", "1:1: Entry.present takes bool, not u32 [types]"),
+    ("bool for bits", "return Entry.of(frame=a > 3)", "1:8: Entry.frame takes [0, 1048575], not bool [types]"),
+    ("bool for a whole", "return Entry.of(a > 3, frame=1)", "1:8: Entry takes u32, not bool [types]"),
+    ("bits of a class", "return Entry.frame", "1:1: a BitRange is no value at run time [values]"),
+    ("whole of a struct", "return self.entry_.of(frame=3)", "1:8: Entry.of is asked of the struct's class [structs]"),
     ("unknown method of an array", "self.item.bytes.append(a)\nreturn a", "1:1: an array has no method append [attributes]"),
     ("call of a builtin", "print(a)\nreturn a", "1:1: Kernel Python can't call 'print' [calls]"),
     ("isinstance", "return 1 if isinstance(a, int) else 0", "1:13: Kernel Python can't call 'isinstance' [calls]"),
@@ -445,7 +470,7 @@ REFUSED = [
     ("view of another RAM", "return view(self.other_ram, Other, a).value", "1:8: view takes the RAM that the program's records lie in [structs]"),
     ("least of texts", "x = min(self.names[0], self.names[1])\nreturn a", "1:5: min and max take integers [types]"),
     ("backwards static range", "for i in down: pass\nreturn a", "1:1: the step of a range is a constant above 0 [loops]"),
-    ("a sink in its put", "self.endless.write(\"x\")\nreturn a", "-184:9: calls form no cycle [recursion]"),
+    ("a sink in its put", "self.endless.write(\"x\")\nreturn a", "-186:9: calls form no cycle [recursion]"),
     ("a sink of two bytes", "self.wide.write(\"x\")\nreturn a", "1:1: the put of a text sink takes one byte [text]"),
     ("a sink without a method", "self.plain.write(\"x\")\nreturn a", "1:1: the put of a text sink is a method [text]"),
     ("generator of itself", "for i in self.itself(a): pass\nreturn a", "-3:18: calls form no cycle [recursion]"),

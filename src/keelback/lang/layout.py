@@ -4,6 +4,7 @@
 2. An integer's alignment is its size, whatever a C compiler for the machine would choose.
 3. A struct's alignment is the largest of its fields', its size a multiple of that.
 4. Every byte between fields is padding and stays zero.
+5. Named bits lie in the unsigned integer above them, bit 0 its lowest; no two overlap.
 """
 
 from collections.abc import Iterator
@@ -104,6 +105,32 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Bits:
+    """A name for `count` bits, from bit `low` on, of an integer field; a flag is a bool."""
+
+    name: str
+    field: Field
+    low: int
+    count: int
+    flag: bool
+
+    @property
+    def most(self) -> int:
+        """Return the highest number that the bits hold."""
+        return (1 << self.count) - 1
+
+    @property
+    def mask(self) -> int:
+        """Return the bits where they lie in the integer."""
+        return self.most << self.low
+
+    @property
+    def type_name(self) -> str:
+        """Return what the bits take."""
+        return "bool" if self.flag else f"{self.count} bits"
+
+
+@dataclass(frozen=True)
 class StructLayout:
     """The layout of one struct type on a machine with a given word size."""
 
@@ -111,10 +138,25 @@ class StructLayout:
     fields: tuple[Field, ...]
     size: int
     alignment: int
+    bits: tuple[Bits, ...] = ()
 
     def field(self, name: str) -> Field:
         """Return the field called `name`.  Raises: KeyError."""
         return next((each for each in self.fields if each.name == name), None) or _no_field(self.struct, name)
+
+    def bits_of(self, name: str) -> Bits | None:
+        """Return the bits called `name`, or None."""
+        return next((each for each in self.bits if each.name == name), None)
+
+    def whole(self) -> IntegerType:
+        """Return the type of the one integer that the struct has, with names for its bits.
+
+        Raises: TypeError when it is no such struct.
+        """
+        kind = self.fields[0].kind
+        if len(self.fields) != 1 or not self.bits or not isinstance(kind, IntegerKind):
+            raise TypeError(f"{self.struct.__name__} is not one integer with named bits")
+        return kind.type
 
     def codes(self) -> str:
         """Return the `struct` format letters of the integers that lie directly in the struct, each once."""
@@ -155,6 +197,25 @@ def inline(count: int) -> Any:
     return Inline(count)
 
 
+@dataclass(frozen=True)
+class BitRange:
+    """What `bit` and `bits` leave in a class body."""
+
+    low: int
+    count: int
+    flag: bool
+
+
+def bit(number: int) -> Any:
+    """Name a bit of the unsigned integer above: `present: bool = bit(0)`."""
+    return BitRange(number, 1, True)
+
+
+def bits(low: int, count: int) -> Any:
+    """Name `count` bits, from bit `low` on, of the unsigned integer above: `frame: u32 = bits(12, 20)`."""
+    return BitRange(low, count, False)
+
+
 class StructBase:
     """What the layout knows of a `Struct`; the views are in `struct.py`."""
 
@@ -174,14 +235,37 @@ def layout_of(struct: Any, word_bits: int = 32) -> StructLayout:
     Raises: TypeError naming the field whose annotation no struct may have.
     """
     placed: list[Field] = []
+    named: list[Bits] = []
     end, alignment = 0, 1
     for name, kind in _kinds(struct, word_bits):
+        if isinstance(kind, BitRange):
+            named.append(_named(struct, name, kind, placed[-1:], named))
+            continue
         offset = round_up(end, kind.alignment)
         placed.append(Field(name, kind, offset))
         end, alignment = offset + kind.size, max(alignment, kind.alignment)
     if not placed:
         raise TypeError(f"{struct.__name__} has no fields")
-    return StructLayout(struct, tuple(placed), round_up(end, alignment), alignment)
+    return StructLayout(struct, tuple(placed), round_up(end, alignment), alignment, tuple(named))
+
+
+def _named(struct: Any, name: str, range: BitRange, above: list[Field], others: list[Bits]) -> Bits:
+    """Return the bits that a range names in the field above it."""
+    where, hint = f"{struct.__name__}.{name}", get_type_hints(struct, include_extras=True)
+    kinds = [each.kind for each in above if type(each.kind) is IntegerKind and not each.kind.type.signed]
+    if not kinds or integer_type(hint[above[0].name]) is INTEGER_TYPES["word"]:
+        raise TypeError(f"{where}: bits lie in a u8, u16, u32 or u64 right above them")
+    if range.low < 0 or range.count < 1 or range.low + range.count > 8 * kinds[0].size:
+        raise TypeError(f"{where}: bits {range.low} to {range.low + range.count - 1} of a {kinds[0].type.name}")
+    taken = integer_type(hint[name])
+    fits = taken is not None and not taken.signed and range.count <= taken.bits
+    if not (hint[name] is bool if range.flag else fits):
+        raise TypeError(f"{where}: a bit is a bool, bits are an unsigned integer that holds them")
+    found = Bits(name, above[0], range.low, range.count, range.flag)
+    for other in others:
+        if other.field is found.field and other.mask & found.mask:
+            raise TypeError(f"{where}: the same bits as {other.name}")
+    return found
 
 
 def round_up(value: int, alignment: int) -> int:
@@ -189,13 +273,18 @@ def round_up(value: int, alignment: int) -> int:
     return -(-value // alignment) * alignment
 
 
-def _kinds(struct: type, word_bits: int) -> Iterator[tuple[str, Kind]]:
+def _kinds(struct: type, word_bits: int) -> Iterator[tuple[str, Kind | BitRange]]:
     for name, annotation in get_type_hints(struct, include_extras=True).items():
-        counted = vars(struct).get(name)
-        if name.startswith("_") or not (counted is None or isinstance(counted, Inline)):
+        given = vars(struct).get(name)
+        if name.startswith("_") or not (given is None or isinstance(given, (Inline, BitRange))):
             raise TypeError(f"{struct.__name__}.{name}: a field has no leading underscore, no default and no method")
-        kind = _kind(annotation, counted.count if isinstance(counted, Inline) else 0, word_bits)
-        if kind is None or (isinstance(counted, Inline) and not isinstance(kind, ArrayKind)):
+        if any(name in vars(base) for base in struct.__mro__[1:]):
+            raise TypeError(f"{struct.__name__}.{name}: every struct has a method of that name")
+        if isinstance(given, BitRange):
+            yield name, given
+            continue
+        kind = _kind(annotation, given.count if isinstance(given, Inline) else 0, word_bits)
+        if kind is None or (isinstance(given, Inline) and not isinstance(kind, ArrayKind)):
             raise TypeError(f"{struct.__name__}.{name}: {annotation!r} is no field type; see docs/kernel-python.md")
         yield name, kind
 

@@ -15,6 +15,7 @@ from keelback.lang.array import Array, IntegerArray
 from keelback.lang.errors import GENERATED, Panic
 from keelback.lang.layout import (
     ArrayKind,
+    Bits,
     BoolKind,
     EnumKind,
     Field,
@@ -56,6 +57,21 @@ class Struct(StructBase, metaclass=_StructType):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._address:#x}>"
+
+    @classmethod
+    def of(cls, whole: int = 0, /, **parts: int) -> int:
+        """Return the integer of a struct that is one with named bits: `whole`, with the given bits in place of its own.
+
+        Raises: Panic when a part does not fit; TypeError when there are no such bits.
+        """
+        layout = layout_of(cls)
+        value = layout.whole().checked(whole, cls.__name__)
+        for name, part in parts.items():
+            bits = layout.bits_of(name)
+            if bits is None:
+                raise TypeError(f"{cls.__name__} has no bits {name}")
+            value = value & ~bits.mask | bits_of(part, bits, cls) << bits.low
+        return value
 
 
 def view(ram: Ram, struct: type[S], address: int) -> S:
@@ -112,6 +128,7 @@ def size_of(struct: type[Struct]) -> int:
 def _view_class(struct: type[S], word_bits: int, strict: bool) -> type[S]:
     layout = layout_of(struct, word_bits)
     fields = {each.name: _property(struct, each, strict) for each in layout.fields}
+    fields |= {each.name: _bits_property(struct, each, strict) for each in layout.bits}
     body: dict[str, Any] = {"__doc__": struct.__doc__, "__module__": struct.__module__, **fields}
     made: Any = type.__new__(_StructType, struct.__name__, (struct,), {"__slots__": (), **body})
     return made  # type: ignore[no-any-return]
@@ -148,6 +165,42 @@ def _property(struct: type, field: Field, strict: bool) -> property:
     names["unfit"] = lambda value: Panic(f"{value!r} does not fit {name}: {type_name}")
     exec(compile(text, GENERATED, "exec"), names)
     return property(names["get"], names["set"], doc=field.name)
+
+
+_BITS_ACCESSORS = """
+def get(self):
+    {touch}
+    return (self._{code}[{index}] >> {low} & {most}){test}
+
+def set(self, value):
+    number = fitted(value, bits, struct)
+    {touch}
+    self._{code}[{index}] = self._{code}[{index}] & {kept} | number << {low}
+"""
+
+
+def _bits_property(struct: type, bits: Bits, strict: bool) -> property:
+    kind, offset = bits.field.kind, bits.field.offset
+    assert isinstance(kind, IntegerKind)
+    text = _BITS_ACCESSORS.format(
+        touch=_TOUCH.format(offset=offset, size=kind.size) if strict else "",
+        code=kind.type.code,
+        index=offset // kind.size,
+        low=bits.low,
+        most=bits.most,
+        kept=kind.type.maximum & ~bits.mask,
+        test=" != 0" if bits.flag else "",
+    )
+    names: dict[str, Any] = {"fitted": bits_of, "bits": bits, "struct": struct}
+    exec(compile(text, GENERATED, "exec"), names)
+    return property(names["get"], names["set"], doc=bits.name)
+
+
+def bits_of(value: int, bits: Bits, struct: type) -> int:
+    """Return the number that some bits of a struct get by a value.  Raises: Panic when it does not fit."""
+    if isinstance(value, int) and 0 <= value <= bits.most:
+        return int(value)
+    raise Panic(f"{value!r} does not fit {struct.__name__}.{bits.name}: {bits.type_name}")
 
 
 def _conversion(name: str, kind: IntegerKind) -> tuple[str, str, str, dict[str, Any]]:

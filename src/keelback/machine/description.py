@@ -12,7 +12,7 @@ from typing import Any
 
 from keelback.kernel.kernel import Kernel
 from keelback.lang import Array, Component, Ram, Struct, Table, address_of, layout_of, static_parts
-from keelback.lang.layout import ArrayKind, BoolKind, EnumKind, IntegerKind, Kind, RefKind, StructKind
+from keelback.lang.layout import ArrayKind, Bits, BoolKind, EnumKind, IntegerKind, Kind, RefKind, StructKind
 from keelback.lang.struct import StructArray, struct_of
 from keelback.machine.methods import SOURCES, methods_of
 
@@ -94,7 +94,7 @@ class _Structs:
     """The structs that parts consist of, and the enums of their fields."""
 
     def __init__(self) -> None:
-        self.kinds: dict[str, dict[str, tuple[str, str]]] = {}
+        self.kinds: dict[str, dict[str, tuple[str, Any]]] = {}
         self.enums: dict[str, dict[str, int]] = {}
 
     def add(self, struct: type) -> str:
@@ -103,7 +103,12 @@ class _Structs:
         if name not in self.kinds:
             self.kinds[name] = {}
             self.kinds[name] |= {each.name: self.kind(each.kind) for each in layout_of(struct).fields}
+            self.kinds[name] |= {each.name: self.bits(each) for each in layout_of(struct).bits}
         return name
+
+    def bits(self, bits: Bits) -> tuple[str, Any]:
+        """Return how named bits are read, and of which integer from where on, and the highest number in them."""
+        return "flag" if bits.flag else "bits", (bits.field.name, bits.low, bits.most)
 
     def element(self, kind: IntegerKind | StructKind) -> str:
         """Note what an array consists of; return its name."""

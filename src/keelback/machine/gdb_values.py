@@ -184,6 +184,10 @@ def read_field(struct: Any, name: str) -> Any:
     if name not in kinds:
         raise AttributeError(f"{struct.type.name} has no field {name!r}; it has {', '.join(kinds)}")
     how, what = kinds[name]
+    if how in ("flag", "bits"):
+        whole, low, most = what
+        found = int(read_field(struct, whole)) >> low & most
+        return bool(found) if how == "flag" else found
     return READERS[how](struct[name if c_fields.has_key(name) else f"{name}$"], what)  # a word of C's is marked
 
 

@@ -14,6 +14,7 @@ Each of the others has a class that extends the one of the module before:
     values         static or trees; fitted to a type, kept before what could change them
     conditions     comparisons, and, or, not, a choice
     arithmetic     operators of integers
+    bits           bits of an integer that have names
     places         names, attributes, fields
     elements       elements of arrays, tables and static tuples
     functions      calls of functions of the program

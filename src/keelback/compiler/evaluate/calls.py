@@ -6,6 +6,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.evaluate.bits import WHOLE_OF
 from keelback.compiler.evaluate.language import ARGUMENTS, BUILTINS, INTRINSICS, Language
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import is_tuple
@@ -50,6 +51,8 @@ class Calls(Language):
         if isinstance(callee, MethodType) and isinstance(callee.__func__, FunctionType):
             if isinstance(callee.__self__, TextSink) and callee.__func__ is TextSink.write:
                 return self.write_text(callee.__self__, node)
+            if callee.__func__ is WHOLE_OF:
+                return self.whole_of(callee.__self__, node)
             return self.call_function(callee.__func__, Static(callee.__self__), node)
         if isinstance(callee, FunctionType):
             return self.call_function(callee, None, node)
@@ -62,6 +65,10 @@ class Calls(Language):
         expression = self.dynamic(owner, node)
         if isinstance(expression.type, Pointer):
             function = getattr(expression.type.struct, name, None)
+            if isinstance(function, MethodType) and function.__func__ is WHOLE_OF:
+                raise self.refuse(
+                    node, "structs", f"{expression.type.struct.__name__}.of is asked of the struct's class"
+                )
             if not isinstance(function, FunctionType):
                 raise self.refuse(node, "attributes", f"{expression.type.struct.__name__} has no method {name}")
             kept = self.dynamic(self.frozen(self.followed(expression, node)), node)

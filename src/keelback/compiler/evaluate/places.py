@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from keelback.compiler import ir
-from keelback.compiler.evaluate.arithmetic import Arithmetic
+from keelback.compiler.evaluate.bits import NamedBits
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import NoConstantError, constant
@@ -25,7 +25,7 @@ class Handled(NamedTuple):
     codes: frozenset[int]
 
 
-class Places(Arithmetic):
+class Places(NamedBits):
     """Evaluates what names and attributes stand for, and stores in fields."""
 
     def value_Constant(self, node: ast.Constant) -> Value:
@@ -93,6 +93,9 @@ class Places(Arithmetic):
                 return base
         expression = self.dynamic(base, node)
         if isinstance(expression.type, Pointer):
+            bits = self.named_bits(expression.type, name)
+            if bits is not None:
+                return self.bits_in(self.field_value(self.followed(expression, node), bits.field), bits)
             return self.field_value(self.followed(expression, node), self.field(expression.type, name, node))
         raise self.refuse(node, "attributes", f"no attribute {name}")
 
@@ -155,6 +158,12 @@ class Places(Arithmetic):
         expression = self.dynamic(base, node)
         if not isinstance(expression.type, Pointer):
             raise self.refuse(node, "components", "only fields of structs change")
+        bits = self.named_bits(expression.type, name)
+        if bits is not None:
+            whole = self.field_value(self.followed(expression, node), bits.field)
+            stored = self.with_bits(whole, [(bits, self.part(bits, expression.type.struct, value, node))])
+            self.emit(ir.StoreField(self.place(node), expression, bits.field, self.dynamic(stored, node)))
+            return
         field = self.field(self.followed(expression, node).type, name, node)  # type: ignore[arg-type]
         if isinstance(field.kind, (StructKind, ArrayKind)):
             raise self.refuse(node, "structs", "what lies inside a struct is changed in place")

@@ -1,0 +1,99 @@
+"""What random programs do with records: their named bits."""
+
+from typing import Any
+
+from keelback.compiler.intervals import Interval
+
+HEAD = """
+class Entry(Struct):
+    value: u32
+    present: bool = bit(0)
+    kind: u8 = bits(1, 3)
+    top: bool = bit(31)
+    frame: u32 = bits(12, 19)
+
+    def move(self, by: u8) -> u32:
+        self.frame = (self.frame + by) & 0x7FFFF
+        return self.value
+
+
+class Wide(Struct):
+    low: u8
+    flag: bool = bit(7)
+    some: u8 = bits(0, 5)
+    value: u64
+    first: u64 = bits(0, 12)
+    middle: u64 = bits(12, 40)
+    last: bool = bit(63)
+    small: u16
+    all: u16 = bits(0, 16)
+
+
+class Page(Struct):
+    entry: Entry
+    entries: Array[Entry] = inline(3)
+    wide: Wide
+"""
+ATTRIBUTES = """\
+        self.page = records.struct(Page)
+        self.entry = self.page.entries[2]
+"""
+NUMBERS = {
+    "entry": {"kind": 3, "frame": 19, "value": 32},
+    "wide": {"some": 5, "first": 12, "middle": 40, "all": 16, "value": 64, "low": 8, "small": 16},
+}
+FLAGS = {"entry": ("present", "top"), "wide": ("flag", "last")}
+
+
+class Records:
+    """Writes expressions and statements of records; part of a `Unit`."""
+
+    def bits_place(self: Any, struct: str) -> str:
+        """Write a struct with named bits."""
+        if struct == "wide":
+            return "self.page.wide"
+        return self.random.choice(["self.page.entry", "self.entry", f"self.page.entries[{self.small(1, 3)}]"])
+
+    def named_bits(self: Any, depth: int) -> tuple[str, Interval]:
+        """Write an integer out of a struct with named bits."""
+        if self.some(0.3):
+            return self.whole(depth), Interval(0, 0xFFFF_FFFF)
+        if self.some(0.1):
+            return f"{self.bits_place('entry')}.move({self.argument('u8', depth)})", Interval(0, 0xFFFF_FFFF)
+        struct = self.random.choice(["entry", "wide"])
+        name, count = self.random.choice(list(NUMBERS[struct].items()))
+        return f"{self.bits_place(struct)}.{name}", Interval(0, (1 << count) - 1)
+
+    def whole(self: Any, depth: int) -> str:
+        """Write an integer that is built out of named bits."""
+        given = [self.fitting("u32", depth - 1)] if self.some(0.4) else []
+        for name in self.random.sample(["present", "kind", "top", "frame"], self.random.randint(0, 4)):
+            flag = name in FLAGS["entry"]
+            given.append(f"{name}={self.boolean(depth - 1) if flag else self.part(NUMBERS['entry'][name], depth - 1)}")
+        return f"Entry.of({', '.join(given)})"
+
+    def part(self: Any, count: int, depth: int) -> str:
+        """Write an integer that fits so many bits, most of the time."""
+        text, bounds = self.integer(depth)
+        return (
+            text if bounds in Interval(0, (1 << count) - 1) or self.some(0.03) else f"({text} & {(1 << count) - 1:#x})"
+        )
+
+    def flag(self: Any) -> str:
+        """Write a bool out of a struct with named bits."""
+        struct = self.random.choice(["entry", "wide"])
+        return f"{self.bits_place(struct)}.{self.random.choice(FLAGS[struct])}"
+
+    def store_bits(self: Any, indent: int, size: int) -> None:
+        struct = self.random.choice(["entry", "entry", "wide"])
+        place = self.bits_place(struct)
+        if self.some(0.3):
+            self.write(indent, f"{place}.{self.random.choice(FLAGS[struct])} = {self.boolean(2)}")
+        elif struct == "entry" and self.some(0.4):
+            self.write(indent, f"{place}.value = {self.whole(3)}")
+        else:
+            name, count = self.random.choice(list(NUMBERS[struct].items()))
+            if self.some(0.3):
+                self.write(indent, f"{place}.{name} {self.random.choice(['+', '^', '|', '&'])}= {self.part(count, 2)}")
+            else:
+                self.write(indent, f"{place}.{name} = {self.part(count, 3)}")
