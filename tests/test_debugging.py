@@ -39,7 +39,7 @@ def test_pdb_stops_in_the_kernel_at_a_system_call():
         env=ENVIRONMENT,
     )
     assert "(1, '0x80', 22)" in done.stdout
-    assert "-> address = thread.frame.ebx" in done.stdout
+    assert "-> address = thread.frame.argument(0)" in done.stdout
     assert "traps.py" in done.stdout and "pc.py" in done.stdout
     assert "hello: I am process 1" in done.stdout
 

@@ -143,7 +143,8 @@ MISTAKES = {
         "space.add(self.layout.stack_bottom - 4096,", {"comparison", "invariants"},
     ),
     "a result in the wrong register": (
-        "calls.system_calls", "SystemCalls", "serve", "frame.eax = self.calls", "frame.ecx = self.calls",
+        "calls.system_calls", "SystemCalls", "serve", "frame.set_result(self.calls[number - 1](thread))",
+        "frame.ecx = self.calls[number - 1](thread)",
         {"comparison"},
     ),
     "a process that stays counted": (

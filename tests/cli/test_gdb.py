@@ -18,7 +18,7 @@ FRAMES, CALLS, PROCESSES, PROGRAMS = (
     for name in ("memory/frames", "calls/system_calls", "processes/processes", "processes/programs")
 )
 TAKE = "self.counts.user_free -= 1"
-PUTS = "count = thread.frame.esi"
+PUTS = "count = thread.frame.argument(1)"
 
 
 def line_of(file, text):

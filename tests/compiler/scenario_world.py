@@ -72,9 +72,17 @@ class Point(Struct):
 
 class Frame(Struct):
     depth: u8
+    rest: u8
+    extra: u8
     point: Point
     points: Array[Point] = inline(3)
     peer: "Ref[Point]"
+
+    def part(self, index: u8) -> u8:
+        return self.depth if index == 0 else self.rest if index == 1 else self.extra
+
+    def signed(self, index: u8) -> i16:
+        return self.depth if index == 0 else self.rest
 
 
 class Node(Struct):

@@ -12,8 +12,8 @@ from keelback.image.payload import make_payload
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL, USERMODE
-from keelback.kernel.processes.threads import FROM_VIRTUAL_8086
 from keelback.kernel.x86.interrupts import TIMER
+from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.machine.compare import compare
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image, make_image_file

@@ -17,8 +17,8 @@ from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.processes import Ending
-from keelback.kernel.processes.threads import TrapFrame
 from keelback.kernel.x86.interrupts import SYSTEM_CALL
+from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import layout_of
 from keelback.machine.pc import Outcome, SimulatedPc
 from kernel.driven import Call, make_machine

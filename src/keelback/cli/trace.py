@@ -5,8 +5,9 @@ from typing import TextIO
 from keelback.cli.streams import escaped
 from keelback.kernel.calls.faults import VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes.threads import FROM_VIRTUAL_8086, Thread
+from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.interrupts import SYSTEM_CALL, TIMER
+from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.lang import KernelError, text_of
 from keelback.machine.pc import SimulatedPc
 

@@ -16,9 +16,9 @@ from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.calls.strays import is_exception
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
-from keelback.kernel.processes.threads import FROM_VIRTUAL_8086
 from keelback.kernel.x86.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER
 from keelback.kernel.x86.paging import I386
+from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.lang import NoHardware, Ram, Struct, Table, address_of, layout_of, name_of, size_of, static_parts
 from keelback.lang.struct import struct_of
 from keelback.machine.pc import Outcome, SimulatedPc

@@ -13,7 +13,6 @@ from keelback.kernel.boot.memory import MAPS_SIZE
 from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Place, TableStart
 from keelback.kernel.devices.power import DEBUG_EXIT, REFUSED
 from keelback.kernel.layout import Layout
-from keelback.kernel.processes.threads import FROM_VIRTUAL_8086, TrapFrame
 from keelback.kernel.x86.interrupts import (
     DOUBLE_FAULT,
     LAST_EXCEPTION,
@@ -24,6 +23,7 @@ from keelback.kernel.x86.interrupts import (
     SYSTEM_CALL,
 )
 from keelback.kernel.x86.segments import KERNEL_DATA, USER_DATA
+from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import PAGE_SIZE, layout_of, round_up
 
 ENTRY = Path(keelback.kernel.__file__).parent / "x86" / "entry.S"

@@ -11,8 +11,8 @@ from contextlib import suppress
 from unicorn import x86_const as x86
 
 from keelback.kernel.kernel import Kernel, make_kernel
-from keelback.kernel.processes.threads import FROM_VIRTUAL_8086, TrapFrame
 from keelback.kernel.x86.interrupts import NON_MASKABLE, STUB_SIZE, STUBS
+from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import MISTAKES, Panic, address_of, layout_of
 from keelback.machine.control import check_cr0, check_cr4, check_msr
 from keelback.machine.engine import GENERAL, cpuid

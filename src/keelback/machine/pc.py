@@ -19,8 +19,8 @@ from typing import Any
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
-from keelback.kernel.processes.threads import TrapFrame
 from keelback.kernel.x86.interrupts import NON_MASKABLE
+from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import HostObject, Panic, Ram, layout_of, view
 from keelback.machine.boot_loader import (
     BiosEntry,

@@ -8,9 +8,11 @@ from typing import Any
 from keelback.compiler import ir
 from keelback.compiler.evaluate.bits import WHOLE_OF
 from keelback.compiler.evaluate.language import ARGUMENTS, BUILTINS, INTRINSICS, Language
+from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
+from keelback.compiler.source import definition_of, hints_of
 from keelback.compiler.statics import is_tuple
-from keelback.compiler.types import ArrayPointer, Pointer
+from keelback.compiler.types import ArrayPointer, Integer, Pointer, Type
 from keelback.lang.array import Array
 from keelback.lang.struct import Struct
 from keelback.lang.table import Table
@@ -71,12 +73,36 @@ class Calls(Language):
                 )
             if not isinstance(function, FunctionType):
                 raise self.refuse(node, "attributes", f"{expression.type.struct.__name__} has no method {name}")
+            if (field := self.field_read(function, node)) is not None:
+                kind = self.field_value(expression, self.field(expression.type, field, node)).type
+                if kind == self.program.type_of(hints_of(function).get("return")):
+                    return self.member(expression, field, node)
             kept = self.dynamic(self.frozen(self.followed(expression, node)), node)
             return self.call_function(function, replace(kept, type=Pointer(expression.type.struct)), node)
         if isinstance(expression.type, ArrayPointer):
             array, count = self.dynamic(self.frozen(expression), node), self.number(expression.type.count)
             return self.call_array(array, count, name, node)
         raise self.refuse(node, "calls", f"no method {name}")
+
+    def field_read(self, function: FunctionType, node: ast.Call) -> str | None:
+        """Return the field that a struct's method only returns, picked by arguments that are constants; else None.
+
+        Its caller reads the field, so that this is code of the caller's line, where a debugger looks for it.
+        """
+        parameters, hints = definition_of(function).args.args[1:], hints_of(function)
+        if node.keywords or len(node.args) != len(parameters) or hasattr(function, "c_body"):
+            return None
+        given: dict[str, int] = {}
+        for parameter, argument in zip(parameters, node.args, strict=True):
+            declared = self.program.type_of(hints.get(parameter.arg))
+            value = argument.value if isinstance(argument, ast.Constant) else None
+            if type(value) is not int or not holds(declared, value):
+                return None
+            given[parameter.arg] = value
+        match definition_of(function).body:
+            case [ast.Return(value=read)] | [ast.Expr(value=ast.Constant()), ast.Return(value=read)]:
+                return field_picked(read, given)
+        return None
 
     def call_element(self, function: ast.Subscript, node: ast.Call) -> Value:
         """Call one of a static tuple of methods, picked at run time: a switch."""
@@ -112,3 +138,19 @@ class Calls(Language):
             each.append(ir.SetLocal(self.place(node), result.name, self.dynamic(value, node)))
         self.emit(ir.Switch(self.place(node), number, tuple(tuple(each) for each in cases)))
         return result
+
+
+def holds(declared: Type, value: int) -> bool:
+    """Say whether a declared type is an integer's that has a value."""
+    return isinstance(declared, Integer) and Interval(value, value) in declared.interval
+
+
+def field_picked(read: ast.expr | None, given: dict[str, int]) -> str | None:
+    """Return the field of `self` that an expression reads when names have some values, None where it does more."""
+    match read:
+        case ast.Attribute(value=ast.Name(id="self"), attr=field):
+            return field
+        case ast.IfExp(ast.Compare(ast.Name(id=name), [ast.Eq()], [ast.Constant(int(wanted))]), body, other):
+            both = (field_picked(body, given), field_picked(other, given))
+            return None if None in both or name not in given else both[given[name] != wanted]
+    return None

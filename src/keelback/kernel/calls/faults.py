@@ -8,7 +8,7 @@ from keelback.kernel.errors import BadAddress, OutOfMemory
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.processes import Access, Process, Reason
-from keelback.kernel.processes.threads import TrapFrame
+from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import Component, Cpu, ProcessFault, u32, word
 
 PAGE_FAULT = 14

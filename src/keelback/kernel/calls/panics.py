@@ -15,8 +15,8 @@ from keelback.kernel.devices.console import Console
 from keelback.kernel.devices.power import PANICKED, Power
 from keelback.kernel.layout import Layout
 from keelback.kernel.processes.scheduler import Scheduler
-from keelback.kernel.processes.threads import TrapFrame
 from keelback.kernel.x86.interrupts import DOUBLE_FAULT
+from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, inline, u8, u32, view, word
 
 FAILED_CHECK = 0x21636970

@@ -82,12 +82,12 @@ class SystemCalls(Component):
         """
         frame = thread.frame
         try:
-            number = frame.eax
+            number = frame.number()
             if number == 0 or number > len(self.calls):
                 raise UnknownCall
-            frame.eax = self.calls[number - 1](thread)
+            frame.set_result(self.calls[number - 1](thread))
         except KernelError as error:
-            frame.eax = error.number & 0xFFFF_FFFF
+            frame.set_result(error.number & 0xFFFF_FFFF)
 
     def getpid(self, thread: Thread) -> u32:
         """1. Return the caller's process id."""
@@ -100,7 +100,7 @@ class SystemCalls(Component):
 
     def exit(self, thread: Thread) -> u32:
         """3. End the caller with the status in ebx; does not return to it."""
-        status: i32 = signed(thread.frame.ebx)
+        status: i32 = signed(thread.frame.argument(0))
         self.processes.exit(self._caller(thread), status)
         return 0
 
@@ -109,8 +109,8 @@ class SystemCalls(Component):
 
         Raises: BadArgument (more than `MOST_TEXT` bytes), BadAddress or OutOfMemory; nothing has been written.
         """
-        address = thread.frame.ebx
-        count = thread.frame.esi
+        address = thread.frame.argument(0)
+        count = thread.frame.argument(1)
         if count > MOST_TEXT:
             raise BadArgument
         self.memory.copy_in(self._caller(thread).space, address, count, self.buffer.bytes)
@@ -122,7 +122,7 @@ class SystemCalls(Component):
 
         Raises: BadArgument (more than `MOST_TICKS`).
         """
-        ticks = thread.frame.ebx
+        ticks = thread.frame.argument(0)
         if ticks > MOST_TICKS:
             raise BadArgument
         if ticks > 0:
@@ -139,7 +139,7 @@ class SystemCalls(Component):
         child = self.processes.fork(self._caller(thread))
         made = child.thread
         assert made is not None, "a new process has a thread"
-        made.frame.eax = 0
+        made.frame.set_result(0)
         self.processes.start(child)
         return child.pid
 
@@ -168,8 +168,8 @@ class SystemCalls(Component):
 
     def _read_command(self, thread: Thread) -> None:
         space = self._caller(thread).space
-        self.memory.copy_text_in(space, thread.frame.ebx, self.programs.command.name)
-        self.memory.copy_text_in(space, thread.frame.esi, self.programs.command.argument)
+        self.memory.copy_text_in(space, thread.frame.argument(0), self.programs.command.name)
+        self.memory.copy_text_in(space, thread.frame.argument(1), self.programs.command.argument)
 
     def wait(self, thread: Thread) -> u32:
         """10. Wait for the end of the child ebx, or of any (-1); return its id.
@@ -179,16 +179,16 @@ class SystemCalls(Component):
         Raises: NoChild; BadAddress or OutOfMemory: the child can still be waited for.
         """
         caller = self._caller(thread)
-        pid: i32 = signed(thread.frame.ebx)
+        pid: i32 = signed(thread.frame.argument(0))
         child = self.processes.find_zombie(caller, pid)
         if child is None:
             self.scheduler.wait(thread)
-            return thread.frame.eax
-        if thread.frame.esi != 0:
+            return thread.frame.number()
+        if thread.frame.argument(1) != 0:
             status: i32 = child.exit_status
             self._put_word(0, child.ending)
             self._put_word(4, child.fault.vector if child.ending == Ending.FAULTED else status & 0xFFFF_FFFF)
-            self.memory.copy_out(caller.space, thread.frame.esi, 8, self.buffer.bytes)
+            self.memory.copy_out(caller.space, thread.frame.argument(1), 8, self.buffer.bytes)
         ended: u32 = child.pid
         self.processes.reap(child)
         return ended
@@ -198,7 +198,7 @@ class SystemCalls(Component):
 
         Raises: NoSuchProcess; NotPermitted for the first process.
         """
-        pid: i32 = signed(thread.frame.ebx)
+        pid: i32 = signed(thread.frame.argument(0))
         self.processes.kill(self._caller(thread), pid)
         return 0
 
@@ -210,7 +210,7 @@ class SystemCalls(Component):
         Raises: BadArgument (the address starts no page), BadAddress (it is not user space), OutOfMemory or
         TooManyRegions; nothing has changed.
         """
-        self.virtual_memory.allocate_page(self._caller(thread).space, thread.frame.ebx)
+        self.virtual_memory.allocate_page(self._caller(thread).space, thread.frame.argument(0))
         return 0
 
     def map(self, thread: Thread) -> u32:
@@ -220,16 +220,18 @@ class SystemCalls(Component):
         Raises: BadArgument, BadAddress, NoRoom, TooManyRegions or OutOfMemory; nothing has changed.
         """
         frame = thread.frame
-        permissions = self._permissions(frame.edi & ~SPARSE)
-        kind: Kind = Kind.SPARSE if frame.edi & SPARSE else Kind.ANONYMOUS
-        return self.virtual_memory.map(self._caller(thread).space, frame.ebx, frame.esi, kind, permissions)
+        permissions = self._permissions(frame.argument(2) & ~SPARSE)
+        kind: Kind = Kind.SPARSE if frame.argument(2) & SPARSE else Kind.ANONYMOUS
+        return self.virtual_memory.map(
+            self._caller(thread).space, frame.argument(0), frame.argument(1), kind, permissions
+        )
 
     def unmap(self, thread: Thread) -> u32:
         """14. Free the pages of the esi bytes at ebx.
 
         Raises: BadArgument, BadAddress or TooManyRegions; nothing has changed.
         """
-        self.virtual_memory.unmap(self._caller(thread).space, thread.frame.ebx, thread.frame.esi)
+        self.virtual_memory.unmap(self._caller(thread).space, thread.frame.argument(0), thread.frame.argument(1))
         return 0
 
     def protect(self, thread: Thread) -> u32:
@@ -238,8 +240,8 @@ class SystemCalls(Component):
         Raises: BadArgument, BadAddress, TooManyRegions or OutOfMemory; nothing has changed.
         """
         frame = thread.frame
-        permissions = self._permissions(frame.edi)
-        self.virtual_memory.protect(self._caller(thread).space, frame.ebx, frame.esi, permissions)
+        permissions = self._permissions(frame.argument(2))
+        self.virtual_memory.protect(self._caller(thread).space, frame.argument(0), frame.argument(1), permissions)
         return 0
 
     def _permissions(self, asked: u32) -> u8:
@@ -267,7 +269,7 @@ class SystemCalls(Component):
         self._put_word(16 + 4 * OWNER_KINDS, counts.kernel_promised)
         self._put_word(20 + 4 * OWNER_KINDS, user)
         count: u32 = 24 + 4 * OWNER_KINDS
-        self.memory.copy_out(self._caller(thread).space, thread.frame.ebx, count, self.buffer.bytes)
+        self.memory.copy_out(self._caller(thread).space, thread.frame.argument(0), count, self.buffer.bytes)
         return 0
 
     def malloc_pages(self, thread: Thread) -> u32:
@@ -275,14 +277,14 @@ class SystemCalls(Component):
 
         Raises: BadArgument, NoRoom, OutOfMemory or TooManyRegions; nothing has changed.
         """
-        return self.malloc.allocate(self._caller(thread).space, thread.frame.ebx)
+        return self.malloc.allocate(self._caller(thread).space, thread.frame.argument(0))
 
     def free_pages(self, thread: Thread) -> u32:
         """18. Give the esi malloc pages from ebx on back.
 
         Raises: BadArgument or BadAddress; nothing has changed.
         """
-        self.malloc.release(self._caller(thread).space, thread.frame.ebx, thread.frame.esi)
+        self.malloc.release(self._caller(thread).space, thread.frame.argument(0), thread.frame.argument(1))
         return 0
 
     # Libraries.
@@ -294,7 +296,7 @@ class SystemCalls(Component):
         TooManyRegions, NoRoom or OutOfMemory; nothing has changed.
         """
         caller = self._caller(thread)
-        self.memory.copy_text_in(caller.space, thread.frame.ebx, self.libraries.request.text)
+        self.memory.copy_text_in(caller.space, thread.frame.argument(0), self.libraries.request.text)
         return self.libraries.map(caller.space, caller.libraries)
 
     def unload_library(self, thread: Thread) -> u32:
@@ -303,7 +305,7 @@ class SystemCalls(Component):
         Raises: BadArgument (there is none) or TooManyRegions; nothing has changed.
         """
         caller = self._caller(thread)
-        self.libraries.unmap(caller.space, caller.libraries, thread.frame.ebx)
+        self.libraries.unmap(caller.space, caller.libraries, thread.frame.argument(0))
         return 0
 
     def _put_word(self, place: u32, value: u32) -> None:

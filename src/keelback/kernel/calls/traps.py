@@ -13,8 +13,9 @@ from keelback.kernel.calls.system_calls import SystemCalls
 from keelback.kernel.devices.power import DONE, Power
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.scheduler import Scheduler
-from keelback.kernel.processes.threads import FROM_VIRTUAL_8086, Thread
+from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER, Interrupts
+from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.lang import Component, ProcessFault, address_of, u32, word
 
 

@@ -14,13 +14,8 @@ restored, the stack pointer is in the frame: below each there is room for a non-
 
 from enum import IntEnum
 
-from keelback.kernel.x86.segments import EFLAGS_FIXED, KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
+from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import Array, Ref, Struct, address_of, i16, inline, size_of, u32, u64, word
-
-EFLAGS_INTERRUPTS = 1 << 9
-FROM_VIRTUAL_8086 = 1 << 8
-"""Marks a vector that came in virtual-8086 mode: such a frame is never restored."""
-
 
 INTERRUPT_WORDS = 4
 """Room below each trap frame for what a non-maskable interrupt of ring 0 pushes, three words."""
@@ -34,73 +29,6 @@ class ThreadState(IntEnum):
     RUNNING = 2
     SLEEPING = 3
     WAITING = 4  # in no list; made ready, it makes its system call again
-
-
-class TrapFrame(Struct):
-    """The registers of an interrupted thread, in the order in which entry code and CPU push them."""
-
-    edi: u32
-    esi: u32
-    ebp: u32
-    unused: u32  # the esp that `pushal` stores and `popal` skips
-    ebx: u32
-    edx: u32
-    ecx: u32
-    eax: u32
-    vector: u32  # of the trap; with the mark FROM_VIRTUAL_8086 if there
-    error: u32  # 0 where the CPU pushes none
-    eip: u32
-    cs: u32
-    eflags: u32
-    esp: u32  # this and ss only when the trap came from user mode
-    ss: u32
-
-    def start_user(self, entry: word, stack: word) -> None:
-        """Make this the frame of a thread that starts at `entry` in user mode; other registers are 0."""
-        self._clear()
-        self.eip = entry
-        self.cs = USER_CODE
-        self.eflags = EFLAGS_FIXED | EFLAGS_INTERRUPTS
-        self.esp = stack
-        self.ss = USER_DATA
-
-    def start_idle(self, entry: word) -> None:
-        """Make this the frame of the idle thread, in ring 0."""
-        self._clear()
-        self.eip = entry
-        self.cs = KERNEL_CODE
-        self.eflags = EFLAGS_FIXED
-        self.ss = KERNEL_DATA
-
-    def copy(self, other: "TrapFrame") -> None:
-        """Be as another frame."""
-        self.edi = other.edi
-        self.esi = other.esi
-        self.ebp = other.ebp
-        self.unused = other.unused
-        self.ebx = other.ebx
-        self.edx = other.edx
-        self.ecx = other.ecx
-        self.eax = other.eax
-        self.vector = other.vector
-        self.error = other.error
-        self.eip = other.eip
-        self.cs = other.cs
-        self.eflags = other.eflags
-        self.esp = other.esp
-        self.ss = other.ss
-
-    def _clear(self) -> None:
-        self.edi = 0
-        self.esi = 0
-        self.ebp = 0
-        self.unused = 0
-        self.ebx = 0
-        self.edx = 0
-        self.ecx = 0
-        self.eax = 0
-        self.vector = 0
-        self.error = 0
 
 
 class Thread(Struct):

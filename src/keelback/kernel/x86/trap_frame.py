@@ -1,0 +1,92 @@
+"""The trap frame: the registers of what a trap interrupted, and what a system call finds in them.
+
+Source: Intel SDM volume 3, section 6.12 (what the CPU pushes); volume 2, `PUSHA`.
+"""
+
+from keelback.kernel.x86.segments import EFLAGS_FIXED, KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
+from keelback.lang import Struct, u32, word
+
+EFLAGS_INTERRUPTS = 1 << 9
+FROM_VIRTUAL_8086 = 1 << 8
+"""Marks a vector that came in virtual-8086 mode: such a frame is never restored."""
+
+
+class TrapFrame(Struct):
+    """The registers of an interrupted thread, in the order in which entry code and CPU push them."""
+
+    edi: u32
+    esi: u32
+    ebp: u32
+    unused: u32  # the esp that `pushal` stores and `popal` skips
+    ebx: u32
+    edx: u32
+    ecx: u32
+    eax: u32
+    vector: u32  # of the trap; with the mark FROM_VIRTUAL_8086 if there
+    error: u32  # 0 where the CPU pushes none
+    eip: u32
+    cs: u32
+    eflags: u32
+    esp: u32  # this and ss only when the trap came from user mode
+    ss: u32
+
+    # A system call has its number in eax, its arguments in ebx, esi, edi, ebp, and its result in eax.
+
+    def number(self) -> u32:
+        """Return the number of the system call."""
+        return self.eax
+
+    def argument(self, index: u32) -> u32:
+        """Return an argument of the system call, from 0 to 3."""
+        return self.ebx if index == 0 else self.esi if index == 1 else self.edi if index == 2 else self.ebp
+
+    def set_result(self, result: u32) -> None:
+        """Have the system call return a result."""
+        self.eax = result
+
+    def start_user(self, entry: word, stack: word) -> None:
+        """Make this the frame of a thread that starts at `entry` in user mode; other registers are 0."""
+        self._clear()
+        self.eip = entry
+        self.cs = USER_CODE
+        self.eflags = EFLAGS_FIXED | EFLAGS_INTERRUPTS
+        self.esp = stack
+        self.ss = USER_DATA
+
+    def start_idle(self, entry: word) -> None:
+        """Make this the frame of the idle thread, in ring 0."""
+        self._clear()
+        self.eip = entry
+        self.cs = KERNEL_CODE
+        self.eflags = EFLAGS_FIXED
+        self.ss = KERNEL_DATA
+
+    def copy(self, other: "TrapFrame") -> None:
+        """Be as another frame."""
+        self.edi = other.edi
+        self.esi = other.esi
+        self.ebp = other.ebp
+        self.unused = other.unused
+        self.ebx = other.ebx
+        self.edx = other.edx
+        self.ecx = other.ecx
+        self.eax = other.eax
+        self.vector = other.vector
+        self.error = other.error
+        self.eip = other.eip
+        self.cs = other.cs
+        self.eflags = other.eflags
+        self.esp = other.esp
+        self.ss = other.ss
+
+    def _clear(self) -> None:
+        self.edi = 0
+        self.esi = 0
+        self.ebp = 0
+        self.unused = 0
+        self.ebx = 0
+        self.edx = 0
+        self.ecx = 0
+        self.eax = 0
+        self.vector = 0
+        self.error = 0
