@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from compiler import generate_records, generate_ways
-from compiler.generate_records import Records
+from compiler.generate_records import BOXED, Records
 from compiler.generate_ways import GLOBALS, Ways
 from keelback.compiler.intervals import BINARY, Interval
 from keelback.lang.integers import INTEGER_TYPES
@@ -173,14 +173,6 @@ ARRAYS = {
     "self.state.inner.parts": ("u16", 3),
 }  # fmt: skip
 NODE_ARRAYS = {"bytes": ("u8", 5), "words": ("i32", 4), "inner.parts": ("u16", 3)}
-BOXED = [
-    "self.chest.box.node",
-    "self.chest.box.nodes[1]",
-    "self.chest.boxes[1].nodes[0]",
-    "self.corner",
-    "self.far_corner",
-]
-"""Nodes that a Ref can't stand for."""
 _ODD = "int int_ both STOP typeof i386 t_1 x_1 x_1_ text error_sentence memcpy main Node_of index_9 größe é result"
 ODD_NAMES = _ODD.split()
 ODD_TEXTS = ["a", "a", "??=", "???/", "\\x1b[", "\\0", "\\\\", '\\"', "%s", "{{}}", "\\x7f1", "\\t"]
@@ -544,7 +536,7 @@ class Unit(Ways, Records):
         inner = 0.0 if self.scope.ending else 1.0
         kind: str = self.one(
             (4, "assign"), (2, "annotated"), (4, "again"), (4, "store"), (2, "store_element"), (2, "augment"),
-            (1, "pair"), (1, "blockwise"), (1, "store_other"), (1.2, "store_bits"), (1, "new_node"), (0.7, "call_it"), (0.6, "log"), (0.4, "check"),
+            (1, "pair"), (1, "blockwise"), (1, "store_other"), (1.2, "store_bits"), (0.5, "whole_record"), (1, "new_node"), (0.7, "call_it"), (0.6, "log"), (0.4, "check"),
             (3 * deep, "if_"), (1.2 * deep, "while_"), (2 * deep, "for_range"), (0.8 * deep, "for_array"),
             (0.9 * deep, "for_static"), (1.2 * deep if self.generators else 0, "for_generator"), (3 * deep, "try_"),
             (0.7 * inner, "raise_"), (0.35 * inner, "return_"), (0.8 * inner if self.scope.loops > self.scope.outside else 0, "leave"),

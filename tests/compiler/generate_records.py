@@ -1,4 +1,4 @@
-"""What random programs do with records: their named bits."""
+"""What random programs do with records: whole ones, and their named bits."""
 
 from typing import Any
 
@@ -15,6 +15,9 @@ class Entry(Struct):
     def move(self, by: u8) -> u32:
         self.frame = (self.frame + by) & 0x7FFFF
         return self.value
+
+    def is_top(self) -> bool:
+        return self.top
 
 
 class Wide(Struct):
@@ -38,6 +41,14 @@ ATTRIBUTES = """\
         self.page = records.struct(Page)
         self.entry = self.page.entries[2]
 """
+BOXED = [
+    "self.chest.box.node",
+    "self.chest.box.nodes[1]",
+    "self.chest.boxes[1].nodes[0]",
+    "self.corner",
+    "self.far_corner",
+]
+"""Nodes that a Ref can't stand for."""
 NUMBERS = {
     "entry": {"kind": 3, "frame": 19, "value": 32},
     "wide": {"some": 5, "first": 12, "middle": 40, "all": 16, "value": 64, "low": 8, "small": 16},
@@ -82,7 +93,8 @@ class Records:
     def flag(self: Any) -> str:
         """Write a bool out of a struct with named bits."""
         struct = self.random.choice(["entry", "wide"])
-        return f"{self.bits_place(struct)}.{self.random.choice(FLAGS[struct])}"
+        name = self.random.choice([*FLAGS[struct], "is_top()"] if struct == "entry" else FLAGS[struct])
+        return f"{self.bits_place(struct)}.{name}"
 
     def store_bits(self: Any, indent: int, size: int) -> None:
         struct = self.random.choice(["entry", "entry", "wide"])
@@ -97,3 +109,26 @@ class Records:
                 self.write(indent, f"{place}.{name} {self.random.choice(['+', '^', '|', '&'])}= {self.part(count, 2)}")
             else:
                 self.write(indent, f"{place}.{name} = {self.part(count, 3)}")
+
+    # Whole records.
+
+    def whole_record(self: Any, indent: int, size: int) -> None:
+        """A record that is cleared, or copied over another of its struct."""
+        kind = self.random.choice(["node", "node", "inner", "entry", "box"])
+        if kind == "box":
+            places = ["self.chest.box", "self.chest.boxes[1]", f"self.chest.boxes[{self.small(1, 2)}]"]
+            first, second = self.random.choice(places), self.random.choice(places)
+        else:
+            first, second = self.record(kind), self.record(kind)
+        self.write(indent, f"{first}.clear()" if self.some(0.2) else f"{first}.copy_from({second})")
+
+    def record(self: Any, kind: str) -> str:
+        """Write a record of a struct."""
+        if kind == "entry":
+            return self.bits_place("entry")  # type: ignore[no-any-return]
+        if kind == "node":
+            others = [self.node(1), "self.spare", *BOXED]
+            if self.some(0.1):  # None, maybe
+                others = ["self.state.first", f"{self.node(1)}.next"]
+            return str(self.random.choice(others))
+        return str(self.random.choice(["self.state.inner", "self.state.inners[1]", f"{self.node(1)}.inner"]))

@@ -136,6 +136,9 @@ class Entry(Struct):
         self.kind = by
         return self.top
 
+    def is_present(self) -> bool:
+        return self.present
+
 
 class Mixed(Struct):
     entry: Entry

@@ -182,8 +182,16 @@ class CopyElements(Statement):
 
 
 @dataclass(frozen=True)
+class CopyStruct(Statement):
+    """Copy all bytes of a struct over those of another of the same class."""
+
+    target: Expression
+    source: Expression
+
+
+@dataclass(frozen=True)
 class FillBytes(Statement):
-    """Set `size` bytes from the start of an array to one byte."""
+    """Set `size` bytes from the start of an array or a struct to one byte."""
 
     target: Expression
     size: Expression

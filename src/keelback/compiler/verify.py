@@ -39,6 +39,8 @@ class _Verifier:
             raise self.wrong("a condition is a bool", statement)
         if isinstance(statement, (ir.StoreField, ir.FieldValue)) and not isinstance(statement.base.type, Pointer):
             raise self.wrong("a field is in a struct", statement)
+        if isinstance(statement, ir.CopyStruct) and statement.target.type != statement.source.type:
+            raise self.wrong("a struct is copied from one of its own", statement)
         if isinstance(statement, ir.SetLocal) and statement.name not in self.locals:
             raise self.wrong(f"{statement.name} is no local", statement)
         if isinstance(statement, ir.Call):

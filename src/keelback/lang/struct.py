@@ -9,7 +9,7 @@ address: reading one decodes them, assigning encodes them and panics when the va
 """
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from keelback.lang.array import Array, IntegerArray
 from keelback.lang.errors import GENERATED, Panic
@@ -57,6 +57,27 @@ class Struct(StructBase, metaclass=_StructType):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._address:#x}>"
+
+    def copy_from(self, other: Self) -> None:
+        """Be as another record of the same struct, byte for byte: what is inside it, and what its Refs stand for."""
+        if struct_of(other) is not struct_of(self):
+            raise Panic(f"a {type(self).__name__} is copied from one of its own, not from {other!r}")
+        size = self._touch_whole()
+        other._touch_whole()
+        content = other._ram.bytes[other._physical : other._physical + size]
+        self._ram.bytes[self._physical : self._physical + size] = content
+
+    def clear(self) -> None:
+        """Set every byte of the record to zero."""
+        size = self._touch_whole()
+        self._ram.bytes[self._physical : self._physical + size] = bytes(size)
+
+    def _touch_whole(self) -> int:
+        """Return the size in bytes; in strict RAM the machine is told of the access."""
+        size = layout_of(struct_of(self), self._ram.word_bits).size
+        if self._ram.strict:
+            self._ram.use(self._address, self._physical, size)
+        return size
 
     @classmethod
     def of(cls, whole: int = 0, /, **parts: int) -> int:

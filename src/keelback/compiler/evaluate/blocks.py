@@ -1,6 +1,7 @@
 """Calls of the methods of arrays and tables, which work on blocks of memory."""
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 from keelback.compiler import ir
@@ -8,14 +9,16 @@ from keelback.compiler.evaluate.functions import Functions
 from keelback.compiler.evaluate.values import not_negative
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
-from keelback.compiler.types import BOOLEAN, ArrayPointer, Integer, integer
+from keelback.compiler.types import BOOLEAN, ArrayPointer, Integer, Pointer, integer
 from keelback.lang.array import Array
 from keelback.lang.integers import INTEGER_TYPES, word
+from keelback.lang.layout import layout_of
+from keelback.lang.struct import Struct
 from keelback.lang.table import Table
 
 
 class Blocks(Functions):
-    """Evaluates `copy_from`, `fill`, `clear`, `set_text`, `place` and `adopt`."""
+    """Evaluates `copy_from`, `fill`, `clear`, `set_text`, `place` and `adopt`, of records too."""
 
     def call_table(self, table: Table[Any], name: str, node: ast.Call) -> Value:
         """Call a method of a table."""
@@ -45,6 +48,23 @@ class Blocks(Functions):
             held = ir.Binary(BOOLEAN, "and", held, ir.Binary(BOOLEAN, "==", rest, self.number(0)))
         self.check(held, "a table can't lie there", node)
         return base
+
+    def call_record(self, pointer: ir.Expression, name: str, node: ast.Call) -> Value:
+        """Call a method that every struct has, of one that is not None."""
+        assert isinstance(pointer.type, Pointer)
+        type = Pointer(pointer.type.struct)
+        record = replace(self.dynamic(self.frozen(pointer), node), type=type)
+        values, place = self.values_of(getattr(Struct, name), node), self.place(node)
+        if name == "clear":
+            size = layout_of(type.struct, self.program.word_bits).size
+            self.emit(ir.FillBytes(place, record, self.number(size), self.number(0)))
+        else:
+            source = self.dynamic(values[0], node)
+            if isinstance(source.type, Pointer) and source.type.struct is type.struct:
+                source = replace(self.followed(source, node), type=type)
+            source = self.fitted(source, type, f"copy_from of {type.struct.__name__}", node)
+            self.emit(ir.CopyStruct(place, record, source))
+        return Static(None)
 
     def call_array(self, array: ir.Expression, count: ir.Expression, name: str, node: ast.Call) -> Value:
         """Call a method of an array."""

@@ -73,7 +73,10 @@ class Calls(Language):
                 )
             if not isinstance(function, FunctionType):
                 raise self.refuse(node, "attributes", f"{expression.type.struct.__name__} has no method {name}")
-            if (field := self.field_read(function, node)) is not None:
+            if function in (Struct.copy_from, Struct.clear):
+                return self.call_record(self.followed(expression, node), name, node)
+            field = self.field_read(function, node)
+            if field is not None and self.named_bits(expression.type, field) is None:
                 kind = self.field_value(expression, self.field(expression.type, field, node)).type
                 if kind == self.program.type_of(hints_of(function).get("return")):
                     return self.member(expression, field, node)

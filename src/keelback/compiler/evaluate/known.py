@@ -7,6 +7,7 @@ CHANGING = (
     ir.Call,
     ir.StoreElement,
     ir.CopyElements,
+    ir.CopyStruct,
     ir.FillBytes,
     ir.FillElements,
     ir.SetText,

@@ -57,6 +57,11 @@ class Statements(Expressions):
         source = f"&{self.text(statement.source, POSTFIX)}[{self.text(statement.source_start)}]"
         return f"{indent}memmove({target}, {source}, {size});\n"
 
+    def print_CopyStruct(self, statement: ir.CopyStruct, indent: str, depth: int) -> str:
+        assert isinstance(statement.target.type, Pointer)
+        target, source = self.text(statement.target), self.text(statement.source)
+        return f"{indent}memmove({target}, {source}, sizeof({self.struct(statement.target.type.struct)}));\n"
+
     def print_FillBytes(self, statement: ir.FillBytes, indent: str, depth: int) -> str:
         target = self.text(statement.target)
         return f"{indent}memset({target}, {self.text(statement.value)}, {self.text(statement.size)});\n"
