@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from compiler import generate_records, generate_ways
-from compiler.generate_records import BOXED, Records
+from compiler.generate_records import ARRAYS, BOXED, NODE_ARRAYS, Records
 from compiler.generate_ways import GLOBALS, Ways
 from keelback.compiler.intervals import BINARY, Interval
 from keelback.lang.integers import INTEGER_TYPES
@@ -168,11 +168,6 @@ FIELDS = {
     "node": dict(a="u8", b="i16", c="u32", d="i64"),
     "inner": dict(small="i8", wide="u64", place="word"),
 }
-ARRAYS = {
-    "self.state.longs": ("u64", 4), "self.state.words": ("word", 3), "self.state.shorts": ("i16", 6), "self.state.bytes": ("u8", 8),
-    "self.state.inner.parts": ("u16", 3),
-}  # fmt: skip
-NODE_ARRAYS = {"bytes": ("u8", 5), "words": ("i32", 4), "inner.parts": ("u16", 3)}
 _ODD = "int int_ both STOP typeof i386 t_1 x_1 x_1_ text error_sentence memcpy main Node_of index_9 größe é result"
 ODD_NAMES = _ODD.split()
 ODD_TEXTS = ["a", "a", "??=", "???/", "\\x1b[", "\\0", "\\\\", '\\"', "%s", "{{}}", "\\x7f1", "\\t"]
@@ -483,7 +478,7 @@ class Unit(Ways, Records):
     def boolean(self, depth: int) -> str:
         kind: str = self.one(
             (5, "compare"), (2, "chain"), (3 if depth > 0 else 0, "combined"), (1.5, "not"), (1, "leaf"), (1, "none"),
-            (0.7, "is"), (0.7, "colour"), (0.3, "number"), (0.7, "flag"),
+            (0.7, "is"), (0.7, "colour"), (0.3, "number"), (0.7, "flag"), (0.5, "arrays"),
         )  # type: ignore[assignment]  # fmt: skip
         compare = lambda: self.random.choice(["<", "<=", ">", ">=", "==", "!="])  # noqa: E731
         if kind in ("compare", "chain"):
@@ -502,6 +497,8 @@ class Unit(Ways, Records):
             return f"({self.node(depth - 1)} is {self.node(depth - 1)})"
         if kind == "colour":
             return f"({self.colour()} {self.random.choice(['==', '!='])} {self.colour()})"
+        if kind == "arrays":
+            return self.arrays(depth)
         if kind == "flag":
             return self.flag()
         if kind == "number":

@@ -1,4 +1,5 @@
-"""What random programs do with records: whole ones, and their named bits."""
+# ruff: noqa: E501
+"""What random programs do with records: whole ones, named bits, and whether arrays are the same."""
 
 from typing import Any
 
@@ -41,6 +42,11 @@ ATTRIBUTES = """\
         self.page = records.struct(Page)
         self.entry = self.page.entries[2]
 """
+ARRAYS = {
+    "self.state.longs": ("u64", 4), "self.state.words": ("word", 3), "self.state.shorts": ("i16", 6), "self.state.bytes": ("u8", 8),
+    "self.state.inner.parts": ("u16", 3),
+}  # fmt: skip
+NODE_ARRAYS = {"bytes": ("u8", 5), "words": ("i32", 4), "inner.parts": ("u16", 3)}
 BOXED = [
     "self.chest.box.node",
     "self.chest.box.nodes[1]",
@@ -109,6 +115,19 @@ class Records:
                 self.write(indent, f"{place}.{name} {self.random.choice(['+', '^', '|', '&'])}= {self.part(count, 2)}")
             else:
                 self.write(indent, f"{place}.{name} = {self.part(count, 3)}")
+
+    def arrays(self: Any, depth: int) -> str:
+        """Write a comparison of arrays, or of one with a text."""
+        sign = self.random.choice(["==", "==", "!="])
+        texts = [f'"{each}"' for each in ("", "a", "\\0", "\\1\\0\\0", "abcde", "abcdef", "\\7\\7")]
+        names = [name for name, (kind, _) in NODE_ARRAYS.items() if kind == "u8"]
+        if self.some(0.3):
+            first, second = f"{self.node(1)}.{names[0]}", str(self.random.choice(texts))
+            return f"({first} {sign} {second})" if self.some(0.7) else f"({second} {sign} {first})"
+        kind = self.random.choice(["u8", "u16", "i32", "u64"])
+        found = [name for name, (other, _) in ARRAYS.items() if other == kind]
+        found += [f"{self.node(1)}.{name}" for name, (other, _) in NODE_ARRAYS.items() if other == kind] * 3
+        return f"({self.random.choice(found)} {sign} {self.random.choice(found)})"
 
     # Whole records.
 

@@ -230,3 +230,50 @@ def test_text_that_does_not_fit_panics_and_changes_nothing(arrays, panics):
 def test_text_that_is_not_ascii_is_refused(arrays):
     with pytest.raises(UnicodeEncodeError):
         arrays.of_u8.set_text("é")
+
+
+# Whether arrays are the same.
+
+
+class Several(Struct):
+    words: Array[u32] = inline(3)
+    others: Array[u32] = inline(3)
+    many: Array[u32] = inline(4)
+    shorts: Array[i16] = inline(3)
+    bytes: Array[u8] = inline(5)
+
+
+@pytest.fixture
+def several(region):
+    return region.struct(Several)
+
+
+def test_arrays_are_equal_element_by_element(several):
+    assert several.words == several.others
+    several.others[2] = 1 << 31
+    assert several.words != several.others
+    several.words[2] = 1 << 31
+    assert several.words == several.others
+
+
+def test_arrays_of_different_lengths_are_not_equal(several):
+    assert several.words != several.many
+
+
+@pytest.mark.parametrize("name", ["shorts", "bytes"])
+def test_arrays_of_different_types_are_not_compared(name, several, panics):
+    other = getattr(several, name)
+    with panics(f"an array of u32 is compared with one of the same type, not with {other!r}"):
+        several.words == other  # noqa: B015
+
+
+@pytest.mark.parametrize("text", ["", "a", "abcde", "a\0b"])
+def test_an_array_holds_the_text_that_was_set(text, several):
+    several.bytes.set_text(text)
+    assert several.bytes == text and text == several.bytes
+    assert several.bytes != text + "x" and several.bytes != "other" and several.bytes != "longer than it"
+
+
+def test_only_bytes_are_compared_with_text(several, panics):
+    with panics(f"only arrays of u8 hold text, not {several.words!r}"):
+        several.words == ""  # noqa: B015

@@ -129,6 +129,15 @@ class Binary(Expression):
 
 
 @dataclass(frozen=True)
+class SameBytes(Expression):
+    """Whether an array and another, or a text constant, have the same first `size` bytes."""
+
+    left: Expression
+    right: Expression
+    size: int
+
+
+@dataclass(frozen=True)
 class Choice(Expression):
     """`left if condition else right`."""
 

@@ -42,6 +42,22 @@ static void panic(const char *message, const char *file, u32 line)
     } while (0)
 #endif
 
+static inline __attribute__((unused)) bool same_bytes(const void *left, const void *right, word size)
+{
+    const u8 *one = left, *other = right;
+    for (; size >= 4; size -= 4, one += 4, other += 4) {
+        u32 first, second;
+        __builtin_memcpy(&first, one, 4);
+        __builtin_memcpy(&second, other, 4);
+        if (first != second)
+            return 0;
+    }
+    for (; size > 0; size--)
+        if (*one++ != *other++)
+            return 0;
+    return 1;
+}
+
 static inline __attribute__((unused)) i64 floor_div(i64 left, i64 right)
 {
     return left / right - (left % right != 0 && (left < 0) != (right < 0));

@@ -64,5 +64,7 @@ class _Verifier:
     def expression(self, value: ir.Expression, statement: ir.Statement) -> None:
         if isinstance(value, ir.Local) and value.name not in self.locals:
             raise self.wrong(f"{value.name} is no local", statement)
+        if isinstance(value, ir.SameBytes) and not isinstance(value.left.type, ArrayPointer):
+            raise self.wrong("an array is compared", statement)
         if isinstance(value, (ir.ElementValue, ir.ElementPlace)) and not isinstance(value.base.type, ArrayPointer):
             raise self.wrong("an element is in an array", statement)

@@ -70,6 +70,10 @@ class Array(ArrayBase, Generic[T]):
         size = self._count * self._size
         self._ram.bytes[self._physical : self._physical + size] = bytes(size)
 
+    def _content(self) -> memoryview:
+        """Return the bytes of the array."""
+        return self._ram.bytes[self._physical : self._physical + self._count * self._size]
+
     def _element_size(self) -> int:
         return self._size
 
@@ -120,6 +124,32 @@ class IntegerArray(Array[int]):
             self._view[index] = value
         except (ValueError, TypeError):
             raise Panic(f"{value!r} does not fit an element: {self._type.name}") from None
+
+    __hash__ = Array.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether another array has the same elements, or whether this one holds a text, zero-padded.
+
+        Raises: Panic when the element types differ.
+        """
+        if isinstance(other, str):
+            return self._holds(other)
+        if not isinstance(other, Array):
+            return NotImplemented
+        if other._element() is not self._type:
+            raise Panic(f"an array of {self._type.name} is compared with one of the same type, not with {other!r}")
+        if other._count != self._count:
+            return False
+        self._touch(0, self._count)
+        other._touch(0, self._count)
+        return self._content() == other._content()
+
+    def _holds(self, text: str) -> bool:
+        if self._type.name != "u8":
+            raise Panic(f"only arrays of u8 hold text, not {self!r}")
+        content = text.encode("ascii")
+        self._touch(0, self._count)
+        return self._content() == content.ljust(self._count, b"\0")
 
     def set_text(self, text: str) -> None:
         """See `Array`."""

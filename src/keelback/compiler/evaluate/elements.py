@@ -10,6 +10,8 @@ from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import is_tuple
 from keelback.compiler.types import BOOLEAN, TEXT, ArrayPointer, Integer, Pointer, integer
+from keelback.lang.array import Array
+from keelback.lang.integers import INTEGER_TYPES
 from keelback.lang.layout import StructKind, layout_of
 from keelback.lang.table import Table
 
@@ -109,6 +111,41 @@ class Elements(Places):
         return index
 
     # Arrays.
+
+    def compared(self, op: ast.cmpop, left: Value, right: Value, node: ast.AST) -> Value:
+        """Return the result of one comparison, of arrays too."""
+        if not self.is_array(left) and not self.is_array(right):
+            return super().compared(op, left, right, node)
+        if not isinstance(op, (ast.Eq, ast.NotEq)):
+            raise self.refuse(node, "types", "arrays are compared by == and !=")
+        same = self.same(left, right, node) if self.is_array(left) else self.same(right, left, node)
+        if isinstance(op, ast.Eq):
+            return same
+        return Static(not same.value) if isinstance(same, Static) else self.negated(same)
+
+    def is_array(self, value: Value) -> bool:
+        """Say whether a value is an array, or a table."""
+        if isinstance(value, Static):
+            return isinstance(value.value, (Array, Table))
+        return isinstance(value.type, ArrayPointer)
+
+    def same(self, array: Value, other: Value, node: ast.AST) -> Value:
+        """Say whether an array of integers is the same as another, or holds a text constant."""
+        if any(isinstance(each, Static) and isinstance(each.value, Table) for each in (array, other)):
+            raise self.refuse(node, "types", "no table is compared")
+        left = self.dynamic(array, node)
+        assert isinstance(left.type, ArrayPointer)
+        element, count = left.type.element, left.type.count
+        if isinstance(other, Static) and type(other.value) is str and element == INTEGER_TYPES["u8"]:
+            self.refuse_text(other.value, node)
+            text = ir.TextConstant(TEXT, other.value.ljust(count, "\0"))
+            return ir.SameBytes(BOOLEAN, left, text, count) if len(other.value) <= count else Static(False)
+        right = self.dynamic(other, node)
+        if isinstance(element, type) or not isinstance(right.type, ArrayPointer) or right.type.element != element:
+            raise self.refuse(node, "types", f"an array of integers can't be compared: {left.type} and {right.type}")
+        if right.type.count != count:
+            return Static(False)
+        return ir.SameBytes(BOOLEAN, left, right, count * element.size)
 
     def array(self, base: Value, node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
         """Return an array, and how many elements it has."""

@@ -256,4 +256,4 @@ def not_negative(value: ir.Expression) -> ir.Expression:
 def _reads_ram(value: Value) -> bool:
     if isinstance(value, Static):
         return False
-    return any(isinstance(each, (ir.FieldValue, ir.ElementValue)) for each in expressions_in(value))
+    return any(isinstance(each, (ir.FieldValue, ir.ElementValue, ir.SameBytes)) for each in expressions_in(value))

@@ -85,6 +85,10 @@ class Expressions(Places):
         self.error_texts = True
         return f"{self.error_sentence}({self.text(error.number)})", POSTFIX
 
+    def piece_SameBytes(self, same: ir.SameBytes) -> Piece:
+        right = quoted(same.right.value) if isinstance(same.right, ir.TextConstant) else self.text(same.right)
+        return f"same_bytes({self.text(same.left)}, {right}, {same.size})", POSTFIX
+
     def member(self, base: ir.Expression, field: Field) -> str:
         """Return a field of a struct."""
         if isinstance(base.type, Pointer):
