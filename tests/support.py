@@ -107,9 +107,10 @@ directory and table, the frame of zeros, and the idle thread's stack."""
 
 
 def frames_used(pc: SimulatedPc) -> tuple[int, int]:
-    """Return how many user frames and how many frames of the kernel zone are in use."""
+    """Return how many user frames and how many frames of the kernel zone are in use, but for a stack that is left."""
     counts = pc.kernel.memory.frames.counts
-    return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free
+    left = int(pc.kernel.stacks.left.end != 0)
+    return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free - left
 
 
 def console(pc: SimulatedPc) -> list[str]:

@@ -251,8 +251,9 @@ class Driven:
         return user, counts.kernel_free - counts.kernel_promised
 
     def used(self) -> tuple[int, int]:
-        """Return how many user frames and how many frames of the kernel zone are in use."""
-        return self.counts.user_total - self.counts.user_free, self.counts.kernel_total - self.counts.kernel_free
+        """Return how many user frames and how many of the kernel zone are in use, but for a stack that is left."""
+        counts, left = self.counts, int(self.lens.stacks.left.end != 0)
+        return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free - left
 
 
 def driven(*init: str, **options: object) -> Driven:

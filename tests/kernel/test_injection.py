@@ -151,6 +151,7 @@ def has_a_zombie(machine: Driven) -> None:
     child = machine.fork(ACTOR)
     with pytest.raises(Died):
         machine.call(Call.EXIT, 7, pid=child)
+    assert machine.call(Call.GETPID, pid=1) == 1  # its stack is free from this trap on
 
 
 def has_a_zombie_and_a_child(machine: Driven) -> None:

@@ -98,7 +98,7 @@ BREAKS = {
     break_a_reference: ("assertion failed: a CPU always has a current thread",) * 2,
     break_a_queue: ("assertion failed: a CPU always has an idle thread",) * 2,
     break_a_sum: ("4294967296 does not fit FrameCounts.user_free: u32", "does not fit FrameCounts.user_free"),
-    break_a_table: ("index {stack} of an array of 10 elements", "an index is out of range"),
+    break_a_table: ("index {table} of an array of 10 elements", "an index is out of range"),
 }
 
 
@@ -107,7 +107,8 @@ def test_a_failed_check_tells_the_same_in_both_lives(change):
     found = []
     for pc in (make_pc("hello", check=False), compiled_pc("hello")):
         pc.boot()
-        stack = pc.kernel.scheduler.threads[1].kernel_stack - 1 >> 12  # what its exit frees first
+        space = pc.kernel.processes.table[1].space.directory
+        table = pc.kernel.spaces.table_of(space, MICROKERNEL.image_base)  # what its exit frees first
         change(pc.kernel)
         panic, left = panicked(pc)
         assert pc.exit.status == PANICKED
@@ -117,7 +118,7 @@ def test_a_failed_check_tells_the_same_in_both_lives(change):
         expected = [f"{file}:{line}" if line else file for file, line in left.places]
         assert [each for each in shown if ".py" in each] == expected
         found.append((left.message, left.places))
-    assert [message for message, _ in found] == [message.format(stack=stack) for message in BREAKS[change]]
+    assert [message for message, _ in found] == [message.format(table=table) for message in BREAKS[change]]
     assert found[1][1] == found[0][1]
     assert len(found[1][1]) >= 3 and found[0][1][-1][0] == "kernel.py"
 

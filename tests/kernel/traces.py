@@ -5,7 +5,7 @@ from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of
 from keelback.lang.struct import struct_of
-from keelback.machine.compare import IGNORED, STACKS_AND_FREE
+from keelback.machine.compare import FREE, IGNORED, STACK
 from keelback.machine.pc import SimulatedPc
 
 Range = tuple[int, int]
@@ -38,7 +38,7 @@ def state(pc: SimulatedPc, *more: Range) -> bytearray:
     owners = memoryview(pc.ram.bytes)[table.record.base :][: 4 * len(table)].cast("h")[1::2].tolist()
     zone = range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT)
     for frame, owner in enumerate(owners):
-        if owner == 0 or (frame in zone and owner in STACKS_AND_FREE):
+        if owner == FREE or (frame in zone and owner == STACK):
             content[frame << PAGE_SHIFT : frame + 1 << PAGE_SHIFT] = bytes(PAGE_SIZE)
     for start, end in (*(place(kernel) for place in IGNORED.values()), *scratch(kernel), *more):
         content[start:end] = bytes(end - start)

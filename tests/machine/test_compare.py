@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from keelback.kernel.memory.frames import TABLE
+from keelback.kernel.memory.frames import KERNEL, TABLE
 from keelback.lang import address_of
 from keelback.machine.compare import IGNORED, compare
 from support import MIB, make_pc, payload_programs
@@ -112,7 +112,7 @@ def test_what_is_ignored_may_differ_and_its_neighbours_may_not(name):
         assert compared(lambda pc: poke(pc, ends(pc)[0] - 1)).difference is not None
 
 
-def test_kernel_stacks_and_free_frames_of_the_zone_may_differ_and_tables_may_not():
+def test_kernel_stacks_may_differ_and_other_frames_of_the_zone_may_not():
     def stack(pc):
         poke(pc, pc.kernel.scheduler.threads[0].kernel_stack - 8)
 
@@ -125,8 +125,32 @@ def test_kernel_stacks_and_free_frames_of_the_zone_may_differ_and_tables_may_not
         poke(pc, next(frame for frame in range(first, len(frames)) if frames[frame].owner == TABLE) << 12 | 0xFF8)
 
     assert compared(stack).difference is None
-    assert compared(free).difference is None
+    assert compared(free).difference is not None
     assert compared(table).difference is not None
+
+
+def test_a_free_frame_may_differ_as_long_as_it_was_last_a_kernel_stack():
+    """The second machine's stack of the first program differs while it has it, when it is free, and as a page table."""
+    stacks, states = [], []
+
+    def change(pc, bit):
+        frames = pc.kernel.memory.frames
+        if pc.traps == 1:
+            stacks.append((pc.kernel.scheduler.threads[1].kernel_stack - 1) >> 12)
+        owner = frames.table[stacks[0]].owner
+        if bit and owner not in states:
+            states.append(owner)
+            poke(pc, stacks[0] << 12 | 0x10, bit)
+        if owner == 0:
+            while frames.allocate_kernel(TABLE) != stacks[0]:
+                pass
+
+    first, second = machines("hello", "ping", "pong")
+    first.after_trap.append(lambda: change(first, 0))
+    second.after_trap.append(lambda: change(second, 1))
+    difference = compare(first, second).difference
+    assert states == [KERNEL, 0, TABLE]
+    assert difference.name == f"frame {stacks[0]:#x} (a page table) at 0x10"
 
 
 def test_time_and_console_count_too():

@@ -87,6 +87,7 @@ class Census:
         self._count_fixed()
         self._count_kernel_space()
         self._count_stack(kernel.scheduler.state.idle)
+        self._use_stack(kernel.stacks.left.end)
         for process in self.processes():
             self._count_process(process)
         for number, library in enumerate(self.kernel.libraries.table):
@@ -192,8 +193,12 @@ class Census:
                 self._use(entry >> PAGE_SHIFT, TABLE)
 
     def _count_stack(self, thread: Thread | None) -> None:
-        if thread is not None and thread.kernel_stack:
-            self._use((thread.kernel_stack - 1) >> PAGE_SHIFT, KERNEL)
+        if thread is not None:
+            self._use_stack(thread.kernel_stack)
+
+    def _use_stack(self, end: int) -> None:
+        if end:
+            self._use((end - 1) >> PAGE_SHIFT, KERNEL)
 
     def _count_process(self, process: Process) -> None:
         self._count_stack(process.thread)

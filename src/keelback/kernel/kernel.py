@@ -16,6 +16,7 @@ from keelback.kernel.layout import KIB, Layout
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.loading.libraries import Libraries
 from keelback.kernel.loading.payload import Payload
+from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.spaces import AddressSpaces
@@ -54,7 +55,10 @@ class Kernel(Component):
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
         self.libraries = Libraries(records, self.loader)
         self.user_memory = UserMemory(self.virtual_memory)
-        self.scheduler = Scheduler(records, self.cpu, self.segments, self.spaces, self.timer, layout.processes)
+        self.stacks = KernelStacks(records, self.memory.frames)
+        self.scheduler = Scheduler(
+            records, self.cpu, self.segments, self.spaces, self.stacks, self.timer, layout.processes
+        )
         self.processes = Processes(records, layout, self.libraries, self.scheduler)
         self.programs = Programs(records, self.options, self.console, self.loader, self.processes, self.user_memory)
         self.calls = SystemCalls(

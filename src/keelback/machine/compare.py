@@ -3,7 +3,8 @@
     boot ── compare ── begin ── compare ──┬─> step ── step ── compare ──┐
                                           └─────────────────────────────┘
 
-Ignored, and nothing else: `IGNORED` for ever, and in the kernel zone `STACKS_AND_FREE` as the frame table says.
+Ignored, and nothing else: `IGNORED` for ever, and in the kernel zone the frames that are kernel stacks, as the frame
+table says, and those that are free and were last one.
 Trap frames count; so do time, console and how the run ends.
 """
 
@@ -73,8 +74,8 @@ IGNORED: dict[str, Callable[[Kernel], Range]] = {
     "window entries": _windows,
 }
 """What is ignored, by name, and where it lies."""
-STACKS_AND_FREE = frozenset({KERNEL, 0})
-"""The owners whose frames of the kernel zone are ignored: kernel stacks, and free frames, which may have been such."""
+STACK, FREE = KERNEL, 0
+"""Owners in the kernel zone: what the kernel itself has there are its stacks."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,10 @@ class Comparison:
         self.bytes = 0
         self.during = "boot"
         self._zone_records = b""
+        self._stacks: set[int] = set()
         self._ranges: list[Range] = []
         first.before_trap.append(self._note_trap)
+        first.after_trap.append(self._note_stacks)
 
     def run(self) -> Report:
         """Run both to their end or to the first difference."""
@@ -136,6 +139,7 @@ class Comparison:
         while difference is None and self.machines[0].outcome is Outcome.RUNNING:
             difference = self._after(SimulatedPc.step)
         self.machines[0].before_trap.remove(self._note_trap)
+        self.machines[0].after_trap.remove(self._note_stacks)
         return Report(self.machines[0].traps, self.bytes, difference)
 
     def _after(self, step: Callable[[SimulatedPc], None]) -> Difference | None:
@@ -178,19 +182,29 @@ class Comparison:
     # What is compared.
 
     def _compared(self) -> list[Range]:
-        """Return the ranges of RAM that count now; they change with the owners of the kernel zone's frames only."""
+        """Return the ranges of RAM that count now."""
+        self._note_stacks()
+        if not self._ranges:
+            ignored = [(frame << PAGE_SHIFT, frame + 1 << PAGE_SHIFT) for frame in self._stacks]
+            ignored += [place(self.kernel) for place in IGNORED.values()]
+            self._ranges = list(_gaps(sorted(ignored), self.ram.size))
+        return self._ranges
+
+    def _note_stacks(self) -> None:
+        """Note which frames of the kernel zone are stacks now, and which are free and were last one.
+
+        What became a page table and was freed, all by one trap, still counts as the stack that it was before.
+        """
         bounds = self.kernel.memory.bounds
         zone, top = bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT
         table = self.kernel.memory.frames.table.record.base
         records = bytes(self.ram.bytes[table + FRAME_RECORD * zone : table + FRAME_RECORD * top]) if table else b""
-        if records != self._zone_records or not self._ranges:
+        if records != self._zone_records:
             self._zone_records = records
-            owners = memoryview(records).cast("h")[1::2]
-            frames = (zone + number for number, owner in enumerate(owners) if owner in STACKS_AND_FREE)
-            ignored = [(frame << PAGE_SHIFT, frame + 1 << PAGE_SHIFT) for frame in frames]
-            ignored += [place(self.kernel) for place in IGNORED.values()]
-            self._ranges = list(_gaps(sorted(ignored), self.ram.size))
-        return self._ranges
+            owners = dict(enumerate(memoryview(records).cast("h")[1::2], zone))
+            stacks = {frame for frame, owner in owners.items() if owner == STACK}
+            self._stacks = stacks | {frame for frame in self._stacks if owners.get(frame) == FREE}
+            self._ranges = []
 
     # What a difference is called.
 

@@ -33,6 +33,7 @@ class Traps(Component):
         power: Power,
     ) -> None:
         self.scheduler = scheduler
+        self.stacks = scheduler.stacks
         self.processes = processes
         self.calls = calls
         self.faults = faults
@@ -46,6 +47,8 @@ class Traps(Component):
 
         Returns the address of the trap frame to restore.
         """
+        if self.stacks.left.end != 0:
+            self.stacks.release_left()
         thread = self.scheduler.current()
         try:
             self._serve(thread, thread.frame.vector)

@@ -17,12 +17,10 @@ from enum import IntEnum
 from keelback.kernel.errors import NoChild, NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.libraries import Libraries, MappedLibraries
-from keelback.kernel.memory.frames import KERNEL
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import Thread, ThreadState
-from keelback.kernel.x86.paging import page_of
-from keelback.lang import PAGE_SHIFT, Array, Component, Ref, Region, Struct, i16, i32, inline, u8, u32, word
+from keelback.lang import Array, Component, Ref, Region, Struct, i16, i32, inline, u8, u32, word
 
 NAME_SIZE = 32
 
@@ -115,6 +113,7 @@ class Processes(Component):
         self.spaces = memory.spaces
         self.frames = memory.frames
         self.scheduler = scheduler
+        self.stacks = scheduler.stacks
         self.threads = scheduler.threads
         self.table = records.array(Process, layout.processes)
         self.counts = records.struct(ProcessCounts)
@@ -155,8 +154,7 @@ class Processes(Component):
         """Return the thread with the index of its process: as long as each has one, that slot is free."""
         thread = self.threads[pid]
         assert thread.state == ThreadState.FREE, "a process has one thread"
-        stack: u32 = self.frames.allocate_kernel(KERNEL)
-        thread.kernel_stack = (stack + 1) << PAGE_SHIFT
+        thread.kernel_stack = self.stacks.create()
         thread.pid = pid
         return thread
 
@@ -202,7 +200,7 @@ class Processes(Component):
         thread = process.thread
         if thread is not None:
             self.scheduler.remove(thread)
-            self.frames.release_kernel(page_of(thread.kernel_stack - 1) >> PAGE_SHIFT)
+            self._release_stack(thread)
             thread.kernel_stack = 0
             thread.wake_tick = 0
             thread.pid = 0
@@ -213,6 +211,12 @@ class Processes(Component):
             self.memory.release(process.space)
             self.libraries.drop_all(process.libraries)
         self.counts.alive -= 1
+
+    def _release_stack(self, thread: Thread) -> None:
+        if thread is self.scheduler.current():
+            self.stacks.leave(thread.kernel_stack)
+        else:
+            self.stacks.release(thread.kernel_stack)
 
     def discard(self, process: Process) -> None:
         """Undo `create`: free a process that never ran, its record too."""

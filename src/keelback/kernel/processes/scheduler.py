@@ -6,7 +6,7 @@
 """
 
 from keelback.kernel.devices.timer import Timer
-from keelback.kernel.memory.frames import KERNEL
+from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.processes.threads import INTERRUPT_WORDS, Thread, ThreadState
 from keelback.kernel.x86.segments import Segments
@@ -37,11 +37,19 @@ class Scheduler(Component):
     """Chooses who runs next."""
 
     def __init__(
-        self, records: Region, cpu: Cpu, segments: Segments, spaces: AddressSpaces, timer: Timer, threads: int
+        self,
+        records: Region,
+        cpu: Cpu,
+        segments: Segments,
+        spaces: AddressSpaces,
+        stacks: KernelStacks,
+        timer: Timer,
+        threads: int,
     ) -> None:
         self.cpu = cpu
         self.task = segments.task
         self.spaces = spaces
+        self.stacks = stacks
         self.timer = timer
         self.room = records.struct(InterruptRoom)
         self.threads = records.array(Thread, threads)
@@ -51,8 +59,7 @@ class Scheduler(Component):
     def start(self, idle_code: u32) -> None:
         """Make thread 0 the idle thread and let it be current.  Raises: OutOfMemory; nothing has changed."""
         idle = self.threads[0]
-        stack: u32 = self.spaces.frames.allocate_kernel(KERNEL)
-        idle.kernel_stack = (stack + 1) << PAGE_SHIFT
+        idle.kernel_stack = self.stacks.create()
         idle.frame.start_idle(idle_code)
         idle.state = ThreadState.RUNNING
         self.state.idle = idle
