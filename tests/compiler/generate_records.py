@@ -33,7 +33,23 @@ class Wide(Struct):
     all: u16 = bits(0, 16)
 
 
+class Wire(Struct):
+    limit: u16
+    base: u32 = at(2)
+    odd: bool = bit(31)
+    ready: bool = at(7)
+    stack: u64 = at(12)
+    middle: u64 = bits(12, 40)
+    words: Array[u64] = inline(2, at=36)
+    next: "Ref[Node]" = at(53)
+    shorts: Array[i16] = inline(3, at=59)
+    place: word
+    last: Entry = at(80)
+
+
 class Page(Struct):
+    wire: Wire
+    wires: Array[Wire] = inline(2)
     entry: Entry
     entries: Array[Entry] = inline(3)
     wide: Wide
@@ -41,10 +57,11 @@ class Page(Struct):
 ATTRIBUTES = """\
         self.page = records.struct(Page)
         self.entry = self.page.entries[2]
+        self.wire = self.page.wires[1]
 """
 ARRAYS = {
     "self.state.longs": ("u64", 4), "self.state.words": ("word", 3), "self.state.shorts": ("i16", 6), "self.state.bytes": ("u8", 8),
-    "self.state.inner.parts": ("u16", 3),
+    "self.state.inner.parts": ("u16", 3), "self.page.wire.words": ("u64", 2), "self.wire.shorts": ("i16", 3),
 }  # fmt: skip
 NODE_ARRAYS = {"bytes": ("u8", 5), "words": ("i32", 4), "inner.parts": ("u16", 3)}
 BOXED = [
@@ -57,9 +74,10 @@ BOXED = [
 """Nodes that a Ref can't stand for."""
 NUMBERS = {
     "entry": {"kind": 3, "frame": 19, "value": 32},
+    "wire": {"limit": 16, "base": 32, "stack": 64, "middle": 40, "place": 32},
     "wide": {"some": 5, "first": 12, "middle": 40, "all": 16, "value": 64, "low": 8, "small": 16},
 }
-FLAGS = {"entry": ("present", "top"), "wide": ("flag", "last")}
+FLAGS = {"entry": ("present", "top"), "wide": ("flag", "last"), "wire": ("odd", "ready")}
 
 
 class Records:
@@ -69,6 +87,8 @@ class Records:
         """Write a struct with named bits."""
         if struct == "wide":
             return "self.page.wide"
+        if struct == "wire":
+            return self.random.choice(["self.page.wire", "self.wire", f"self.page.wires[{self.small(1, 2)}]"])  # type: ignore[no-any-return]
         return self.random.choice(["self.page.entry", "self.entry", f"self.page.entries[{self.small(1, 3)}]"])
 
     def named_bits(self: Any, depth: int) -> tuple[str, Interval]:
@@ -77,7 +97,7 @@ class Records:
             return self.whole(depth), Interval(0, 0xFFFF_FFFF)
         if self.some(0.1):
             return f"{self.bits_place('entry')}.move({self.argument('u8', depth)})", Interval(0, 0xFFFF_FFFF)
-        struct = self.random.choice(["entry", "wide"])
+        struct = self.random.choice(["entry", "wide", "wire"])
         name, count = self.random.choice(list(NUMBERS[struct].items()))
         return f"{self.bits_place(struct)}.{name}", Interval(0, (1 << count) - 1)
 
@@ -98,12 +118,12 @@ class Records:
 
     def flag(self: Any) -> str:
         """Write a bool out of a struct with named bits."""
-        struct = self.random.choice(["entry", "wide"])
+        struct = self.random.choice(["entry", "wide", "wire"])
         name = self.random.choice([*FLAGS[struct], "is_top()"] if struct == "entry" else FLAGS[struct])
         return f"{self.bits_place(struct)}.{name}"
 
     def store_bits(self: Any, indent: int, size: int) -> None:
-        struct = self.random.choice(["entry", "entry", "wide"])
+        struct = self.random.choice(["entry", "entry", "wide", "wire"])
         place = self.bits_place(struct)
         if self.some(0.3):
             self.write(indent, f"{place}.{self.random.choice(FLAGS[struct])} = {self.boolean(2)}")
@@ -133,7 +153,7 @@ class Records:
 
     def whole_record(self: Any, indent: int, size: int) -> None:
         """A record that is cleared, or copied over another of its struct."""
-        kind = self.random.choice(["node", "node", "inner", "entry", "box"])
+        kind = self.random.choice(["node", "node", "inner", "entry", "box", "wire"])
         if kind == "box":
             places = ["self.chest.box", "self.chest.boxes[1]", f"self.chest.boxes[{self.small(1, 2)}]"]
             first, second = self.random.choice(places), self.random.choice(places)
@@ -143,8 +163,10 @@ class Records:
 
     def record(self: Any, kind: str) -> str:
         """Write a record of a struct."""
-        if kind == "entry":
-            return self.bits_place("entry")  # type: ignore[no-any-return]
+        if kind == "entry" and self.some(0.3):
+            return f"{self.bits_place('wire')}.last"
+        if kind in ("entry", "wire"):
+            return self.bits_place(kind)  # type: ignore[no-any-return]
         if kind == "node":
             others = [self.node(1), "self.spare", *BOXED]
             if self.some(0.1):  # None, maybe

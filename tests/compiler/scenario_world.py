@@ -151,6 +151,20 @@ class Mixed(Struct):
     entries: Array[Entry] = inline(3)
 
 
+class Wire(Struct):
+    limit: u16
+    base: u32 = at(2)
+    top: bool = bit(31)
+    ready: bool = at(7)
+    stack: u64 = at(12)
+    middle: u64 = bits(12, 40)
+    words: Array[u64] = inline(3, at=36)
+    link: "Ref[Node]" = at(61)
+    shorts: Array[i16] = inline(3, at=67)
+    place: word
+    entry: Entry = at(88)
+
+
 class Room(Struct):
     bytes: Array[u8] = inline(64)
 
@@ -221,6 +235,8 @@ class Root(Component):
         self.room = records.struct(Room)
         self.mixed = records.struct(Mixed)
         self.entry = self.mixed.entries[1]
+        self.wire = records.struct(Wire)
+        self.other_wire = records.struct(Wire)
         self.counts: Table[u16] = records.table(u16)
         self.half = half
         self.kinds = (Node, Point, text)

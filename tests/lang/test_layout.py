@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from keelback.lang import (
     Array,
+    Panic,
     Ram,
     Ref,
     Struct,
     Table,
+    at,
+    bit,
+    bits,
     i8,
     i16,
     i32,
@@ -279,3 +283,101 @@ def test_a_field_with_a_leading_underscore_is_refused(name):
 def test_round_up_is_the_lowest_multiple_that_is_enough(value, alignment):
     rounded = round_up(value, alignment)
     assert rounded % alignment == 0 and value <= rounded < value + alignment
+
+
+# Fields at offsets that are given.
+
+
+class TaskState(Struct):
+    """The 64-bit task state, but for two of its stacks.  Source: Intel SDM volume 3, section 8.7."""
+
+    stack: u64 = at(4)
+    interrupt_stacks: Array[u64] = inline(7, at=0x24)
+    io_bitmap: u16 = at(0x66)
+
+
+class InC(ctypes.LittleEndianStructure):
+    _pack_ = 4
+    _fields_ = (
+        ("reserved", ctypes.c_uint32), ("stacks", ctypes.c_uint64 * 3), ("more", ctypes.c_uint64),
+        ("interrupt_stacks", ctypes.c_uint64 * 7), ("rest", ctypes.c_uint8 * 10), ("io_bitmap", ctypes.c_uint16),
+    )  # fmt: skip
+
+
+class Odd(Struct):
+    before: u8
+    wide: u64 = at(3)
+    low: bool = bit(0)
+    high: u32 = bits(33, 31)
+    ready: bool = at(13)
+    colour: Colour = at(15)
+    signed: i32 = at(17)
+    node: Ref[Node] = at(23)
+    after: u32
+
+
+def test_a_hardware_struct_lies_as_its_manual_says():
+    layout = layout_of(TaskState)
+    assert [(each.name, each.offset) for each in layout.fields] == [
+        ("stack", 4), ("interrupt_stacks", InC.interrupt_stacks.offset), ("io_bitmap", InC.io_bitmap.offset),
+    ]  # fmt: skip
+    assert (layout.size, layout.alignment) == (ctypes.sizeof(InC), ctypes.alignment(InC)) == (104, 4)
+    assert layout.name_at(0) == layout.name_at(0x65) == "padding" and layout.name_at(0x2C) == "interrupt_stacks[1]"
+
+
+def test_what_follows_is_aligned_as_ever():
+    layout = layout_of(Odd)
+    assert [each.offset for each in layout.fields] == [0, 3, 13, 15, 17, 23, 28]
+    assert (layout.size, layout.alignment) == (32, 4)
+
+
+@given(st.integers(0, (1 << 64) - 1), st.integers(-(1 << 31), (1 << 31) - 1), st.booleans())
+def test_a_field_at_an_odd_offset_is_its_bytes(wide, signed, ready):
+    ram = Ram(4096)
+    odd = view(ram, Odd, 64)
+    odd.wide, odd.signed, odd.ready, odd.colour = wide, signed, ready, Colour.BLUE
+    assert (odd.wide, odd.signed, odd.ready, odd.colour) == (wide, signed, ready, Colour.BLUE)
+    assert (odd.low, odd.high) == (bool(wide & 1), wide >> 33)
+    assert bytes(ram.bytes[67:75]) == wide.to_bytes(8, "little")
+    assert bytes(ram.bytes[81:85]) == signed.to_bytes(4, "little", signed=True)
+    odd.high, odd.low = 0, True
+    assert odd.wide == wide & ((1 << 33) - 1) | 1
+    assert odd.before == 0 and odd.after == 0 and not any(ram.bytes[75:77])
+
+
+@pytest.mark.parametrize("value", [1 << 64, -1, 1.0, None, "1"])
+def test_what_does_not_fit_an_odd_offset_panics(value):
+    odd = view(Ram(4096), Odd, 64)
+    with pytest.raises(Panic, match=r" does not fit Odd\.wide: u64"):
+        odd.wide = value
+    assert odd.wide == 0
+
+
+def test_an_array_at_an_odd_offset_is_one():
+    state = view(Ram(4096), TaskState, 68)
+    state.interrupt_stacks.fill(1, 3, 1 << 63)
+    assert [*state.interrupt_stacks] == [0, 1 << 63, 1 << 63, 1 << 63, 0, 0, 0]
+
+
+def test_fields_at_offsets_are_in_order():
+    class Wrong(Struct):
+        first: u32
+        second: u32 = at(2)
+
+    with pytest.raises(TypeError, match=r"^Wrong\.second: the field before ends at 0x4, after 0x2$"):
+        layout_of(Wrong)
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_struct_at_an_offset_is_aligned(many):
+    kind, given = (Array[Inner], inline(2, at=12)) if many else (Inner, at(12))
+    with pytest.raises(TypeError, match=r"^Wrong\.x: Inner lies 8-aligned, not at 0xc$"):
+        layout_of(Struct.__class__("Wrong", (Struct,), {"__annotations__": {"x": kind}, "x": given}))
+
+
+def test_only_an_inline_array_has_no_offset_alone():
+    class Wrong(Struct):
+        x: Array[u32] = at(8)
+
+    with pytest.raises(TypeError, match=r"^Wrong\.x: .* is no field type"):
+        layout_of(Wrong)

@@ -5,7 +5,7 @@ from keelback.lang.component import Component, HostObject, freeze, static_parts
 from keelback.lang.cpu import Cpu, Hardware, NoHardware
 from keelback.lang.errors import MISTAKES, KernelError, Panic, ProcessFault, is_language
 from keelback.lang.integers import i8, i16, i32, i64, u8, u16, u32, u64, word
-from keelback.lang.layout import bit, bits, inline, layout_of, round_up
+from keelback.lang.layout import at, bit, bits, inline, layout_of, round_up
 from keelback.lang.native import lowest_bit, native
 from keelback.lang.ram import Ram, Record
 from keelback.lang.records import Region, name_of
@@ -38,6 +38,7 @@ __all__ = [
     "TextSink",
     "Window",
     "address_of",
+    "at",
     "bit",
     "bits",
     "freeze",

@@ -1,8 +1,8 @@
 """Where each field of a struct lies: the one layout that the interpreted views and the compiled code share.
 
-1. Fields lie in the order of their annotations, each aligned to its own natural alignment.
+1. Fields lie in the order of their annotations, each at its natural alignment or at an offset that is given.
 2. An integer's alignment is its size, whatever a C compiler for the machine would choose.
-3. A struct's alignment is the largest of its fields', its size a multiple of that.
+3. A struct's alignment is the largest that all its fields have, its size a multiple of that.
 4. Every byte between fields is padding and stays zero.
 5. Named bits lie in the unsigned integer above them, bit 0 its lowest; no two overlap.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from math import gcd
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -185,16 +186,22 @@ def _name_inside(kind: Kind, offset: int) -> str:
 
 @dataclass(frozen=True)
 class Inline:
-    """What `inline(count)` leaves in a class body."""
+    """What `inline` and `at` leave in a class body: how many elements there are, 0: no array, and at which offset."""
 
     count: int
+    at: int | None
 
 
-def inline(count: int) -> Any:
-    """Say how many elements an `Array` field has: `saved: Array[u32] = inline(16)`."""
+def inline(count: int, at: int | None = None) -> Any:
+    """Say how many elements an `Array` field has, `saved: Array[u32] = inline(16)`, and its offset, if not the next."""
     if count < 1:
         raise ValueError(f"inline({count}): an inline array has at least one element")
-    return Inline(count)
+    return Inline(count, at)
+
+
+def at(offset: int) -> Any:
+    """Place a field at an offset in bytes, whatever its alignment: `stack: u64 = at(4)`."""
+    return Inline(0, offset)
 
 
 @dataclass(frozen=True)
@@ -241,12 +248,26 @@ def layout_of(struct: Any, word_bits: int = 32) -> StructLayout:
         if isinstance(kind, BitRange):
             named.append(_named(struct, name, kind, placed[-1:], named))
             continue
-        offset = round_up(end, kind.alignment)
+        offset = _offset(struct, name, kind, end)
         placed.append(Field(name, kind, offset))
-        end, alignment = offset + kind.size, max(alignment, kind.alignment)
+        end, alignment = offset + kind.size, max(alignment, gcd(offset, kind.alignment))
     if not placed:
         raise TypeError(f"{struct.__name__} has no fields")
     return StructLayout(struct, tuple(placed), round_up(end, alignment), alignment, tuple(named))
+
+
+def _offset(struct: Any, name: str, kind: Kind, end: int) -> int:
+    """Return where a field lies that follows what ends at `end`."""
+    given = vars(struct).get(name)
+    if given is None or given.at is None:
+        return round_up(end, kind.alignment)
+    where, offset = f"{struct.__name__}.{name}", int(given.at)
+    if offset < end:
+        raise TypeError(f"{where}: the field before ends at {end:#x}, after {offset:#x}")
+    inner = kind.element if isinstance(kind, ArrayKind) else kind
+    if isinstance(inner, StructKind) and offset % inner.alignment:
+        raise TypeError(f"{where}: {inner.layout.struct.__name__} lies {inner.alignment}-aligned, not at {offset:#x}")
+    return offset
 
 
 def _named(struct: Any, name: str, range: BitRange, above: list[Field], others: list[Bits]) -> Bits:
@@ -284,7 +305,7 @@ def _kinds(struct: type, word_bits: int) -> Iterator[tuple[str, Kind | BitRange]
             yield name, given
             continue
         kind = _kind(annotation, given.count if isinstance(given, Inline) else 0, word_bits)
-        if kind is None or (isinstance(given, Inline) and not isinstance(kind, ArrayKind)):
+        if kind is None or (isinstance(given, Inline) and (given.count > 0) != isinstance(kind, ArrayKind)):
             raise TypeError(f"{struct.__name__}.{name}: {annotation!r} is no field type; see docs/kernel-python.md")
         yield name, kind
 

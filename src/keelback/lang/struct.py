@@ -9,6 +9,9 @@ address: reading one decodes them, assigning encodes them and panics when the va
 """
 
 from functools import cache
+from struct import Struct as PackedStruct
+from struct import calcsize
+from struct import error as StructError
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from keelback.lang.array import Array, IntegerArray
@@ -125,7 +128,7 @@ def make_view(ram: Ram, struct: type[S], address: int, physical: int) -> S:
     made._ram, made._address, made._physical, made._index, made._inner = ram, address, physical, -1, {}
     content: Any = ram.bytes[physical : physical + layout.size]
     for code in layout.codes():
-        setattr(made, "_" + code, content.cast(code))
+        setattr(made, "_" + code, content[: layout.size - layout.size % calcsize(code)].cast(code))
     return made
 
 
@@ -165,8 +168,8 @@ def get(self):
 def set(self, value):
     {touch}
     try:
-        self._{code}[{index}] = {stored}
-    except (ValueError, TypeError, KeyError):
+        {store}
+    except (ValueError, TypeError, KeyError, StructError):
         raise unfit(value) from None
 """
 _TOUCH = "self._ram.use(self._address + {offset}, self._physical + {offset}, {size})"
@@ -178,41 +181,58 @@ def _property(struct: type, field: Field, strict: bool) -> property:
         return property(_inner_getter(kind, field.offset), doc=field.name)
     name = f"{struct.__name__}.{field.name}"
     read, stored, type_name, names = _conversion(name, kind)
-    raw = f"self._{kind.type.code}[{field.offset // kind.size}]"
+    raw, store = _access(field)
     touch = _TOUCH.format(offset=field.offset, size=kind.size) if strict else ""
-    text = _ACCESSORS.format(
-        touch=touch, read=read.format(raw), code=kind.type.code, index=field.offset // kind.size, stored=stored
-    )
+    text = _ACCESSORS.format(touch=touch, read=read.format(raw), store=store.format(stored))
+    names |= _names(field)
     names["unfit"] = lambda value: Panic(f"{value!r} does not fit {name}: {type_name}")
     exec(compile(text, GENERATED, "exec"), names)
     return property(names["get"], names["set"], doc=field.name)
 
 
+def _access(field: Field) -> tuple[str, str]:
+    """Return how the integer of a field is read, and a value stored, as text that uses `_names`."""
+    kind = field.kind
+    assert isinstance(kind, IntegerKind)
+    index, rest = divmod(field.offset, kind.size)
+    if rest == 0:
+        raw = f"self._{kind.type.code}[{index}]"
+        return raw, raw + " = {}"
+    place = f"self._ram.bytes, self._physical + {field.offset}"
+    return f"unpack({place})[0]", f"pack({place}, {{}})"
+
+
+def _names(field: Field) -> dict[str, Any]:
+    assert isinstance(field.kind, IntegerKind)
+    bytes = PackedStruct("<" + field.kind.type.code)
+    return {"pack": bytes.pack_into, "unpack": bytes.unpack_from, "StructError": StructError}
+
+
 _BITS_ACCESSORS = """
 def get(self):
     {touch}
-    return (self._{code}[{index}] >> {low} & {most}){test}
+    return ({raw} >> {low} & {most}){test}
 
 def set(self, value):
     number = fitted(value, bits, struct)
     {touch}
-    self._{code}[{index}] = self._{code}[{index}] & {kept} | number << {low}
+    {store}
 """
 
 
 def _bits_property(struct: type, bits: Bits, strict: bool) -> property:
     kind, offset = bits.field.kind, bits.field.offset
     assert isinstance(kind, IntegerKind)
+    raw, store = _access(bits.field)
     text = _BITS_ACCESSORS.format(
         touch=_TOUCH.format(offset=offset, size=kind.size) if strict else "",
-        code=kind.type.code,
-        index=offset // kind.size,
+        raw=raw,
         low=bits.low,
         most=bits.most,
-        kept=kind.type.maximum & ~bits.mask,
+        store=store.format(f"{raw} & {kind.type.maximum & ~bits.mask} | number << {bits.low}"),
         test=" != 0" if bits.flag else "",
     )
-    names: dict[str, Any] = {"fitted": bits_of, "bits": bits, "struct": struct}
+    names: dict[str, Any] = {"fitted": bits_of, "bits": bits, "struct": struct, **_names(bits.field)}
     exec(compile(text, GENERATED, "exec"), names)
     return property(names["get"], names["set"], doc=bits.name)
 
