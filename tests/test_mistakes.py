@@ -154,7 +154,7 @@ MISTAKES = {
         "memory.frames", "Frames", "share", "= references + 1", "= references", {"comparison", "invariants"},
     ),
     "a parent that may write what it shares": (
-        "memory.spaces", "AddressSpaces", "_share_table", "theirs[index] = kept", "theirs[index] = entry",
+        "memory.page_tables", "PageTables", "share", "= low & ~WRITABLE", "= low",
         {"comparison", "invariants"},
     ),
     "a fork without invalidation": (
@@ -173,11 +173,11 @@ MISTAKES = {
         {"strict RAM and TLB"},
     ),
     "an empty table that is kept": (
-        "memory.spaces", "AddressSpaces", "unmap", "if self._is_empty(table):", "if False:",
+        "memory.spaces", "AddressSpaces", "unmap", "if self.frames.table[table].references == 0:", "if False:",
         {"comparison", "invariants"},
     ),
     "a table that is not given back": (
-        "memory.spaces", "AddressSpaces", "_release_table", "self.frames.release_kernel(table)", "pass",
+        "memory.page_tables", "PageTables", "prune", "self.frames.release_kernel(table)", "pass",
         {"comparison", "invariants"},
     ),
     "a region that is not carved for a page": (

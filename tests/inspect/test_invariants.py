@@ -91,12 +91,16 @@ def open_a_kernel_page(pc, lens):
 
 def map_a_kernel_frame(pc, lens):
     """Map the kernel's text into a process, with the reference counted as if it were right."""
-    poke(pc, entry_address(pc, 2, BASE + 0x10000), lambda old: 0x00100005)
+    lens.spaces.enter(
+        lens.spaces.tables.find(lens.processes.table[2].space.directory, page := BASE + 0x10000), page, 0x100, 4
+    )
     lens.memory.frames.table[0x100].references += 1
 
 
 def map_a_frame_that_is_not_there(pc, lens):
-    poke(pc, entry_address(pc, 2, BASE + 0x10000), lambda old: 0xFFFFF005)
+    lens.spaces.enter(
+        lens.spaces.tables.find(lens.processes.table[2].space.directory, page := BASE + 0x10000), page, 0xFFFFF, 4
+    )
 
 
 def share_a_page_table(pc, lens):

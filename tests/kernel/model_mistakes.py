@@ -11,7 +11,7 @@ from kernel.memory_model import MemoryModel
 from kernel.mistaken import mistaken
 
 MEMORY = ("memory.virtual_memory", "VirtualMemory")
-SPACES = ("memory.spaces", "AddressSpaces")
+TABLES = ("memory.page_tables", "PageTables")
 LIBRARIES = ("loading.libraries", "Libraries")
 PROCESSES = ("processes.processes", "Processes")
 
@@ -21,8 +21,10 @@ MISTAKES = {
         *MEMORY, "_copy", "copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
     ),
     "copies without their end": (*MEMORY, "_copy", "bytes, 0, PAGE_SIZE)", "bytes, 0, PAGE_SIZE - 4)"),
-    "a parent that may write what it shares": (*SPACES, "_share_table", "theirs[index] = kept", "pass"),
-    "a child that may write what it shares": (*SPACES, "_share_table", "= kept & ~(ACC", "= entry & ~(ACC"),
+    "a parent that may write what it shares": (*TABLES, "share", "= low & ~WRITABLE", "= low"),
+    "a child that may write what it shares": (
+        *TABLES, "share", "words[index] = low & ~(WRITABLE | ACC", "words[index] = low & ~(ACC",
+    ),
     "pages that stay mapped after unmap": (
         *MEMORY, "remove", "self.spaces.unmap(space.directory, start, end, space.owner)", "pass",
     ),
@@ -36,11 +38,12 @@ MISTAKES = {
         *MEMORY, "protect", "space.protect(address, end, permissions)", "space.protect(address, end, 0)",
     ),
     "page_alloc that keeps what was there": (
-        *MEMORY, "_show_zeros", "self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)", "pass",
+        *MEMORY, "_renew", "self.window.open(again).bytes.fill(0, PAGE_SIZE, 0)", "pass",
     ),
     "pages that come with what a frame was used for": (*MEMORY, "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes"),
     "a frame of zeros that is written": (
-        *MEMORY, "_write_first", "self._change(space, page, frame)", "self._change(space, page, frame_of(entry))",
+        *MEMORY, "_write_first", "self._change(space, page, entry, frame)",
+        "self._change(space, page, entry, self.tables.frame_of(entry))",
     ),
     "a last holder that is not the last": (
         "memory.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",

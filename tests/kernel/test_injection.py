@@ -457,7 +457,7 @@ def test_so_many_allocations_were_failed():
 
 MISTAKES = {
     "a frame that stays when there is none for its table": (
-        "page_alloc", "memory.virtual_memory", "VirtualMemory", "_enter", "self.frames.drop(frame, space.owner)",
+        "page_alloc", "memory.virtual_memory", "VirtualMemory", "_make_table", "self.frames.drop(frame, space.owner)",
         "pass",
     ),
     "a child that stays when there is no memory for it": (
@@ -471,8 +471,7 @@ MISTAKES = {
     ),
     "an old frame that goes before there is a new one": (
         "page_alloc over a shared page", "memory.virtual_memory", "VirtualMemory", "_renew",
-        "frame: u32 = self._new_zeros(space)",
-        "self.frames.drop(frame_of(entry), space.owner); frame: u32 = self._new_zeros(space)",
+        "new: u32 = self._new_zeros(space)", "self.frames.drop(frame, space.owner); new: u32 = self._new_zeros(space)",
     ),
     "library pages that stay when there are not enough": (
         "load_library where it needs a table", "loading.libraries", "Libraries", "_place",
@@ -490,9 +489,8 @@ MISTAKES = {
     ),
     "an answer that is written in part": (
         "frame_counts to two pages", "memory.user_memory", "UserMemory", "copy_out",
-        "self._make_writable(space, page)",
-        "self._make_writable(space, page); self.window.open(frame_of(self.spaces.lookup(space.directory, page)))"
-        ".bytes.fill(0, 1, 1)",
+        "frame: u32 = self.memory.make_writable(space, address)",
+        "frame: u32 = self.memory.make_writable(space, address); self.window.open(frame).bytes.fill(0, 1, 1)",
     ),
     "a zombie that is gone before its ending is told": (
         "wait, the ending to memory that is nowhere yet", "calls.system_calls", "SystemCalls", "wait",

@@ -72,7 +72,7 @@ def panicked(pc):
 
 
 def break_a_count(kernel):
-    kernel.memory.frames.table[kernel.processes.table[1].space.directory].references = 0
+    kernel.memory.frames.table[kernel.processes.table[1].space.directory].references = 500
 
 
 def break_a_sum(kernel):
@@ -94,7 +94,7 @@ def break_a_queue(kernel):
 
 # What is broken from outside, and the messages: compiled code can't tell numbers.
 BREAKS = {
-    break_a_count: ("assertion failed: a kernel-zone frame has one reference",) * 2,
+    break_a_count: ("assertion failed: a space that is destroyed maps nothing",) * 2,
     break_a_reference: ("assertion failed: a CPU always has a current thread",) * 2,
     break_a_queue: ("assertion failed: a CPU always has an idle thread",) * 2,
     break_a_sum: ("4294967296 does not fit FrameCounts.user_free: u32", "does not fit FrameCounts.user_free"),
@@ -107,8 +107,8 @@ def test_a_failed_check_tells_the_same_in_both_lives(change):
     found = []
     for pc in (make_pc("hello", check=False), compiled_pc("hello")):
         pc.boot()
-        space = pc.kernel.processes.table[1].space.directory
-        table = pc.kernel.spaces.table_of(space, MICROKERNEL.image_base)  # what its exit frees first
+        space = pc.kernel.processes.table[1].space
+        table = pc.kernel.spaces.tables.table_of(space.directory, space.image.base)  # of what it reads first
         change(pc.kernel)
         panic, left = panicked(pc)
         assert pc.exit.status == PANICKED

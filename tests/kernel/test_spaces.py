@@ -29,9 +29,9 @@ def make_space(kernel, owner):
 
 def map_new(kernel, space, page, permissions, owner):
     """Map a page to a new frame and return that."""
-    kernel.spaces.reserve(space, page)
+    entry = kernel.spaces.tables.reserve(space, page)
     frame = kernel.memory.frames.allocate_user(owner)
-    kernel.spaces.map(space, page, frame, permissions)
+    kernel.spaces.enter(entry, page, frame, permissions)
     return frame
 
 
@@ -43,8 +43,8 @@ def destroy(kernel, space, holder):
 
 def test_a_new_space_has_the_kernel_part_and_nothing_else(kernel):
     space = kernel.spaces.create()
-    entries = list(kernel.spaces._table(space).entries)
-    assert entries[:32] == list(kernel.spaces._table(kernel.spaces.kernel.directory).entries)[:32]
+    entries = list(kernel.spaces.tables.at(space).words)
+    assert entries[:32] == list(kernel.spaces.tables.at(kernel.spaces.kernel.directory).words)[:32]
     assert not any(entries[32:])
 
 
@@ -106,14 +106,14 @@ def test_pages_keeps_to_its_bounds(kernel):
 def test_only_user_pages_are_mapped(kernel, page):
     space = kernel.spaces.create()
     with pytest.raises(Panic, match="a user page"):
-        kernel.spaces.map(space, page, 5, USER)
+        kernel.spaces.enter(kernel.spaces.tables.reserve(space, BASE), page, 5, USER)
 
 
 def test_a_page_is_mapped_once(kernel):
     space = kernel.spaces.create()
     map_new(kernel, space, BASE, USER, 1)
-    with pytest.raises(Panic, match="a page is mapped once"):
-        kernel.spaces.map(space, BASE, 5, USER)
+    with pytest.raises(Panic, match="an entry is made once"):
+        kernel.spaces.enter(kernel.spaces.tables.find(space, BASE), BASE, 5, USER)
 
 
 def test_no_frame_for_a_table_leaves_no_trace(kernel):

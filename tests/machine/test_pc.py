@@ -339,7 +339,7 @@ def test_without_strict_ram_nothing_is_checked():
     view(pc.ram, Word, 0).value = 1
     process = pc.kernel.processes.table[1]
     entry = pc.kernel.spaces.lookup(process.space.directory, BASE)
-    table = pc.kernel.spaces.table_of(process.space.directory, BASE)
+    table = pc.kernel.spaces.tables.table_of(process.space.directory, BASE)
     struct.pack_into("<I", pc.ram.bytes, (table << 12) + 4 * (BASE >> 12 & 0x3FF), entry & ~2)
     pc.step()
     assert pc.outcome is Outcome.RUNNING
@@ -360,7 +360,7 @@ def test_every_page_of_a_large_access_is_checked():
     pc = running()
     top = pc.kernel.memory.bounds.region_top
     directory = pc.kernel.spaces.kernel.directory
-    table = pc.kernel.spaces.table_of(directory, top - 0x4000)
+    table = pc.kernel.spaces.tables.table_of(directory, top - 0x4000)
     pages = view(pc.ram, Pages, top - 0x4000)
     pages.bytes.fill(0, 0x4000, 7)
     hole = top - 0x2000
@@ -392,7 +392,7 @@ def test_a_user_page_changed_behind_the_processors_back_is_a_panic(change):
     pc = running()
     process = pc.kernel.processes.table[1]
     entry = pc.kernel.spaces.lookup(process.space.directory, BASE)
-    table = pc.kernel.spaces.table_of(process.space.directory, BASE)
+    table = pc.kernel.spaces.tables.table_of(process.space.directory, BASE)
     place = (table << 12) + 4 * (BASE >> 12 & 0x3FF)
     struct.pack_into("<I", pc.ram.bytes, place, CHANGES[change](entry))
     with pytest.raises(Panic, match="page 0x08048000 was changed without invalidation: the TLB has frame"):
@@ -408,7 +408,7 @@ def test_a_user_page_changed_behind_the_processors_back_is_a_panic(change):
 def test_tables_that_lead_outside_ram_are_a_clean_panic_and_the_host_goes_on(check, broken, frame_number):
     pc = single("b801000000cd80 a100800408 ebf2", check=check)
     process = pc.kernel.processes.table[1]
-    table = pc.kernel.spaces.table_of(process.space.directory, BASE)
+    table = pc.kernel.spaces.tables.table_of(process.space.directory, BASE)
     if broken == "text":
         place = (table << 12) + 4 * (BASE >> 12 & 0x3FF)
     else:

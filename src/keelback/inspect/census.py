@@ -165,6 +165,11 @@ class Census:
             self.uses[frame] += 1
             self.owners.setdefault(frame, set()).add(owner)
 
+    def _count_table(self, table: int) -> None:
+        """Count a page table, whose references are its present entries."""
+        self._use(table, TABLE)
+        self.uses[table] += len(self.present(table)) - 1
+
     def _count_fixed(self) -> None:
         """Count what boot gave away for ever: unusable frames, the image, maps, heap and boot stack."""
         kernel, bounds = self.kernel, self.kernel.memory.bounds
@@ -185,12 +190,12 @@ class Census:
 
     def _count_kernel_space(self) -> None:
         directory = self.kernel.spaces.kernel.directory
-        self._use(directory, TABLE)
+        self._count_table(directory)
         self._use(self.kernel.spaces.kernel.zero, ZERO)
         windows = address_of(self.kernel.spaces.window_table) >> PAGE_SHIFT
         for _, entry in self.present(directory):
             if entry >> PAGE_SHIFT != windows:
-                self._use(entry >> PAGE_SHIFT, TABLE)
+                self._count_table(entry >> PAGE_SHIFT)
 
     def _count_stack(self, thread: Thread | None) -> None:
         if thread is not None:
@@ -229,14 +234,14 @@ class Census:
 
     def _count_space(self, whose: str, directory: int, owner: int) -> Space:
         """Count the tables and the user mappings of a space; return it."""
-        self._use(directory, TABLE)
+        self._count_table(directory)
         space = Space(whose, directory)
         first, zero = self.kernel.layout.user_base >> 22, self.kernel.spaces.kernel.zero
         for high, upper in self.present(directory):
             if high < first:
                 continue
             space.tables.append(upper >> PAGE_SHIFT)
-            self._use(upper >> PAGE_SHIFT, TABLE)
+            self._count_table(upper >> PAGE_SHIFT)
             for low, entry in self.present(upper >> PAGE_SHIFT):
                 frame = entry >> PAGE_SHIFT
                 flags = entry & upper & 7 | entry & AS_LOADED

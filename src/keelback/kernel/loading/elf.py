@@ -11,7 +11,7 @@ from keelback.kernel.loading.elf_file import CAN_EXECUTE, CAN_READ, CAN_WRITE, E
 from keelback.kernel.loading.payload import Payload
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, frame_of, page_of
+from keelback.kernel.x86.paging import AS_LOADED, PRESENT, USER, WRITABLE, page_of
 from keelback.lang import PAGE_SIZE, Component, Region, round_up, u8, u32, word
 
 
@@ -69,7 +69,7 @@ class ElfLoader(Component):
         for segment in self.file.segments():
             self._load_segment(space, segment)
         image = self.image
-        space.image.frame = frame_of(self.spaces.lookup(space.directory, image.base))
+        space.image.frame = self.spaces.frame(space.directory, image.base)
         space.image.base = image.base
         space.image.size = image.end - image.base
         self.memory.note_image(space, image.start)
@@ -80,18 +80,19 @@ class ElfLoader(Component):
             flags |= AS_LOADED
         start: word = segment.address + self.image.bias
         for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
-            if self.spaces.lookup(space.directory, page) == 0:
-                self._load_page(space, page, segment, flags)
+            entry = self.spaces.tables.find(space.directory, page)
+            if entry is None or not entry.low & PRESENT:
+                self._fill(self.memory.enter_zeros(space, page, entry, flags), page, segment)
 
-    def _load_page(self, space: Space, page: word, segment: Segment, flags: u32) -> None:
-        self.memory.map_zeros(space, page, flags)
+    def _fill(self, frame: u32, page: word, segment: Segment) -> None:
+        """Copy to a frame of zeros what the file has for a page of a segment."""
         start: word = segment.address + self.image.bias
         first = max(page, start)
         end = min(page + PAGE_SIZE, start + segment.file_size)
         if first >= end:
             return
         source = self.image.start + segment.offset + (first - start)
-        content = self.window.open(frame_of(self.spaces.lookup(space.directory, page))).bytes
+        content = self.window.open(frame).bytes
         content.copy_from(first - page, self.payload.content.elements, source, end - first)
 
 

@@ -24,7 +24,7 @@ from keelback.kernel.errors import (
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.regions import MOST_REGIONS, Kind, Space
-from keelback.kernel.x86.paging import USER, WRITABLE, frame_of
+from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -166,17 +166,17 @@ class Libraries(Component):
         for index in range(library.space.count):
             region = library.space.regions[index]
             for page in self.spaces.pages(library.space.directory, region.start, region.end):
-                frame: u32 = frame_of(self.spaces.lookup(library.space.directory, page))
+                frame: u32 = self.spaces.frame(library.space.directory, page)
                 self._share_page(space, page - base + start, frame, region.permissions)
 
     def _share_page(self, space: Space, page: word, frame: u32, permissions: u8) -> None:
         """Map a frame of a library, or a copy where it can't be shared.  Raises: OutOfMemory; a table may be there."""
-        table: u32 = self.spaces.table_of(space.directory, page)
-        if table == 0:
-            table = self.promises.make_table(space, page)
+        entry = self.spaces.tables.find(space.directory, page)
+        if entry is None:
+            entry = self.promises.make_table(space, page)
         if not self.frames.share(frame):
             frame = self.memory.new_copy(space, frame, permissions)
-        self.spaces.enter(table, page, frame, permissions & USER)
+        self.spaces.enter(entry, page, frame, permissions & USER)
 
     def unmap(self, space: Space, mapped: MappedLibraries, address: word) -> None:
         """Unmap the library whose link page is at an address; the last user frees it.

@@ -5,7 +5,7 @@
                                     all other usable memory          user frames, reached through windows
 
 1. A frame is free exactly when its record is all zero, and then it is in its zone's set of free frames.
-2. A frame in use has an owner and at least one reference; dropping the last reference frees it.
+2. A frame in use has an owner, and a reference unless it is a page table; dropping the last reference frees it.
 3. A reserved frame is in no set.
 4. The lowest free frame of a zone is allocated first.
 5. A user frame that a page shows which can't be written is read-only until a writer takes it over: no promise
@@ -31,7 +31,7 @@ RESERVED = -7
 class Frame(Struct):
     """One page frame; all zero means free."""
 
-    references: u16  # page-table entries that map it, plus kernel uses
+    references: u16  # page-table entries that map it, plus kernel uses; of a page table: its own present entries
     owner: i16  # process id, or one of the constants above
 
 
@@ -84,6 +84,12 @@ class Frames(Component):
         self.counts.kernel_free -= 1
         self._take(frame, owner)
         return frame
+
+    def allocate_table(self) -> u32:
+        """Take a frame, as `allocate_kernel` does, for a page table without a present entry.  Raises: OutOfMemory."""
+        table: u32 = self.allocate_kernel(TABLE)
+        self.table[table].references = 0
+        return table
 
     def check_kernel(self, count: u32) -> None:
         """Check that so many free frames of the kernel zone are not promised.  Raises: OutOfMemory."""
@@ -141,9 +147,9 @@ class Frames(Component):
         self.counts.used[kind_of(owner)] += 1
 
     def release_kernel(self, frame: u32) -> None:
-        """Free a kernel-zone frame, which has one reference."""
+        """Free a kernel-zone frame, which has no other holder."""
         record = self.table[frame]
-        assert record.references == 1, "a kernel-zone frame has one reference"
+        assert record.owner != NOBODY, "a frame that is freed is in use"
         self._free(record)
         self.kernel_zone.add(frame)
         self.counts.kernel_free += 1
@@ -159,13 +165,13 @@ class Frames(Component):
         """Add a reference to a user frame in use, unless it is full; say whether it was not."""
         record = self.table[frame]
         references = record.references
-        assert references > 0, "a shared frame is in use"
-        if references >= self.most_references - 1:
+        if not 0 < references < self.most_references - 1:
             return self._share_last(record)
         record.references = references + 1
         return True
 
     def _share_last(self, record: Frame) -> bool:
+        assert record.references > 0, "a shared frame is in use"
         if record.references == self.most_references:
             return False
         record.references = self.most_references

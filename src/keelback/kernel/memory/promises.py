@@ -21,7 +21,7 @@ from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
 from keelback.kernel.memory.spaces import AddressSpaces
-from keelback.kernel.x86.paging import USER, WRITABLE
+from keelback.kernel.x86.paging import USER, WRITABLE, Entry
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, i32, u32, word
 
 
@@ -33,7 +33,7 @@ class Promises(Component):
         self.spaces = spaces
         self.frames = spaces.frames
         self.counts = spaces.frames.counts
-        self.shift = spaces.scheme.directories[-1].shift
+        self.shift = spaces.scheme.levels[-2].shift
         self.plan = records.struct(Space)
 
     # What has a promise.
@@ -75,7 +75,7 @@ class Promises(Component):
             if promised < region.end and region.permissions & USER:
                 last: u32 = min(((region.end - 1) >> self.shift) + 1, end_slot)
                 for slot in range(max(promised >> self.shift, next), last):
-                    if self.spaces.table_of(space.directory, slot << self.shift) == 0:
+                    if self.spaces.tables.table_of(space.directory, slot << self.shift) == 0:
                         count += 1
                     next = slot + 1
         return count
@@ -85,7 +85,10 @@ class Promises(Component):
         count: u32 = 0
         for slot in range(start >> self.shift, ((end - 1) >> self.shift) + 1):
             base: word = slot << self.shift
-            if self.spaces.table_of(space.directory, base) == 0 and self.tables(space, base, base + PAGE_SIZE) == 0:
+            if (
+                self.spaces.tables.table_of(space.directory, base) == 0
+                and self.tables(space, base, base + PAGE_SIZE) == 0
+            ):
                 count += 1
         return count
 
@@ -138,8 +141,8 @@ class Promises(Component):
         self.check(pages - spared, tables)
         self.add(space, pages, tables)
 
-    def make_table(self, space: Space, page: word) -> u32:
-        """Make the table for a page that has none; return it.
+    def make_table(self, space: Space, page: word) -> Entry:
+        """Make the table for a page that has none; return the page's entry.
 
         Raises: OutOfMemory when it was not promised and there is no frame; nothing has changed.
         """
@@ -147,8 +150,7 @@ class Promises(Component):
         promised: u32 = 0 if space.owner == LIBRARY else self.tables(space, page, page + PAGE_SIZE)
         self.add(space, 0, -promised)
         try:
-            self.spaces.reserve(space.directory, page)
+            return self.spaces.tables.reserve(space.directory, page)
         except OutOfMemory:
             self.add(space, 0, promised)
             raise
-        return self.spaces.table_of(space.directory, page)

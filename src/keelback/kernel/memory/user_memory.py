@@ -8,7 +8,7 @@
 from keelback.kernel.errors import BadAddress, BadArgument
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.kernel.x86.paging import USER, WRITABLE, frame_of, page_of
+from keelback.kernel.x86.paging import page_of
 from keelback.lang import PAGE_SIZE, Array, Component, u8, u32, word
 
 
@@ -31,7 +31,7 @@ class UserMemory(Component):
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(count - done, PAGE_SIZE - offset)
-            page = self.window.open(self._readable_frame(space, address + done))
+            page = self.window.open(self.memory.make_readable(space, address + done))
             destination.copy_from(done, page.bytes, offset, block)
             done += block
 
@@ -41,16 +41,20 @@ class UserMemory(Component):
         Raises: BadAddress or OutOfMemory; not a byte has been copied.
         """
         self._check_range(address, count)
-        for page in range(page_of(address), address + count, PAGE_SIZE):
-            self._make_writable(space, page)
+        if count == 0:
+            return
+        frame: u32 = self.memory.make_writable(space, address)
+        for page in range(page_of(address) + PAGE_SIZE, address + count, PAGE_SIZE):
+            self.memory.make_writable(space, page)
         # From here on nothing can fail.
         done: u32 = 0
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(count - done, PAGE_SIZE - offset)
-            frame: u32 = frame_of(self.spaces.lookup(space.directory, address + done))
             self.window.open(frame).bytes.copy_from(offset, source, done, block)
             done += block
+            if done < count:
+                frame = self.memory.make_writable(space, address + done)
 
     def copy_text_in(self, space: Space, address: word, destination: Array[u8]) -> None:
         """Copy a zero-terminated text from a user address to an array, zero-padded.
@@ -63,7 +67,7 @@ class UserMemory(Component):
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(len(destination) - done, PAGE_SIZE - offset)
             self._check_range((address + done) & 0xFFFF_FFFF, 1)
-            page = self.window.open(self._readable_frame(space, address + done))
+            page = self.window.open(self.memory.make_readable(space, address + done))
             for index in range(block):
                 byte = page.bytes[offset + index]
                 if byte == 0:
@@ -77,12 +81,3 @@ class UserMemory(Component):
             raise BadAddress
         if count > self.layout.user_end - address:
             raise BadAddress
-
-    def _readable_frame(self, space: Space, address: word) -> u32:
-        if not self.spaces.lookup(space.directory, address) & USER:
-            self.memory.make_readable(space, address)
-        return frame_of(self.spaces.lookup(space.directory, address))
-
-    def _make_writable(self, space: Space, address: word) -> None:
-        if not self.spaces.lookup(space.directory, address) & WRITABLE:
-            self.memory.make_writable(space, address)

@@ -15,7 +15,7 @@ from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
-from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, frame_of, page_of
+from keelback.kernel.x86.paging import AS_LOADED, PRESENT, USER, WRITABLE, Entry, page_of
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -46,6 +46,7 @@ class VirtualMemory(Component):
         self.images = records.struct(ImageCounts)
         self.promises = promises
         self.spaces = spaces = promises.spaces
+        self.tables = spaces.tables
         self.layout = spaces.layout
         self.frames = spaces.frames
         self.window = spaces.windows[0]
@@ -53,81 +54,97 @@ class VirtualMemory(Component):
 
     # Page faults, the kernel's own accesses among them.
 
-    def make_readable(self, space: Space, address: word) -> None:
-        """Let the page of an address be read.
+    def make_readable(self, space: Space, address: word) -> u32:
+        """Let the page of an address be read; return its frame.
 
         Raises: BadAddress when it is nobody's to read; OutOfMemory when its table has no promise; nothing has changed.
         """
+        entry = self.tables.find(space.directory, address)
+        if entry is not None and entry.low & USER:
+            return self.tables.frame_of(entry)
         index: u32 = space.find(address)
         if index == space.count or not space.regions[index].permissions & USER:
             raise BadAddress
+        self._check_demand(space.regions[index])
         page: word = page_of(address)
-        table: u32 = self.spaces.table_of(space.directory, page)
-        if self.spaces.entry_of(table, page) == 0:
-            self._check_demand(space.regions[index])
-            if table == 0:
-                table = self.promises.make_table(space, page)
-            self.spaces.enter(table, page, self.spaces.kernel.zero, USER)
-            space.follow(page, self.spaces.kernel.zero)
+        if entry is None:
+            entry = self.promises.make_table(space, page)
+        self.spaces.enter(entry, page, self.spaces.kernel.zero, USER)
+        space.follow(page, self.spaces.kernel.zero)
+        return self.spaces.kernel.zero
 
-    def make_writable(self, space: Space, address: word) -> None:
-        """Let the page of an address be written, in a frame that no other holder has.
+    def make_writable(self, space: Space, address: word) -> u32:
+        """Let the page of an address be written, in a frame that no other holder has; return that.
 
         Raises: BadAddress when it is nobody's to write; OutOfMemory when it has no promise; nothing has changed.
         """
+        entry = self.tables.find(space.directory, address)
+        # The kernel's own pages may be written as well, but not by the user.
+        if entry is not None and entry.low & (USER | WRITABLE) == USER | WRITABLE:
+            return self.tables.frame_of(entry)
         index: u32 = space.find(address)
         if index == space.count or not space.regions[index].permissions & WRITABLE:
             raise BadAddress
         page: word = page_of(address)
-        table: u32 = self.spaces.table_of(space.directory, page)
-        entry: u32 = self.spaces.entry_of(table, page)
-        if entry == 0 or frame_of(entry) == self.spaces.kernel.zero:
-            self._write_first(space, space.regions[index], page, table, entry)
-        elif not entry & WRITABLE:
-            self._stop_sharing(space, page, frame_of(entry))
+        if entry is not None and entry.low & PRESENT and self.tables.frame_of(entry) != self.spaces.kernel.zero:
+            return self._stop_sharing(space, page, entry)
+        return self._write_first(space, space.regions[index], page, entry)
 
     def _check_demand(self, region: MemoryRegion) -> None:
         """Check that the pages of a region come when they are touched; malloc pages do not.  Raises: BadAddress."""
         if region.kind == Kind.MALLOC:
             raise BadAddress
 
-    def _write_first(self, space: Space, region: MemoryRegion, page: word, table: u32, entry: u32) -> None:
+    def _write_first(self, space: Space, region: MemoryRegion, page: word, entry: Entry | None) -> u32:
         """Map a page that has no frame of its own to a new one of zeros; from then on it has a promise.
 
         Raises: BadAddress, OutOfMemory; nothing has changed.
         """
-        if entry == 0:
+        present = entry is not None and entry.low & PRESENT != 0
+        if not present:
             self._check_demand(region)
         more = page < self.promises.start_of(region)
         if more:
             self.frames.check_user(1)
         frame: u32 = self._new_zeros(space)
-        if entry == 0:
-            self._enter(space, page, table, frame, USER | WRITABLE)
+        if present and entry is not None:
+            self._change(space, page, entry, frame)
         else:
-            self._change(space, page, frame)
+            self._enter(space, page, entry, frame, USER | WRITABLE)
         if more:
             self.promises.add(space, 1, 0)
+        return frame
 
-    def map_zeros(self, space: Space, page: word, permissions: u32) -> None:
-        """Map a page that is not mapped to a new frame of zeros.  Raises: OutOfMemory; nothing has changed."""
+    def map_zeros(self, space: Space, page: word, permissions: u32) -> u32:
+        """Map a page that is not mapped to a new frame of zeros; return that.
+
+        Raises: OutOfMemory; nothing has changed.
+        """
+        return self.enter_zeros(space, page, self.tables.find(space.directory, page), permissions)
+
+    def enter_zeros(self, space: Space, page: word, entry: Entry | None, permissions: u32) -> u32:
+        """Map a page by its entry, as `map_zeros` does; None: its table is not there."""
         frame: u32 = self._new_frame(space, permissions)
         self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
-        self._enter(space, page, self.spaces.table_of(space.directory, page), frame, permissions)
+        self._enter(space, page, entry, frame, permissions)
+        return frame
 
-    def _enter(self, space: Space, page: word, table: u32, frame: u32, permissions: u32) -> None:
-        """Map a page in its table, which is made if there is none (0), to a frame.
+    def _enter(self, space: Space, page: word, entry: Entry | None, frame: u32, permissions: u32) -> None:
+        """Map a page by its entry, whose table is made if there is none, to a frame.
 
-        Raises: OutOfMemory; the frame has been dropped, and nothing else has changed.
+        Raises: OutOfMemory; the reference to the frame has been dropped, and nothing else has changed.
         """
-        if table == 0:
-            try:
-                table = self.promises.make_table(space, page)
-            except OutOfMemory:
-                self.frames.drop(frame, space.owner)
-                raise
-        self.spaces.enter(table, page, frame, permissions)
+        place: Entry = entry if entry is not None else self._make_table(space, page, frame)
+        self.spaces.enter(place, page, frame, permissions)
         space.follow(page, frame)
+
+    def _make_table(self, space: Space, page: word, frame: u32) -> Entry:
+        """Make the table for a page; return the page's entry.  Raises: OutOfMemory; the frame has been dropped."""
+        try:
+            return self.promises.make_table(space, page)
+        except OutOfMemory:
+            self.frames.drop(frame, space.owner)
+            raise
 
     def _new_zeros(self, space: Space) -> u32:
         """Return a new frame of zeros for a page that has a promise."""
@@ -141,18 +158,19 @@ class VirtualMemory(Component):
             return self.frames.allocate_user(space.owner)
         return self.frames.allocate_read_only(space.owner)
 
-    def _stop_sharing(self, space: Space, page: word, frame: u32) -> None:
-        if self.frames.take_over(frame, space.owner):
-            self._change(space, page, frame)
-        else:
+    def _stop_sharing(self, space: Space, page: word, entry: Entry) -> u32:
+        frame: u32 = self.tables.frame_of(entry)
+        if not self.frames.take_over(frame, space.owner):
             copy: u32 = self.frames.allocate_user(space.owner)
             self._copy(copy, frame)
             self.frames.drop(frame, space.owner)
-            self._change(space, page, copy)
+            frame = copy
+        self._change(space, page, entry, frame)
+        return frame
 
-    def _change(self, space: Space, page: word, frame: u32) -> None:
+    def _change(self, space: Space, page: word, entry: Entry, frame: u32) -> None:
         """Let a page that is mapped be written, in a frame."""
-        self.spaces.change(space.directory, page, frame, USER | WRITABLE)
+        self.spaces.change(entry, page, frame, USER | WRITABLE)
         space.follow(page, frame)
 
     def new_copy(self, space: Space, frame: u32, permissions: u32) -> u32:
@@ -251,13 +269,12 @@ class VirtualMemory(Component):
         end: word = address + PAGE_SIZE
         space.check_room(address, end, Kind.ANONYMOUS, USER | WRITABLE)
         more: u32 = 1 - self.promises.pages(space, address, end)
-        entry = self.spaces.lookup(space.directory, address)
-        if entry != 0 and self._is_alone(frame_of(entry)):
-            # What is freed is there again, so this needs no memory.
-            self._show_zeros(space, address, self.frames.renew(frame_of(entry), space.owner))
-        else:
+        entry = self.tables.find(space.directory, address)
+        if entry is None or not entry.low & PRESENT:
             self.promises.check(more, 0)
-            self._renew(space, address, entry)
+            self._enter(space, address, entry, self._new_zeros(space), USER | WRITABLE)
+        else:
+            self._change(space, address, entry, self._renew(space, self.tables.frame_of(entry), more))
         space.carve(address, end)
         space.add(address, end, Kind.ANONYMOUS, USER | WRITABLE)
         self.promises.add(space, more, 0)
@@ -265,23 +282,21 @@ class VirtualMemory(Component):
     def _is_alone(self, frame: u32) -> bool:
         return frame != self.spaces.kernel.zero and self.frames.is_alone(frame)
 
-    def _show_zeros(self, space: Space, page: word, frame: u32) -> None:
-        """Let a page that is mapped be zero and writable in a frame that is its space's."""
-        self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
-        self._change(space, page, frame)
-
-    def _renew(self, space: Space, page: word, entry: u32) -> None:
-        """Let a page with an entry, 0 if it is not mapped, be zero and writable in a new frame.
+    def _renew(self, space: Space, frame: u32, more: u32) -> u32:
+        """Drop a frame that a space maps, and return a new one of zeros, for which so many promises more are made.
 
         Raises: OutOfMemory; nothing has changed.
         """
-        if entry == 0:
-            self.map_zeros(space, page, USER | WRITABLE)
-            return
-        frame: u32 = self._new_zeros(space)
-        if frame_of(entry) != self.spaces.kernel.zero:
-            self.frames.drop(frame_of(entry), space.owner)
-        self._change(space, page, frame)
+        if self._is_alone(frame):
+            # What is freed is there again, so this needs no memory.
+            again: u32 = self.frames.renew(frame, space.owner)
+            self.window.open(again).bytes.fill(0, PAGE_SIZE, 0)
+            return again
+        self.promises.check(more, 0)
+        new: u32 = self._new_zeros(space)
+        if frame != self.spaces.kernel.zero:
+            self.frames.drop(frame, space.owner)
+        return new
 
     def _check_range(self, space: Space, address: word, size: u32) -> None:
         """Check that a range is whole pages of user space, not empty, none malloc's, the guard's or a library's.
@@ -344,13 +359,13 @@ class VirtualMemory(Component):
         count: u32 = 0
         image = other.image
         for page in self.spaces.pages(other.directory, image.base, image.base + round_up(image.size, PAGE_SIZE)):
-            entry = self.spaces.lookup(other.directory, page)
-            if entry & AS_LOADED and self.spaces.lookup(space.directory, page) == 0:
-                table: u32 = self.spaces.table_of(space.directory, page)
-                if table == 0:
-                    table = self.promises.make_table(space, page)
-                if self.frames.share(frame_of(entry)):
-                    self.spaces.enter(table, page, frame_of(entry), entry & (USER | AS_LOADED))
+            entry = self.tables.find(other.directory, page)
+            if entry is not None and entry.low & AS_LOADED:
+                own = self.tables.find(space.directory, page)
+                if own is None:
+                    own = self.promises.make_table(space, page)
+                if not own.low & PRESENT and self.frames.share(self.tables.frame_of(entry)):
+                    self.spaces.enter(own, page, self.tables.frame_of(entry), entry.low & (USER | AS_LOADED))
                     count += 1
         return count
 
@@ -378,11 +393,10 @@ class VirtualMemory(Component):
     def _copy_region(self, parent: Space, child: Space, region: MemoryRegion) -> None:
         """Copy the pages of a region that are not to be shared."""
         for page in self.spaces.pages(parent.directory, region.start, region.end):
-            entry = self.spaces.lookup(parent.directory, page)
-            if self.spaces.is_copied(entry, region.permissions):
-                copy: u32 = self.new_copy(child, frame_of(entry), region.permissions)
-                self.spaces.map(child.directory, page, copy, entry & (USER | WRITABLE))
-                child.follow(page, copy)
+            entry = self.tables.find(parent.directory, page)
+            if entry is not None and self.spaces.is_copied(self.tables.frame_of(entry), region.permissions):
+                copy: u32 = self.new_copy(child, self.tables.frame_of(entry), region.permissions)
+                self._enter(child, page, self.tables.find(child.directory, page), copy, entry.low & (USER | WRITABLE))
 
     def release(self, space: Space) -> None:
         """Free all that a space has, built in part or whole; no CPU uses it any more."""
@@ -391,10 +405,7 @@ class VirtualMemory(Component):
             self._count_image(space.image.file, -1)
         for index in range(space.count):
             region = space.regions[index]
-            self.spaces.clear(space.directory, region.start, region.end, space.owner)
-        for index in range(space.count):
-            region = space.regions[index]
-            self.spaces.release_tables(space.directory, region.start, region.end)
+            self.spaces.unmap(space.directory, region.start, region.end, space.owner)
         self.spaces.destroy(space.directory)
         space.forget()
 

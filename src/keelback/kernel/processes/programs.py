@@ -8,7 +8,7 @@ from keelback.kernel.loading.elf_file import RULES
 from keelback.kernel.memory.regions import Kind, Space
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import NAME_SIZE, Process, Processes
-from keelback.kernel.x86.paging import USER, WRITABLE, frame_of
+from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SIZE, Array, Component, KernelError, Region, Struct, i16, inline, u8, u32, word
 
 ARGUMENT_SIZE = 256
@@ -210,8 +210,8 @@ class Programs(Component):
         The string ends at the stack's top; below it, the pointer to it 16-aligned as the ABI asks, a return address.
         """
         layout = self.layout
-        self.virtual_memory.map_zeros(space, layout.stack_top - PAGE_SIZE, USER | WRITABLE)
-        content = self.loader.window.open(frame_of(self.spaces.lookup(space.directory, layout.stack_top - 1))).bytes
+        frame: u32 = self.virtual_memory.map_zeros(space, layout.stack_top - PAGE_SIZE, USER | WRITABLE)
+        content = self.loader.window.open(frame).bytes
         content.copy_from(PAGE_SIZE - ARGUMENT_SIZE, self.command.argument, 0, ARGUMENT_SIZE)
         text: word = layout.stack_top - ARGUMENT_SIZE
         for index in range(4):

@@ -1,6 +1,9 @@
-"""Page tables as the CPU defines them: entries, and the levels that a walk goes through.
+"""Page tables as the CPU defines them: entries, and the levels that a walk goes through, by paging scheme.
 
-Source: Intel SDM volume 3, sections 4.3 (32-bit paging) and 4.6 (access rights).
+A table of any scheme is a frame: 1,024 words.  An entry is one word, or two, of which the low one has all flags but
+no-execute, and the lowest 20 bits of the frame's number.
+
+Source: Intel SDM volume 3, sections 4.3 to 4.5 (32-bit, PAE and 4-level paging) and 4.6 (access rights).
 """
 
 from dataclasses import dataclass
@@ -15,32 +18,56 @@ DIRTY = 1 << 6
 GLOBAL = 1 << 8
 # The CPU leaves this one to us: the frame is as an image's file has it, and could never be written since.
 AS_LOADED = 1 << 9
+# Where it lies in the high word of an entry; a scheme without no-execute pages has no such word, or leaves it out.
+NO_EXECUTE = 1 << 31
 
 # The CPU would set these two in what the kernel uses; set beforehand, an entry never changes by itself.
 KERNEL_READ = PRESENT | ACCESSED | DIRTY | GLOBAL
 KERNEL_WRITE = KERNEL_READ | WRITABLE
 # What points to a lower table lets everything through: the last entry decides.
 DIRECTORY = PRESENT | WRITABLE | USER | ACCESSED
+LOW_FLAGS = PAGE_SIZE - 1
 
-ENTRIES = 1024
+WORDS = 1024
+
+
+class Entry(Struct):
+    """An entry's low word; all zero maps nothing."""
+
+    low: u32
+
+
+class WideEntry(Struct):
+    """An entry of two words."""
+
+    low: u32
+    high: u32
 
 
 class PageTable(Struct):
-    """One table of any level, a frame long; an all-zero entry maps nothing."""
+    """One table of any level, a frame long."""
 
-    entries: Array[u32] = inline(ENTRIES)
+    words: Array[u32] = inline(WORDS)
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level of tables; an entry stands for `1 << shift` bytes."""
+    """One level of tables, of `1 << bits` entries; each stands for `1 << shift` bytes."""
 
     name: str
     shift: int
+    bits: int
+    link: int = DIRECTORY
+    """The flags of an entry that points to a lower table."""
+
+    @property
+    def reach(self) -> int:
+        """Return the bytes that an entry stands for."""
+        return 1 << self.shift
 
     def index(self, address: word) -> u32:
         """Return which entry of its table of this level stands for an address."""
-        return address >> self.shift & ENTRIES - 1
+        return address >> self.shift & (1 << self.bits) - 1
 
 
 @dataclass(frozen=True)
@@ -48,25 +75,76 @@ class PagingScheme:
     """A CPU's page tables: the levels from the root down; the last one's entries map pages."""
 
     name: str
-    directories: tuple[Level, ...]
-    table: Level
+    levels: tuple[Level, ...]
+    entry_size: int
+    """Bytes: 4 or 8."""
+    address_mask: int
+    """The bits of an entry that are an address."""
+    no_execute: bool
+    """Whether an entry can forbid fetching: the highest bit of two words."""
+    large_pages: bool
+    """Whether an entry of the last level but one may map a page of its reach."""
+    global_pages: bool
+    """Whether a translation may outlive a change of spaces."""
+
+    @property
+    def directories(self) -> tuple[Level, ...]:
+        """Return the levels whose entries point to lower tables."""
+        return self.levels[:-1]
+
+    @property
+    def table(self) -> Level:
+        """Return the level whose entries map pages."""
+        return self.levels[-1]
+
+    @property
+    def reach(self) -> int:
+        """Return the bytes that one table of the last level maps."""
+        return self.levels[-2].reach
 
 
 I386 = PagingScheme(
-    "i386, two levels",
-    directories=(Level("page directory", 22),),
-    table=Level("page table", PAGE_SHIFT),
+    "i386",
+    (Level("page directory", 22, 10), Level("page table", 12, 10)),
+    entry_size=4,
+    address_mask=0xFFFF_F000,
+    no_execute=False,
+    large_pages=True,
+    global_pages=True,
 )
+
+PAE = PagingScheme(
+    "PAE",
+    # An entry of the pointer table has no rights: those bits are reserved.
+    (Level("page-directory pointers", 30, 2, link=PRESENT), Level("page directory", 21, 9), Level("page table", 12, 9)),
+    entry_size=8,
+    address_mask=0x000F_FFFF_FFFF_F000,
+    no_execute=True,
+    large_pages=True,
+    global_pages=True,
+)
+
+X86_64 = PagingScheme(
+    "x86-64",
+    (
+        Level("page map level 4", 39, 9),
+        Level("page-directory pointers", 30, 9),
+        Level("page directory", 21, 9),
+        Level("page table", 12, 9),
+    ),
+    entry_size=8,
+    address_mask=0x000F_FFFF_FFFF_F000,
+    no_execute=True,
+    large_pages=True,
+    global_pages=True,
+)
+
+SCHEMES = (I386, PAE, X86_64)
 
 
 def frame_of(entry: u32) -> u32:
-    """Return the frame that an entry points to."""
+    """Return the frame that an entry of one word points to."""
     return entry >> PAGE_SHIFT
-
-
-def make_entry(frame: u32, flags: u32) -> u32:
-    """Return the entry that points to a frame."""
-    return frame << PAGE_SHIFT | flags
 
 
 def page_of(address: word) -> word:

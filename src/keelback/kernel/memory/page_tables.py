@@ -1,0 +1,282 @@
+"""Page tables: finding, making and giving back what leads to an entry, by a paging scheme.
+
+1. A table's frame record counts the table's present entries (`references`), so an empty one is known by one compare.
+2. Making the way to an entry makes all of it or nothing.
+3. A table that has become empty is given back, and so is each above it that is empty then; never the root, nor a
+   table that has entries of the kernel part.
+4. A CPU that walks the tables meanwhile sees an entry as it was, as it will be, or absent.
+"""
+
+from collections.abc import Iterator
+
+from keelback.kernel.errors import OutOfMemory
+from keelback.kernel.memory.frames import Frames
+from keelback.kernel.x86.paging import (
+    ACCESSED,
+    DIRTY,
+    LOW_FLAGS,
+    NO_EXECUTE,
+    PRESENT,
+    WORDS,
+    WRITABLE,
+    Entry,
+    Level,
+    PageTable,
+    PagingScheme,
+    WideEntry,
+)
+from keelback.lang import PAGE_SHIFT, Array, Component, Ram, address_of, i32, native, u32, view, word
+
+
+class PageTables(Component):
+    """The tables of all address spaces; a space is the frame of its root."""
+
+    def __init__(self, ram: Ram, scheme: PagingScheme, frames: Frames, kernel_limit: int) -> None:
+        self.ram = ram
+        self.scheme = scheme
+        self.frames = frames
+        self.step = scheme.entry_size // 4
+        self.reach = scheme.reach
+        self.upper = scheme.directories[:-1]
+        self.kernel_limit = kernel_limit
+        assert kernel_limit % scheme.reach == 0, "the kernel part is whole tables"
+        # The levels above the one that KLIMIT is aligned to: each space has tables of its own there.
+        self.private = tuple(level for level in scheme.directories if kernel_limit % level.reach)
+        # The ways from the root to these tables, and to those that they share with all; the root first.
+        self.own = tuple(scheme.levels[:depth] for depth in range(len(self.private) + 1))
+        # Each level of directories, lowest first, with the way to its table.
+        self.ways = tuple((level, scheme.levels[:depth]) for depth, level in enumerate(scheme.directories))[::-1]
+
+    # One entry.
+
+    def at(self, table: u32) -> PageTable:
+        """Return the table in a frame."""
+        return view(self.ram, PageTable, table << PAGE_SHIFT)
+
+    def entry(self, table: u32, index: u32) -> Entry:
+        """Return an entry of a table."""
+        return view(self.ram, Entry, (table << PAGE_SHIFT) + index * self.scheme.entry_size)
+
+    def frame_of(self, entry: Entry) -> u32:
+        """Return the frame that an entry points to."""
+        frame = entry.low >> PAGE_SHIFT
+        if self.step == 1:
+            return frame
+        return (self._wide(entry).high & self.scheme.address_mask >> 32) << 20 | frame
+
+    def frame_at(self, words: Array[u32], index: u32) -> u32:
+        """Return the frame that an entry of a table points to."""
+        frame = words[index * self.step] >> PAGE_SHIFT
+        if self.step == 1:
+            return frame
+        return (words[index * self.step + 1] & self.scheme.address_mask >> 32) << 20 | frame
+
+    def _wide(self, entry: Entry) -> WideEntry:
+        return view(self.ram, WideEntry, address_of(entry))
+
+    def change(self, entry: Entry, frame: u32, flags: u32) -> None:
+        """Let an entry point to a frame; the caller invalidates what the CPU may have kept of it."""
+        if self.step == 1:
+            entry.low = frame << PAGE_SHIFT | flags & LOW_FLAGS
+        else:
+            low: u32 = (frame & 0xF_FFFF) << PAGE_SHIFT | flags & LOW_FLAGS
+            high: u32 = frame >> 20 | (flags & NO_EXECUTE if self.scheme.no_execute else 0)
+            self._store(self._wide(entry), low, high)
+
+    @native("volatile u32 *half = &entry->low; half[0] = 0; half[1] = high; half[0] = low;")
+    def _store(self, entry: WideEntry, low: u32, high: u32) -> None:
+        """Store an entry of two words, so that no CPU sees a half of it: absent first, the low word last."""
+        entry.low = 0
+        entry.high = high
+        entry.low = low
+
+    def enter(self, entry: Entry, frame: u32, flags: u32) -> None:
+        """Let an entry that is not present point to a frame.
+
+        No invalidation: the CPU keeps nothing of an entry that was not present.
+        """
+        assert not entry.low & PRESENT, "an entry is made once"
+        self.change(entry, frame, flags | PRESENT)
+        self.count(address_of(entry) >> PAGE_SHIFT, 1)
+
+    def remove(self, entry: Entry) -> None:
+        """Let an entry that is present point nowhere; the caller invalidates what the CPU may have kept of it."""
+        self.change(entry, 0, 0)
+        self.count(address_of(entry) >> PAGE_SHIFT, -1)
+
+    def withdraw(self, words: Array[u32], index: u32) -> None:
+        """Let an entry of a table be absent, which its count does not know yet; the caller invalidates."""
+        words[index * self.step] = 0
+        if self.step > 1:
+            words[index * self.step + 1] = 0
+
+    def share(self, table: u32, words: Array[u32], index: u32, low: u32) -> None:
+        """Let an entry of a table, which its count does not know yet, be as that of another, whose low word this is.
+
+        Neither can be written then.
+        """
+        words[index * self.step] = low & ~WRITABLE
+        if self.step == 1:
+            self.at(table).words[index] = low & ~(WRITABLE | ACCESSED | DIRTY)
+        else:
+            high: u32 = words[index * self.step + 1]
+            self._store(self._wide(self.entry(table, index)), low & ~(WRITABLE | ACCESSED | DIRTY), high)
+
+    def count(self, table: u32, change: i32) -> None:
+        """Note that a table has so many present entries more, or fewer."""
+        self.frames.table[table].references += change
+
+    # The way to an entry.
+
+    def find(self, root: u32, address: word) -> Entry | None:
+        """Return the entry for the page of an address, present or not; None when a table on the way is not there."""
+        table: u32 = self.table_of(root, address)
+        return self.entry(table, self.scheme.table.index(address)) if table != 0 else None
+
+    def table_of(self, root: u32, address: word) -> u32:
+        """Return the frame of the lowest table for an address, 0 when there is none."""
+        return self._follow(self.scheme.directories, root, address)
+
+    def _follow(self, levels: tuple[Level, ...], root: u32, address: word) -> u32:
+        """Return the table that some levels from the root on lead to, 0 when there is none."""
+        table: u32 = root
+        for level in levels:
+            entry = self.entry(table, level.index(address))
+            if not entry.low & PRESENT:
+                return 0
+            table = self.frame_of(entry)
+        return table
+
+    def reserve(self, root: u32, address: word) -> Entry:
+        """Return the entry for the page of an address, making the tables on the way that are not there.
+
+        Raises: OutOfMemory; nothing has changed.
+        """
+        return self.entry(self._make(self.scheme.directories, root, address), self.scheme.table.index(address))
+
+    def reserve_last(self, root: u32, address: word) -> Entry:
+        """Return the entry that points to the lowest table for an address, as `reserve` does.  Raises: OutOfMemory."""
+        return self.entry(self._make(self.upper, root, address), self.scheme.levels[-2].index(address))
+
+    def _make(self, levels: tuple[Level, ...], root: u32, address: word) -> u32:
+        """Return the table that some levels from the root on lead to, made if need be.  Raises: as `reserve`."""
+        table: u32 = root
+        try:
+            for level in levels:
+                entry = self.entry(table, level.index(address))
+                if not entry.low & PRESENT:
+                    self.enter(entry, self._new_table(), level.link)
+                table = self.frame_of(entry)
+        except OutOfMemory:
+            self.prune(root, address)
+            raise
+        return table
+
+    def _new_table(self) -> u32:
+        table: u32 = self.frames.allocate_table()
+        self.at(table).words.clear()
+        return table
+
+    def prune(self, root: u32, address: word) -> None:
+        """Give back the tables on the way to an address that are empty."""
+        for level, way in self.ways:
+            above: u32 = self._follow(way, root, address)
+            if above != 0:
+                entry = self.entry(above, level.index(address))
+                if entry.low & PRESENT:
+                    table: u32 = self.frame_of(entry)
+                    if self.frames.table[table].references > 0:
+                        return
+                    self.remove(entry)
+                    self.frames.release_kernel(table)
+
+    # Ranges.
+
+    def tables(self, root: u32, start: word, end: word) -> Iterator[word]:
+        """Yield the first page of [start, end) in each lowest table that is there, lowest first."""
+        position: word = start
+        while position < end:
+            span: word = self._absent(root, position)
+            if span == 0:
+                yield position
+                span = self.reach - position % self.reach
+            position += min(span, end - position)
+
+    def _absent(self, root: u32, address: word) -> word:
+        """Return how many bytes from an address on have no table, because one entry is not present; 0: it has one."""
+        table: u32 = root
+        for level in self.scheme.directories:
+            entry = self.entry(table, level.index(address))
+            if not entry.low & PRESENT:
+                return level.reach - address % level.reach
+            table = self.frame_of(entry)
+        return 0
+
+    def present(self, table: u32, start: word, end: word) -> Iterator[u32]:
+        """Yield the index of each present entry of a lowest table for [start, end), highest first.
+
+        It stops where all of the table's have been seen: a stack's pages are few, and at its top.
+        """
+        words = self.at(table).words
+        left: u32 = self.frames.table[table].references
+        first: u32 = self.scheme.table.index(start)
+        index: u32 = self.after_last(start, end)
+        while index > first and left > 0:
+            index -= 1
+            if words[index * self.step] & PRESENT:
+                left -= 1
+                yield index
+
+    def after_last(self, start: word, end: word) -> u32:
+        """Return which entry of the lowest table for `start` comes after all that are for [start, end)."""
+        return self.scheme.table.index(start) + (min(end - start, self.reach - start % self.reach) >> PAGE_SHIFT)
+
+    # Spaces.
+
+    def create(self, kernel: u32) -> u32:
+        """Return the root of a new space whose kernel part is that of another, and which maps nothing else.
+
+        Raises: OutOfMemory; nothing has changed.
+        """
+        limit = self.kernel_limit
+        root: u32 = self._share_table(kernel, self.scheme.levels[0])
+        table: u32 = root
+        try:
+            for depth, level in enumerate(self.private):
+                shared: u32 = self._follow(self.own[depth + 1], kernel, limit)
+                lower: u32 = self._share_table(shared, self.scheme.levels[depth + 1])
+                self.change(self.entry(table, level.index(limit)), lower, level.link)
+                table = lower
+        except OutOfMemory:
+            self._release(root)
+            raise
+        return root
+
+    def _share_table(self, kernel: u32, level: Level) -> u32:
+        """Return a new table of a level with the entries of the kernel part that another has."""
+        table: u32 = self.frames.allocate_table()
+        words = self.at(table).words
+        shared: u32 = level.index(self.kernel_limit) * self.step
+        words.copy_from(0, self.at(kernel).words, 0, shared)
+        words.fill(shared, WORDS - shared, 0)
+        self.frames.table[table].references = self.frames.table[kernel].references
+        return table
+
+    def destroy(self, root: u32, kernel: u32) -> None:
+        """Give back a space that maps nothing but the kernel part, which is that of another.
+
+        No CPU uses it any more, so no translation is left to invalidate: the switch away dropped them.
+        """
+        assert root != kernel, "the kernel's own space is never destroyed"
+        for way in self.own:
+            own = self.frames.table[self._follow(way, root, self.kernel_limit)]
+            other = self.frames.table[self._follow(way, kernel, self.kernel_limit)]
+            assert own.references == other.references, "a space that is destroyed maps nothing"
+        self._release(root)
+
+    def _release(self, root: u32) -> None:
+        """Give back the root and the other tables of a space that lead to the kernel part, as far as they are there."""
+        for way in reversed(self.own):
+            table: u32 = self._follow(way, root, self.kernel_limit)
+            if table != 0:
+                self.frames.release_kernel(table)
