@@ -8,13 +8,14 @@ import keelback
 ROOT = Path(keelback.__file__).parent
 ALLOWED = {
     "lang": set(),
-    "kernel": {"lang"},
-    "user": {"lang"},
+    "abi": {"lang"},
+    "kernel": {"abi", "lang"},
+    "user": {"abi", "lang"},
     "compiler": {"errors", "lang"},
-    "image": {"compiler", "errors", "lang"},
-    "machine": {"errors", "image", "kernel", "lang", "__version__"},
-    "inspect": {"kernel", "lang"},
-    "cli": {"compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
+    "image": {"abi", "compiler", "errors", "lang"},
+    "machine": {"abi", "errors", "image", "kernel", "lang", "__version__"},
+    "inspect": {"abi", "kernel", "lang"},
+    "cli": {"abi", "compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
 }
 
 FLOORS = ("x86", "devices", "memory", "boot", "loading", "processes", "calls")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import IntEnum
 from functools import cache
 
+from keelback.abi.calls import CALLS
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
@@ -67,29 +68,8 @@ EAGER = replace(SMALL, eager_fork=True)
 CROWDED = replace(SMALL, most_references=2)
 
 
-class Call(IntEnum):
-    """The numbers of the system calls."""
-
-    GETPID = 1
-    YIELD = 2
-    EXIT = 3
-    PUTS = 4
-    SLEEP = 5
-    FORK = 6
-    DETACH = 7
-    EXEC = 8
-    SPAWN = 9
-    WAIT = 10
-    KILL = 11
-    PAGE_ALLOC = 12
-    MAP = 13
-    UNMAP = 14
-    PROTECT = 15
-    FRAME_COUNTS = 16
-    MALLOC_PAGES = 17
-    FREE_PAGES = 18
-    LOAD_LIBRARY = 19
-    UNLOAD_LIBRARY = 20
+Call = IntEnum("Call", {each.name.upper(): each.number for each in CALLS})
+"""The numbers of the system calls."""
 
 
 class Died(Exception):

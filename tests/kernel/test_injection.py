@@ -494,7 +494,7 @@ MISTAKES = {
     ),
     "a zombie that is gone before its ending is told": (
         "wait, the ending to memory that is nowhere yet", "calls.system_calls", "SystemCalls", "wait",
-        "self._put_word(0, child.ending)", "self._put_word(0, child.ending); self.processes.reap(child)",
+        "answer.how = child.ending", "answer.how = child.ending; self.processes.reap(child)",
     ),
 }  # fmt: skip
 

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from keelback.abi.link_page import LinkPage
+from keelback.abi.records import ArgumentText
 from keelback.cli.programs import build_python
 from keelback.image.link_page import make_link_page
 from keelback.image.python_libraries import build_python_library
 from keelback.image.python_programs import build_python_program
 from keelback.lang import Ram, Region, freeze, i8, i16, i32, u8, u64, view, word
 from keelback.user import RUNTIME
+from keelback.user.calls import Kernel
 from keelback.user.in_cpython import RECORDS_END, PythonKernel, make_program
 from keelback.user.libraries.libgfx import BAD_ARGUMENT, Gfx
-from keelback.user.library import MISSING_EXPORT, Library, Link, LinkPage, exports_of, make_library
-from keelback.user.system import ArgumentText, Kernel, Program, failed
+from keelback.user.library import MISSING_EXPORT, Library, Link, exports_of, make_library
+from keelback.user.system import Program, failed
 from libraries import Machine, our_libraries
 from support import c_program
 
@@ -211,7 +214,7 @@ class Lender(PythonKernel):
         self.asked, self.unloaded = [], []
 
     def load_library(self, name):
-        self.asked.append(name.rstrip(b"\0"))
+        self.asked.append(bytes(name.text).rstrip(b"\0"))
         return self.page
 
     def unload_library(self, address):

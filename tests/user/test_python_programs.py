@@ -4,6 +4,7 @@ from importlib import import_module
 
 import pytest
 
+from keelback.abi.records import ANY_CHILD, ArgumentText, Ending, FrameCounts
 from keelback.cli.programs import build_python, python_programs
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
@@ -13,14 +14,7 @@ from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image
 from keelback.machine.kernels import compiled
 from keelback.user.in_cpython import ARGUMENT, RECORDS, PythonKernel, make_program
-from keelback.user.system import (
-    ANY_CHILD,
-    CAN_READ,
-    ArgumentText,
-    Ending,
-    FrameCounts,
-    failed,
-)
+from keelback.user.system import CAN_READ, failed
 from support import console, make_pc, run
 
 

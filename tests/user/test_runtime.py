@@ -118,33 +118,40 @@ def build(tmp_path: Path) -> Callable[[str], bytes]:
 
 
 def test_the_header_has_the_numbers_of_the_interface() -> None:
-    header = (RUNTIME / "keelback.h").read_text()
-    assert dict(re.findall(r"^    CALL_(\w+) = (\d+),", header, re.MULTILINE)) == {
-        name: str(number)
-        for number, name in enumerate(
-            ("GETPID", "YIELD", "EXIT", "PUTS", "SLEEP", "FORK", "DETACH", "EXEC", "SPAWN", "WAIT", "KILL")
-            + ("PAGE_ALLOC", "MAP", "UNMAP", "PROTECT", "FRAME_COUNTS", "MALLOC_PAGES", "FREE_PAGES")
-            + ("LOAD_LIBRARY", "UNLOAD_LIBRARY"),
-            1,
-        )
-    }
-    assert dict(re.findall(r"^    ERROR_(\w+) = (-\d+),", header, re.MULTILINE)) == {
-        "UNKNOWN_CALL": "-1",
-        "BAD_ADDRESS": "-2",
-        "BAD_ARGUMENT": "-3",
-        "OUT_OF_MEMORY": "-4",
-        "NO_PROCESS_SLOT": "-5",
-        "NO_SUCH_PROGRAM": "-6",
-        "NOT_EXECUTABLE": "-7",
-        "TOO_MANY_REGIONS": "-8",
-        "NO_SUCH_PROCESS": "-9",
-        "NOT_PERMITTED": "-10",
-        "NO_CHILD": "-11",
-        "NO_ROOM": "-12",
-        "NO_SUCH_LIBRARY": "-13",
-        "NOT_A_LIBRARY": "-14",
-        "TOO_MANY_LIBRARIES": "-15",
-    }
+    """Those that there have ever been: programs that were built with them go on running."""
+    header = (RUNTIME / "calls.h").read_text()
+    assert (
+        dict(re.findall(r"^    CALL_(\w+) = (\d+),", header, re.MULTILINE)).items()
+        >= {
+            name: str(number)
+            for number, name in enumerate(
+                ("GETPID", "YIELD", "EXIT", "PUTS", "SLEEP", "FORK", "DETACH", "EXEC", "SPAWN", "WAIT", "KILL")
+                + ("PAGE_ALLOC", "MAP", "UNMAP", "PROTECT", "FRAME_COUNTS", "MALLOC_PAGES", "FREE_PAGES")
+                + ("LOAD_LIBRARY", "UNLOAD_LIBRARY"),
+                1,
+            )
+        }.items()
+    )
+    assert (
+        dict(re.findall(r"^    ERROR_(\w+) = (-\d+),", header, re.MULTILINE)).items()
+        >= {
+            "UNKNOWN_CALL": "-1",
+            "BAD_ADDRESS": "-2",
+            "BAD_ARGUMENT": "-3",
+            "OUT_OF_MEMORY": "-4",
+            "NO_PROCESS_SLOT": "-5",
+            "NO_SUCH_PROGRAM": "-6",
+            "NOT_EXECUTABLE": "-7",
+            "TOO_MANY_REGIONS": "-8",
+            "NO_SUCH_PROCESS": "-9",
+            "NOT_PERMITTED": "-10",
+            "NO_CHILD": "-11",
+            "NO_ROOM": "-12",
+            "NO_SUCH_LIBRARY": "-13",
+            "NOT_A_LIBRARY": "-14",
+            "TOO_MANY_LIBRARIES": "-15",
+        }.items()
+    )
 
 
 def test_four_arguments_reach_their_registers_and_ebp_is_restored(build: Callable[[str], bytes]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from keelback.abi.records import ArgumentText, Ending
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
 from keelback.image.python_programs import build_python_program
@@ -15,8 +16,9 @@ from keelback.machine.images import make_image, make_image_file
 from keelback.machine.kernels import compiled
 from keelback.machine.qemu import Qemu
 from keelback.user import RUNTIME
+from keelback.user.calls import Kernel
 from keelback.user.in_cpython import make_program
-from keelback.user.system import ArgumentText, Ending, Kernel, Program
+from keelback.user.system import Program
 from support import MIB, console, payload_programs
 from user.test_memory_programs import run_both
 

@@ -13,7 +13,7 @@ from keelback.image.own_sources import kept_build
 from keelback.user import LIBRARIES, RUNTIME
 
 LONGEST_NAME = 31
-BUILT_FROM = ("compiler", "image", "lang", "user")
+BUILT_FROM = ("abi", "compiler", "image", "lang", "user")
 """The parts of Keelback that decide what becomes of a program or library in Kernel Python."""
 
 

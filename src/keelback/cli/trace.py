@@ -2,6 +2,7 @@
 
 from typing import TextIO
 
+from keelback.abi.calls import CALLS, REGISTERS
 from keelback.cli.streams import escaped
 from keelback.kernel.calls.faults import VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
@@ -11,8 +12,6 @@ from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.lang import KernelError, text_of
 from keelback.machine.pc import SimulatedPc
 
-ARGUMENTS = ("ebx", "esi", "edi", "ebp")
-
 
 class Trace:
     """Prints a machine's traps; `lens` is its kernel, only read."""
@@ -21,7 +20,6 @@ class Trace:
         self.pc = pc
         self.lens = lens
         self.stream = stream
-        self.names = [call.__name__ for call in lens.calls.calls]
         self.line = ""
         self.caller: Thread | None = None
 
@@ -50,5 +48,6 @@ class Trace:
             vector = frame.vector & ~FROM_VIRTUAL_8086
             return f"{VECTOR_NAMES[min(vector, len(VECTOR_NAMES) - 1)]} at {frame.eip:#010x}"
         number = frame.eax
-        name = self.names[number - 1] if 0 < number <= len(self.names) else f"system call {number}"
-        return f"{name}({', '.join(f'{getattr(frame, register):#x}' for register in ARGUMENTS)})"
+        known = {call.number: (call.name, REGISTERS[: len(call.arguments)]) for call in CALLS}
+        name, taken = known.get(number, (f"system call {number}", REGISTERS))
+        return f"{name}({', '.join(f'{getattr(frame, register):#x}' for register in taken)})"

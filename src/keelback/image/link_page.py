@@ -1,13 +1,4 @@
-"""The link page of a library: where its exports lie.  It is the page in front of the library's image.
-
-    0x000  magic    "LINK"
-    0x004  size     bytes of the image behind the page, .bss too
-    0x008  count    of exports, at most 127
-    0x00c           unused, 0
-    0x010  exports  32 bytes each, sorted by name:  name, 28 bytes zero-padded │ offset from the page's start
-
-All numbers are little-endian and have 32 bits.  Programs read it by the classes of `user/library.py`.
-"""
+"""The link page of a library that is built; `abi/link_page.py` draws it."""
 
 from __future__ import annotations
 
@@ -15,10 +6,9 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
+from keelback.abi.link_page import MAGIC, MOST_EXPORTS, NAME_SIZE
+
 PAGE_SIZE: Final = 4096
-MAGIC: Final = 0x4B4E494C
-NAME_SIZE: Final = 28
-MOST_EXPORTS: Final = 127
 HEAD: Final = struct.Struct("<4I")
 EXPORT: Final = struct.Struct(f"<{NAME_SIZE}sI")
 

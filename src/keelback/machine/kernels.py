@@ -14,7 +14,7 @@ from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.layout import Layout
 from keelback.lang import NoHardware, Ram, static_parts
 
-BUILT_FROM = ("compiler", "image", "kernel", "lang")
+BUILT_FROM = ("abi", "compiler", "image", "kernel", "lang")
 """The parts of Keelback that decide what becomes of the kernel."""
 
 

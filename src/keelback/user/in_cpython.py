@@ -1,12 +1,25 @@
 """Programs in Kernel Python as they run in CPython, for their own tests: a stand-in for the kernel, and RAM."""
 
-from keelback.lang import HostObject, Ram, Region
-from keelback.user.system import LONGEST_ARGUMENT, PAGE_SIZE, Ending, FrameCounts, Kernel, Program
+from collections.abc import Callable
+from typing import Any
 
-BAD_ADDRESS, BAD_ARGUMENT, OUT_OF_MEMORY, NO_SUCH_PROGRAM = 0xFFFF_FFFE, 0xFFFF_FFFD, 0xFFFF_FFFC, 0xFFFF_FFFA
-NO_SUCH_PROCESS, NOT_PERMITTED, NO_CHILD, NO_ROOM = 0xFFFF_FFF7, 0xFFFF_FFF6, 0xFFFF_FFF5, 0xFFFF_FFF4
-NO_SUCH_LIBRARY = 0xFFFF_FFF3
-
+from keelback.abi.errors import (
+    BadAddress,
+    BadArgument,
+    NoChild,
+    NoRoom,
+    NoSuchLibrary,
+    NoSuchProcess,
+    NoSuchProgram,
+    NotPermitted,
+    OutOfMemory,
+    UnknownCall,
+)
+from keelback.abi.records import LONGEST_ARGUMENT, ArgumentText, Ending, FrameCounts
+from keelback.lang import HostObject, KernelError, Ram, Region
+from keelback.user.calls import Kernel
+from keelback.user.line import Line
+from keelback.user.system import PAGE_SIZE, Program
 
 MALLOC, MALLOC_END = 0x8_2000, 0x18_2000
 """The pages of the RAM that a program in CPython may take."""
@@ -34,6 +47,16 @@ class PythonKernel(HostObject):
         self.taken: set[int] = set()
         self.ram: Ram | None = None
 
+    def serve(self, call: str, *arguments: Any) -> int:
+        """Serve a call by its name; it has none but those below."""
+        try:
+            method: Callable[..., int] | None = getattr(self, call, None)
+            if method is None:
+                raise UnknownCall
+            return method(*arguments)
+        except KernelError as error:
+            return error.number & 0xFFFF_FFFF
+
     def getpid(self) -> int:
         """Return 1."""
         return 1
@@ -43,10 +66,10 @@ class PythonKernel(HostObject):
         self.yields += 1
         return 0
 
-    def puts(self, text: bytes) -> int:
+    def puts(self, line: Line, count: int) -> int:
         """Keep the text."""
-        self.written += text
-        return len(text)
+        self.written += bytes(line.text)[:count]
+        return count
 
     def sleep(self, ticks: int) -> int:
         """Count."""
@@ -61,37 +84,37 @@ class PythonKernel(HostObject):
         """Do nothing: there is no parent."""
         return 0
 
-    def exec(self, name: bytes, argument: bytes) -> int:
+    def exec(self, name: ArgumentText, argument: ArgumentText) -> int:
         """Find no such program."""
-        return NO_SUCH_PROGRAM
+        raise NoSuchProgram
 
-    def spawn(self, name: bytes, argument: bytes) -> int:
+    def spawn(self, name: ArgumentText, argument: ArgumentText) -> int:
         """Find no such program."""
-        return NO_SUCH_PROGRAM
+        raise NoSuchProgram
 
     def wait(self, child: int, ending: Ending) -> int:
         """Find no child."""
-        return NO_CHILD
+        raise NoChild
 
     def kill(self, process: int) -> int:
         """Find no such process, or that the first may not be killed."""
-        return NOT_PERMITTED if process == 1 else NO_SUCH_PROCESS
+        raise NotPermitted if process == 1 else NoSuchProcess
 
     def page_alloc(self, address: int) -> int:
         """Have no memory left."""
-        return OUT_OF_MEMORY
+        raise OutOfMemory
 
     def map(self, address: int, length: int, permissions: int) -> int:
         """Have no room."""
-        return NO_ROOM
+        raise NoRoom
 
     def unmap(self, address: int, length: int) -> int:
         """Find nothing mapped."""
-        return BAD_ADDRESS
+        raise BadAddress
 
     def protect(self, address: int, length: int, permissions: int) -> int:
         """Find nothing mapped."""
-        return BAD_ADDRESS
+        raise BadAddress
 
     def frame_counts(self, counts: FrameCounts) -> int:
         """Count nothing."""
@@ -100,20 +123,20 @@ class PythonKernel(HostObject):
     def malloc_pages(self, count: int) -> int:
         """Take the lowest pages that are free in a row, and clear them."""
         if self.ram is None:
-            return OUT_OF_MEMORY
+            raise OutOfMemory
         for start in range(MALLOC, MALLOC_END - count * PAGE_SIZE + 1, PAGE_SIZE):
             pages = range(start, start + count * PAGE_SIZE, PAGE_SIZE)
             if count > 0 and not self.taken & {*pages}:
                 self.taken |= {*pages}
                 self.ram.bytes[start : start + count * PAGE_SIZE] = bytes(count * PAGE_SIZE)
                 return start
-        return OUT_OF_MEMORY
+        raise OutOfMemory
 
     def free_pages(self, address: int, count: int) -> int:
         """Let pages be free again, if all of them are taken."""
         pages = {*range(address, address + count * PAGE_SIZE, PAGE_SIZE)}
         if not pages or not pages <= self.taken:
-            return BAD_ADDRESS
+            raise BadAddress
         self.taken -= pages
         return 0
 
@@ -121,13 +144,13 @@ class PythonKernel(HostObject):
         """End the program.  Raises: Exited."""
         raise Exited(status)
 
-    def load_library(self, name: bytes) -> int:
+    def load_library(self, name: ArgumentText) -> int:
         """Find no such library."""
-        return NO_SUCH_LIBRARY
+        raise NoSuchLibrary
 
     def unload_library(self, address: int) -> int:
         """Find no library there."""
-        return BAD_ARGUMENT
+        raise BadArgument
 
 
 RECORDS, RECORDS_END = 0x1000, 0x80000

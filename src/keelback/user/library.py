@@ -7,13 +7,15 @@
                  ▼
     library:  Gfx.box
 
-The link page is written when the library is built; `image/link_page.py` draws it.
+The link page is written when the library is built; `abi/link_page.py` draws it.
 """
 
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Generic, TypeVar, get_type_hints
 
+from keelback.abi.link_page import NAME_SIZE, Export, LinkPage
+from keelback.abi.records import ArgumentText
 from keelback.lang import (
     Array,
     Component,
@@ -23,36 +25,16 @@ from keelback.lang import (
     address_of,
     inline,
     native,
-    u8,
     u32,
     view,
 )
 from keelback.lang.layout import integer_type
+from keelback.user.calls import Kernel
 from keelback.user.in_cpython import RECORDS, RECORDS_END
-from keelback.user.system import ArgumentText, Kernel, Output, System, failed
+from keelback.user.system import Output, System, failed
 
-MAGIC = 0x4B4E494C
-NAME_SIZE = 28
-MOST_EXPORTS = 127
 MISSING_EXPORT = 0xFFFF_FF01
 """What `Link.load` returns when the library lacks an export; no system call returns it."""
-
-
-class Export(Struct):
-    """One function that a library lets others call."""
-
-    name: Array[u8] = inline(NAME_SIZE)  # zero-padded
-    offset: u32  # from the start of the link page
-
-
-class LinkPage(Struct):
-    """The page in front of a library's image; the exports are sorted by name."""
-
-    magic: u32
-    size: u32  # bytes of the image behind the page
-    count: u32
-    unused: u32
-    exports: Array[Export] = inline(MOST_EXPORTS)
 
 
 class Library(Component):

@@ -1,11 +1,14 @@
-"""The system calls: number in eax, arguments in ebx, esi, edi, ebp, result in eax.
+"""The system calls: a method for each line of `abi/calls.py`, which says what their arguments are.
 
 An error is the negative number of its class; everything from 0 up to -256 as unsigned is success.
 """
 
+from keelback.abi import records
+from keelback.abi.calls import CALLS
+from keelback.abi.rights import READ, SPARSE, WRITE
 from keelback.kernel.devices.console import Console
 from keelback.kernel.errors import BadArgument, UnknownCall
-from keelback.kernel.memory.frames import OWNER_KINDS
+from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO, kind_of
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.memory.user_memory import UserMemory
@@ -13,15 +16,11 @@ from keelback.kernel.processes.processes import Ending, Process, Processes
 from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER, WRITABLE
-from keelback.lang import Array, Component, KernelError, Region, Struct, i32, inline, u8, u32
+from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, i32, inline, size_of, u8, u32, view
 
 MOST_TEXT = 4096
 """The most bytes that one `puts` writes."""
 MOST_TICKS = 0x7FFF_FFFF
-READ = 1
-WRITE = 2
-SPARSE = 4
-"""With the permissions of `map`: no promise, so a touch may find no memory left."""
 
 
 class TextBuffer(Struct):
@@ -35,13 +34,14 @@ class SystemCalls(Component):
 
     def __init__(
         self,
-        records: Region,
+        home: Region,
         console: Console,
         processes: Processes,
         programs: Programs,
         memory: UserMemory,
         malloc: MallocPages,
     ) -> None:
+        self.ram = home.ram
         self.console = console
         self.processes = processes
         self.scheduler = processes.scheduler
@@ -51,29 +51,8 @@ class SystemCalls(Component):
         self.virtual_memory = processes.memory
         self.libraries = processes.libraries
         self.frames = processes.frames
-        self.buffer = records.struct(TextBuffer)
-        self.calls = (
-            self.getpid,
-            self.give_way,
-            self.exit,
-            self.puts,
-            self.sleep,
-            self.fork,
-            self.detach,
-            self.exec,
-            self.spawn,
-            self.wait,
-            self.kill,
-            self.page_alloc,
-            self.map,
-            self.unmap,
-            self.protect,
-            self.frame_counts,
-            self.malloc_pages,
-            self.free_pages,
-            self.load_library,
-            self.unload_library,
-        )
+        self.buffer = home.struct(TextBuffer)
+        self.calls = tuple(getattr(self, call.python) for call in CALLS)
 
     def serve(self, thread: Thread) -> None:
         """Serve the call in a thread's trap frame and put its result there.
@@ -90,22 +69,22 @@ class SystemCalls(Component):
             frame.set_result(error.number & 0xFFFF_FFFF)
 
     def getpid(self, thread: Thread) -> u32:
-        """1. Return the caller's process id."""
+        """Return the caller's process id."""
         return thread.pid
 
     def give_way(self, thread: Thread) -> u32:
-        """2. Let the other ready threads run first.  (`yield` is a word of Python's.)"""
+        """Let the other ready threads run first.  (`yield` is a word of Python's.)"""
         self.scheduler.give_way()
         return 0
 
     def exit(self, thread: Thread) -> u32:
-        """3. End the caller with the status in ebx; does not return to it."""
+        """End the caller with a status; does not return to it."""
         status: i32 = signed(thread.frame.argument(0))
         self.processes.exit(self._caller(thread), status)
         return 0
 
     def puts(self, thread: Thread) -> u32:
-        """4. Write the text at ebx, esi bytes long, to the console; return that length.
+        """Write the text at an address to the console; return its length.
 
         Raises: BadArgument (more than `MOST_TEXT` bytes), BadAddress or OutOfMemory; nothing has been written.
         """
@@ -118,7 +97,7 @@ class SystemCalls(Component):
         return count
 
     def sleep(self, thread: Thread) -> u32:
-        """5. Let the caller wait for ebx ticks of the timer.
+        """Let the caller wait for a number of ticks of the timer.
 
         Raises: BadArgument (more than `MOST_TICKS`).
         """
@@ -132,7 +111,7 @@ class SystemCalls(Component):
     # Processes.
 
     def fork(self, thread: Thread) -> u32:
-        """6. Make a child that is as the caller; return its id, and in the child 0.
+        """Make a child that is as the caller; return its id, and in the child 0.
 
         Raises: NoProcessSlot or OutOfMemory; nothing has changed.
         """
@@ -144,12 +123,12 @@ class SystemCalls(Component):
         return child.pid
 
     def detach(self, thread: Thread) -> u32:
-        """7. Let the caller be nobody's child: nobody can wait for it."""
+        """Let the caller be nobody's child: nobody can wait for it."""
         self.processes.detach(self._caller(thread))
         return 0
 
     def exec(self, thread: Thread) -> u32:
-        """8. Run the program whose name is at ebx, with the argument at esi, instead of the caller.
+        """Run the program of a name, with an argument, instead of the caller.
 
         Raises: BadAddress, BadArgument (a text without an end where it should have one), NoSuchProgram, NotExecutable
         or OutOfMemory; the caller goes on as it was.
@@ -159,7 +138,7 @@ class SystemCalls(Component):
         return 0
 
     def spawn(self, thread: Thread) -> u32:
-        """9. Start the program whose name is at ebx, with the argument at esi, as a child; return its id.
+        """Start the program of a name, with an argument, as a child; return its id.
 
         Raises: as `exec`, and NoProcessSlot; nothing has changed.
         """
@@ -172,10 +151,9 @@ class SystemCalls(Component):
         self.memory.copy_text_in(space, thread.frame.argument(1), self.programs.command.argument)
 
     def wait(self, thread: Thread) -> u32:
-        """10. Wait for the end of the child ebx, or of any (-1); return its id.
+        """Wait for the end of the child of an id, or of any (-1); return its id.
 
-        How it ended goes to esi, unless that is 0: an `Ending` and what it exited with, the vector of its fault or who
-        killed it, two words.
+        How it ended goes to the second argument, unless that is 0.
         Raises: NoChild; BadAddress or OutOfMemory: the child can still be waited for.
         """
         caller = self._caller(thread)
@@ -185,16 +163,16 @@ class SystemCalls(Component):
             self.scheduler.wait(thread)
             return thread.frame.number()
         if thread.frame.argument(1) != 0:
-            status: i32 = child.exit_status
-            self._put_word(0, child.ending)
-            self._put_word(4, child.fault.vector if child.ending == Ending.FAULTED else status & 0xFFFF_FFFF)
-            self.memory.copy_out(caller.space, thread.frame.argument(1), 8, self.buffer.bytes)
+            answer = view(self.ram, records.Ending, address_of(self.buffer))
+            answer.how = child.ending
+            answer.status = child.fault.vector if child.ending == Ending.FAULTED else child.exit_status
+            self.memory.copy_out(caller.space, thread.frame.argument(1), size_of(records.Ending), self.buffer.bytes)
         ended: u32 = child.pid
         self.processes.reap(child)
         return ended
 
     def kill(self, thread: Thread) -> u32:
-        """11. End the process ebx, which may be the caller.
+        """End the process of an id, which may be the caller.
 
         Raises: NoSuchProcess; NotPermitted for the first process.
         """
@@ -205,7 +183,7 @@ class SystemCalls(Component):
     # Memory.
 
     def page_alloc(self, thread: Thread) -> u32:
-        """12. Let the page at ebx be new, zero and writable; what was there is freed.
+        """Let the page at an address be new, zero and writable; what was there is freed.
 
         Raises: BadArgument (the address starts no page), BadAddress (it is not user space), OutOfMemory or
         TooManyRegions; nothing has changed.
@@ -214,9 +192,9 @@ class SystemCalls(Component):
         return 0
 
     def map(self, thread: Thread) -> u32:
-        """13. Map esi bytes of zeros at ebx, or where there is room (0), with the permissions edi; return the address.
+        """Map zeros at an address, or where there is room (0), with some rights; return the address.
 
-        With SPARSE in edi its pages have no promise.
+        With SPARSE its pages have no promise.
         Raises: BadArgument, BadAddress, NoRoom, TooManyRegions or OutOfMemory; nothing has changed.
         """
         frame = thread.frame
@@ -227,7 +205,7 @@ class SystemCalls(Component):
         )
 
     def unmap(self, thread: Thread) -> u32:
-        """14. Free the pages of the esi bytes at ebx.
+        """Free the pages of a range.
 
         Raises: BadArgument, BadAddress or TooManyRegions; nothing has changed.
         """
@@ -235,7 +213,7 @@ class SystemCalls(Component):
         return 0
 
     def protect(self, thread: Thread) -> u32:
-        """15. Give the pages of the esi bytes at ebx the permissions edi.
+        """Give the pages of a range other rights.
 
         Raises: BadArgument, BadAddress, TooManyRegions or OutOfMemory; nothing has changed.
         """
@@ -253,34 +231,40 @@ class SystemCalls(Component):
         return USER if asked & READ else 0
 
     def frame_counts(self, thread: Thread) -> u32:
-        """16. Write the counts of frames to ebx: free and all, of the kernel zone and of user frames, then those in use
-        by kind of owner, from processes on, then those that are promised, which no call gives; fourteen words.
+        """Write the counts of frames to an address; those that are promised are not free, since no call gives them.
 
         Raises: BadAddress or OutOfMemory.
         """
         counts, frames = self.frames.counts, self.frames
         user: u32 = frames.user_answered() - (counts.user_total - counts.user_free)
-        self._put_word(0, counts.kernel_free - min(counts.kernel_promised, counts.kernel_free))
-        self._put_word(4, counts.kernel_total)
-        self._put_word(8, counts.user_free - min(user, counts.user_free))
-        self._put_word(12, counts.user_total)
-        for kind in range(OWNER_KINDS):
-            self._put_word(16 + 4 * kind, counts.used[kind])
-        self._put_word(16 + 4 * OWNER_KINDS, counts.kernel_promised)
-        self._put_word(20 + 4 * OWNER_KINDS, user)
-        count: u32 = 24 + 4 * OWNER_KINDS
-        self.memory.copy_out(self._caller(thread).space, thread.frame.argument(0), count, self.buffer.bytes)
+        answer = view(self.ram, records.FrameCounts, address_of(self.buffer))
+        answer.kernel_free = counts.kernel_free - min(counts.kernel_promised, counts.kernel_free)
+        answer.kernel_total = counts.kernel_total
+        answer.user_free = counts.user_free - min(user, counts.user_free)
+        answer.user_total = counts.user_total
+        answer.processes = counts.used[0]
+        answer.kernel = counts.used[kind_of(KERNEL)]
+        answer.tables = counts.used[kind_of(TABLE)]
+        answer.libraries = counts.used[kind_of(LIBRARY)]
+        answer.zero = counts.used[kind_of(ZERO)]
+        answer.console = counts.used[kind_of(CONSOLE)]
+        answer.shared = counts.used[kind_of(SHARED)]
+        answer.reserved = counts.used[kind_of(RESERVED)]
+        answer.kernel_promised = counts.kernel_promised
+        answer.user_promised = user
+        space = self._caller(thread).space
+        self.memory.copy_out(space, thread.frame.argument(0), size_of(records.FrameCounts), self.buffer.bytes)
         return 0
 
     def malloc_pages(self, thread: Thread) -> u32:
-        """17. Take ebx new malloc pages in a row, zero and writable; return the address of the first.
+        """Take new malloc pages in a row, zero and writable; return the address of the first.
 
         Raises: BadArgument, NoRoom, OutOfMemory or TooManyRegions; nothing has changed.
         """
         return self.malloc.allocate(self._caller(thread).space, thread.frame.argument(0))
 
     def free_pages(self, thread: Thread) -> u32:
-        """18. Give the esi malloc pages from ebx on back.
+        """Give malloc pages in a row back.
 
         Raises: BadArgument or BadAddress; nothing has changed.
         """
@@ -290,7 +274,7 @@ class SystemCalls(Component):
     # Libraries.
 
     def load_library(self, thread: Thread) -> u32:
-        """19. Map the library whose name is at ebx after the image and other libraries; return its link page.
+        """Map the library of a name after the image and other libraries; return its link page.
 
         Raises: BadAddress, BadArgument (a name without an end), NoSuchLibrary, NotALibrary, TooManyLibraries,
         TooManyRegions, NoRoom or OutOfMemory; nothing has changed.
@@ -300,17 +284,13 @@ class SystemCalls(Component):
         return self.libraries.map(caller.space, caller.libraries)
 
     def unload_library(self, thread: Thread) -> u32:
-        """20. Unmap the library whose link page is at ebx.
+        """Unmap the library whose link page is at an address.
 
         Raises: BadArgument (there is none) or TooManyRegions; nothing has changed.
         """
         caller = self._caller(thread)
         self.libraries.unmap(caller.space, caller.libraries, thread.frame.argument(0))
         return 0
-
-    def _put_word(self, place: u32, value: u32) -> None:
-        for index in range(4):
-            self.buffer.bytes[place + index] = value >> 8 * index & 0xFF
 
     def _caller(self, thread: Thread) -> Process:
         return self.processes.of(thread)

@@ -4,9 +4,10 @@ Rows count from 1 to 25 and columns from 1 to 80, as in the sequences.
 Source: ECMA-48, fifth edition (CUP, ED, SGR).
 """
 
+from keelback.abi.records import ArgumentText
 from keelback.lang import Region, Struct, u8, u32
+from keelback.user.calls import Kernel
 from keelback.user.library import Library
-from keelback.user.system import ArgumentText, Kernel
 
 ROWS, COLUMNS = 25, 80
 COLOURS = 8

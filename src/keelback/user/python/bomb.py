@@ -1,7 +1,9 @@
 """Forks until it is refused; then all its children exit, and memory is as it was before, if it runs alone."""
 
+from keelback.abi.records import ANY_CHILD, EXITED, Ending, FrameCounts
 from keelback.lang import Ram, Region, i32, u32, word
-from keelback.user.system import ANY_CHILD, EXITED, Ending, FrameCounts, Kernel, Program, failed
+from keelback.user.calls import Kernel
+from keelback.user.system import Program, failed
 
 
 class Bomb(Program):

@@ -1,9 +1,11 @@
 """Draws coloured boxes, each inside the one before, by libgfx."""
 
+from keelback.abi.records import ArgumentText
 from keelback.lang import Ram, Region, i32, u32, word
+from keelback.user.calls import Kernel
 from keelback.user.libraries.libgfx import Gfx
 from keelback.user.library import Link
-from keelback.user.system import ArgumentText, Kernel, Program, failed
+from keelback.user.system import Program, failed
 
 MOST_BOXES = 6
 

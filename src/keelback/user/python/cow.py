@@ -1,7 +1,9 @@
 """Parent and child write to the same pages in turn, and each must find only what it wrote itself."""
 
+from keelback.abi.records import EXITED, Ending, FrameCounts
 from keelback.lang import Array, Ram, Region, Struct, i32, inline, u32, word
-from keelback.user.system import EXITED, Ending, FrameCounts, Kernel, Program, failed
+from keelback.user.calls import Kernel
+from keelback.user.system import Program, failed
 
 MOST_PAGES = 64
 

@@ -1,7 +1,8 @@
 """Computes a Fibonacci number: a program whose state is a static struct."""
 
 from keelback.lang import Ram, Region, Struct, i32, u32, u64, word
-from keelback.user.system import Kernel, Program
+from keelback.user.calls import Kernel
+from keelback.user.system import Program
 
 LAST = 92
 """The last Fibonacci number that fits an `i64`."""

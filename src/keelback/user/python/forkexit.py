@@ -1,7 +1,8 @@
 """Forks and exits at random; meanwhile all write to the pages that they inherited, and each checks its own."""
 
 from keelback.lang import Array, Ram, Region, Struct, i32, inline, u32, view, word
-from keelback.user.system import CAN_WRITE, Kernel, Program, failed
+from keelback.user.calls import Kernel
+from keelback.user.system import CAN_WRITE, Program, failed
 
 PAGES = 8
 PAGE_SIZE = 4096

@@ -1,7 +1,9 @@
 """Forks several times in a row, and so does every child from there on: each fork doubles the number of processes."""
 
+from keelback.abi.records import ANY_CHILD, Ending
 from keelback.lang import Ram, Region, i32, u32, word
-from keelback.user.system import ANY_CHILD, Ending, Kernel, Program, failed
+from keelback.user.calls import Kernel
+from keelback.user.system import Program, failed
 
 
 class ForkTree(Program):

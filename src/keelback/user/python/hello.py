@@ -1,7 +1,8 @@
 """Greets: the smallest program."""
 
+from keelback.abi.records import ArgumentText
 from keelback.lang import i32, view, word
-from keelback.user.system import ArgumentText, Program
+from keelback.user.system import Program
 
 
 class Hello(Program):

@@ -1,8 +1,10 @@
 """Allocates, resizes and frees memory of random sizes; it keeps its content, and everything comes back in the end."""
 
+from keelback.abi.records import FrameCounts
 from keelback.lang import Array, Ram, Region, Struct, i32, inline, u32, view, word
+from keelback.user.calls import Kernel
 from keelback.user.malloc import Heap
-from keelback.user.system import FrameCounts, Kernel, Program
+from keelback.user.system import Program
 
 PIECES = 512
 WARM_UP = 200

@@ -4,8 +4,10 @@ Where the limit lies is found by going twice as far each time.
 Calls in Kernel Python form no cycle, so no program of it needs a deep stack; this one reaches down from its argument.
 """
 
+from keelback.abi.records import EXITED, FAULTED, Ending
 from keelback.lang import Ram, Region, Struct, i32, u32, view, word
-from keelback.user.system import EXITED, FAULTED, Ending, Kernel, Program, failed
+from keelback.user.calls import Kernel
+from keelback.user.system import Program, failed
 
 PAGE_SIZE = 4096
 PAGE_FAULT = 14

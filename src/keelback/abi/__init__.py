@@ -1,0 +1,1 @@
+"""What kernel and programs agree on: system calls, errors, records, rights, the link page of libraries."""

@@ -1,0 +1,159 @@
+"""The system calls: all that kernel, stubs, header, docs, trace and tests know of each.
+
+A call is `int $0x80` with its number in eax and its arguments in ebx, esi, edi and ebp; its result comes back in eax,
+where -1 to -255 is an error.  A new call is a line here, a method of `SystemCalls`, and a test of it.
+"""
+
+from dataclasses import dataclass
+
+from keelback.abi.errors import (
+    BadAddress,
+    BadArgument,
+    NoChild,
+    NoProcessSlot,
+    NoRoom,
+    NoSuchLibrary,
+    NoSuchProcess,
+    NoSuchProgram,
+    NotALibrary,
+    NotExecutable,
+    NotPermitted,
+    OutOfMemory,
+    TooManyLibraries,
+    TooManyRegions,
+)
+from keelback.lang import KernelError
+
+NEVER = "does not return"
+REGISTERS = ("ebx", "esi", "edi", "ebp")
+"""Where the arguments are."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How C and Kernel Python declare an argument."""
+
+    c: str
+    python: str
+
+
+NUMBER = Form("int32_t ", "u32")
+COUNT = Form("uint32_t ", "u32")
+SIZE = Form("size_t ", "u32")
+ADDRESS = Form("void *", "word")
+BYTES = Form("const char *", "Line")
+TEXT = Form("const char *", "ArgumentText")  # ends with a zero
+RIGHTS = Form("enum permission ", "u32")
+ENDING = Form("struct ending *", "Ending")
+FRAME_COUNTS = Form("struct frame_counts *", "FrameCounts")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One system call."""
+
+    number: int
+    name: str
+    arguments: dict[str, Form]
+    result: str
+    errors: tuple[type[KernelError], ...]
+    sentence: str
+    method: str = ""
+    """What it is called in Python, where that is not its name."""
+    c: str = ""
+    """What its stub in C is called, where that is not `sys_` and its name."""
+    c_result: str = "int32_t "
+    leaves: bool = False
+    """The caller becomes two, another program, or ends: a stub first writes what is left of a line."""
+
+    @property
+    def never(self) -> bool:
+        """Say whether it never returns."""
+        return self.result == NEVER and not self.errors
+
+    @property
+    def python(self) -> str:
+        """Return what it is called in Python."""
+        return self.method or self.name
+
+
+ADDRESSES = (BadAddress, OutOfMemory)
+"""What a call that reads or writes the caller's memory may say."""
+PROGRAMS = (BadAddress, BadArgument, OutOfMemory, NoSuchProgram, NotExecutable)
+RANGES = (BadAddress, BadArgument, TooManyRegions)
+
+CALLS = (
+    Call(1, "getpid", {}, "the caller's process id", (), "Return the process id of the caller."),
+    Call(
+        2, "yield", {}, "0, after the other ready processes have run", (),
+        "Let every other process that is ready run before the caller goes on.", method="give_way",
+    ),
+    Call(3, "exit", {"status": NUMBER}, NEVER, (), "End the calling process.", leaves=True),
+    Call(
+        4, "puts", {"address": BYTES, "length": SIZE}, "the length", (BadArgument, *ADDRESSES),
+        "Write bytes to the console at once; return how many, or an error.",
+    ),
+    Call(
+        5, "sleep", {"ticks": COUNT}, "0, after that many ticks of 10 ms", (BadArgument,),
+        "Wait for a number of timer ticks.",
+    ),
+    Call(
+        6, "fork", {}, "the child's id; 0 in the child", (OutOfMemory, NoProcessSlot),
+        "Make a child that is as the caller; return its id, 0 in the child, or an error.", c="fork", leaves=True,
+    ),
+    Call(
+        7, "detach", {}, "0; the caller is nobody's child", (), "Let the caller be nobody's child.",
+    ),
+    Call(
+        8, "exec", {"name": TEXT, "argument": TEXT}, NEVER, PROGRAMS,
+        "Run another program of the payload instead of this one; return only if that failed.", c="exec", leaves=True,
+    ),
+    Call(
+        9, "spawn", {"name": TEXT, "argument": TEXT}, "the child's id", (*PROGRAMS, NoProcessSlot),
+        "Start a program of the payload as a child; return its id, or an error.", c="spawn", leaves=True,
+    ),
+    Call(
+        10, "wait", {"id": NUMBER, "ending": ENDING}, "the id of the child that ended", (*ADDRESSES, NoChild),
+        "Wait until a child has ended, or any; return its id, or an error.  The ending may be 0.", c="wait_for",
+    ),
+    Call(11, "kill", {"id": NUMBER}, "0", (NoSuchProcess, NotPermitted), "End a process.", c="kill"),
+    Call(
+        12, "page_alloc", {"address": ADDRESS}, "0", (*RANGES, OutOfMemory),
+        "Let a page be new, zero and writable; what was there is freed.", c="allocate_page",
+    ),
+    Call(
+        13, "map", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "the address",
+        (*RANGES, OutOfMemory, NoRoom),
+        "Map zeros at an address, or where there is room (0); return the address, or an error.",
+        c="map_memory", c_result="void *",
+    ),
+    Call(
+        14, "unmap", {"address": ADDRESS, "length": SIZE}, "0", RANGES, "Free the pages of a range.", c="unmap_memory",
+    ),
+    Call(
+        15, "protect", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "0", (*RANGES, OutOfMemory),
+        "Give the pages of a range other permissions.", c="protect_memory",
+    ),
+    Call(16, "frame_counts", {"counts": FRAME_COUNTS}, "0", ADDRESSES, "Count page frames.", c="count_frames"),
+    Call(
+        17, "malloc_pages", {"count": COUNT}, "the address", (BadArgument, OutOfMemory, TooManyRegions, NoRoom),
+        "Take new pages of zeros in a row; return the address of the first, or an error.",
+        c="malloc_pages", c_result="void *",
+    ),
+    Call(
+        18, "free_pages", {"address": ADDRESS, "count": COUNT}, "0", (BadAddress, BadArgument),
+        "Give pages back that `malloc_pages` took.", c="free_pages",
+    ),
+    Call(
+        19, "load_library", {"name": TEXT}, "the address of its link page",
+        (
+            BadAddress, BadArgument, OutOfMemory, TooManyRegions, NoRoom, NoSuchLibrary, NotALibrary, TooManyLibraries,
+        ),
+        "Map a library of the payload; return the address of its link page (`library.h`), or an error.",
+        c="load_library", c_result="void *",
+    ),
+    Call(
+        20, "unload_library", {"address": ADDRESS}, "0", (BadArgument, TooManyRegions),
+        "Unmap the library whose link page is at an address.", c="unload_library",
+    ),
+)  # fmt: skip

@@ -1,0 +1,171 @@
+"""What is made of the description: the header's part, the stubs in Kernel Python, the tables of docs/syscalls.md."""
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+
+from keelback.abi import records
+from keelback.abi.calls import CALLS, REGISTERS, Call
+from keelback.abi.rights import RIGHTS
+from keelback.lang import KernelError, Struct
+
+MADE = "Made of keelback/abi by tests/refresh_abi.py; a test holds it to that"
+C_TYPES = {"u32": "uint32_t", "i32": "int32_t", "u64": "uint64_t"}
+
+
+def error_name(error: type[KernelError]) -> str:
+    """Return an error's name in capitals."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", error.__name__).upper()
+
+
+def errors() -> list[type[KernelError]]:
+    """Return all errors, from -1 down."""
+    return [
+        error
+        for _, error in sorted(KernelError.known.items(), reverse=True)
+        if error.__module__ == "keelback.abi.errors"
+    ]
+
+
+# C.
+
+
+def header() -> str:
+    """Return the text of `calls.h`."""
+    calls = (
+        (f"CALL_{call.name.upper()}", call.number, f"({', '.join(call.arguments)}) -> {call.result}") for call in CALLS
+    )
+    endings = ", ".join(f"{name} = {getattr(records, name)}" for name in ("EXITED", "FAULTED", "KILLED"))
+    parts = [
+        f"/* {MADE}: the calls, errors and records. */",
+        _enum("system_call", calls),
+        _enum("system_error", ((f"ERROR_{error_name(each)}", each.number, each.sentence) for each in errors())),
+        _enum("permission", RIGHTS),
+        f"enum {{ {endings}, ANY_CHILD = -1 }};",
+        *map(_struct, records.RECORDS),
+        *map(_c_stub, CALLS),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _enum(name: str, rows: Iterable[tuple[str, int, str]]) -> str:
+    lines = (f"    {each} = {number}," + (f" /* {remark} */" if remark else "") for each, number, remark in rows)
+    return f"enum {name} {{\n" + "\n".join(lines) + "\n};"
+
+
+def _struct(record: type[Struct]) -> str:
+    fields = (
+        f"    {C_TYPES[kind]} {name};" + (f" /* {remark} */" if remark else "")
+        for name, kind, remark in _fields(record)
+    )
+    return f"/* {record.__doc__} */\nstruct {_lower(record)} {{\n" + "\n".join(fields) + "\n};"
+
+
+def _fields(record: type[Struct]) -> Iterator[tuple[str, str, str]]:
+    """Yield each field of a record: name, type, remark."""
+    yield from re.findall(r"^    (\w+): (\w+)(?:  # (.*))?$", inspect.getsource(record), re.MULTILINE)
+
+
+def _lower(record: type[Struct]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", record.__name__).lower()
+
+
+def _c_stub(call: Call) -> str:
+    given = ", ".join(form.c + name for name, form in call.arguments.items()) or "void"
+    passed = [name if form.c in C_TYPES_PASSED else f"(uint32_t){name}" for name, form in call.arguments.items()]
+    made = f"sys_call(CALL_{call.name.upper()}, {', '.join((passed + ['0'] * 4)[:4])})"
+    flush = "    print_flush();\n" if call.leaves else ""
+    sentence = f"/* {call.sentence} */\n"
+    name = call.c or f"sys_{call.name}"
+    if call.never:
+        head = f"__attribute__((noreturn)) static inline void {name}({given})"
+        return f"{sentence}{head}\n{{\n{flush}    for (;;)\n        {made};\n}}"
+    cast = "" if call.c_result == "int32_t " else f"({call.c_result})"
+    return f"{sentence}static inline {call.c_result}{name}({given})\n{{\n{flush}    return {cast}{made};\n}}"
+
+
+C_TYPES_PASSED = ("uint32_t ", "size_t ", "enum permission ")
+"""Types that need no cast to be passed as `uint32_t`."""
+
+# Kernel Python.
+
+STUBS = '''"""The system calls of programs in Kernel Python, a method each.
+
+{made}.
+"""
+
+from typing import Protocol
+
+from keelback.abi.records import {records}
+from keelback.lang import Component, native, u32, word
+from keelback.user.line import Line
+
+CALL = '__asm__ volatile("int $0x80" : "=a"(result) : '
+LOST = ' : "ecx", "edx", "cc", "memory"); return result;'
+
+
+class Kernel(Protocol):
+    """What serves the system calls of a program that runs in CPython."""
+
+    def serve(self, call: str, *arguments: object) -> int:
+        """Serve a call by its name in Python; return its result, a `u32`."""
+        ...
+
+
+def served(kernel: Kernel | None) -> Kernel:
+    """Return the kernel of a program that runs in CPython.  Raises: TypeError when it has none."""
+    if kernel is None:
+        raise TypeError("this program is only compiled: it has no kernel to call")
+    return kernel
+
+
+class Calls(Component):
+    """The system calls; `System` makes those with an underscore, which leave the caller as it is no longer."""
+
+    def __init__(self, kernel: Kernel | None) -> None:
+        self.kernel = kernel
+'''
+LETTERS = "bSD"
+
+
+def stubs() -> str:
+    """Return the text of `user/calls.py`."""
+    forms = {form.python for call in CALLS for form in call.arguments.values()} - {"Line", "u32", "word"}
+    return STUBS.format(made=MADE, records=", ".join(sorted(forms))) + "".join(map(_python_stub, CALLS))
+
+
+def _python_stub(call: Call) -> str:
+    operands = "".join(f', "{letter}"({name})' for letter, name in zip(LETTERS, call.arguments, strict=False))
+    given = "".join(f", {name}: {form.python}" for name, form in call.arguments.items())
+    passed = "".join(f", {name}" for name in call.arguments)
+    return f'''
+    @native(f'u32 result; {{CALL}}"0"({call.number}){operands}{{LOST}}')
+    def {"_" * call.leaves}{call.python}(self{given}) -> u32:
+        """{call.sentence}"""
+        return served(self.kernel).serve("{call.python}"{passed})
+'''
+
+
+# The docs.
+
+
+def call_table() -> str:
+    """Return the table of calls."""
+    most = max(len(call.arguments) for call in CALLS)
+    rows = [("number", "call", *REGISTERS[:most], "success", "errors"), ("---",) * (most + 4)]
+    for call in CALLS:
+        arguments = [*call.arguments] + [""] * (most - len(call.arguments))
+        numbers = ", ".join(str(each) for each in sorted((each.number for each in call.errors), reverse=True))
+        rows.append((str(call.number), call.name, *arguments, call.result, numbers))
+    return _table(rows)
+
+
+def error_table() -> str:
+    """Return the table of errors."""
+    rows = [(str(each.number), error_name(each), each.sentence) for each in errors()]
+    return _table([("number", "name", "meaning"), ("---",) * 3, *rows])
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> str:
+    lines = ("|".join(("", *(f" {each} " if each else " " for each in row), "")) for row in rows)
+    return "\n".join(lines).replace("| --- ", "|---") + "\n"

@@ -1,0 +1,14 @@
+"""The rights that a process gives its own pages."""
+
+READ = 1
+WRITE = 2  # which includes reading
+SPARSE = 4
+"""With the others, for `map` alone: take no promise, so that the first touch of a page may find no memory left."""
+
+RIGHTS = (
+    ("NO_ACCESS", 0, ""),
+    ("CAN_READ", READ, ""),
+    ("CAN_WRITE", WRITE, "and read"),
+    ("SPARSE", SPARSE, "of map alone, with one of the others: no promise, so a first touch may find no memory left"),
+)
+"""What programs call them: name, number, remark."""

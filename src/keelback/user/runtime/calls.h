@@ -1,0 +1,200 @@
+/* Made of keelback/abi by tests/refresh_abi.py; a test holds it to that: the calls, errors and records. */
+
+enum system_call {
+    CALL_GETPID = 1, /* () -> the caller's process id */
+    CALL_YIELD = 2, /* () -> 0, after the other ready processes have run */
+    CALL_EXIT = 3, /* (status) -> does not return */
+    CALL_PUTS = 4, /* (address, length) -> the length */
+    CALL_SLEEP = 5, /* (ticks) -> 0, after that many ticks of 10 ms */
+    CALL_FORK = 6, /* () -> the child's id; 0 in the child */
+    CALL_DETACH = 7, /* () -> 0; the caller is nobody's child */
+    CALL_EXEC = 8, /* (name, argument) -> does not return */
+    CALL_SPAWN = 9, /* (name, argument) -> the child's id */
+    CALL_WAIT = 10, /* (id, ending) -> the id of the child that ended */
+    CALL_KILL = 11, /* (id) -> 0 */
+    CALL_PAGE_ALLOC = 12, /* (address) -> 0 */
+    CALL_MAP = 13, /* (address, length, permissions) -> the address */
+    CALL_UNMAP = 14, /* (address, length) -> 0 */
+    CALL_PROTECT = 15, /* (address, length, permissions) -> 0 */
+    CALL_FRAME_COUNTS = 16, /* (counts) -> 0 */
+    CALL_MALLOC_PAGES = 17, /* (count) -> the address */
+    CALL_FREE_PAGES = 18, /* (address, count) -> 0 */
+    CALL_LOAD_LIBRARY = 19, /* (name) -> the address of its link page */
+    CALL_UNLOAD_LIBRARY = 20, /* (address) -> 0 */
+};
+
+enum system_error {
+    ERROR_UNKNOWN_CALL = -1, /* There is no system call of that number. */
+    ERROR_BAD_ADDRESS = -2, /* The memory is not the caller's to use. */
+    ERROR_BAD_ARGUMENT = -3, /* An argument is out of range. */
+    ERROR_OUT_OF_MEMORY = -4, /* There is not enough memory. */
+    ERROR_NO_PROCESS_SLOT = -5, /* The process table is full. */
+    ERROR_NO_SUCH_PROGRAM = -6, /* There is no program of that name in the payload. */
+    ERROR_NOT_EXECUTABLE = -7, /* The file is not a program that this machine can run. */
+    ERROR_TOO_MANY_REGIONS = -8, /* The process has too many memory regions. */
+    ERROR_NO_SUCH_PROCESS = -9, /* There is no such process. */
+    ERROR_NOT_PERMITTED = -10, /* That is not the caller's to do. */
+    ERROR_NO_CHILD = -11, /* There is no child to wait for. */
+    ERROR_NO_ROOM = -12, /* There is no room of that size in the address space. */
+    ERROR_NO_SUCH_LIBRARY = -13, /* There is no library of that name in the payload. */
+    ERROR_NOT_A_LIBRARY = -14, /* The file is not a library that this machine can map. */
+    ERROR_TOO_MANY_LIBRARIES = -15, /* No more libraries can be loaded, or mapped by the process. */
+};
+
+enum permission {
+    NO_ACCESS = 0,
+    CAN_READ = 1,
+    CAN_WRITE = 2, /* and read */
+    SPARSE = 4, /* of map alone, with one of the others: no promise, so a first touch may find no memory left */
+};
+
+enum { EXITED = 1, FAULTED = 2, KILLED = 3, ANY_CHILD = -1 };
+
+/* How a child ended. */
+struct ending {
+    uint32_t how; /* EXITED, FAULTED or KILLED */
+    int32_t status; /* what it exited with; the vector of its fault; who killed it */
+};
+
+/* How many page frames there are, who owns those in use, and how many are promised. */
+struct frame_counts {
+    uint32_t kernel_free; /* of the kernel zone */
+    uint32_t kernel_total;
+    uint32_t user_free;
+    uint32_t user_total;
+    uint32_t processes; /* from here on those in use, by owner */
+    uint32_t kernel;
+    uint32_t tables; /* page tables */
+    uint32_t libraries;
+    uint32_t zero;
+    uint32_t console; /* the screen's */
+    uint32_t shared; /* of several processes */
+    uint32_t reserved;
+    uint32_t kernel_promised; /* neither free nor in use: pages that are there may still need them */
+    uint32_t user_promised;
+};
+
+/* Return the process id of the caller. */
+static inline int32_t sys_getpid(void)
+{
+    return sys_call(CALL_GETPID, 0, 0, 0, 0);
+}
+
+/* Let every other process that is ready run before the caller goes on. */
+static inline int32_t sys_yield(void)
+{
+    return sys_call(CALL_YIELD, 0, 0, 0, 0);
+}
+
+/* End the calling process. */
+__attribute__((noreturn)) static inline void sys_exit(int32_t status)
+{
+    print_flush();
+    for (;;)
+        sys_call(CALL_EXIT, (uint32_t)status, 0, 0, 0);
+}
+
+/* Write bytes to the console at once; return how many, or an error. */
+static inline int32_t sys_puts(const char *address, size_t length)
+{
+    return sys_call(CALL_PUTS, (uint32_t)address, length, 0, 0);
+}
+
+/* Wait for a number of timer ticks. */
+static inline int32_t sys_sleep(uint32_t ticks)
+{
+    return sys_call(CALL_SLEEP, ticks, 0, 0, 0);
+}
+
+/* Make a child that is as the caller; return its id, 0 in the child, or an error. */
+static inline int32_t fork(void)
+{
+    print_flush();
+    return sys_call(CALL_FORK, 0, 0, 0, 0);
+}
+
+/* Let the caller be nobody's child. */
+static inline int32_t sys_detach(void)
+{
+    return sys_call(CALL_DETACH, 0, 0, 0, 0);
+}
+
+/* Run another program of the payload instead of this one; return only if that failed. */
+static inline int32_t exec(const char *name, const char *argument)
+{
+    print_flush();
+    return sys_call(CALL_EXEC, (uint32_t)name, (uint32_t)argument, 0, 0);
+}
+
+/* Start a program of the payload as a child; return its id, or an error. */
+static inline int32_t spawn(const char *name, const char *argument)
+{
+    print_flush();
+    return sys_call(CALL_SPAWN, (uint32_t)name, (uint32_t)argument, 0, 0);
+}
+
+/* Wait until a child has ended, or any; return its id, or an error.  The ending may be 0. */
+static inline int32_t wait_for(int32_t id, struct ending *ending)
+{
+    return sys_call(CALL_WAIT, (uint32_t)id, (uint32_t)ending, 0, 0);
+}
+
+/* End a process. */
+static inline int32_t kill(int32_t id)
+{
+    return sys_call(CALL_KILL, (uint32_t)id, 0, 0, 0);
+}
+
+/* Let a page be new, zero and writable; what was there is freed. */
+static inline int32_t allocate_page(void *address)
+{
+    return sys_call(CALL_PAGE_ALLOC, (uint32_t)address, 0, 0, 0);
+}
+
+/* Map zeros at an address, or where there is room (0); return the address, or an error. */
+static inline void *map_memory(void *address, size_t length, enum permission permissions)
+{
+    return (void *)sys_call(CALL_MAP, (uint32_t)address, length, permissions, 0);
+}
+
+/* Free the pages of a range. */
+static inline int32_t unmap_memory(void *address, size_t length)
+{
+    return sys_call(CALL_UNMAP, (uint32_t)address, length, 0, 0);
+}
+
+/* Give the pages of a range other permissions. */
+static inline int32_t protect_memory(void *address, size_t length, enum permission permissions)
+{
+    return sys_call(CALL_PROTECT, (uint32_t)address, length, permissions, 0);
+}
+
+/* Count page frames. */
+static inline int32_t count_frames(struct frame_counts *counts)
+{
+    return sys_call(CALL_FRAME_COUNTS, (uint32_t)counts, 0, 0, 0);
+}
+
+/* Take new pages of zeros in a row; return the address of the first, or an error. */
+static inline void *malloc_pages(uint32_t count)
+{
+    return (void *)sys_call(CALL_MALLOC_PAGES, count, 0, 0, 0);
+}
+
+/* Give pages back that `malloc_pages` took. */
+static inline int32_t free_pages(void *address, uint32_t count)
+{
+    return sys_call(CALL_FREE_PAGES, (uint32_t)address, count, 0, 0);
+}
+
+/* Map a library of the payload; return the address of its link page (`library.h`), or an error. */
+static inline void *load_library(const char *name)
+{
+    return (void *)sys_call(CALL_LOAD_LIBRARY, (uint32_t)name, 0, 0, 0);
+}
+
+/* Unmap the library whose link page is at an address. */
+static inline int32_t unload_library(void *address)
+{
+    return sys_call(CALL_UNLOAD_LIBRARY, (uint32_t)address, 0, 0, 0);
+}

@@ -1,0 +1,78 @@
+"""The description of calls, errors and records: all that is made of it is as it says."""
+
+import ast
+import inspect
+import re
+import textwrap
+
+import pytest
+
+from keelback.abi import records
+from keelback.abi.calls import CALLS, REGISTERS
+from keelback.abi.link_page import LinkPage
+from keelback.abi.printed import errors
+from keelback.image.programs import build_program
+from keelback.kernel.calls.system_calls import SystemCalls
+from keelback.kernel.processes.processes import Ending
+from keelback.lang import layout_of
+from keelback.user import RUNTIME
+from keelback.user.calls import Calls
+from keelback.user.in_cpython import PythonKernel
+from refresh_abi import made
+
+
+def test_what_is_made_of_it_is_as_it_says():
+    """Else type: python tests/refresh_abi.py."""
+    for path, text in made().items():
+        assert path.read_text() == text, f"{path.name} is old: python tests/refresh_abi.py"
+
+
+def test_calls_are_numbered_in_order_and_errors_too():
+    assert [call.number for call in CALLS] == [*range(1, len(CALLS) + 1)]
+    assert [error.number for error in errors()] == [*range(-1, -len(errors()) - 1, -1)]
+    assert len({call.name for call in CALLS}) == len(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_call_asks_for_the_arguments_that_it_has(call):
+    """Read from the method's source: the highest argument that it, or what it passes its thread to, takes."""
+    assert len(call.arguments) <= len(REGISTERS)
+    source = inspect.getsource(getattr(SystemCalls, call.python))
+    source += "".join(
+        inspect.getsource(getattr(SystemCalls, name)) for name in re.findall(r"self\.(_read\w+)\(thread\)", source)
+    )
+    taken = {int(number) for number in re.findall(r"argument\((\d)\)", source)}
+    assert taken == {*range(len(call.arguments))}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_the_stub_takes_the_arguments_by_name_in_order(call):
+    [stub] = ast.parse(textwrap.dedent(inspect.getsource(getattr(Calls, "_" * call.leaves + call.python)))).body
+    assert [each.arg for each in stub.args.args] == ["self", *call.arguments]
+
+
+def test_the_kernel_for_unit_tests_has_no_call_that_there_is_not():
+    names = {name for name, each in vars(PythonKernel).items() if inspect.isfunction(each) and name[0] != "_"}
+    assert names - {"serve"} <= {call.python for call in CALLS}
+    assert PythonKernel().serve("fly") == 0xFFFF_FFFF
+
+
+def test_the_kernels_endings_are_those_of_the_record():
+    assert (records.EXITED, records.FAULTED, records.KILLED) == (Ending.EXITED, Ending.FAULTED, Ending.KILLED)
+
+
+def test_c_lays_the_records_out_alike(tmp_path):
+    """The compiler itself refuses this program where they differ."""
+    lines = []
+    for record in (*records.RECORDS, LinkPage):
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", record.__name__).lower()
+        layout = layout_of(record)
+        lines += [
+            f'_Static_assert(__builtin_offsetof(struct {name}, {field.name}) == {field.offset}, "{field.name}");'
+            for field in layout.fields
+        ]
+        if record is not LinkPage:
+            lines.append(f'_Static_assert(sizeof(struct {name}) == {layout.size}, "{name}");')
+    source = tmp_path / "laid.c"
+    source.write_text('#include "library.h"\n' + "\n".join(lines) + "\nint main(void) { return 0; }\n")
+    assert build_program(source, runtime=RUNTIME, image_base=0x800_0000)
