@@ -240,6 +240,8 @@ class Unit(Ways, Records):
         self.searchers: list[Function] = []
         """Functions whose result is a node or None."""
         self.generators: list[tuple[str, list[str]]] = []
+        self.twins: dict[str, str] = {}
+        """The generators that yield two values, and the type of the second."""
         self.methods = ""
         self.count = 0
         self.odd_names = list(ODD_NAMES)
@@ -788,8 +790,22 @@ class Unit(Ways, Records):
         generator, parameters = self.random.choice(self.generators)
         name = self.new("g")
         arguments = ", ".join(self.argument(each, 2) for each in parameters)
-        self.write(indent, f"for {name} in self.{generator}({arguments}):")
+        twin = self.twins.get(generator)
+        if twin is None:
+            self.write(indent, f"for {name} in self.{generator}({arguments}):")
+            return self.in_loop(indent, size, name, self.interval("i32"))
+        other = self.new("h")
+        if twin != "node" and self.some(0.15):
+            self.write(indent, f"for {name}, self.state.{twin} in self.{generator}({arguments}):")
+            return self.in_loop(indent, size, name, self.interval("i32"))
+        self.write(indent, f"for {name}, {other} in self.{generator}({arguments}):")
+        outer, self.scope = self.scope, self.scope.copy()
+        if twin == "node":
+            self.scope.nodes.append(other)
+        else:
+            self.scope.integers[other] = self.interval(twin)
         self.in_loop(indent, size, name, self.interval("i32"))
+        self.scope = outer
 
     def try_(self, indent: int, size: int) -> None:
         self.write(indent, "try:")
@@ -864,7 +880,10 @@ class Unit(Ways, Records):
             self.scope.integers[parameter], self.scope.declared[parameter] = self.interval(kind), kind
         kind = self.random.choice(["u8", "u16", "i16", "i32"])
         declared = "".join(f", {parameter}: {each}" for parameter, each in parameters)
-        self.write(1, f"def {name}(self{declared}) -> Iterator[{kind}]:")
+        twin = self.random.choice(["node", "u8", "i16", "u64"]) if self.some(0.4) else ""
+        self.twins |= {name: twin} if twin else {}
+        yielded = f"tuple[{kind}, {twin.replace('node', 'Node')}]" if twin else kind
+        self.write(1, f"def {name}(self{declared}) -> Iterator[{yielded}]:")
         if self.some(0.5):
             self.statement(2, 1)
         counter = self.new("k")
@@ -880,7 +899,8 @@ class Unit(Ways, Records):
         if self.some(0.5):
             self.write(3, f"if {self.boolean(1)}:")
             self.write(4, "continue")
-        self.write(3, f"yield {self.fitting(kind, 2)}")
+        also = "" if not twin else f", {self.node(2) if twin == 'node' else self.fitting(twin, 2)}"
+        self.write(3, f"yield {self.fitting(kind, 2)}{also}")
         if self.some(0.5):
             self.statement(3, 1)
         self.lines.append("")

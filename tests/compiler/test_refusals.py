@@ -279,6 +279,18 @@ class Root(Component):
         for i in self.itself(n):
             yield i
 
+    def couples(self, n: u32) -> Iterator[tuple[u32, u8]]:
+        yield n, 1
+
+    def one_of(self, n: u32) -> Iterator[tuple[u32, u8]]:
+        yield self.numbers
+
+    def three_of(self, n: u32) -> Iterator[tuple[u32, u8]]:
+        yield n, 1, 2
+
+    def bools(self, n: u32) -> Iterator[tuple[u8, u8]]:
+        yield 1, n > 3
+
     def entry(self, a: u32) -> u32:
 '''
 # What, the body of `entry`, and the refusal: its line and column count from the body's first.
@@ -322,6 +334,13 @@ REFUSED = [
     ("break in finally", "while a:\n    try: self.fails(a)\n    finally: break\nreturn 1", "3:14: nothing leaves a finally [errors]"),
     ("generator outside for", "return self.each(3)", "1:8: a generator is used in a for loop [generators]"),
     ("two yields", "for i in self.pairs(): pass\nreturn 1", "1:10: a generator has exactly one yield [generators]"),
+    ("several values for one name", "for i in self.couples(a): pass\nreturn 1", "1:5: a target for each of the 2 values yielded [generators]"),
+    ("several values for three names", "for i, j, k in self.couples(a): pass\nreturn 1", "1:5: a target for each of the 2 values yielded [generators]"),
+    ("several values that are one", "for i, j in self.one_of(a): pass\nreturn 1", "-8:15: this generator yields 2 values, each by itself [generators]"),
+    ("too many values", "for i, j in self.three_of(a): pass\nreturn 1", "-5:15: this generator yields 2 values, each by itself [generators]"),
+    ("value of another type", "for i, j in self.bools(a): pass\nreturn 1", "-2:18: what is yielded takes u8, not bool [types]"),
+    ("annotated beside a field", "x: u8 = 0\nx, self.item.value = a, 3\nreturn x", "2:1: x may not fit, beside a field that is stored: store it alone [locals]"),
+    ("annotated beside a field in a loop", "x: u8 = 0\nfor x, self.item.words[0] in ((1, 2), (300, 2)): pass\nreturn x", "2:5: x may not fit, beside a field that is stored: store it alone [locals]"),
     ("yield in try", "for i in self.guarded(): pass\nreturn 1", "1:10: a generator does not yield within a try [generators]"),
     ("yield in an entry", "yield a", "1:1: a generator is used in a for loop [generators]"),
     ("unbounded product", "x = a * a * a\nreturn x", "2:1: can't bound this to 64 bits (0 … 79228162458924105385300197375); annotate it [bounded integers]"),
@@ -483,10 +502,10 @@ REFUSED = [
     ("view of another RAM", "return view(self.other_ram, Other, a).value", "1:8: view takes the RAM that the program's records lie in [structs]"),
     ("least of texts", "x = min(self.names[0], self.names[1])\nreturn a", "1:5: min and max take integers [types]"),
     ("backwards static range", "for i in down: pass\nreturn a", "1:1: the step of a range is a constant above 0 [loops]"),
-    ("a sink in its put", "self.endless.write(\"x\")\nreturn a", "-186:9: calls form no cycle [recursion]"),
+    ("a sink in its put", "self.endless.write(\"x\")\nreturn a", "-198:9: calls form no cycle [recursion]"),
     ("a sink of two bytes", "self.wide.write(\"x\")\nreturn a", "1:1: the put of a text sink takes one byte [text]"),
     ("a sink without a method", "self.plain.write(\"x\")\nreturn a", "1:1: the put of a text sink is a method [text]"),
-    ("generator of itself", "for i in self.itself(a): pass\nreturn a", "-3:18: calls form no cycle [recursion]"),
+    ("generator of itself", "for i in self.itself(a): pass\nreturn a", "-15:18: calls form no cycle [recursion]"),
     ("two targets", "x = y = a\nreturn x", "1:1: one target an assignment [statements]"),
     ("unpacking", "x, y = self.two()\nreturn x", "1:1: only a static tuple is taken apart [statements]"),
     ("local without value", "x: u32\nreturn a", "1:1: an annotated local has a value [statements]"),
@@ -499,8 +518,8 @@ REFUSED = [
     ("range of bools", "for i in range(self.item.ready): pass\nreturn a", "1:1: a range goes from integer to integer [types]"),
     ("target of a range", "for self.item.value in range(3): pass\nreturn a", "1:1: `for name in range(…)` [loops]"),
     ("reversed of an array", "for i in reversed(self.item.bytes): pass\nreturn a", "1:10: reversed takes a static tuple [loops]"),
-    ("recursion", "return self.again(a)", "-20:16: calls form no cycle [recursion]"),
-    ("mutual recursion", "return self.ping(a)", "-17:16: calls form no cycle [recursion]"),
+    ("recursion", "return self.again(a)", "-32:16: calls form no cycle [recursion]"),
+    ("mutual recursion", "return self.ping(a)", "-29:16: calls form no cycle [recursion]"),
     ("property of a component", "return self.size", "1:8: Root.size: only frozen dataclasses have properties [properties]"),
     ("dynamic text", "x = str(a)\nreturn a", "1:5: Kernel Python can't call 'str' [calls]"),
     ("f-string outside a sink", 'x = f"{a}"\nreturn a', "1:5: Kernel Python has no JoinedStr expression [expressions]"),

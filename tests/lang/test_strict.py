@@ -379,3 +379,25 @@ def test_the_kernel_is_strict_in_these_tests():
     assert strict.is_strict(paging)
     with pytest.raises(Panic, match=r"^-1 does not fit entry in frame_of: u32 \(paging\.py:\d+\)$"):
         paging.frame_of(-1)
+
+
+PAIRS = """
+from collections.abc import Iterator
+
+def pairs(first, second) -> Iterator[tuple[u8, "i16"]]:
+    yield first, second
+
+def named(first) -> Iterator[tuple[str, u8]]:
+    yield "name", first
+"""
+
+
+def test_each_of_several_yielded_values_is_checked():
+    module = {strict.CHECK: strict.check, "u8": int}
+    exec(strict.strict_code(PAIRS, "pairs.py"), module)
+    assert [*module["pairs"](255, -5)] == [(255, -5)] and [*module["named"](3)] == [("name", 3)]
+    for values, message in (((256, 0), "256 does not fit what pairs yields: u8"), ((0, 1 << 15), "32768 does not fit")):
+        with pytest.raises(Panic, match=message):
+            [*module["pairs"](*values)]
+    with pytest.raises(Panic, match="-1 does not fit what named yields: u8"):
+        [*module["named"](-1)]

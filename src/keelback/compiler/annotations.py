@@ -9,12 +9,12 @@ import inspect
 from collections.abc import Iterator
 from functools import cache
 from types import FunctionType, SimpleNamespace
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from keelback.compiler.errors import CompileError
 from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.lang.layout import integer_type
-from keelback.lang.strict import integer_name, yielded_name
+from keelback.lang.strict import integer_name, yielded_name, yielded_names
 
 PARTS = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.BitOr, ast.Tuple, ast.Load)
 """What an annotation of a local is made of: names of types, not calls."""
@@ -47,6 +47,9 @@ def _check_head(definition: ast.FunctionDef, function: FunctionType) -> None:
     if result is not None and inspect.isgeneratorfunction(function):
         yielded = next(iter(get_args(hints["return"])), None)
         _same_in_both(result, yielded_name(result), yielded, file)
+        parts = get_args(yielded) if get_origin(yielded) is tuple else ()
+        for spelled, part in zip(yielded_names(result) or [None] * len(parts), parts, strict=True):
+            _same_in_both(result, spelled, part, file)
     elif result is not None:
         _same_in_both(result, integer_name(result), hints["return"], file)
 

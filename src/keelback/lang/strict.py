@@ -120,6 +120,16 @@ def yielded_name(annotation: ast.expr | None) -> str | None:
     return integer_name(annotation.slice) if isinstance(annotation, ast.Subscript) else None
 
 
+def yielded_names(annotation: ast.expr | None) -> list[str | None]:
+    """Return `yielded_name` of each value in the tuples that a generator yields; nothing when it yields none."""
+    if not isinstance(annotation, ast.Subscript) or not isinstance(annotation.slice, ast.Subscript):
+        return []
+    tuple, parts = annotation.slice.value, annotation.slice.slice
+    if getattr(tuple, "id", None) != "tuple":
+        return []
+    return [integer_name(each) for each in (parts.elts if isinstance(parts, ast.Tuple) else [parts])]
+
+
 def _checked(value: ast.expr, type_name: str, what: str) -> ast.expr:
     call = ast.Call(ast.Name(CHECK, ast.Load()), [value, ast.Constant(type_name), ast.Constant(what)], [])
     return ast.copy_location(call, value)
@@ -131,18 +141,20 @@ class _Checks(ast.NodeTransformer):
     def __init__(self) -> None:
         self.result: str | None = None
         self.yielded: str | None = None
+        self.parts: list[str | None] = []
         self.name = ""
         self.locals: dict[str, str] = {}
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        outer = self.result, self.yielded, self.name, self.locals
+        outer = self.result, self.yielded, self.parts, self.name, self.locals
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         parameters = [(each.arg, integer_name(each.annotation)) for each in arguments]
         self.name, self.result, self.yielded = node.name, integer_name(node.returns), yielded_name(node.returns)
+        self.parts = yielded_names(node.returns)
         self.locals = {name: type_name for name, type_name in parameters if type_name}
         entry = [self._check_name(name, node.body[0]) for name in self.locals]
         node.body = self._with_docstring(node.body, entry)
-        self.result, self.yielded, self.name, self.locals = outer
+        self.result, self.yielded, self.parts, self.name, self.locals = outer
         return node
 
     def _with_docstring(self, body: list[ast.stmt], entry: list[ast.stmt]) -> list[ast.stmt]:
@@ -168,6 +180,11 @@ class _Checks(ast.NodeTransformer):
         self.generic_visit(node)
         if self.yielded and node.value is not None:
             node.value = _checked(node.value, self.yielded, f"what {self.name} yields")
+        if isinstance(node.value, ast.Tuple) and len(node.value.elts) == len(self.parts):
+            pairs = zip(node.value.elts, self.parts, strict=True)
+            node.value.elts = [
+                _checked(each, name, f"what {self.name} yields") if name else each for each, name in pairs
+            ]
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:

@@ -22,6 +22,8 @@ class Assignments(Calls):
         super().__init__(program, Frame(wanted.function, self.definition), types)
         self.key = key
         self.at = self.definition
+        self.beside_field = False
+        """Whether a tuple is taken apart into fields or elements, and locals."""
         self.enter(self.frame)
         self.parameters: dict[str, Type] = {}
         for name, value in wanted.parameters:
@@ -97,8 +99,7 @@ class Assignments(Calls):
         if isinstance(target, ast.Tuple) and isinstance(source, ast.Tuple) and len(target.elts) == len(source.elts):
             pairs = [*self.paired(target, source)]
             values = [self.frozen(value) for value in self.operands([value for _, value in pairs])]
-            for (each, _), value in zip(pairs, values, strict=True):
-                self.store(each, value, node)
+            self.store_each([(each, value) for (each, _), value in zip(pairs, values, strict=True)], node)
         else:
             self.store(target, self.value(source), node)
 
@@ -131,14 +132,24 @@ class Assignments(Calls):
             raise self.refuse(target, "statements", "only a static tuple is taken apart")
         if len(target.elts) != len(value.value):
             raise self.refuse(target, "statements", f"{len(target.elts)} targets, {len(value.value)} values")
-        for each, inner in zip(target.elts, value.value, strict=True):
-            self.store(each, Static(inner), node)
+        self.store_each([*zip(target.elts, map(Static, value.value), strict=True)], node)
+
+    def store_each(self, pairs: Sequence[tuple[ast.expr, Value]], node: ast.AST) -> None:
+        """Store values in the targets of a tuple, in their order."""
+        outer = self.beside_field
+        self.beside_field |= any(is_part_stored(each) for target, _ in pairs for each in ast.walk(target))
+        for target, value in pairs:
+            self.store(target, value, node)
+        self.beside_field = outer
 
     def set_local(self, name: str, value: Value, node: ast.AST) -> None:
         """Bind a name to a static value, or store in a local variable."""
         variable = self.variable(name)
         if variable in self.declared:
+            checks = len(self.block)
             fitted = self.fitted(value, self.declared[variable], name, node)
+            if self.beside_field and len(self.block) > checks:  # CPython stores all before it checks one
+                raise self.refuse(node, "locals", f"{name} may not fit, beside a field that is stored: store it alone")
             self.emit(ir.SetLocal(self.place(node), variable, fitted))
             self.bind(name, Binding(local=variable))
         elif isinstance(value, Static) and not (
@@ -162,6 +173,11 @@ class Assignments(Calls):
         self.seen[variable] = joined
         self.emit(ir.SetLocal(self.place(node), variable, expression))
         self.bind(name, Binding(known, variable))
+
+
+def is_part_stored(node: ast.AST) -> bool:
+    """Say whether a node of a target stores in a field or an element."""
+    return isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store)
 
 
 def is_variable(value: Static) -> bool:

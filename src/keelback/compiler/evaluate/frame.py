@@ -32,6 +32,8 @@ class Inlined:
     loops: list[Loop]
     loop: Loop
     type: Type
+    parts: tuple[Type, ...]
+    """The types of the values in a tuple; none where no tuples are yielded."""
 
 
 class Frame:

@@ -2,7 +2,7 @@
 
 import ast
 from types import FunctionType, MethodType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.assignments import Assignments
@@ -23,7 +23,9 @@ class Generators(Assignments):
         self.check_generator(function, definition, iterated)
         loop = Loop(self.new_label("generator"), "", unrolled=True)
         given = {name: self.given(name, self.frozen(value), function, node) for name, value in arguments.items()}
-        inlined = Inlined(node, self.frame, self.loops, loop, self.program.type_of(yielded_by(function)))
+        yielded = yielded_by(function)
+        parts = tuple(map(self.program.type_of, get_args(yielded) if get_origin(yielded) is tuple else ()))
+        inlined = Inlined(node, self.frame, self.loops, loop, self.program.type_of(yielded), parts)
         outer, self.block = self.block, []
         self.enter(Frame(function, definition, f"${self.new_number()}", inlined))
         self.loops = []
@@ -70,20 +72,38 @@ class Generators(Assignments):
         generator, inlined = self.frame, self.frame.inlined
         if inlined is None or node.value is None:
             raise self.refuse(node, "generators", "a generator is used in a for loop")
-        value = self.value(node.value)
-        if inlined.type != VOID:
-            value = self.fitted(value, inlined.type, "what is yielded", node.value)
-        value, place, loops = self.frozen(value), self.place(node), self.loops
+        pairs = self.yielded(node.value, inlined)
+        place, loops = self.place(node), self.loops
         self.frame, self.loops = inlined.frame, [*inlined.loops, inlined.loop]
         inlined.loop.following, inlined.loop.continued = self.new_label("round"), []
         at, self.at = self.at, inlined.node
         outer, self.block = self.block, []
-        self.store(inlined.node.target, value, inlined.node)
+        self.store_each(pairs, inlined.node)
         self.statements(inlined.node.body)
         body, self.block = self.block, outer
         self.go_on(self.way(), *inlined.loop.continued)
         self.frame, self.loops, self.at = generator, loops, at
         self.emit(ir.Block(place, inlined.loop.following, tuple(body)))
+
+    def yielded(self, node: ast.expr, inlined: Inlined) -> list[tuple[ast.expr, Value]]:
+        """Return what the targets of the loop get: each value of a tuple by itself."""
+        target = inlined.node.target
+        if not inlined.parts:
+            return [(target, self.one_yielded(node, inlined.type))]
+        if not isinstance(node, ast.Tuple) or len(node.elts) != len(inlined.parts):
+            raise self.refuse(node, "generators", f"this generator yields {len(inlined.parts)} values, each by itself")
+        if not isinstance(target, ast.Tuple) or len(target.elts) != len(inlined.parts):
+            at, self.frame = self.frame, inlined.frame
+            refusal = self.refuse(target, "generators", f"a target for each of the {len(inlined.parts)} values yielded")
+            self.frame = at
+            raise refusal
+        values = [self.one_yielded(each, type) for each, type in zip(node.elts, inlined.parts, strict=True)]
+        return [*zip(target.elts, values, strict=True)]
+
+    def one_yielded(self, node: ast.expr, type: Type) -> Value:
+        """Evaluate a value that is yielded, and keep it."""
+        value = self.value(node)
+        return self.frozen(value if type == VOID else self.fitted(value, type, "what is yielded", node))
 
 
 def yielded_by(function: FunctionType) -> Any:
