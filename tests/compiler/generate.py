@@ -403,7 +403,10 @@ class Unit(Ways, Records):
 
     def builtin(self, depth: int) -> tuple[str, Interval]:
         text, bounds = self.integer(depth - 1)
-        kind = self.random.randrange(5)
+        kind = self.random.randrange(6)
+        if kind == 5:
+            letter = self.random.choice(["a", " ", "~", "\\n", "\\0", "\\x7f", "{", "'"])
+            return f'ord("{letter}")', Interval(0, 127)
         if kind == 0:
             return f"lowest_bit({text} & 0xFFFF | 4)", Interval(0, 31)
         if kind == 1 and bounds.high < 1 << 40:

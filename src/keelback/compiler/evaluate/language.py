@@ -75,6 +75,14 @@ class Language(Texts):
         """bool(integer)."""
         return self.truth(node.args[0])
 
+    def do_ord(self, node: ast.Call) -> Value:
+        """ord(text constant of one character)."""
+        text = self.value(node.args[0])
+        if not isinstance(text, Static) or type(text.value) is not str or len(text.value) != 1:
+            raise self.refuse(node, "text", "ord takes a text constant of one character")
+        self.refuse_text(text.value, node)
+        return Static(ord(text.value))
+
     # Of Kernel Python.
 
     def do_view(self, node: ast.Call) -> Value:
@@ -130,7 +138,7 @@ ARGUMENTS: dict[Any, tuple[int, int]] = {
     lang_layout.round_up: (2, 2),
 }
 """How many arguments each takes, if not one."""
-BUILTINS = (len, min, max, reversed, enumerate, bool)
+BUILTINS = (len, min, max, reversed, enumerate, bool, ord)
 INTRINSICS: dict[Any, Callable[[Language, ast.Call], Value]] = {
     len: Language.do_len,
     min: lambda self, node: self.do_extreme(node, "<", min),
@@ -138,6 +146,7 @@ INTRINSICS: dict[Any, Callable[[Language, ast.Call], Value]] = {
     reversed: Language.do_reversed,
     enumerate: Language.do_enumerate,
     bool: Language.do_bool,
+    ord: Language.do_ord,
     lang_struct.view: Language.do_view,
     lang_struct.address_of: Language.do_address_of,
     lang_struct.size_of: Language.do_size_of,
