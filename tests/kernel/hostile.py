@@ -228,7 +228,9 @@ def hostile_call(draw: random.Random, layout: Layout, names: list[int], known: l
 
     Where a name is asked for it is most often one of `names`; other arguments may be what the test knows to be right.
     """
-    number = draw.choice((*range(1, 21), *range(11, 21), *NAMED, 0, 21, 255, 1 << 31, WORD))
+    number = draw.choice(
+        (*range(1, len(Call) + 1), *range(11, len(Call) + 1), *NAMED, 0, len(Call) + 1, 255, 1 << 31, WORD)
+    )
     small = (0, 1, 2, 3, 4, PAGE, 2 * PAGE, WORD, WORD - 1)
     places = [*points(layout), *(layout.anonymous_base + step * PAGE for step in range(-2, 8))]
 

@@ -22,7 +22,8 @@ from keelback.abi.errors import (
     TooManyLibraries,
     TooManyRegions,
 )
-from keelback.lang import KernelError
+from keelback.abi.records import Ending, FrameCounts
+from keelback.lang import KernelError, Struct
 
 NEVER = "does not return"
 REGISTERS = ("ebx", "esi", "edi", "ebp")
@@ -44,8 +45,6 @@ ADDRESS = Form("void *", "word")
 BYTES = Form("const char *", "Line")
 TEXT = Form("const char *", "ArgumentText")  # ends with a zero
 RIGHTS = Form("enum permission ", "u32")
-ENDING = Form("struct ending *", "Ending")
-FRAME_COUNTS = Form("struct frame_counts *", "FrameCounts")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ class Call:
 
     number: int
     name: str
-    arguments: dict[str, Form]
+    arguments: dict[str, Form | type[Struct]]
+    """By name; a record is where the kernel writes it."""
     result: str
     errors: tuple[type[KernelError], ...]
     sentence: str
@@ -113,7 +113,7 @@ CALLS = (
         "Start a program of the payload as a child; return its id, or an error.", c="spawn", leaves=True,
     ),
     Call(
-        10, "wait", {"id": NUMBER, "ending": ENDING}, "the id of the child that ended", (*ADDRESSES, NoChild),
+        10, "wait", {"id": NUMBER, "ending": Ending}, "the id of the child that ended", (*ADDRESSES, NoChild),
         "Wait until a child has ended, or any; return its id, or an error.  The ending may be 0.", c="wait_for",
     ),
     Call(11, "kill", {"id": NUMBER}, "0", (NoSuchProcess, NotPermitted), "End a process.", c="kill"),
@@ -134,7 +134,7 @@ CALLS = (
         15, "protect", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "0", (*RANGES, OutOfMemory),
         "Give the pages of a range other permissions.", c="protect_memory",
     ),
-    Call(16, "frame_counts", {"counts": FRAME_COUNTS}, "0", ADDRESSES, "Count page frames.", c="count_frames"),
+    Call(16, "frame_counts", {"counts": FrameCounts}, "0", ADDRESSES, "Count page frames.", c="count_frames"),
     Call(
         17, "malloc_pages", {"count": COUNT}, "the address", (BadArgument, OutOfMemory, TooManyRegions, NoRoom),
         "Take new pages of zeros in a row; return the address of the first, or an error.",

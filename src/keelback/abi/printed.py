@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from keelback.abi import records
-from keelback.abi.calls import CALLS, REGISTERS, Call
+from keelback.abi.calls import CALLS, REGISTERS, Call, Form
 from keelback.abi.rights import RIGHTS
 from keelback.lang import KernelError, Struct
 
@@ -15,7 +15,7 @@ C_TYPES = {"u32": "uint32_t", "i32": "int32_t", "u64": "uint64_t"}
 
 def error_name(error: type[KernelError]) -> str:
     """Return an error's name in capitals."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", error.__name__).upper()
+    return _words(error.__name__).upper()
 
 
 def errors() -> list[type[KernelError]]:
@@ -58,7 +58,7 @@ def _struct(record: type[Struct]) -> str:
         f"    {C_TYPES[kind]} {name};" + (f" /* {remark} */" if remark else "")
         for name, kind, remark in _fields(record)
     )
-    return f"/* {record.__doc__} */\nstruct {_lower(record)} {{\n" + "\n".join(fields) + "\n};"
+    return f"/* {record.__doc__} */\nstruct {_words(record.__name__).lower()} {{\n" + "\n".join(fields) + "\n};"
 
 
 def _fields(record: type[Struct]) -> Iterator[tuple[str, str, str]]:
@@ -66,13 +66,21 @@ def _fields(record: type[Struct]) -> Iterator[tuple[str, str, str]]:
     yield from re.findall(r"^    (\w+): (\w+)(?:  # (.*))?$", inspect.getsource(record), re.MULTILINE)
 
 
-def _lower(record: type[Struct]) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", record.__name__).lower()
+def _words(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name)
+
+
+def _form(form: Form | type[Struct]) -> Form:
+    """Return how an argument is declared."""
+    if isinstance(form, Form):
+        return form
+    return Form(f"struct {_words(form.__name__).lower()} *", form.__name__)
 
 
 def _c_stub(call: Call) -> str:
-    given = ", ".join(form.c + name for name, form in call.arguments.items()) or "void"
-    passed = [name if form.c in C_TYPES_PASSED else f"(uint32_t){name}" for name, form in call.arguments.items()]
+    forms = {name: _form(each).c for name, each in call.arguments.items()}
+    given = ", ".join(c + name for name, c in forms.items()) or "void"
+    passed = [name if c in C_TYPES_PASSED else f"(uint32_t){name}" for name, c in forms.items()]
     made = f"sys_call(CALL_{call.name.upper()}, {', '.join((passed + ['0'] * 4)[:4])})"
     flush = "    print_flush();\n" if call.leaves else ""
     sentence = f"/* {call.sentence} */\n"
@@ -130,13 +138,13 @@ LETTERS = "bSD"
 
 def stubs() -> str:
     """Return the text of `user/calls.py`."""
-    forms = {form.python for call in CALLS for form in call.arguments.values()} - {"Line", "u32", "word"}
+    forms = {_form(each).python for call in CALLS for each in call.arguments.values()} - {"Line", "u32", "word"}
     return STUBS.format(made=MADE, records=", ".join(sorted(forms))) + "".join(map(_python_stub, CALLS))
 
 
 def _python_stub(call: Call) -> str:
     operands = "".join(f', "{letter}"({name})' for letter, name in zip(LETTERS, call.arguments, strict=False))
-    given = "".join(f", {name}: {form.python}" for name, form in call.arguments.items())
+    given = "".join(f", {name}: {_form(each).python}" for name, each in call.arguments.items())
     passed = "".join(f", {name}" for name in call.arguments)
     return f'''
     @native(f'u32 result; {{CALL}}"0"({call.number}){operands}{{LOST}}')
