@@ -22,7 +22,7 @@ from keelback.abi.errors import (
     TooManyLibraries,
     TooManyRegions,
 )
-from keelback.abi.records import Ending, FrameCounts
+from keelback.abi.records import Ending, FrameCounts, Uptime
 from keelback.lang import KernelError, Struct
 
 NEVER = "does not return"
@@ -156,4 +156,5 @@ CALLS = (
         20, "unload_library", {"address": ADDRESS}, "0", (BadArgument, TooManyRegions),
         "Unmap the library whose link page is at an address.", c="unload_library",
     ),
+    Call(21, "uptime", {"uptime": Uptime}, "0", ADDRESSES, "Tell how long the kernel has run."),
 )  # fmt: skip

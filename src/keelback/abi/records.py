@@ -1,6 +1,6 @@
 """The records that the kernel and programs share."""
 
-from keelback.lang import Array, Struct, i32, inline, u8, u32
+from keelback.lang import Array, Struct, i32, inline, u8, u32, u64
 
 LONGEST_ARGUMENT = 256
 """Bytes of an argument, the zero at its end included."""
@@ -42,5 +42,11 @@ class FrameCounts(Struct):
     user_promised: u32
 
 
-RECORDS = (Ending, FrameCounts)
+class Uptime(Struct):
+    """How long the kernel has run."""
+
+    ticks: u64  # of 10 ms; 64 bits on every machine, so that it never starts again
+
+
+RECORDS = (Ending, FrameCounts, Uptime)
 """Those that the kernel writes."""

@@ -5,7 +5,7 @@ Made of keelback/abi by tests/refresh_abi.py; a test holds it to that.
 
 from typing import Protocol
 
-from keelback.abi.records import ArgumentText, Ending, FrameCounts
+from keelback.abi.records import ArgumentText, Ending, FrameCounts, Uptime
 from keelback.lang import Component, native, u32, word
 from keelback.user.line import Line
 
@@ -133,3 +133,8 @@ class Calls(Component):
     def unload_library(self, address: word) -> u32:
         """Unmap the library whose link page is at an address."""
         return served(self.kernel).serve("unload_library", address)
+
+    @native(f'u32 result; {CALL}"0"(21), "b"(uptime){LOST}')
+    def uptime(self, uptime: Uptime) -> u32:
+        """Tell how long the kernel has run."""
+        return served(self.kernel).serve("uptime", uptime)

@@ -256,6 +256,17 @@ class SystemCalls(Component):
         self.memory.copy_out(space, thread.frame.argument(0), size_of(records.FrameCounts), self.buffer.bytes)
         return 0
 
+    def uptime(self, thread: Thread) -> u32:
+        """Write how many ticks came since the kernel started to an address.
+
+        Raises: BadAddress or OutOfMemory.
+        """
+        answer = view(self.ram, records.Uptime, address_of(self.buffer))
+        answer.ticks = self.scheduler.timer.clock.ticks
+        space = self._caller(thread).space
+        self.memory.copy_out(space, thread.frame.argument(0), size_of(records.Uptime), self.buffer.bytes)
+        return 0
+
     def malloc_pages(self, thread: Thread) -> u32:
         """Take new malloc pages in a row, zero and writable; return the address of the first.
 

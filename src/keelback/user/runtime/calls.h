@@ -21,6 +21,7 @@ enum system_call {
     CALL_FREE_PAGES = 18, /* (address, count) -> 0 */
     CALL_LOAD_LIBRARY = 19, /* (name) -> the address of its link page */
     CALL_UNLOAD_LIBRARY = 20, /* (address) -> 0 */
+    CALL_UPTIME = 21, /* (uptime) -> 0 */
 };
 
 enum system_error {
@@ -72,6 +73,11 @@ struct frame_counts {
     uint32_t reserved;
     uint32_t kernel_promised; /* neither free nor in use: pages that are there may still need them */
     uint32_t user_promised;
+};
+
+/* How long the kernel has run. */
+struct uptime {
+    uint64_t ticks; /* of 10 ms; 64 bits on every machine, so that it never starts again */
 };
 
 /* Return the process id of the caller. */
@@ -197,4 +203,10 @@ static inline void *load_library(const char *name)
 static inline int32_t unload_library(void *address)
 {
     return sys_call(CALL_UNLOAD_LIBRARY, (uint32_t)address, 0, 0, 0);
+}
+
+/* Tell how long the kernel has run. */
+static inline int32_t sys_uptime(struct uptime *uptime)
+{
+    return sys_call(CALL_UPTIME, (uint32_t)uptime, 0, 0, 0);
 }
