@@ -48,6 +48,17 @@ int main(void)
     sys_page_alloc(pages);
     print_number(pages[0]);
     unmap_memory(pages, 4 * PAGE);
+    for (int number = 0; number < 3; number++) {
+        child = fork();
+        if (child == 0)
+            sys_sleep(number == 0 ? 1000 : number);
+        if (child == 0)
+            sys_exit(number);
+    }
+    kill(child - 1);
+    kill(child - 2);
+    for (int number = 0; number < 3; number++)
+        print_number(child - wait_for(ANY_CHILD, &ending));
     spawn("pong", "1");
     print("\\n");
     return 0;
@@ -98,7 +109,7 @@ int main(void)
     return 0;
 }
 """
-SMALL, MEMORY = replace(MICROKERNEL, processes=16), 4 * MIB
+SMALL, MEMORY = replace(MICROKERNEL, processes=16, threads=16), 4 * MIB
 """As much as these programs need: all of it is looked at after every trap."""
 PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2", "family", "malloc", "library")
 
@@ -112,7 +123,7 @@ MISTAKES = {
         ".lang.window", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass", {"strict RAM and TLB"},
     ),
     "a switch without a new page directory": (
-        "processes.scheduler", "Scheduler", "_use_space", "self.cpu.write_cr3(space << PAGE_SHIFT)", "pass",
+        "processes.scheduler", "Scheduler", "use_space", "self.cpu.write_cr3(space << PAGE_SHIFT)", "pass",
         {"comparison"},
     ),
     "a reference that is not dropped": (
@@ -129,13 +140,13 @@ MISTAKES = {
     ),
     "a sleeper woken a tick late": (
         "processes.scheduler", "Scheduler", "wake_sleepers", "sleeper.wake_tick <= ", "sleeper.wake_tick < ",
-        {"comparison"},
+        {"comparison", "invariants"},
     ),
     "a set's upper levels forgotten": (
         "memory.frame_set", "FrameSet", "add", "index //= 32", "return", {"comparison", "invariants"},
     ),
     "the trap stack of the thread before": (
-        "processes.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads[1].trap_stack()",
+        "processes.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads.table[1].trap_stack()",
         {"comparison"},
     ),
     "a page of the guard that is the stack's": (
@@ -269,10 +280,45 @@ MISTAKES = {
         {"comparison"},
     ),
     "a parent that is not woken": (
-        "processes.processes", "Processes", "_end", "elif process.parent != BY_KERNEL:", "elif False:", {"comparison"},
+        "processes.endings", "Endings", "_end", "self._answer_waiters(parent)", "pass", {"comparison", "invariants"},
+    ),
+    "a parent that is woken without an answer": (
+        "processes.endings", "Endings", "_answer_waiters", "thread.frame.set_result(answer)", "pass", {"comparison"},
+    ),
+    "the last zombie first": (
+        "processes.endings", "Endings", "_find_zombie", "return self.table[parent.zombies.first]",
+        "return self.table[parent.zombies.last]", {"comparison"},
+    ),
+    "a queue that goes forward only": (
+        "processes.queues", "Queues", "push", "self.link(number).previous = last", "pass", {"comparison", "invariants"},
+    ),
+    "a queue whose last is not known": (
+        "processes.queues", "Queues", "pop", "queue.last = 0", "pass", {"comparison", "invariants"},
+    ),
+    "a way back to who has left": (
+        "processes.queues", "Queues", "pop", "self.link(after).previous = 0", "pass", {"comparison", "invariants"},
+    ),
+    "a thread that leaves and stays the last": (
+        "processes.queues", "Queues", "remove", "queue.last = before", "pass", {"comparison", "invariants"},
+    ),
+    "a dead sleeper in the queue of deadlines": (
+        "processes.scheduler", "Scheduler", "remove",
+        "self.ends.remove(self._deadlines_at(thread.wake_tick), thread.number)", "pass", {"comparison", "invariants"},
+    ),
+    "a killed thread in the queue of ready ones": (
+        "processes.processes", "Processes", "release", "self.scheduler.remove(thread)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a thread in no process's list": (
+        "processes.threads", "Threads", "create", "self.lists.push(threads, thread.number)", "pass", {"comparison"},
+    ),
+    "a thread that goes on though it waits": (
+        "calls.traps", "Traps", "trap", "if thread.state == ThreadState.RUNNING:",
+        "if thread.state != ThreadState.IDLE:", {"comparison"},
     ),
     "a child that is in no list": (
-        "processes.processes", "Processes", "_add_child", "self.table[parent].first_child = process", "pass",
+        "processes.processes", "Processes", "create",
+        "self.families.push(self.table[parent].children, process.pid)", "pass",
         {"comparison", "invariants"},
     ),
 }  # fmt: skip
@@ -384,6 +430,6 @@ def test_a_difference_names_the_record_both_values_and_the_function_that_ran():
     mistake = MISTAKES["a result in the wrong register"]
     with seeded(*mistake[:-1]):
         difference = compare(wrong_pc(check=False), right_pc()).difference
-    assert difference.name == "scheduler.threads[1].frame.ecx"
+    assert difference.name == "threads.table[1].frame.ecx"
     assert difference.values[0] == 1 != difference.values[1] and difference.trap == 3
     assert difference.during.startswith("SystemCalls.getpid, vector 0x80, eax 0x1, eip 0x0804")

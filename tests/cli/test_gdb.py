@@ -60,7 +60,7 @@ def at_a_page():
     # fmt: off
     lines = (
         f"break frames.py:{line_of(FRAMES, TAKE)}", "continue", "backtrace", "list", "print self", "print $eip",
-        "print processes[1]", "print processes.table[1].state", "print processes[1].thread.state", "print threads[1]",
+        "print processes[1]", "print processes.table[1].state", "print processes[1].threads.first", "print threads[1]",
         "print cpus[0]", "print self.counts == memory.frames.counts", "print memory.frames.counts",
         "print frames.table[2051]", "print/x frames.table[256].owner", "print layout.user_base",
         "print/x layout.user_base", "print/d layout.user_base",
@@ -112,7 +112,7 @@ def test_next_goes_on_to_other_lines():
 
 def test_a_struct_is_shown_as_python_reads_it(at_a_page):
     shown = at_a_page["print processes[1]"]
-    for field in ("pid = 1,", "state = ProcessState.ALIVE,", "ending = Ending.NOT_YET,", "thread = threads[1],"):
+    for field in ("pid = 1,", "state = ProcessState.ALIVE,", "ending = Ending.NOT_YET,", "fault = {"):
         assert f"\n  {field}\n" in shown
     assert "\n  name = 'hello'\n" in shown and "\n    reason = Reason.NONE\n" in shown and "padding" not in shown
     assert shown.startswith("$") and " = {\n" in shown
@@ -120,10 +120,10 @@ def test_a_struct_is_shown_as_python_reads_it(at_a_page):
 
 def test_paths_are_those_of_the_python_objects(at_a_page):
     assert at_a_page["print processes.table[1].state"] == "ProcessState.ALIVE\n"
-    assert at_a_page["print processes[1].thread.state"] == "ThreadState.FREE\n"
+    assert at_a_page["print processes[1].threads.first"] == "1\n"
     assert "\n  pid = 1,\n  state = ThreadState.FREE,\n" in at_a_page["print threads[1]"]
     assert "\n  current = threads[0],\n" in at_a_page["print cpus[0]"]
-    assert "\n  first_ready = None,\n" in at_a_page["print cpus[0]"]
+    assert "\n  idle = threads[0],\n" in at_a_page["print cpus[0]"]
     assert re.search(r"kernel_free = \d+,\n  kernel_total = \d+,\n", at_a_page["print memory.frames.counts"])
     assert re.search(r"references = \d+,\n  owner = -?\d+\n", at_a_page["print frames.table[2051]"])
     assert at_a_page["print/x frames.table[256].owner"].endswith("= 0xffffffff\n")

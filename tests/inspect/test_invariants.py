@@ -7,6 +7,8 @@ import pytest
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.kernel.memory.regions import Kind
+from keelback.kernel.processes.scheduler import TICKS, waiters_of
+from keelback.kernel.processes.threads import ThreadState
 from kernel.driven import LIBRARY_FILE
 from support import make_pc, payload_programs
 
@@ -118,20 +120,76 @@ def call_a_process_first_that_never_was(pc, lens):
 
 
 def lose_a_thread(pc, lens):
-    lens.processes.table[2].thread = None
+    lens.processes.table[2].threads.first = 0
 
 
 def lose_the_queue(pc, lens):
-    lens.scheduler.state.first_ready = None
+    lens.scheduler.queues[0].first = 0
 
 
 def queue_a_sleeper(pc, lens):
-    lens.scheduler.make_ready(lens.scheduler.state.first_sleeper)
-    lens.scheduler.threads[1].state = 3
+    sleeper = sleeper_of(lens)
+    lens.scheduler.make_ready(sleeper)
+    sleeper.state = ThreadState.SLEEPING
+
+
+def sleeper_of(lens):
+    return next(each for each in lens.threads.table if each.state == ThreadState.SLEEPING)
+
+
+def break_a_queue_backward(pc, lens):
+    lens.threads.table[lens.scheduler.queues[0].last].waits.previous += 1
+
+
+def end_a_queue_too_early(pc, lens):
+    lens.scheduler.queues[0].last = 0
+
+
+def call_a_ready_thread_waiting(pc, lens):
+    lens.threads.table[lens.scheduler.queues[0].first].state = ThreadState.WAITING
+
+
+def name_another_queue(pc, lens):
+    lens.threads.table[lens.scheduler.queues[0].first].queue = 5
+
+
+def forget_a_deadline(pc, lens):
+    lens.scheduler.deadlines.queues[sleeper_of(lens).wake_tick % TICKS].first = 0
+
+
+def sleep_for_ever(pc, lens):
+    forget_a_deadline(pc, lens)
+    sleeper_of(lens).timed = False
+
+
+def oversleep(pc, lens):
+    lens.timer.clock.ticks += TICKS
+
+
+def keep_the_deadline_of_a_thread_that_runs(pc, lens):
+    sleeper_of(lens).state = ThreadState.RUNNING
+
+
+def wait_for_nobody(pc, lens):
+    thread = lens.threads.table[lens.scheduler.queues[0].first]
+    lens.scheduler.remove(thread)
+    lens.scheduler.wait(thread, waiters_of(thread.pid))
+
+
+def give_a_thread_another_number(pc, lens):
+    lens.threads.table[2].number = 5
+
+
+def give_a_thread_to_another_process(pc, lens):
+    lens.threads.table[2].pid = 1
+
+
+def keep_a_thread_that_has_ended(pc, lens):
+    lens.threads.table[6].number = 6
 
 
 def run_two(pc, lens):
-    lens.scheduler.threads[5].state = 2
+    lens.threads.table[lens.scheduler.queues[0].first].state = ThreadState.RUNNING
 
 
 def count_an_owner_wrongly(pc, lens):
@@ -355,7 +413,7 @@ def promise_more_than_is_free(pc, lens):
 
 
 def list_a_stranger(pc, lens):
-    lens.processes.table[2].first_child = lens.processes.table[3]
+    lens.processes.table[2].children.first = lens.processes.table[2].children.last = 3
 
 
 def forget_a_child(pc, lens):
@@ -365,7 +423,7 @@ def forget_a_child(pc, lens):
 def list_a_child_for_ever(pc, lens):
     forget_a_child(pc, lens)
     list_a_stranger(pc, lens)
-    lens.processes.table[3].next_sibling = lens.processes.table[1]
+    lens.processes.table[3].siblings.next = 3
 
 
 MISTAKES = {
@@ -410,7 +468,7 @@ MISTAKES = {
     promise_more_than_is_free: "what pages may still need is free",
     list_a_stranger: "every child is in its parent's list",
     forget_a_child: "every child is in its parent's list",
-    list_a_child_for_ever: "every child is in its parent's list",
+    list_a_child_for_ever: "every queue is a list both ways",
     lose_a_reference: "a frame's references are",
     count_a_reference_twice: "a frame's references are",
     leak_a_frame: "a frame's references are",
@@ -428,9 +486,21 @@ MISTAKES = {
     forget_a_process: "a process is alive exactly",
     call_a_process_first_that_never_was: "a process is alive exactly",
     lose_a_thread: "a process is alive exactly",
-    lose_the_queue: "every ready thread",
-    queue_a_sleeper: "every ready thread",
-    run_two: "at most one thread runs",
+    lose_the_queue: "a ready thread is in its CPU's queue",
+    queue_a_sleeper: "a ready thread is in its CPU's queue",
+    call_a_ready_thread_waiting: "a ready thread is in its CPU's queue",
+    name_another_queue: "a ready thread is in its CPU's queue",
+    break_a_queue_backward: "every queue is a list both ways",
+    end_a_queue_too_early: "every queue is a list both ways",
+    forget_a_deadline: "a thread with a deadline",
+    sleep_for_ever: "a thread with a deadline",
+    oversleep: "a thread with a deadline",
+    keep_the_deadline_of_a_thread_that_runs: "a thread with a deadline",
+    wait_for_nobody: "who waits for a child",
+    give_a_thread_another_number: "a thread in use is in its process's list",
+    give_a_thread_to_another_process: "a thread in use is in its process's list",
+    keep_a_thread_that_has_ended: "a thread in use is in its process's list",
+    run_two: "at most one thread of a CPU runs",
 }
 
 

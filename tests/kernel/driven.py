@@ -13,11 +13,11 @@ from keelback.abi.calls import CALLS
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
-from keelback.kernel.calls.system_calls import signed
 from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import SYSTEM_CALL
+from keelback.kernel.x86.trap_frame import signed
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc
@@ -62,7 +62,7 @@ LIBRARY_FILE = elf(
 )
 
 LIVES = ("interpreted", "compiled")
-SMALL = replace(MICROKERNEL, processes=8)
+SMALL = replace(MICROKERNEL, processes=8, threads=8)
 """The layout with a process table that is full soon, and read in no time."""
 EAGER = replace(SMALL, eager_fork=True)
 CROWDED = replace(SMALL, most_references=2)
@@ -117,6 +117,7 @@ class Driven:
         self.counts = self.lens.memory.frames.counts
         self.table = self.lens.processes.table
         self.results: dict[int, int] = {}
+        self.waiting: set[int] = set()
         self.offset = pc.layout.image_base - TEXT
         """What is added to the addresses of this module in another layout than theirs."""
         pc.boot()
@@ -127,7 +128,7 @@ class Driven:
         return self._thread().pid
 
     def _thread(self) -> Thread:
-        thread = self.lens.scheduler.state.current
+        thread = self.lens.first_cpu.current
         assert thread is not None
         return thread
 
@@ -141,18 +142,25 @@ class Driven:
         return [each.pid for each in self.table if each.state == ProcessState.ALIVE]
 
     def thread(self, pid: int) -> Thread:
-        thread = self.table[pid].thread
-        assert thread is not None, f"process {pid} has ended"
-        return thread
+        assert self.is_alive(pid), f"process {pid} has ended"
+        return self.lens.threads.first(self.table[pid].threads)
 
     def step(self) -> None:
         """Run to the next trap; whoever has made a call then gives way until it is told more."""
         assert self.pc.outcome is Outcome.RUNNING
         pid = self.current
         self.pc.step()
+        for each in (pid, *self.waiting):
+            self._note_result(each)
+
+    def _note_result(self, pid: int) -> None:
+        """Note what came of the call of a process, if it is done; one that waits is done by somebody else."""
+        self.waiting.discard(pid)
         if pid and self.is_alive(pid):
             frame = self.thread(pid).frame
-            if frame.vector == SYSTEM_CALL and frame.eip == CALLED + self.offset:
+            if self.thread(pid).state == ThreadState.WAITING:
+                self.waiting.add(pid)
+            elif frame.vector == SYSTEM_CALL and frame.eip == CALLED + self.offset:
                 self.results[pid] = signed(frame.eax)
                 self.park(pid)
 

@@ -13,7 +13,7 @@ from kernel.mistaken import mistaken
 MEMORY = ("memory.virtual_memory", "VirtualMemory")
 TABLES = ("memory.page_tables", "PageTables")
 LIBRARIES = ("loading.libraries", "Libraries")
-PROCESSES = ("processes.processes", "Processes")
+ENDINGS = ("processes.endings", "Endings")
 
 # name: (module, class, method, right, wrong)
 MISTAKES = {
@@ -48,12 +48,11 @@ MISTAKES = {
     "a last holder that is not the last": (
         "memory.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
     ),
-    "wait that takes any child": (*PROCESSES, "find_zombie", "pid == -1 or child.pid == pid", "pid >= -1"),
-    "wait that takes the child before": (
-        "calls.system_calls", "SystemCalls", "wait", "self.processes.reap(child)",
-        "self.processes.reap(child.next_sibling or child)",
+    "wait that takes any child": (*ENDINGS, "_find_zombie", "pid == ANY_CHILD", "pid >= ANY_CHILD"),
+    "wait that takes the last child": (
+        *ENDINGS, "_collect", "self.reap(zombie)", "self.reap(self.table[parent.zombies.last])",
     ),
-    "a first process that can be killed": (*PROCESSES, "kill", "if pid == self.counts.first:", "if pid == -1:"),
+    "a first process that can be killed": (*ENDINGS, "kill", "if pid == self.counts.first:", "if pid == -1:"),
     "a region that is carved for nothing": (
         "memory.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
     ),

@@ -77,8 +77,8 @@ def test_a_call_that_fails_at_an_edge_has_changed_nothing(machine, request_, edg
 def rest(machine: Driven) -> bytearray:
     """Return all else in RAM that counts: the caller's registers and the scheduler's turns are not of it."""
     kernel = machine.kernel
-    threads = [range_of(kernel.scheduler.threads[pid]) for pid in (1, ACTOR)]
-    return state(machine.pc, *threads, range_of(kernel.scheduler.state), *console(kernel))
+    threads = [range_of(kernel.threads.table[pid]) for pid in (1, ACTOR)]
+    return state(machine.pc, *threads, range_of(kernel.first_cpu), *console(kernel))
 
 
 def test_an_answer_over_two_pages_that_may_be_written_is_whole(life):

@@ -13,11 +13,28 @@ from keelback.kernel.errors import (
     NoSuchProgram,
     NotExecutable,
     NotPermitted,
+    OutOfMemory,
 )
 from keelback.kernel.processes.processes import BY_KERNEL, NOBODY, Ending, ProcessState
 from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import text_of
-from kernel.driven import ANYWHERE, ARGUMENT, BSS, DATA, ENTRY, NAME, PAGE, STACK, Blocked, Call, Died, Driven, driven
+from kernel.driven import (
+    ANYWHERE,
+    ARGUMENT,
+    BSS,
+    CALL,
+    CALLED,
+    DATA,
+    ENTRY,
+    NAME,
+    PAGE,
+    STACK,
+    Blocked,
+    Call,
+    Died,
+    Driven,
+    driven,
+)
 from kernel.driven import NOBODY as NO_PROGRAM
 from kernel.traces import assert_equal, range_of, state
 
@@ -146,9 +163,6 @@ def test_wait_for_one_leaves_the_others(machine):
 def test_wait_waits(machine):
     block(machine, 2, Call.WAIT, 4, BSS)
     end(machine, 3)
-    machine.run(1)
-    block_again = machine.thread(2).state
-    assert block_again in (ThreadState.WAITING, ThreadState.READY)
     for _ in range(5):
         machine.step()
     assert machine.thread(2).state == ThreadState.WAITING
@@ -162,6 +176,77 @@ def test_wait_for_any_is_woken_by_the_first(machine):
         machine.write(0, 1, 4)
     assert machine.finish(2) == 4
     assert ending(machine, 2) == (Ending.FAULTED, PAGE_FAULT)
+
+
+def test_the_first_that_ended_is_waited_for_first(machine):
+    for pid in (4, 3):
+        end(machine, pid)
+    assert [machine.call(Call.WAIT, ANY, 0, pid=2) for _ in range(2)] == [4, 3]
+
+
+@pytest.mark.parametrize("address", [4, 0x10_0000, DATA - PAGE, ANYWHERE, 0xFFFF_EFFC, 0xFFFF_FFFC])
+def test_a_waiter_whose_ending_has_no_place_is_told_when_the_child_ends(machine, address):
+    block(machine, 2, Call.WAIT, ANY, address)
+    end(machine, 3, 8)
+    assert machine.finish(2) == BadAddress.number and machine.process(3).state == ProcessState.ZOMBIE
+    assert machine.call(Call.WAIT, ANY, BSS, pid=2) == 3 and ending(machine, 2) == (Ending.EXITED, 8)
+
+
+def test_a_waiter_that_has_no_memory_for_the_ending_is_told_when_the_child_ends(machine):
+    block(machine, 2, Call.WAIT, 3, BSS)
+    machine.begin(3, CALL, Call.EXIT, 8)
+    machine.kernel.memory.frames.injection.countdown = 1
+    used = machine.used()
+    machine.step()
+    assert machine.thread(2).state == ThreadState.READY and machine.used() < used
+    assert machine.finish(2) == OutOfMemory.number
+    assert machine.call(Call.WAIT, 3, BSS, pid=2) == 3 and ending(machine, 2) == (Ending.EXITED, 8)
+
+
+def test_an_ending_goes_to_a_page_that_the_waiter_shares_alone(machine):
+    machine.write(BSS, 7, 2)
+    machine.write(BSS + 12, 9, 2)
+    first, second = machine.fork(2), machine.fork(2)
+    block(machine, 2, Call.WAIT, first, BSS)
+    shared = machine.frame(BSS, 2)
+    end(machine, first, -1)
+    assert machine.finish(2) == first and ending(machine, 2) == (Ending.EXITED, -1)
+    assert machine.frame(BSS, 2) != shared == machine.frame(BSS, second)
+    assert [machine.read(BSS, second), machine.read(BSS + 12, second), machine.read(BSS + 12, 2)] == [7, 9, 9]
+
+
+def test_an_ending_that_crosses_pages_goes_to_both(machine):
+    block(machine, 2, Call.WAIT, 3, BSS + PAGE - 4)
+    end(machine, 3, 0x01020304)
+    assert machine.finish(2) == 3
+    assert machine.read(BSS + PAGE - 4, 2) == Ending.EXITED and machine.read(BSS + PAGE, 2) == 4
+
+
+def test_a_call_of_wait_is_made_once_and_answered_where_it_stands(machine):
+    block(machine, 2, Call.WAIT, 3, BSS)
+    frame = machine.thread(2).frame
+    assert (frame.eip, frame.ebx, frame.esi) == (CALLED, 3, BSS)
+    machine.begin(3, CALL, Call.EXIT, 5)
+    machine.pc.step()
+    assert (machine.thread(2).state, frame.eip, frame.eax) == (ThreadState.READY, CALLED, 3)
+    assert ending(machine, 2) == (Ending.EXITED, 5) and machine.process(3).state == ProcessState.FREE
+
+
+def test_a_child_that_runs_another_program_is_still_waited_for(machine):
+    block(machine, 2, Call.WAIT, 3, BSS)
+    assert machine.call(Call.EXEC, NAME, ARGUMENT, pid=3) == 0
+    assert machine.thread(2).state == ThreadState.WAITING
+    end(machine, 3, 5)
+    assert machine.finish(2) == 3 and ending(machine, 2) == (Ending.EXITED, 5)
+
+
+def test_a_waiter_is_told_of_no_other_child_than_its_own(machine):
+    block(machine, 2, Call.WAIT, 3, BSS)
+    end(machine, 4, 1)
+    assert machine.thread(2).state == ThreadState.WAITING and machine.process(4).state == ProcessState.ZOMBIE
+    assert machine.call(Call.DETACH, pid=3) == 0
+    assert machine.finish(2) == NoChild.number
+    assert machine.call(Call.WAIT, ANY, BSS, pid=2) == 4
 
 
 @pytest.mark.parametrize("pid", [1, 2, 5, 0, -2, 511, 512, 2**31 - 1, -(2**31)])
@@ -181,7 +266,7 @@ def test_a_zombie_has_nothing_but_its_record(machine):
     used = machine.used()
     end(machine, 3, 8)
     process = machine.process(3)
-    assert (process.state, process.exit_status, process.thread) == (ProcessState.ZOMBIE, 8, None)
+    assert (process.state, process.exit_status, process.threads.first) == (ProcessState.ZOMBIE, 8, 0)
     assert (process.space.directory, process.space.count) == (0, 0)
     assert machine.used() == (used[0], used[1] - 4)
     assert machine.fork(1) == 5

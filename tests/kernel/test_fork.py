@@ -72,7 +72,7 @@ def test_the_child_has_all_that_its_parent_has(machine):
     assert bytes_of(machine, parent.space.regions) == bytes_of(machine, child.space.regions)
     assert (parent.space.count, parent.space.owner, child.space.owner) == (child.space.count, 1, 2)
     assert parent.space.directory != child.space.directory
-    assert parent.first_child is child and child.next_sibling is None
+    assert (parent.children.first, parent.children.last) == (child.pid, child.pid)
 
 
 def bytes_of(machine, records):

@@ -420,7 +420,7 @@ def test_a_fault_that_runs_out_of_memory_leaves_what_an_exit_leaves(name, life, 
         ignored = (
             range_of(machine.process(case.actor), "ending", "exit_status"),
             range_of(fault),
-            range_of(machine.kernel.scheduler.threads[case.actor].frame),
+            range_of(machine.kernel.threads.table[case.actor].frame),
             *console(machine.kernel),
         )
         assert_equal(machine.pc, state(machine.pc, *ignored), state(exited.pc, *ignored))
@@ -464,7 +464,7 @@ MISTAKES = {
         "fork", "processes.processes", "Processes", "fork", "self.discard(child)", "pass",
     ),
     "a child that stays in its parent's list": (
-        "fork", "processes.processes", "Processes", "discard", "self._remove_child(process)", "pass",
+        "fork", "processes.processes", "Processes", "discard", "self.remove_child(process)", "pass",
     ),
     "a new space that stays when exec fails": (
         "exec", "processes.programs", "Programs", "exec", "self.virtual_memory.release(self.next)", "pass",

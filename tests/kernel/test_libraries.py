@@ -213,12 +213,12 @@ def test_the_last_user_but_the_kernel_still_gets_a_copy(machine):
 
 
 def test_the_last_that_unmaps_frees_it(machine):
-    threads = machine.lens.scheduler.threads
+    threads = machine.lens.threads.table
     ignored = [
         (range_of(threads[0])[0], range_of(threads[len(machine.table) - 1])[1]),
-        range_of(machine.lens.scheduler.state),
+        range_of(machine.lens.first_cpu),
         range_of(machine.lens.timer.clock),
-        range_of(machine.lens.segments.task),
+        range_of(machine.lens.scheduler.queues[0]),
     ]
     for pid in (1, 2, 3):  # which marks their pages as accessed
         assert machine.read(LIBRARY, pid) == ord("l") and machine.call(Call.YIELD, pid=pid) == 0

@@ -80,7 +80,7 @@ def break_a_sum(kernel):
 
 
 def break_a_reference(kernel):
-    kernel.scheduler.state.current = None
+    kernel.first_cpu.current = None
 
 
 def break_a_table(kernel):
@@ -88,8 +88,8 @@ def break_a_table(kernel):
 
 
 def break_a_queue(kernel):
-    kernel.scheduler.state.idle = None
-    kernel.scheduler.state.first_ready = None
+    kernel.first_cpu.idle = None
+    kernel.scheduler.queues[0].first = 0
 
 
 # What is broken from outside, and the messages: compiled code can't tell numbers.
@@ -267,7 +267,7 @@ def test_a_fault_of_the_kernel_is_recorded_with_the_registers_that_it_met(name):
     assert (frame.vector, frame.error, frame.eip, frame.cs) == (vector, error, place + length, KERNEL_CODE)
     assert left.record.address == (address or 0)
     assert {name: getattr(frame, name) for name in VALUES} == VALUES and frame.ecx == 0
-    stack = pc.kernel.scheduler.threads[1].kernel_stack
+    stack = pc.kernel.threads.table[1].kernel_stack
     assert frame.esp == frame.ebp == stack - 8, "a return address and ebp lie on it"
     assert frame.eflags & 0x202 == 2, "interrupts are off"
     assert [(text_of(each.file), text_of(each.function)) for each in list(left.record.places)[: left.record.depth]] == [
@@ -342,7 +342,7 @@ def stored(field, value):
 def double_faults():
     """Return code by name, with the last page fault's address, the ring, and how far the CPU is into the code."""
     kernel, _ = kernel_of(MICROKERNEL)
-    esp0, frame = address_of(kernel.segments.task) + 4, address_of(kernel.scheduler.threads[1].frame)
+    esp0, frame = address_of(kernel.first_cpu.task) + 4, address_of(kernel.threads.table[1].frame)
     division = address_of(kernel.interrupts.table)
     return {
         "a stack that is nowhere": (f"bc{words(LIMIT)} 50", LIMIT - 4, KERNEL_CODE, 5),
@@ -370,7 +370,7 @@ def test_a_double_fault_is_recorded_with_the_registers_that_it_met(name):
     if length is not None:
         assert frame.eip == place + length
         assert {name: getattr(frame, name) for name in VALUES} == VALUES and frame.ecx == 0
-        assert frame.ebp == pc.kernel.scheduler.threads[1].kernel_stack - 8
+        assert frame.ebp == pc.kernel.threads.table[1].kernel_stack - 8
         assert frame.eflags & 0x202 == 2, "interrupts are off"
     if "stack that" in name:
         assert frame.esp == address + 4
@@ -481,8 +481,8 @@ def test_the_command_ends_with_status_3_and_one_clear_line(both_wrong, how, monk
     assert "ping 1\n" in said.out and f"keelback: kernel panic: {MESSAGE}\n" in said.out
 
 
-FRAME_MISTAKE = ("processes.programs", "Programs", "spawn", "thread.frame.start_user(self.loader.image.entry, stack)",
-                 "thread.frame.start_user(self.loader.image.entry, stack); thread.frame.cs = 0x33")  # fmt: skip
+FRAME_MISTAKE = ("processes.programs", "Programs", "spawn", "frame.start_user(self.loader.image.entry, stack)",
+                 "frame.start_user(self.loader.image.entry, stack); frame.cs = 0x33")  # fmt: skip
 
 
 def test_a_trap_frame_that_the_cpu_refuses_is_told(tmp_path):

@@ -117,6 +117,7 @@ def test_sleepers_and_yielders_end_with_nothing_left():
     pc = make_pc("sleeper 2", "ping", "pong", "primes 3000")
     pc.boot()
     pc.run()
-    state = pc.kernel.scheduler.state
-    assert (state.first_ready, state.last_ready, state.first_sleeper) == (None, None, None)
+    state = pc.kernel.first_cpu
+    scheduler = pc.kernel.scheduler
+    assert not any(each.first or each.last for each in (*scheduler.queues, *scheduler.deadlines.queues))
     assert state.current is state.idle

@@ -40,7 +40,7 @@ FIELDS = {
     "memory.frames.table[700].references": (
         lambda pc: setattr(pc.kernel.memory.frames.table[700], "references", 9), 0, 9,
     ),
-    "scheduler.threads[3].frame.edi": (lambda pc: setattr(pc.kernel.scheduler.threads[3].frame, "edi", 7), 0, 7),
+    "threads.table[3].frame.edi": (lambda pc: setattr(pc.kernel.threads.table[3].frame, "edi", 7), 0, 7),
     "processes.table[9].name[31]": (lambda pc: pc.kernel.processes.table[9].name.fill(31, 1, 65), 0, 65),
 }  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_what_is_ignored_may_differ_and_its_neighbours_may_not(name):
 
 def test_kernel_stacks_may_differ_and_other_frames_of_the_zone_may_not():
     def stack(pc):
-        poke(pc, pc.kernel.scheduler.threads[0].kernel_stack - 8)
+        poke(pc, pc.kernel.threads.table[0].kernel_stack - 8)
 
     def free(pc):
         poke(pc, pc.kernel.memory.bounds.region_top - 1)
@@ -136,7 +136,7 @@ def test_a_free_frame_may_differ_as_long_as_it_was_last_a_kernel_stack():
     def change(pc, bit):
         frames = pc.kernel.memory.frames
         if pc.traps == 1:
-            stacks.append((pc.kernel.scheduler.threads[1].kernel_stack - 1) >> 12)
+            stacks.append((pc.kernel.threads.table[1].kernel_stack - 1) >> 12)
         owner = frames.table[stacks[0]].owner
         if bit and owner not in states:
             states.append(owner)
@@ -176,7 +176,7 @@ def test_another_program_is_a_difference():
 
 def test_the_saved_registers_of_a_thread_count():
     def change(pc):
-        thread = pc.kernel.scheduler.threads[1]
+        thread = pc.kernel.threads.table[1]
         struct.pack_into("<I", pc.ram.bytes, address_of(thread.frame), 99)
 
-    assert compared(change, 1).difference.name == "scheduler.threads[1].frame.edi"
+    assert compared(change, 1).difference.name == "threads.table[1].frame.edi"

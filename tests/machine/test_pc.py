@@ -36,7 +36,7 @@ def statuses(pc: InterpretedPc) -> list[int]:
 
 def frame(pc: InterpretedPc):
     """Return the trap frame of the thread that was interrupted."""
-    return pc.kernel.scheduler.current().frame
+    return pc.kernel.scheduler.current(pc.kernel.first_cpu).frame
 
 
 def single(code: str, **options) -> InterpretedPc:
@@ -433,7 +433,7 @@ def test_a_directory_outside_ram_is_a_clean_panic():
 @pytest.mark.parametrize(("field", "value"), [("cs", 0x08 | 3), ("cs", 0x77), ("ss", 0x10), ("ss", 0)])
 def test_a_trap_frame_that_iret_refuses_is_a_panic_not_a_fault_of_the_process(field, value):
     pc = running()
-    setattr(pc.kernel.scheduler.current().frame, field, value)
+    setattr(pc.kernel.scheduler.current(pc.kernel.first_cpu).frame, field, value)
     with pytest.raises(Panic):
         for _ in range(3):
             pc.step()

@@ -64,7 +64,7 @@ def stop_in_user_mode(machine: Qemu, kernel: Kernel) -> None:
         machine.command("cont")
         time.sleep(0.05)
         machine.command("stop")
-        threads = kernel.scheduler.threads
+        threads = kernel.threads.table
         have_run = kernel.processes.table[2].state.name == "ZOMBIE" and threads[4].state.name == "SLEEPING"
         # A tick may have come before the first instruction.
         have_run = have_run and all(threads[pid].frame.eip != entry for pid in (1, 3))

@@ -73,7 +73,7 @@ def test_entry_code_counts_where_the_kernel_looks():
         assert address_of(pc.kernel.strays.record) == layout.text_end
         room = layout_of(Thread).field("interrupt_room")
         assert room.offset + room.kind.size == layout_of(Thread).size, "right below the next frame"
-        before = address_of(pc.kernel.scheduler.threads[0]) - address_of(pc.kernel.scheduler.room)
+        before = address_of(pc.kernel.threads.table[0]) - address_of(pc.kernel.threads.room)
         assert before == 4 * INTERRUPT_WORDS
 
 
@@ -104,7 +104,7 @@ def test_an_idle_kernel_goes_on(number, vector):
     pc = (CompiledPc if number else InterpretedPc)(MICROKERNEL, image, memory=MEMORY)
     pc.boot()
     kernel = look(MICROKERNEL, pc.ram.contents)
-    while kernel.scheduler.current().pid:
+    while kernel.scheduler.current(kernel.first_cpu).pid:
         pc.step()
     pc.arriving += [vector, vector]
     assert pc.run() is Outcome.POWERED_OFF
@@ -160,7 +160,7 @@ def test_one_that_comes_at_any_instruction_of_the_kernel_changes_nothing():
     assert others(pc) == others(plain) and (pc.time, pc.traps) == (plain.time, plain.traps)
     kernel = look(MICROKERNEL, pc.ram.contents)
     check(kernel)
-    mine, theirs = (look(MICROKERNEL, each.ram.contents).scheduler.threads for each in (pc, plain))
+    mine, theirs = (look(MICROKERNEL, each.ram.contents).threads.table for each in (pc, plain))
     for one, other in zip(mine, theirs, strict=True):
         assert one.frame.eip == other.frame.eip and one.kernel_stack == other.kernel_stack
         assert (one.pid, one.state, one.wake_tick) == (other.pid, other.state, other.wake_tick)

@@ -98,7 +98,7 @@ def test_a_tick_that_comes_there_is_served_before_the_process_dies(life):
     image = make_image(MICROKERNEL, payload, compiled(MICROKERNEL) if life == "compiled" else None)
     pc = (CompiledPc if life == "compiled" else InterpretedPc)(MICROKERNEL, image, memory=8 * MIB)
     pc.boot()
-    pc.before_trap.append(lambda: vectors.append(kernel.scheduler.current().frame.vector))
+    pc.before_trap.append(lambda: vectors.append(kernel.scheduler.current(kernel.first_cpu).frame.vector))
     vectors, kernel = [], look(MICROKERNEL, pc.ram.contents)
 
     def tick_first(stop):

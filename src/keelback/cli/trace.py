@@ -6,7 +6,7 @@ from keelback.abi.calls import CALLS, REGISTERS
 from keelback.cli.streams import escaped
 from keelback.kernel.calls.faults import VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes.threads import Thread
+from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import SYSTEM_CALL, TIMER
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.lang import KernelError, text_of
@@ -25,7 +25,7 @@ class Trace:
 
     def trapped(self) -> None:
         """Note a trap that the kernel is about to serve."""
-        thread = self.lens.scheduler.current()
+        thread = self.lens.scheduler.current(self.lens.first_cpu)
         frame = thread.frame
         who = "idle" if thread.pid == 0 else f"{escaped(text_of(self.lens.processes.of(thread).name))}[{thread.pid}]"
         self.caller = thread if frame.vector == SYSTEM_CALL else None
@@ -34,7 +34,9 @@ class Trace:
     def served(self) -> None:
         """Print the trap that the kernel has served."""
         result = ""
-        if self.caller is not None and self.caller.pid != 0:
+        if self.caller is not None and self.caller.state == ThreadState.WAITING:
+            result = " waits"
+        elif self.caller is not None and self.caller.pid != 0:
             value = self.caller.frame.eax
             error = KernelError.known.get(value - (1 << 32))
             result = f" = {value}" if error is None else f" = {value - (1 << 32)}: {error.sentence}"

@@ -53,10 +53,18 @@ def raw(table: Table[Any]) -> bytes:
 
 def used(array: Any) -> list[Any]:
     """Return the structs of an array of which a byte is not zero; most of a process table is free, which is zero."""
+    return [each for _, each in numbered(array)]
+
+
+def numbered(array: Any) -> list[tuple[int, Any]]:
+    """Return the same structs, each behind its index."""
     start, size = address_of(array), array._element_size()
     content = bytes(array._ram.bytes[start : start + len(array) * size])
     zero = bytes(size)
-    return [array[index] for index in range(len(array)) if content[index * size : (index + 1) * size] != zero]
+    if not any(content):
+        return []
+    places = range(0, len(content), size)
+    return [(place // size, array[place // size]) for place in places if content[place : place + size] != zero]
 
 
 def bits(frames: FrameSet) -> int:
@@ -86,8 +94,9 @@ class Census:
         self.read_only: set[int] = set()
         self._count_fixed()
         self._count_kernel_space()
-        self._count_stack(kernel.scheduler.state.idle)
         self._use_stack(kernel.stacks.left.end)
+        for thread in (kernel.threads.table[0], *self.threads):
+            self._use_stack(thread.kernel_stack)
         for process in self.processes():
             self._count_process(process)
         for number, library in enumerate(self.kernel.libraries.table):
@@ -97,6 +106,11 @@ class Census:
     def slots(self) -> list[Process]:
         """Return every process whose record is not all zero."""
         return used(self.kernel.processes.table)
+
+    @cached_property
+    def threads(self) -> list[Thread]:
+        """Return every thread in use but the idle ones."""
+        return [each for each in used(self.kernel.threads.table) if each.number]
 
     @cached_property
     def free(self) -> int:
@@ -197,16 +211,11 @@ class Census:
             if entry >> PAGE_SHIFT != windows:
                 self._count_table(entry >> PAGE_SHIFT)
 
-    def _count_stack(self, thread: Thread | None) -> None:
-        if thread is not None:
-            self._use_stack(thread.kernel_stack)
-
     def _use_stack(self, end: int) -> None:
         if end:
             self._use((end - 1) >> PAGE_SHIFT, KERNEL)
 
     def _count_process(self, process: Process) -> None:
-        self._count_stack(process.thread)
         if process.space.directory:
             self.spaces[process.pid] = space = self._count_space(
                 f"process {process.pid}", process.space.directory, process.pid

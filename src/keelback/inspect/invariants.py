@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from keelback.inspect.census import AS_LOADED, ENTRIES, PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, raw, used
+from keelback.abi.records import ANY_CHILD
+from keelback.inspect.census import AS_LOADED, ENTRIES, PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, numbered, raw
 from keelback.inspect.loaded_pages import loaded_page
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import OWNER_KINDS, TABLE, kind_of
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
 from keelback.kernel.memory.virtual_memory import slot_of
 from keelback.kernel.processes.processes import Process, ProcessState
-from keelback.kernel.processes.threads import Thread, ThreadState
+from keelback.kernel.processes.queues import Queue, Queues
+from keelback.kernel.processes.scheduler import TICKS, waiters_of
+from keelback.kernel.processes.threads import ThreadState
 
 PAGE_SIZE = 1 << PAGE_SHIFT
 
@@ -381,19 +384,52 @@ def _pages(space: Space, offset: int) -> dict[int, int]:
     return {page + offset: each.permissions for each in regions for page in range(each.start, each.end, PAGE_SIZE)}
 
 
-@invariant("every child is in its parent's list, and a parent is alive")
-def _families(census: Census) -> Iterator[str]:
-    in_use = [each for each in census.slots if each.state != ProcessState.FREE]
+@invariant("every queue is a list both ways")
+def _lists(census: Census) -> Iterator[str]:
+    for name, queue, queues in _all_queues(census):
+        found = _members(queue, queues)
+        before = [queues.link(number).previous for number in found]
+        endless = found and queues.link(found[-1]).next
+        if before != [0, *found][:-1] or queue.last != [0, *found][-1] or endless:
+            yield f"{name} is {found} forward, {before} backward, and ends with {queue.last}"
+
+
+def _all_queues(census: Census) -> Iterator[tuple[str, Queue, Queues]]:
+    """Yield every queue of the kernel's, with its name and how its links are found."""
+    kernel = census.kernel
+    scheduler = kernel.scheduler
+    for number, queue in numbered(scheduler.queues):
+        yield f"queue {number}", queue, scheduler.waits
+    for number, queue in numbered(scheduler.deadlines.queues):
+        yield f"the queue of deadlines {number}", queue, scheduler.ends
     for process in census.slots:
-        children, child = [], process.first_child
-        while child is not None and child not in children:
-            children.append(child)
-            child = child.next_sibling
-        expected = [each.pid for each in in_use if each.parent == process.pid] if process.pid > 0 else []
-        if sorted(each.pid for each in children) != expected:
-            yield f"process {process.pid} lists {[each.pid for each in children]}"
-        if children and process.state != ProcessState.ALIVE:
-            yield f"process {process.pid} has children and is {process.state.name}"
+        yield f"process {process._index}'s list of threads", process.threads, kernel.threads.lists
+        yield f"process {process._index}'s list of children", process.children, kernel.processes.families
+        yield f"process {process._index}'s list of zombies", process.zombies, kernel.processes.families
+
+
+def _members(queue: Queue, queues: Queues) -> list[int]:
+    """Return the numbers of a queue's elements, in order; one that is met again ends it."""
+    found: list[int] = []
+    number = queue.first
+    while number and number not in found:
+        found.append(number)
+        number = queues.link(number).next
+    return found
+
+
+@invariant("every child is in its parent's list of children, or of zombies when it has ended, and a parent is alive")
+def _families(census: Census) -> Iterator[str]:
+    families = census.kernel.processes.families
+    for process in census.slots:
+        pid = process._index
+        theirs = [each for each in census.slots if each.parent == pid and pid > 0]
+        for state, queue in ((ProcessState.ALIVE, process.children), (ProcessState.ZOMBIE, process.zombies)):
+            listed = sorted(_members(queue, families))
+            if listed != [each.pid for each in theirs if each.state == state]:
+                yield f"process {pid} lists {listed} as {state.name}"
+        if theirs and process.state != ProcessState.ALIVE:
+            yield f"process {pid} has children and is {process.state.name}"
 
 
 @invariant("a process is alive exactly when it has a space and a thread; all alive are counted, the first is one")
@@ -401,9 +437,9 @@ def _alive(census: Census) -> Iterator[str]:
     processes = census.kernel.processes
     for process in census.slots:
         pid = process._index
-        parts = (process.space.directory != 0, process.thread is not None)
+        parts = (process.space.directory != 0, process.threads.first != 0)
         if parts != (process.state == ProcessState.ALIVE,) * 2 or (any(parts) and process.pid != pid):
-            has = f"space {process.space.directory:#x} and thread {process.thread}"
+            has = f"space {process.space.directory:#x} and thread {process.threads.first}"
             yield f"process {pid} is {process.state.name}, with {has}"
     if processes.counts.alive != len(list(census.processes())):
         yield f"{processes.counts.alive} are counted"
@@ -412,33 +448,67 @@ def _alive(census: Census) -> Iterator[str]:
         yield f"the first is {first}, which is {processes.table[first].state.name}"
 
 
-@invariant("every ready thread is in the queue once, every sleeping one in the list, earliest first")
+@invariant("a thread in use is in its process's list, and knows its number and its process")
+def _threads(census: Census) -> Iterator[str]:
+    threads = census.kernel.threads
+    listed = {number: each.pid for each in census.slots for number in _members(each.threads, threads.lists)}
+    in_use = {each._index: each.pid for each in census.threads}
+    if in_use != listed or any(threads.table[number].number != number for number in listed):
+        yield f"in use are {in_use}, and processes list {listed}"
+
+
+@invariant("a ready thread is in its CPU's queue, a waiting one in that of its process's waiters, and no other in any")
 def _queues(census: Census) -> Iterator[str]:
     scheduler = census.kernel.scheduler
-    ready, sleepers = _chain(scheduler.state.first_ready), _chain(scheduler.state.first_sleeper)
-    for thread in (*used(scheduler.threads), *ready, *sleepers):
-        state = thread.state
-        places = (thread in ready, thread in sleepers)
-        if (state == ThreadState.READY, state == ThreadState.SLEEPING) != places:
-            yield f"thread {thread._index} is {state.name}; among the ready and the sleepers: {places}"
-    if scheduler.state.last_ready is not (ready[-1] if ready else None):
-        yield "the queue's last is not its last"
-    if [each.wake_tick for each in sleepers] != sorted(each.wake_tick for each in sleepers):
-        yield "the sleepers are not in order"
+    expected = {
+        each._index: each.cpu if each.state == ThreadState.READY else waiters_of(each.pid)
+        for each in census.threads
+        if each.state in (ThreadState.READY, ThreadState.WAITING)
+    }
+    places = [
+        (number, index) for index, each in numbered(scheduler.queues) for number in _members(each, scheduler.waits)
+    ]
+    if sorted(places) != sorted(expected.items()):
+        yield f"threads and their queues should be {expected}, and are {places}"
+    for number, index in expected.items():
+        if census.kernel.threads.table[number].queue != index:
+            yield f"thread {number} names another queue than {index}"
 
 
-@invariant("at most one thread runs: the current one")
+@invariant("a thread with a deadline is in the queue of its tick, each sleeping one has one, and no other is in any")
+def _deadlines(census: Census) -> Iterator[str]:
+    scheduler, threads = census.kernel.scheduler, census.threads
+    expected = [(each._index, each.wake_tick % TICKS) for each in threads if each.timed]
+    places = [
+        (number, tick)
+        for tick, queue in numbered(scheduler.deadlines.queues)
+        for number in _members(queue, scheduler.ends)
+    ]
+    if sorted(places) != expected:
+        yield f"threads and their deadlines should be {expected}, and are {places}"
+    for each in threads:
+        if each.state == ThreadState.SLEEPING and not each.timed:
+            yield f"thread {each._index} sleeps for ever"
+        if each.timed and each.state != ThreadState.SLEEPING and each.state != ThreadState.WAITING:
+            yield f"thread {each._index} is {each.state.name} and has a deadline"
+        if each.timed and each.wake_tick <= census.kernel.timer.clock.ticks:
+            yield f"thread {each._index} should have been woken at {each.wake_tick}"
+
+
+@invariant("who waits for a child has one that it waits for, and that has not ended")
+def _waiters(census: Census) -> Iterator[str]:
+    for thread in census.threads:
+        if thread.state == ThreadState.WAITING:
+            wanted = thread.frame.argument(0)
+            children = [each for each in census.slots if each.parent == thread.pid]
+            states = [each.state for each in children if wanted in (ANY_CHILD, each.pid)]
+            if ProcessState.ZOMBIE in states or not states:
+                yield f"thread {thread._index} waits for {wanted}, and has {[state.name for state in states]}"
+
+
+@invariant("at most one thread of a CPU runs: its current one")
 def _running(census: Census) -> Iterator[str]:
-    scheduler = census.kernel.scheduler
-    for thread in used(scheduler.threads):
-        idle = thread is scheduler.state.idle
-        if thread.state == ThreadState.RUNNING and not idle and thread is not scheduler.state.current:
+    cpus = list(census.kernel.scheduler.cpus)
+    for thread in census.threads:
+        if thread.state == ThreadState.RUNNING and all(thread is not cpu.current for cpu in cpus):
             yield f"thread {thread._index} runs and is not current"
-
-
-def _chain(first: Thread | None) -> list[Thread]:
-    found: list[Thread] = []
-    while first is not None and first not in found:
-        found.append(first)
-        first = first.next
-    return found

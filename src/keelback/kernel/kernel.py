@@ -22,9 +22,11 @@ from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.kernel.processes.endings import Endings
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.scheduler import Scheduler
+from keelback.kernel.processes.threads import Threads
 from keelback.kernel.x86.control import ControlState
 from keelback.kernel.x86.interrupts import DOUBLE_FAULT, TIMER, Interrupts
 from keelback.kernel.x86.segments import Segments
@@ -56,19 +58,27 @@ class Kernel(Component):
         self.libraries = Libraries(records, self.loader)
         self.user_memory = UserMemory(self.virtual_memory)
         self.stacks = KernelStacks(records, self.memory.frames)
-        self.scheduler = Scheduler(
-            records, self.cpu, self.segments, self.spaces, self.stacks, self.timer, layout.processes
-        )
+        self.threads = Threads(records, layout, self.stacks)
+        self.scheduler = Scheduler(records, layout, self.cpu, self.spaces, self.timer, self.threads)
+        self.first_cpu = self.scheduler.cpus[0]
         self.processes = Processes(records, layout, self.libraries, self.scheduler)
+        self.endings = Endings(records, self.processes, self.user_memory)
         self.programs = Programs(records, self.options, self.console, self.loader, self.processes, self.user_memory)
         self.calls = SystemCalls(
-            records, self.console, self.processes, self.programs, self.user_memory, self.malloc_pages
+            records, self.console, self.processes, self.endings, self.programs, self.user_memory, self.malloc_pages
         )
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
-        self.panics = Panics(records, layout, self.memory, self.scheduler, self.console, self.power)
+        self.panics = Panics(records, layout, self.memory, self.console, self.power)
         self.traps = Traps(
-            self.scheduler, self.processes, self.calls, self.faults, self.interrupts, self.strays, self.power
+            self.scheduler,
+            self.processes,
+            self.endings,
+            self.calls,
+            self.faults,
+            self.interrupts,
+            self.strays,
+            self.power,
         )
 
     def start(self, parameters: word) -> word:
@@ -84,7 +94,7 @@ class Kernel(Component):
         self.options.start(parameters, self.handover.command_line_room(parameters))
         self.console.start(self.options.values.sink)
         self.handover.report(parameters, self.console)
-        self.segments.start(self.interrupts.stub_of(DOUBLE_FAULT))
+        self.segments.start(self.first_cpu.task, self.interrupts.stub_of(DOUBLE_FAULT))
         self.interrupts.start()
         self.memory.read_map(parameters, self.options.most_frames())
         self.handover.check_map(self.console)
@@ -107,7 +117,7 @@ class Kernel(Component):
             self.spaces.start(self.memory.bounds.region_top)
             self.segments.double_fault.cr3 = self.spaces.kernel.directory << PAGE_SHIFT
             self.control.start_paging(self.segments.double_fault.cr3)
-            self.scheduler.start(self.memory.header.idle)
+            self.scheduler.start(self.first_cpu, self.memory.header.idle)
         except OutOfMemory:
             self._refuse()
             return False
@@ -126,7 +136,7 @@ class Kernel(Component):
     def begin(self) -> word:
         """Start the programs, on the boot stack; returns the address of the first trap frame to restore."""
         self.programs.start_all()
-        return self.traps.resume()
+        return self.traps.resume(self.first_cpu)
 
     def _refuse(self) -> None:
         """Say that memory is too small, and end the machine."""
@@ -146,11 +156,11 @@ class Kernel(Component):
 
     def trap(self) -> word:
         """Serve one trap; returns the address of the trap frame to restore."""
-        return self.traps.trap()
+        return self.traps.trap(self.first_cpu)
 
     def panic(self, frame: word) -> None:
         """Stop because ring 0 itself was trapped, with the trap frame at an address."""
-        self.panics.take(frame)
+        self.panics.take(self.first_cpu, frame)
 
     def _greet(self) -> None:
         counts = self.memory.frames.counts

@@ -88,6 +88,8 @@ class Layout:
 
     processes: int
     """The process table's length; slot 0 is the kernel's, so one less can exist."""
+    threads: int
+    """The thread table's length: the idle thread, and at least one for each process."""
     lowest_number: bool
     """Whether a process gets the lowest free slot, instead of the next after the last that was given."""
     most_references: int
@@ -107,6 +109,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         assert 2 <= self.most_references <= 0xFFFF, "a frame may be shared, and its record counts its holders"
+        assert self.threads >= self.processes, "every process has a thread"
         assert self.user_base <= self.image_start <= self.image_base < self.image_limit, "images lie in user space"
         free_of_stacks = self.stack_top <= self.image_start or self.stack_guard >= self.malloc_limit
         assert free_of_stacks, "nothing that the kernel places lies on a stack, or in its guard"
@@ -168,6 +171,7 @@ MICROKERNEL = Layout(
     malloc_limit=0xC000_0000,
     user_end=0xFFFF_F000,
     processes=512,
+    threads=512,
     lowest_number=False,
     most_references=0xFFFF,
     eager_fork=False,

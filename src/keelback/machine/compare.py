@@ -149,7 +149,7 @@ class Comparison:
         return self.difference()
 
     def _note_trap(self) -> None:
-        frame = self.kernel.scheduler.current().frame
+        frame = self.kernel.scheduler.current(self.kernel.first_cpu).frame
         state = f"vector {frame.vector:#x}, eax {frame.eax:#x}, eip {frame.eip:#010x}"
         self.during = f"{self._server(frame.vector, frame.eax)}, {state}"
 

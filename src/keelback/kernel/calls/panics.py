@@ -14,7 +14,7 @@ from keelback.kernel.calls.places import LONGEST_NAME, Name, Places
 from keelback.kernel.devices.console import Console
 from keelback.kernel.devices.power import PANICKED, Power
 from keelback.kernel.layout import Layout
-from keelback.kernel.processes.scheduler import Scheduler
+from keelback.kernel.processes.scheduler import CpuState
 from keelback.kernel.x86.interrupts import DOUBLE_FAULT
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, inline, u8, u32, view, word
@@ -63,12 +63,9 @@ class StackFrame(Struct):
 class Panics(Component):
     """Stops the machine and says why."""
 
-    def __init__(
-        self, records: Region, layout: Layout, memory: Memory, scheduler: Scheduler, console: Console, power: Power
-    ) -> None:
+    def __init__(self, records: Region, layout: Layout, memory: Memory, console: Console, power: Power) -> None:
         self.layout = layout
         self.bounds = memory.bounds
-        self.scheduler = scheduler
         self.console = console
         self.cpu = power.cpu
         self.power = power
@@ -76,8 +73,8 @@ class Panics(Component):
         self.places = Places(records, layout)
         self.record = records.struct(PanicRecord)
 
-    def take(self, frame: word) -> None:
-        """Record and report what the trap frame of ring 0 at an address says, and end the machine."""
+    def take(self, cpu: CpuState, frame: word) -> None:
+        """Record and report what a CPU's trap frame of ring 0 at an address says, and end the machine."""
         if self.record.happened:
             self.power.off(PANICKED)
             return
@@ -89,7 +86,7 @@ class Panics(Component):
         elif trap.vector == PAGE_FAULT or trap.vector == DOUBLE_FAULT:
             self.record.address = self.cpu.read_cr2()
         if trap.vector == DOUBLE_FAULT:
-            self.record.cr3 = self.scheduler.state.space << PAGE_SHIFT
+            self.record.cr3 = cpu.space << PAGE_SHIFT
         self.places.start()
         self._walk(trap.eip, trap.ebp, self.record.frame.esp)
         if self.record.message[0] != 0 and self.record.depth > 0:

@@ -12,10 +12,12 @@ from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SH
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.memory.user_memory import UserMemory
-from keelback.kernel.processes.processes import Ending, Process, Processes
+from keelback.kernel.processes.endings import Endings
+from keelback.kernel.processes.processes import Process, Processes
 from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER, WRITABLE
+from keelback.kernel.x86.trap_frame import signed
 from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, i32, inline, size_of, u8, u32, view
 
 MOST_TEXT = 4096
@@ -37,6 +39,7 @@ class SystemCalls(Component):
         home: Region,
         console: Console,
         processes: Processes,
+        endings: Endings,
         programs: Programs,
         memory: UserMemory,
         malloc: MallocPages,
@@ -44,6 +47,7 @@ class SystemCalls(Component):
         self.ram = home.ram
         self.console = console
         self.processes = processes
+        self.endings = endings
         self.scheduler = processes.scheduler
         self.programs = programs
         self.memory = memory
@@ -74,13 +78,13 @@ class SystemCalls(Component):
 
     def give_way(self, thread: Thread) -> u32:
         """Let the other ready threads run first.  (`yield` is a word of Python's.)"""
-        self.scheduler.give_way()
+        self.scheduler.give_way(thread)
         return 0
 
     def exit(self, thread: Thread) -> u32:
         """End the caller with a status; does not return to it."""
         status: i32 = signed(thread.frame.argument(0))
-        self.processes.exit(self._caller(thread), status)
+        self.endings.exit(self._caller(thread), status)
         return 0
 
     def puts(self, thread: Thread) -> u32:
@@ -115,16 +119,13 @@ class SystemCalls(Component):
 
         Raises: NoProcessSlot or OutOfMemory; nothing has changed.
         """
-        child = self.processes.fork(self._caller(thread))
-        made = child.thread
-        assert made is not None, "a new process has a thread"
-        made.frame.set_result(0)
+        child = self.processes.fork(thread)
         self.processes.start(child)
         return child.pid
 
     def detach(self, thread: Thread) -> u32:
         """Let the caller be nobody's child: nobody can wait for it."""
-        self.processes.detach(self._caller(thread))
+        self.endings.detach(self._caller(thread))
         return 0
 
     def exec(self, thread: Thread) -> u32:
@@ -134,7 +135,7 @@ class SystemCalls(Component):
         or OutOfMemory; the caller goes on as it was.
         """
         self._read_command(thread)
-        self.programs.exec(self._caller(thread))
+        self.programs.exec(thread)
         return 0
 
     def spawn(self, thread: Thread) -> u32:
@@ -156,20 +157,7 @@ class SystemCalls(Component):
         How it ended goes to the second argument, unless that is 0.
         Raises: NoChild; BadAddress or OutOfMemory: the child can still be waited for.
         """
-        caller = self._caller(thread)
-        pid: i32 = signed(thread.frame.argument(0))
-        child = self.processes.find_zombie(caller, pid)
-        if child is None:
-            self.scheduler.wait(thread)
-            return thread.frame.number()
-        if thread.frame.argument(1) != 0:
-            answer = view(self.ram, records.Ending, address_of(self.buffer))
-            answer.how = child.ending
-            answer.status = child.fault.vector if child.ending == Ending.FAULTED else child.exit_status
-            self.memory.copy_out(caller.space, thread.frame.argument(1), size_of(records.Ending), self.buffer.bytes)
-        ended: u32 = child.pid
-        self.processes.reap(child)
-        return ended
+        return self.endings.wait(thread)
 
     def kill(self, thread: Thread) -> u32:
         """End the process of an id, which may be the caller.
@@ -177,7 +165,7 @@ class SystemCalls(Component):
         Raises: NoSuchProcess; NotPermitted for the first process.
         """
         pid: i32 = signed(thread.frame.argument(0))
-        self.processes.kill(self._caller(thread), pid)
+        self.endings.kill(self._caller(thread), pid)
         return 0
 
     # Memory.
@@ -305,8 +293,3 @@ class SystemCalls(Component):
 
     def _caller(self, thread: Thread) -> Process:
         return self.processes.of(thread)
-
-
-def signed(value: u32) -> i32:
-    """Return a register's value read as a signed number."""
-    return value - 0x1_0000_0000 if value >= 0x8000_0000 else value

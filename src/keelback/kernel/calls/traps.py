@@ -11,9 +11,10 @@ from keelback.kernel.calls.faults import Faults
 from keelback.kernel.calls.strays import Strays, is_exception
 from keelback.kernel.calls.system_calls import SystemCalls
 from keelback.kernel.devices.power import DONE, Power
+from keelback.kernel.processes.endings import Endings
 from keelback.kernel.processes.processes import Processes
-from keelback.kernel.processes.scheduler import Scheduler
-from keelback.kernel.processes.threads import Thread
+from keelback.kernel.processes.scheduler import CpuState, Scheduler
+from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER, Interrupts
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.lang import Component, ProcessFault, address_of, u32, word
@@ -26,6 +27,7 @@ class Traps(Component):
         self,
         scheduler: Scheduler,
         processes: Processes,
+        endings: Endings,
         calls: SystemCalls,
         faults: Faults,
         interrupts: Interrupts,
@@ -33,8 +35,9 @@ class Traps(Component):
         power: Power,
     ) -> None:
         self.scheduler = scheduler
-        self.stacks = scheduler.stacks
+        self.stacks = scheduler.threads.stacks
         self.processes = processes
+        self.endings = endings
         self.calls = calls
         self.faults = faults
         self.interrupts = interrupts
@@ -42,27 +45,29 @@ class Traps(Component):
         self.console = faults.console
         self.power = power
 
-    def trap(self) -> word:
-        """Serve the trap whose frame was just saved in the current thread's record.
+    def trap(self, cpu: CpuState) -> word:
+        """Serve the trap of a CPU whose frame was just saved in its current thread's record.
 
         Returns the address of the trap frame to restore.
         """
         if self.stacks.left.end != 0:
             self.stacks.release_left()
-        thread = self.scheduler.current()
+        thread = self.scheduler.current(cpu)
         try:
             self._serve(thread, thread.frame.vector)
         except ProcessFault:
             process = self.processes.of(thread)
             self.faults.report(process)
-            self.processes.die(process)
-        return self.resume()
+            self.endings.die(process)
+        if thread.state == ThreadState.RUNNING:
+            return address_of(thread.frame)
+        return self.resume(cpu)
 
     def _serve(self, thread: Thread, vector: u32) -> None:
         if vector == SYSTEM_CALL:
             self.calls.serve(thread)
         elif FIRST_DEVICE <= vector <= LAST_DEVICE:
-            self._serve_device(vector)
+            self._serve_device(thread, vector)
         elif vector >= FROM_VIRTUAL_8086:
             self._serve_virtual_8086(thread, vector - FROM_VIRTUAL_8086)
         elif is_exception(vector):
@@ -74,27 +79,27 @@ class Traps(Component):
     def _serve_virtual_8086(self, thread: Thread, vector: u32) -> None:
         """Serve what interrupted virtual-8086 mode; the process that entered it ends there."""
         if FIRST_DEVICE <= vector <= LAST_DEVICE:
-            self._serve_device(vector)
+            self._serve_device(thread, vector)
         elif not is_exception(vector):
             self.strays.take(vector, self.console)
         self.faults.take_virtual_8086(self.processes.of(thread), thread.frame)
 
-    def _serve_device(self, vector: u32) -> None:
+    def _serve_device(self, thread: Thread, vector: u32) -> None:
         if vector == TIMER:
             self.scheduler.timer.tick()
             self.scheduler.wake_sleepers()
-            self.scheduler.give_way()
+            self.scheduler.give_way(thread)
             self.strays.tell(self.console)
             self.console.tell()
         else:
             self.strays.take(vector, self.console)
         self.interrupts.finish(vector)
 
-    def resume(self) -> word:
-        """Choose who runs next and return the address of the trap frame to restore."""
+    def resume(self, cpu: CpuState) -> word:
+        """Choose who runs next on a CPU and return the address of the trap frame to restore."""
         if self.processes.counts.alive == 0:
             self.power.off(DONE)
-        thread = self.scheduler.choose()
+        thread = self.scheduler.choose(cpu)
         if thread.pid != 0:
-            self.scheduler.use_space(self.processes.of(thread).space.directory)
+            self.scheduler.use_space(cpu, self.processes.of(thread).space.directory)
         return address_of(thread.frame)

@@ -1,4 +1,4 @@
-"""Processes: the table, and how one begins and ends.
+"""Processes: the table, and how one begins and is freed.
 
                       ┌─ exit, kill, fault ──> ZOMBIE ── the parent waits ──> FREE
     FREE ──> ALIVE ──┤
@@ -6,21 +6,22 @@
 
 1. A process's id is its index in the table; index 0 is the kernel's and never used.  Outside layouts that ask for the
    lowest, ids go round, so that one that is known from before names nobody for a while.
-2. An ALIVE process has an address space and a thread; a ZOMBIE has neither, only how it ended.
-3. A process's children are a list: `first_child`, then `next_sibling`.
+2. An ALIVE process has an address space and threads; a ZOMBIE has neither, only how it ended.
+3. A process's children are in two queues: those that are alive, and those that ended, first the one that did first.
 4. The parent of a process is alive, or it is the kernel, which keeps zombies for the record, or nobody.
 5. `release` accepts a process that is built in part, so that one call undoes any prefix of `create`.
 """
 
 from enum import IntEnum
 
-from keelback.kernel.errors import NoChild, NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
+from keelback.kernel.errors import NoProcessSlot, OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.libraries import Libraries, MappedLibraries
 from keelback.kernel.memory.regions import Space
+from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.processes.scheduler import Scheduler
-from keelback.kernel.processes.threads import Thread, ThreadState
-from keelback.lang import Array, Component, Ref, Region, Struct, i16, i32, inline, u8, u32, word
+from keelback.kernel.processes.threads import Thread
+from keelback.lang import Array, Component, Region, Struct, i16, i32, inline, u8, u16, u32, word
 
 NAME_SIZE = 32
 
@@ -85,9 +86,10 @@ class Process(Struct):
     state: ProcessState
     ending: Ending
     exit_status: i32  # what it exited with; the process that killed it
-    thread: Ref[Thread]
-    first_child: "Ref[Process]"
-    next_sibling: "Ref[Process]"
+    threads: Queue
+    children: Queue  # that are alive
+    zombies: Queue  # children that have ended, in the order in which they did
+    siblings: Link  # in one of those two of its parent's
     fault: FaultRecord
     space: Space
     libraries: MappedLibraries
@@ -103,6 +105,17 @@ class ProcessCounts(Struct):
     first: i16  # to start, which nobody may kill; none any more when it has ended
 
 
+class Families(Queues):
+    """The children of each process."""
+
+    def __init__(self, table: Array[Process]) -> None:
+        self.table = table
+
+    def link(self, number: u16) -> Link:
+        """See `Queues`."""
+        return self.table[number].siblings
+
+
 class Processes(Component):
     """The process table."""
 
@@ -113,12 +126,10 @@ class Processes(Component):
         self.spaces = memory.spaces
         self.frames = memory.frames
         self.scheduler = scheduler
-        self.stacks = scheduler.stacks
         self.threads = scheduler.threads
         self.table = records.array(Process, layout.processes)
+        self.families = Families(self.table)
         self.counts = records.struct(ProcessCounts)
-
-    # Beginning.
 
     def create(self, parent: i16) -> Process:
         """Return a new process with an empty address space and a thread that does not run yet.
@@ -131,11 +142,13 @@ class Processes(Component):
         try:
             process.space.directory = self.spaces.create()
             process.space.owner = process.pid
-            process.thread = self._create_thread(process.pid)
+            self.threads.create(process.pid, process.threads)
         except OutOfMemory:
             self.discard(process)
             raise
-        self._add_child(process, parent)
+        process.parent = parent
+        if parent > 0:
+            self.families.push(self.table[parent].children, process.pid)
         return process
 
     def _free_slot(self) -> Process:
@@ -150,35 +163,22 @@ class Processes(Component):
                 return process
         raise NoProcessSlot
 
-    def _create_thread(self, pid: i16) -> Thread:
-        """Return the thread with the index of its process: as long as each has one, that slot is free."""
-        thread = self.threads[pid]
-        assert thread.state == ThreadState.FREE, "a process has one thread"
-        thread.kernel_stack = self.stacks.create()
-        thread.pid = pid
-        return thread
-
-    def _add_child(self, process: Process, parent: i16) -> None:
-        process.parent = parent
-        if parent > 0:
-            process.next_sibling = self.table[parent].first_child
-            self.table[parent].first_child = process
-
     def start(self, process: Process) -> None:
         """Let a process that is complete run, and be known by its number."""
-        thread = process.thread
-        assert thread is not None, "a new process has a thread"
         if self.counts.last == 0:
             self.counts.first = process.pid
         self.counts.last = process.pid
         self.counts.highest = max(self.counts.highest, process.pid)
+        thread = self.threads.first(process.threads)
+        self.threads.counts.last = thread.number
         self.scheduler.make_ready(thread)
 
-    def fork(self, parent: Process) -> Process:
-        """Return a child that is as its parent, which made the call; it does not run yet.
+    def fork(self, caller: Thread) -> Process:
+        """Return a child that is as the process of a thread that made the call, which gets 0; it does not run yet.
 
         Raises: NoProcessSlot or OutOfMemory; nothing has changed.
         """
+        parent = self.of(caller)
         child = self.create(parent.pid)
         try:
             self.memory.duplicate(parent.space, child.space)
@@ -187,44 +187,30 @@ class Processes(Component):
             raise
         self.libraries.inherit(child.libraries, parent.libraries)
         child.name.copy_from(0, parent.name, 0, NAME_SIZE)
-        thread = child.thread
-        caller = parent.thread
-        assert thread is not None and caller is not None, "a process has a thread"
-        thread.frame.copy(caller.frame)
+        frame = self.threads.first(child.threads).frame
+        frame.copy(caller.frame)
+        frame.set_result(0)
         return child
-
-    # Ending.
 
     def release(self, process: Process) -> None:
         """Free all that a process has, as far as it was built; its record stays, and says how it ended."""
-        thread = process.thread
-        if thread is not None:
+        while process.threads.first != 0:
+            thread = self.threads.first(process.threads)
             self.scheduler.remove(thread)
-            self._release_stack(thread)
-            thread.kernel_stack = 0
-            thread.wake_tick = 0
-            thread.pid = 0
-            thread.state = ThreadState.FREE
-            process.thread = None
+            self.threads.release(thread, process.threads)
         if process.space.directory != 0:
-            self.scheduler.leave_space(process.space.directory)
+            self.scheduler.replace_space(process.space.directory, self.spaces.kernel.directory)
             self.memory.release(process.space)
             self.libraries.drop_all(process.libraries)
         self.counts.alive -= 1
 
-    def _release_stack(self, thread: Thread) -> None:
-        if thread is self.scheduler.current():
-            self.stacks.leave(thread.kernel_stack)
-        else:
-            self.stacks.release(thread.kernel_stack)
-
     def discard(self, process: Process) -> None:
         """Undo `create`: free a process that never ran, its record too."""
-        self._remove_child(process)
+        self.remove_child(process)
         self.release(process)
-        self._free(process)
+        self.free(process)
 
-    def _free(self, process: Process) -> None:
+    def free(self, process: Process) -> None:
         """Free the record of a process that has nothing any more and is nobody's child."""
         process.pid = 0
         process.parent = 0
@@ -239,98 +225,12 @@ class Processes(Component):
         process.fault.reason = Reason.NONE
         process.name.clear()
 
-    def exit(self, process: Process, status: i32) -> None:
-        """End a process by its own wish."""
-        process.exit_status = status
-        self._end(process, Ending.EXITED)
-
-    def die(self, process: Process) -> None:
-        """End a process that broke a rule; its fault record says which."""
-        self._end(process, Ending.FAULTED)
-
-    def kill(self, killer: Process, pid: i32) -> None:
-        """End another process, or the killer itself.
-
-        Raises: NoSuchProcess; NotPermitted for the first process.
-        """
-        if not 0 < pid < len(self.table) or self.table[pid].state != ProcessState.ALIVE:
-            raise NoSuchProcess
-        if pid == self.counts.first:
-            raise NotPermitted
-        self.table[pid].exit_status = killer.pid
-        self._end(self.table[pid], Ending.KILLED)
-
-    def _end(self, process: Process, ending: Ending) -> None:
-        process.ending = ending
-        process.state = ProcessState.ZOMBIE
-        if process.pid == self.counts.first:
-            self.counts.first = 0
-        self.release(process)
-        self._leave_children(process)
-        if process.parent == NOBODY:
-            self._free(process)
-        elif process.parent != BY_KERNEL:
-            self.scheduler.wake_waiting(self.table[process.parent].thread)
-
-    def _leave_children(self, process: Process) -> None:
-        """Let the children of a process that ends be nobody's: zombies go, the others will when they end."""
-        child = process.first_child
-        process.first_child = None
-        while child is not None:
-            following = child.next_sibling
-            child.next_sibling = None
-            child.parent = NOBODY
-            if child.state == ProcessState.ZOMBIE:
-                self._free(child)
-            child = following
-
-    def detach(self, child: Process) -> None:
-        """Let a process be nobody's child: nobody can wait for it, and its record is free when it ends."""
+    def remove_child(self, child: Process) -> None:
+        """Take a process out of its parent's queue, if it has a parent."""
         if child.parent > 0:
-            # A parent that waits for it, and has no other child, would wait for ever.
-            self.scheduler.wake_waiting(self.table[child.parent].thread)
-        self._remove_child(child)
-        child.parent = NOBODY
-
-    def _remove_child(self, child: Process) -> None:
-        """Take a process out of its parent's list."""
-        if child.parent <= 0:
-            return
-        parent = self.table[child.parent]
-        before: Ref[Process] = None
-        each = parent.first_child
-        while each is not None and each is not child:
-            before = each
-            each = each.next_sibling
-        if before is None:
-            parent.first_child = child.next_sibling
-        else:
-            before.next_sibling = child.next_sibling
-        child.next_sibling = None
-
-    # Waiting.
-
-    def find_zombie(self, parent: Process, pid: i32) -> Ref[Process]:
-        """Return a child that has ended, the one of an id or any (-1); None when it has not ended yet.
-
-        Raises: NoChild when there is no such child.
-        """
-        found = False
-        child = parent.first_child
-        while child is not None:
-            if pid == -1 or child.pid == pid:
-                if child.state == ProcessState.ZOMBIE:
-                    return child
-                found = True
-            child = child.next_sibling
-        if not found:
-            raise NoChild
-        return None
-
-    def reap(self, zombie: Process) -> None:
-        """Free the record of a child that has ended."""
-        self._remove_child(zombie)
-        self._free(zombie)
+            parent = self.table[child.parent]
+            queue = parent.zombies if child.state == ProcessState.ZOMBIE else parent.children
+            self.families.remove(queue, child.pid)
 
     def of(self, thread: Thread) -> Process:
         """Return the process of a thread that is not the idle one."""

@@ -8,6 +8,7 @@ from keelback.kernel.loading.elf_file import RULES
 from keelback.kernel.memory.regions import Kind, Space
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import NAME_SIZE, Process, Processes
+from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SIZE, Array, Component, KernelError, Region, Struct, i16, inline, u8, u32, word
 
@@ -48,6 +49,7 @@ class Programs(Component):
         self.payload = loader.payload
         self.loader = loader
         self.processes = processes
+        self.threads = processes.threads
         self.virtual_memory = processes.memory
         self.spaces = processes.spaces
         self.promises = processes.memory.promises
@@ -134,25 +136,23 @@ class Programs(Component):
         self._find()
         process = self.processes.create(parent)
         process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
-        thread = process.thread
-        assert thread is not None, "a new process has a thread"
         try:
             stack: word = self._fill(process.space)
         except OutOfMemory:
             self.processes.discard(process)
             raise
-        thread.frame.start_user(self.loader.image.entry, stack)
+        frame = self.threads.first(process.threads).frame
+        frame.start_user(self.loader.image.entry, stack)
         self.processes.start(process)
         return process
 
-    def exec(self, process: Process) -> None:
-        """Let a process, which made the call, run the program that `command` names instead.
+    def exec(self, thread: Thread) -> None:
+        """Let the process of a thread, which made the call, run the program that `command` names instead.
 
         Raises: NoSuchProgram, NotExecutable or OutOfMemory; the process goes on as it was.
         """
         self._find()
-        thread = process.thread
-        assert thread is not None, "a process has a thread"
+        process = self.processes.of(thread)
         self.next.directory = self.spaces.create()
         self.next.owner = process.pid
         # The old space needs nothing any more unless the new one fails, so its promises need not be kept beside others.
@@ -166,7 +166,7 @@ class Programs(Component):
             self.promises.add(process.space, pages, tables)
             raise
         # From here on nothing can fail.
-        self.processes.scheduler.leave_space(process.space.directory)
+        self.processes.scheduler.replace_space(process.space.directory, self.next.directory)
         self.virtual_memory.release(process.space)
         self.processes.libraries.drop_all(process.libraries)
         process.space.become(self.next)

@@ -4,7 +4,7 @@
     FREE ──> READY ────────> (queue) ───────> RUNNING ──> READY      yield, end of the time slice
                  ^                               │
                  ├──────── SLEEPING <────────────┤                   sleep, woken by the timer
-                 └──────── WAITING <─────────────┘                   wait, woken by a child's end
+                 └──────── WAITING <─────────────┘                   wait, woken by who finishes its call
     any ──> FREE                                                     exit, kill, fault
 
 A trap from user mode pushes its frame at the end of `Thread.frame`, where the task state's esp0 points; the entry
@@ -14,8 +14,25 @@ restored, the stack pointer is in the frame: below each there is room for a non-
 
 from enum import IntEnum
 
+from keelback.kernel.layout import Layout
+from keelback.kernel.memory.kernel_stacks import KernelStacks
+from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.x86.trap_frame import TrapFrame
-from keelback.lang import Array, Ref, Struct, address_of, i16, inline, size_of, u32, u64, word
+from keelback.lang import (
+    Array,
+    Component,
+    Region,
+    Struct,
+    address_of,
+    i16,
+    inline,
+    size_of,
+    u8,
+    u16,
+    u32,
+    u64,
+    word,
+)
 
 INTERRUPT_WORDS = 4
 """Room below each trap frame for what a non-maskable interrupt of ring 0 pushes, three words."""
@@ -25,23 +42,131 @@ class ThreadState(IntEnum):
     """What a thread is doing."""
 
     FREE = 0
-    READY = 1
+    READY = 1  # in its CPU's queue
     RUNNING = 2
-    SLEEPING = 3
-    WAITING = 4  # in no list; made ready, it makes its system call again
+    SLEEPING = 3  # until its deadline
+    WAITING = 4  # in the queue of what it waits for
+    IDLE = 5  # what a CPU runs when nothing is ready
 
 
 class Thread(Struct):
-    """One thread; all zero means free."""
+    """One thread; all zero but the frame means free."""
 
     frame: TrapFrame  # first, so that one address stands for both
     kernel_stack: word  # the first address after the thread's kernel stack
-    wake_tick: u64  # when a sleeping thread wakes
-    next: "Ref[Thread]"  # in the queue that holds it
+    wake_tick: u64  # its deadline, if it has one
+    waits: Link  # in the queue of its CPU when it is ready, of what it waits for when it is waiting
+    deadline: Link  # in the queue of what may wake at the same tick
+    siblings: Link  # in its process's list
+    queue: u16  # the number of that queue
+    number: u16  # its index in the table; 0 for a free one, too
     pid: i16  # its process; 0 for the idle thread
     state: ThreadState
+    cpu: u8  # whose queue it is in when it is ready
+    timed: bool  # it has a deadline
     interrupt_room: Array[u32] = inline(INTERRUPT_WORDS)  # for one that comes while the next frame is the stack
 
     def trap_stack(self) -> word:
         """Return where a trap from user mode starts to push."""
         return address_of(self.frame) + size_of(TrapFrame)
+
+
+class InterruptRoom(Struct):
+    """The room below the first thread's trap frame; see `Thread.interrupt_room`."""
+
+    words: Array[u32] = inline(INTERRUPT_WORDS)
+
+
+class ThreadCounts(Struct):
+    """Which thread was the last to start; 0 when none has."""
+
+    last: u16
+
+
+class WaitQueues(Queues):
+    """Queues by what a thread waits for: a CPU, or something that happens."""
+
+    def __init__(self, table: Array[Thread]) -> None:
+        self.table = table
+
+    def link(self, number: u16) -> Link:
+        """See `Queues`."""
+        return self.table[number].waits
+
+
+class DeadlineQueues(Queues):
+    """Queues by when a thread stops to wait."""
+
+    def __init__(self, table: Array[Thread]) -> None:
+        self.table = table
+
+    def link(self, number: u16) -> Link:
+        """See `Queues`."""
+        return self.table[number].deadline
+
+
+class ThreadLists(Queues):
+    """The threads of each process."""
+
+    def __init__(self, table: Array[Thread]) -> None:
+        self.table = table
+
+    def link(self, number: u16) -> Link:
+        """See `Queues`."""
+        return self.table[number].siblings
+
+
+class Threads(Component):
+    """The thread table: which records are free, and whose the others are.
+
+    A thread's index says nothing about its process.  The first are the idle threads, one a CPU.
+    """
+
+    def __init__(self, records: Region, layout: Layout, stacks: KernelStacks) -> None:
+        self.stacks = stacks
+        self.counts = records.struct(ThreadCounts)
+        self.room = records.struct(InterruptRoom)
+        self.table = records.array(Thread, layout.threads)
+        self.lists = ThreadLists(self.table)
+
+    def create_idle(self, code: word) -> Thread:
+        """Return the idle thread, which runs code of ring 0.  Raises: OutOfMemory; nothing has changed."""
+        idle = self.table[0]
+        idle.kernel_stack = self.stacks.create()
+        idle.frame.start_idle(code)
+        idle.state = ThreadState.IDLE
+        return idle
+
+    def create(self, pid: i16, threads: Queue) -> None:
+        """Add a thread that does not run yet to the list of its process.  Raises: OutOfMemory; nothing has changed."""
+        stack: word = self.stacks.create()
+        thread = self._free_slot()
+        thread.kernel_stack = stack
+        thread.pid = pid
+        self.lists.push(threads, thread.number)
+
+    def _free_slot(self) -> Thread:
+        """Return the next free slot after the last that was given; a layout has a thread for each process."""
+        count: u32 = len(self.table) - 1
+        offset: u32 = self.counts.last
+        while self.table[offset % count + 1].number != 0:
+            offset += 1
+        thread = self.table[offset % count + 1]
+        thread.number = offset % count + 1
+        return thread
+
+    def release(self, thread: Thread, threads: Queue) -> None:
+        """Free a thread that is in no queue but the list of its process."""
+        self.lists.remove(threads, thread.number)
+        if thread.state == ThreadState.RUNNING:
+            self.stacks.leave(thread.kernel_stack)
+        else:
+            self.stacks.release(thread.kernel_stack)
+        thread.kernel_stack = 0
+        thread.number = 0
+        thread.pid = 0
+        thread.state = ThreadState.FREE
+
+    def first(self, threads: Queue) -> Thread:
+        """Return the thread that a process, which has one, started with."""
+        return self.table[threads.first]

@@ -68,35 +68,34 @@ class TaskState(Struct):
 
 
 class Segments(Component):
-    """The descriptor table and the task states."""
+    """The descriptor table, and the task state of double faults."""
 
     def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
         self.cpu = cpu
         self.double_fault_stack = layout.records_end  # the entry stack, which nobody needs any more by then
         self.table = records.struct(DescriptorTable)
-        self.task = records.struct(TaskState)
         self.double_fault = records.struct(TaskState)
 
-    def start(self, handler: u32) -> None:
-        """Fill all in and use them, with the address of the entry code for double faults; there is no LDT."""
+    def start(self, task: TaskState, handler: u32) -> None:
+        """Fill in all, a CPU's task state too, and use them, with the entry code for double faults; there is no LDT."""
         self._set(KERNEL_CODE, 0, 0xF_FFFF, ACCESS_KERNEL_CODE, FLAT)
         self._set(KERNEL_DATA, 0, 0xF_FFFF, ACCESS_KERNEL_DATA, FLAT)
         self._set(USER_CODE, 0, 0xF_FFFF, ACCESS_USER_CODE, FLAT)
         self._set(USER_DATA, 0, 0xF_FFFF, ACCESS_USER_DATA, FLAT)
-        self._set(TASK, address_of(self.task), size_of(TaskState) - 1, ACCESS_TASK, 0)
+        self._set(TASK, address_of(task), size_of(TaskState) - 1, ACCESS_TASK, 0)
         self._set(DOUBLE_FAULT_TASK, address_of(self.double_fault), size_of(TaskState) - 1, ACCESS_TASK, 0)
-        self.task.ss0 = KERNEL_DATA
-        self.task.io_bitmap = size_of(TaskState)
-        self._fill_double_fault(handler)
+        task.ss0 = KERNEL_DATA
+        task.io_bitmap = size_of(TaskState)
+        self._fill_double_fault(task, handler)
         self.cpu.load_gdt(address_of(self.table), size_of(DescriptorTable) - 1, KERNEL_CODE, KERNEL_DATA)
         self.cpu.load_ldt(0)
         self.cpu.load_task_register(TASK)
 
-    def _fill_double_fault(self, handler: u32) -> None:
+    def _fill_double_fault(self, task: TaskState, handler: u32) -> None:
         state = self.double_fault
         state.eip = handler
         state.eflags = EFLAGS_FIXED
-        state.ebx = address_of(self.task)  # where the handler finds what was interrupted
+        state.ebx = address_of(task)  # where the handler finds what was interrupted
         state.esp = self.double_fault_stack
         state.cs = KERNEL_CODE
         state.ds = KERNEL_DATA

@@ -4,7 +4,7 @@ Source: Intel SDM volume 3, section 6.12 (what the CPU pushes); volume 2, `PUSHA
 """
 
 from keelback.kernel.x86.segments import EFLAGS_FIXED, KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
-from keelback.lang import Struct, u32, word
+from keelback.lang import Struct, i32, u32, word
 
 EFLAGS_INTERRUPTS = 1 << 9
 FROM_VIRTUAL_8086 = 1 << 8
@@ -90,3 +90,8 @@ class TrapFrame(Struct):
         self.eax = 0
         self.vector = 0
         self.error = 0
+
+
+def signed(value: u32) -> i32:
+    """Return a register's value read as a signed number."""
+    return value - 0x1_0000_0000 if value >= 0x8000_0000 else value
