@@ -131,11 +131,11 @@ MISTAKES = {
         "if record.references == 1 and record.owner != 1:", {"comparison", "invariants"},
     ),
     "the stack's page table forgotten": (
-        "memory.spaces", "AddressSpaces", "release_tables", "if table != 0:",
-        "if table != 0 and base < 0xF000_0000:", {"comparison", "invariants"},
+        "memory.page_tables", "PageTables", "prune", "references > 0:", "references > 0 or address >= 0xF000_0000:",
+        {"comparison"},
     ),
     "one kernel entry too few": (
-        "memory.spaces", "AddressSpaces", "create", "0, shared)", "0, shared - 1)",
+        "memory.page_tables", "PageTables", "_share_table", "0, shared)", "0, shared - 1)",
         {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a sleeper woken a tick late": (
@@ -184,7 +184,8 @@ MISTAKES = {
         {"strict RAM and TLB"},
     ),
     "an empty table that is kept": (
-        "memory.spaces", "AddressSpaces", "unmap", "if self.frames.table[table].references == 0:", "if False:",
+        "memory.spaces", "AddressSpaces", "unmap", "references == 0:",
+        "references == 0 and holder != 8:",  # which unmaps before it exits
         {"comparison", "invariants"},
     ),
     "a table that is not given back": (

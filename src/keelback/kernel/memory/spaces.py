@@ -24,6 +24,7 @@ from keelback.kernel.x86.paging import (
     I386,
     KERNEL_READ,
     KERNEL_WRITE,
+    NO_EXECUTE,
     PRESENT,
     USER,
     WRITABLE,
@@ -179,7 +180,7 @@ class AddressSpaces(Component):
             for index in self.tables.present(table, base, end):
                 entry = self.tables.entry(table, index)
                 frame: u32 = self.tables.frame_of(entry)
-                self.tables.change(entry, frame, PRESENT | permissions & USER)
+                self.tables.change(entry, frame, PRESENT | permissions & (USER | NO_EXECUTE))
                 if frame != self.kernel.zero:
                     if permissions & WRITABLE:
                         self.frames.take_over(frame, holder)

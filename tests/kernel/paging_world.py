@@ -1,0 +1,290 @@
+"""A small world of address spaces, by any paging scheme, in both lives: frames, tables and nothing else.
+
+0x00100000  static records                   0x00180000  kernel zone: tables
+0x00140000  frame table, sets of free frames 0x001e0000  the compiled life's stack
+0x00400000  user frames: numbers only, for the code under test never touches what is in them
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from functools import cache, partial
+
+from compiler.native import SIZE, Failed, Native
+from keelback.kernel.layout import MICROKERNEL, Layout
+from keelback.kernel.memory.frames import Frames
+from keelback.kernel.memory.heap import BootHeap
+from keelback.kernel.memory.spaces import AddressSpaces
+from keelback.kernel.x86.paging import I386, PAE, PRESENT, X86_64, PagingScheme
+from keelback.lang import PAGE_SIZE, Component, Cpu, HostObject, KernelError, Panic, Ram, Region, freeze, i16, u32, word
+from keelback.lang.strict import CHECK, check
+
+RECORDS, HEAP, ZONE, TOP = 0x10_0000, 0x14_0000, 0x18_0000, 0x1E_0000
+USER_FRAMES, FRAMES = 0x400, 0x800
+OWNER = 7
+MODULES = ("memory.spaces", "memory.page_tables", "memory.frames", "memory.frame_set", "memory.heap", "x86.paging")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A scheme on a CPU with words of some bits, and where the kernel part ends."""
+
+    scheme: PagingScheme
+    word_bits: int
+    kernel_limit: int
+    user_end: int = 0xFFFF_F000
+
+    @property
+    def layout(self) -> Layout:
+        """Return a layout with that limit."""
+        limit = self.kernel_limit
+        far = max(limit, 0x4000_0000) + 0x4000_0000
+        return replace(
+            MICROKERNEL, owned_start=RECORDS, kernel_start=RECORDS, places=HEAP, text_end=HEAP, kernel_limit=limit,
+            windows=limit - 2 * PAGE_SIZE, image_start=limit, image_base=limit, malloc_base=far, malloc_limit=far,
+            stack_top=self.user_end, user_end=self.user_end,
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.scheme.name}-{self.kernel_limit:#x}"
+
+
+SHAPES = (
+    Shape(I386, 32, 0x0800_0000),
+    Shape(PAE, 32, 0x0800_0000),
+    Shape(PAE, 32, 0x4000_0000),  # the root's entries are shared
+    Shape(PAE, 32, 0x6000_0000),  # one of them is, the next is not
+    Shape(X86_64, 64, 0x0800_0000, 0x7FFF_FFFF_F000),
+    Shape(X86_64, 64, 1 << 30, 0x7FFF_FFFF_F000),
+)
+
+
+class NoTranslations(HostObject):
+    """The hardware of a CPU that keeps no translation."""
+
+    def invalidate_page(self, address: int) -> None:
+        """Do nothing."""
+
+    def write_cr3(self, value: int) -> None:
+        """Do nothing."""
+
+
+class World(Component):
+    """What the tests call, in both lives."""
+
+    def __init__(self, records: Region, shape: Shape) -> None:
+        self.frames = Frames(records, shape.layout)
+        self.heap = BootHeap(records)
+        self.spaces = AddressSpaces(records, shape.layout, Cpu(NoTranslations()), self.frames, shape.scheme)
+        self.tables = self.spaces.tables
+
+    def start(self) -> None:
+        """Give out frames and make the kernel's tables."""
+        self.heap.start(HEAP, ZONE)
+        self.frames.table.place(self.heap.allocate(FRAMES * self.frames.table.element_size), FRAMES)
+        self.frames.read_only.place(self.heap.allocate(FRAMES), FRAMES)
+        self.frames.kernel_zone.place(self.heap, FRAMES)
+        self.frames.user_zone.place(self.heap, FRAMES)
+        self.frames.add_kernel_range(ZONE // PAGE_SIZE, TOP // PAGE_SIZE)
+        self.frames.add_user_range(USER_FRAMES, FRAMES)
+        self.frames.counts.user_promised = 0
+        self.spaces.start(TOP)
+
+    def create(self) -> u32:
+        """Return a new space."""
+        return self.spaces.create()
+
+    def destroy(self, root: u32) -> None:
+        """Give a space back."""
+        self.spaces.destroy(root)
+
+    def map(self, root: u32, page: word, permissions: u32, owner: i16) -> u32:
+        """Map a page to a new frame, which is returned.  Raises: OutOfMemory; nothing has changed."""
+        entry = self.tables.reserve(root, page)
+        frame: u32 = self.frames.allocate_user(owner)
+        self.spaces.enter(entry, page, frame, permissions)
+        return frame
+
+    def enter(self, root: u32, page: word, frame: u32, permissions: u32) -> None:
+        """Map a page to a frame of any number."""
+        self.spaces.enter(self.tables.reserve(root, page), page, frame, permissions)
+
+    def change(self, root: u32, page: word, frame: u32, permissions: u32) -> None:
+        """Let a page that is mapped mean another frame."""
+        entry = self.tables.find(root, page)
+        assert entry is not None, "the page is mapped"
+        self.spaces.change(entry, page, frame, permissions)
+
+    def unmap(self, root: u32, start: word, end: word, owner: i16) -> bool:
+        """Unmap a range."""
+        return self.spaces.unmap(root, start, end, owner)
+
+    def reserve(self, root: u32, page: word) -> None:
+        """Make the way to a page."""
+        self.tables.reserve(root, page)
+
+    def reserve_like(self, root: u32, other: u32, start: word, end: word) -> None:
+        """Make tables as another space has them."""
+        self.spaces.reserve_like(root, other, start, end)
+
+    def prune(self, root: u32, page: word) -> None:
+        """Give empty tables back."""
+        self.tables.prune(root, page)
+
+    def share(self, root: u32, other: u32, start: word, end: word, permissions: u32) -> None:
+        """Map what another space maps."""
+        self.spaces.share(root, other, start, end, permissions)
+
+    def limit(self, root: u32, start: word, end: word, permissions: u32, owner: i16) -> None:
+        """Take rights away."""
+        self.spaces.restrict(root, start, end, permissions, owner)
+
+    def frame(self, root: u32, page: word) -> u32:
+        """Return the frame of a page."""
+        return self.spaces.frame(root, page)
+
+    def pages(self, root: u32, start: word, end: word) -> word:
+        """Return a sum of the pages that are mapped, each by its place in their order."""
+        found: word = 0
+        place: word = 1
+        for page in self.spaces.pages(root, start, end):
+            found = (found + (page >> 12) * place) & 0xFFFF_FFFF
+            place += 1
+        return found
+
+    def fail(self, number: u32) -> None:
+        """Let the next allocation but so many fail; 0: none."""
+        self.frames.injection.countdown = number
+
+
+CALLS = (
+    "create", "destroy", "map", "enter", "change", "unmap", "reserve", "reserve_like", "prune", "share", "limit",
+    "frame", "pages", "fail",
+)  # fmt: skip
+
+
+class Lives:
+    """A world in both lives; a call is made in both, and all their memory must be equal then."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.scheme = shape.scheme
+        self._check_words()
+        self.ram = Ram(SIZE, word_bits=shape.word_bits)
+        self.world = World(Region(self.ram, RECORDS, HEAP), shape)
+        freeze(self.world)
+        self.native = _native(shape, self.world, self.ram)
+        self.native.call("start")
+        self.world.start()
+        self._compare("start")
+
+    def _check_words(self) -> None:
+        """Let strict mode know how long the words of this world are."""
+        for name in MODULES:
+            vars(sys.modules[f"keelback.kernel.{name}"])[CHECK] = partial(check, word_bits=self.shape.word_bits)
+
+    def call(self, name: str, *arguments: int) -> int:
+        """Make a call in both lives.  Raises: what both raise, a KernelError or a Panic."""
+        self._check_words()
+        outcomes = [_outcome(life, name, arguments) for life in (self._interpreted, self.native.call)]
+        assert outcomes[0] == outcomes[1], (name, arguments)
+        self._compare(name)
+        kind, value = outcomes[0]
+        if kind == "result":
+            return value or 0
+        raise value[0](*value[1:])
+
+    def _interpreted(self, name: str, *arguments: int) -> object:
+        return getattr(self.world, name)(*arguments)
+
+    def _compare(self, name: str) -> None:
+        assert self.memory() == bytes(self.native.uc.mem_read(RECORDS, TOP - RECORDS)), name
+
+    def memory(self) -> bytes:
+        """Return all memory that the code under test may change."""
+        return bytes(self.ram.bytes[RECORDS:TOP])
+
+    def state(self) -> bytes:
+        """Return all memory but what free frames have: what an undone change must leave as it was."""
+        free = self.world.frames.kernel_zone
+        zone = range(ZONE // PAGE_SIZE, TOP // PAGE_SIZE)
+        used = (self.ram.bytes[n * PAGE_SIZE : (n + 1) * PAGE_SIZE] for n in zone if not free.has(n))
+        return bytes(self.ram.bytes[RECORDS:ZONE]) + b"".join(map(bytes, used))
+
+    def free(self) -> int:
+        """Return how many frames of the kernel zone are free."""
+        return self.world.frames.counts.kernel_free
+
+    def count(self, table: int) -> int:
+        """Return how many present entries the record of a table counts."""
+        return self.world.frames.table[table].references
+
+    @property
+    def base(self) -> int:
+        """Return the lowest user address."""
+        return self.shape.kernel_limit
+
+
+def _outcome(life, name, arguments):
+    try:
+        return "result", life(name, *arguments)
+    except KernelError as error:
+        return "error", (type(error),)
+    except Failed as failed:
+        [kind] = [each for each in KernelError.__subclasses__() if each.number == failed.code]
+        return "error", (kind,)
+    except Panic as panic:
+        return "error", (Panic, panic.message.partition(" (")[0], ("", panic.line))
+
+
+@cache
+def _compiled(shape: Shape) -> tuple[Native, bytes]:
+    ram = Ram(SIZE, word_bits=shape.word_bits)
+    world = World(Region(ram, RECORDS, HEAP), shape)
+    freeze(world)
+    native = Native(world, ram, {name: getattr(world, name) for name in ("start", *CALLS)}, ["-w"])
+    return native, bytes(native.uc.mem_read(0, SIZE))
+
+
+def _native(shape: Shape, world: World, ram: Ram) -> Native:
+    """Return the compiled life of a new world; its code is compiled once."""
+    native, start = _compiled(shape)
+    native.uc.mem_write(0, start)
+    return native
+
+
+def entries(lives: Lives, table: int) -> list[int]:
+    """Return the entries of a table, read on the tests' own terms."""
+    content = lives.ram.bytes[table * PAGE_SIZE : (table + 1) * PAGE_SIZE]
+    return content.cast("I" if lives.scheme.entry_size == 4 else "Q").tolist()
+
+
+def tables_of(lives: Lives, root: int) -> dict[int, int]:
+    """Return every table of a space, the kernel's shared ones too, and how many present entries it has."""
+    found: dict[int, int] = {}
+    here = {root}
+    for depth, _ in enumerate(lives.scheme.levels):
+        below = set()
+        for table in here:
+            present = [entry for entry in entries(lives, table) if entry & PRESENT]
+            found[table] = len(present)
+            below |= {(entry & lives.scheme.address_mask) >> 12 for entry in present}
+        here = below if depth + 1 < len(lives.scheme.levels) else set()
+    return found
+
+
+def mappings(lives: Lives, root: int) -> dict[int, tuple[int, int]]:
+    """Return the user pages that a space maps, by address: the frame, and the flags of the last entry."""
+    found: dict[int, tuple[int, int]] = {}
+    waiting = [(root, 0, 0)]
+    while waiting:
+        table, base, depth = waiting.pop()
+        level = lives.scheme.levels[depth]
+        for index, entry in enumerate(entries(lives, table)):
+            address = base + (index << level.shift)
+            if entry & PRESENT and address + (1 << level.shift) > lives.base:
+                frame = (entry & lives.scheme.address_mask) >> 12
+                if depth + 1 < len(lives.scheme.levels):
+                    waiting.append((frame, address, depth + 1))
+                else:
+                    found[address] = frame, entry & ~lives.scheme.address_mask
+    return found
