@@ -12,6 +12,7 @@ import pytest
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS
+from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.machine.boot_loader import BiosEntry
 from keelback.machine.images import make_image
@@ -101,9 +102,9 @@ def sliced(names: Iterable[str], step: int) -> list[Any]:
     ]
 
 
-FRAMES_OF_THE_KERNEL = (0, 4)
+FRAMES_OF_THE_KERNEL = (0, 5)
 """The user frames and zone frames in use when no process is alive, in 8 MiB: the kernel's page
-directory and table, the frame of zeros, and the idle thread's stack."""
+directory and two tables, the frame of zeros, and the idle thread's stack."""
 
 
 def frames_used(pc: SimulatedPc) -> tuple[int, int]:
@@ -111,6 +112,12 @@ def frames_used(pc: SimulatedPc) -> tuple[int, int]:
     counts = pc.kernel.memory.frames.counts
     left = int(pc.kernel.stacks.left.end != 0)
     return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free - left
+
+
+def stack_frame(kernel: Kernel, thread: int) -> int:
+    """Return the frame that a thread's kernel stack ends in."""
+    last = kernel.threads.table[thread].kernel_stack - 1
+    return kernel.spaces.lookup(kernel.spaces.kernel.directory, last) >> 12
 
 
 def console(pc: SimulatedPc) -> list[str]:

@@ -86,7 +86,7 @@ def test_every_address_in_the_drawings_is_the_layouts(layout):
                 found.setdefault(name, set()).add(int(address, 16))
     wanted = {"user_end", "stack_top", "stack_bottom", "image_base", "user_base"}
     wanted |= {"stack_guard", "malloc_limit", "malloc_base", "anonymous_base", "windows", "kernel_start"}
-    wanted |= {"places", "records_end", "text_end"} if layout is MICROKERNEL else set()
+    wanted |= {"places", "records_end", "text_end", "globals_start", "globals_end"} if layout is MICROKERNEL else set()
     assert found == {name: {getattr(layout, name)} for name in wanted}
     says_where_it_ends = (
         "kernel_region_top, {:#010x} at most"
@@ -107,6 +107,8 @@ def test_every_limit_in_the_table_is_the_layouts(layout):
         "processes",
         "stack_pages",
         "guard_pages",
+        "kernel_stack",
+        "kernel_stack_slots",
         "window_count",
         "boot_stack",
         "entry_stack",

@@ -6,6 +6,7 @@ import pytest
 
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look
+from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
@@ -89,6 +90,20 @@ def open_a_kernel_page(pc, lens):
     directory = lens.spaces.kernel.directory << 12
     table = struct.unpack_from("<I", pc.ram.bytes, directory)[0] & 0xFFFFF000
     poke(pc, table + 0x150 * 4, lambda old: old | 4)
+
+
+def guard_entry(lens, number):
+    """Return where the page-table entry of the guard below a thread's kernel stack lies."""
+    page = lens.threads.table[number].kernel_stack - MICROKERNEL.kernel_stack_slot
+    return lens.spaces.tables.table_of(lens.spaces.kernel.directory, page) * 4096 + (page >> 12 & 0x3FF) * 4
+
+
+def map_a_guard(pc, lens):
+    poke(pc, guard_entry(lens, 1), lambda _: 0x163)
+
+
+def let_a_kernel_stack_be_read_only(pc, lens):
+    poke(pc, guard_entry(lens, 1) + 4, lambda entry: entry & ~2)
 
 
 def map_a_kernel_frame(pc, lens):
@@ -480,6 +495,8 @@ MISTAKES = {
     map_page_zero: "page 0 and the last page",
     change_one_kernel_part: "the kernel part is the same",
     open_a_kernel_page: "no page of the kernel part",
+    map_a_guard: "in the area for global mappings are kernel stacks alone",
+    let_a_kernel_stack_be_read_only: "in the area for global mappings are kernel stacks alone",
     map_a_kernel_frame: "no user mapping reaches",
     map_a_frame_that_is_not_there: "no user mapping reaches",
     share_a_page_table: "a page table belongs to one",

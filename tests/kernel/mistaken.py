@@ -26,7 +26,8 @@ def mistaken(folder: Path, module: str, owner: str, method: str, right: str, wro
     whole = file.read_text().replace(source, source.replace(right, wrong))
     copy = folder / file.name
     copy.write_text(whole)
-    [node] = [each for each in ast.walk(ast.parse(whole)) if isinstance(each, ast.FunctionDef) and each.lineno == first]
+    nodes = [each for each in ast.walk(ast.parse(whole)) if isinstance(each, ast.FunctionDef)]
+    [node] = [each for each in nodes if min(line.lineno for line in (each, *each.decorator_list)) == first]
     names = dict(vars(place))
     exec(compile(ast.Module([node], []), str(copy), "exec"), names)
     setattr(cls, method, names[method])

@@ -207,7 +207,7 @@ SET = (
     "55 89e5"  # push %ebp; mov %esp, %ebp: a stack frame that backtraces can follow
     "b811111111 bb22222222 b9{ecx} ba44444444 be55555555 bf66666666"
 )
-LIMIT = MICROKERNEL.region_limit
+LIMIT = MICROKERNEL.globals_end
 TEXT = MICROKERNEL.text_end - 256
 
 
@@ -331,6 +331,9 @@ def test_a_message_that_is_nowhere_halts_the_machine_with_what_is_known(machine)
     assert record.happened and record.frame.eip == place + 10 and record.depth == 0
 
 
+GUARD_END = MICROKERNEL.globals_start + MICROKERNEL.kernel_stack_slot + 4096  # of the first process's thread
+
+
 # Double faults: the stack, or a table, can't take what a trap pushes.
 
 
@@ -348,6 +351,7 @@ def double_faults():
         "a stack that is nowhere": (f"bc{words(LIMIT)} 50", LIMIT - 4, KERNEL_CODE, 5),
         "a stack that has an end": (f"bc{words(LIMIT + 8)} 60", LIMIT + 4, KERNEL_CODE, 5),
         "a stack that can't be written": (f"bc{words(TEXT)} 50", TEXT - 4, KERNEL_CODE, 5),
+        "a kernel stack that overflows": ("e8fbffffff", GUARD_END - 4, KERNEL_CODE, 0),
         "no gate for a fault": (f"0f22d0 {stored(division + 4, 0)} f7f1", 0x11111111, KERNEL_CODE, 13),
         "no stack for traps": (f"{stored(esp0, LIMIT)} b8{words(frame)} c9 c3", LIMIT - 4, USER_CODE, None),
     }
@@ -374,10 +378,11 @@ def test_a_double_fault_is_recorded_with_the_registers_that_it_met(name):
         assert frame.eflags & 0x202 == 2, "interrupts are off"
     if "stack that" in name:
         assert frame.esp == address + 4
+    what = "kernel stack overflow: double fault" if "overflows" in name else "double fault"
     where = f"address {record.address:#010x}, cr3 {record.cr3:#010x}"
-    assert left.console[0] == f"double fault, error code 0x0, {where}"
+    assert left.console[0] == f"{what}, error code 0x0, {where}"
     assert left.console[-3:] == register_lines(frame)
-    assert panic.message == f"double fault of {record.address:#010x} in ring 0 at {frame.eip:#010x}, error 0x0"
+    assert panic.message == f"{what} of {record.address:#010x} in ring 0 at {frame.eip:#010x}, error 0x0"
 
 
 @pytest.mark.parametrize("name", DOUBLE_FAULTS)

@@ -7,7 +7,7 @@ import pytest
 from keelback.kernel.memory.frames import KERNEL, TABLE
 from keelback.lang import address_of
 from keelback.machine.compare import IGNORED, compare
-from support import MIB, make_pc, payload_programs
+from support import MIB, make_pc, payload_programs, stack_frame
 
 
 def machines(*lines, **options):
@@ -114,7 +114,7 @@ def test_what_is_ignored_may_differ_and_its_neighbours_may_not(name):
 
 def test_kernel_stacks_may_differ_and_other_frames_of_the_zone_may_not():
     def stack(pc):
-        poke(pc, pc.kernel.threads.table[0].kernel_stack - 8)
+        poke(pc, stack_frame(pc.kernel, 0) << 12 | 0xFF8)
 
     def free(pc):
         poke(pc, pc.kernel.memory.bounds.region_top - 1)
@@ -136,7 +136,7 @@ def test_a_free_frame_may_differ_as_long_as_it_was_last_a_kernel_stack():
     def change(pc, bit):
         frames = pc.kernel.memory.frames
         if pc.traps == 1:
-            stacks.append((pc.kernel.threads.table[1].kernel_stack - 1) >> 12)
+            stacks.append(stack_frame(pc.kernel, 1))
         owner = frames.table[stacks[0]].owner
         if bit and owner not in states:
             states.append(owner)

@@ -33,7 +33,7 @@ from keelback.machine.images import make_image, make_image_file, make_symbols
 from keelback.machine.kernels import compiled
 from keelback.machine.pc import Outcome
 from keelback.machine.qemu import BY_INSTRUCTIONS, INSTALL, WAIT, Medium, Qemu, QemuError, Verdict
-from support import MIB, code_program, payload_programs
+from support import MIB, code_program, payload_programs, stack_frame
 
 GIB = 1 << 30
 MEMORY = 16 * MIB
@@ -181,7 +181,7 @@ def test_memory_is_laid_out_in_order_whatever_the_machine_has(machine):
     assert order == sorted(order) and bounds.region_top <= layout.region_limit and bounds.region_top <= low
     assert bounds.kernel_top >= header.payload + header.payload_size and bounds.kernel_top == bounds.bios_map
     assert bounds.zone - bounds.stack == layout.boot_stack
-    tables = {kernel.spaces.kernel.directory << 12, kernel.first_cpu.idle.kernel_stack - 1}
+    tables = {kernel.spaces.kernel.directory << 12, stack_frame(kernel, 0) << 12}
     assert all(bounds.zone <= address < bounds.region_top for address in tables), "initial page allocations"
     end = kernel.memory.map.end() << 12
     assert low - MIB < end <= low, "all below 4 GiB but what the BIOS keeps"

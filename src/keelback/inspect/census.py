@@ -94,9 +94,7 @@ class Census:
         self.read_only: set[int] = set()
         self._count_fixed()
         self._count_kernel_space()
-        self._use_stack(kernel.stacks.left.end)
-        for thread in (kernel.threads.table[0], *self.threads):
-            self._use_stack(thread.kernel_stack)
+        self._count_stacks()
         for process in self.processes():
             self._count_process(process)
         for number, library in enumerate(self.kernel.libraries.table):
@@ -210,10 +208,30 @@ class Census:
         for _, entry in self.present(directory):
             if entry >> PAGE_SHIFT != windows:
                 self._count_table(entry >> PAGE_SHIFT)
+        for each in self.global_mappings:
+            self._use(each.frame, KERNEL)
 
-    def _use_stack(self, end: int) -> None:
-        if end:
-            self._use((end - 1) >> PAGE_SHIFT, KERNEL)
+    @cached_property
+    def global_mappings(self) -> list[Mapping]:
+        """Return what the kernel has mapped in its area for that, lowest page first."""
+        layout, found = self.kernel.layout, list[Mapping]()
+        for base in range(layout.globals_start, layout.globals_end, ENTRIES << PAGE_SHIFT):
+            upper = dict(self.present(self.kernel.spaces.kernel.directory)).get(base >> 22, 0)
+            for low, entry in self.present(upper >> PAGE_SHIFT) if upper else ():
+                found.append(Mapping(base | low << PAGE_SHIFT, entry >> PAGE_SHIFT, entry & upper & 7))
+        return found
+
+    @cached_property
+    def kernel_stacks(self) -> list[int]:
+        """Return the end of each kernel stack in use: of threads, and of one that a CPU is about to leave."""
+        ends = [each.kernel_stack for each in used(self.kernel.threads.table)]
+        return [end for end in (*ends, self.kernel.stacks.left.end) if end]
+
+    def _count_stacks(self) -> None:
+        """Count the kernel stacks that lie in the zone; others are global mappings."""
+        if not self.kernel.layout.kernel_stack_slots:
+            for end in self.kernel_stacks:
+                self._use((end - 1) >> PAGE_SHIFT, KERNEL)
 
     def _count_process(self, process: Process) -> None:
         if process.space.directory:

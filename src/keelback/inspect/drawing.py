@@ -23,7 +23,8 @@ END = 4 * GIB
 WIDTH = 39
 NAMES = (
     "user_end", "malloc_limit", "malloc_base", "anonymous_base", "image_base", "stack_top",
-    "user_base", "stack_bottom", "stack_guard", "windows", "records_end", "text_end", "places",
+    "user_base", "stack_bottom", "stack_guard", "windows", "globals_end", "globals_start", "records_end", "text_end",
+    "places",
 )  # fmt: skip
 """The addresses of a layout that have its name for them in a drawing."""
 
@@ -77,6 +78,7 @@ def draw_virtual(layout: Layout) -> Iterator[str]:
     around, rest = ("Kernel reserved", "not used") if is_owned else ("available for global mappings", "free")
     above = _filled(pieces, layout.region_limit, layout.kernel_limit, rest)
     if layout.region_least < layout.region_limit:
+        above += [Box(layout.region_limit, (rest,))] * (above[-1].lines != (rest,))
         above[-1] = above[-1]._replace(start=None, name=f"{REGION_TOP}, {layout.region_limit:#010x} at most")
     else:
         above[-1] = above[-1]._replace(name=REGION_TOP)
@@ -99,6 +101,13 @@ def _pieces(layout: Layout) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     yield layout.anonymous_base, layout.malloc_base, ("anonymous memory, upward",)
     yield layout.image_base, layout.anonymous_base, ("free", "libraries, upward", "image of the process")
     yield layout.windows, layout.windows + layout.window_count * PAGE_SIZE, (f"{layout.window_count} window pages",)
+    if layout.kernel_stack_slots:
+        slots = f"{layout.kernel_stack_slots} kernel stacks, each above a guard"
+        yield (
+            layout.globals_start,
+            layout.globals_start + layout.kernel_stack_slots * layout.kernel_stack_slot,
+            (slots,),
+        )
     yield SCREEN, SCREEN + PAGE_SIZE, ("the screen",)
     yield 0, PAGE_SIZE, ("page 0: never mapped",)
 

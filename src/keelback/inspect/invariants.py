@@ -9,7 +9,19 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from keelback.abi.records import ANY_CHILD
-from keelback.inspect.census import AS_LOADED, ENTRIES, PAGE_SHIFT, PRESENT, USER, WRITABLE, Census, bits, numbered, raw
+from keelback.inspect.census import (
+    AS_LOADED,
+    ENTRIES,
+    PAGE_SHIFT,
+    PRESENT,
+    USER,
+    WRITABLE,
+    Census,
+    Mapping,
+    bits,
+    numbered,
+    raw,
+)
 from keelback.inspect.loaded_pages import loaded_page
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import OWNER_KINDS, TABLE, kind_of
@@ -144,6 +156,20 @@ def _kernel_supervisor(census: Census) -> Iterator[str]:
         for low, entry in census.present(upper >> PAGE_SHIFT):
             if entry & USER:
                 yield f"{high << 22 | low << PAGE_SHIFT:#010x}"
+
+
+@invariant("in the area for global mappings are kernel stacks alone, each whole in its slot, the guards not mapped")
+def _kernel_stacks(census: Census) -> Iterator[str]:
+    layout = census.kernel.layout
+    mapped = {each.page: each for each in census.global_mappings}
+    for end in census.kernel_stacks if layout.kernel_stack_slots else ():
+        if (end - layout.globals_start) % layout.kernel_stack_slot or not layout.globals_start < end:
+            yield f"the stack below {end:#010x} lies in no slot"
+        for page in range(end - layout.kernel_stack, end, PAGE_SIZE):
+            if not mapped.pop(page, Mapping(0, 0, 0)).flags & WRITABLE:
+                yield f"{page:#010x}, of the stack below {end:#010x}, can't be written"
+    for page in mapped:
+        yield f"{page:#010x} is mapped, and is of no stack"
 
 
 @invariant("no user mapping reaches a frame of the kernel's")

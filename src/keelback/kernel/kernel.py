@@ -57,7 +57,7 @@ class Kernel(Component):
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
         self.libraries = Libraries(records, self.loader)
         self.user_memory = UserMemory(self.virtual_memory)
-        self.stacks = KernelStacks(records, self.memory.frames)
+        self.stacks = KernelStacks(records, layout, self.spaces)
         self.threads = Threads(records, layout, self.stacks)
         self.scheduler = Scheduler(records, layout, self.cpu, self.spaces, self.timer, self.threads)
         self.first_cpu = self.scheduler.cpus[0]
@@ -69,7 +69,7 @@ class Kernel(Component):
         )
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
-        self.panics = Panics(records, layout, self.memory, self.console, self.power)
+        self.panics = Panics(records, layout, self.memory, self.stacks, self.console, self.power)
         self.traps = Traps(
             self.scheduler,
             self.processes,

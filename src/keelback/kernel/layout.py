@@ -11,6 +11,8 @@
                 kernel zone                      0xfffff000  user_end: the last page is never mapped
     kernel_region_top
         ...     free for global mappings
+    0x07800000  kernel stacks, each in its slot above a guard
+        ...
     0x07ffe000  two window pages
     0x08000000  KLIMIT
 
@@ -60,6 +62,14 @@ class Layout:
     """The kernel region ends here at the earliest …"""
     region_limit: int
     """… and here at the latest."""
+    globals_start: int
+    """The area for mappings that the kernel makes at run time, in every address space at once: from here …"""
+    globals_end: int
+    """… to here."""
+    kernel_stack: int
+    """Bytes of a thread's kernel stack."""
+    kernel_stack_slots: int
+    """How many of them have a slot in that area, from its start, each with a guard page; 0: they lie in the zone."""
     windows: int
     """The window pages of the first CPU."""
     window_count: int
@@ -110,6 +120,9 @@ class Layout:
     def __post_init__(self) -> None:
         assert 2 <= self.most_references <= 0xFFFF, "a frame may be shared, and its record counts its holders"
         assert self.threads >= self.processes, "every process has a thread"
+        assert self.threads <= (self.kernel_stack_slots or self.threads), "each thread's stack has a slot"
+        slots_end = self.globals_start + self.kernel_stack_slots * self.kernel_stack_slot
+        assert slots_end <= self.globals_end, "the slots lie in the area for global mappings"
         assert self.user_base <= self.image_start <= self.image_base < self.image_limit, "images lie in user space"
         free_of_stacks = self.stack_top <= self.image_start or self.stack_guard >= self.malloc_limit
         assert free_of_stacks, "nothing that the kernel places lies on a stack, or in its guard"
@@ -118,6 +131,11 @@ class Layout:
     def records_limit(self) -> int:
         """Return the address that the static records end at or below: the entry stack's lowest."""
         return self.records_end - self.entry_stack
+
+    @property
+    def kernel_stack_slot(self) -> int:
+        """Return the bytes of a kernel stack and the guard below it."""
+        return PAGE_SIZE + self.kernel_stack
 
     @property
     def user_base(self) -> int:
@@ -156,7 +174,11 @@ MICROKERNEL = Layout(
     records_end=0x001C_0000,
     entry_stack=16 * KIB,
     region_least=0x0010_0000,
-    region_limit=0x07C0_0000,  # the windows have a page table of their own
+    region_limit=0x0780_0000,
+    globals_start=0x0780_0000,
+    globals_end=0x07C0_0000,  # the windows have a page table of their own
+    kernel_stack=4 * KIB,
+    kernel_stack_slots=512,
     windows=0x07FF_E000,
     window_count=2,
     kernel_limit=0x0800_0000,
@@ -190,6 +212,9 @@ USERMODE = replace(
     owned_end=0x0080_0000,
     region_least=0x007F_D000,
     region_limit=0x007F_D000,
+    globals_start=0,
+    globals_end=0,
+    kernel_stack_slots=0,
     windows=0x007F_D000,
     kernel_limit=0x0080_0000,
     image_start=0x0080_1000,

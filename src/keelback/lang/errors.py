@@ -67,6 +67,7 @@ MISTAKES = (
     TypeError,
     ValueError,
     AttributeError,
+    RecursionError,
 )
 """What Python raises for a mistake in Kernel Python; anything else is the host's own trouble."""
 

@@ -121,6 +121,8 @@ class InterpretedPc(SimulatedPc):
         struct.pack_into(f"<{4 + len(words)}I", self.ram.bytes, frame, edi, esi, ebp, frame + PUSHAL_STACK, *words)
         if self.ram.strict:
             self.tlb.after_user_mode()
+            (stack,) = struct.unpack_from("<I", self.ram.bytes, frame + FRAME_SIZE)
+            self.tlb.use(stack - 4)  # where entry code pushes first
 
     # The hardware that the kernel's Cpu reaches (see `keelback.lang.cpu.Hardware`).
 

@@ -3,7 +3,7 @@
 from types import TracebackType
 
 from keelback.kernel.calls.faults import PAGE_FAULT, VECTOR_NAMES
-from keelback.kernel.calls.panics import MESSAGE_SIZE, MOST_PLACES, PanicRecord
+from keelback.kernel.calls.panics import MESSAGE_SIZE, MOST_PLACES
 from keelback.kernel.calls.places import LONGEST_NAME
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.x86.interrupts import DOUBLE_FAULT
@@ -17,14 +17,17 @@ def panic_of(kernel: Kernel) -> Panic:
     """Return the panic that a kernel's record tells of."""
     record = kernel.panics.record
     innermost = record.places[0]
-    return Panic(_what(record), (text_of(innermost.file), innermost.line))
+    return Panic(_what(kernel), (text_of(innermost.file), innermost.line))
 
 
-def _what(record: PanicRecord) -> str:
+def _what(kernel: Kernel) -> str:
+    record = kernel.panics.record
     if message := text_of(record.message):
         return message
     frame = record.frame
     name = VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)]
+    if frame.vector == DOUBLE_FAULT and kernel.stacks.is_guard(record.address):
+        name = f"kernel stack overflow: {name}"
     place = f" of {record.address:#010x}" if frame.vector in (PAGE_FAULT, DOUBLE_FAULT) else ""
     return f"{name}{place} in ring 0 at {frame.eip:#010x}, error {frame.error:#x}"
 

@@ -9,7 +9,8 @@
 3. Its ports are the devices; an exception in it goes to the kernel itself.
 4. A fault while a trap is delivered is delivered instead, or as a double fault; a third one is a panic of the host's,
    since hardware would reset (`task_switch.py`).
-5. Translations of the tables' and the stack's pages are kept, as a TLB keeps them, until the kernel loads cr3.
+5. Translations of the tables' and the stack's pages are kept, as a TLB keeps them, until the kernel loads cr3
+   or is interrupted itself.
 
 Source: Intel SDM volume 3, sections 6.11 (gates), 6.12.1 (what a handler finds) and 7.2.1 (task-state segment).
 """
@@ -280,6 +281,8 @@ class Ring0Processor(Processor):
             words += self._data_selectors(state)
         if vector in WITH_ERROR_CODE:
             words = (error, *words)
+        if not from_user:
+            self._translations.clear()  # where the kernel's stack lies may have changed without a load of cr3
         esp = (self._ring0_stack(external) if from_user else esp) - 4 * len(words)
         self._push(esp, words)
         self._entered = vector, bool(eflags & VIRTUAL_8086)

@@ -14,6 +14,7 @@ from keelback.kernel.calls.places import LONGEST_NAME, Name, Places
 from keelback.kernel.devices.console import Console
 from keelback.kernel.devices.power import PANICKED, Power
 from keelback.kernel.layout import Layout
+from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.processes.scheduler import CpuState
 from keelback.kernel.x86.interrupts import DOUBLE_FAULT
 from keelback.kernel.x86.trap_frame import TrapFrame
@@ -63,9 +64,12 @@ class StackFrame(Struct):
 class Panics(Component):
     """Stops the machine and says why."""
 
-    def __init__(self, records: Region, layout: Layout, memory: Memory, console: Console, power: Power) -> None:
+    def __init__(
+        self, records: Region, layout: Layout, memory: Memory, stacks: KernelStacks, console: Console, power: Power
+    ) -> None:
         self.layout = layout
         self.bounds = memory.bounds
+        self.stacks = stacks
         self.console = console
         self.cpu = power.cpu
         self.power = power
@@ -121,11 +125,16 @@ class Panics(Component):
     def _walk(self, eip: word, ebp: word, stack: word) -> None:
         """Note the places of an address and of the calls that led there, as far as the stack frames are good.
 
-        A stack frame is good when it lies above the one before, or at the stack pointer, and in the kernel region.
+        A stack frame is good when it lies above the one before, or at the stack pointer, and on the same stack: in its
+        slot, or in the kernel region.
         """
         self._note(eip)
         end: word = max(self.layout.records_end, self.bounds.region_top)
         lowest: word = stack
+        slot = self.stacks.lowest_of(stack)
+        if slot != 0:
+            end = slot + self.layout.kernel_stack if self.stacks.is_mapped(slot) else 0
+            lowest = max(stack, slot)
         frame: word = ebp
         while lowest <= frame <= end - 8 and frame % 4 == 0:
             at = view(self.ram, StackFrame, frame)
@@ -179,6 +188,8 @@ class Panics(Component):
         self.power.off(PANICKED)
 
     def _write_fault(self, frame: TrapFrame) -> None:
+        if frame.vector == DOUBLE_FAULT and self.stacks.is_guard(self.record.address):
+            self.console.write("kernel stack overflow: ")
         self.console.write(VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)])
         self.console.write(f", error code {frame.error:#x}")
         if frame.vector == PAGE_FAULT or frame.vector == DOUBLE_FAULT:

@@ -1,13 +1,15 @@
 """Address spaces: a page directory a process, the kernel's part the same in all.
 
-    0x00000000 ┬ page 0: mapped nowhere; the screen's page and the kernel region at their own addresses
+    0x00000000 ┬ page 0: mapped nowhere; the screen's page and the kernel region at their own addresses;
+               │ what the kernel maps at run time
     KLIMIT     ┼ kernel part: global, supervisor; every directory holds the same entries
     user_end   ┼ user part: what the process has mapped
     4 GiB      ┴ the last page: mapped nowhere
 
 The functions here know tables and frames; what a page is for and may do is its region's (`regions.py`).
 
-1. Kernel entries are made once, before the first space, and never change, but for the window pages'.
+1. Kernel entries are made once, before the first space, and never change, but for the window pages' and those of the
+   area for global mappings; the tables of that area are made then, too, so every space has them.
 2. Every table of the user part belongs to exactly one space and comes from the kernel zone.
 3. A user entry holds one reference to its frame, except to the frame of zeros.
 4. An empty table of the user part is given back.
@@ -78,6 +80,8 @@ class AddressSpaces(Component):
         self._map_kernel(layout.text_end, region_top, KERNEL_WRITE)
         if layout.owned_start > SCREEN:
             self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, KERNEL_WRITE)
+        for page in range(layout.globals_start, layout.globals_end, tables.reach):
+            tables.reserve(self.kernel.directory, page)
         # What was counted of the windows' table, which is part of the kernel's records.
         self.frames.table[address_of(self.window_table) >> PAGE_SHIFT].references = 1
         self.kernel.zero = self.frames.allocate_kernel(ZERO)
@@ -86,6 +90,26 @@ class AddressSpaces(Component):
     def _map_kernel(self, start: word, end: word, flags: u32) -> None:
         for page in range(start, end, PAGE_SIZE):
             self.tables.enter(self.tables.reserve(self.kernel.directory, page), page >> PAGE_SHIFT, flags)
+
+    def map_global(self, page: word, frame: u32) -> None:
+        """Map a page of the area for global mappings, which is not mapped, to a frame, in every space at once.
+
+        No invalidation: the CPU keeps nothing of an entry that was not present.
+        """
+        self.tables.enter(self._global_entry(page), frame, KERNEL_WRITE)
+
+    def unmap_global(self, page: word) -> u32:
+        """Unmap a page of that area in every space; return the frame that it was mapped to, 0 for none."""
+        entry = self._global_entry(page)
+        if not entry.low & PRESENT:
+            return 0
+        frame = self.tables.frame_of(entry)
+        self.tables.remove(entry)
+        self.cpu.invalidate_page(page)  # loading cr3 drops no global translation
+        return frame
+
+    def _global_entry(self, page: word) -> Entry:
+        return self.tables.entry(self.tables.table_of(self.kernel.directory, page), self.scheme.table.index(page))
 
     # The user part.
 

@@ -197,6 +197,10 @@ class Processes(Component):
         while process.threads.first != 0:
             thread = self.threads.first(process.threads)
             self.scheduler.remove(thread)
+            if self.scheduler.is_current(thread):
+                self.threads.stacks.leave(thread.kernel_stack)
+            else:
+                self.threads.stacks.release(thread.kernel_stack)
             self.threads.release(thread, process.threads)
         if process.space.directory != 0:
             self.scheduler.replace_space(process.space.directory, self.spaces.kernel.directory)

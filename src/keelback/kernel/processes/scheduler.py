@@ -69,6 +69,13 @@ class Scheduler(Component):
         assert thread is not None, "a CPU always has a current thread"
         return thread
 
+    def is_current(self, thread: Thread) -> bool:
+        """Say whether a CPU serves a trap of a thread, which may not be RUNNING any more: a tick makes it READY."""
+        for cpu in self.cpus:
+            if cpu.current is thread:
+                return True
+        return False
+
     def make_ready(self, thread: Thread) -> None:
         """Put a thread that is in no queue at the end of the ready ones."""
         self._put(thread, thread.cpu, ThreadState.READY)

@@ -132,36 +132,32 @@ class Threads(Component):
     def create_idle(self, code: word) -> Thread:
         """Return the idle thread, which runs code of ring 0.  Raises: OutOfMemory; nothing has changed."""
         idle = self.table[0]
-        idle.kernel_stack = self.stacks.create()
+        idle.kernel_stack = self.stacks.create(0)
         idle.frame.start_idle(code)
         idle.state = ThreadState.IDLE
         return idle
 
     def create(self, pid: i16, threads: Queue) -> None:
         """Add a thread that does not run yet to the list of its process.  Raises: OutOfMemory; nothing has changed."""
-        stack: word = self.stacks.create()
-        thread = self._free_slot()
+        number = self._free_slot()
+        stack: word = self.stacks.create(number)
+        thread = self.table[number]
+        thread.number = number
         thread.kernel_stack = stack
         thread.pid = pid
-        self.lists.push(threads, thread.number)
+        self.lists.push(threads, number)
 
-    def _free_slot(self) -> Thread:
+    def _free_slot(self) -> u16:
         """Return the next free slot after the last that was given; a layout has a thread for each process."""
         count: u32 = len(self.table) - 1
         offset: u32 = self.counts.last
         while self.table[offset % count + 1].number != 0:
             offset += 1
-        thread = self.table[offset % count + 1]
-        thread.number = offset % count + 1
-        return thread
+        return offset % count + 1
 
     def release(self, thread: Thread, threads: Queue) -> None:
-        """Free a thread that is in no queue but the list of its process."""
+        """Free a thread that is in no queue but the list of its process, and whose stack is free."""
         self.lists.remove(threads, thread.number)
-        if thread.state == ThreadState.RUNNING:
-            self.stacks.leave(thread.kernel_stack)
-        else:
-            self.stacks.release(thread.kernel_stack)
         thread.kernel_stack = 0
         thread.number = 0
         thread.pid = 0
