@@ -28,6 +28,12 @@ class Array(ArrayBase, Generic[T]):
     def __repr__(self) -> str:
         return f"<{self._count} {self._element_name()} at {self._address:#x}>"
 
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether an array of integers has the same elements as another, or holds a text; see `IntegerArray`."""
+        return self is other
+
     def __getitem__(self, index: int) -> T:
         raise NotImplementedError
 

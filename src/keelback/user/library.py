@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from keelback.abi.link_page import NAME_SIZE, Export, LinkPage
+from keelback.abi.link_page import LinkPage
 from keelback.abi.records import ArgumentText
 from keelback.lang import (
     Array,
@@ -63,7 +63,7 @@ class Link(Component, Generic[L]):
         self.system = system
         self.library = library.name
         self.text = records.struct(ArgumentText)
-        self.names = tuple(_padded(name) for name in exports_of(library))
+        self.names = tuple(exports_of(library))
         stubs: Any = records.struct(_make_stubs(library))
         self.addresses: Array[u32] = stubs.addresses
         self.calls: L = stubs
@@ -86,19 +86,13 @@ class Link(Component, Generic[L]):
             self.addresses[index] = found
         return address
 
-    def find(self, page: LinkPage, name: tuple[int, ...]) -> u32:
-        """Return the address of an export by its padded name, 0 when there is none."""
+    def find(self, page: LinkPage, name: str) -> u32:
+        """Return the address of an export by its name, 0 when there is none."""
         for index in range(page.count):
             export = page.exports[index]
-            if self._has_name(export, name):
+            if export.name == name:
                 return address_of(page) + export.offset
         return 0
-
-    def _has_name(self, export: Export, name: tuple[int, ...]) -> bool:
-        for index in range(NAME_SIZE):
-            if export.name[index] != name[index]:
-                return False
-        return True
 
 
 def exports_of(library: type[Library]) -> dict[str, Callable[..., Any]]:
@@ -113,10 +107,6 @@ def make_library(library: type[L], kernel: Kernel | None = None) -> tuple[L, Ram
     """Return a library and the RAM of its state.  Without a kernel it can only be compiled."""
     ram = Ram(RECORDS_END)
     return library(Region(ram, RECORDS, RECORDS_END), kernel), ram
-
-
-def _padded(name: str) -> tuple[int, ...]:
-    return tuple(name.encode("ascii").ljust(NAME_SIZE, b"\0"))
 
 
 # The stubs are methods of a struct that has the addresses, so compiled code passes it to them.

@@ -10,7 +10,6 @@ from keelback.lang import Component, Ram, Region, TextSink, i32, u8, u32, view, 
 from keelback.user.calls import Calls, Kernel
 from keelback.user.line import LONGEST_LINE, Line
 
-NEW_LINE = 10
 PAGE_SIZE = 4096
 FIRST_ERROR = 0xFFFF_FF01
 """Results from here on are errors: -255 to -1."""
@@ -71,7 +70,7 @@ class Output(TextSink):
         line = self.line
         line.text[line.count] = byte
         line.count += 1
-        if byte == NEW_LINE or line.count == LONGEST_LINE:
+        if byte == ord("\n") or line.count == LONGEST_LINE:
             self.flush()
 
     def flush(self) -> None:

@@ -3,7 +3,7 @@
 Source: Linux x86 boot protocol 2.15 ("zero page"), ACPI 6.5 section 15 (address map types).
 """
 
-from keelback.lang import Array, Component, Region, Struct, Table, inline, u8, u32, view, word
+from keelback.lang import Array, Component, Region, Struct, Table, at, inline, u8, u32, view, word
 
 USABLE = 1
 MOST_ENTRIES = 128
@@ -22,12 +22,9 @@ class BiosRange(Struct):
 class BootParameters(Struct):
     """The part of the boot parameters that the kernel reads, each field at its offset in the protocol."""
 
-    unused_0: Array[u8] = inline(0x1E8)
-    map_entries: u8  # 0x1e8: how many entries of the map are valid
-    unused_1: Array[u8] = inline(0x228 - 0x1E9)
-    command_line: u32  # 0x228: where its zero-terminated text lies; 0 when there is none
-    unused_2: Array[u8] = inline(0x2D0 - 0x22C)
-    map: Array[BiosRange] = inline(MOST_ENTRIES)  # 0x2d0
+    map_entries: u8 = at(0x1E8)  # how many entries of the map are valid
+    command_line: u32 = at(0x228)  # where its zero-terminated text lies; 0 when there is none
+    map: Array[BiosRange] = inline(MOST_ENTRIES, at=0x2D0)
 
 
 class BiosMemoryMap(Component):
@@ -41,11 +38,4 @@ class BiosMemoryMap(Component):
         given = view(self.table.ram, BootParameters, parameters)
         count = min(given.map_entries, MOST_ENTRIES)
         self.table.place(destination, count)
-        for index in range(count):
-            entry = given.map[index]
-            copy = self.table[index]
-            copy.base_low = entry.base_low
-            copy.base_high = entry.base_high
-            copy.size_low = entry.size_low
-            copy.size_high = entry.size_high
-            copy.type = entry.type
+        self.table.elements.copy_from(0, given.map, 0, count)

@@ -19,11 +19,7 @@ from keelback.kernel.devices.console import Sink
 from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, TextSink, inline, u8, u32, u64, view, word
 
 LINE_SIZE = 2048
-SPACE = 32
-QUOTE = 34
-EQUALS = 61
-ZERO, NINE = 48, 57
-K, M, G = 75, 77, 71
+UNITS = (("", 0), ("K", 10), ("M", 20), ("G", 30))
 LARGEST_NUMBER = 1 << 32  # of any unit, that is all memory
 LONGEST_NAME = 16
 
@@ -118,7 +114,7 @@ class Options(Component):
         """Yield where each word of the line starts."""
         position: u32 = 0
         while position < LINE_SIZE and self.line[position] != 0:
-            if self.line[position] == SPACE:
+            if self.line[position] == ord(" "):
                 position += 1
             else:
                 start: u32 = position
@@ -131,25 +127,24 @@ class Options(Component):
         quoted = False
         while position < LINE_SIZE and self.line[position] != 0:
             byte = self.line[position]
-            if byte == SPACE and not quoted:
+            if byte == ord(" ") and not quoted:
                 break
-            quoted = quoted != (byte == QUOTE)
+            quoted = quoted != (byte == ord('"'))
             position += 1
         return position
 
     def _write(self, console: TextSink, start: u32) -> None:
         for position in range(start, self._end_of_word(start)):
             byte = self.line[position]
-            console.put(byte if SPACE <= byte < 127 else 63)
+            console.put(byte if ord(" ") <= byte <= ord("~") else ord("?"))
 
     def _is(self, start: u32, end: u32, text: str) -> bool:
         """Say whether [start, end) of the line is a text."""
-        self.name.set_text(text)
-        length: u32 = end - start
-        for index in range(min(length, LONGEST_NAME - 1)):
-            if self.line[start + index] != self.name[index]:
-                return False
-        return length < LONGEST_NAME and self.name[length] == 0
+        if end - start > LONGEST_NAME:
+            return False
+        self.name.clear()
+        self.name.copy_from(0, self.line, start, end - start)
+        return self.name == text
 
     # Options.
 
@@ -159,7 +154,7 @@ class Options(Component):
         name: u32 = self._inside_start(start, word_end)
         end: u32 = self._inside_end(start, word_end)
         name_end: u32 = name
-        while name_end < end and self.line[name_end] != EQUALS:
+        while name_end < end and self.line[name_end] != ord("="):
             name_end += 1
         given: u32 = min(name_end + 1, end)
         first: u32 = self._inside_start(given, end)
@@ -176,16 +171,16 @@ class Options(Component):
 
     def _inside_start(self, start: u32, end: u32) -> u32:
         """Return where [start, end) of the line starts without the quotes around it."""
-        return start + 1 if start < end and self.line[start] == QUOTE else start
+        return start + 1 if start < end and self.line[start] == ord('"') else start
 
     def _inside_end(self, start: u32, end: u32) -> u32:
         """Return where [start, end) of the line ends without the quotes around it; the second may be missing."""
         first: u32 = self._inside_start(start, end)
-        return end - 1 if start < first < end and self.line[end - 1] == QUOTE else end
+        return end - 1 if start < first < end and self.line[end - 1] == ord('"') else end
 
     def _take_init(self, start: u32, end: u32) -> Finding:
         """Take [start, end) of the line as what to start."""
-        if start == end or self.line[start] == SPACE:
+        if start == end or self.line[start] == ord(" "):
             return Finding.WRONG
         self.values.init_start = start
         self.values.init_end = end
@@ -195,30 +190,17 @@ class Options(Component):
         """Take [start, end) of the line as a size: digits, then at most one letter."""
         number: u64 = 0
         position: u32 = start
-        while position < end and ZERO <= self.line[position] <= NINE:
-            number = min(number, LARGEST_NUMBER) * 10 + self.line[position] - ZERO
+        while position < end and ord("0") <= self.line[position] <= ord("9"):
+            number = min(number, LARGEST_NUMBER) * 10 + self.line[position] - ord("0")
             position += 1
-        if position == start or not self._is_unit(position, end):
-            return Finding.WRONG
-        shift = min(self._shift(position, end), 30)
-        frames: u32 = min(min(number, LARGEST_NUMBER) << shift >> PAGE_SHIFT, MOST_FRAMES)
+        frames: u32 = 0
+        for unit, shift in UNITS:
+            if position > start and self._is(position, end, unit):
+                frames = min(min(number, LARGEST_NUMBER) << shift >> PAGE_SHIFT, MOST_FRAMES)
         if frames == 0:
             return Finding.WRONG
         self.values.frames = frames
         return Finding.TAKEN
-
-    def _is_unit(self, start: u32, end: u32) -> bool:
-        if end - start > 1:
-            return False
-        return start == end or self.line[start] == K or self.line[start] == M or self.line[start] == G
-
-    def _shift(self, start: u32, end: u32) -> u8:
-        """Return by how much the unit in [start, end) of the line, which may be none, shifts a number."""
-        if start == end:
-            return 0
-        if self.line[start] == K:
-            return 10
-        return 20 if self.line[start] == M else 30
 
     def _take_console(self, start: u32, end: u32) -> Finding:
         if self._is(start, end, "serial"):

@@ -117,4 +117,4 @@ class Console(TextSink):
             byte = text[index]
             if byte == 0:
                 return
-            self.put(byte if 32 <= byte < 127 else 63)
+            self.put(byte if ord(" ") <= byte <= ord("~") else ord("?"))

@@ -15,14 +15,8 @@ from enum import IntEnum
 
 from keelback.lang import Array, Component, Region, Struct, inline, u8, u16, u32
 
-ESCAPE = 27
-LINE_FEED, CARRIAGE_RETURN = 10, 13
-SPACE = 32
-ZERO, NINE, SEMICOLON = 48, 57, 59
-AT, TILDE = 64, 126
-BRACKET = 91
-STRINGS = (80, 88, 93, 94, 95)
-"""What begins a control string: P X ] ^ _"""
+STRINGS = tuple(map(ord, "PX]^_"))
+"""What begins a control string."""
 MOST_PARAMETERS = 8
 HIGHEST = 9_999
 
@@ -64,14 +58,14 @@ class Escapes(Component):
         """Say what is to be done about the next byte."""
         sequence = self.sequence
         stage = sequence.stage
-        if byte < SPACE:
+        if byte < ord(" "):
             return self._take_control(byte)
         if stage == Stage.TEXT:
             return Act.SHOW
         if stage == Stage.ESCAPE:
             self._begin(byte)
         elif stage == Stage.INTERMEDIATE:
-            sequence.stage = Stage.INTERMEDIATE if byte < ZERO else Stage.TEXT
+            sequence.stage = Stage.INTERMEDIATE if byte < ord("0") else Stage.TEXT
         elif stage != Stage.STRING:
             return self._continue(byte)
         return Act.SWALLOW
@@ -82,16 +76,16 @@ class Escapes(Component):
 
     def _take_control(self, byte: u8) -> Act:
         within = self.sequence.stage != Stage.TEXT
-        if byte == ESCAPE:
+        if byte == ord("\x1b"):
             self.sequence.stage = Stage.ESCAPE
             return Act.SWALLOW
         self.sequence.stage = Stage.TEXT
-        return Act.SWALLOW if within and byte != LINE_FEED and byte != CARRIAGE_RETURN else Act.SHOW
+        return Act.SWALLOW if within and byte != ord("\n") and byte != ord("\r") else Act.SHOW
 
     def _begin(self, byte: u8) -> None:
         sequence = self.sequence
-        sequence.stage = Stage.INTERMEDIATE if byte < ZERO else Stage.TEXT
-        if byte == BRACKET:
+        sequence.stage = Stage.INTERMEDIATE if byte < ord("0") else Stage.TEXT
+        if byte == ord("["):
             sequence.stage = Stage.CONTROL
             sequence.semicolons = 0
             sequence.parameters.clear()
@@ -102,13 +96,13 @@ class Escapes(Component):
     def _continue(self, byte: u8) -> Act:
         """Take a byte of a control sequence."""
         sequence = self.sequence
-        if byte >= AT:
-            known = sequence.stage == Stage.CONTROL and byte <= TILDE
+        if byte >= ord("@"):
+            known = sequence.stage == Stage.CONTROL and byte <= ord("~")
             sequence.stage = Stage.TEXT
             return Act.OBEY if known else Act.SWALLOW
-        if ZERO <= byte <= NINE:
-            self._add_digit(byte - ZERO)
-        elif byte == SEMICOLON:
+        if ord("0") <= byte <= ord("9"):
+            self._add_digit(byte - ord("0"))
+        elif byte == ord(";"):
             sequence.semicolons = min(sequence.semicolons + 1, MOST_PARAMETERS)
         else:
             sequence.stage = Stage.UNKNOWN

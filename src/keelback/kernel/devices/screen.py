@@ -23,12 +23,7 @@ COLUMNS = 80
 ROWS = 25
 GREY_ON_BLACK = 0x07
 BRIGHT = 0x08
-BLANK = GREY_ON_BLACK << 8 | 32
-NEW_LINE = 10
-CARRIAGE_RETURN = 13
-
-MOVE, STYLE, ERASE, ERASE_ROW = 72, 109, 74, 75
-"""The final bytes H, m, J and K."""
+BLANK = GREY_ON_BLACK << 8 | ord(" ")
 COLOURS = (0, 4, 2, 6, 1, 5, 3, 7)
 """The adapter's numbers of ANSI's colours: red is its lowest bit, blue is the adapter's."""
 
@@ -84,12 +79,12 @@ class Screen(Component):
     def _show(self, byte: u8) -> None:
         """Show one character of code page 437, or start a row: a new one, or the same from its left end again."""
         state = self.state
-        if byte == CARRIAGE_RETURN:
+        if byte == ord("\r"):
             state.column = 0
             return
-        if byte == NEW_LINE or state.column == COLUMNS:
+        if byte == ord("\n") or state.column == COLUMNS:
             self._next_row()
-        if byte != NEW_LINE:
+        if byte != ord("\n"):
             self.cells[state.row * COLUMNS + state.column] = self._attribute() << 8 | byte
             state.column += 1
 
@@ -104,15 +99,15 @@ class Screen(Component):
     def _obey(self, final: u8) -> None:
         """Do what a control sequence says."""
         state, parameters = self.state, self.escapes.sequence.parameters
-        if final == MOVE:
+        if final == ord("H"):
             state.row = min(max(parameters[0], 1), ROWS) - 1
             state.column = min(max(parameters[1], 1), COLUMNS) - 1
-        elif final == STYLE:
+        elif final == ord("m"):
             for index in range(self.escapes.count()):
                 self._set_style(parameters[index])
-        elif final == ERASE and parameters[0] == 2:
+        elif final == ord("J") and parameters[0] == 2:
             self.cells.fill(0, COLUMNS * ROWS, BLANK)
-        elif final == ERASE_ROW and parameters[0] == 0:
+        elif final == ord("K") and parameters[0] == 0:
             self.cells.fill(state.row * COLUMNS + state.column, COLUMNS - state.column, BLANK)
 
     def _set_style(self, code: u16) -> None:

@@ -11,18 +11,14 @@ from keelback.lang import Array, Component, Region, Struct, Table, inline, u8, u
 
 BLOCK = 512
 LARGEST = 0xFFFF_FFFF
-MAGIC_PARTS = (0x75, 0x73, 0x74, 0x61, 0x72)  # "ustar"
 
 
 class MemberHeader(Struct):
     """The header block of one member."""
 
     name: Array[u8] = inline(100)  # zero-padded
-    unused_0: Array[u8] = inline(24)
-    size: Array[u8] = inline(12)  # octal digits
-    unused_1: Array[u8] = inline(121)
-    magic: Array[u8] = inline(6)
-    unused_2: Array[u8] = inline(249)
+    size: Array[u8] = inline(12, at=124)  # octal digits
+    magic: Array[u8] = inline(5, at=257)
 
 
 class Member(Struct):
@@ -58,7 +54,7 @@ class Payload(Component):
         while position + BLOCK <= end:
             header = view(self.ram, MemberHeader, self.address(position))
             size: u32 = self._size(header)
-            if not self._is_member(header) or size > end - position - BLOCK:
+            if header.magic != "ustar" or size > end - position - BLOCK:
                 raise NoSuchProgram
             if self._is_called(header, name):
                 self.found.start = position + BLOCK
@@ -67,20 +63,14 @@ class Payload(Component):
             position += BLOCK + (size + BLOCK - 1) // BLOCK * BLOCK
         raise NoSuchProgram
 
-    def _is_member(self, header: MemberHeader) -> bool:
-        same = True
-        for index in range(len(MAGIC_PARTS)):
-            same = same and header.magic[index] == MAGIC_PARTS[index]
-        return same
-
     def _size(self, header: MemberHeader) -> u32:
         """Return the size in the header, octal digits; one that is too large for any archive is the largest number."""
         size: u32 = 0
         for index in range(len(header.size)):
             digit = header.size[index]
-            if not 48 <= digit <= 55:
+            if not ord("0") <= digit <= ord("7"):
                 break
-            size = min(size << 3 | digit - 48, LARGEST)
+            size = min(size << 3 | digit - ord("0"), LARGEST)
         return size
 
     def _is_called(self, header: MemberHeader, name: Array[u8]) -> bool:
