@@ -165,7 +165,7 @@ MISTAKES = {
         "memory.frames", "Frames", "share", "= references + 1", "= references", {"comparison", "invariants"},
     ),
     "a parent that may write what it shares": (
-        "memory.page_tables", "PageTables", "share", "= low & ~WRITABLE", "= low",
+        "memory.spaces", "AddressSpaces", "_share_all", "= low & ~WRITABLE", "= low",
         {"comparison", "invariants"},
     ),
     "a fork without invalidation": (

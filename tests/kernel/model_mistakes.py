@@ -11,7 +11,7 @@ from kernel.memory_model import MemoryModel
 from kernel.mistaken import mistaken
 
 MEMORY = ("memory.virtual_memory", "VirtualMemory")
-TABLES = ("memory.page_tables", "PageTables")
+SPACES = ("memory.spaces", "AddressSpaces")
 LIBRARIES = ("loading.libraries", "Libraries")
 ENDINGS = ("processes.endings", "Endings")
 
@@ -21,9 +21,9 @@ MISTAKES = {
         *MEMORY, "_copy", "copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
     ),
     "copies without their end": (*MEMORY, "_copy", "bytes, 0, PAGE_SIZE)", "bytes, 0, PAGE_SIZE - 4)"),
-    "a parent that may write what it shares": (*TABLES, "share", "= low & ~WRITABLE", "= low"),
-    "a child that may write what it shares": (
-        *TABLES, "share", "words[index] = low & ~(WRITABLE | ACC", "words[index] = low & ~(ACC",
+    "a parent that may write what it shares": (*SPACES, "_share_all", "= low & ~WRITABLE", "= low"),
+    "a child that lacks its parent's last page": (
+        *SPACES, "_share_all", "(after - index) * step)", "(after - index - 1) * step)",
     ),
     "pages that stay mapped after unmap": (
         *MEMORY, "remove", "self.spaces.unmap(space.directory, start, end, space.owner)", "pass",

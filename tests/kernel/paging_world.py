@@ -130,9 +130,9 @@ class World(Component):
         """Give empty tables back."""
         self.tables.prune(root, page)
 
-    def share(self, root: u32, other: u32, start: word, end: word, permissions: u32) -> None:
+    def share(self, root: u32, other: u32, start: word, end: word) -> None:
         """Map what another space maps."""
-        self.spaces.share(root, other, start, end, permissions)
+        self.spaces.share(root, other, start, end)
 
     def limit(self, root: u32, start: word, end: word, permissions: u32, owner: i16) -> None:
         """Take rights away."""

@@ -4,7 +4,7 @@ import pytest
 
 from keelback.kernel.errors import NoProcessSlot, OutOfMemory
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.frames import SHARED
+from keelback.kernel.memory.frames import PINNED, SHARED
 from keelback.kernel.processes.processes import ProcessState
 from keelback.kernel.x86.paging import WRITABLE
 from keelback.lang import text_of
@@ -108,7 +108,7 @@ def test_the_frame_of_zeros_is_shared_and_not_counted(life):
     machine.fork()
     zero = machine.kernel.spaces.kernel.zero
     assert machine.frame(BSS, 1) == machine.frame(BSS, 2) == zero
-    assert machine.kernel.memory.frames.table[zero].references == 1
+    assert machine.kernel.memory.frames.table[zero].references == PINNED
     machine.write(BSS, 1, 2)
     assert machine.read(BSS, 1) == 0
 

@@ -133,7 +133,7 @@ def test_a_frame_is_full_with_as_many_references_as_its_record_can_count(kernel)
     frames.table[frame].references = most - 1
     assert (frames.is_full(frame), frames.counts.full) == (False, 0)
     assert frames.share(frame)
-    assert (frames.table[frame].references, frames.is_full(frame), frames.counts.full) == (0xFFFF, True, 1)
+    assert (frames.table[frame].references, frames.is_full(frame), frames.counts.full) == (0xFFFE, True, 1)
     before = snapshot(kernel)
     assert not frames.share(frame) and not frames.drop_other(frame, 4)
     assert snapshot(kernel) == before

@@ -235,7 +235,7 @@ def test_ranges_keep_to_their_bounds(lives):
     frames = {page: lives.call("map", root, page, USER | WRITABLE, OWNER) for page in pages}
     inner = (pages[1], pages[-1])
     lives.call("reserve_like", other, root, *inner)
-    lives.call("share", other, root, *inner, USER | WRITABLE)
+    lives.call("share", other, root, *inner)
     check_counts(lives, root, other)
     for page, frame in frames.items():
         inside = inner[0] <= page < inner[1]

@@ -13,7 +13,6 @@ from kernel.paging_world import FRAMES, OWNER, SHAPES, USER_FRAMES, Lives, mappi
 
 STEPS = 60
 RIGHTS = (USER, USER | WRITABLE, USER | NO_EXECUTE, USER | WRITABLE | NO_EXECUTE)
-ALL = USER | WRITABLE
 
 
 class Model:
@@ -96,7 +95,7 @@ class Model:
             self.lives.call("destroy", child)
             raise
         for start, end in pieces:
-            self.lives.call("share", child, parent, start, end, ALL)
+            self.lives.call("share", child, parent, start, end)
         self.spaces[parent] = {
             page: (frame, rights & ~WRITABLE) for page, (frame, rights) in self.spaces[parent].items()
         }

@@ -4,6 +4,7 @@ import pytest
 
 from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.memory.frames import PINNED
 from keelback.kernel.memory.regions import MOST_REGIONS, Kind
 from keelback.kernel.processes.processes import Access, Ending, Reason
 from keelback.kernel.x86.paging import USER, WRITABLE
@@ -76,7 +77,7 @@ def test_a_page_that_is_only_read_is_the_frame_of_zeros(machine):
     assert {machine.read(BSS + number * PAGE + 5) for number in range(BSS_PAGES)} == {0}
     assert {machine.frame(BSS + number * PAGE) for number in range(BSS_PAGES)} == {zero_frame(machine)}
     assert not machine.entry(BSS) & WRITABLE and machine.used() == used
-    assert references(machine, zero_frame(machine)) == 1
+    assert references(machine, zero_frame(machine)) == PINNED
 
 
 def test_a_page_that_is_written_is_a_new_frame_of_zeros(machine):

@@ -16,7 +16,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.libraries import Library
 from keelback.kernel.memory import regions
 from keelback.kernel.memory.frame_set import FrameSet
-from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, PINNED, RESERVED, SHARED, TABLE, ZERO
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread
 from keelback.lang import Table, address_of
@@ -123,7 +123,7 @@ class Census:
     def marked_read_only(self) -> set[int]:
         """Return the frames that the kernel says are read-only: they stay so until a writer takes them over."""
         marks = raw(self.kernel.memory.frames.read_only)
-        return set(compress(range(len(marks)), marks))
+        return set(compress(range(len(marks)), marks)) - {self.kernel.spaces.kernel.zero}
 
     @cached_property
     def zone(self) -> int:
@@ -204,6 +204,7 @@ class Census:
         directory = self.kernel.spaces.kernel.directory
         self._count_table(directory)
         self._use(self.kernel.spaces.kernel.zero, ZERO)
+        self.uses[self.kernel.spaces.kernel.zero] = PINNED
         windows = address_of(self.kernel.spaces.window_table) >> PAGE_SHIFT
         for _, entry in self.present(directory):
             if entry >> PAGE_SHIFT != windows:

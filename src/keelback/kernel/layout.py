@@ -118,7 +118,7 @@ class Layout:
     """Bytes of the stack that only initialisation uses."""
 
     def __post_init__(self) -> None:
-        assert 2 <= self.most_references <= 0xFFFF, "a frame may be shared, and its record counts its holders"
+        assert 2 <= self.most_references <= 0xFFFE, "a frame may be shared, and its record counts its holders"
         assert self.threads >= self.processes, "every process has a thread"
         assert self.threads <= (self.kernel_stack_slots or self.threads), "each thread's stack has a slot"
         slots_end = self.globals_start + self.kernel_stack_slots * self.kernel_stack_slot
@@ -195,7 +195,7 @@ MICROKERNEL = Layout(
     processes=512,
     threads=512,
     lowest_number=False,
-    most_references=0xFFFF,
+    most_references=0xFFFE,
     eager_fork=False,
     eager_image=False,
     overcommit=False,

@@ -28,6 +28,10 @@ SHARED = -6
 RESERVED = -7
 
 
+PINNED = 0xFFFF
+"""The references of a frame that is shared and dropped without counting, and never freed: the one of zeros."""
+
+
 class Frame(Struct):
     """One page frame; all zero means free."""
 
@@ -171,6 +175,8 @@ class Frames(Component):
         return True
 
     def _share_last(self, record: Frame) -> bool:
+        if record.references == PINNED:
+            return True
         assert record.references > 0, "a shared frame is in use"
         if record.references == self.most_references:
             return False
@@ -185,7 +191,7 @@ class Frames(Component):
         """
         record = self.table[frame]
         references = record.references
-        if references <= 1 or references == self.most_references or record.owner == holder:
+        if references <= 1 or references >= self.most_references or record.owner == holder:
             return False
         record.references = references - 1
         return True
@@ -197,6 +203,8 @@ class Frames(Component):
         """
         record = self.table[frame]
         assert record.references > 0, "a dropped frame had a reference"
+        if record.references == PINNED:
+            return
         if record.references == self.most_references:
             self.counts.full -= 1
         if record.references == 1:
@@ -214,6 +222,11 @@ class Frames(Component):
         self.counts.used[kind_of(record.owner)] -= 1
         self.counts.used[kind_of(owner)] += 1
         record.owner = owner
+
+    def pin(self, frame: u32) -> None:
+        """Let a frame in use be never written and never freed, however many pages show it."""
+        self.table[frame].references = PINNED
+        self.read_only[frame] = 1  # and `counts.read_only` does not count it: no promise could answer for it
 
     def make_read_only(self, frame: u32) -> None:
         """Let no promise answer for a user frame any more."""

@@ -12,13 +12,10 @@ from collections.abc import Iterator
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.x86.paging import (
-    ACCESSED,
-    DIRTY,
     LOW_FLAGS,
     NO_EXECUTE,
     PRESENT,
     WORDS,
-    WRITABLE,
     Entry,
     Level,
     PageTable,
@@ -99,6 +96,15 @@ class PageTables(Component):
         self.change(entry, frame, flags | PRESENT)
         self.count(address_of(entry) >> PAGE_SHIFT, 1)
 
+    def enter_like(self, entry: Entry, other: Entry) -> None:
+        """Let an entry that is not present be as another."""
+        self.enter(entry, self.frame_of(other), self.flags_of(other))
+
+    def flags_of(self, entry: Entry) -> u32:
+        """Return the flags of an entry."""
+        low: u32 = entry.low & LOW_FLAGS
+        return low if self.step == 1 else low | self._wide(entry).high & NO_EXECUTE
+
     def remove(self, entry: Entry) -> None:
         """Let an entry that is present point nowhere; the caller invalidates what the CPU may have kept of it."""
         self.change(entry, 0, 0)
@@ -109,18 +115,6 @@ class PageTables(Component):
         words[index * self.step] = 0
         if self.step > 1:
             words[index * self.step + 1] = 0
-
-    def share(self, table: u32, words: Array[u32], index: u32, low: u32) -> None:
-        """Let an entry of a table, which its count does not know yet, be as that of another, whose low word this is.
-
-        Neither can be written then.
-        """
-        words[index * self.step] = low & ~WRITABLE
-        if self.step == 1:
-            self.at(table).words[index] = low & ~(WRITABLE | ACCESSED | DIRTY)
-        else:
-            high: u32 = words[index * self.step + 1]
-            self._store(self._wide(self.entry(table, index)), low & ~(WRITABLE | ACCESSED | DIRTY), high)
 
     def count(self, table: u32, change: i32) -> None:
         """Note that a table has so many present entries more, or fewer."""

@@ -11,7 +11,7 @@ The functions here know tables and frames; what a page is for and may do is its 
 1. Kernel entries are made once, before the first space, and never change, but for the window pages' and those of the
    area for global mappings; the tables of that area are made then, too, so every space has them.
 2. Every table of the user part belongs to exactly one space and comes from the kernel zone.
-3. A user entry holds one reference to its frame, except to the frame of zeros.
+3. A user entry holds one reference to its frame; the frame of zeros, which is pinned, counts none.
 4. An empty table of the user part is given back.
 """
 
@@ -86,6 +86,7 @@ class AddressSpaces(Component):
         self.frames.table[address_of(self.window_table) >> PAGE_SHIFT].references = 1
         self.kernel.zero = self.frames.allocate_kernel(ZERO)
         tables.at(self.kernel.zero).words.clear()
+        self.frames.pin(self.kernel.zero)
 
     def _map_kernel(self, start: word, end: word, flags: u32) -> None:
         for page in range(start, end, PAGE_SIZE):
@@ -180,18 +181,23 @@ class AddressSpaces(Component):
     def _clear(self, table: u32, start: word, end: word, holder: i16) -> None:
         """Clear the entries of one table for its pages of [start, end)."""
         words = self.tables.at(table).words
-        left: u32 = self.frames.table[table].references
+        total: u32 = self.frames.table[table].references
         first: u32 = self.scheme.table.index(start)
-        index: u32 = self.tables.after_last(start, end)
-        while index > first and left > 0:
+        after: u32 = self.tables.after_last(start, end)
+        index: u32 = after
+        gaps: u32 = 0
+        while index > first:
             index -= 1
             if words[index * self.tables.step] & PRESENT:
                 frame: u32 = self.tables.frame_at(words, index)
                 self.tables.withdraw(words, index)
-                left -= 1
-                if frame != self.kernel.zero and not self.frames.drop_other(frame, holder):
+                if not self.frames.drop_other(frame, holder):
                     self.frames.drop(frame, holder)
-        self.frames.table[table].references = left
+            else:
+                gaps += 1
+                if after - index - gaps == total:
+                    break  # all of the table's have been seen: a stack's pages are few, and at its top
+        self.tables.count(table, gaps + index - after)
 
     def restrict(self, directory: u32, start: word, end: word, permissions: u32, holder: i16) -> None:
         """Let every mapped page of [start, end) have at most some permissions, and never be written before a fault.
@@ -205,11 +211,10 @@ class AddressSpaces(Component):
                 entry = self.tables.entry(table, index)
                 frame: u32 = self.tables.frame_of(entry)
                 self.tables.change(entry, frame, PRESENT | permissions & (USER | NO_EXECUTE))
-                if frame != self.kernel.zero:
-                    if permissions & WRITABLE:
-                        self.frames.take_over(frame, holder)
-                    else:
-                        self.frames.make_read_only(frame)
+                if permissions & WRITABLE:
+                    self.frames.take_over(frame, holder)
+                else:
+                    self.frames.make_read_only(frame)
 
     def count_alone(self, directory: u32, start: word, end: word) -> u32:
         """Return how many pages of [start, end) are mapped to frames that nobody else has."""
@@ -217,8 +222,7 @@ class AddressSpaces(Component):
         for base in self.tables.tables(directory, start, end):
             table: u32 = self.tables.table_of(directory, base)
             for index in self.tables.present(table, base, end):
-                frame: u32 = self.tables.frame_at(self.tables.at(table).words, index)
-                if frame != self.kernel.zero and self.frames.is_alone(frame):
+                if self.frames.is_alone(self.tables.frame_at(self.tables.at(table).words, index)):
                     count += 1
         return count
 
@@ -238,35 +242,51 @@ class AddressSpaces(Component):
             return False
         return self.frames.is_full(frame) or (self.layout.eager_fork and permissions & WRITABLE != 0)
 
-    def share(self, directory: u32, other: u32, start: word, end: word, permissions: u32) -> None:
-        """Map what another space maps in [start, end), but what fork copies (see `is_copied`), to the same frames.
+    def share(self, directory: u32, other: u32, start: word, end: word) -> None:
+        """Map what another space maps in [start, end), but pages that have been copied, to the same frames.
 
-        The range is part of a region with some permissions.
         Nobody may write to them any more without a fault.  The tables are there, so nothing can fail.
         The caller invalidates what the CPU may have kept of the other space.
         """
         for base in self.tables.tables(other, start, end):
             here, there = self.tables.table_of(directory, base), self.tables.table_of(other, base)
-            self._share_table(here, there, base, end, permissions)
+            if self.may_copy():
+                self._share_rest(here, there, base, end)
+            else:
+                self._share_all(here, there, base, end)
 
-    def _share_table(self, here: u32, there: u32, start: word, end: word, permissions: u32) -> None:
-        copies = self.layout.eager_fork and permissions & WRITABLE != 0
-        theirs = self.tables.at(there).words
-        left: u32 = self.frames.table[there].references
-        self.tables.count(here, left)
+    def may_copy(self) -> bool:
+        """Say whether fork may have to copy a page."""
+        return self.layout.eager_fork or self.frames.counts.full > 0
+
+    def _share_rest(self, here: u32, there: u32, start: word, end: word) -> None:
+        """Map the pages of one table that have not been copied."""
+        for index in self.tables.present(there, start, end):
+            entry, other = self.tables.entry(here, index), self.tables.entry(there, index)
+            if not entry.low & PRESENT and self.frames.share(self.tables.frame_of(other)):
+                other.low = other.low & ~WRITABLE
+                self.tables.enter_like(entry, other)
+
+    def _share_all(self, here: u32, there: u32, start: word, end: word) -> None:
+        """Map all pages of one table, as a block: no CPU uses the space that gets them yet."""
+        words, step = self.tables.at(there).words, self.tables.step
+        total: u32 = self.frames.table[there].references
         first: u32 = self.scheme.table.index(start)
-        index: u32 = self.tables.after_last(start, end)
-        while index > first and left > 0:
+        after: u32 = self.tables.after_last(start, end)
+        index: u32 = after
+        gaps: u32 = 0
+        while index > first:
             index -= 1
-            low = theirs[index * self.tables.step]
+            low = words[index * step]
             if low & PRESENT:
-                frame: u32 = self.tables.frame_at(theirs, index)
-                left -= 1
-                if frame == self.kernel.zero or (not copies and self.frames.share(frame)):
-                    self.tables.share(here, theirs, index, low)
-                else:
-                    self.tables.count(here, -1)
-        self.tables.count(here, -left)
+                words[index * step] = low & ~WRITABLE
+                self.frames.share(self.tables.frame_at(words, index))
+            else:
+                gaps += 1
+                if after - index - gaps == total:
+                    break
+        self.tables.at(here).words.copy_from(index * step, words, index * step, (after - index) * step)
+        self.tables.count(here, after - index - gaps)
 
     def forget_user_pages(self, directory: u32) -> None:
         """Invalidate every translation of user pages, if the space is the one in use."""

@@ -67,10 +67,7 @@ class VirtualMemory(Component):
             raise BadAddress
         self._check_demand(space.regions[index])
         page: word = page_of(address)
-        if entry is None:
-            entry = self.promises.make_table(space, page)
-        self.spaces.enter(entry, page, self.spaces.kernel.zero, USER)
-        space.follow(page, self.spaces.kernel.zero)
+        self._enter(space, page, entry, self.spaces.kernel.zero, USER)
         return self.spaces.kernel.zero
 
     def make_writable(self, space: Space, address: word) -> u32:
@@ -279,23 +276,19 @@ class VirtualMemory(Component):
         space.add(address, end, Kind.ANONYMOUS, USER | WRITABLE)
         self.promises.add(space, more, 0)
 
-    def _is_alone(self, frame: u32) -> bool:
-        return frame != self.spaces.kernel.zero and self.frames.is_alone(frame)
-
     def _renew(self, space: Space, frame: u32, more: u32) -> u32:
         """Drop a frame that a space maps, and return a new one of zeros, for which so many promises more are made.
 
         Raises: OutOfMemory; nothing has changed.
         """
-        if self._is_alone(frame):
+        if self.frames.is_alone(frame):
             # What is freed is there again, so this needs no memory.
             again: u32 = self.frames.renew(frame, space.owner)
             self.window.open(again).bytes.fill(0, PAGE_SIZE, 0)
             return again
         self.promises.check(more, 0)
         new: u32 = self._new_zeros(space)
-        if frame != self.spaces.kernel.zero:
-            self.frames.drop(frame, space.owner)
+        self.frames.drop(frame, space.owner)
         return new
 
     def _check_range(self, space: Space, address: word, size: u32) -> None:
@@ -381,12 +374,12 @@ class VirtualMemory(Component):
             region = parent.regions[index]
             self.spaces.reserve_like(child.directory, parent.directory, region.start, region.end)
         # From here on only copies need frames, and a copy changes nothing of the parent's.
-        if self.layout.eager_fork or self.frames.counts.full > 0:
+        if self.spaces.may_copy():
             for index in range(parent.count):
                 self._copy_region(parent, child, parent.regions[index])
         for index in range(parent.count):
             region = parent.regions[index]
-            self.spaces.share(child.directory, parent.directory, region.start, region.end, region.permissions)
+            self.spaces.share(child.directory, parent.directory, region.start, region.end)
         # Pages that could be written can't be any more: one reload of cr3 tells the CPU, for all of them.
         self.spaces.forget_user_pages(parent.directory)
 
