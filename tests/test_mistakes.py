@@ -313,6 +313,18 @@ MISTAKES = {
     "a thread in no process's list": (
         "processes.threads", "Threads", "create", "self.lists.push(threads, thread.number)", "pass", {"comparison"},
     ),
+    "a program of another name": (
+        "loading.payload", "Payload", "_is_called", "if header.name[index] != name[index]:", "if False:",
+        {"comparison"},
+    ),
+    "a child that runs no program": (
+        "processes.processes", "Processes", "fork", "self.join_runners(child, parent.program - 1)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a process that has ended among those that run its program": (
+        "processes.processes", "Processes", "leave_runners",
+        "self.runners.remove(self.running[process.program - 1], process.pid)", "pass", {"comparison", "invariants"},
+    ),
     "a thread that goes on though it waits": (
         "calls.traps", "Traps", "trap", "if thread.state == ThreadState.RUNNING:",
         "if thread.state != ThreadState.IDLE:", {"comparison"},

@@ -278,8 +278,8 @@ def call_a_stack_an_image(pc, lens):
     space.regions[space.count - 1].kind = Kind.IMAGE
 
 
-def count_an_image_too_many(pc, lens):
-    lens.virtual_memory.images.counts[7] += 1
+def forget_who_runs_a_program(pc, lens):
+    lens.processes.running[lens.processes.table[2].program - 1].first = 0
 
 
 def record_the_image_elsewhere(pc, lens):
@@ -348,7 +348,7 @@ def load_a_library(pc, lens):
     pc.kernel.libraries.request.text.set_text("libit")
     for pid in (2, 3):
         process = pc.kernel.processes.table[pid]
-        pc.kernel.libraries.map(process.space, process.libraries)
+        pc.kernel.libraries.map(process.space, process.libraries, pc.kernel.libraries.request.text)
     check(lens)
     return lens.processes.table[2].libraries
 
@@ -455,7 +455,7 @@ MISTAKES = {
     load_a_library_below_images: "regions are whole pages",
     call_an_image_a_stack: "an image lies where images may",
     call_a_stack_an_image: "an image lies where images may",
-    count_an_image_too_many: "every space with an image is counted",
+    forget_who_runs_a_program: "every process is in the list of those that run",
     record_the_image_elsewhere: "a process's record says which frame",
     write_to_a_loaded_page: "a page that is marked as loaded",
     mark_the_stack_as_loaded: "a page that is marked as loaded",

@@ -228,6 +228,13 @@ class Driven:
         assert entry, f"process {pid} maps nothing at {address:#x}"
         return entry >> 12
 
+    def put_file(self, place: int, file: bytes, room: int) -> None:
+        """Put a file in the place of a member of the payload, with so much room; the index has its size."""
+        self.pc.ram.bytes[place : place + room] = file.ljust(room, b"\xcc")
+        payload = self.lens.payload
+        member = next(each for each in payload.members if each.start and payload.address(each.start) == place)
+        member.size = len(file)
+
     def check(self) -> None:
         """Check all invariants.  Raises: InvariantBroken."""
         check(self.lens)

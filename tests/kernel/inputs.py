@@ -49,7 +49,6 @@ LAYOUTS = (SMALL, replace(USERMODE, processes=8))
 MEMORY = {"microkernel": 4 * MIB, "usermode": 10 * MIB}
 SLOT = 16 * 1024
 """Bytes of the payload's member that each hostile file is put into."""
-TAR_BLOCK, TAR_SIZE = 512, 124
 MOST_STEPS = 40
 
 
@@ -79,14 +78,13 @@ class Files:
         for each in self.lives:
             each.check()
             assert each.alive() == [1, 2]
-        rule = broken_rule(file, self.layout) if not library else self.lives[0].lens.loader.image.broken
+        rule = broken_rule(file, self.layout) if not library else self.lives[0].lens.loader.file.image.broken
         assert (rule != Rule.NONE) == (results[0] in (NotExecutable.number, NotALibrary.number)), (rule, results)
         self.outcomes[rule.name] += 1
 
     def _put(self, file: bytes) -> None:
         for each, place in zip(self.lives, self.places, strict=True):
-            each.pc.ram.bytes[place : place + SLOT] = file.ljust(SLOT, b"\xcc")
-            each.pc.ram.bytes[place - TAR_BLOCK + TAR_SIZE :][:11] = b"%011o" % len(file)
+            each.put_file(place, file, SLOT)
             each.pc.processor.forget_code(place, SLOT)
 
     def _use(self, machine: Driven, call: Call) -> int:

@@ -150,7 +150,7 @@ def test_no_process_can_start_an_image_on_its_stack(life):
     assert machine.call(Call.SPAWN, name, argument) == NotExecutable.number
     assert machine.call(Call.EXEC, name, argument) == NotExecutable.number
     machine.check()
-    assert machine.lens.loader.image.broken == Rule.PLACE
+    assert machine.lens.loader.file.image.broken == Rule.PLACE
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=[each.name for each in LAYOUTS])
@@ -283,5 +283,5 @@ def test_a_refused_file_is_refused_before_anything_is_taken(kernel):
     kernel.programs.command.name.set_text("etc/init")
     before = bytes(kernel.memory.frames.table.ram.bytes[kernel.memory.bounds.heap : kernel.memory.bounds.zone])
     with pytest.raises(NotExecutable):
-        kernel.programs.spawn(0)
+        kernel.programs.spawn(0, kernel.programs.command)
     assert bytes(kernel.memory.frames.table.ram.bytes[kernel.memory.bounds.heap : kernel.memory.bounds.zone]) == before

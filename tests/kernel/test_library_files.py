@@ -34,7 +34,6 @@ BASE, LIMIT = MICROKERNEL.image_base, MICROKERNEL.image_limit
 ROOM = LIMIT - (BSS + BSS_PAGES * PAGE)  # bytes for libraries behind the program's image
 HEADERS = 52 + 3 * 32
 FIELDS = {"type": 0, "offset": 4, "address": 8, "file_size": 16, "memory_size": 20, "flags": 24}
-TAR_BLOCK, TAR_SIZE = 512, 124
 
 
 @cache
@@ -54,9 +53,7 @@ def place(life: str) -> int:
 def load(file: bytes, life: str = "interpreted") -> int:
     """Put a file, no longer than the library's, in its place, and load it; use it and unload it if it loads."""
     here, start = machine(life), place(life)
-    content = here.pc.ram.bytes
-    content[start : start + len(LIBRARY_FILE)] = file.ljust(len(LIBRARY_FILE), b"\xcc")
-    content[start - TAR_BLOCK + TAR_SIZE :][:11] = f"{len(file):011o}".encode()
+    here.put_file(start, file, len(LIBRARY_FILE))
     frame = range_of(here.thread(1).frame)
     before = state(here.pc, frame)
     result = here.call(Call.LOAD_LIBRARY, LIBRARY)

@@ -23,8 +23,7 @@ def payload_of(archive: bytes):
 
 def find(kernel, name):
     kernel.programs.command.name.set_text(name)
-    kernel.payload.find(kernel.programs.command.name)
-    found = kernel.payload.found
+    found = kernel.payload.members[kernel.payload.find(kernel.programs.command.name)]
     return bytes(kernel.payload.content.elements)[found.start : found.start + found.size]
 
 
@@ -33,6 +32,42 @@ def test_every_member_is_found_with_its_content():
     kernel = payload_of(make_payload(members))
     for name, content in members.items():
         assert find(kernel, name) == content
+
+
+def test_of_two_members_with_one_name_the_first_is_found():
+    once = make_payload({"a": b"first", "b": b"between"})
+    kernel = payload_of(once[: 4 * 512] + make_payload({"a": b"second", "c": b"last"}))
+    assert [find(kernel, name) for name in "abc"] == [b"first", b"between", b"last"]
+
+
+def test_names_that_are_long_are_told_apart_and_those_that_are_too_long_never_found():
+    names = ["n" * 31, "n" * 30 + "m", "n" * 32, "n" * 33]
+    kernel = payload_of(make_payload({name: str(len(name)).encode() + name[-1:].encode() for name in names}))
+    assert [find(kernel, name) for name in names[:2]] == [b"31n", b"31m"]
+    with pytest.raises(NoSuchProgram):
+        find(kernel, "n" * 32)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.text("ab", min_size=1, max_size=4), unique=True, max_size=60), st.text("ab", max_size=4))
+def test_the_index_finds_what_a_search_of_the_archive_does(names, other):
+    members = {name: name.encode() * 3 for name in names}
+    kernel = payload_of(make_payload(members))
+    for name in {*names, other}:
+        if name in members:
+            assert find(kernel, name) == members[name]
+        else:
+            with pytest.raises(NoSuchProgram):
+                find(kernel, name)
+    used = sum(each.start != 0 for each in kernel.payload.members)
+    assert used == len(names) and len(kernel.payload.members) >= 2 * used
+
+
+def test_a_member_is_near_its_place_however_many_there_are():
+    """The longest row of slots in use is what an unlucky search goes through."""
+    kernel = payload_of(make_payload({f"file_{number}": b"" for number in range(1000)}))
+    in_use = "".join("x" if each.start else " " for each in kernel.payload.members)
+    assert max(map(len, in_use.split())) < 64
 
 
 @pytest.mark.parametrize("name", ["", "b", "aa", "A", "a ", "dir"])

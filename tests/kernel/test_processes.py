@@ -57,11 +57,11 @@ def test_spawning_fails_at_every_allocation_and_loses_nothing():
             command.name.set_text("it")
             before = records(kernel)
             try:
-                process = kernel.programs.spawn(0)
+                process = kernel.programs.spawn(0, command)
             except OutOfMemory:
                 outcomes.append((zone, len(taken)))
                 after = records(kernel)
-                ignored = slice_of(kernel, kernel.loader.image, kernel.payload.found)
+                ignored = slice_of(kernel, kernel.loader.file.image)
                 assert [b for i, b in enumerate(before) if i not in ignored] == [
                     b for i, b in enumerate(after) if i not in ignored
                 ]

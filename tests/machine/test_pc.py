@@ -292,7 +292,7 @@ def test_frames_of_an_ended_program_run_the_code_of_the_next():
         if name:
             pc.kernel.programs.command.name.clear()
             pc.kernel.programs.command.name.set_text(name)
-            pc.kernel.programs.spawn(0)
+            pc.kernel.programs.spawn(0, pc.kernel.programs.command)
     assert len(set(used)) == 1
 
 

@@ -3,7 +3,7 @@
 from keelback.kernel.errors import NotExecutable
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.elf_file import ElfFile, Rule
-from keelback.kernel.loading.payload import Payload
+from keelback.kernel.loading.payload import Member, Payload
 from keelback.lang import PAGE_SIZE, Ram, Region, round_up
 
 RECORDS, FILE = PAGE_SIZE, 2 * PAGE_SIZE
@@ -18,9 +18,10 @@ def broken_rule(content: bytes, layout: Layout) -> Rule:
     file = ElfFile(records, layout, payload)
     ram.bytes[FILE : FILE + len(content)] = content
     payload.content.adopt(FILE, len(content))
-    payload.found.size = len(content)
+    member = records.struct(Member)
+    member.size = len(content)
     try:
-        file.check_program()
+        file.check_program(member)
     except NotExecutable:
         return file.image.broken
     return Rule.NONE

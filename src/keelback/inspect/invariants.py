@@ -26,7 +26,6 @@ from keelback.inspect.loaded_pages import loaded_page
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import OWNER_KINDS, TABLE, kind_of
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
-from keelback.kernel.memory.virtual_memory import slot_of
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.queues import Queue, Queues
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
@@ -264,14 +263,18 @@ def _image_frame(census: Census) -> Iterator[str]:
             yield f"process {process.pid} records frame {image.frame:#x}, and has {frame:#x} there"
 
 
-@invariant("every space with an image is counted by its file")
+@invariant("every process is in the list of those that run its program, and its image is that file")
 def _images(census: Census) -> Iterator[str]:
-    kernel = census.kernel
-    spaces = [each.space for each in (*kernel.processes.table, *kernel.libraries.table)]
-    found = Counter(slot_of(space.image.file) for space in spaces if space.image.file)
-    for slot, count in enumerate(kernel.virtual_memory.images.counts):
-        if count != found[slot]:
-            yield f"count {slot} is {count}, and {found[slot]} spaces have such a file"
+    processes, members = census.kernel.processes, census.kernel.payload.members
+    expected = {each.pid: each.program - 1 for each in census.processes()}
+    places = [
+        (pid, slot) for slot, each in numbered(processes.running.elements) for pid in _members(each, processes.runners)
+    ]
+    if sorted(places) != sorted(expected.items()):
+        yield f"processes should run {expected}, and are listed as {places}"
+    for pid, slot in expected.items():
+        if processes.table[pid].space.image.file != members[slot].start:
+            yield f"process {pid} has the file at {processes.table[pid].space.image.file:#x}"
 
 
 @invariant("a page that is marked as loaded can't be written, and is as its file has it")
@@ -428,6 +431,8 @@ def _all_queues(census: Census) -> Iterator[tuple[str, Queue, Queues]]:
         yield f"queue {number}", queue, scheduler.waits
     for number, queue in numbered(scheduler.deadlines.queues):
         yield f"the queue of deadlines {number}", queue, scheduler.ends
+    for slot, queue in numbered(kernel.processes.running.elements):
+        yield f"the list of processes that run member {slot}", queue, kernel.processes.runners
     for process in census.slots:
         yield f"process {process._index}'s list of threads", process.threads, kernel.threads.lists
         yield f"process {process._index}'s list of children", process.children, kernel.processes.families

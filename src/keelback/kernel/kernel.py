@@ -15,7 +15,7 @@ from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.layout import KIB, Layout
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.loading.libraries import Libraries
-from keelback.kernel.loading.payload import Payload
+from keelback.kernel.loading.payload import Member, Payload
 from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.memory.promises import Promises
@@ -25,12 +25,13 @@ from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.endings import Endings
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.programs import Programs
+from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import Threads
 from keelback.kernel.x86.control import ControlState
 from keelback.kernel.x86.interrupts import DOUBLE_FAULT, TIMER, Interrupts
 from keelback.kernel.x86.segments import Segments
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, size_of, word
 
 
 class Kernel(Component):
@@ -98,8 +99,12 @@ class Kernel(Component):
         self.interrupts.start()
         self.memory.read_map(parameters, self.options.most_frames())
         self.handover.check_map(self.console)
+        self.payload.start(self.memory.header, self.memory.loaded_end())
+        slots = self.payload.slots_needed()
         try:
-            self.memory.lay_out()
+            self.memory.lay_out(slots * (size_of(Member) + size_of(Queue)))
+            self.payload.make_index(self.memory.heap, slots)
+            self.processes.running.place(self.memory.heap.allocate(slots * size_of(Queue)), slots)
         except OutOfMemory:
             self._refuse()
             return 0
@@ -122,7 +127,6 @@ class Kernel(Component):
             self._refuse()
             return False
         self._greet()
-        self.payload.start(self.memory.header)
         self.timer.start()
         return True
 
@@ -141,7 +145,7 @@ class Kernel(Component):
     def _refuse(self) -> None:
         """Say that memory is too small, and end the machine."""
         start = self.layout.kernel_start
-        end = self.memory.map.usable_after(start >> PAGE_SHIFT) << PAGE_SHIFT
+        end = self.memory.loaded_end()
         needed = self.memory.owned_end()
         self.console.write("keelback: can't start. There is not enough memory: ")
         self.console.write(f"from {start:#x} on it ends at {end:#x}, and {needed:#x} is needed\n")

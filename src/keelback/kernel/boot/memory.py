@@ -4,7 +4,7 @@
                  ├ payload
     kernel_top   ┼ BIOS memory map
                  ├ kernel memory map
-                 ├ boot heap ↓  (addresses grow)      frame table, sets of free frames
+                 ├ boot heap ↓  (addresses grow)      frame table, sets of free frames, payload index
                  ├ boot stack ↑
                  ├ kernel zone                        initial page allocations first
     region_top   ┴
@@ -62,13 +62,13 @@ class Memory(Component):
         self.heap = BootHeap(records)
         self.frames = Frames(records, layout)
 
-    def lay_out(self) -> None:
-        """Lay memory out by the kernel memory map.
+    def lay_out(self, more: u32) -> None:
+        """Lay memory out by the kernel memory map, with so many more bytes of boot heap than it takes itself.
 
         Raises: OutOfMemory when the kernel region does not fit the usable memory that the kernel was loaded into;
         `bounds` says how far it would reach.
         """
-        self._place_heap()
+        self._place_heap(more)
         self._place_frame_table()
         self._give_out_frames()
 
@@ -85,18 +85,22 @@ class Memory(Component):
     def _image_size(self) -> u32:
         return self.header.payload + self.header.payload_size - self.layout.kernel_start
 
-    def _place_heap(self) -> None:
+    def _place_heap(self, more: u32) -> None:
         bounds = self.bounds
-        bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.map.end()), PAGE_SIZE)
+        bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.map.end()) + more, PAGE_SIZE)
         bounds.zone = bounds.stack + self.layout.boot_stack
         share = (self.map.end() << PAGE_SHIFT) // self.layout.zone_share
         least = max(bounds.zone + self.layout.zone_least, self.layout.region_least)
         wanted = max(least, round_up(bounds.zone + share, PAGE_SIZE))
-        end = self.map.usable_after(self.layout.kernel_start >> PAGE_SHIFT) << PAGE_SHIFT
+        end = self.loaded_end()
         bounds.region_top = max(least, min(wanted, end, self.layout.region_limit))
         if bounds.region_top > self.layout.region_limit or self.owned_end() > end:
             raise OutOfMemory
         self.heap.start(bounds.heap, bounds.stack)
+
+    def loaded_end(self) -> word:
+        """Return where the usable memory ends that the kernel was loaded into."""
+        return self.map.usable_after(self.layout.kernel_start >> PAGE_SHIFT) << PAGE_SHIFT
 
     def owned_end(self) -> word:
         """Return the address at which the memory that is the kernel's ends."""

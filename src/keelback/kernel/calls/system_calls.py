@@ -135,7 +135,7 @@ class SystemCalls(Component):
         or OutOfMemory; the caller goes on as it was.
         """
         self._read_command(thread)
-        self.programs.exec(thread)
+        self.programs.exec(thread, self.programs.command)
         return 0
 
     def spawn(self, thread: Thread) -> u32:
@@ -144,7 +144,7 @@ class SystemCalls(Component):
         Raises: as `exec`, and NoProcessSlot; nothing has changed.
         """
         self._read_command(thread)
-        return self.programs.spawn(thread.pid).pid
+        return self.programs.spawn(thread.pid, self.programs.command).pid
 
     def _read_command(self, thread: Thread) -> None:
         space = self._caller(thread).space
@@ -280,7 +280,7 @@ class SystemCalls(Component):
         """
         caller = self._caller(thread)
         self.memory.copy_text_in(caller.space, thread.frame.argument(0), self.libraries.request.text)
-        return self.libraries.map(caller.space, caller.libraries)
+        return self.libraries.map(caller.space, caller.libraries, self.libraries.request.text)
 
     def unload_library(self, thread: Thread) -> u32:
         """Unmap the library whose link page is at an address.

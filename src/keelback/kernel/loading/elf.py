@@ -7,7 +7,7 @@
 4. A page that is never writable is marked in its entry as loaded, for others that load the same file.
 """
 
-from keelback.kernel.loading.elf_file import CAN_EXECUTE, CAN_READ, CAN_WRITE, ElfFile, Segment
+from keelback.kernel.loading.elf_file import CAN_EXECUTE, CAN_READ, CAN_WRITE, CheckedFile, ElfFile, Segment
 from keelback.kernel.loading.payload import Payload
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
@@ -25,73 +25,57 @@ class ElfLoader(Component):
         self.payload = payload
         self.window = memory.window
         self.file = ElfFile(records, memory.layout, payload)
-        self.image = self.file.image
-
-    def check(self) -> None:
-        """Check the program that the payload found last; `image` then describes it.
-
-        Raises: NotExecutable.
-        """
-        self.file.check_program()
-
-    def check_library(self, base: word) -> None:
-        """Check the library that the payload found last, for loading from an address on; `image` then describes it.
-
-        Raises: NotALibrary.
-        """
-        self.file.check_library(base)
 
     def _loaded_size(self, segment: Segment) -> u32:
         """Return how many bytes have frames from the start; the layout says whether zeros that no file has do."""
         return segment.memory_size if self.layout.eager_image else segment.file_size
 
-    def count_read_only(self) -> u32:
+    def count_read_only(self, image: CheckedFile) -> u32:
         """Return how many pages will be marked as loaded."""
         pages: u32 = 0
         for segment in self.file.segments():
             if not segment.flags & CAN_WRITE:
-                start: word = segment.address + self.image.bias
+                start: word = segment.address + image.bias
                 pages += (round_up(start + self._loaded_size(segment), PAGE_SIZE) - page_of(start)) // PAGE_SIZE
         return pages
 
-    def place(self, space: Space) -> None:
-        """Make the regions for the segments of the file that was checked last."""
+    def place(self, space: Space, image: CheckedFile) -> None:
+        """Make the regions for the segments of a file that was checked last."""
         for segment in self.file.segments():
-            start: word = segment.address + self.image.bias
+            start: word = segment.address + image.bias
             end: word = round_up(start + segment.memory_size, PAGE_SIZE)
-            space.add(page_of(start), end, self.image.kind, permissions_of(segment))
+            space.add(page_of(start), end, image.kind, permissions_of(segment))
 
-    def load(self, space: Space) -> None:
+    def load(self, space: Space, image: CheckedFile) -> None:
         """Map and fill the pages that have been placed and are not mapped yet; what the file has not comes on demand.
 
         Raises: OutOfMemory; what was loaded is in the space, and releasing that frees it.
         """
         for segment in self.file.segments():
-            self._load_segment(space, segment)
-        image = self.image
+            self._load_segment(space, image, segment)
         space.image.frame = self.spaces.frame(space.directory, image.base)
         space.image.base = image.base
         space.image.size = image.end - image.base
-        self.memory.note_image(space, image.start)
+        space.image.file = image.start
 
-    def _load_segment(self, space: Space, segment: Segment) -> None:
+    def _load_segment(self, space: Space, image: CheckedFile, segment: Segment) -> None:
         flags: u32 = permissions_of(segment)
         if not flags & WRITABLE:
             flags |= AS_LOADED
-        start: word = segment.address + self.image.bias
+        start: word = segment.address + image.bias
         for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
             entry = self.spaces.tables.find(space.directory, page)
             if entry is None or not entry.low & PRESENT:
-                self._fill(self.memory.enter_zeros(space, page, entry, flags), page, segment)
+                self._fill(image, self.memory.enter_zeros(space, page, entry, flags), page, segment)
 
-    def _fill(self, frame: u32, page: word, segment: Segment) -> None:
+    def _fill(self, image: CheckedFile, frame: u32, page: word, segment: Segment) -> None:
         """Copy to a frame of zeros what the file has for a page of a segment."""
-        start: word = segment.address + self.image.bias
+        start: word = segment.address + image.bias
         first = max(page, start)
         end = min(page + PAGE_SIZE, start + segment.file_size)
         if first >= end:
             return
-        source = self.image.start + segment.offset + (first - start)
+        source = image.start + segment.offset + (first - start)
         content = self.window.open(frame).bytes
         content.copy_from(first - page, self.payload.content.elements, source, end - first)
 

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from keelback.kernel.errors import NotALibrary, NotExecutable
 from keelback.kernel.layout import Layout
-from keelback.kernel.loading.payload import Payload
+from keelback.kernel.loading.payload import Member, Payload
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.x86.paging import page_of
 from keelback.lang import (
@@ -158,7 +158,7 @@ class CheckedFile(Struct):
 
 
 class ElfFile(Component):
-    """The file that the payload found last, as a program or a library."""
+    """Files of the payload, as programs or libraries; `image` describes the one that was checked last."""
 
     def __init__(self, records: Region, layout: Layout, payload: Payload) -> None:
         self.ram = records.ram
@@ -166,28 +166,30 @@ class ElfFile(Component):
         self.payload = payload
         self.image = records.struct(CheckedFile)
 
-    def check_program(self) -> None:
-        """Check that it is a program; `image` then describes it.  Raises: NotExecutable."""
+    def check_program(self, member: Member) -> CheckedFile:
+        """Check that a member is a program; return what describes it.  Raises: NotExecutable; `image` says why."""
         image = self.image
         image.kind = Kind.IMAGE
         image.bias = 0
-        self._check(EXECUTABLE, Rule.EXECUTABLE)
+        self._check(member, EXECUTABLE, Rule.EXECUTABLE)
         self._rule(Rule.ENTRY, self._can_enter(image.entry))
+        return image
 
-    def check_library(self, base: word) -> None:
-        """Check that it is a library, for loading from an address on; `image` then describes it.
+    def check_library(self, member: Member, base: word) -> CheckedFile:
+        """Check that a member is a library, for loading from an address on; return what describes it.
 
-        Raises: NotALibrary.
+        Raises: NotALibrary; `image` says why.
         """
         image = self.image
         image.kind = Kind.LIBRARY
         image.bias = base
         try:
-            self._check(SHARED_OBJECT, Rule.SHARED_OBJECT)
+            self._check(member, SHARED_OBJECT, Rule.SHARED_OBJECT)
             self._rule(Rule.GAP, self._is_dense(base))
             self._rule(Rule.LINK_PAGE, image.end - base > PAGE_SIZE)
         except NotExecutable:
             raise NotALibrary from None
+        return image
 
     def segments(self) -> Iterator[Segment]:
         """Yield each segment of the file that was checked last that is to be loaded, lowest first."""
@@ -205,13 +207,13 @@ class ElfFile(Component):
             self.image.broken = rule
             raise NotExecutable
 
-    def _check(self, type: u16, of_type: Rule) -> None:
-        image, found = self.image, self.payload.found
+    def _check(self, member: Member, type: u16, of_type: Rule) -> None:
+        image = self.image
         image.broken = Rule.NONE
-        image.start = found.start
-        image.size = found.size
-        self._rule(Rule.WHOLE, found.size >= size_of(ElfHeader))
-        header = view(self.ram, ElfHeader, self.payload.address(found.start))
+        image.start = member.start
+        image.size = member.size
+        self._rule(Rule.WHOLE, member.size >= size_of(ElfHeader))
+        header = view(self.ram, ElfHeader, self.payload.address(member.start))
         self._rule(Rule.WHOLE, header.magic == MAGIC)
         self._rule(Rule.CLASS, header.bits == CLASS_32)
         self._rule(Rule.BYTE_ORDER, header.byte_order == LITTLE_ENDIAN)

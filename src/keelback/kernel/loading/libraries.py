@@ -93,20 +93,20 @@ class Libraries(Component):
 
     # Mapping.
 
-    def map(self, space: Space, mapped: MappedLibraries) -> word:
-        """Map the library that `request` names, directly after image and other libraries; return its link page.
+    def map(self, space: Space, mapped: MappedLibraries, name: Array[u8]) -> word:
+        """Map the library of a name, directly after image and other libraries; return its link page.
 
         One that is mapped already stays where it is.
         Raises: NoSuchLibrary, NotALibrary, TooManyLibraries, TooManyRegions, NoRoom or OutOfMemory; nothing has
         changed.
         """
-        found = self._find()
+        found = self._find(name)
         index: u32 = self._slot_of(mapped, found)
         if index < mapped.count:
             return mapped.slots[index].address
         if mapped.count == MOST_MAPPED:
             raise TooManyLibraries
-        library: Library = found if found is not None else self._load()
+        library: Library = found if found is not None else self._load(name)
         try:
             address: word = self._place(space, library)
         except KernelError:
@@ -229,40 +229,40 @@ class Libraries(Component):
 
     # The kernel's list.
 
-    def _find(self) -> Ref[Library]:
-        """Return the loaded library that `request` names."""
+    def _find(self, name: Array[u8]) -> Ref[Library]:
+        """Return the loaded library of a name."""
         for index in range(MOST_LIBRARIES):
             library = self.table[index]
-            if library.users > 0 and self._is_called(library):
+            if library.users > 0 and self._is_called(library, name):
                 return library
         return None
 
-    def _is_called(self, library: Library) -> bool:
+    def _is_called(self, library: Library, name: Array[u8]) -> bool:
         for index in range(LIBRARY_NAME_SIZE):
-            if library.name[index] != self.request.text[index]:
+            if library.name[index] != name[index]:
                 return False
         return True
 
-    def _load(self) -> Library:
-        """Load the library that `request` names; nobody uses it yet.
+    def _load(self, name: Array[u8]) -> Library:
+        """Load the library of a name; nobody uses it yet.
 
         Raises: NoSuchLibrary, NotALibrary, TooManyLibraries or OutOfMemory; nothing has changed.
         """
         try:
-            self.payload.find(self.request.text)
+            member = self.payload.members[self.payload.find(name)]
         except NoSuchProgram:
             raise NoSuchLibrary from None
-        self.loader.check_library(self.layout.image_base)
+        image = self.loader.file.check_library(member, self.layout.image_base)
         library = self._free_slot()
         library.space.directory = self.spaces.create()
         library.space.owner = LIBRARY
-        self.loader.place(library.space)
+        self.loader.place(library.space, image)
         try:
-            self.loader.load(library.space)
+            self.loader.load(library.space, image)
         except OutOfMemory:
             self._free(library)
             raise
-        library.name.copy_from(0, self.request.text, 0, LIBRARY_NAME_SIZE)
+        library.name.copy_from(0, name, 0, LIBRARY_NAME_SIZE)
         library.size = library.space.image.size - PAGE_SIZE
         return library
 

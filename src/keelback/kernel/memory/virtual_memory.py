@@ -19,31 +19,19 @@ from keelback.kernel.x86.paging import AS_LOADED, PRESENT, USER, WRITABLE, Entry
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,
-    Array,
     Component,
     Region,
-    Struct,
-    i32,
-    inline,
     round_up,
     u8,
-    u16,
     u32,
     word,
 )
-
-
-class ImageCounts(Struct):
-    """How many spaces have the image of a file, by where that starts in the payload; two files may share a count."""
-
-    counts: Array[u16] = inline(64)
 
 
 class VirtualMemory(Component):
     """What system calls and page faults do to address spaces."""
 
     def __init__(self, records: Region, promises: Promises) -> None:
-        self.images = records.struct(ImageCounts)
         self.promises = promises
         self.spaces = spaces = promises.spaces
         self.tables = spaces.tables
@@ -332,18 +320,6 @@ class VirtualMemory(Component):
 
     # Whole spaces.
 
-    def note_image(self, space: Space, file: u32) -> None:
-        """Note that a space has the image of the file that starts there in the payload."""
-        space.image.file = file
-        self._count_image(file, 1)
-
-    def may_be_loaded(self, file: u32) -> bool:
-        """Say whether a space may have the image of a file; when not, none has."""
-        return self.images.counts[slot_of(file)] > 0
-
-    def _count_image(self, file: u32, change: i32) -> None:
-        self.images.counts[slot_of(file)] += change
-
     def share_loaded(self, other: Space, space: Space) -> u32:
         """Map the pages of an image's regions that another space has as they were loaded, from the same file, too.
 
@@ -368,7 +344,6 @@ class VirtualMemory(Component):
         Raises: OutOfMemory; the parent is as it was, and what the child has by then, `release` frees.
         """
         child.describe_like(parent)
-        self._count_image(child.image.file, 1)
         self.promises.take(child, parent.promised.pages, parent.promised.tables)
         for index in range(parent.count):
             region = parent.regions[index]
@@ -394,8 +369,6 @@ class VirtualMemory(Component):
     def release(self, space: Space) -> None:
         """Free all that a space has, built in part or whole; no CPU uses it any more."""
         self.promises.end(space)
-        if space.image.file != 0:
-            self._count_image(space.image.file, -1)
         for index in range(space.count):
             region = space.regions[index]
             self.spaces.unmap(space.directory, region.start, region.end, space.owner)
@@ -406,8 +379,3 @@ class VirtualMemory(Component):
 def meets(address: word, size: u32, start: word, end: word) -> bool:
     """Say whether `size` bytes from an address have any of [start, end), which may be empty."""
     return max(address, start) < min(address + size, end)
-
-
-def slot_of(file: u32) -> u32:
-    """Return which count is that of a file, whose start in the payload is a multiple of 512."""
-    return (file >> 9) % 64

@@ -21,7 +21,7 @@ from keelback.kernel.memory.regions import Space
 from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Array, Component, Region, Struct, i16, i32, inline, u8, u16, u32, word
+from keelback.lang import Array, Component, Region, Struct, Table, i16, i32, inline, u8, u16, u32, word
 
 NAME_SIZE = 32
 
@@ -90,6 +90,8 @@ class Process(Struct):
     children: Queue  # that are alive
     zombies: Queue  # children that have ended, in the order in which they did
     siblings: Link  # in one of those two of its parent's
+    runners: Link  # among those that run the same member of the payload
+    program: u32  # the slot of that member in the index, plus 1
     fault: FaultRecord
     space: Space
     libraries: MappedLibraries
@@ -101,7 +103,6 @@ class ProcessCounts(Struct):
 
     alive: u32
     last: i16  # to start, of all that ever did
-    highest: i16  # that was ever given
     first: i16  # to start, which nobody may kill; none any more when it has ended
 
 
@@ -116,8 +117,19 @@ class Families(Queues):
         return self.table[number].siblings
 
 
+class Runners(Queues):
+    """The processes that run the same member of the payload."""
+
+    def __init__(self, table: Array[Process]) -> None:
+        self.table = table
+
+    def link(self, number: u16) -> Link:
+        """See `Queues`."""
+        return self.table[number].runners
+
+
 class Processes(Component):
-    """The process table."""
+    """The process table, and who runs which member of the payload, by its slot in the index."""
 
     def __init__(self, records: Region, layout: Layout, libraries: Libraries, scheduler: Scheduler) -> None:
         self.layout = layout
@@ -129,6 +141,8 @@ class Processes(Component):
         self.threads = scheduler.threads
         self.table = records.array(Process, layout.processes)
         self.families = Families(self.table)
+        self.runners = Runners(self.table)
+        self.running: Table[Queue] = records.table(Queue)
         self.counts = records.struct(ProcessCounts)
 
     def create(self, parent: i16) -> Process:
@@ -168,7 +182,6 @@ class Processes(Component):
         if self.counts.last == 0:
             self.counts.first = process.pid
         self.counts.last = process.pid
-        self.counts.highest = max(self.counts.highest, process.pid)
         thread = self.threads.first(process.threads)
         self.threads.counts.last = thread.number
         self.scheduler.make_ready(thread)
@@ -186,6 +199,7 @@ class Processes(Component):
             self.discard(child)
             raise
         self.libraries.inherit(child.libraries, parent.libraries)
+        self.join_runners(child, parent.program - 1)
         child.name.copy_from(0, parent.name, 0, NAME_SIZE)
         frame = self.threads.first(child.threads).frame
         frame.copy(caller.frame)
@@ -206,6 +220,7 @@ class Processes(Component):
             self.scheduler.replace_space(process.space.directory, self.spaces.kernel.directory)
             self.memory.release(process.space)
             self.libraries.drop_all(process.libraries)
+        self.leave_runners(process)
         self.counts.alive -= 1
 
     def discard(self, process: Process) -> None:
@@ -228,6 +243,17 @@ class Processes(Component):
         process.fault.access = Access.NONE
         process.fault.reason = Reason.NONE
         process.name.clear()
+
+    def join_runners(self, process: Process, member: u32) -> None:
+        """Note that a process runs a member of the payload, by its slot."""
+        process.program = member + 1
+        self.runners.push(self.running[member], process.pid)
+
+    def leave_runners(self, process: Process) -> None:
+        """Note that a process runs no program any more, if it did."""
+        if process.program != 0:
+            self.runners.remove(self.running[process.program - 1], process.pid)
+            process.program = 0
 
     def remove_child(self, child: Process) -> None:
         """Take a process out of its parent's queue, if it has a parent."""

@@ -4,7 +4,7 @@ from keelback.kernel.boot.options import Options
 from keelback.kernel.devices.console import Console
 from keelback.kernel.errors import BadArgument, NoSuchProgram, NotExecutable, OutOfMemory
 from keelback.kernel.loading.elf import ElfLoader
-from keelback.kernel.loading.elf_file import RULES
+from keelback.kernel.loading.elf_file import RULES, CheckedFile
 from keelback.kernel.memory.regions import Kind, Space
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import NAME_SIZE, Process, Processes
@@ -73,12 +73,12 @@ class Programs(Component):
     def _start_listed(self) -> None:
         self.init_name.bytes.set_text("etc/init")
         try:
-            self.payload.find(self.init_name.bytes)
+            listed = self.payload.members[self.payload.find(self.init_name.bytes)]
         except NoSuchProgram:
             self.console.write("keelback: the payload has no list of programs to start\n")
             return
-        position: u32 = self.payload.found.start
-        end: u32 = position + self.payload.found.size
+        position: u32 = listed.start
+        end: u32 = position + listed.size
         while position < end:
             position = self._read_line(self.payload.content.elements, position, end)
             if self.command.name[0] != 0:
@@ -111,11 +111,11 @@ class Programs(Component):
         try:
             if not self.command.fits:
                 raise BadArgument
-            self.spawn(0)
+            self.spawn(0, self.command)
         except NotExecutable:
             self._report()
             self.console.write("The file ")
-            self.console.write(RULES[self.loader.image.broken])
+            self.console.write(RULES[self.loader.file.image.broken])
             self.console.write(".\n")
         except KernelError as error:
             self._report()
@@ -128,30 +128,33 @@ class Programs(Component):
         self.console.write_name(self.command.name)
         self.console.write(". ")
 
-    def spawn(self, parent: i16) -> Process:
-        """Start the program that `command` names, with its argument, and return the process.
+    def spawn(self, parent: i16, command: CommandLine) -> Process:
+        """Start the program that a command names, with its argument, and return the process.
 
         Raises: NoSuchProgram, NotExecutable, NoProcessSlot or OutOfMemory; nothing has changed.
         """
-        self._find()
+        member: u32 = self.payload.find(command.name)
+        image = self.loader.file.check_program(self.payload.members[member])
         process = self.processes.create(parent)
-        process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
+        process.name.copy_from(0, command.name, 0, NAME_SIZE)
         try:
-            stack: word = self._fill(process.space)
+            stack: word = self._fill(process.space, member, image, command.argument)
         except OutOfMemory:
             self.processes.discard(process)
             raise
         frame = self.threads.first(process.threads).frame
-        frame.start_user(self.loader.image.entry, stack)
+        frame.start_user(image.entry, stack)
+        self.processes.join_runners(process, member)
         self.processes.start(process)
         return process
 
-    def exec(self, thread: Thread) -> None:
-        """Let the process of a thread, which made the call, run the program that `command` names instead.
+    def exec(self, thread: Thread, command: CommandLine) -> None:
+        """Let the process of a thread, which made the call, run the program that a command names instead.
 
         Raises: NoSuchProgram, NotExecutable or OutOfMemory; the process goes on as it was.
         """
-        self._find()
+        member: u32 = self.payload.find(command.name)
+        image = self.loader.file.check_program(self.payload.members[member])
         process = self.processes.of(thread)
         self.next.directory = self.spaces.create()
         self.next.owner = process.pid
@@ -160,7 +163,7 @@ class Programs(Component):
         tables: u32 = process.space.promised.tables
         self.promises.end(process.space)
         try:
-            stack: word = self._fill(self.next)
+            stack: word = self._fill(self.next, member, image, command.argument)
         except OutOfMemory:
             self.virtual_memory.release(self.next)
             self.promises.add(process.space, pages, tables)
@@ -170,41 +173,37 @@ class Programs(Component):
         self.virtual_memory.release(process.space)
         self.processes.libraries.drop_all(process.libraries)
         process.space.become(self.next)
-        process.name.copy_from(0, self.command.name, 0, NAME_SIZE)
-        thread.frame.start_user(self.loader.image.entry, stack)
+        process.name.copy_from(0, command.name, 0, NAME_SIZE)
+        self.processes.leave_runners(process)
+        self.processes.join_runners(process, member)
+        thread.frame.start_user(image.entry, stack)
 
-    def _find(self) -> None:
-        self.payload.find(self.command.name)
-        self.loader.check()
-
-    def _fill(self, space: Space) -> word:
-        """Make a stack in a new space and load the program that was found; return the first stack pointer.
+    def _fill(self, space: Space, member: u32, image: CheckedFile, argument: Array[u8]) -> word:
+        """Make a stack in a new space and load a member of the payload; return the first stack pointer.
 
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
         space.add(self.layout.stack_bottom, self.layout.stack_top, Kind.STACK, USER | WRITABLE)
-        self.loader.place(space)
+        self.loader.place(space, image)
         self.promises.take_all(space)
-        stack: word = self._make_stack(space)
-        self._share(space)
-        self.loader.load(space)
+        stack: word = self._make_stack(space, argument)
+        self._share(space, member, image)
+        self.loader.load(space, image)
         return stack
 
-    def _share(self, space: Space) -> None:
-        """Map what processes of the same program have of it and can't write.
+    def _share(self, space: Space, member: u32, image: CheckedFile) -> None:
+        """Map what processes that run the same member have of it and can't write.
 
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
-        file: u32 = self.loader.image.start
-        if not self.virtual_memory.may_be_loaded(file):
-            return
-        missing: u32 = self.loader.count_read_only()
-        for pid in range(1, self.processes.counts.highest + 1):
-            other = self.processes.table[pid].space
-            if missing > 0 and other.image.file == file:
-                missing -= self.virtual_memory.share_loaded(other, space)
+        number = self.processes.running[member].first
+        missing: u32 = self.loader.count_read_only(image) if number != 0 else 0
+        while number != 0 and missing > 0:
+            other = self.processes.table[number]
+            missing -= self.virtual_memory.share_loaded(other.space, space)
+            number = other.runners.next
 
-    def _make_stack(self, space: Space) -> word:
+    def _make_stack(self, space: Space, argument: Array[u8]) -> word:
         """Put the argument on the stack; return the first stack pointer.
 
         The string ends at the stack's top; below it, the pointer to it 16-aligned as the ABI asks, a return address.
@@ -212,7 +211,7 @@ class Programs(Component):
         layout = self.layout
         frame: u32 = self.virtual_memory.map_zeros(space, layout.stack_top - PAGE_SIZE, USER | WRITABLE)
         content = self.loader.window.open(frame).bytes
-        content.copy_from(PAGE_SIZE - ARGUMENT_SIZE, self.command.argument, 0, ARGUMENT_SIZE)
+        content.copy_from(PAGE_SIZE - ARGUMENT_SIZE, argument, 0, ARGUMENT_SIZE)
         text: word = layout.stack_top - ARGUMENT_SIZE
         for index in range(4):
             content[PAGE_SIZE - ARGUMENT_SIZE - 16 + index] = text >> 8 * index & 0xFF
