@@ -3,7 +3,6 @@
 import ast
 import builtins
 import re
-import struct
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,10 +11,9 @@ from types import MethodType, ModuleType
 from typing import Any
 
 import pytest
-from unicorn import x86_const as x86
 
 import keelback.kernel
-from compiler.native import RETURNED, STACK, TEXT, Failed, Native
+from compiler.native import RETURNED, TEXT, Failed, Native
 from keelback.compiler import compile_program
 from keelback.compiler.errors import CompileError
 from keelback.lang import Component, KernelError, Panic, Ram, Struct, address_of, freeze, strict
@@ -29,8 +27,6 @@ REFUSAL = re.compile(r"^\| `(.*)` \| (.*) \|$", re.MULTILINE)
 PLACE = re.compile(rf"docs/{DOCUMENT.name}:\d+:\d+: ")
 NOT_COMPILED = {"Objects are static, RAM is dynamic", "Modules and types", "Strict mode"}
 NOT_CALLED = {"Layout of a struct"}  # its C is static asserts, and the bytes of RAM are compared everywhere
-PAGE_DIRECTORY = STACK + 0x2000
-PAGING, LARGE_PAGES = 1 << 31, 1 << 4
 
 
 def plain(value: Any) -> Any:
@@ -199,19 +195,10 @@ class Compiled:
         self.page = page
         self.spans = ((0x1000, RETURNED), (TEXT * 2, page.ram.size))  # all of RAM but the test's own part
         assert max(each for each in self.native.symbols.values() if each < page.ram.size) < TEXT * 2 - 0x1000
-        self.turn_paging_on()
 
     @staticmethod
     def name(call: Call, paths: dict[int, str]) -> str:
         return re.sub(r"\W+", "_", f"{paths[id(call.method.__self__)]}_{call.method.__name__}")
-
-    def turn_paging_on(self) -> None:
-        """Map the first 4 MiB to themselves and the next by the table of the page's window."""
-        uc, table = self.native.uc, address_of(self.page.namespace["cleaner"].table)
-        uc.mem_write(PAGE_DIRECTORY, struct.pack("<II", 0x83, table | 3))
-        uc.reg_write(x86.UC_X86_REG_CR3, PAGE_DIRECTORY)
-        uc.reg_write(x86.UC_X86_REG_CR4, uc.reg_read(x86.UC_X86_REG_CR4) | LARGE_PAGES)
-        uc.reg_write(x86.UC_X86_REG_CR0, uc.reg_read(x86.UC_X86_REG_CR0) | PAGING)
 
     def definition(self, name: str) -> str:
         """Return the text of a function or struct."""

@@ -120,7 +120,8 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a window without invalidation": (
-        ".lang.window", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass", {"strict RAM and TLB"},
+        "memory.frame_access", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass",
+        {"strict RAM and TLB"},
     ),
     "a switch without a new page directory": (
         "processes.scheduler", "Scheduler", "use_space", "self.cpu.write_cr3(space << PAGE_SHIFT)", "pass",

@@ -18,7 +18,7 @@ ENDINGS = ("processes.endings", "Endings")
 # name: (module, class, method, right, wrong)
 MISTAKES = {
     "copies that are zeros": (
-        *MEMORY, "_copy", "copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
+        *MEMORY, "_copy", "copy_from(0, self.access.source(frame).bytes, 0, PAGE_SIZE)", "fill(0, PAGE_SIZE, 0)",
     ),
     "copies without their end": (*MEMORY, "_copy", "bytes, 0, PAGE_SIZE)", "bytes, 0, PAGE_SIZE - 4)"),
     "a parent that may write what it shares": (*SPACES, "_share_all", "= low & ~WRITABLE", "= low"),
@@ -38,7 +38,7 @@ MISTAKES = {
         *MEMORY, "protect", "space.protect(address, end, permissions)", "space.protect(address, end, 0)",
     ),
     "page_alloc that keeps what was there": (
-        *MEMORY, "_renew", "self.window.open(again).bytes.fill(0, PAGE_SIZE, 0)", "pass",
+        *MEMORY, "_renew", "self.access.page(again).bytes.fill(0, PAGE_SIZE, 0)", "pass",
     ),
     "pages that come with what a frame was used for": (*MEMORY, "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes"),
     "a frame of zeros that is written": (

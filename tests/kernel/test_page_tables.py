@@ -37,7 +37,7 @@ def oracle(lives, root):
 
 def check_counts(lives, *roots):
     """Check that each table counts its present entries; the windows' table is the kernel's and counts nothing."""
-    windows = lives.world.spaces.window_table._address >> 12
+    windows = lives.world.spaces.access.window_table._address >> 12
     for root in roots:
         for table, present in tables_of(lives, root).items():
             assert lives.count(table) == present or table == windows

@@ -117,7 +117,7 @@ class Model:
             assert mappings(lives, root) == wanted
             uses.update(frame for frame, _ in pages.values())
             tables |= tables_of(lives, root)
-        windows = lives.world.spaces.window_table._address >> 12
+        windows = lives.world.spaces.access.window_table._address >> 12
         assert all(lives.count(table) == count or table == windows for table, count in tables.items())
         assert all(table == windows or count > 0 for table, count in tables.items())
         records = lives.world.frames.table

@@ -78,7 +78,7 @@ def test_spawning_fails_at_every_allocation_and_loses_nothing():
 
 def slice_of(kernel, *scratch):
     """Return the offsets of records that say only what was last looked at."""
-    places = [kernel.spaces.window_table, kernel.threads.table, *scratch]
+    places = [kernel.spaces.access.window_table, kernel.threads.table, *scratch]
     addresses = {each._address for each in places}
     base, offsets = kernel.layout.text_end, set()
     for record in kernel.spaces.ram.records:

@@ -347,7 +347,7 @@ def test_without_strict_ram_nothing_is_checked():
 
 def test_a_window_that_shows_another_frame_now_is_a_panic():
     pc = running()
-    window = pc.kernel.spaces.windows[0]
+    window = pc.kernel.spaces.access.windows[0]
     first = window.open(0x20)
     first.bytes[0] = 1
     window.open(0x21)
@@ -373,9 +373,9 @@ def test_every_page_of_a_large_access_is_checked():
 
 def test_a_window_opened_without_invalidation_is_a_panic():
     pc = running()
-    window = pc.kernel.spaces.windows[0]
+    window = pc.kernel.spaces.access.windows[0]
     window.open(0x20).bytes[0] = 1
-    window.entries[window.index] = 0x21 << 12 | window.flags
+    window.words[window.index] = 0x21 << 12 | window.flags
     with pytest.raises(Panic) as caught:
         pc.step()
     assert caught.value.message == (

@@ -205,7 +205,7 @@ class Census:
         self._count_table(directory)
         self._use(self.kernel.spaces.kernel.zero, ZERO)
         self.uses[self.kernel.spaces.kernel.zero] = PINNED
-        windows = address_of(self.kernel.spaces.window_table) >> PAGE_SHIFT
+        windows = address_of(self.kernel.spaces.access.window_table) >> PAGE_SHIFT
         for _, entry in self.present(directory):
             if entry >> PAGE_SHIFT != windows:
                 self._count_table(entry >> PAGE_SHIFT)

@@ -7,13 +7,13 @@ from keelback.lang.errors import MISTAKES, KernelError, Panic, ProcessFault, is_
 from keelback.lang.integers import i8, i16, i32, i64, u8, u16, u32, u64, word
 from keelback.lang.layout import at, bit, bits, inline, layout_of, round_up
 from keelback.lang.native import lowest_bit, native
+from keelback.lang.page import PAGE_SHIFT, PAGE_SIZE, Page
 from keelback.lang.ram import Ram, Record
 from keelback.lang.records import Region, name_of
 from keelback.lang.ref import Ref
-from keelback.lang.struct import Struct, address_of, size_of, view
+from keelback.lang.struct import Struct, address_of, size_of, view, view_at
 from keelback.lang.table import Table
 from keelback.lang.text import TextSink, text_of
-from keelback.lang.window import PAGE_SHIFT, PAGE_SIZE, Page, Window
 
 __all__ = [
     "MISTAKES",
@@ -36,7 +36,6 @@ __all__ = [
     "Struct",
     "Table",
     "TextSink",
-    "Window",
     "address_of",
     "at",
     "bit",
@@ -61,5 +60,6 @@ __all__ = [
     "u32",
     "u64",
     "view",
+    "view_at",
     "word",
 ]

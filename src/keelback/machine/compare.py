@@ -61,7 +61,7 @@ def _log(kernel: Kernel) -> Range:
 
 
 def _windows(kernel: Kernel) -> Range:
-    start = address_of(kernel.spaces.window_table) + ENTRY_SIZE * I386.table.index(kernel.layout.windows)
+    start = address_of(kernel.spaces.access.window_table) + ENTRY_SIZE * I386.table.index(kernel.layout.windows)
     return start, start + ENTRY_SIZE * kernel.layout.window_count
 
 

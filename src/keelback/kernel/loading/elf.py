@@ -23,7 +23,7 @@ class ElfLoader(Component):
         self.memory = memory
         self.spaces = memory.spaces
         self.payload = payload
-        self.window = memory.window
+        self.access = memory.access
         self.file = ElfFile(records, memory.layout, payload)
 
     def _loaded_size(self, segment: Segment) -> u32:
@@ -76,7 +76,7 @@ class ElfLoader(Component):
         if first >= end:
             return
         source = image.start + segment.offset + (first - start)
-        content = self.window.open(frame).bytes
+        content = self.access.page(frame).bytes
         content.copy_from(first - page, self.payload.content.elements, source, end - first)
 
 

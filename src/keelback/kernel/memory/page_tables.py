@@ -10,6 +10,7 @@
 from collections.abc import Iterator
 
 from keelback.kernel.errors import OutOfMemory
+from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.x86.paging import (
     LOW_FLAGS,
@@ -22,14 +23,15 @@ from keelback.kernel.x86.paging import (
     PagingScheme,
     WideEntry,
 )
-from keelback.lang import PAGE_SHIFT, Array, Component, Ram, address_of, i32, native, u32, view, word
+from keelback.lang import PAGE_SHIFT, Array, Component, address_of, i32, native, u32, view, word
 
 
 class PageTables(Component):
     """The tables of all address spaces; a space is the frame of its root."""
 
-    def __init__(self, ram: Ram, scheme: PagingScheme, frames: Frames, kernel_limit: int) -> None:
-        self.ram = ram
+    def __init__(self, access: FrameAccess, scheme: PagingScheme, frames: Frames, kernel_limit: int) -> None:
+        self.access = access
+        self.ram = access.ram
         self.scheme = scheme
         self.frames = frames
         self.step = scheme.entry_size // 4
@@ -48,11 +50,11 @@ class PageTables(Component):
 
     def at(self, table: u32) -> PageTable:
         """Return the table in a frame."""
-        return view(self.ram, PageTable, table << PAGE_SHIFT)
+        return self.access.table(table)
 
     def entry(self, table: u32, index: u32) -> Entry:
         """Return an entry of a table."""
-        return view(self.ram, Entry, (table << PAGE_SHIFT) + index * self.scheme.entry_size)
+        return view(self.ram, Entry, self.access.place_of(table) + index * self.scheme.entry_size)
 
     def frame_of(self, entry: Entry) -> u32:
         """Return the frame that an entry points to."""
@@ -94,7 +96,7 @@ class PageTables(Component):
         """
         assert not entry.low & PRESENT, "an entry is made once"
         self.change(entry, frame, flags | PRESENT)
-        self.count(address_of(entry) >> PAGE_SHIFT, 1)
+        self.count(self.access.frame_at(address_of(entry)), 1)
 
     def enter_like(self, entry: Entry, other: Entry) -> None:
         """Let an entry that is not present be as another."""
@@ -108,7 +110,7 @@ class PageTables(Component):
     def remove(self, entry: Entry) -> None:
         """Let an entry that is present point nowhere; the caller invalidates what the CPU may have kept of it."""
         self.change(entry, 0, 0)
-        self.count(address_of(entry) >> PAGE_SHIFT, -1)
+        self.count(self.access.frame_at(address_of(entry)), -1)
 
     def withdraw(self, words: Array[u32], index: u32) -> None:
         """Let an entry of a table be absent, which its count does not know yet; the caller invalidates."""

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import Layout
+from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import ZERO, Frames
 from keelback.kernel.memory.page_tables import PageTables
 from keelback.kernel.x86.paging import (
@@ -31,10 +32,9 @@ from keelback.kernel.x86.paging import (
     USER,
     WRITABLE,
     Entry,
-    PageTable,
     PagingScheme,
 )
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Region, Struct, Window, address_of, i16, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Region, Struct, address_of, i16, u32, word
 
 
 class KernelSpace(Struct):
@@ -53,15 +53,9 @@ class AddressSpaces(Component):
         self.ram = records.ram
         self.frames = frames
         self.scheme = scheme
-        self.tables = PageTables(records.ram, scheme, frames, layout.kernel_limit)
+        self.access = FrameAccess(records, layout, cpu, scheme)
+        self.tables = PageTables(self.access, scheme, frames, layout.kernel_limit)
         self.kernel = records.struct(KernelSpace)
-        self.window_table = records.struct(PageTable, PAGE_SIZE)
-        self.windows = tuple(self._window(number) for number in range(layout.window_count))
-
-    def _window(self, number: int) -> Window:
-        address = self.layout.windows + number * PAGE_SIZE
-        place = self.scheme.table.index(address) * self.tables.step
-        return Window(self.ram, self.cpu, self.window_table.words, place, address, KERNEL_WRITE)
 
     # The kernel part.
 
@@ -74,7 +68,7 @@ class AddressSpaces(Component):
         self.kernel.directory = self.frames.allocate_table()
         tables.at(self.kernel.directory).words.clear()
         shown = tables.reserve_last(self.kernel.directory, layout.windows)
-        tables.enter(shown, address_of(self.window_table) >> PAGE_SHIFT, DIRECTORY)
+        tables.enter(shown, address_of(self.access.window_table) >> PAGE_SHIFT, DIRECTORY)
         self._map_kernel(layout.owned_start, layout.kernel_start, KERNEL_WRITE)
         self._map_kernel(layout.kernel_start, layout.text_end, KERNEL_READ)
         self._map_kernel(layout.text_end, region_top, KERNEL_WRITE)
@@ -83,7 +77,7 @@ class AddressSpaces(Component):
         for page in range(layout.globals_start, layout.globals_end, tables.reach):
             tables.reserve(self.kernel.directory, page)
         # What was counted of the windows' table, which is part of the kernel's records.
-        self.frames.table[address_of(self.window_table) >> PAGE_SHIFT].references = 1
+        self.frames.table[address_of(self.access.window_table) >> PAGE_SHIFT].references = 1
         self.kernel.zero = self.frames.allocate_kernel(ZERO)
         tables.at(self.kernel.zero).words.clear()
         self.frames.pin(self.kernel.zero)

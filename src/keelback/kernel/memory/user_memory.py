@@ -19,7 +19,7 @@ class UserMemory(Component):
         self.memory = memory
         self.spaces = memory.spaces
         self.layout = memory.layout
-        self.window = memory.window
+        self.access = memory.access
 
     def copy_in(self, space: Space, address: word, count: u32, destination: Array[u8]) -> None:
         """Copy `count` bytes from a user address to the start of an array that has room for them.
@@ -31,7 +31,7 @@ class UserMemory(Component):
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(count - done, PAGE_SIZE - offset)
-            page = self.window.open(self.memory.make_readable(space, address + done))
+            page = self.access.page(self.memory.make_readable(space, address + done))
             destination.copy_from(done, page.bytes, offset, block)
             done += block
 
@@ -51,7 +51,7 @@ class UserMemory(Component):
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(count - done, PAGE_SIZE - offset)
-            self.window.open(frame).bytes.copy_from(offset, source, done, block)
+            self.access.page(frame).bytes.copy_from(offset, source, done, block)
             done += block
             if done < count:
                 frame = self.memory.make_writable(space, address + done)
@@ -67,7 +67,7 @@ class UserMemory(Component):
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(len(destination) - done, PAGE_SIZE - offset)
             self._check_range((address + done) & 0xFFFF_FFFF, 1)
-            page = self.window.open(self.memory.make_readable(space, address + done))
+            page = self.access.page(self.memory.make_readable(space, address + done))
             for index in range(block):
                 byte = page.bytes[offset + index]
                 if byte == 0:

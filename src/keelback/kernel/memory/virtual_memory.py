@@ -37,8 +37,7 @@ class VirtualMemory(Component):
         self.tables = spaces.tables
         self.layout = spaces.layout
         self.frames = spaces.frames
-        self.window = spaces.windows[0]
-        self.source = spaces.windows[1]
+        self.access = spaces.access
 
     # Page faults, the kernel's own accesses among them.
 
@@ -110,7 +109,7 @@ class VirtualMemory(Component):
     def enter_zeros(self, space: Space, page: word, entry: Entry | None, permissions: u32) -> u32:
         """Map a page by its entry, as `map_zeros` does; None: its table is not there."""
         frame: u32 = self._new_frame(space, permissions)
-        self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
+        self.access.page(frame).bytes.fill(0, PAGE_SIZE, 0)
         self._enter(space, page, entry, frame, permissions)
         return frame
 
@@ -134,7 +133,7 @@ class VirtualMemory(Component):
     def _new_zeros(self, space: Space) -> u32:
         """Return a new frame of zeros for a page that has a promise."""
         frame: u32 = self.frames.allocate_user(space.owner)
-        self.window.open(frame).bytes.fill(0, PAGE_SIZE, 0)
+        self.access.page(frame).bytes.fill(0, PAGE_SIZE, 0)
         return frame
 
     def _new_frame(self, space: Space, permissions: u32) -> u32:
@@ -165,8 +164,8 @@ class VirtualMemory(Component):
         return copy
 
     def _copy(self, copy: u32, frame: u32) -> None:
-        to = self.window.open(copy)
-        to.bytes.copy_from(0, self.source.open(frame).bytes, 0, PAGE_SIZE)
+        to = self.access.page(copy)
+        to.bytes.copy_from(0, self.access.source(frame).bytes, 0, PAGE_SIZE)
 
     # Regions.
 
@@ -272,7 +271,7 @@ class VirtualMemory(Component):
         if self.frames.is_alone(frame):
             # What is freed is there again, so this needs no memory.
             again: u32 = self.frames.renew(frame, space.owner)
-            self.window.open(again).bytes.fill(0, PAGE_SIZE, 0)
+            self.access.page(again).bytes.fill(0, PAGE_SIZE, 0)
             return again
         self.promises.check(more, 0)
         new: u32 = self._new_zeros(space)

@@ -210,7 +210,7 @@ class Programs(Component):
         """
         layout = self.layout
         frame: u32 = self.virtual_memory.map_zeros(space, layout.stack_top - PAGE_SIZE, USER | WRITABLE)
-        content = self.loader.window.open(frame).bytes
+        content = self.loader.access.page(frame).bytes
         content.copy_from(PAGE_SIZE - ARGUMENT_SIZE, argument, 0, ARGUMENT_SIZE)
         text: word = layout.stack_top - ARGUMENT_SIZE
         for index in range(4):

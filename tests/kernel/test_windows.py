@@ -2,6 +2,7 @@
 
 import pytest
 
+from keelback.kernel.memory.frame_access import Window
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -9,10 +10,10 @@ from keelback.lang import (
     Cpu,
     HostObject,
     Page,
+    Panic,
     Ram,
     Region,
     Struct,
-    Window,
     address_of,
     freeze,
     inline,
@@ -57,7 +58,7 @@ def hardware(ram):
 @pytest.fixture
 def window(ram, hardware):
     entries = Region(ram, 0, PAGE_SIZE).struct(Table).entries
-    made = Window(ram, Cpu(hardware), entries, INDEX, ADDRESS, FLAGS)
+    made = Window(ram, Cpu(hardware), entries, INDEX, ADDRESS, FLAGS, 1)
     freeze(made)
     return made
 
@@ -98,7 +99,7 @@ def test_strict_ram_sees_both_addresses_and_the_size(window, ram):
 
 
 def test_two_windows_copy_between_frames(window, ram, hardware):
-    other = Window(ram, Cpu(hardware), window.entries, INDEX + 1, ADDRESS + PAGE_SIZE, FLAGS)
+    other = Window(ram, Cpu(hardware), window.words, INDEX + 1, ADDRESS + PAGE_SIZE, FLAGS, 1)
     window.open(3).bytes.fill(0, PAGE_SIZE, 7)
     other.open(4).bytes.copy_from(0, window.open(3).bytes, 0, PAGE_SIZE)
     assert bytes(ram.bytes[4 * PAGE_SIZE : 5 * PAGE_SIZE]) == b"\7" * PAGE_SIZE
@@ -109,12 +110,23 @@ def test_what_a_window_shows_is_no_static_view(window, ram):
     assert not any(struct is Page for struct, _ in ram.views)
 
 
-def test_a_frame_without_ram_panics(window, panics):
-    with panics(f"no RAM at 0x10000: the machine has {FRAMES * PAGE_SIZE:#x} bytes"):
+def test_a_frame_without_ram_panics(window):
+    with pytest.raises(Panic, match=f"^no RAM at 0x10000: the machine has {FRAMES * PAGE_SIZE:#x} bytes"):
         window.open(FRAMES)
 
 
 @pytest.mark.parametrize("frame", [1 << 20, -1])
-def test_a_frame_number_that_does_not_fit_an_entry_panics(window, panics, frame):
-    with panics(f"{frame << PAGE_SHIFT | FLAGS} does not fit an element: u32"):
+def test_a_frame_number_that_does_not_fit_an_entry_panics(window, frame):
+    with pytest.raises(
+        Panic, match=f"^{frame << PAGE_SHIFT | FLAGS} does not fit an element: u32|^-1 does not fit frame"
+    ):
         window.open(frame)
+
+
+def test_a_window_of_wide_entries_stores_both_halves(ram, hardware):
+    entries = Region(ram, 0, PAGE_SIZE).struct(Table).entries
+    Window(ram, Cpu(hardware), entries, 2, ADDRESS, FLAGS, 2).open(3)
+    assert list(entries)[2:4] == [3 << PAGE_SHIFT | FLAGS, 0]
+    with pytest.raises(Panic):
+        Window(ram, Cpu(hardware), entries, 2, ADDRESS, FLAGS, 2).open(0x12_3456)
+    assert list(entries)[2:4] == [0x2_3456 << PAGE_SHIFT | FLAGS, 1]
