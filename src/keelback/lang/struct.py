@@ -198,14 +198,14 @@ def _access(field: Field) -> tuple[str, str]:
     if rest == 0:
         raw = f"self._{kind.type.code}[{index}]"
         return raw, raw + " = {}"
-    place = f"self._ram.bytes, self._physical + {field.offset}"
-    return f"unpack({place})[0]", f"pack({place}, {{}})"
+    first, end = (f"self._physical + {each}" for each in (field.offset, field.offset + kind.size))
+    return f"unpack(self._ram.bytes, {first})[0]", f"self._ram.bytes[{first} : {end}] = pack({{}})"
 
 
 def _names(field: Field) -> dict[str, Any]:
     assert isinstance(field.kind, IntegerKind)
     bytes = PackedStruct("<" + field.kind.type.code)
-    return {"pack": bytes.pack_into, "unpack": bytes.unpack_from, "StructError": StructError}
+    return {"pack": bytes.pack, "unpack": bytes.unpack_from, "StructError": StructError}
 
 
 _BITS_ACCESSORS = """
