@@ -61,6 +61,7 @@ def at_a_page():
     lines = (
         f"break frames.py:{line_of(FRAMES, TAKE)}", "continue", "backtrace", "list", "print self", "print $eip",
         "print processes[1]", "print processes.table[1].state", "print processes[1].threads.first", "print threads[1]",
+        "print threads[1].frame", "print threads[1].frame.writing",
         "print cpus[0]", "print self.counts == memory.frames.counts", "print memory.frames.counts",
         "print frames.table[2051]", "print/x frames.table[256].owner", "print layout.user_base",
         "print/x layout.user_base", "print/d layout.user_base",
@@ -122,6 +123,8 @@ def test_paths_are_those_of_the_python_objects(at_a_page):
     assert at_a_page["print processes.table[1].state"] == "ProcessState.ALIVE\n"
     assert at_a_page["print processes[1].threads.first"] == "1\n"
     assert "\n  pid = 1,\n  state = ThreadState.FREE,\n" in at_a_page["print threads[1]"]
+    assert "\n  ss = 0,\n  forbidden = False,\n  writing = False,\n" in at_a_page["print threads[1].frame"]
+    assert at_a_page["print threads[1].frame.writing"] == "False\n"
     assert "\n  current = threads[0],\n" in at_a_page["print cpus[0]"]
     assert "\n  idle = threads[0],\n" in at_a_page["print cpus[0]"]
     assert re.search(r"kernel_free = \d+,\n  kernel_total = \d+,\n", at_a_page["print memory.frames.counts"])

@@ -12,10 +12,6 @@ from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import Component, Cpu, ProcessFault, u32, word
 
 PAGE_FAULT = 14
-# Bits of a page fault's error code.
-PROTECTION = 1
-WRITE = 2
-BY_USER = 4
 
 # An instruction is at most 15 bytes long.
 LONGEST_INSTRUCTION = 15
@@ -91,44 +87,43 @@ class Faults(Component):
     def _take_page_fault(self, process: Process, frame: TrapFrame, address: word) -> None:
         reason: Reason = Reason.NONE
         try:
-            if not frame.error & BY_USER:
+            if not frame.by_user:
                 # The CPU itself was kept off a user page, and would be again, for ever: QEMU's, at `iret` with SMAP.
                 raise BadAddress
-            if frame.error & WRITE:
+            if frame.writing:
                 self.memory.make_writable(process.space, address)
             else:
                 self.memory.make_readable(process.space, address)
         except BadAddress:
-            reason = self._reason(process, frame.error, address)
+            reason = self._reason(process, frame, address)
         except OutOfMemory:
             reason = Reason.OUT_OF_MEMORY
         if reason != Reason.NONE:
             self._record(process, frame)
             process.fault.address = address
-            process.fault.access = self._access(frame.error, address, frame.eip)
+            process.fault.access = self._access(frame, address)
             process.fault.reason = reason
             raise ProcessFault
 
-    def _reason(self, process: Process, error: u32, address: word) -> Reason:
+    def _reason(self, process: Process, frame: TrapFrame, address: word) -> Reason:
         """Return why nobody may do that there."""
         space = process.space
         index: u32 = space.find(address)
-        if error & PROTECTION or (index < space.count and space.regions[index].kind != Kind.MALLOC):
+        if frame.forbidden or (index < space.count and space.regions[index].kind != Kind.MALLOC):
             return Reason.PROTECTED
         layout = self.layout
         if layout.guard_pages > 0 and layout.stack_guard <= address < layout.stack_bottom:
             return Reason.STACK_OVERFLOW
         return Reason.NOT_MAPPED
 
-    def _access(self, error: u32, address: u32, instruction: u32) -> Access:
+    def _access(self, frame: TrapFrame, address: word) -> Access:
         """Return what the instruction did: without no-execute pages, only the place tells a fetch from a read."""
-        if error & WRITE:
+        if frame.writing:
             return Access.WRITE
-        if not error & PROTECTION and instruction <= address < instruction + LONGEST_INSTRUCTION:
+        if address == frame.eip:
             return Access.FETCH
-        if error & PROTECTION and address == instruction:
-            return Access.FETCH
-        return Access.READ
+        inside = frame.eip < address < frame.eip + LONGEST_INSTRUCTION
+        return Access.FETCH if inside and not frame.forbidden else Access.READ
 
     def report(self, process: Process) -> None:
         """Write one line that says why a process died."""

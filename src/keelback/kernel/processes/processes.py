@@ -202,7 +202,7 @@ class Processes(Component):
         self.join_runners(child, parent.program - 1)
         child.name.copy_from(0, parent.name, 0, NAME_SIZE)
         frame = self.threads.first(child.threads).frame
-        frame.copy(caller.frame)
+        frame.copy_from(caller.frame)
         frame.set_result(0)
         return child
 
@@ -236,12 +236,7 @@ class Processes(Component):
         process.state = ProcessState.FREE
         process.ending = Ending.NOT_YET
         process.exit_status = 0
-        process.fault.vector = 0
-        process.fault.error = 0
-        process.fault.address = 0
-        process.fault.instruction = 0
-        process.fault.access = Access.NONE
-        process.fault.reason = Reason.NONE
+        process.fault.clear()
         process.name.clear()
 
     def join_runners(self, process: Process, member: u32) -> None:

@@ -5,7 +5,7 @@ switch saves and loads).
 """
 
 from keelback.kernel.layout import Layout
-from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u16, u32
+from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, at, inline, size_of, u16, u32
 
 KERNEL_CODE = 0x08
 KERNEL_DATA = 0x10
@@ -44,8 +44,7 @@ class TaskState(Struct):
     link: u32  # the selector of the task that this one interrupted
     esp0: u32  # where a trap from user mode starts to push: the end of the thread's trap frame
     ss0: u32
-    unused: Array[u32] = inline(4)
-    cr3: u32  # loaded and never saved
+    cr3: u32 = at(0x1C)  # loaded and never saved
     eip: u32  # from here on saved and loaded, but for ldt
     eflags: u32
     eax: u32

@@ -1,10 +1,10 @@
 """The trap frame: the registers of what a trap interrupted, and what a system call finds in them.
 
-Source: Intel SDM volume 3, section 6.12 (what the CPU pushes); volume 2, `PUSHA`.
+Source: Intel SDM volume 3, sections 6.12 (what the CPU pushes) and 4.7 (page-fault error code); volume 2, `PUSHA`.
 """
 
 from keelback.kernel.x86.segments import EFLAGS_FIXED, KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
-from keelback.lang import Struct, i32, u32, word
+from keelback.lang import Struct, bit, i32, u32, word
 
 EFLAGS_INTERRUPTS = 1 << 9
 FROM_VIRTUAL_8086 = 1 << 8
@@ -23,7 +23,10 @@ class TrapFrame(Struct):
     ecx: u32
     eax: u32
     vector: u32  # of the trap; with the mark FROM_VIRTUAL_8086 if there
-    error: u32  # 0 where the CPU pushes none
+    error: u32  # 0 where the CPU pushes none; of a page fault, whose bits these are:
+    forbidden: bool = bit(0)  # the page is there
+    writing: bool = bit(1)
+    by_user: bool = bit(2)
     eip: u32
     cs: u32
     eflags: u32
@@ -46,7 +49,7 @@ class TrapFrame(Struct):
 
     def start_user(self, entry: word, stack: word) -> None:
         """Make this the frame of a thread that starts at `entry` in user mode; other registers are 0."""
-        self._clear()
+        self.clear()
         self.eip = entry
         self.cs = USER_CODE
         self.eflags = EFLAGS_FIXED | EFLAGS_INTERRUPTS
@@ -55,41 +58,11 @@ class TrapFrame(Struct):
 
     def start_idle(self, entry: word) -> None:
         """Make this the frame of the idle thread, in ring 0."""
-        self._clear()
+        self.clear()
         self.eip = entry
         self.cs = KERNEL_CODE
         self.eflags = EFLAGS_FIXED
         self.ss = KERNEL_DATA
-
-    def copy(self, other: "TrapFrame") -> None:
-        """Be as another frame."""
-        self.edi = other.edi
-        self.esi = other.esi
-        self.ebp = other.ebp
-        self.unused = other.unused
-        self.ebx = other.ebx
-        self.edx = other.edx
-        self.ecx = other.ecx
-        self.eax = other.eax
-        self.vector = other.vector
-        self.error = other.error
-        self.eip = other.eip
-        self.cs = other.cs
-        self.eflags = other.eflags
-        self.esp = other.esp
-        self.ss = other.ss
-
-    def _clear(self) -> None:
-        self.edi = 0
-        self.esi = 0
-        self.ebp = 0
-        self.unused = 0
-        self.ebx = 0
-        self.edx = 0
-        self.ecx = 0
-        self.eax = 0
-        self.vector = 0
-        self.error = 0
 
 
 def signed(value: u32) -> i32:
