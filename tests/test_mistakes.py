@@ -184,6 +184,22 @@ MISTAKES = {
         "memory.virtual_memory", "VirtualMemory", "protect", "self.spaces.forget_user_pages(space.directory)", "pass",
         {"strict RAM and TLB"},
     ),
+    "a kernel stack unmapped without invalidation": (
+        "memory.spaces", "AddressSpaces", "unmap_global", "self.cpu.invalidate_page(page)", "pass",
+        {"strict RAM and TLB"},
+    ),
+    "a kernel stack that stays mapped when it is free": (
+        "memory.spaces", "AddressSpaces", "unmap_global", "self.tables.remove(entry)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a kernel stack that is left and never freed": (
+        "memory.kernel_stacks", "KernelStacks", "release_left", "self.release(self.left.end)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a kernel stack without a guard": (
+        "memory.kernel_stacks", "KernelStacks", "create", "self.layout.kernel_stack_slot\n", "self.layout.kernel_stack\n",
+        {"comparison", "invariants"},
+    ),
     "an empty table that is kept": (
         "memory.spaces", "AddressSpaces", "unmap", "references == 0:",
         "references == 0 and holder != 8:",  # which unmaps before it exits
