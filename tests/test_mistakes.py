@@ -197,7 +197,8 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a kernel stack without a guard": (
-        "memory.kernel_stacks", "KernelStacks", "create", "self.layout.kernel_stack_slot\n", "self.layout.kernel_stack\n",
+        "memory.kernel_stacks", "KernelStacks", "create",
+        "self.layout.kernel_stack_slot\n", "self.layout.kernel_stack\n",
         {"comparison", "invariants"},
     ),
     "an empty table that is kept": (

@@ -508,11 +508,11 @@ def test_a_failure_that_leaves_a_trace_is_found(mistake, tmp_path):
 
 # Boot.
 
-BOOT_FRAMES = 4
-"""The kernel's page directory and table, the frame of zeros, the idle thread's stack."""
+BOOT_FRAMES = 5
+"""The kernel's page directory and two tables, the frame of zeros, the idle thread's stack."""
 
 
-@pytest.mark.parametrize("frames", range(6))
+@pytest.mark.parametrize("frames", range(7))
 def test_a_kernel_zone_of_any_size_boots_or_refuses_in_one_line(frames):
     """Each frame fewer lets another allocation of boot fail: the idle thread's stack, the frame of zeros, tables."""
     layout = replace(SMALL, zone_least=frames * PAGE, zone_share=1 << 40)

@@ -16,6 +16,7 @@ from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.memory.frames import KERNEL, kind_of
 from keelback.kernel.processes.processes import Ending
 from keelback.kernel.x86.interrupts import SYSTEM_CALL
 from keelback.kernel.x86.trap_frame import TrapFrame
@@ -38,9 +39,15 @@ class Memory:
 
 
 def memory_of(kernel: Kernel) -> Memory:
-    frames, counts = kernel.memory.frames, kernel.memory.frames.counts
-    numbers = [counts.kernel_free, counts.user_free, counts.full, *counts.used]
-    return Memory(numbers, [bits(frames.kernel_zone), bits(frames.user_zone)])
+    """Return what is free, and with it the stack that the kernel is about to leave, if there is one."""
+    frames, counts, left = kernel.memory.frames, kernel.memory.frames.counts, kernel.stacks.left.end
+    used, zone, spaces = list(counts.used), bits(frames.kernel_zone), kernel.spaces
+    if left:
+        used[kind_of(KERNEL)] -= 1
+        zone |= 1 << spaces.frame(spaces.kernel.directory, left - 1)
+    return Memory(
+        [counts.kernel_free + (left != 0), counts.user_free, counts.full, *used], [zone, bits(frames.user_zone)]
+    )
 
 
 def machine(life: str, *lines: str) -> SimulatedPc:
