@@ -51,6 +51,13 @@ MEMORY_FIGURES = {
     "malloc": "malloc and free of 64 bytes",
     "malloc_page": "malloc_pages and free_pages of a page",
 }
+CROWD_FIGURES = {
+    "wake": "a tick that wakes a sleeper, which sleeps again",
+    "any": "wait for any child, when one has ended",
+    "one": "wait for that child",
+    "kill": "kill of a sleeper and wait for it",
+    "round": "fork, exit and wait",
+}
 LIBRARY_FIGURES = {
     "first_load": "load of a library that no process has",
     "last_unload": "unload of it, which frees it",
@@ -172,6 +179,10 @@ def main() -> None:
     figures = qemu.memory(programs, 64 << 20)
     for name, what in MEMORY_FIGURES.items():
         say(f"QEMU, {what}", f"{figures[name]:,} instructions")
+    for count in (1, 500):
+        figures = qemu.crowd(programs, count)
+        for name, what in CROWD_FIGURES.items():
+            say(f"... beside {count} that sleep: {what}", f"{figures[name]:,} instructions")
     figures = qemu.libraries(programs)
     for name, what in LIBRARY_FIGURES.items():
         say(f"QEMU, {what}", f"{figures[name]:,} instructions")

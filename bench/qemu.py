@@ -12,6 +12,7 @@ from keelback.machine.kernels import compiled
 from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, Verdict
 
 MEMORY = 64 << 20
+CROWD_MEMORY = 256 << 20
 REPEATS = 5
 OTHERS = 200
 """How many files lie before the last one of the payload."""
@@ -50,6 +51,13 @@ def memory(programs: dict[str, bytes], installed: int) -> dict[str, int]:
     for name in ("fork", "round"):
         figures[f"{name}_slope"] = (figures[f"many_{name}"] - figures[f"some_{name}"]) // 512
     return figures
+
+
+def crowd(programs: dict[str, bytes], count: int) -> dict[str, int]:
+    """Return the instructions of what is done to one process while so many others, its siblings, sleep."""
+    members = {"etc/init": f"crowd {count}\n".encode(), **programs}
+    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
+    return figures_in(run(image, *BY_INSTRUCTIONS, memory=CROWD_MEMORY))
 
 
 def libraries(programs: dict[str, bytes]) -> dict[str, int]:
