@@ -66,18 +66,19 @@ class ElfLoader(Component):
         for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
             entry = self.spaces.tables.find(space.directory, page)
             if entry is None or not entry.low & PRESENT:
-                self._fill(image, self.memory.enter_zeros(space, page, entry, flags), page, segment)
+                self._fill(image, self.memory.enter_new(space, page, entry, flags), page, segment)
 
     def _fill(self, image: CheckedFile, frame: u32, page: word, segment: Segment) -> None:
-        """Copy to a frame of zeros what the file has for a page of a segment."""
+        """Fill a new frame with what the file has for a page of a segment, and with zeros around that."""
         start: word = segment.address + image.bias
         first = max(page, start)
-        end = min(page + PAGE_SIZE, start + segment.file_size)
-        if first >= end:
-            return
-        source = image.start + segment.offset + (first - start)
+        end = max(first, min(page + PAGE_SIZE, start + segment.file_size))
         content = self.access.page(frame).bytes
-        content.copy_from(first - page, self.payload.content.elements, source, end - first)
+        content.fill(0, first - page, 0)
+        if first < end:
+            source = image.start + segment.offset + (first - start)
+            content.copy_from(first - page, self.payload.content.elements, source, end - first)
+        content.fill(end - page, page + PAGE_SIZE - end, 0)
 
 
 def permissions_of(segment: Segment) -> u8:

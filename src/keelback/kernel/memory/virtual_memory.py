@@ -108,8 +108,13 @@ class VirtualMemory(Component):
 
     def enter_zeros(self, space: Space, page: word, entry: Entry | None, permissions: u32) -> u32:
         """Map a page by its entry, as `map_zeros` does; None: its table is not there."""
-        frame: u32 = self._new_frame(space, permissions)
+        frame: u32 = self.enter_new(space, page, entry, permissions)
         self.access.page(frame).bytes.fill(0, PAGE_SIZE, 0)
+        return frame
+
+    def enter_new(self, space: Space, page: word, entry: Entry | None, permissions: u32) -> u32:
+        """Map a page likewise, to a new frame that the caller fills, all of it; return the frame."""
+        frame: u32 = self._new_frame(space, permissions)
         self._enter(space, page, entry, frame, permissions)
         return frame
 
