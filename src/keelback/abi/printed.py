@@ -38,7 +38,7 @@ def header() -> str:
     endings = ", ".join(f"{name} = {getattr(records, name)}" for name in ("EXITED", "FAULTED", "KILLED"))
     parts = [
         f"/* {MADE}: the calls, errors and records. */",
-        _enum("system_call", calls),
+        _enum("system_call", [*calls, ("NO_CALL", len(CALLS) + 1, "nor is any number behind it")]),
         _enum("system_error", ((f"ERROR_{error_name(each)}", each.number, each.sentence) for each in errors())),
         _enum("permission", RIGHTS),
         f"enum {{ {endings}, ANY_CHILD = -1 }};",

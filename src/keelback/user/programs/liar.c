@@ -38,7 +38,7 @@ static void lie(int32_t error, uint32_t call, uint32_t a, uint32_t b, uint32_t c
 
 static void lie_about_numbers(void)
 {
-    static const uint32_t numbers[] = {0, CALL_UNLOAD_LIBRARY + 1, 0x7fffffff, 0x80000000, UINT32_MAX};
+    static const uint32_t numbers[] = {0, NO_CALL, 0x7fffffff, 0x80000000, UINT32_MAX};
 
     for (int i = 0; i < 5; i++)
         lie(ERROR_UNKNOWN_CALL, numbers[i], 0, 0, 0);

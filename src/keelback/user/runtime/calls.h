@@ -22,6 +22,7 @@ enum system_call {
     CALL_LOAD_LIBRARY = 19, /* (name) -> the address of its link page */
     CALL_UNLOAD_LIBRARY = 20, /* (address) -> 0 */
     CALL_UPTIME = 21, /* (uptime) -> 0 */
+    NO_CALL = 22, /* nor is any number behind it */
 };
 
 enum system_error {
