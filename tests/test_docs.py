@@ -8,9 +8,9 @@ import pytest
 
 import page_of_c
 from consoles import PAGES, ROOT, blocks, consoles, run, run_console, run_session, sessions
+from keelback.abi import errors
 from keelback.cli.layouts import image_parts
 from keelback.inspect.drawing import draw_image_file, draw_kernel_region, draw_virtual
-from keelback.kernel import errors
 from keelback.kernel.boot import options
 from keelback.kernel.devices import power
 from keelback.kernel.kernel import make_kernel
@@ -154,9 +154,9 @@ def test_the_errors_in_the_docs_are_the_kernels():
 
 
 def test_the_header_for_programs_has_the_kernels_numbers():
-    text = (RUNTIME / "keelback.h").read_text()
-    calls = {int(number): name.lower() for name, number in re.findall(r"CALL_(\w+) = (\d+)", text)}
-    assert calls == kernel_calls() | {19: "load_library", 20: "unload_library"}
+    text = (RUNTIME / "calls.h").read_text()
+    calls = {int(number): name.lower() for name, number in re.findall(r" CALL_(\w+) = (\d+)", text)}
+    assert calls == kernel_calls()
     numbers = {int(number) for number in re.findall(r"ERROR_\w+ = (-\d+)", text)}
     assert numbers == {each.number for each in KernelError.known.values() if each.__module__ == errors.__name__}
 
