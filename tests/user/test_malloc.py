@@ -151,6 +151,49 @@ def test_a_pair_makes_no_system_calls_but_for_the_first():
     assert pc.traps < 30
 
 
+def test_small_blocks_wait_for_the_next_request_of_their_size_last_in_first_out():
+    assert not said("""
+        char *one = malloc(100), *other = malloc(100), *small = malloc(8), *fence = malloc(8);
+        free(one); free(small); free(other);
+        expect(now().used == 16, "what waits is in use");
+        expect(malloc(97) == other && malloc(8) == small && malloc(104) == one, "not the last one first");
+        free(one); free(other);
+        expect(malloc(2 * 112 - 8) == one, "they did not become free for another size");
+        free(fence);""")
+
+
+def test_what_waits_becomes_free_after_a_while_and_its_pages_go_back():
+    assert not said("""
+        static char *all[2048];
+        for (int i = 0; i < 2048; i++)
+            all[i] = malloc(200);
+        uint32_t pages = now().pages;
+        for (int i = 0; i < 2048; i++)
+            free(all[i]);
+        expect(pages > 100 && now().pages < 60 && now().used == 0, "pages were kept");
+        malloc_trim();
+        expect(now().pages == 0, "not all came back");""")
+
+
+def test_a_block_across_the_edge_of_a_page_waits_too():
+    pc = run("it", programs={"it": c_program("""
+        int main(void) {
+            char *all[100], *edge = NULL;
+            for (int i = 0; i < 100; i++)
+                if (((uint32_t)(all[i] = malloc(200)) ^ (uint32_t)(all[i] + 200)) >> 12)
+                    edge = all[i];
+            free(edge);
+            return edge == NULL || malloc(200) != edge;
+        }""")}, memory=4 << 20)  # fmt: skip
+    assert pc.kernel.processes.table[1].exit_status == 0
+
+
+@pytest.mark.parametrize("order", ["free(a); free(b);", "free(b); free(a);"])
+def test_what_waited_and_was_merged_is_free_already(order):
+    [line] = said(f"char *a = malloc(40), *b = malloc(40); malloc(9); {order} malloc(300); free(b);")
+    assert line.endswith(", which is free already")
+
+
 def test_pages_that_lie_side_by_side_are_one_span_whatever_call_they_came_from():
     assert not said("""
         char *one = malloc(40000), *two = malloc(40000), *three = malloc(40000);
@@ -235,6 +278,7 @@ def test_the_heap_gives_memory_apart_and_takes_all_of_it_back(heap):
         heap.free(memory)
     heap.trim()
     assert (heap.state.used, heap.state.pages, heap.state.spare_pages) == (0, 0, 0)
+    assert not any(heap.state.waiting) and heap.bytes_used() == 0
     assert not any(heap.state.lists) and not any(heap.state.list_used) and not any(heap.owned.words)
     assert heap.system.kernel.taken == set()
 

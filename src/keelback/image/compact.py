@@ -64,7 +64,7 @@ SECTIONS
     .text : {{ *(.text .text.*) *(.rodata .rodata.*) }} :text
     . = ALIGN({_PAGE});
     .data : {{ *(.data .data.*) *(.got .got.plt) }} :data
-    .bss : {{ *(.bss .bss.* .record.* COMMON) {fill} }} :data
+    .bss (NOLOAD) : {{ *(.bss .bss.* .record.* COMMON) {fill} }} :data
     {check}
     /DISCARD/ : {{
         *(.comment .note .note.* .eh_frame)

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from keelback.image.compact import SIZE_SYMBOL, fixes_its_size, link_sized
+from keelback.image.runtime_parts import build_parts
 from keelback.image.toolchain import NO_WARNINGS, USER_FLAGS, ToolchainError, build_support, compile_c, link_elf
 
 _PAGE: Final = 4096
@@ -97,7 +98,7 @@ SECTIONS
     .rodata : {{ *(.rodata .rodata.*) }} :rodata
     . = ALIGN({_PAGE});
     .data : {{ *(.data .data.*) }} :data
-    .bss : {{ *(.bss .bss.* .record.* COMMON) }} :data
+    .bss (NOLOAD) : {{ *(.bss .bss.* .record.* COMMON) }} :data
     /DISCARD/ : {{ *(.comment .note .note.* .eh_frame) }}
 }}
 """
@@ -118,8 +119,8 @@ def _check_names(sources: Iterable[Path]) -> None:
 
 
 def _compile_runtime(runtime: Path, pool: Executor, flags: Sequence[str] = USER_FLAGS) -> Mapping[str, bytes]:
-    """Compile every C file of a runtime directory, in the order of their names."""
+    """Compile every file of a runtime directory, in C and in Kernel Python, in the order of their names."""
     sources = sorted(runtime.glob("*.c"))
     objects = pool.map(lambda source: compile_c(source, includes=[runtime], flags=(*NO_WARNINGS, *flags)), sources)
     compiled = {f"runtime/{source.stem}.o": data for source, data in zip(sources, objects, strict=True)}
-    return compiled | {"support.o": build_support(flags=flags)}
+    return compiled | build_parts(runtime, flags) | {"support.o": build_support(flags=flags)}

@@ -1,10 +1,18 @@
-"""The heap of a program in Kernel Python: malloc and its relatives, as in `runtime/malloc.c`, which draws it.
+"""The heap of a program: malloc and its relatives, for programs in Kernel Python and, by `runtime/malloc.py`, in C.
 
-1. A block is a multiple of 16 bytes, its header of 8 included; memory starts at a multiple of 16.
+    span: malloc pages in a row, all of it blocks, each with a header of 8 bytes before its memory
+
+    page ┌───┬────────┬───────┬────────┬──────────┬─ ... ─┬─────┐ page
+         │ 8 │ header │ memory│ header │ memory   │       │ end │
+         └───┴────────┴───────┴────────┴──────────┴─ ... ─┴─────┘
+
+1. A block is a multiple of 16 bytes, its header included; memory starts at a multiple of 16.
 2. A header has the size of its block and of the one before; so both neighbours are found at once.
-3. No two blocks that are free touch, and no two spans of pages do.
+3. No two blocks that are free touch, and no two spans do.
 4. Free blocks are in lists by size, whose bitmap finds one that fits in a few steps.
 5. Whole pages of free blocks are given back when there are more than `KEPT_PAGES` of them.
+6. A small block that is freed waits, as it is, for the next request of its size, last in, first out.  All that wait
+   become free when none of a wanted size waits, and after `MOST_WAITING` of them.
 """
 
 from keelback.lang import Array, Component, Region, Struct, inline, lowest_bit, native, u8, u32, view, word
@@ -12,18 +20,25 @@ from keelback.user.system import PAGE_SIZE, Output, System, failed
 
 UNIT, HEADER = 16, 8
 SMALL = 512
+SMALL_SIZES = SMALL - UNIT
+"""The bits that a small size may have."""
 LISTS = 128
 FEW = 4
 LEAST_PAGES, KEPT_PAGES, MOST_PAGES = 8, 16, 1 << 18
 MOST_BYTES = 0x3FFF_0000
+MOST_WAITING = 512
 
 # The state of a block, in the lowest bits of its size.
-FREE, USED, END = 0x5, 0xA, 0xE
+FREE, USED, END, WAITING = 0x5, 0xA, 0xE, 0x3
 STATE = 0xF
+
+NEVER_GIVEN, FREED, OVERWRITTEN = 0, 1, 2
+REASONS = ("malloc never gave", "is free already", "malloc never gave, or whose end was overwritten")
+"""Why memory is not the program's to free."""
 
 
 class Block(Struct):
-    """A header, and while the block is free its place in a list."""
+    """A header, and while the block is free or waits its place in a list."""
 
     size: u32  # with a state in its lowest bits; of the end of a span 0
     before: u32  # the size of the block before; of the first in a span 0
@@ -46,13 +61,15 @@ class OwnedPages(Struct):
 class HeapState(Struct):
     """What a heap knows; all zero means that it has no page yet."""
 
+    waiting: Array[word] = inline(SMALL // UNIT)  # the first block of each small size that waits
+    freed: u32  # small blocks since none waited
     lists: Array[word] = inline(LISTS)
     list_used: Array[u32] = inline(LISTS // 32)  # a bit for each list with a block
-    lowest_page: u32  # all pages that were ever the heap's have numbers in [lowest, highest)
-    highest_page: u32
+    lowest_page: u32  # all pages that were ever the heap's have numbers from it on
+    page_span: u32  # and as many as that
     spare_pages: u32  # whole pages in free blocks
     pages: u32
-    used: u32  # bytes, headers included
+    used: u32  # bytes of blocks that are used or wait, headers included
 
 
 class Heap(Component):
@@ -67,9 +84,22 @@ class Heap(Component):
 
     def malloc(self, count: u32) -> word:
         """Return the address of so many bytes, whatever is in them; 0 when there is no memory."""
-        size: u32 = self._needed(count)
+        if count <= SMALL - UNIT - HEADER:
+            state = self.state
+            number: u32 = (count + HEADER + UNIT - 1) // UNIT % (SMALL // UNIT)
+            block: word = state.waiting[number]
+            if block != 0:
+                waiting = self._at(block)
+                state.waiting[number] = waiting.next
+                waiting.size ^= WAITING ^ USED
+                return block + HEADER
+        return self._allocate(self._needed(count))
+
+    def _allocate(self, size: u32) -> word:
+        """Return the address of the memory of a block that does not wait; 0 when there is none, or size is 0."""
         if size == 0:
             return 0
+        self._free_waiting()
         block: word = self._find(size)
         if block == 0 and self._grow(size):
             block = self._find(size)
@@ -98,9 +128,10 @@ class Heap(Component):
         size: u32 = self._needed(count)
         if block == 0 or size == 0:
             return 0
+        self._free_waiting()
         if self._resize(block, size):
             return memory
-        other: word = self.malloc(count)
+        other: word = self._allocate(size)
         if other != 0:
             kept: u32 = self._size(block) - HEADER
             for done in range(0, kept, PAGE_SIZE):
@@ -111,15 +142,45 @@ class Heap(Component):
 
     def free(self, memory: word) -> None:
         """Free what `malloc` gave; anything else, but 0, ends the program."""
-        if memory == 0:
+        block: word = (memory - HEADER) & 0xFFFF_FFFF
+        if memory % UNIT == 0 and self._owns(block):
+            size: u32 = self._at(block).size ^ USED
+            end: u32 = (block + size) & 0xFFFF_FFFF
+            if size & ~SMALL_SIZES == 0 and self._owns_end(block, end) and self._at(end).before == size:
+                self._wait(block, size)
+                return
+        if memory != 0:
+            block = self._block_of(memory)
+            if block != 0:
+                self._settle(block)
+
+    def _wait(self, block: word, size: u32) -> None:
+        """Let a small block wait that was used."""
+        state, number = self.state, size // UNIT % (SMALL // UNIT)
+        self._at(block).size = size | WAITING
+        self._at(block).next = state.waiting[number]
+        state.waiting[number] = block
+        state.freed += 1
+        if state.freed > MOST_WAITING:
+            self._free_waiting()
+
+    def _free_waiting(self) -> None:
+        """Let all blocks be free that wait."""
+        state = self.state
+        if state.freed == 0:
             return
-        block: word = self._block_of(memory)
-        if block != 0:
-            self.state.used -= self._size(block)
-            self._settle(block)
+        state.freed = 0
+        for number in range(SMALL // UNIT):
+            block: word = state.waiting[number]
+            state.waiting[number] = 0
+            while block != 0:
+                following: word = self._at(block).next
+                self._settle(block)
+                block = following
 
     def trim(self) -> None:
         """Give all whole pages of free blocks back."""
+        self._free_waiting()
         for number in range(self._list_of(PAGE_SIZE - 2 * HEADER), LISTS):
             block: word = self.state.lists[number]
             while block != 0:
@@ -153,18 +214,22 @@ class Heap(Component):
     def _owns(self, address: word) -> bool:
         state = self.state
         page: u32 = address // PAGE_SIZE
-        if page < state.lowest_page or page >= state.highest_page:
+        if (page - state.lowest_page) & 0xFFFF_FFFF >= state.page_span:
             return False
         place: u32 = page % MOST_PAGES
         return self.owned.words[place // 32] >> place % 32 & 1 != 0
+
+    def _owns_end(self, block: word, end: word) -> bool:
+        """Say whether the end of a block of the heap's is the heap's too, as it is on the same page."""
+        return (block ^ end) < PAGE_SIZE or self._owns(end)
 
     def _flip_pages(self, start: word, count: u32) -> None:
         """Note that pages become the heap's, or stop being so."""
         state = self.state
         first: u32 = start // PAGE_SIZE
-        if state.highest_page == 0 or first < state.lowest_page:
-            state.lowest_page = first
-        state.highest_page = max(state.highest_page, first + count)
+        lowest: u32 = first if state.page_span == 0 else min(first, state.lowest_page)
+        state.page_span = max(state.lowest_page + state.page_span, first + count) - lowest
+        state.lowest_page = lowest
         for page in range(first, first + count):
             place: u32 = page % MOST_PAGES
             self.owned.words[place // 32] ^= 1 << place % 32
@@ -252,6 +317,11 @@ class Heap(Component):
         self._insert(block)
 
     def _settle(self, block: word) -> None:
+        """Let a block that was used be free, together with its neighbours."""
+        self.state.used -= self._size(block)
+        self._merge(block)
+
+    def _merge(self, block: word) -> None:
         """Let a block be free, together with its neighbours."""
         size: u32 = self._size(block)
         start: word = block
@@ -340,7 +410,7 @@ class Heap(Component):
         self.state.used += size
         if rest > 0:
             self._at(block + size).size = rest | USED
-            self._settle(block + size)
+            self._merge(block + size)
 
     def _resize(self, block: word, size: u32) -> bool:
         """Let a block have a size where it lies, if the room behind it is free; say whether it was."""
@@ -359,21 +429,34 @@ class Heap(Component):
 
     def _block_of(self, memory: word) -> word:
         """Return the block of memory that `malloc` gave; end the program if it did not."""
-        block: word = memory - HEADER
+        block: word = (memory - HEADER) & 0xFFFF_FFFF
         if memory % UNIT != 0 or not self._owns(block):
-            return self._refuse(memory, "malloc never gave")
-        if self._is(block, FREE):
-            return self._refuse(memory, "is free already")
-        if not self._is(block, USED) or not self._owns(self._after(block)):
-            return self._refuse(memory, "malloc never gave, or whose end was overwritten")
-        if self._at(self._after(block)).before != self._size(block):
-            return self._refuse(memory, "malloc never gave, or whose end was overwritten")
-        return block
+            return self._refuse(memory, NEVER_GIVEN)
+        size: u32 = self._at(block).size ^ USED
+        end: u32 = (block + size) & 0xFFFF_FFFF
+        if size & STATE == 0 and self._owns_end(block, end) and self._at(end).before == size:
+            return block
+        if self._is(block, FREE) or self._is(block, WAITING):
+            return self._refuse(memory, FREED)
+        return self._refuse(memory, OVERWRITTEN)
 
-    def _refuse(self, memory: word, why: str) -> word:
+    def _refuse(self, memory: word, why: u32) -> word:
+        """Say why memory is not the program's to free, and end it."""
         self.output.flush()
         self.output.write(f"panic: free of {memory:#010x}, which ")
-        self.output.write(why)
+        self.output.write(REASONS[why])
         self.output.write("\n")
         self.system.exit(1)
         return 0
+
+    # What there is.
+
+    def bytes_used(self) -> u32:
+        """Return the bytes of blocks that are used, headers included."""
+        used: u32 = self.state.used
+        for number in range(SMALL // UNIT):
+            block: word = self.state.waiting[number]
+            while block != 0:
+                used -= self._size(block)
+                block = self._at(block).next
+        return used

@@ -10,7 +10,9 @@ void print_line(void)
     print_pending = 0;
 }
 
-static void print_character(char character)
+void print_character(char character);
+
+void print_character(char character)
 {
     line[print_pending++] = character;
     if (character == '\n' || print_pending == sizeof line)

@@ -1,0 +1,34 @@
+"""What of a runtime directory is Kernel Python: modules whose `make_part` says what is compiled, and under which names.
+
+Each becomes an object file, as if it were written in C, and is kept for as long as Keelback's sources stay as they are:
+a program in C needs no compiler of Kernel Python but the first time.
+"""
+
+from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from keelback.image.own_sources import kept_build
+
+BUILT_FROM = ("abi", "compiler", "image", "lang", "user")
+
+
+def build_parts(runtime: Path, flags: Sequence[str]) -> dict[str, bytes]:
+    """Return the objects of a runtime's modules, by file name.  Raises: CompileError; ToolchainError."""
+    return {f"runtime/{each.stem}.o": _kept(each, flags) for each in sorted(runtime.glob("[a-z]*.py"))}
+
+
+def _kept(source: Path, flags: Sequence[str]) -> bytes:
+    return kept_build(BUILT_FROM, "runtime", source.read_bytes(), *flags, build=lambda: _build(source, flags))
+
+
+def _build(source: Path, flags: Sequence[str]) -> bytes:
+    # Imported here: who finds the object in the cache needs no compiler.
+    from keelback.compiler import compile_program
+    from keelback.image.compiled import build_object
+
+    spec = spec_from_file_location(f"keelback.user.runtime.{source.stem}", source)
+    assert spec is not None and spec.loader is not None, "a file of Python has a loader"
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return build_object(compile_program(*module.make_part()), source.stem, flags)

@@ -1,0 +1,1 @@
+"""The runtime of programs: C, and what of it is Kernel Python."""

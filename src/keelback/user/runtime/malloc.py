@@ -1,0 +1,57 @@
+"""malloc of programs in C: the heap of `user/malloc.py` under C's names, on the line that print has."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keelback.lang import Component, Ram, Region, Struct, freeze, native, u8, u32
+from keelback.user.malloc import Heap
+from keelback.user.system import Output, System
+
+
+class Counts(Struct):
+    """`struct malloc_counts`."""
+
+    pages: u32
+    used: u32
+
+
+class PrintSystem(System):
+    """The system calls, with what `print.c` has of a line before those that leave."""
+
+    @native("extern word print_pending; void print_line(void); if (print_pending != 0) print_line();")
+    def flush(self) -> None:
+        """Write what there is of a line."""
+
+
+class Print(Output):
+    """Text by `print.c`."""
+
+    @native("void print_character(char); print_character((char)byte);")
+    def put(self, byte: u8) -> None:
+        """Add a byte to the line."""
+
+
+class CHeap(Component):
+    """The heap of a program in C."""
+
+    def __init__(self, records: Region) -> None:
+        system = PrintSystem(records, None)
+        self.heap = Heap(records, system, Print(system))
+
+    def count(self, counts: Counts) -> None:
+        """Tell how much memory the heap has, and how much of it is in use."""
+        counts.pages = self.heap.state.pages
+        counts.used = self.heap.bytes_used()
+
+
+def make_part() -> tuple[Component, Ram, dict[str, Callable[..., Any]]]:
+    """Return what is compiled, the RAM of its records, and its methods by their names in C."""
+    ram = Ram(1 << 20)
+    part = CHeap(Region(ram, 0x1000, 1 << 20))
+    freeze(part)
+    heap = part.heap
+    names: dict[str, Callable[..., Any]] = {
+        "malloc": heap.malloc, "calloc": heap.calloc, "realloc": heap.realloc, "free": heap.free,
+        "malloc_trim": heap.trim, "malloc_count": part.count,
+    }  # fmt: skip
+    return part, ram, names
