@@ -9,7 +9,7 @@ from keelback.compiler.names import STRICT_C
 from keelback.image.toolchain import NO_WARNINGS, compile_c
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import MICROKERNEL
-from keelback.lang import NoHardware, Ram
+from keelback.lang import KernelError, NoHardware, Ram
 from keelback.machine.kernels import entries_of
 
 
@@ -55,3 +55,17 @@ def test_every_function_was_lowered(kernel):
     assert all(name == function.key.name for name, function in kernel.functions.items())
     text = "".join(repr(function.body) for function in kernel.functions.values())
     assert "Try(" not in text and "Raise(" not in text
+
+
+def test_an_error_that_nobody_raises_is_not_in_the_c(kernel):
+    """Whoever defines one, in the same process: what is kept must not depend on that."""
+
+    class Elsewhere(KernelError):
+        """Something is wrong elsewhere."""
+
+        number = -199
+
+    try:
+        assert compiled().c == kernel.c
+    finally:
+        del KernelError.known[Elsewhere.number]

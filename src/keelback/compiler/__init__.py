@@ -65,6 +65,6 @@ def compile_program(
         for function in program.each():
             lower_exceptions(function, functions)
             verify(function, functions)
-        printer = Printer(ram, functions, tuple(entries), lines=lines)
+        printer = Printer(ram, functions, tuple(entries), program.raised, lines=lines)
         bodies = [printer.function_text(function) for function in program.each()]
         return Compiled(printer.program(bodies), tuple(printer.sections()), functions)

@@ -52,6 +52,8 @@ class Program:
         self.waiting: list[tuple[Specialisation, ir.FunctionKey]] = []
         self.functions: dict[str, ir.Function] = {}
         self.names: set[str] = set()
+        self.raised: set[int] = set()
+        """The numbers of the errors that are raised anywhere."""
         self.calls: dict[str, dict[str, CompileError]] = {}
         self.at: tuple[str, int, int] = ("", 0, 1)
         """Where the source is that a pass works on."""

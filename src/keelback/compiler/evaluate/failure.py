@@ -43,6 +43,7 @@ class Failure(Loops):
         if error is KernelError:
             raise self.refuse(node, "errors", "KernelError has no number: raise one of its classes")
         code = error.number if error is not ProcessFault else max(codes)
+        self.program.raised.add(code)
         self.leave(ir.Raise(self.place(node), self.number(code)))
 
     def codes_of(self, value: Value, node: ast.AST) -> frozenset[int]:

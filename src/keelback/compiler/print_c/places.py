@@ -1,6 +1,6 @@
 """Types and static places in C: structs with their layout, records by name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from keelback.compiler import ir
@@ -18,12 +18,19 @@ class Places:
     """Prints types and static places, and collects what of them the C uses."""
 
     def __init__(
-        self, ram: Ram, functions: Mapping[str, ir.Function], entries: Sequence[str] = (), *, lines: bool = True
+        self,
+        ram: Ram,
+        functions: Mapping[str, ir.Function],
+        entries: Sequence[str] = (),
+        raised: Collection[int] = (),
+        *,
+        lines: bool = True,
     ) -> None:
         self.ram = ram
         self.word = INTEGER_TYPES["word"].resolved(ram.word_bits)
         self.functions = functions
         self.entries = entries
+        self.raised = raised
         self.lines = lines
         self.function: ir.Function
         self.records: dict[int, Record] = {}

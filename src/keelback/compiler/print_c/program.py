@@ -58,6 +58,7 @@ class Printer(Statements):
             cases = "\n".join(
                 f"    case {number}: return (text){{{quoted(each.sentence)}, {len(each.sentence)}}};"
                 for number, each in sorted(KernelError.known.items(), reverse=True)
+                if number in self.raised
             )
             yield f"static text {self.error_sentence}(i32 number)\n{{\n    switch (number) {{\n{cases}\n    }}\n" + (
                 '    return (text){"", 0};\n}'
