@@ -224,7 +224,7 @@ def _edge(layout: Layout, address: int | None, name: str, line: str) -> str:
         0: "0x0",
     }
     names = [said[address]] if address in said else []
-    names += [each for each in NAMES if getattr(layout, each) == address]
+    names += [each for each in NAMES if address and getattr(layout, each) == address]  # 0: not in this layout
     return _line("" if address is None else f"{address:#010x}", line, ", ".join([*names, name] if name else names))
 
 
