@@ -133,7 +133,7 @@ class Panics(Component):
         lowest: word = stack
         slot = self.stacks.lowest_of(stack)
         if slot != 0:
-            end = slot + self.layout.kernel_stack if self.stacks.is_mapped(slot) else 0
+            end = slot + self.layout.kernel_stack
             lowest = max(stack, slot)
         frame: word = ebp
         while lowest <= frame <= end - 8 and frame % 4 == 0:

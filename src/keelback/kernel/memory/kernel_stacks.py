@@ -67,17 +67,13 @@ class KernelStacks(Component):
     # For those who look at a stack that went wrong.
 
     def lowest_of(self, address: word) -> word:
-        """Return where the stack starts in whose slot, guard or not, an address lies; 0 when it lies in no slot."""
+        """Return where the stack starts in whose slot, guard or not, an address lies; 0 when there is no stack."""
         layout = self.layout
         end: word = layout.globals_start + layout.kernel_stack_slots * layout.kernel_stack_slot
         if not layout.globals_start <= address < end:
             return 0
-        offset: word = address - layout.globals_start
-        return address - offset % layout.kernel_stack_slot + PAGE_SIZE
-
-    def is_mapped(self, lowest: word) -> bool:
-        """Say whether there is a stack that starts at an address where one may."""
-        return self.spaces.lookup(self.spaces.kernel.directory, lowest) != 0
+        lowest: word = address - (address - layout.globals_start) % layout.kernel_stack_slot + PAGE_SIZE
+        return lowest if self.spaces.lookup(self.spaces.kernel.directory, lowest) != 0 else 0
 
     def is_guard(self, address: word) -> bool:
         """Say whether an address lies in the guard below a stack."""

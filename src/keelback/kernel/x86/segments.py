@@ -39,31 +39,24 @@ class DescriptorTable(Struct):
 
 
 class TaskState(Struct):
-    """A task-state segment: the kernel's stack for traps; the registers of a task that another has interrupted."""
+    """A task-state segment: the kernel's stack for traps; registers of a task that another has interrupted.
+
+    Those without a name here are the CPU's and entry code's alone.
+    """
 
     link: u32  # the selector of the task that this one interrupted
     esp0: u32  # where a trap from user mode starts to push: the end of the thread's trap frame
     ss0: u32
     cr3: u32 = at(0x1C)  # loaded and never saved
-    eip: u32  # from here on saved and loaded, but for ldt
+    eip: u32
     eflags: u32
-    eax: u32
-    ecx: u32
-    edx: u32
-    ebx: u32
+    ebx: u32 = at(0x34)
     esp: u32
-    ebp: u32
-    esi: u32
-    edi: u32
-    es: u32
+    es: u32 = at(0x48)
     cs: u32
     ss: u32
     ds: u32
-    fs: u32
-    gs: u32
-    ldt: u32
-    trace: u16
-    io_bitmap: u16  # beyond the limit: every port is forbidden to user mode
+    io_bitmap: u16 = at(0x66)  # beyond the limit: every port is forbidden to user mode
 
 
 class Segments(Component):
