@@ -329,7 +329,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a thread in no process's list": (
-        "processes.threads", "Threads", "create", "self.lists.push(threads, thread.number)", "pass", {"comparison"},
+        "processes.threads", "Threads", "create", "self.lists.push(threads, number)", "pass", {"comparison"},
     ),
     "a program of another name": (
         "loading.payload", "Payload", "_is_called", "if header.name[index] != name[index]:", "if False:",

@@ -493,8 +493,8 @@ MISTAKES = {
         "frame: u32 = self.memory.make_writable(space, address); self.access.page(frame).bytes.fill(0, 1, 1)",
     ),
     "a zombie that is gone before its ending is told": (
-        "wait, the ending to memory that is nowhere yet", "calls.system_calls", "SystemCalls", "wait",
-        "answer.how = child.ending", "answer.how = child.ending; self.processes.reap(child)",
+        "wait, the ending to memory that is nowhere yet", "processes.endings", "Endings", "_collect",
+        "answer.how = zombie.ending", "answer.how = zombie.ending; self.reap(zombie)",
     ),
 }  # fmt: skip
 
