@@ -1,4 +1,4 @@
-"""The compiler: from a live, frozen kernel object to C.
+"""The compiler: from a live, frozen object, of a kernel, a program or a library, to C.
 
 The passes, in order, each a module or a package:
 

@@ -1,1 +1,1 @@
-"""The lens: reads what a kernel has in any machine's RAM."""
+"""Reads any machine's RAM: the lens, census, invariants, drawings, and how processes ended."""

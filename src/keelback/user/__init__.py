@@ -1,4 +1,4 @@
-"""User programs in C, and the small runtime that each of them is linked with."""
+"""User programs and libraries, in C and in Kernel Python, and the runtimes that they are linked with."""
 
 from pathlib import Path
 from typing import Final

@@ -1,5 +1,5 @@
 /*
- * The kernel as a program sees it: its system calls, and a small library on top of them.
+ * The kernel as a program sees it: its system calls, and a small runtime on top of them.
  *
  * A system call is `int $0x80`:
  *
