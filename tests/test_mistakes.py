@@ -129,7 +129,7 @@ MISTAKES = {
     ),
     "a reference that is not dropped": (
         "memory.frames", "Frames", "drop", "if record.references == 1:",
-        "if record.references == 1 and record.owner != 1:", {"comparison", "invariants"},
+        "if record.references == 1 and record.use != 1:", {"comparison", "invariants"},
     ),
     "the stack's page table forgotten": (
         "memory.page_tables", "PageTables", "prune", "references > 0:", "references > 0 or address >= 0xF000_0000:",

@@ -63,7 +63,7 @@ def at_a_page():
         "print processes[1]", "print processes.table[1].state", "print processes[1].threads.first", "print threads[1]",
         "print threads[1].frame", "print threads[1].frame.writing",
         "print cpus[0]", "print self.counts == memory.frames.counts", "print memory.frames.counts",
-        "print frames.table[2051]", "print/x frames.table[256].owner", "print layout.user_base",
+        "print frames.table[2051]", "print/x frames.table[256].use", "print layout.user_base",
         "print/x layout.user_base", "print/d layout.user_base",
         "print [each.pid for each in processes if each.state == ProcessState.ALIVE]",
         "print 'record.processes_table'[1].pid", "print &'record.processes_table'[3]", "print sizeof(Process)",
@@ -128,8 +128,8 @@ def test_paths_are_those_of_the_python_objects(at_a_page):
     assert "\n  current = threads[0],\n" in at_a_page["print cpus[0]"]
     assert "\n  idle = threads[0],\n" in at_a_page["print cpus[0]"]
     assert re.search(r"kernel_free = \d+,\n  kernel_total = \d+,\n", at_a_page["print memory.frames.counts"])
-    assert re.search(r"references = \d+,\n  owner = -?\d+\n", at_a_page["print frames.table[2051]"])
-    assert at_a_page["print/x frames.table[256].owner"].endswith("= 0xffffffff\n")
+    assert re.search(r"references = \d+,\n  use = \d+", at_a_page["print frames.table[2051]"])
+    assert at_a_page["print/x frames.table[256].use"].endswith("= 0x1000\n")
 
 
 def test_expressions_are_pythons(at_a_page):

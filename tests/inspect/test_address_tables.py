@@ -103,9 +103,7 @@ def test_physical_rows_say_whose_each_frame_is(machine):
         if address > row.end:
             row = next(rows)
         is_kernels = frame == 0 or MICROKERNEL.kernel_start <= address < kernel.memory.bounds.region_top
-        expected = (
-            "Kernel reserved" if is_kernels else libraries.get(frame) or texts.get(record.owner, "Kernel reserved")
-        )
+        expected = "Kernel reserved" if is_kernels else libraries.get(frame) or texts.get(record.use, "Kernel reserved")
         assert row.start <= address <= row.end and row.label == expected, hex(address)
         seen.add(row.label)
     assert [row.end, *rows] == [LAST] and len(seen) == 5

@@ -57,7 +57,7 @@ def leak_a_frame(pc, lens):
 
 
 def forget_an_owner(pc, lens):
-    lens.memory.frames.table[lens.processes.table[1].space.directory].owner = 0
+    lens.memory.frames.table[lens.processes.table[1].space.directory].use = 0
 
 
 def give_a_used_frame_back(pc, lens):

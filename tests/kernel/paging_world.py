@@ -15,7 +15,7 @@ from keelback.kernel.memory.frames import Frames
 from keelback.kernel.memory.heap import BootHeap
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.x86.paging import I386, PAE, PRESENT, X86_64, PagingScheme
-from keelback.lang import PAGE_SIZE, Component, Cpu, HostObject, KernelError, Panic, Ram, Region, freeze, i16, u32, word
+from keelback.lang import PAGE_SIZE, Component, Cpu, HostObject, KernelError, Panic, Ram, Region, freeze, u16, u32, word
 from keelback.lang.strict import CHECK, check
 
 RECORDS, HEAP, ZONE, TOP = 0x10_0000, 0x14_0000, 0x18_0000, 0x1E_0000
@@ -91,13 +91,13 @@ class World(Component):
 
     def create(self) -> u32:
         """Return a new space."""
-        return self.spaces.create()
+        return self.spaces.create(7)
 
     def destroy(self, root: u32) -> None:
         """Give a space back."""
         self.spaces.destroy(root)
 
-    def map(self, root: u32, page: word, permissions: u32, owner: i16) -> u32:
+    def map(self, root: u32, page: word, permissions: u32, owner: u16) -> u32:
         """Map a page to a new frame, which is returned.  Raises: OutOfMemory; nothing has changed."""
         entry = self.tables.reserve(root, page)
         frame: u32 = self.frames.allocate_user(owner)
@@ -114,7 +114,7 @@ class World(Component):
         assert entry is not None, "the page is mapped"
         self.spaces.change(entry, page, frame, permissions)
 
-    def unmap(self, root: u32, start: word, end: word, owner: i16) -> bool:
+    def unmap(self, root: u32, start: word, end: word, owner: u16) -> bool:
         """Unmap a range."""
         return self.spaces.unmap(root, start, end, owner)
 
@@ -134,7 +134,7 @@ class World(Component):
         """Map what another space maps."""
         self.spaces.share(root, other, start, end)
 
-    def limit(self, root: u32, start: word, end: word, permissions: u32, owner: i16) -> None:
+    def limit(self, root: u32, start: word, end: word, permissions: u32, owner: u16) -> None:
         """Take rights away."""
         self.spaces.restrict(root, start, end, permissions, owner)
 

@@ -110,7 +110,7 @@ def test_spawn_makes_a_child_that_shares_nothing_it_may_write(machine):
     child = machine.process(5)
     assert (child.parent, text_of(child.name)) == (3, "it")
     frames = machine.kernel.memory.frames.table
-    assert {frames[machine.frame(page, 5)].owner for page in (DATA, STACK)} == {5}
+    assert {frames[machine.frame(page, 5)].use for page in (DATA, STACK)} == {5}
     end(machine, 5, 9)
     assert machine.call(Call.WAIT, ANY, BSS, pid=3) == 5 and ending(machine, 3) == (Ending.EXITED, 9)
 

@@ -50,7 +50,7 @@ def machine(life):
 def record(machine: Driven, address: int, pid: int = 1) -> tuple[int, int]:
     """Return references and owner of the frame that a process has at an address."""
     frame = machine.kernel.memory.frames.table[machine.frame(address, pid)]
-    return frame.references, frame.owner
+    return frame.references, frame.use
 
 
 def content(machine: Driven, address: int, pid: int) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.frames import KERNEL, NOBODY, SHARED, TABLE, kind_of
+from keelback.kernel.memory.frames import KERNEL, NOBODY, OWNER_BITS, SHARED, TABLE
 from keelback.lang import Panic
 
 
@@ -66,9 +66,9 @@ def test_a_frame_is_free_when_its_last_reference_goes(kernel):
     frame = frames.allocate_user(3)
     frames.share(frame)
     frames.drop(frame, 4)
-    assert (frames.table[frame].owner, frames.table[frame].references) == (3, 1)
+    assert (frames.table[frame].use, frames.table[frame].references) == (3, 1)
     frames.drop(frame, 3)
-    assert (frames.table[frame].owner, frames.table[frame].references) == (NOBODY, 0)
+    assert (frames.table[frame].use, frames.table[frame].references) == (NOBODY, 0)
 
 
 def test_a_frame_that_its_owner_leaves_to_others_is_owned_by_them_together(kernel):
@@ -77,10 +77,10 @@ def test_a_frame_that_its_owner_leaves_to_others_is_owned_by_them_together(kerne
     frames.share(frame)
     frames.share(frame)
     frames.drop(frame, 3)
-    assert (frames.table[frame].owner, frames.table[frame].references) == (SHARED, 2)
+    assert (frames.table[frame].use, frames.table[frame].references) == (SHARED, 2)
     frames.drop(frame, 4)
-    assert (frames.table[frame].owner, frames.table[frame].references) == (SHARED, 1)
-    assert frames.take_over(frame, 5) and frames.table[frame].owner == 5
+    assert (frames.table[frame].use, frames.table[frame].references) == (SHARED, 1)
+    assert frames.take_over(frame, 5) and frames.table[frame].use == 5
 
 
 def test_the_short_way_to_drop_is_for_what_changes_nothing_but_the_count(kernel):
@@ -90,7 +90,7 @@ def test_the_short_way_to_drop_is_for_what_changes_nothing_but_the_count(kernel)
     frames.share(frame)
     assert not frames.drop_other(frame, 3)
     assert frames.drop_other(frame, 4) and frames.drop_other(frame, 4) and not frames.drop_other(frame, 4)
-    assert (frames.table[frame].owner, frames.table[frame].references) == (3, 1)
+    assert (frames.table[frame].use, frames.table[frame].references) == (3, 1)
 
 
 def test_sharing_a_free_frame_is_a_panic(kernel):
@@ -112,14 +112,14 @@ def test_used_frames_are_counted_by_the_kind_of_their_owner(kernel):
     before = list(frames.counts.used)
     frame = frames.allocate_user(3)
     frames.share(frame)
-    assert difference(frames, before) == {kind_of(3): 1}
+    assert difference(frames, before) == {3 >> OWNER_BITS: 1}
     frames.drop(frame, 3)
-    assert difference(frames, before) == {kind_of(SHARED): 1}
+    assert difference(frames, before) == {SHARED >> OWNER_BITS: 1}
     frames.take_over(frame, 4)
-    assert difference(frames, before) == {kind_of(4): 1}
+    assert difference(frames, before) == {4 >> OWNER_BITS: 1}
     frames.drop(frame, 4)
     frames.allocate_kernel(TABLE)
-    assert difference(frames, before) == {kind_of(TABLE): 1}
+    assert difference(frames, before) == {TABLE >> OWNER_BITS: 1}
 
 
 def difference(frames, before):

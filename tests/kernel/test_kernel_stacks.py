@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from keelback.kernel.layout import MICROKERNEL, USERMODE
-from keelback.kernel.memory.frames import KERNEL
+from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.lang import Panic
 from keelback.machine.compiled import CompiledPc
 from keelback.machine.kernels import compiled
@@ -21,12 +21,12 @@ NO_MEMORY = -4
 
 
 def owner(machine, frame):
-    return machine.lens.memory.frames.table[frame].owner
+    return machine.lens.memory.frames.table[frame].use
 
 
 def take_all_of_the_zone(machine):
     while machine.spare()[1]:
-        machine.lens.memory.frames.allocate_kernel(KERNEL)
+        machine.lens.memory.frames.allocate_kernel(STACK_FRAME)
 
 
 @pytest.mark.parametrize("life", LIVES)
@@ -37,7 +37,7 @@ def test_a_stack_that_is_in_use_is_freed_at_the_next_trap(life, end):
     frame, top, used = stack_frame(machine.lens, child), machine.thread(child).kernel_stack, machine.used()[1]
     with pytest.raises(Died):
         machine.call(*end, pid=child)
-    assert owner(machine, frame) == KERNEL
+    assert owner(machine, frame) == STACK_FRAME
     assert machine.lens.stacks.left.end == top
     machine.check()
     assert machine.call(Call.GETPID) == 1
@@ -179,7 +179,7 @@ def test_a_global_mapping_is_seen_at_once_in_every_space_and_changes_no_director
         return [bytes(machine.pc.ram.bytes[each << 12 : each + 1 << 12]) for each in directories]
 
     before = contents()
-    frame = machine.kernel.memory.frames.allocate_kernel(KERNEL)
+    frame = machine.kernel.memory.frames.allocate_kernel(STACK_FRAME)
     spaces.map_global(PAGE, frame)
     expected = Translation(frame, writable=True, user=False, is_global=True, accessed=True)
     assert [walker.walk(each << 12, PAGE) for each in directories] == [expected] * 4
@@ -192,7 +192,7 @@ def test_a_global_mapping_is_seen_at_once_in_every_space_and_changes_no_director
 def test_a_global_translation_that_stays_is_found_whichever_space_is_in_use(right, tmp_path):
     machine = driven("it", "it", check=True)
     spaces, tlb, frames = machine.kernel.spaces, machine.pc.tlb, machine.kernel.memory.frames
-    spaces.map_global(PAGE, frames.allocate_kernel(KERNEL))
+    spaces.map_global(PAGE, frames.allocate_kernel(STACK_FRAME))
     tlb.use(PAGE)
     mistake = "memory.spaces", "AddressSpaces", "unmap_global", "self.cpu.invalidate_page(page)", "pass"
     with nullcontext() if right else mistaken(tmp_path, *mistake):

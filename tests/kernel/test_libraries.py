@@ -101,7 +101,7 @@ def test_the_kernels_entry_says_what_is_loaded(machine):
     library = entry_of(machine)
     assert bytes(library.name).rstrip(b"\0") == b"libit"
     assert (library.size, library.users) == (3 * PAGE, 1)
-    assert {machine.lens.memory.frames.table[frame].owner for frame in library_frames(machine)} == {OWNER}
+    assert {machine.lens.memory.frames.table[frame].use for frame in library_frames(machine)} == {OWNER}
     assert machine.counts.used[-OWNER] == 3 and references(machine) == [2, 2, 2]
 
 

@@ -63,7 +63,7 @@ def test_pages_are_new_zero_and_writable_in_frames_of_their_own(machine):
         assert machine.entry(MALLOC + number * PAGE) & (USER | WRITABLE) == USER | WRITABLE
         machine.write(MALLOC + number * PAGE, 7)
         assert machine.read(MALLOC + number * PAGE) == 7
-    assert machine.lens.memory.frames.table[frames[0]].owner == 1
+    assert machine.lens.memory.frames.table[frames[0]].use == 1
 
 
 def test_giving_all_back_leaves_no_trace(machine):

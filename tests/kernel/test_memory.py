@@ -33,13 +33,13 @@ def test_every_frame_is_kernel_reserved_or_free(pc):
     for number, frame in enumerate(frames.table.elements):
         address = number * 4096
         if pc.layout.kernel_start <= address < bounds.zone:
-            assert (frame.owner, frame.references) == (KERNEL, 1)
+            assert (frame.use, frame.references) == (KERNEL, 1)
         elif address == SCREEN:
-            assert (frame.owner, frame.references) == (CONSOLE, 1)
+            assert (frame.use, frame.references) == (CONSOLE, 1)
         elif number == 0 or 0x9F000 <= address < 0x100000:
-            assert (frame.owner, frame.references) == (RESERVED, 1), hex(number)
+            assert (frame.use, frame.references) == (RESERVED, 1), hex(number)
         elif not bounds.zone <= address < bounds.region_top:
-            assert (frame.owner, frame.references) == (NOBODY, 0), hex(number)
+            assert (frame.use, frame.references) == (NOBODY, 0), hex(number)
 
 
 def test_the_counts_are_the_usable_frames(pc):
@@ -80,5 +80,5 @@ def test_holes_above_the_kernel_are_never_given_out():
     pc = make_pc(memory_map=(BiosEntry(0x100000, 7 * MIB, 1), BiosEntry(0x500000, 0x10000, 2)))
     pc.boot()
     for frame in range(0x500, 0x510):
-        assert pc.kernel.memory.frames.table[frame].owner == RESERVED
+        assert pc.kernel.memory.frames.table[frame].use == RESERVED
         assert not pc.kernel.memory.frames.user_zone.has(frame)

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from keelback.kernel.errors import NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
+from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.kernel.processes.processes import ProcessState
 from kernel.driven import SMALL, Call, Died, driven
 from support import FRAMES_OF_THE_KERNEL, MIB, code_program, console, frames_used, make_pc, run
@@ -29,7 +30,7 @@ def test_a_process_that_is_discarded_leaves_no_trace(kernel):
 def test_creating_a_process_without_frames_leaves_no_trace(kernel, free):
     frames = kernel.memory.frames
     while frames.counts.kernel_free > free:
-        frames.allocate_kernel(-1)
+        frames.allocate_kernel(STACK_FRAME)
     before = records(kernel)
     try:
         process = kernel.processes.create(0)
@@ -50,9 +51,9 @@ def test_spawning_fails_at_every_allocation_and_loses_nothing():
     for zone in ("user", "kernel"):
         taken = []
         allocate = getattr(frames, f"allocate_{zone}")
-        release = frames.release_kernel if zone == "kernel" else partial(frames.drop, holder=-1)
+        release = frames.release_kernel if zone == "kernel" else partial(frames.drop, holder=STACK_FRAME)
         while getattr(frames.counts, f"{zone}_free"):
-            taken.append(allocate(-1))
+            taken.append(allocate(STACK_FRAME))
         while True:
             command.name.set_text("it")
             before = records(kernel)

@@ -212,7 +212,7 @@ def test_the_screens_page_is_the_kernels_in_every_space():
     pc.boot()
     kernel, walker = pc.kernel, pc.processor.walker
     frame = kernel.memory.frames.table[SCREEN >> 12]
-    assert (frame.owner, frame.references) == (CONSOLE, 1)
+    assert (frame.use, frame.references) == (CONSOLE, 1)
     assert not kernel.memory.frames.user_zone.has(SCREEN >> 12)
     spaces = [kernel.spaces.kernel.directory, *(kernel.processes.table[pid].space.directory for pid in (1, 2))]
     for space in spaces:

@@ -52,7 +52,7 @@ def text(machine, pid):
 
 def record(machine, frame):
     found = machine.lens.memory.frames.table[frame]
-    return found.references, found.owner
+    return found.references, found.use
 
 
 def end(machine, pid):

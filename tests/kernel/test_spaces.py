@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from unicorn.x86_const import UC_X86_REG_CR0
 
 from keelback.kernel.errors import OutOfMemory
-from keelback.kernel.memory.frames import NOBODY
+from keelback.kernel.memory.frames import KERNEL, NOBODY
 from keelback.kernel.x86.paging import PRESENT, USER, WRITABLE
 from keelback.lang import Panic
 from support import make_pc
@@ -23,7 +23,7 @@ def state(kernel):
 def make_space(kernel, owner):
     """Return an address space without regions, in the record that exec uses."""
     space = kernel.programs.next
-    space.directory, space.owner = kernel.spaces.create(), owner
+    space.directory, space.owner = kernel.spaces.create(7), owner
     return space
 
 
@@ -42,7 +42,7 @@ def destroy(kernel, space, holder):
 
 
 def test_a_new_space_has_the_kernel_part_and_nothing_else(kernel):
-    space = kernel.spaces.create()
+    space = kernel.spaces.create(7)
     entries = list(kernel.spaces.tables.at(space).words)
     assert entries[:32] == list(kernel.spaces.tables.at(kernel.spaces.kernel.directory).words)[:32]
     assert not any(entries[32:])
@@ -50,16 +50,16 @@ def test_a_new_space_has_the_kernel_part_and_nothing_else(kernel):
 
 def test_a_page_is_found_where_it_was_mapped(kernel):
     spaces = kernel.spaces
-    space = spaces.create()
+    space = spaces.create(7)
     frame = map_new(kernel, space, BASE + 0x5000, USER | WRITABLE, 7)
     entry = spaces.lookup(space, BASE + 0x5FFF)
     assert (entry >> 12, entry & 0xFFF) == (frame, PRESENT | USER | WRITABLE)
     assert spaces.lookup(space, BASE + 0x6000) == spaces.lookup(space, BASE + 0x4FFF) == 0
-    assert kernel.memory.frames.table[frame].owner == 7
+    assert kernel.memory.frames.table[frame].use == 7
 
 
 def test_the_processors_own_walk_agrees(pc):
-    space = pc.kernel.spaces.create()
+    space = pc.kernel.spaces.create(7)
     frame = map_new(pc.kernel, space, BASE, USER, 7)
     translation = pc.processor.walker.walk(space << 12, BASE)
     assert (translation.frame, translation.user, translation.writable) == (frame, True, False)
@@ -75,7 +75,7 @@ pages = st.lists(
 def test_destroying_a_space_restores_every_byte(mapped):
     kernel = booted().kernel
     before = state(kernel)
-    space = kernel.spaces.create()
+    space = kernel.spaces.create(7)
     for page in mapped:
         map_new(kernel, space, page, USER, 9)
     assert list(kernel.spaces.pages(space, BASE, TOP)) == sorted(mapped)
@@ -95,7 +95,7 @@ def booted():
 
 def test_pages_keeps_to_its_bounds(kernel):
     spaces = kernel.spaces
-    space = spaces.create()
+    space = spaces.create(7)
     for page in (BASE, BASE + 0x1000, BASE + 0x400000):
         map_new(kernel, space, page, USER, 1)
     assert list(spaces.pages(space, BASE + 0x1000, BASE + 0x400000)) == [BASE + 0x1000]
@@ -104,34 +104,34 @@ def test_pages_keeps_to_its_bounds(kernel):
 
 @pytest.mark.parametrize("page", [0, 0x1000, BASE - 0x1000, TOP])
 def test_only_user_pages_are_mapped(kernel, page):
-    space = kernel.spaces.create()
+    space = kernel.spaces.create(7)
     with pytest.raises(Panic, match="a user page"):
         kernel.spaces.enter(kernel.spaces.tables.reserve(space, BASE), page, 5, USER)
 
 
 def test_a_page_is_mapped_once(kernel):
-    space = kernel.spaces.create()
+    space = kernel.spaces.create(7)
     map_new(kernel, space, BASE, USER, 1)
     with pytest.raises(Panic, match="an entry is made once"):
         kernel.spaces.enter(kernel.spaces.tables.find(space, BASE), BASE, 5, USER)
 
 
 def test_no_frame_for_a_table_leaves_no_trace(kernel):
-    space, frames = kernel.spaces.create(), kernel.memory.frames
+    space, frames = kernel.spaces.create(7), kernel.memory.frames
     while frames.counts.kernel_free:
-        frames.allocate_kernel(-1)
+        frames.allocate_kernel(KERNEL)
     before = state(kernel)
     with pytest.raises(OutOfMemory):
         map_new(kernel, space, BASE, USER, 1)
     with pytest.raises(OutOfMemory):
-        kernel.spaces.create()
+        kernel.spaces.create(7)
     assert state(kernel) == before
 
 
 def test_no_user_frame_for_a_page_leaves_no_trace(kernel):
     space, frames = make_space(kernel, 1), kernel.memory.frames
     while frames.counts.user_free:
-        frames.allocate_user(-1)
+        frames.allocate_user(KERNEL)
     before = state(kernel)
     with pytest.raises(OutOfMemory):
         kernel.virtual_memory.map_zeros(space, BASE, USER)
@@ -143,7 +143,7 @@ def test_no_user_frame_for_a_page_leaves_no_trace(kernel):
 
 def test_unmapping_gives_back_frames_and_the_tables_that_map_nothing_then(kernel):
     spaces, counts = kernel.spaces, kernel.memory.frames.counts
-    space = spaces.create()
+    space = spaces.create(7)
     free = (counts.user_free, counts.kernel_free)
     for page in (BASE, BASE + 0x1000, BASE + 0x3FF000, BASE + 0x400000):
         map_new(kernel, space, page, USER, 9)
@@ -173,7 +173,7 @@ def test_the_kernel_cannot_write_its_own_text(pc):
 
 
 def test_a_frame_that_is_free_has_no_owner_after_destroy(kernel):
-    space = kernel.spaces.create()
+    space = kernel.spaces.create(7)
     frame = map_new(kernel, space, BASE, USER, 4)
     destroy(kernel, space, 4)
-    assert kernel.memory.frames.table[frame].owner == NOBODY
+    assert kernel.memory.frames.table[frame].use == NOBODY

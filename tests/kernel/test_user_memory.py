@@ -19,7 +19,7 @@ def machine():
     pc = make_pc()
     pc.boot()
     kernel, space = pc.kernel, pc.kernel.programs.next
-    space.directory, space.owner = kernel.spaces.create(), 1
+    space.directory, space.owner = kernel.spaces.create(7), 1
     for page, rights in ((BASE, WRITABLE), (BASE + PAGE, WRITABLE), (BASE + 2 * PAGE, 0), (BASE + 4 * PAGE, WRITABLE)):
         space.add(page, page + PAGE, Kind.IMAGE, USER | rights)
     space.add(TOP - PAGE, TOP, Kind.STACK, USER | WRITABLE)

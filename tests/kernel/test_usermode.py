@@ -13,7 +13,7 @@ from keelback.kernel.errors import BadAddress, OutOfMemory
 from keelback.kernel.layout import USERMODE
 from keelback.kernel.memory.frames import LIBRARY as LIBRARY_OWNER
 from keelback.kernel.memory.frames import NOBODY as NOBODYS
-from keelback.kernel.memory.frames import TABLE
+from keelback.kernel.memory.frames import TABLE, Role
 from keelback.kernel.processes.processes import Reason
 from keelback.machine.boot_loader import BiosEntry
 from keelback.machine.pc import Outcome
@@ -141,7 +141,7 @@ def test_all_physical_memory_below_8_mib_is_the_kernels(kernel_alone):
     zone = {frame for frame in range(BASE // PAGE) if frames.kernel_zone.has(frame)}
     assert min(zone) * PAGE > 0x10_0000
     for frame in range(BASE // PAGE):
-        assert frames.table[frame].owner != NOBODYS or frame in zone, hex(frame)
+        assert frames.table[frame].use != NOBODYS or frame in zone, hex(frame)
         assert not frames.user_zone.has(frame), hex(frame)
 
 
@@ -233,7 +233,7 @@ def test_tables_and_stacks_of_processes_are_the_kernels_memory(life):
     for space in spaces:
         for frame in tables(machine.pc.ram.bytes, space.directory):
             assert frame * PAGE < BASE
-    assert {frame for frame in range(0x800, len(frames.table)) if frames.table[frame].owner == TABLE} == set()
+    assert {frame for frame in range(0x800, len(frames.table)) if frames.table[frame].role == Role.TABLE} == set()
     assert all(machine.thread(pid).kernel_stack < BASE for pid in (1, 2))
     assert machine.used()[0] == user + 5 + 3
 
@@ -386,7 +386,7 @@ def test_the_kernel_lists_a_library_with_its_frames_size_and_users(told):
     assert [(bytes(each.name).rstrip(b"\0"), each.size, each.users) for each in listed] == [(b"libit", 6_563, 2)]
     own = walk(told.pc.ram.bytes, listed[0].space.directory)
     assert {entry & -PAGE for page, entry in own.items() if page >= BASE} == {0x80_8000, 0x80_9000, 0x80_A000}
-    assert all(told.lens.memory.frames.table[frame].owner == LIBRARY_OWNER for frame in (0x808, 0x809, 0x80A))
+    assert all(told.lens.memory.frames.table[frame].use == LIBRARY_OWNER for frame in (0x808, 0x809, 0x80A))
 
 
 def test_the_last_unmap_frees_a_library(told):

@@ -86,7 +86,7 @@ def test_a_page_that_is_written_is_a_new_frame_of_zeros(machine):
     assert machine.frame(BSS) == lowest and machine.entry(BSS) & (USER | WRITABLE) == USER | WRITABLE
     assert page_of(machine, BSS) == bytes(7) + b"\x55" + bytes(PAGE - 8)
     assert machine.used() == (used[0] + 1, used[1])
-    assert machine.kernel.memory.frames.table[lowest].owner == 1
+    assert machine.kernel.memory.frames.table[lowest].use == 1
 
 
 def test_a_page_that_is_written_after_it_was_read_leaves_the_frame_of_zeros_alone(machine):

@@ -37,7 +37,7 @@ def state(pc: SimulatedPc, *more: Range) -> bytearray:
     """Return all RAM, with zeros where it does not count: what is ignored, scratch, free frames, kernel stacks."""
     kernel, content = pc.kernel, bytearray(pc.ram.bytes)
     bounds, table = kernel.memory.bounds, kernel.memory.frames.table
-    owners = memoryview(pc.ram.bytes)[table.record.base :][: 4 * len(table)].cast("h")[1::2].tolist()
+    owners = memoryview(pc.ram.bytes)[table.record.base :][: 4 * len(table)].cast("H")[1::2].tolist()
     zone = range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT)
     for frame, owner in enumerate(owners):
         if owner == FREE or (frame in zone and owner == STACK):

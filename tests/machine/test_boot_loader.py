@@ -146,7 +146,7 @@ def free_frames(pc: SimulatedPc) -> set[int]:
 
 def reserved_frames(pc: SimulatedPc) -> set[int]:
     record = pc.kernel.memory.frames.table.record
-    records = struct.iter_unpack("<Hh", pc.ram.bytes[record.base : record.base + 4 * record.count])
+    records = struct.iter_unpack("<HH", pc.ram.bytes[record.base : record.base + 4 * record.count])
     return {number for number, (_, owner) in enumerate(records) if owner == RESERVED_OWNER}
 
 

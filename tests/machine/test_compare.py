@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from keelback.kernel.memory.frames import KERNEL, TABLE
+from keelback.kernel.memory.frames import STACK, TABLE, Role
 from keelback.lang import address_of
 from keelback.machine.compare import IGNORED, compare
 from support import MIB, make_pc, payload_programs, stack_frame
@@ -122,7 +122,7 @@ def test_kernel_stacks_may_differ_and_other_frames_of_the_zone_may_not():
     def table(pc):
         frames = pc.kernel.memory.frames.table
         first = pc.kernel.memory.bounds.zone >> 12
-        poke(pc, next(frame for frame in range(first, len(frames)) if frames[frame].owner == TABLE) << 12 | 0xFF8)
+        poke(pc, next(frame for frame in range(first, len(frames)) if frames[frame].role == Role.TABLE) << 12 | 0xFF8)
 
     assert compared(stack).difference is None
     assert compared(free).difference is not None
@@ -137,7 +137,7 @@ def test_a_free_frame_may_differ_as_long_as_it_was_last_a_kernel_stack():
         frames = pc.kernel.memory.frames
         if pc.traps == 1:
             stacks.append(stack_frame(pc.kernel, 1))
-        owner = frames.table[stacks[0]].owner
+        owner = frames.table[stacks[0]].use
         if bit and owner not in states:
             states.append(owner)
             poke(pc, stacks[0] << 12 | 0x10, bit)
@@ -149,7 +149,7 @@ def test_a_free_frame_may_differ_as_long_as_it_was_last_a_kernel_stack():
     first.after_trap.append(lambda: change(first, 0))
     second.after_trap.append(lambda: change(second, 1))
     difference = compare(first, second).difference
-    assert states == [KERNEL, 0, TABLE]
+    assert states == [STACK, 0, TABLE]
     assert difference.name == f"frame {stacks[0]:#x} (a page table) at 0x10"
 
 

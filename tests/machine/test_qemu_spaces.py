@@ -188,9 +188,9 @@ def test_a_frame_that_may_be_written_is_its_owners_alone_and_others_are_of_one_p
     for frame, found in users.items():
         assert table[frame].references == len(found), f"frame {frame:#x}"
         if any(may_write for _, may_write in found):
-            assert [pid for pid, _ in found] == [table[frame].owner], f"frame {frame:#x}"
+            assert [pid for pid, _ in found] == [table[frame].use], f"frame {frame:#x}"
         else:
-            assert table[frame].owner in {SHARED, *(pid for pid, _ in found)}, f"frame {frame:#x}"
+            assert table[frame].use in {SHARED, *(pid for pid, _ in found)}, f"frame {frame:#x}"
             assert len({bytes(standstill.kernel.processes.table[pid].name) for pid, _ in found}) == 1
     assert max(map(len, users.values())) > 1
 

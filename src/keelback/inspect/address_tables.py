@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keelback.inspect.census import raw
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.libraries import Library
-from keelback.kernel.memory.frames import LIBRARY, NOBODY, RESERVED, SHARED
+from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED
 from keelback.kernel.memory.regions import Kind, MemoryRegion
 from keelback.kernel.processes.processes import Process
 from keelback.lang import PAGE_SHIFT, Array
@@ -35,14 +35,14 @@ class Row:
 
 def physical_table(kernel: Kernel) -> list[Row]:
     """Return who has which physical memory; what nobody has, and what is not there, is no-man's land."""
-    owners = memoryview(raw(kernel.memory.frames.table)).cast("h")[1::2].tolist()
+    owners = memoryview(raw(kernel.memory.frames.table)).cast("H")[1::2].tolist()
     libraries = {frame: text_of(each.name) for each in loaded(kernel) for frame in frames_of(kernel, each)}
     first, end = kernel.layout.owned_start >> PAGE_SHIFT, kernel.memory.owned_end() >> PAGE_SHIFT
 
     def label(frame: int, owner: int) -> str:
         if frame == 0 or first <= frame < end:
             return KERNEL_RESERVED
-        if owner > 0:
+        if 0 < owner < 1 << OWNER_BITS:
             return f"User space for {text_of(kernel.processes.table[owner].name)}"
         if owner == LIBRARY:
             return f"User space for {libraries[frame]}"

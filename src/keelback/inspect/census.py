@@ -16,7 +16,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.libraries import Library
 from keelback.kernel.memory import regions
 from keelback.kernel.memory.frame_set import FrameSet
-from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, PINNED, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, PINNED, RESERVED, SHARED, STACK, TABLE, ZERO
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread
 from keelback.lang import Table, address_of
@@ -136,14 +136,14 @@ class Census:
         """Return each frame whose record is not what it should be: (frame, (references, owner), as it should be)."""
         expected = bytearray(4 * self._frame_count)
         found = raw(self.kernel.memory.frames.table)
-        owners_found = memoryview(found).cast("h")[1::2]
+        owners_found = memoryview(found).cast("H")[1::2]
         for frame, uses in self.uses.items():
             owners = self.owners[frame]
-            owner = owners_found[frame] if owners_found[frame] in owners else min(owners, key=abs)
-            struct.pack_into("<Hh", expected, 4 * frame, min(uses, 0xFFFF), owner)
+            owner = owners_found[frame] if owners_found[frame] in owners else min(owners)
+            struct.pack_into("<HH", expected, 4 * frame, min(uses, 0xFFFF), owner)
         if found == expected:
             return []
-        pairs = zip(struct.iter_unpack("<Hh", found), struct.iter_unpack("<Hh", expected), strict=True)
+        pairs = zip(struct.iter_unpack("<HH", found), struct.iter_unpack("<HH", expected), strict=True)
         return [(frame, is_now, should_be) for frame, (is_now, should_be) in enumerate(pairs) if is_now != should_be]
 
     def processes(self) -> Iterator[Process]:
@@ -177,9 +177,9 @@ class Census:
             self.uses[frame] += 1
             self.owners.setdefault(frame, set()).add(owner)
 
-    def _count_table(self, table: int) -> None:
+    def _count_table(self, table: int, owner: int = 0) -> None:
         """Count a page table, whose references are its present entries."""
-        self._use(table, TABLE)
+        self._use(table, TABLE | owner)
         self.uses[table] += len(self.present(table)) - 1
 
     def _count_fixed(self) -> None:
@@ -210,7 +210,7 @@ class Census:
             if entry >> PAGE_SHIFT != windows:
                 self._count_table(entry >> PAGE_SHIFT)
         for each in self.global_mappings:
-            self._use(each.frame, KERNEL)
+            self._use(each.frame, STACK)
 
     @cached_property
     def global_mappings(self) -> list[Mapping]:
@@ -232,7 +232,7 @@ class Census:
         """Count the kernel stacks that lie in the zone; others are global mappings."""
         if not self.kernel.layout.kernel_stack_slots:
             for end in self.kernel_stacks:
-                self._use((end - 1) >> PAGE_SHIFT, KERNEL)
+                self._use((end - 1) >> PAGE_SHIFT, STACK)
 
     def _count_process(self, process: Process) -> None:
         if process.space.directory:
@@ -262,14 +262,15 @@ class Census:
 
     def _count_space(self, whose: str, directory: int, owner: int) -> Space:
         """Count the tables and the user mappings of a space; return it."""
-        self._count_table(directory)
+        tables_owner = 0 if owner == LIBRARY else owner
+        self._count_table(directory, tables_owner)
         space = Space(whose, directory)
         first, zero = self.kernel.layout.user_base >> 22, self.kernel.spaces.kernel.zero
         for high, upper in self.present(directory):
             if high < first:
                 continue
             space.tables.append(upper >> PAGE_SHIFT)
-            self._count_table(upper >> PAGE_SHIFT)
+            self._count_table(upper >> PAGE_SHIFT, tables_owner)
             for low, entry in self.present(upper >> PAGE_SHIFT):
                 frame = entry >> PAGE_SHIFT
                 flags = entry & upper & 7 | entry & AS_LOADED

@@ -24,7 +24,7 @@ from keelback.inspect.census import (
 )
 from keelback.inspect.loaded_pages import loaded_page
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.memory.frames import OWNER_KINDS, TABLE, kind_of
+from keelback.kernel.memory.frames import OWNER_BITS, Role
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.queues import Queue, Queues
@@ -120,11 +120,11 @@ def _free_counts(census: Census) -> Iterator[str]:
 @invariant("the counts of frames by owner are those of the frame table, and so is the count of full ones")
 def _used_counts(census: Census) -> Iterator[str]:
     frames = census.kernel.memory.frames
-    kinds, full = [0] * OWNER_KINDS, 0
-    for (references, owner), count in Counter(struct.iter_unpack("<Hh", raw(frames.table))).items():
+    kinds, full = [0] * len(Role), 0
+    for (references, owner), count in Counter(struct.iter_unpack("<HH", raw(frames.table))).items():
         if references:
-            kinds[kind_of(owner)] += count
-            full += count if references == frames.most_references and owner != TABLE else 0
+            kinds[owner >> OWNER_BITS] += count
+            full += count if references == frames.most_references and owner >> OWNER_BITS != Role.TABLE else 0
     if (list(frames.counts.used), frames.counts.full) != (kinds, full):
         yield f"counted {list(frames.counts.used)} and {frames.counts.full}, found {kinds} and {full}"
 

@@ -16,7 +16,7 @@ from typing import Any
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.calls.strays import is_exception
 from keelback.kernel.kernel import Kernel, make_kernel
-from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.memory.frames import STACK, Role
 from keelback.kernel.x86.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER
 from keelback.kernel.x86.paging import I386
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
@@ -27,8 +27,8 @@ from keelback.machine.pc import Outcome, SimulatedPc
 PAGE_SHIFT, PAGE_SIZE = 12, 4096
 FRAME_RECORD = 4
 ENTRY_SIZE = 4
-OWNERS = {0: "nobody", KERNEL: "the kernel", TABLE: "a page table", LIBRARY: "a library", ZERO: "the zero frame"}
-OWNERS |= {CONSOLE: "the console", SHARED: "several", RESERVED: "reserved"}
+ROLES = {Role.KERNEL: "the kernel", Role.TABLE: "a page table", Role.LIBRARY: "a library", Role.ZEROS: "the zero frame"}
+ROLES |= {Role.CONSOLE: "the console", Role.SHARED: "several", Role.RESERVED: "reserved", Role.STACK: "a kernel stack"}
 MOST_FIELD_BYTES = 8
 
 memcmp = ctypes.CDLL(None).memcmp
@@ -74,8 +74,7 @@ IGNORED: dict[str, Callable[[Kernel], Range]] = {
     "window entries": _windows,
 }
 """What is ignored, by name, and where it lies."""
-STACK, FREE = KERNEL, 0
-"""Owners in the kernel zone: what the kernel itself has there are its stacks."""
+FREE = 0
 
 
 @dataclass(frozen=True)
@@ -201,9 +200,9 @@ class Comparison:
         records = bytes(self.ram.bytes[table + FRAME_RECORD * zone : table + FRAME_RECORD * top]) if table else b""
         if records != self._zone_records:
             self._zone_records = records
-            owners = dict(enumerate(memoryview(records).cast("h")[1::2], zone))
-            stacks = {frame for frame, owner in owners.items() if owner == STACK}
-            self._stacks = stacks | {frame for frame in self._stacks if owners.get(frame) == FREE}
+            uses = dict(enumerate(memoryview(records).cast("H")[1::2], zone))
+            stacks = {frame for frame, use in uses.items() if use == STACK}
+            self._stacks = stacks | {frame for frame in self._stacks if uses.get(frame) == FREE}
             self._ranges = []
 
     # What a difference is called.
@@ -249,8 +248,8 @@ class Comparison:
     def _frame_name(self, address: int) -> str:
         """Return where in which frame a word lies, and whose that is."""
         frame, table = address >> PAGE_SHIFT, self.kernel.memory.frames.table
-        owner = table[frame].owner if frame < len(table) else RESERVED
-        whose = OWNERS.get(owner, f"process {owner}")
+        owner, role = (table[frame].owner, table[frame].role) if frame < len(table) else (0, Role.RESERVED)
+        whose = ROLES.get(Role(role), f"process {owner}" if owner else "nobody")
         return f"frame {frame:#x} ({whose}) at {address & PAGE_SIZE - 1:#x}"
 
 

@@ -8,7 +8,7 @@ from keelback.abi.calls import CALLS
 from keelback.abi.rights import READ, SPARSE, WRITE
 from keelback.kernel.devices.console import Console
 from keelback.kernel.errors import BadArgument, UnknownCall
-from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, RESERVED, SHARED, TABLE, ZERO, kind_of
+from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.memory.user_memory import UserMemory
@@ -230,14 +230,14 @@ class SystemCalls(Component):
         answer.kernel_total = counts.kernel_total
         answer.user_free = counts.user_free - min(user, counts.user_free)
         answer.user_total = counts.user_total
-        answer.processes = counts.used[0]
-        answer.kernel = counts.used[kind_of(KERNEL)]
-        answer.tables = counts.used[kind_of(TABLE)]
-        answer.libraries = counts.used[kind_of(LIBRARY)]
-        answer.zero = counts.used[kind_of(ZERO)]
-        answer.console = counts.used[kind_of(CONSOLE)]
-        answer.shared = counts.used[kind_of(SHARED)]
-        answer.reserved = counts.used[kind_of(RESERVED)]
+        answer.processes = counts.used[Role.DATA]
+        answer.kernel = counts.used[Role.KERNEL] + counts.used[Role.STACK]
+        answer.tables = counts.used[Role.TABLE]
+        answer.libraries = counts.used[Role.LIBRARY]
+        answer.zero = counts.used[Role.ZEROS]
+        answer.console = counts.used[Role.CONSOLE]
+        answer.shared = counts.used[Role.SHARED]
+        answer.reserved = counts.used[Role.RESERVED]
         answer.kernel_promised = counts.kernel_promised
         answer.user_promised = user
         space = self._caller(thread).space

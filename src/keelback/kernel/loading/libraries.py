@@ -254,7 +254,7 @@ class Libraries(Component):
             raise NoSuchLibrary from None
         image = self.loader.file.check_library(member, self.layout.image_base)
         library = self._free_slot()
-        library.space.directory = self.spaces.create()
+        library.space.directory = self.spaces.create(0)
         library.space.owner = LIBRARY
         self.loader.place(library.space, image)
         try:

@@ -1,32 +1,51 @@
-"""The frame table: who owns each page frame, and how many use it.
+"""The frame table: who owns each page frame, what it is for, and how many use it.
 
     zones of physical memory        [first kernel-zone frame, end)   page tables, stacks: the kernel reaches them
                                                                      at their own address
                                     all other usable memory          user frames, reached through windows
 
 1. A frame is free exactly when its record is all zero, and then it is in its zone's set of free frames.
-2. A frame in use has an owner, and a reference unless it is a page table; dropping the last reference frees it.
+2. A frame in use has a role or an owner, and a reference unless it is a page table; dropping the last frees it.
 3. A reserved frame is in no set.
 4. The lowest free frame of a zone is allocated first.
 5. A user frame that a page shows which can't be written is read-only until a writer takes it over: no promise
    (`promises.py`) answers for it.
 """
 
+from enum import IntEnum
+
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_set import FrameSet
-from keelback.lang import Array, Component, Region, Struct, Table, i16, inline, u8, u16, u32
+from keelback.lang import Array, Component, Region, Struct, Table, bits, inline, u8, u16, u32
 
-# Owners that are no process; a process's frames have its id, which is positive.
+OWNER_BITS = 12
+
+
+class Role(IntEnum):
+    """What a frame is for."""
+
+    DATA = 0  # of a process; without an owner: the frame is free
+    KERNEL = 1  # its image and boot data
+    TABLE = 2  # a page table of its owner, of a library or of the kernel
+    LIBRARY = 3  # as it was loaded, whoever maps it
+    ZEROS = 4
+    CONSOLE = 5
+    SHARED = 6  # of several processes, none of which owns it any more
+    RESERVED = 7  # not usable, or never to be used
+    STACK = 8  # a kernel stack
+
+
+# Uses of frames: a role and an owner, here none; a process's own frames have its id alone.
 NOBODY = 0
-KERNEL = -1
-TABLE = -2
-LIBRARY = -3
-ZERO = -4
-CONSOLE = -5
-SHARED = -6
-RESERVED = -7
-
+KERNEL = Role.KERNEL << OWNER_BITS
+TABLE = Role.TABLE << OWNER_BITS
+LIBRARY = Role.LIBRARY << OWNER_BITS
+ZERO = Role.ZEROS << OWNER_BITS
+CONSOLE = Role.CONSOLE << OWNER_BITS
+SHARED = Role.SHARED << OWNER_BITS
+RESERVED = Role.RESERVED << OWNER_BITS
+STACK = Role.STACK << OWNER_BITS
 
 PINNED = 0xFFFF
 """The references of a frame that is shared and dropped without counting, and never freed: the one of zeros."""
@@ -36,10 +55,9 @@ class Frame(Struct):
     """One page frame; all zero means free."""
 
     references: u16  # page-table entries that map it, plus kernel uses; of a page table: its own present entries
-    owner: i16  # process id, or one of the constants above
-
-
-OWNER_KINDS = 8
+    use: u16  # 0: none
+    owner: u16 = bits(0, OWNER_BITS)  # a process's id; 0: no one process
+    role: u8 = bits(OWNER_BITS, 4)
 
 
 class FrameCounts(Struct):
@@ -53,7 +71,7 @@ class FrameCounts(Struct):
     read_only: u32  # user frames that no promise answers for
     user_promised: u32  # other user frames that pages of processes have, or may still need
     kernel_promised: u32  # free frames of the kernel zone that page tables of processes may still need
-    used: Array[u32] = inline(OWNER_KINDS)  # by owner: processes first, then KERNEL … RESERVED
+    used: Array[u32] = inline(len(Role))  # by role
 
 
 class Injection(Struct):
@@ -75,7 +93,7 @@ class Frames(Component):
         self.most_references = layout.most_references
         self.overcommit = layout.overcommit
 
-    def allocate_kernel(self, owner: i16) -> u32:
+    def allocate_kernel(self, use: u16) -> u32:
         """Take the lowest free frame of the kernel zone, which is not promised; its content is whatever it was.
 
         Raises: OutOfMemory; nothing has changed.
@@ -86,12 +104,12 @@ class Frames(Component):
         frame: u32 = self.kernel_zone.lowest()
         self.kernel_zone.remove(frame)
         self.counts.kernel_free -= 1
-        self._take(frame, owner)
+        self._take(frame, use)
         return frame
 
-    def allocate_table(self) -> u32:
+    def allocate_table(self, use: u16) -> u32:
         """Take a frame, as `allocate_kernel` does, for a page table without a present entry.  Raises: OutOfMemory."""
-        table: u32 = self.allocate_kernel(TABLE)
+        table: u32 = self.allocate_kernel(use)
         self.table[table].references = 0
         return table
 
@@ -110,30 +128,30 @@ class Frames(Component):
         """Return how many user frames are in use or promised: an overcommitted layout may promise more than all."""
         return self.counts.user_promised + self.counts.read_only
 
-    def allocate_read_only(self, owner: i16) -> u32:
+    def allocate_read_only(self, use: u16) -> u32:
         """Take the lowest free user frame for a page that can't be written.
 
         Raises: OutOfMemory when there is none that is not promised; nothing has changed.
         """
         self.check_user(1)
-        frame: u32 = self.allocate_user(owner)
+        frame: u32 = self.allocate_user(use)
         self.make_read_only(frame)
         return frame
 
-    def allocate_user(self, owner: i16) -> u32:
+    def allocate_user(self, use: u16) -> u32:
         """Take the lowest free user frame for a page that has a promise; its content is whatever it was.
 
         Raises: OutOfMemory, in an overcommitted layout; nothing has changed.
         """
         if self.user_zone.is_empty() or self._is_to_fail():
             raise OutOfMemory
-        return self._take_user(owner)
+        return self._take_user(use)
 
-    def _take_user(self, owner: i16) -> u32:
+    def _take_user(self, use: u16) -> u32:
         frame: u32 = self.user_zone.lowest()
         self.user_zone.remove(frame)
         self.counts.user_free -= 1
-        self._take(frame, owner)
+        self._take(frame, use)
         return frame
 
     def _is_to_fail(self) -> bool:
@@ -143,25 +161,25 @@ class Frames(Component):
         injection.countdown -= 1
         return injection.countdown == 0
 
-    def _take(self, frame: u32, owner: i16) -> None:
+    def _take(self, frame: u32, use: u16) -> None:
         record = self.table[frame]
-        assert record.references == 0 and record.owner == NOBODY, "a free frame has no owner"
+        assert record.references == 0 and record.use == NOBODY, "a free frame has no use"
         record.references = 1
-        record.owner = owner
-        self.counts.used[kind_of(owner)] += 1
+        record.use = use
+        self.counts.used[use >> OWNER_BITS] += 1
 
     def release_kernel(self, frame: u32) -> None:
         """Free a kernel-zone frame, which has no other holder."""
         record = self.table[frame]
-        assert record.owner != NOBODY, "a frame that is freed is in use"
+        assert record.use != NOBODY, "a frame that is freed is in use"
         self._free(record)
         self.kernel_zone.add(frame)
         self.counts.kernel_free += 1
 
     def _free(self, record: Frame) -> None:
-        self.counts.used[kind_of(record.owner)] -= 1
+        self.counts.used[record.role] -= 1
         record.references = 0
-        record.owner = NOBODY
+        record.use = NOBODY
 
     # User frames, which may have several holders.
 
@@ -184,19 +202,19 @@ class Frames(Component):
         self.counts.full += 1
         return True
 
-    def drop_other(self, frame: u32, holder: i16) -> bool:
+    def drop_other(self, frame: u32, holder: u16) -> bool:
         """Drop a reference that changes nothing but the count: not the last, nor the owner's; say whether it was such.
 
         It is the short way of `drop`, for loops over many pages.
         """
         record = self.table[frame]
         references = record.references
-        if references <= 1 or references >= self.most_references or record.owner == holder:
+        if references <= 1 or references >= self.most_references or record.use == holder:
             return False
         record.references = references - 1
         return True
 
-    def drop(self, frame: u32, holder: i16) -> None:
+    def drop(self, frame: u32, holder: u16) -> None:
         """Drop a holder's reference to a user frame; the last frees it.
 
         A frame whose owner drops it while others hold it is owned by them together.
@@ -215,13 +233,13 @@ class Frames(Component):
             self.counts.user_free += 1
             return
         record.references -= 1
-        if record.owner == holder:
+        if record.use == holder:
             self._give(record, SHARED)
 
-    def _give(self, record: Frame, owner: i16) -> None:
-        self.counts.used[kind_of(record.owner)] -= 1
-        self.counts.used[kind_of(owner)] += 1
-        record.owner = owner
+    def _give(self, record: Frame, use: u16) -> None:
+        self.counts.used[record.role] -= 1
+        self.counts.used[use >> OWNER_BITS] += 1
+        record.use = use
 
     def pin(self, frame: u32) -> None:
         """Let a frame in use be never written and never freed, however many pages show it."""
@@ -237,7 +255,7 @@ class Frames(Component):
         self.read_only[frame] = 0
         self.counts.read_only -= 1
 
-    def renew(self, frame: u32, holder: i16) -> u32:
+    def renew(self, frame: u32, holder: u16) -> u32:
         """Free a frame, whose only holder this is, and return the lowest that is free then."""
         self.drop(frame, holder)
         return self._take_user(holder)
@@ -250,12 +268,12 @@ class Frames(Component):
         """Say whether a frame can't take another reference."""
         return self.table[frame].references == self.most_references
 
-    def take_over(self, frame: u32, holder: i16) -> bool:
+    def take_over(self, frame: u32, holder: u16) -> bool:
         """Let the only holder of a frame own it; say whether there is only one."""
         record = self.table[frame]
         if record.references > 1:
             return False
-        if record.owner != holder:
+        if record.use != holder:
             self._give(record, holder)
         if self.read_only[frame]:
             self._let_answer(frame)
@@ -273,21 +291,16 @@ class Frames(Component):
         self.counts.user_free += end - start
         self.counts.user_total += end - start
 
-    def reserve_range(self, start: u32, end: u32, owner: i16) -> None:
-        """Give the frames [start, end), which are in no zone, to an owner for ever."""
+    def reserve_range(self, start: u32, end: u32, use: u16) -> None:
+        """Give the frames [start, end), which are in no zone, a use for ever."""
         for frame in range(start, end):
             record = self.table[frame]
-            if record.owner != NOBODY:
-                self.counts.used[kind_of(record.owner)] -= 1
+            if record.use != NOBODY:
+                self.counts.used[record.role] -= 1
             record.references = 1
-            record.owner = owner
-        self.counts.used[kind_of(owner)] += end - start
+            record.use = use
+        self.counts.used[use >> OWNER_BITS] += end - start
 
     def bytes_needed(self, count: u32) -> u32:
         """Return the heap bytes that the records of `count` frames take."""
         return 2 * self.kernel_zone.bytes_needed(count) + count * (self.table.element_size + 1) + 4 * 16
-
-
-def kind_of(owner: i16) -> u32:
-    """Return under which kind `FrameCounts.used` counts an owner."""
-    return 0 if owner > 0 else -owner

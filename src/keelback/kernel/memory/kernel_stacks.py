@@ -12,7 +12,7 @@ that trap does anything: nothing is refused because a stack was not free yet.
 
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.layout import Layout
-from keelback.kernel.memory.frames import KERNEL
+from keelback.kernel.memory.frames import STACK
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, Struct, u32, word
 
@@ -35,11 +35,11 @@ class KernelStacks(Component):
     def create(self, thread: u32) -> word:
         """Return a new stack for the thread of an index.  Raises: OutOfMemory; nothing has changed."""
         if self.layout.kernel_stack_slots == 0:
-            return (self.frames.allocate_kernel(KERNEL) + 1) << PAGE_SHIFT
+            return (self.frames.allocate_kernel(STACK) + 1) << PAGE_SHIFT
         end: word = self.layout.globals_start + (thread + 1) * self.layout.kernel_stack_slot
         try:
             for page in range(end - self.layout.kernel_stack, end, PAGE_SIZE):
-                self.spaces.map_global(page, self.frames.allocate_kernel(KERNEL))
+                self.spaces.map_global(page, self.frames.allocate_kernel(STACK))
         except OutOfMemory:
             self.release(end)
             raise

@@ -23,7 +23,7 @@ from keelback.kernel.x86.paging import (
     PagingScheme,
     WideEntry,
 )
-from keelback.lang import PAGE_SHIFT, Array, Component, address_of, i32, native, u32, view, word
+from keelback.lang import PAGE_SHIFT, Array, Component, address_of, i32, native, u16, u32, view, word
 
 
 class PageTables(Component):
@@ -161,15 +161,15 @@ class PageTables(Component):
             for level in levels:
                 entry = self.entry(table, level.index(address))
                 if not entry.low & PRESENT:
-                    self.enter(entry, self._new_table(), level.link)
+                    self.enter(entry, self._new_table(self.frames.table[root].use), level.link)
                 table = self.frame_of(entry)
         except OutOfMemory:
             self.prune(root, address)
             raise
         return table
 
-    def _new_table(self) -> u32:
-        table: u32 = self.frames.allocate_table()
+    def _new_table(self, use: u16) -> u32:
+        table: u32 = self.frames.allocate_table(use)
         self.at(table).words.clear()
         return table
 
@@ -229,18 +229,20 @@ class PageTables(Component):
 
     # Spaces.
 
-    def create(self, kernel: u32) -> u32:
+    def create(self, kernel: u32, use: u16) -> u32:
         """Return the root of a new space whose kernel part is that of another, and which maps nothing else.
+
+        `use` is that of all its tables, now and later.
 
         Raises: OutOfMemory; nothing has changed.
         """
         limit = self.kernel_limit
-        root: u32 = self._share_table(kernel, self.scheme.levels[0])
+        root: u32 = self._share_table(kernel, self.scheme.levels[0], use)
         table: u32 = root
         try:
             for depth, level in enumerate(self.private):
                 shared: u32 = self._follow(self.own[depth + 1], kernel, limit)
-                lower: u32 = self._share_table(shared, self.scheme.levels[depth + 1])
+                lower: u32 = self._share_table(shared, self.scheme.levels[depth + 1], use)
                 self.change(self.entry(table, level.index(limit)), lower, level.link)
                 table = lower
         except OutOfMemory:
@@ -248,9 +250,9 @@ class PageTables(Component):
             raise
         return root
 
-    def _share_table(self, kernel: u32, level: Level) -> u32:
+    def _share_table(self, kernel: u32, level: Level, use: u16) -> u32:
         """Return a new table of a level with the entries of the kernel part that another has."""
-        table: u32 = self.frames.allocate_table()
+        table: u32 = self.frames.allocate_table(use)
         words = self.at(table).words
         shared: u32 = level.index(self.kernel_limit) * self.step
         words.copy_from(0, self.at(kernel).words, 0, shared)

@@ -16,7 +16,7 @@
 from enum import IntEnum
 
 from keelback.kernel.errors import TooManyRegions
-from keelback.lang import Array, Struct, i16, inline, u8, u16, u32, word
+from keelback.lang import Array, Struct, inline, u8, u16, u32, word
 
 MOST_REGIONS = 16
 
@@ -76,7 +76,7 @@ class Space(Struct):
     """An address space; all zero means none.  Slots [0, count) of the regions are in use."""
 
     directory: u32  # the frame of its page directory
-    owner: i16  # the process whose frames it maps
+    owner: u16  # the process whose frames it maps; LIBRARY for a library's own
     count: u16
     image: ImageRecord
     malloc: MallocRecord

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
-from keelback.kernel.memory.frames import ZERO, Frames
+from keelback.kernel.memory.frames import TABLE, ZERO, Frames
 from keelback.kernel.memory.page_tables import PageTables
 from keelback.kernel.x86.paging import (
     DIRECTORY,
@@ -34,7 +34,7 @@ from keelback.kernel.x86.paging import (
     Entry,
     PagingScheme,
 )
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Region, Struct, address_of, i16, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Region, Struct, address_of, u16, u32, word
 
 
 class KernelSpace(Struct):
@@ -65,7 +65,7 @@ class AddressSpaces(Component):
         Raises: OutOfMemory.
         """
         layout, tables = self.layout, self.tables
-        self.kernel.directory = self.frames.allocate_table()
+        self.kernel.directory = self.frames.allocate_table(TABLE)
         tables.at(self.kernel.directory).words.clear()
         shown = tables.reserve_last(self.kernel.directory, layout.windows)
         tables.enter(shown, address_of(self.access.window_table) >> PAGE_SHIFT, DIRECTORY)
@@ -108,9 +108,12 @@ class AddressSpaces(Component):
 
     # The user part.
 
-    def create(self) -> u32:
-        """Return a new page directory, its user part empty.  Raises: OutOfMemory; nothing has changed."""
-        return self.tables.create(self.kernel.directory)
+    def create(self, owner: u16) -> u32:
+        """Return a new page directory for a process, 0: none, its user part empty.
+
+        Raises: OutOfMemory; nothing has changed.
+        """
+        return self.tables.create(self.kernel.directory, TABLE | owner)
 
     def destroy(self, directory: u32) -> None:
         """Give back a page directory, whose user part is empty."""
@@ -158,7 +161,7 @@ class AddressSpaces(Component):
                     count += 1
         return count
 
-    def unmap(self, directory: u32, start: word, end: word, holder: i16) -> bool:
+    def unmap(self, directory: u32, start: word, end: word, holder: u16) -> bool:
         """Unmap every page of [start, end), drop the holder's references to their frames, give empty tables back.
 
         Returns whether there was an empty one.  The caller invalidates what the CPU may have kept.
@@ -172,7 +175,7 @@ class AddressSpaces(Component):
                 emptied = True
         return emptied
 
-    def _clear(self, table: u32, start: word, end: word, holder: i16) -> None:
+    def _clear(self, table: u32, start: word, end: word, holder: u16) -> None:
         """Clear the entries of one table for its pages of [start, end)."""
         words = self.tables.at(table).words
         total: u32 = self.frames.table[table].references
@@ -193,7 +196,7 @@ class AddressSpaces(Component):
                     break  # all of the table's have been seen: a stack's pages are few, and at its top
         self.tables.count(table, gaps + index - after)
 
-    def restrict(self, directory: u32, start: word, end: word, permissions: u32, holder: i16) -> None:
+    def restrict(self, directory: u32, start: word, end: word, permissions: u32, holder: u16) -> None:
         """Let every mapped page of [start, end) have at most some permissions, and never be written before a fault.
 
         Frames are read-only then if the holder may not write to them any more, and its own if it alone may.

@@ -154,7 +154,7 @@ class Processes(Component):
         process.state = ProcessState.ALIVE
         self.counts.alive += 1
         try:
-            process.space.directory = self.spaces.create()
+            process.space.directory = self.spaces.create(process.pid)
             process.space.owner = process.pid
             self.threads.create(process.pid, process.threads)
         except OutOfMemory:

@@ -156,7 +156,7 @@ class Programs(Component):
         member: u32 = self.payload.find(command.name)
         image = self.loader.file.check_program(self.payload.members[member])
         process = self.processes.of(thread)
-        self.next.directory = self.spaces.create()
+        self.next.directory = self.spaces.create(process.pid)
         self.next.owner = process.pid
         # The old space needs nothing any more unless the new one fails, so its promises need not be kept beside others.
         pages: u32 = process.space.promised.pages
