@@ -19,6 +19,8 @@ typedef struct { const char *at; u32 length; } text;
 void *memcpy(void *to, const void *from, __SIZE_TYPE__ size);
 void *memmove(void *to, const void *from, __SIZE_TYPE__ size);
 void *memset(void *to, int byte, __SIZE_TYPE__ size);
+/* So that a small size that is known is no call. */
+#define memset __builtin_memset
 
 #ifndef STOP /* who can take a trap may stop by another instruction */
 #define STOP "cli; hlt"
