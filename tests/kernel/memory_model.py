@@ -213,7 +213,7 @@ class MemoryModel(RuleBasedStateMachine):
     # What the model says.
 
     def end(self, pid: int, how: int, status: int) -> None:
-        process = self.processes[pid]
+        process = self.processes[pid] = self.processes.pop(pid)  # so that those that ended are in that order
         process.ending, process.pages, process.malloc, process.libraries = (how, status), {}, {}, {}
         for child in process.children:
             self.processes[child].parent = -1
@@ -525,7 +525,7 @@ class MemoryModel(RuleBasedStateMachine):
         process = self.processes[pid]
         wanted = data.draw(st.sampled_from([-1, wanted, *process.children]), label="child")
         candidates = [child for child in process.children if wanted in (-1, child)]
-        ended = [child for child in candidates if self.processes[child].ending is not None]
+        ended = [child for child, each in self.processes.items() if child in candidates and each.ending is not None]
         if not candidates:
             assert self.machine.call(Call.WAIT, wanted, 0, pid=pid) == NoChild.number
         elif ended:

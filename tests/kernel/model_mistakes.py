@@ -48,7 +48,7 @@ MISTAKES = {
     "a last holder that is not the last": (
         "memory.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
     ),
-    "wait that takes any child": (*ENDINGS, "_find_zombie", "pid == ANY_CHILD", "pid >= ANY_CHILD"),
+    "wait that takes any child": (*ENDINGS, "_find_zombie", "pid == ANY_CHILD", "pid != 0"),
     "wait that takes the last child": (
         *ENDINGS, "_collect", "self.reap(zombie)", "self.reap(self.table[parent.zombies.last])",
     ),
