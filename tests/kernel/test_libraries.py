@@ -15,6 +15,7 @@ from keelback.kernel.errors import (
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.loading.libraries import MOST_LIBRARIES, MOST_MAPPED
 from keelback.kernel.memory.frames import LIBRARY as OWNER
+from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.x86.paging import WRITABLE
 from kernel.driven import (
@@ -102,7 +103,7 @@ def test_the_kernels_entry_says_what_is_loaded(machine):
     assert bytes(library.name).rstrip(b"\0") == b"libit"
     assert (library.size, library.users) == (3 * PAGE, 1)
     assert {machine.lens.memory.frames.table[frame].use for frame in library_frames(machine)} == {OWNER}
-    assert machine.counts.used[-OWNER] == 3 and references(machine) == [2, 2, 2]
+    assert machine.counts.used[Role.LIBRARY] == 3 and references(machine) == [2, 2, 2]
 
 
 def test_the_process_lists_what_it_maps_and_where(machine):
@@ -272,7 +273,7 @@ def test_parent_and_child_unload_each_for_itself(machine):
     assert machine.read(address + LIBRARY_DATA, child) == 7 and machine.read(address, child) == ord("a")
     assert machine.call(Call.UNLOAD_LIBRARY, address, pid=child) == 0
     machine.check()
-    assert machine.counts.used[-OWNER] == 0 and entry_of(machine).users == 0
+    assert machine.counts.used[Role.LIBRARY] == 0 and entry_of(machine).users == 0
     end(machine, child)
     assert machine.call(Call.WAIT, child, 0) == child and machine.used() == used
 

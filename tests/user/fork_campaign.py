@@ -16,7 +16,7 @@ from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.frames import KERNEL, kind_of
+from keelback.kernel.memory.frames import Role
 from keelback.kernel.processes.processes import Ending
 from keelback.kernel.x86.interrupts import SYSTEM_CALL
 from keelback.kernel.x86.trap_frame import TrapFrame
@@ -43,7 +43,7 @@ def memory_of(kernel: Kernel) -> Memory:
     frames, counts, left = kernel.memory.frames, kernel.memory.frames.counts, kernel.stacks.left.end
     used, zone, spaces = list(counts.used), bits(frames.kernel_zone), kernel.spaces
     if left:
-        used[kind_of(KERNEL)] -= 1
+        used[Role.STACK] -= 1
         zone |= 1 << spaces.frame(spaces.kernel.directory, left - 1)
     return Memory(
         [counts.kernel_free + (left != 0), counts.user_free, counts.full, *used], [zone, bits(frames.user_zone)]

@@ -11,7 +11,7 @@ from keelback.kernel.loading.elf_file import CAN_EXECUTE, CAN_READ, CAN_WRITE, C
 from keelback.kernel.loading.payload import Payload
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.kernel.x86.paging import AS_LOADED, PRESENT, USER, WRITABLE, page_of
+from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, page_of
 from keelback.lang import PAGE_SIZE, Component, Region, round_up, u8, u32, word
 
 
@@ -65,7 +65,7 @@ class ElfLoader(Component):
         start: word = segment.address + image.bias
         for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
             entry = self.spaces.tables.find(space.directory, page)
-            if entry is None or not entry.low & PRESENT:
+            if entry is None or not entry.present:
                 self._fill(image, self.memory.enter_new(space, page, entry, flags), page, segment)
 
     def _fill(self, image: CheckedFile, frame: u32, page: word, segment: Segment) -> None:

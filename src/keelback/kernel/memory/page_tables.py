@@ -94,7 +94,7 @@ class PageTables(Component):
 
         No invalidation: the CPU keeps nothing of an entry that was not present.
         """
-        assert not entry.low & PRESENT, "an entry is made once"
+        assert not entry.present, "an entry is made once"
         self.change(entry, frame, flags | PRESENT)
         self.count(self.access.frame_at(address_of(entry)), 1)
 
@@ -112,11 +112,12 @@ class PageTables(Component):
         self.change(entry, 0, 0)
         self.count(self.access.frame_at(address_of(entry)), -1)
 
-    def withdraw(self, words: Array[u32], index: u32) -> None:
+    def withdraw(self, table: u32, words: Array[u32], index: u32) -> None:
         """Let an entry of a table be absent, which its count does not know yet; the caller invalidates."""
-        words[index * self.step] = 0
-        if self.step > 1:
-            words[index * self.step + 1] = 0
+        if self.step == 1:
+            words[index] = 0
+        else:
+            self.change(self.entry(table, index), 0, 0)
 
     def count(self, table: u32, change: i32) -> None:
         """Note that a table has so many present entries more, or fewer."""
@@ -138,7 +139,7 @@ class PageTables(Component):
         table: u32 = root
         for level in levels:
             entry = self.entry(table, level.index(address))
-            if not entry.low & PRESENT:
+            if not entry.present:
                 return 0
             table = self.frame_of(entry)
         return table
@@ -160,7 +161,7 @@ class PageTables(Component):
         try:
             for level in levels:
                 entry = self.entry(table, level.index(address))
-                if not entry.low & PRESENT:
+                if not entry.present:
                     self.enter(entry, self._new_table(self.frames.table[root].use), level.link)
                 table = self.frame_of(entry)
         except OutOfMemory:
@@ -179,7 +180,7 @@ class PageTables(Component):
             above: u32 = self._follow(way, root, address)
             if above != 0:
                 entry = self.entry(above, level.index(address))
-                if entry.low & PRESENT:
+                if entry.present:
                     table: u32 = self.frame_of(entry)
                     if self.frames.table[table].references > 0:
                         return
@@ -203,7 +204,7 @@ class PageTables(Component):
         table: u32 = root
         for level in self.scheme.directories:
             entry = self.entry(table, level.index(address))
-            if not entry.low & PRESENT:
+            if not entry.present:
                 return level.reach - address % level.reach
             table = self.frame_of(entry)
         return 0

@@ -96,7 +96,7 @@ class AddressSpaces(Component):
     def unmap_global(self, page: word) -> u32:
         """Unmap a page of that area in every space; return the frame that it was mapped to, 0 for none."""
         entry = self._global_entry(page)
-        if not entry.low & PRESENT:
+        if not entry.present:
             return 0
         frame = self.tables.frame_of(entry)
         self.tables.remove(entry)
@@ -122,12 +122,12 @@ class AddressSpaces(Component):
     def lookup(self, directory: u32, address: word) -> u32:
         """Return the entry that maps the page of an address, its low word; 0 when none does."""
         entry = self.tables.find(directory, address)
-        return entry.low if entry is not None and entry.low & PRESENT else 0
+        return entry.low if entry is not None and entry.present else 0
 
     def frame(self, directory: u32, address: word) -> u32:
         """Return the frame that the page of an address is mapped to, 0 when it is not mapped."""
         entry = self.tables.find(directory, address)
-        return self.tables.frame_of(entry) if entry is not None and entry.low & PRESENT else 0
+        return self.tables.frame_of(entry) if entry is not None and entry.present else 0
 
     def enter(self, entry: Entry, page: word, frame: u32, permissions: u32) -> None:
         """Map a user page that is not mapped; its entry takes over the caller's reference to the frame."""
@@ -187,7 +187,7 @@ class AddressSpaces(Component):
             index -= 1
             if words[index * self.tables.step] & PRESENT:
                 frame: u32 = self.tables.frame_at(words, index)
-                self.tables.withdraw(words, index)
+                self.tables.withdraw(table, words, index)
                 if not self.frames.drop_other(frame, holder):
                     self.frames.drop(frame, holder)
             else:
@@ -260,8 +260,8 @@ class AddressSpaces(Component):
         """Map the pages of one table that have not been copied."""
         for index in self.tables.present(there, start, end):
             entry, other = self.tables.entry(here, index), self.tables.entry(there, index)
-            if not entry.low & PRESENT and self.frames.share(self.tables.frame_of(other)):
-                other.low = other.low & ~WRITABLE
+            if not entry.present and self.frames.share(self.tables.frame_of(other)):
+                other.writable = False
                 self.tables.enter_like(entry, other)
 
     def _share_all(self, here: u32, there: u32, start: word, end: word) -> None:

@@ -15,7 +15,7 @@ from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
-from keelback.kernel.x86.paging import AS_LOADED, PRESENT, USER, WRITABLE, Entry, page_of
+from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, Entry, page_of
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -47,7 +47,7 @@ class VirtualMemory(Component):
         Raises: BadAddress when it is nobody's to read; OutOfMemory when its table has no promise; nothing has changed.
         """
         entry = self.tables.find(space.directory, address)
-        if entry is not None and entry.low & USER:
+        if entry is not None and entry.user:
             return self.tables.frame_of(entry)
         index: u32 = space.find(address)
         if index == space.count or not space.regions[index].permissions & USER:
@@ -64,13 +64,13 @@ class VirtualMemory(Component):
         """
         entry = self.tables.find(space.directory, address)
         # The kernel's own pages may be written as well, but not by the user.
-        if entry is not None and entry.low & (USER | WRITABLE) == USER | WRITABLE:
+        if entry is not None and entry.user and entry.writable:
             return self.tables.frame_of(entry)
         index: u32 = space.find(address)
         if index == space.count or not space.regions[index].permissions & WRITABLE:
             raise BadAddress
         page: word = page_of(address)
-        if entry is not None and entry.low & PRESENT and self.tables.frame_of(entry) != self.spaces.kernel.zero:
+        if entry is not None and entry.present and self.tables.frame_of(entry) != self.spaces.kernel.zero:
             return self._stop_sharing(space, page, entry)
         return self._write_first(space, space.regions[index], page, entry)
 
@@ -84,7 +84,7 @@ class VirtualMemory(Component):
 
         Raises: BadAddress, OutOfMemory; nothing has changed.
         """
-        present = entry is not None and entry.low & PRESENT != 0
+        present = entry is not None and entry.present
         if not present:
             self._check_demand(region)
         more = page < self.promises.start_of(region)
@@ -259,7 +259,7 @@ class VirtualMemory(Component):
         space.check_room(address, end, Kind.ANONYMOUS, USER | WRITABLE)
         more: u32 = 1 - self.promises.pages(space, address, end)
         entry = self.tables.find(space.directory, address)
-        if entry is None or not entry.low & PRESENT:
+        if entry is None or not entry.present:
             self.promises.check(more, 0)
             self._enter(space, address, entry, self._new_zeros(space), USER | WRITABLE)
         else:
@@ -333,11 +333,11 @@ class VirtualMemory(Component):
         image = other.image
         for page in self.spaces.pages(other.directory, image.base, image.base + round_up(image.size, PAGE_SIZE)):
             entry = self.tables.find(other.directory, page)
-            if entry is not None and entry.low & AS_LOADED:
+            if entry is not None and entry.as_loaded:
                 own = self.tables.find(space.directory, page)
                 if own is None:
                     own = self.promises.make_table(space, page)
-                if not own.low & PRESENT and self.frames.share(self.tables.frame_of(entry)):
+                if not own.present and self.frames.share(self.tables.frame_of(entry)):
                     self.spaces.enter(own, page, self.tables.frame_of(entry), entry.low & (USER | AS_LOADED))
                     count += 1
         return count

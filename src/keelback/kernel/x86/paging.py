@@ -8,7 +8,7 @@ Source: Intel SDM volume 3, sections 4.3 to 4.5 (32-bit, PAE and 4-level paging)
 
 from dataclasses import dataclass
 
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Struct, inline, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Struct, bit, inline, u32, word
 
 PRESENT = 1 << 0
 WRITABLE = 1 << 1
@@ -35,6 +35,13 @@ class Entry(Struct):
     """An entry's low word; all zero maps nothing."""
 
     low: u32
+    present: bool = bit(0)
+    writable: bool = bit(1)
+    user: bool = bit(2)
+    accessed: bool = bit(5)
+    dirty: bool = bit(6)
+    is_global: bool = bit(8)
+    as_loaded: bool = bit(9)
 
 
 class WideEntry(Struct):
