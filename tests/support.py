@@ -104,7 +104,8 @@ def sliced(names: Iterable[str], step: int) -> list[Any]:
 
 FRAMES_OF_THE_KERNEL = (0, 5)
 """The user frames and zone frames in use when no process is alive, in 8 MiB: the kernel's page
-directory and two tables, the frame of zeros, and the idle thread's stack."""
+directory and two tables, the frame of zeros, and the idle thread's stack.  Without slots for kernel stacks there is one
+table less."""
 
 
 def frames_used(pc: SimulatedPc) -> tuple[int, int]:

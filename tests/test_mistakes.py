@@ -148,7 +148,7 @@ MISTAKES = {
     ),
     "the trap stack of the thread before": (
         "processes.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads.table[1].trap_stack()",
-        {"comparison"},
+        {"comparison", "strict RAM and TLB"},
     ),
     "a page of the guard that is the stack's": (
         "processes.programs", "Programs", "_fill", "space.add(self.layout.stack_bottom,",
@@ -326,7 +326,7 @@ MISTAKES = {
     ),
     "a killed thread in the queue of ready ones": (
         "processes.processes", "Processes", "release", "self.scheduler.remove(thread)", "pass",
-        {"comparison", "invariants"},
+        {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a thread in no process's list": (
         "processes.threads", "Threads", "create", "self.lists.push(threads, number)", "pass", {"comparison"},

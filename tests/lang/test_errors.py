@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from keelback.kernel import errors as kernel_errors
+from keelback.abi import errors as kernel_errors
 from keelback.lang import KernelError, Panic, ProcessFault, Ram, Ref, Struct, view
 from keelback.lang.errors import calling_place
 

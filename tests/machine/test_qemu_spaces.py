@@ -14,7 +14,7 @@ from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import LAYOUTS, Layout
-from keelback.kernel.memory.frames import SHARED
+from keelback.kernel.memory.frames import SHARED, STACK
 from keelback.lang import PAGE_SIZE
 from keelback.machine.images import make_image, make_image_file
 from keelback.machine.kernels import compiled
@@ -136,6 +136,13 @@ def kernel_pages(kernel: Kernel) -> Iterator[Translation]:
         yield Translation(page, page >> PAGE_SHIFT, KERNEL_FLAGS | (set() if is_text else {"W"}))
 
 
+def stack_pages(kernel: Kernel) -> Iterator[int]:
+    """Yield the pages of the threads' kernel stacks, where a layout has slots for them."""
+    for thread in kernel.threads.table if kernel.layout.kernel_stack_slots else ():
+        if thread.kernel_stack:
+            yield from range(thread.kernel_stack - kernel.layout.kernel_stack, thread.kernel_stack, PAGE_SIZE)
+
+
 def test_the_kernel_is_global_at_its_own_address_and_its_text_is_read_only(standstill):
     layout = standstill.kernel.layout
     windows = PAGES[layout.windows >> PAGE_SHIFT :][: layout.window_count]
@@ -143,8 +150,11 @@ def test_the_kernel_is_global_at_its_own_address_and_its_text_is_read_only(stand
     for pid, space in standstill.in_qemu.items():
         below = {page: each for page, each in space.translations.items() if page < layout.user_base}
         shown = [below.pop(page) for page in windows if page in below]
+        stacks = [below.pop(page) for page in stack_pages(standstill.kernel)]
         assert below == expected, f"process {pid}"
-        assert all(each.flags == KERNEL_FLAGS | {"W"} for each in shown), f"process {pid}"
+        assert all(each.flags == KERNEL_FLAGS | {"W"} for each in shown + stacks), f"process {pid}"
+        assert all(standstill.kernel.memory.frames.table[each.frame].use == STACK for each in stacks)
+        assert len({each.frame for each in stacks}) == len(stacks), f"process {pid}"
 
 
 def user_pages(elf: bytes, layout: Layout) -> dict[int, set[str]]:
