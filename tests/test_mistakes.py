@@ -59,6 +59,12 @@ int main(void)
     kill(child - 2);
     for (int number = 0; number < 3; number++)
         print_number(child - wait_for(ANY_CHILD, &ending));
+    for (int number = 0; number < 12; number++)
+        pages = map_memory(pages + 2 * PAGE, PAGE, CAN_READ);
+    if (fork() == 0)
+        sys_exit(unmap_memory(pages - 6 * PAGE, 4 * PAGE));
+    protect_memory(pages - 4 * PAGE, PAGE, NO_ACCESS);
+    unmap_memory(pages - 22 * PAGE, 16 * PAGE);
     spawn("pong", "1");
     print("\\n");
     return 0;
@@ -151,8 +157,8 @@ MISTAKES = {
         {"comparison", "strict RAM and TLB"},
     ),
     "a page of the guard that is the stack's": (
-        "processes.programs", "Programs", "_fill", "space.add(self.layout.stack_bottom,",
-        "space.add(self.layout.stack_bottom - 4096,", {"comparison", "invariants"},
+        "processes.programs", "Programs", "_fill", "regions.add(space, self.layout.stack_bottom,",
+        "regions.add(space, self.layout.stack_bottom - 4096,", {"comparison", "invariants"},
     ),
     "a result in the wrong register": (
         "calls.system_calls", "SystemCalls", "serve", "frame.set_result(self.calls[number - 1](thread))",
@@ -211,11 +217,11 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a region that is not carved for a page": (
-        "memory.virtual_memory", "VirtualMemory", "allocate_page", "space.carve(address, end)", "pass",
+        "memory.virtual_memory", "VirtualMemory", "allocate_page", "self.regions.carve(space, address, end)", "pass",
         {"comparison", "invariants"},
     ),
     "a region that stays when its pages go": (
-        "memory.virtual_memory", "VirtualMemory", "remove", "space.carve(start, end)", "pass",
+        "memory.virtual_memory", "VirtualMemory", "remove", "self.regions.carve(space, start, end)", "pass",
         {"comparison", "invariants"},
     ),
     "a page that may be written because it may be read": (
@@ -235,11 +241,32 @@ MISTAKES = {
         "space.malloc.first", {"comparison", "invariants"},
     ),
     "a malloc region that keeps its end": (
-        "memory.malloc_pages", "MallocPages", "release", "space.carve(self._highest_end(space, address), end)", "pass",
+        "memory.malloc_pages", "MallocPages", "release", 
+        "self.regions.carve(space, self._highest_end(space, address), end)", "pass",
         {"comparison", "invariants"},
     ),
     "a malloc page that a child does not count": (
-        "memory.regions", "Space", "describe_like", "self.malloc.count = other.malloc.count", "pass",
+        "memory.regions", "Space", "describe_like", "self.malloc.copy_from(other.malloc)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a node that stays when its regions go": (
+        "memory.regions", "Regions", "settle", "self.frames.release_kernel(frame)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a child without the last of its parent's regions": (
+        "memory.regions", "Regions", "duplicate", "child.count = parent.count", "child.count = parent.count - 1",
+        {"comparison", "invariants"},
+    ),
+    "regions that are overwritten by one that comes": (
+        "memory.regions", "Regions", "_insert", "place + 1, place, count", "place + 1, place, 0",
+        {"comparison", "invariants"},
+    ),
+    "regions that stay where they were when others go": (
+        "memory.regions", "Regions", "_remove", "self._copy(space, to, source, count)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a place that is not cleared": (
+        "memory.regions", "Regions", "_remove", "self.at(space, index).clear()", "pass",
         {"comparison", "invariants"},
     ),
     "library data that all may write": (
@@ -248,7 +275,8 @@ MISTAKES = {
     ),
     "library pages that their process may unmap": (
         "memory.virtual_memory", "VirtualMemory", "_check_range",
-        "space.has_library(address, address + round_up(size, PAGE_SIZE))", "False", {"comparison", "invariants"},
+        "self.regions.has_library(space, address, address + round_up(size, PAGE_SIZE))", "False",
+        {"comparison", "invariants"},
     ),
     "a child that does not count as a library's user": (
         "loading.libraries", "Libraries", "inherit",

@@ -63,6 +63,33 @@ static void map_touch_unmap(int pages, const char *name)
     say(name, &rounds);
 }
 
+/* Among so many regions more, half of them below what is touched and changed, half above. */
+static void among_regions(int regions, const char *touch, const char *change)
+{
+    char *below = (char *)0x50000000, *memory = below + regions / 2 * PAGE, *gap = memory + (ROUNDS + 2) * PAGE;
+
+    for (int i = 0; i < regions; i++) {
+        char *page = i < regions / 2 ? below + i * PAGE : gap + (1 + i - regions / 2) * PAGE;
+        map_memory(page, PAGE, i % 2 ? CAN_WRITE : CAN_READ);
+    }
+    map_memory(memory, (ROUNDS + 1) * PAGE, CAN_WRITE);
+    memory[0] = 1;
+    for (int i = 1; i <= ROUNDS; i++) {
+        start();
+        memory[i * PAGE] = 1;
+        stop(&rounds);
+    }
+    say(touch, &rounds);
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        map_memory(gap, PAGE, NO_ACCESS);
+        unmap_memory(gap, PAGE);
+        stop(&rounds);
+    }
+    say(change, &rounds);
+    unmap_memory(below, (regions + ROUNDS + 3) * PAGE);
+}
+
 /* The child reads what the parent wrote, and writes: a copy.  Then the parent, the last holder, does. */
 static void copy_on_write(void)
 {
@@ -191,6 +218,8 @@ int main(const char *argument)
     first_page_of_a_table();
     map_touch_unmap(1, "map_1");
     map_touch_unmap(64, "map_64");
+    among_regions(0, "touch", "change");
+    among_regions(1000, "touch_many", "change_many");
     copy_on_write();
     fork_exit_wait("round", "fork");
     fork_exit_wait_with(PAGES, "some_round", "some_fork");

@@ -131,7 +131,7 @@ def test_any_regions_make_a_whole_table(places, chosen):
     regions = [
         SimpleNamespace(start=start, end=end, kind=kind) for (start, end), kind in zip(pairs, chosen, strict=False)
     ]
-    space = SimpleNamespace(regions=regions, count=len(regions))
+    space = SimpleNamespace(regions=regions, count=len(regions), nodes=0)
     process = SimpleNamespace(name=b"it", space=space)
     rows = virtual_table(SimpleNamespace(layout=MICROKERNEL), process)
     assert_whole(rows)

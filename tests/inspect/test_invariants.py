@@ -7,9 +7,10 @@ import pytest
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import Kind, Node
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
+from keelback.lang import view
 from kernel.driven import LIBRARY_FILE
 from support import make_pc, payload_programs
 
@@ -264,6 +265,56 @@ def keep_an_empty_region(pc, lens):
     space.count += 1
 
 
+def map_many_regions(pc, lens, pid=2, count=300):
+    """Let a process have so many regions more, as is right; return its space."""
+    space = lens.processes.table[pid].space
+    for number in range(count):
+        pc.kernel.virtual_memory.map(space, 0x5000_0000 + number * 0x2000, 0x1000, Kind.ANONYMOUS, 4)
+    check(lens)
+    return space
+
+
+def first_node(lens, space):
+    return view(lens.regions.ram, Node, space.node)
+
+
+def keep_a_node_too_many(pc, lens):
+    space = map_many_regions(pc, lens)
+    lens.regions._add_node(space)
+
+
+def leave_a_region_behind_the_last(pc, lens):
+    space = map_many_regions(pc, lens, count=20)
+    lens.regions.at(space, space.count).end = 0x1000
+
+
+def leave_a_region_behind_the_last_of_few(pc, lens):
+    space = lens.processes.table[2].space
+    space.regions[space.count].permissions = 2
+
+
+def list_a_node_that_is_none(pc, lens):
+    first_node(lens, map_many_regions(pc, lens)).nodes[2] = 0x1000
+
+
+def list_nodes_in_another(pc, lens):
+    view(lens.regions.ram, Node, first_node(lens, map_many_regions(pc, lens)).nodes[1]).nodes[0] = 0x1000
+
+
+def share_a_node(pc, lens):
+    one, other = map_many_regions(pc, lens), map_many_regions(pc, lens, pid=3)
+    first_node(lens, one).nodes[1] = first_node(lens, other).nodes[1]
+
+
+def keep_a_node_outside_the_zone(pc, lens):
+    space = map_many_regions(pc, lens)
+    first_node(lens, space).nodes[1] = lens.memory.bounds.region_top
+
+
+def keep_regions_in_the_record_and_in_a_node(pc, lens):
+    map_many_regions(pc, lens).regions[0].end = 0x1000
+
+
 def load_a_library_below_images(pc, lens):
     load_a_library(pc, lens)
     lens.libraries.table[0].space.regions[0].start = lens.layout.user_base - 0x1000
@@ -335,12 +386,12 @@ def look_behind_a_free_page(pc, lens):
 
 def end_the_malloc_region_too_late(pc, lens):
     space, _ = take_a_malloc_page(pc, lens)
-    space.regions[space.find(lens.layout.malloc_base)].end += 0x1000
+    lens.regions.find(space, lens.layout.malloc_base).end += 0x1000
 
 
 def keep_anonymous_memory_in_the_malloc_area(pc, lens):
     space, page = take_a_malloc_page(pc, lens)
-    space.regions[space.find(page)].kind = Kind.ANONYMOUS
+    lens.regions.find(space, page).kind = Kind.ANONYMOUS
 
 
 def load_a_library(pc, lens):
@@ -380,13 +431,13 @@ def list_a_library_elsewhere(pc, lens):
 def call_a_library_page_anonymous(pc, lens):
     address = load_a_library(pc, lens).slots[0].address
     space = lens.processes.table[2].space
-    space.regions[space.find(address)].kind = Kind.ANONYMOUS
+    lens.regions.find(space, address).kind = Kind.ANONYMOUS
 
 
 def let_library_text_be_written(pc, lens):
     address = load_a_library(pc, lens).slots[0].address
     space = lens.processes.table[2].space
-    space.regions[space.find(address)].permissions |= 2
+    lens.regions.find(space, address).permissions |= 2
 
 
 def keep_a_library_that_nobody_has(pc, lens):
@@ -422,9 +473,8 @@ def count_a_promise_that_nobody_has(pc, lens):
 def promise_more_than_is_free(pc, lens):
     """Give a process more memory than there is, with the promises that it would have."""
     space = lens.processes.table[2].space
-    lens.promises.plan_for(space).add(0x4000_0000, 0x6000_0000, Kind.ANONYMOUS, 6)
+    lens.regions.add(space, 0x4000_0000, 0x6000_0000, Kind.ANONYMOUS, 6)
     lens.promises.add(space, 1 << 17, 1 << 7)
-    space.describe_like(lens.promises.plan)
 
 
 def list_a_stranger(pc, lens):
@@ -452,6 +502,14 @@ MISTAKES = {
     let_the_stack_reach_into_its_guard: "regions are whole pages",
     let_two_regions_overlap: "regions are whole pages",
     keep_an_empty_region: "regions are whole pages",
+    keep_a_node_too_many: "regions lie side by side",
+    leave_a_region_behind_the_last: "regions lie side by side",
+    leave_a_region_behind_the_last_of_few: "regions lie side by side",
+    list_a_node_that_is_none: "regions lie side by side",
+    list_nodes_in_another: "regions lie side by side",
+    share_a_node: "regions lie side by side",
+    keep_a_node_outside_the_zone: "regions lie side by side",
+    keep_regions_in_the_record_and_in_a_node: "regions lie side by side",
     load_a_library_below_images: "regions are whole pages",
     call_an_image_a_stack: "an image lies where images may",
     call_a_stack_an_image: "an image lies where images may",

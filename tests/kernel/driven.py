@@ -11,9 +11,11 @@ from functools import cache
 
 from keelback.abi.calls import CALLS
 from keelback.image.payload import make_payload
+from keelback.inspect.census import regions_of
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL, Layout
+from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import SYSTEM_CALL
@@ -66,6 +68,8 @@ SMALL = replace(MICROKERNEL, processes=8, threads=8)
 """The layout with a process table that is full soon, and read in no time."""
 EAGER = replace(SMALL, eager_fork=True)
 CROWDED = replace(SMALL, most_references=2)
+MOST_REGIONS = 16
+LIMITED = replace(SMALL, regions=MOST_REGIONS)
 
 
 Call = IntEnum("Call", {each.name.upper(): each.number for each in CALLS})
@@ -217,6 +221,10 @@ class Driven:
         """Let a process write a byte.  Raises: Died."""
         self.begin(pid, WRITE_BYTE, Call.GETPID, address, ecx=value)
         self.finish(pid)
+
+    def regions(self, pid: int = 1) -> list[MemoryRegion]:
+        """Return the regions of a process, lowest first."""
+        return regions_of(self.lens, self.table[pid].space)
 
     def entry(self, address: int, pid: int = 1) -> int:
         """Return the page-table entry of a process for an address; 0 when nothing is mapped."""

@@ -23,7 +23,7 @@ from keelback.kernel.errors import (
     TooManyRegions,
 )  # fmt: skip
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.regions import MOST_REGIONS
+from keelback.kernel.memory.regions import FEW
 from keelback.kernel.processes.processes import Ending
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (
@@ -34,7 +34,9 @@ from kernel.driven import (
     CODE,
     DATA,
     LIBRARY,
+    LIMITED,
     MALLOC,
+    MOST_REGIONS,
     NAME,
     NOBODY,
     PAGE,
@@ -146,7 +148,9 @@ class MemoryModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         programs = {"argument": OTHER_FILE}
-        self.machine = Driven(make_machine("it", "it", life=self.life, check=self.watched, programs=programs))
+        self.machine = Driven(
+            make_machine("it", "it", life=self.life, layout=LIMITED, check=self.watched, programs=programs)
+        )
         self.processes = {GUARD: new_process(), 2: new_process()}
         self.last = 2  # the number that was given last
         for page in (ANYWHERE, FAR - PAGE):
@@ -158,7 +162,7 @@ class MemoryModel(RuleBasedStateMachine):
 
     @initialize(
         children=st.integers(0, 2),
-        crowd=st.sampled_from([0, 0, MOST_REGIONS - 1, MOST_REGIONS]),
+        crowd=st.sampled_from([0, 0, FEW, MOST_REGIONS - 1, MOST_REGIONS]),
         libraries=st.sampled_from([(), (LIBRARY,), (OTHER, LIBRARY)]),
         shared=st.booleans(),
     )

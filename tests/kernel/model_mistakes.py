@@ -35,7 +35,8 @@ MISTAKES = {
         *MEMORY, "protect", "self.spaces.restrict(space.directory, address, end, permissions, space.owner)", "pass",
     ),
     "protect that takes all rights away": (
-        *MEMORY, "protect", "space.protect(address, end, permissions)", "space.protect(address, end, 0)",
+        *MEMORY, "protect", "self.regions.protect(space, address, end, permissions)",
+        "self.regions.protect(space, address, end, 0)",
     ),
     "page_alloc that keeps what was there": (
         *MEMORY, "_renew", "self.access.page(again).bytes.fill(0, PAGE_SIZE, 0)", "pass",
@@ -54,7 +55,7 @@ MISTAKES = {
     ),
     "a first process that can be killed": (*ENDINGS, "kill", "if pid == self.counts.first:", "if pid == -1:"),
     "a region that is carved for nothing": (
-        "memory.regions", "Space", "check_room", "kind, kind, permissions, 0", "kind, kind, permissions, 1",
+        "memory.regions", "Regions", "_count_after", "above > index and not", "above > index or not",
     ),
     "library data that all write together": (
         *LIBRARIES, "_share_page", "page, frame, permissions & USER)", "page, frame, permissions)",
@@ -67,7 +68,7 @@ MISTAKES = {
         "self._add(child, library, parent.slots[index].address); library.users -= 1",
     ),
     "a library that stays mapped when it goes": (
-        *LIBRARIES, "unmap", "self.memory.remove(space, address, end)", "space.carve(address, end)",
+        *LIBRARIES, "unmap", "self.memory.remove(space, address, end)", "self.regions.carve(space, address, end)",
     ),
     "a list that keeps the wrong library": (
         *LIBRARIES, "_remove", ".address = mapped.slots[place + 1].address", ".address += 0",
@@ -76,7 +77,8 @@ MISTAKES = {
         "processes.programs", "Programs", "exec", "self.processes.libraries.drop_all(process.libraries)", "pass",
     ),
     "library pages that can be unmapped": (
-        *MEMORY, "_check_range", "space.has_library(address, address + round_up(size, PAGE_SIZE))", "False",
+        *MEMORY, "_check_range", "self.regions.has_library(space, address, address + round_up(size, PAGE_SIZE))",
+        "False",
     ),
 }  # fmt: skip
 

@@ -58,8 +58,7 @@ def machine(request) -> Driven:
 
 def may_write(machine: Driven, address: int) -> bool:
     space = machine.process(ACTOR).space
-    index = space.find(address)
-    return index < space.count and space.regions[index].permissions & 2 != 0
+    return machine.lens.regions.find(space, address).permissions & 2 != 0
 
 
 @pytest.mark.parametrize(

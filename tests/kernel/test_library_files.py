@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keelback.inspect.census import regions_of
 from keelback.kernel.errors import NoRoom, NotALibrary, OutOfMemory
 from keelback.kernel.layout import MICROKERNEL
 from kernel.driven import (
@@ -59,8 +60,7 @@ def load(file: bytes, life: str = "interpreted") -> int:
     result = here.call(Call.LOAD_LIBRARY, LIBRARY)
     here.check()
     if result > 0:
-        library = here.lens.libraries.table[0].space
-        last = library.regions[library.count - 1].end - BASE - 1
+        last = regions_of(here.lens, here.lens.libraries.table[0].space)[-1].end - BASE - 1
         here.read(result)
         here.read(result + last)
         assert here.call(Call.UNLOAD_LIBRARY, result) == 0

@@ -7,10 +7,24 @@ import pytest
 from keelback.inspect.lens import malloc_pages
 from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.regions import MOST_REGIONS, Kind
+from keelback.kernel.memory.regions import Kind
 from keelback.kernel.processes.processes import Access, Ending, Reason
 from keelback.kernel.x86.paging import USER, WRITABLE
-from kernel.driven import ANYWHERE, ARGUMENT, CALL, MALLOC, NAME, PAGE, SMALL, Call, Died, Driven, driven
+from kernel.driven import (
+    ANYWHERE,
+    ARGUMENT,
+    CALL,
+    LIMITED,
+    MALLOC,
+    MOST_REGIONS,
+    NAME,
+    PAGE,
+    SMALL,
+    Call,
+    Died,
+    Driven,
+    driven,
+)
 from kernel.traces import assert_equal, range_of, state
 
 END = MICROKERNEL.malloc_limit
@@ -39,8 +53,7 @@ def taken(machine: Driven, pid: int = 1) -> list[int]:
 
 def region(machine: Driven, pid: int = 1) -> list[tuple[int, int]]:
     """Return what the malloc region covers, in pages from the base."""
-    space = machine.process(pid).space
-    found = [each for each in list(space.regions)[: space.count] if each.kind == Kind.MALLOC]
+    found = [each for each in machine.regions(pid) if each.kind == Kind.MALLOC]
     return [((each.start - MALLOC) // PAGE, (each.end - MALLOC) // PAGE) for each in found]
 
 
@@ -175,13 +188,15 @@ def fill_regions(machine: Driven, left: int) -> None:
     assert machine.process(1).space.count == MOST_REGIONS - left
 
 
-def test_the_first_page_needs_a_region_and_the_next_do_not(machine):
+def test_the_first_page_needs_a_region_and_the_next_do_not(life):
+    machine = driven("it", life=life, layout=LIMITED)
     fill_regions(machine, 2)
     assert [allocate(machine, count) for count in (1, 2, 3)] == [0, 1, 3]
     assert machine.process(1).space.count == MOST_REGIONS - 1
 
 
-def test_without_room_for_a_region_there_is_no_page(machine):
+def test_without_room_for_a_region_there_is_no_page(life):
+    machine = driven("it", life=life, layout=LIMITED)
     fill_regions(machine, 0)
     caller = range_of(machine.thread(1).frame)
     before = state(machine.pc, caller)

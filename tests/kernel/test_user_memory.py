@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keelback.inspect.census import regions_of
 from keelback.kernel.errors import BadAddress
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.x86.paging import USER, WRITABLE
@@ -21,11 +22,10 @@ def machine():
     kernel, space = pc.kernel, pc.kernel.programs.next
     space.directory, space.owner = kernel.spaces.create(7), 1
     for page, rights in ((BASE, WRITABLE), (BASE + PAGE, WRITABLE), (BASE + 2 * PAGE, 0), (BASE + 4 * PAGE, WRITABLE)):
-        space.add(page, page + PAGE, Kind.IMAGE, USER | rights)
-    space.add(TOP - PAGE, TOP, Kind.STACK, USER | WRITABLE)
+        kernel.regions.add(space, page, page + PAGE, Kind.IMAGE, USER | rights)
+    kernel.regions.add(space, TOP - PAGE, TOP, Kind.STACK, USER | WRITABLE)
     kernel.promises.take_all(space)
-    for index in range(space.count):
-        region = space.regions[index]
+    for region in regions_of(kernel, space):
         for page in range(region.start, region.end, PAGE):
             kernel.virtual_memory.map_zeros(space, page, region.permissions)
     return pc, space

@@ -194,7 +194,7 @@ def test_8_mib_are_enough_for_the_kernel_and_no_process():
 
 def test_a_process_has_one_page_of_stack_and_its_image_behind(life):
     machine = story(life, "nobody")
-    regions = [(each.start, each.end, each.kind.name) for each in machine.process(1).space.regions if each.end]
+    regions = [(each.start, each.end, each.kind.name) for each in machine.regions(1)]
     assert regions == [
         (BASE, IMAGE, "STACK"),
         (IMAGE, IMAGE + PAGE, "IMAGE"),

@@ -5,7 +5,7 @@ import pytest
 from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import PINNED, Role
-from keelback.kernel.memory.regions import MOST_REGIONS, Kind
+from keelback.kernel.memory.regions import Kind
 from keelback.kernel.processes.processes import Access, Ending, Reason
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (
@@ -13,7 +13,9 @@ from kernel.driven import (
     BSS,
     BSS_PAGES,
     DATA,
+    LIMITED,
     MALLOC,
+    MOST_REGIONS,
     NAME,
     PAGE,
     STACK,
@@ -64,8 +66,7 @@ def fault_of(machine: Driven) -> tuple[Access, int, Reason]:
 
 
 def regions_of(machine: Driven, pid: int = 1) -> list[tuple[int, int, Kind, int]]:
-    space = machine.process(pid).space
-    return [(each.start, each.end, each.kind, each.permissions) for each in list(space.regions)[: space.count]]
+    return [(each.start, each.end, each.kind, each.permissions) for each in machine.regions(pid)]
 
 
 # Pages that come when they are touched.
@@ -283,7 +284,8 @@ def test_a_request_that_is_wrong_changes_nothing(machine):
         assert_equal(machine.pc, state(machine.pc, caller), before)
 
 
-def test_a_process_has_so_many_regions_at_most(machine):
+def test_a_process_has_so_many_regions_at_most(life):
+    machine = driven("it", life=life, layout=LIMITED)
     fill_regions(machine, MOST_REGIONS)
     caller = range_of(machine.thread(1).frame)
     before = state(machine.pc, caller)
@@ -306,7 +308,8 @@ def fill_regions(machine: Driven, count: int) -> None:
     assert machine.process(1).space.count == count
 
 
-def test_a_request_that_needs_no_region_more_is_met_when_there_are_as_many_as_can_be(machine):
+def test_a_request_that_needs_no_region_more_is_met_when_there_are_as_many_as_can_be(life):
+    machine = driven("it", life=life, layout=LIMITED)
     fill_regions(machine, MOST_REGIONS)
     for request in (
         (Call.PAGE_ALLOC, ANYWHERE),

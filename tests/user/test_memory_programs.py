@@ -16,7 +16,7 @@ from keelback.machine.compiled import CompiledPc
 from keelback.machine.images import make_image
 from keelback.machine.kernels import compiled
 from keelback.machine.pc import Outcome
-from support import FRAMES_OF_THE_KERNEL, MIB, console, frames_used, make_pc, payload_programs
+from support import FRAMES_OF_THE_KERNEL, MIB, c_program, console, frames_used, make_pc, payload_programs
 
 MOST_TRAPS = 20_000
 TWINS = ("allocator.py", "forktree.py", "forkexit.py", "cow.py", "bomb.py", "stack.py", "mallocs.py")
@@ -140,6 +140,53 @@ def test_a_family_ends_in_every_way(programs):
     ]
     assert ended_well(pc) and only_zombies_of(pc, 1)
     assert frames_used(pc) == FRAMES_OF_THE_KERNEL
+
+
+MANY_REGIONS = """
+enum { PAGE = 4096, MANY = 1040, SOME = 65 };
+
+int main(void)
+{
+    char *memory = (char *)0x50000000;
+    struct ending ending;
+    int regions = 0, right = 1;
+
+    for (int i = 0; i < MANY; i++)
+        regions += map_memory(memory + i * PAGE, PAGE, i % 2 ? CAN_WRITE : CAN_READ) == memory + i * PAGE;
+    for (int i = SOME; i < MANY; i += 2 * SOME)
+        memory[i * PAGE] = (char)i;
+    if (fork() == 0) {
+        right = unmap_memory(memory + PAGE, MANY / 2 * PAGE) == 0;
+        for (int i = SOME; i < MANY; i += 2 * SOME)
+            right &= i <= MANY / 2 || memory[i * PAGE] == (char)i;
+        sys_exit(right);
+    }
+    wait_for(ANY_CHILD, &ending);
+    print_number(regions);
+    print_number(ending.status);
+    print_number(protect_memory(memory, MANY * PAGE, CAN_WRITE));
+    for (int i = 0; i < MANY; i += SOME)
+        right &= memory[i * PAGE] == (i % 2 ? (char)i : 0);
+    memory[2 * PAGE] = 1;
+    print_number(right);
+    for (int i = 0; i < MANY; i += 2)
+        right &= unmap_memory(memory + i * PAGE, PAGE) == 0;
+    right &= map_memory(memory, PAGE, CAN_READ) == memory && memory[3 * PAGE] == 0;
+    print_number(right);
+    print_number(unmap_memory(memory, MANY * PAGE));
+    if (fork() == 0)
+        memory[PAGE] = 1; /* and dies */
+    print("\\n");
+    return 0;
+}
+"""
+
+
+def test_a_program_with_more_than_a_thousand_regions(programs):
+    pc = run_both(programs | {"many": c_program(MANY_REGIONS)}, "many", memory=10 * MIB, every=4096)
+    deaths, lines = killed(pc)
+    assert deaths == ["page fault: write to 0x50001000, not mapped"] and lines == ["104010110"]
+    assert ended_well(pc) and frames_used(pc) == FRAMES_OF_THE_KERNEL
 
 
 def test_regions_allow_what_was_said(programs):

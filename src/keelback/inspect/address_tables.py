@@ -6,7 +6,7 @@ Ends are inclusive, as whoever reads addresses off a screen expects; the last ro
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from keelback.inspect.census import raw
+from keelback.inspect.census import raw, regions_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.libraries import Library
 from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED
@@ -62,7 +62,7 @@ def virtual_table(kernel: Kernel, process: Process | None) -> list[Row]:
     """Return who has which virtual addresses, in the space of a process; None: before there is any."""
     pieces = [(0, KERNEL_RESERVED), (kernel.layout.user_base, UNRESERVED)]
     if process is not None:
-        for region in list(process.space.regions)[: process.space.count]:
+        for region in regions_of(kernel, process.space):
             pieces += [(region.start, _label(process, region)), (region.end, UNRESERVED)]
     return list(_joined(_without_empty(pieces)))
 

@@ -4,6 +4,7 @@ It reads entries on its own terms, so that it can bear the kernel out or contrad
 """
 
 import struct
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,9 +18,10 @@ from keelback.kernel.loading.libraries import Library
 from keelback.kernel.memory import regions
 from keelback.kernel.memory.frame_set import FrameSet
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, PINNED, RESERVED, SHARED, STACK, TABLE, ZERO
+from keelback.kernel.memory.regions import MemoryRegion, Node
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Table, address_of
+from keelback.lang import Table, address_of, view
 
 PRESENT, WRITABLE, USER = 1, 2, 4
 AS_LOADED = 1 << 9
@@ -65,6 +67,26 @@ def numbered(array: Any) -> list[tuple[int, Any]]:
         return []
     places = range(0, len(content), size)
     return [(place // size, array[place // size]) for place in places if content[place : place + size] != zero]
+
+
+def nodes_of(kernel: Kernel, space: regions.Space) -> list[int]:
+    """Return the frames that hold the regions of a space, in order; none where its record holds them."""
+    if not space.nodes:
+        return []
+    return [each >> PAGE_SHIFT for each in list(view(kernel.regions.ram, Node, space.node).nodes)[: space.nodes]]
+
+
+def regions_of(kernel: Kernel, space: regions.Space) -> list[MemoryRegion]:
+    """Return the regions of a space, lowest first."""
+    nodes = (view(kernel.regions.ram, Node, frame << PAGE_SHIFT) for frame in nodes_of(kernel, space))
+    places = [each for node in nodes for each in node.regions] if space.nodes else list(space.regions)
+    return places[: space.count]
+
+
+def holder(listed: list[MemoryRegion], address: int) -> MemoryRegion | None:
+    """Return which of the regions of a space holds an address."""
+    index = bisect_right(listed, address, key=lambda each: each.end)
+    return listed[index] if index < len(listed) and listed[index].start <= address else None
 
 
 def bits(frames: FrameSet) -> int:
@@ -236,34 +258,35 @@ class Census:
 
     def _count_process(self, process: Process) -> None:
         if process.space.directory:
-            self.spaces[process.pid] = space = self._count_space(
-                f"process {process.pid}", process.space.directory, process.pid
-            )
+            self.spaces[process.pid] = space = self._count_space(f"process {process.pid}", process.space, process.pid)
             self._count_read_only(space, process.space)
             for each in space.user:
                 self.owners.get(each.frame, set()).add(SHARED)
 
     def _count_read_only(self, space: Space, record: regions.Space) -> None:
         """Count what a space shows as read-only where its regions do not allow writing, or are a library's own."""
+        listed = regions_of(self.kernel, record)
         for each in space.user:
             if each.frame != self.kernel.spaces.kernel.zero:
                 self.user_frames.add(each.frame)
-                index = record.find(each.page)
-                if record.owner == LIBRARY or not record.regions[index].permissions & WRITABLE:
+                region = holder(listed, each.page)
+                if record.owner == LIBRARY or region is None or not region.permissions & WRITABLE:
                     self.read_only.add(each.frame)
 
     def _count_library(self, number: int, library: Library) -> None:
         if library.space.directory:
             name = bytes(library.name).rstrip(b"\0").decode()
-            self.libraries[number] = space = self._count_space(f"library {name}", library.space.directory, LIBRARY)
+            self.libraries[number] = space = self._count_space(f"library {name}", library.space, LIBRARY)
             self._count_read_only(space, library.space)
             for each in space.user:
                 self.owners[each.frame] = {LIBRARY}
 
-    def _count_space(self, whose: str, directory: int, owner: int) -> Space:
-        """Count the tables and the user mappings of a space; return it."""
-        tables_owner = 0 if owner == LIBRARY else owner
+    def _count_space(self, whose: str, record: regions.Space, owner: int) -> Space:
+        """Count the tables, the nodes and the user mappings of a space; return it."""
+        directory, tables_owner = record.directory, 0 if owner == LIBRARY else owner
         self._count_table(directory, tables_owner)
+        for node in nodes_of(self.kernel, record):
+            self._use(node, TABLE | tables_owner)
         space = Space(whose, directory)
         first, zero = self.kernel.layout.user_base >> 22, self.kernel.spaces.kernel.zero
         for high, upper in self.present(directory):

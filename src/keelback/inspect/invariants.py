@@ -19,19 +19,24 @@ from keelback.inspect.census import (
     Census,
     Mapping,
     bits,
+    holder,
+    nodes_of,
     numbered,
     raw,
+    regions_of,
 )
 from keelback.inspect.loaded_pages import loaded_page
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import OWNER_BITS, Role
-from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
+from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE, Kind, MemoryRegion, Space
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.queues import Queue, Queues
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
+from keelback.lang import size_of
 
 PAGE_SIZE = 1 << PAGE_SHIFT
+REGION_WORDS, NODE_WORDS = size_of(MemoryRegion) // 4, IN_NODE * size_of(MemoryRegion) // 4
 
 Body = Callable[[Census], Iterator[str]]
 INVARIANTS: dict[str, Body] = {}
@@ -221,6 +226,29 @@ def _regions(census: Census) -> Iterator[str]:
                 yield f"{whose} has two alike at {other.start:#x}"
 
 
+@invariant("regions lie side by side in a space's record, or in as few nodes of its own as hold them; the rest is zero")
+def _nodes(census: Census) -> Iterator[str]:
+    owner: dict[int, str] = {}
+    bounds = census.kernel.memory.bounds
+    for whose, space in _records(census):
+        nodes = nodes_of(census.kernel, space)
+        needed = 0 if space.count <= FEW else -(-(space.count + SPARE) // IN_NODE)
+        if len(nodes) != needed or space.node != (nodes[0] << PAGE_SHIFT if nodes else 0):
+            yield f"{whose} has {space.count} regions in the nodes {nodes}, the first {space.node:#x}"
+        for number, frame in enumerate(nodes):
+            if owner.setdefault(frame, whose) != whose or nodes.count(frame) > 1:
+                yield f"frame {frame:#x} is a node of {owner[frame]} and of {whose}"
+            if not bounds.zone >> PAGE_SHIFT <= frame < bounds.region_top >> PAGE_SHIFT:
+                yield f"frame {frame:#x}, a node of {whose}, lies outside the zone"
+            words, listed = census.entries(frame), 0 if number else len(nodes)
+            used_words = max(space.count - number * IN_NODE, 0) * REGION_WORDS
+            if any(words[used_words:NODE_WORDS] + words[NODE_WORDS + listed :]):
+                yield f"frame {frame:#x}, a node of {whose}, is not zero behind the last region, or the last node"
+        unused = list(space.regions)[0 if nodes else space.count :]
+        if any(each.end or each.start or each.kind or each.permissions for each in unused):
+            yield f"the record of {whose} is not zero behind the last region"
+
+
 @invariant("an image lies where images may, a library too, and a stack where the stack does")
 def _areas(census: Census) -> Iterator[str]:
     layout = census.kernel.layout
@@ -235,21 +263,27 @@ def _areas(census: Census) -> Iterator[str]:
 
 def _regions_of_all(census: Census) -> Iterator[tuple[str, list[MemoryRegion]]]:
     """Yield the regions of each process, and of each library as it was loaded."""
+    for whose, space in _records(census):
+        yield whose, regions_of(census.kernel, space)
+
+
+def _records(census: Census) -> Iterator[tuple[str, Space]]:
+    """Yield the record of each process's space, and of each library's own."""
     for process in census.processes():
-        yield f"process {process.pid}", list(process.space.regions)[: process.space.count]
+        yield f"process {process.pid}", process.space
     for number in census.libraries:
-        space = census.kernel.libraries.table[number].space
-        yield f"library {number}", list(space.regions)[: space.count]
+        yield f"library {number}", census.kernel.libraries.table[number].space
 
 
 @invariant("a page that is mapped lies in a region, and its entry allows no more than the region does")
 def _pages_in_regions(census: Census) -> Iterator[str]:
     for process in census.processes():
+        regions = regions_of(census.kernel, process.space)
         for each in census.spaces[process.pid].user if process.pid in census.spaces else ():
-            index = process.space.find(each.page)
-            if index == process.space.count:
+            region = holder(regions, each.page)
+            if region is None:
                 yield f"process {process.pid} maps {each.page:#010x}, which is in no region"
-            elif each.flags & (USER | WRITABLE) & ~process.space.regions[index].permissions:
+            elif each.flags & (USER | WRITABLE) & ~region.permissions:
                 yield f"process {process.pid} may do more at {each.page:#010x} than its region allows"
 
 
@@ -294,7 +328,7 @@ def _loaded(census: Census) -> Iterator[str]:
 def _malloc_region(census: Census) -> Iterator[str]:
     base, limit = census.kernel.layout.malloc_base, census.kernel.layout.malloc_limit
     for process in census.processes():
-        regions = list(process.space.regions)[: process.space.count]
+        regions = regions_of(census.kernel, process.space)
         there = [each for each in regions if each.kind == Kind.MALLOC or (each.start < limit and base < each.end)]
         found = [(each.kind, each.start, each.end) for each in there]
         taken = _malloc_pages(census, process.pid)
@@ -348,7 +382,7 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
     present = {each.page for each in mapped.user if each.frame != zero}
     tables = {each.page >> 22 for each in mapped.user}
     pages, needed = 0, set[int]()
-    for region in list(space.regions)[: space.count]:
+    for region in regions_of(census.kernel, space):
         on_demand = range(region.start, region.end, PAGE_SIZE)
         if region.kind in (Kind.MALLOC, Kind.SPARSE):
             on_demand = range(0)
@@ -402,14 +436,14 @@ def _library_regions(census: Census) -> Iterator[str]:
         pages: dict[int, int] = {}
         for each in list(process.libraries.slots)[: process.libraries.count]:
             if each.library is not None:
-                pages |= _pages(each.library.space, each.address - each.library.space.image.base)
-        if pages != _pages(process.space, 0):
+                pages |= _pages(census, each.library.space, each.address - each.library.space.image.base)
+        if pages != _pages(census, process.space, 0):
             yield f"process {process.pid} lists other pages than it has"
 
 
-def _pages(space: Space, offset: int) -> dict[int, int]:
+def _pages(census: Census, space: Space, offset: int) -> dict[int, int]:
     """Return the pages of a space's library regions, moved by an offset, and their permissions."""
-    regions = [each for each in list(space.regions)[: space.count] if each.kind == Kind.LIBRARY]
+    regions = [each for each in regions_of(census.kernel, space) if each.kind == Kind.LIBRARY]
     return {page + offset: each.permissions for each in regions for page in range(each.start, each.end, PAGE_SIZE)}
 
 

@@ -19,6 +19,7 @@ from keelback.kernel.loading.payload import Member, Payload
 from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.memory.promises import Promises
+from keelback.kernel.memory.regions import Regions
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.memory.virtual_memory import VirtualMemory
@@ -51,7 +52,8 @@ class Kernel(Component):
         self.memory = Memory(records, layout)
         self.handover = Handover(ram, self.cpu, self.memory.map)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory.frames)
-        self.promises = Promises(records, self.spaces)
+        self.regions = Regions(records, layout, self.memory.frames, self.spaces.access)
+        self.promises = Promises(self.spaces, self.regions)
         self.virtual_memory = VirtualMemory(records, self.promises)
         self.malloc_pages = MallocPages(self.virtual_memory)
         self.payload = Payload(records)

@@ -102,6 +102,8 @@ class Layout:
     """The thread table's length: the idle thread, and at least one for each process."""
     lowest_number: bool
     """Whether a process gets the lowest free slot, instead of the next after the last that was given."""
+    regions: int
+    """How many regions of memory a process may have."""
     most_references: int
     """How many references a frame may have: two or more, at most what its record can count."""
     eager_fork: bool
@@ -195,6 +197,7 @@ MICROKERNEL = Layout(
     processes=512,
     threads=512,
     lowest_number=False,
+    regions=32_000,
     most_references=0xFFFE,
     eager_fork=False,
     eager_image=False,

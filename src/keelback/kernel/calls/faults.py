@@ -9,7 +9,7 @@ from keelback.kernel.memory.regions import Kind
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.processes import Access, Process, Reason
 from keelback.kernel.x86.trap_frame import TrapFrame
-from keelback.lang import Component, Cpu, ProcessFault, u32, word
+from keelback.lang import Component, Cpu, ProcessFault, word
 
 PAGE_FAULT = 14
 
@@ -107,9 +107,8 @@ class Faults(Component):
 
     def _reason(self, process: Process, frame: TrapFrame, address: word) -> Reason:
         """Return why nobody may do that there."""
-        space = process.space
-        index: u32 = space.find(address)
-        if frame.forbidden or (index < space.count and space.regions[index].kind != Kind.MALLOC):
+        kind = self.memory.regions.find(process.space, address).kind
+        if frame.forbidden or (kind != Kind.NONE and kind != Kind.MALLOC):
             return Reason.PROTECTED
         layout = self.layout
         if layout.guard_pages > 0 and layout.stack_guard <= address < layout.stack_bottom:

@@ -195,7 +195,7 @@ class SystemCalls(Component):
     def unmap(self, thread: Thread) -> u32:
         """Free the pages of a range.
 
-        Raises: BadArgument, BadAddress or TooManyRegions; nothing has changed.
+        Raises: BadArgument, BadAddress, TooManyRegions or OutOfMemory; nothing has changed.
         """
         self.virtual_memory.unmap(self._caller(thread).space, thread.frame.argument(0), thread.frame.argument(1))
         return 0
@@ -285,7 +285,7 @@ class SystemCalls(Component):
     def unload_library(self, thread: Thread) -> u32:
         """Unmap the library whose link page is at an address.
 
-        Raises: BadArgument (there is none) or TooManyRegions; nothing has changed.
+        Raises: BadArgument (there is none), TooManyRegions or OutOfMemory; nothing has changed.
         """
         caller = self._caller(thread)
         self.libraries.unmap(caller.space, caller.libraries, thread.frame.argument(0))

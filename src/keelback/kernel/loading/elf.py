@@ -21,6 +21,7 @@ class ElfLoader(Component):
     def __init__(self, records: Region, memory: VirtualMemory, payload: Payload) -> None:
         self.layout = memory.layout
         self.memory = memory
+        self.regions = memory.regions
         self.spaces = memory.spaces
         self.payload = payload
         self.access = memory.access
@@ -44,7 +45,7 @@ class ElfLoader(Component):
         for segment in self.file.segments():
             start: word = segment.address + image.bias
             end: word = round_up(start + segment.memory_size, PAGE_SIZE)
-            space.add(page_of(start), end, image.kind, permissions_of(segment))
+            self.regions.add(space, page_of(start), end, image.kind, permissions_of(segment))
 
     def load(self, space: Space, image: CheckedFile) -> None:
         """Map and fill the pages that have been placed and are not mapped yet; what the file has not comes on demand.

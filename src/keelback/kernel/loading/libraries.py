@@ -19,11 +19,10 @@ from keelback.kernel.errors import (
     NoSuchProgram,
     OutOfMemory,
     TooManyLibraries,
-    TooManyRegions,
 )
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.memory.frames import LIBRARY
-from keelback.kernel.memory.regions import MOST_REGIONS, Kind, Space
+from keelback.kernel.memory.regions import Kind, Space
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import (
     PAGE_SHIFT,
@@ -85,6 +84,7 @@ class Libraries(Component):
         self.loader = loader
         self.payload = loader.payload
         self.memory = loader.memory
+        self.regions = loader.regions
         self.spaces = loader.spaces
         self.promises = loader.memory.promises
         self.frames = loader.memory.frames
@@ -137,25 +137,37 @@ class Libraries(Component):
         """
         image = space.image
         size: u32 = span(library)
-        if space.count + library.space.count > MOST_REGIONS:
-            raise TooManyRegions
         after: word = round_up(image.base + image.size, PAGE_SIZE)
         start: word = self.memory.find_room(space, after, self.layout.image_limit, size)
-        self.promises.take(space, _writable(library), self.promises.more_tables(space, start, start + size))
+        self.regions.reserve_more(space, library.space.count)
+        try:
+            pages: u32 = self._count_writable(library)
+            self.promises.take(space, pages, self.promises.more_tables(space, start, start + size))
+        except OutOfMemory:
+            self.regions.settle(space)
+            raise
         self._add_regions(space, library, start)
         try:
             self._share(space, library, start)
         except OutOfMemory:
             self.memory.remove(space, start, start + size)
             raise
+        self.regions.settle(space)
         return start
+
+    def _count_writable(self, library: Library) -> u32:
+        """Return how many pages of a library can be written, in the process that maps them."""
+        pages: u32 = 0
+        for region in self.regions.of(library.space):
+            if region.permissions & WRITABLE:
+                pages += (region.end - region.start) >> PAGE_SHIFT
+        return pages
 
     def _add_regions(self, space: Space, library: Library, start: word) -> None:
         base: word = library.space.image.base
-        for index in range(library.space.count):
-            region = library.space.regions[index]
+        for region in self.regions.of(library.space):
             first: word = region.start - base + start
-            space.add(first, first + (region.end - region.start), Kind.LIBRARY, region.permissions)
+            self.regions.add(space, first, first + (region.end - region.start), Kind.LIBRARY, region.permissions)
 
     def _share(self, space: Space, library: Library, start: word) -> None:
         """Map the frames of a library from an address on.
@@ -163,8 +175,7 @@ class Libraries(Component):
         Raises: OutOfMemory; the pages before are mapped, and tables for them are there.
         """
         base = library.space.image.base
-        for index in range(library.space.count):
-            region = library.space.regions[index]
+        for region in self.regions.of(library.space):
             for page in self.spaces.pages(library.space.directory, region.start, region.end):
                 frame: u32 = self.spaces.frame(library.space.directory, page)
                 self._share_page(space, page - base + start, frame, region.permissions)
@@ -181,7 +192,7 @@ class Libraries(Component):
     def unmap(self, space: Space, mapped: MappedLibraries, address: word) -> None:
         """Unmap the library whose link page is at an address; the last user frees it.
 
-        Raises: BadArgument when there is none; TooManyRegions; nothing has changed.
+        Raises: BadArgument when there is none; TooManyRegions or OutOfMemory; nothing has changed.
         """
         index: u32 = 0
         while index < mapped.count and mapped.slots[index].address != address:
@@ -191,7 +202,7 @@ class Libraries(Component):
         library = mapped.slots[index].library
         assert library is not None, "a slot in use names a library"
         end: word = address + span(library)
-        space.check_room(address, end, Kind.NONE, 0)
+        self.regions.reserve(space, address, end, Kind.NONE, 0)
         self.memory.remove(space, address, end)
         self._remove(mapped, index)
         self._drop(library)
@@ -284,17 +295,6 @@ class Libraries(Component):
         library.size = 0
 
 
-def _writable(library: Library) -> u32:
-    """Return how many pages of a library can be written, in the process that maps them."""
-    pages: u32 = 0
-    for index in range(library.space.count):
-        region = library.space.regions[index]
-        if region.permissions & WRITABLE:
-            pages += (region.end - region.start) >> PAGE_SHIFT
-    return pages
-
-
 def span(library: Library) -> u32:
     """Return how many bytes of whole pages a library takes in an address space, its link page among them."""
-    regions = library.space
-    return regions.regions[regions.count - 1].end - regions.image.base
+    return round_up(library.space.image.size, PAGE_SIZE)

@@ -12,8 +12,8 @@
 
 from collections.abc import Iterator
 
-from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
-from keelback.kernel.memory.regions import MOST_REGIONS, Kind, Space
+from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
+from keelback.kernel.memory.regions import Kind, Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, u32, word
@@ -25,6 +25,7 @@ class MallocPages(Component):
     def __init__(self, memory: VirtualMemory) -> None:
         self.layout = memory.layout
         self.memory = memory
+        self.regions = memory.regions
         self.spaces = memory.spaces
         self.promises = memory.promises
         self.base = memory.layout.malloc_base
@@ -37,8 +38,8 @@ class MallocPages(Component):
 
     def _end(self, space: Space) -> word:
         """Return where the region ends; the base when there is none."""
-        index: u32 = space.find(self.base)
-        return space.regions[index].end if index < space.count else self.base
+        end: word = max(self.regions.find(space, self.base).end, self.base)
+        return end
 
     def allocate(self, space: Space, count: u32) -> word:
         """Take so many new pages of zeros in a row, the lowest that are free; return the address of the first.
@@ -48,13 +49,17 @@ class MallocPages(Component):
         if count == 0:
             raise BadArgument
         start: word = self._find_room(space, count)
-        if space.malloc.count == 0 and space.count == MOST_REGIONS:
-            raise TooManyRegions
         end: word = start + (count << PAGE_SHIFT)
-        self._map(space, start, end)
+        if space.malloc.count == 0:
+            self.regions.reserve_more(space, 1)
+        try:
+            self._map(space, start, end)
+        except OutOfMemory:
+            self.regions.settle(space)
+            raise
         # From here on nothing can fail.
         if end > self._end(space):
-            space.add(start, end, Kind.MALLOC, USER | WRITABLE)
+            self.regions.add(space, start, end, Kind.MALLOC, USER | WRITABLE)
         space.malloc.count += count
         if self._number(start) == space.malloc.first:
             space.malloc.first += count
@@ -107,7 +112,8 @@ class MallocPages(Component):
         space.malloc.count -= count
         space.malloc.first = min(space.malloc.first, self._number(address))
         if end == self._end(space):
-            space.carve(self._highest_end(space, address), end)
+            self.regions.carve(space, self._highest_end(space, address), end)
+            self.regions.settle(space)
 
     def _check_taken(self, space: Space, address: word, count: u32) -> None:
         if address % PAGE_SIZE != 0 or count == 0:

@@ -19,22 +19,22 @@ sentences stay true.  A layout with overcommit counts as all do, and promises mo
 
 from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
-from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
+from keelback.kernel.memory.regions import Kind, MemoryRegion, Regions, Space
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.x86.paging import USER, WRITABLE, Entry
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, i32, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, i32, u8, u32, word
 
 
 class Promises(Component):
     """Counts what the pages of all spaces may still need."""
 
-    def __init__(self, records: Region, spaces: AddressSpaces) -> None:
+    def __init__(self, spaces: AddressSpaces, regions: Regions) -> None:
         self.layout = spaces.layout
+        self.regions = regions
         self.spaces = spaces
         self.frames = spaces.frames
         self.counts = spaces.frames.counts
         self.shift = spaces.scheme.levels[-2].shift
-        self.plan = records.struct(Space)
 
     # What has a promise.
 
@@ -48,14 +48,15 @@ class Promises(Component):
 
     def pages(self, space: Space, start: word, end: word) -> u32:
         """Return how many pages of [start, end) have a promise."""
+        return self._pages(space, start, end, WRITABLE)
+
+    def _pages(self, space: Space, start: word, end: word, asked: u8) -> u32:
+        """Return as `pages`, if those that may be written were those of regions with the permissions asked for."""
         count: u32 = 0
-        for index in range(space.count):
-            region = space.regions[index]
-            if region.start >= end:
-                break
-            first: word = max(region.start, start)
-            last: word = min(region.end, end)
-            if first < last and region.permissions & WRITABLE:
+        for region in self.regions.within(space, start, end):
+            if region.permissions & asked == asked:
+                first: word = max(region.start, start)
+                last: word = min(region.end, end)
                 middle: word = min(max(self.start_of(region), first), last)
                 count += (last - middle) >> PAGE_SHIFT
                 if first < middle:
@@ -65,31 +66,57 @@ class Promises(Component):
     def tables(self, space: Space, start: word, end: word) -> u32:
         """Return how many tables are promised and not there, of those that [start, end) reaches into."""
         count: u32 = 0
-        next: u32 = start >> self.shift
-        end_slot: u32 = ((end - 1) >> self.shift) + 1
-        for index in range(space.count):
-            region = space.regions[index]
-            if region.start >> self.shift >= end_slot:
-                break
-            promised: word = self.start_of(region)
-            if promised < region.end and region.permissions & USER:
-                last: u32 = min(((region.end - 1) >> self.shift) + 1, end_slot)
-                for slot in range(max(promised >> self.shift, next), last):
-                    if self.spaces.tables.table_of(space.directory, slot << self.shift) == 0:
-                        count += 1
-                    next = slot + 1
+        limit: word = self._end_of((end - 1) >> self.shift)
+        position: word = start >> self.shift << self.shift
+        while position < limit:
+            page: word = self._first_on_demand(space, position, limit, USER)
+            if page < limit and self.spaces.tables.table_of(space.directory, page) == 0:
+                count += 1
+            position = self._end_of(page >> self.shift)
         return count
+
+    def _end_of(self, slot: u32) -> word:
+        """Return where the reach of a slot's table ends, or user space."""
+        end: word = min((slot + 1) << self.shift, self.layout.user_end)
+        return end
+
+    def _first_on_demand(self, space: Space, start: word, end: word, asked: u8) -> word:
+        """Return the first page of [start, end) that may come when it is touched, by promise; `end`: there is none.
+
+        Asked for are the regions with some permissions.
+        """
+        for region in self.regions.within(space, start, end):
+            page: word = max(self.start_of(region), start)
+            if region.permissions & asked == asked and page < min(region.end, end):
+                return page
+        return end
 
     def more_tables(self, space: Space, start: word, end: word) -> u32:
         """Return how many tables more are promised when [start, end), where nothing is, can be accessed on demand."""
         count: u32 = 0
         for slot in range(start >> self.shift, ((end - 1) >> self.shift) + 1):
             base: word = slot << self.shift
-            if (
-                self.spaces.tables.table_of(space.directory, base) == 0
-                and self.tables(space, base, base + PAGE_SIZE) == 0
-            ):
-                count += 1
+            limit: word = self._end_of(slot)
+            if self.spaces.tables.table_of(space.directory, base) == 0:
+                count += 1 if self._first_on_demand(space, base, limit, USER) == limit else 0
+        return count
+
+    def _more_tables_protected(self, space: Space, start: word, end: word, permissions: u8) -> i32:
+        """Return how many tables more are promised when [start, end), all in regions, has other permissions."""
+        count: i32 = 0
+        for slot in range(start >> self.shift, ((end - 1) >> self.shift) + 1):
+            base: word = slot << self.shift
+            limit: word = self._end_of(slot)
+            if self.spaces.tables.table_of(space.directory, base) == 0:
+                first: word = max(start, base)
+                last: word = min(end, limit)
+                needed = (
+                    self._first_on_demand(space, base, first, USER) < first
+                    or self._first_on_demand(space, last, limit, USER) < limit
+                    or (permissions & USER != 0 and self._first_on_demand(space, first, last, 0) < last)
+                )
+                count += 1 if needed else 0
+                count -= 1 if self._first_on_demand(space, base, limit, USER) < limit else 0
         return count
 
     # Making promises, and keeping them.
@@ -124,20 +151,14 @@ class Promises(Component):
         tables: u32 = space.promised.tables
         self.add(space, -pages, -tables)
 
-    def plan_for(self, space: Space) -> Space:
-        """Return a note of a space's regions, to be changed as the space's will be; `take_planned` takes it."""
-        self.plan.directory = space.directory
-        self.plan.describe_like(space)
-        return self.plan
-
-    def take_planned(self, space: Space, start: word, end: word, spared: u32) -> None:
-        """Let a space have the promises that it needs when the pages of [start, end) are as planned.
+    def take_to_protect(self, space: Space, start: word, end: word, permissions: u8, spared: u32) -> None:
+        """Let a space have the promises that it needs when [start, end), all in regions, has other permissions.
 
         So many of them are for frames that are read-only until then.  Raises: OutOfMemory; nothing has changed.
         """
-        pages: i32 = self.pages(self.plan, start, end) - self.pages(space, start, end)
-        tables: i32 = self.tables(self.plan, start, end) - self.tables(space, start, end)
-        self.plan.forget()
+        after: u32 = self._pages(space, start, end, 0) if permissions & WRITABLE else 0
+        pages: i32 = after - self.pages(space, start, end)
+        tables: i32 = self._more_tables_protected(space, start, end, permissions)
         self.check(pages - spared, tables)
         self.add(space, pages, tables)
 

@@ -8,17 +8,36 @@
               ┼ stack: grows down to its limit as it is touched
     user_end  ┴
 
+    up to FEW regions              more of them: nodes, each a frame of the kernel zone
+    space ── regions side by side  space ── first node ┬─ regions 0 … 255
+                                                       ├─ second node ── regions 256 … 511
+                                                       ┴─ …
+
 1. A region is whole pages of user space; no two overlap, and they are in the order of their addresses.
 2. A page that is mapped lies in a region, and its entry allows no more than the region does.
 3. Two regions that touch differ in kind or permissions.
+4. Regions lie side by side from the first place on, and places behind the last are zero.
+5. After each trap a space has as many nodes as its regions and SPARE places take, and its record none of the regions
+   then; with FEW regions at most, it has no node.
+
+A region is found by halving; a change moves those behind it by a place or more.  To change regions is three steps: take
+the nodes for what will be (`reserve…`, which may fail), change, give back what is not needed (`settle`).
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 from keelback.kernel.errors import TooManyRegions
-from keelback.lang import Array, Struct, inline, u8, u16, u32, word
+from keelback.kernel.layout import Layout
+from keelback.kernel.memory.frame_access import FrameAccess
+from keelback.kernel.memory.frames import TABLE, Frames
+from keelback.lang import Array, Component, Region, Struct, inline, u8, u16, u32, view, word
 
-MOST_REGIONS = 16
+FEW = 10
+SPARE = 2
+"""A change splits before it joins: for a while there are up to so many regions more than before and after it."""
+IN_NODE = 256
+MOST_NODES = 256
 
 
 class Kind(IntEnum):
@@ -34,19 +53,30 @@ class Kind(IntEnum):
 
 
 class MemoryRegion(Struct):
-    """The pages [start, end); all zero means that the slot is free."""
+    """The pages [start, end); all zero means that the place is free."""
 
     start: word
     end: word
     kind: Kind
     permissions: u8  # USER and WRITABLE of a page-table entry; 0: none
 
-    def copy(self, other: "MemoryRegion") -> None:
-        """Be as another region."""
-        self.start = other.start
-        self.end = other.end
-        self.kind = other.kind
-        self.permissions = other.permissions
+    def set(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
+        """Be a region."""
+        self.start = start
+        self.end = end
+        self.kind = kind
+        self.permissions = permissions
+
+    def is_like(self, kind: Kind, permissions: u8) -> bool:
+        """Say whether a region is of a kind and has some permissions."""
+        return self.kind == kind and self.permissions == permissions
+
+
+class Node(Struct):
+    """A frame of regions; all zero means that it has none."""
+
+    regions: Array[MemoryRegion] = inline(IN_NODE)
+    nodes: Array[word] = inline(MOST_NODES)  # in a space's first node: the addresses of all, in order, its own first
 
 
 class ImageRecord(Struct):
@@ -73,208 +103,323 @@ class PromiseRecord(Struct):
 
 
 class Space(Struct):
-    """An address space; all zero means none.  Slots [0, count) of the regions are in use."""
+    """An address space; all zero means none."""
 
     directory: u32  # the frame of its page directory
     owner: u16  # the process whose frames it maps; LIBRARY for a library's own
-    count: u16
+    nodes: u16  # how many nodes its regions are in; 0: they are here
+    node: word  # the address of the first
+    count: u32  # regions
     image: ImageRecord
     malloc: MallocRecord
     promised: PromiseRecord
-    regions: Array[MemoryRegion] = inline(MOST_REGIONS + 1)  # one more: a change splits before it joins
-
-    def find(self, address: word) -> u32:
-        """Return the number of the region that holds an address; `count` when none does."""
-        for index in range(self.count):
-            region = self.regions[index]
-            if address < region.end:
-                return index if address >= region.start else self.count
-        return self.count
-
-    def is_free(self, start: word, end: word) -> bool:
-        """Say whether no region has a page of [start, end)."""
-        for index in range(self.count):
-            region = self.regions[index]
-            if region.start < end and start < region.end:
-                return False
-        return True
-
-    def has_library(self, start: word, end: word) -> bool:
-        """Say whether a library has a page of [start, end)."""
-        for index in range(self.count):
-            region = self.regions[index]
-            if region.kind == Kind.LIBRARY and region.start < end and start < region.end:
-                return True
-        return False
-
-    def holds(self, start: word, end: word) -> bool:
-        """Say whether every page of [start, end) lies in a region."""
-        position: word = start
-        for index in range(self.count):
-            region = self.regions[index]
-            if region.start <= position < region.end:
-                position = region.end
-        return position >= end
+    regions: Array[MemoryRegion] = inline(FEW + SPARE)
 
     def follow(self, page: word, frame: u32) -> None:
         """Note that a page has a frame, if the image starts with that page; 0: it is not mapped any more."""
         if page == self.image.base:
             self.image.frame = frame
 
-    def check_room(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
-        """Check that [start, end) may become one region, or part of none (NONE).
-
-        Raises: TooManyRegions; nothing has changed.
-        """
-        self._check_room(start, end, kind, kind, permissions, 0)
-
-    def check_room_to_protect(self, start: word, end: word, permissions: u8) -> None:
-        """Check that [start, end), all in regions, may have other permissions.
-
-        Raises: TooManyRegions; nothing has changed.
-        """
-        kept: u32 = 0  # within the range only what differs in kind stays apart
-        for index in range(1, self.count):
-            region = self.regions[index]
-            if start < region.start < end and region.kind != self.regions[index - 1].kind:
-                kept += 1
-        first = self.regions[self.find(start)].kind
-        last = self.regions[self.find(end - 1)].kind
-        self._check_room(start, end, first, last, permissions, kept)
-
-    def _check_room(self, start: word, end: word, first: Kind, last: Kind, permissions: u8, kept: u32) -> None:
-        """Count where regions will start: outside the range as now, `kept` within it, and at its two edges."""
-        count: u32 = kept
-        for index in range(self.count):
-            place = self.regions[index].start
-            if place < start or place > end:
-                count += 1
-        if first != Kind.NONE and not self._is_alike(start - 1, first, permissions):
-            count += 1
-        if self.find(end) < self.count and not self._is_alike(end, last, permissions):
-            count += 1
-        if count > MOST_REGIONS:
-            raise TooManyRegions
-
-    def _is_alike(self, address: word, kind: Kind, permissions: u8) -> bool:
-        index: u32 = self.find(address)
-        return (
-            index < self.count and self.regions[index].kind == kind and self.regions[index].permissions == permissions
-        )
-
-    def add(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
-        """Make [start, end), which is free, a region; it becomes one with neighbours that are alike."""
-        index: u32 = 0
-        while index < self.count and self.regions[index].start < start:
-            index += 1
-        if index > 0 and self._continues(index - 1, start, kind, permissions):
-            self.regions[index - 1].end = end
-            index -= 1
-        elif index < self.count and self._precedes(index, end, kind, permissions):
-            self.regions[index].start = start
-        else:
-            self._insert(index, start, end, kind, permissions)
-        if index + 1 < self.count and self._precedes(index + 1, self.regions[index].end, kind, permissions):
-            self.regions[index].end = self.regions[index + 1].end
-            self._delete(index + 1)
-
-    def _continues(self, index: u32, start: word, kind: Kind, permissions: u8) -> bool:
-        region = self.regions[index]
-        return region.end == start and region.kind == kind and region.permissions == permissions
-
-    def _precedes(self, index: u32, end: word, kind: Kind, permissions: u8) -> bool:
-        region = self.regions[index]
-        return region.start == end and region.kind == kind and region.permissions == permissions
-
-    def carve(self, start: word, end: word) -> None:
-        """Let no region have a page of [start, end); one that goes on at both sides becomes two."""
-        index: u32 = 0
-        while index < self.count and self.regions[index].start < end:
-            region = self.regions[index]
-            if region.end <= start:
-                index += 1
-            elif region.start < start:
-                if region.end > end:
-                    self._insert(index + 1, end, region.end, region.kind, region.permissions)
-                region.end = start
-                index += 1
-            elif region.end > end:
-                region.start = end
-            else:
-                self._delete(index)
-
-    def protect(self, start: word, end: word, permissions: u8) -> None:
-        """Give [start, end), all in regions, other permissions."""
-        position: word = start
-        while position < end:
-            region = self.regions[self.find(position)]
-            stop: word = min(region.end, end)
-            kind = region.kind
-            self.carve(position, stop)
-            self.add(position, stop, kind, permissions)
-            position = stop
-
-    def _insert(self, index: u32, start: word, end: word, kind: Kind, permissions: u8) -> None:
-        assert self.count < len(self.regions), "room for a region was checked"
-        place: u32 = self.count
-        while place > index:
-            self.regions[place].copy(self.regions[place - 1])
-            place -= 1
-        region = self.regions[index]
-        region.start = start
-        region.end = end
-        region.kind = kind
-        region.permissions = permissions
-        self.count += 1
-
-    def _delete(self, index: u32) -> None:
-        self.count -= 1
-        place: u32 = index
-        while place < self.count:
-            self.regions[place].copy(self.regions[place + 1])
-            place += 1
-        self._clear(place)
-
-    def _clear(self, index: u32) -> None:
-        region = self.regions[index]
-        region.start = 0
-        region.end = 0
-        region.kind = Kind.NONE
-        region.permissions = 0
-
     def describe_like(self, other: "Space") -> None:
-        """Have the image, the regions and the malloc record that another space has, instead of none."""
-        self.image.frame = other.image.frame
-        self.image.base = other.image.base
-        self.image.size = other.image.size
-        self.image.file = other.image.file
-        for index in range(other.count):
-            self.regions[index].copy(other.regions[index])
-        self.count = other.count
-        self.malloc.count = other.malloc.count
-        self.malloc.first = other.malloc.first
+        """Have the image and the malloc record that another space has, instead of none."""
+        self.image.copy_from(other.image)
+        self.malloc.copy_from(other.malloc)
 
     def become(self, other: "Space") -> None:
         """Be what another space is, instead of none; the other is none then."""
-        self.directory = other.directory
-        self.owner = other.owner
-        self.describe_like(other)
-        self.promised.pages = other.promised.pages
-        self.promised.tables = other.promised.tables
-        other.forget()
+        self.copy_from(other)
+        other.clear()
 
-    def forget(self) -> None:
-        """Be no address space: no image, no region, no directory."""
-        self.directory = 0
-        self.owner = 0
-        self.image.frame = 0
-        self.image.base = 0
-        self.image.size = 0
-        self.image.file = 0
-        for index in range(self.count):
-            self._clear(index)
-        self.count = 0
-        self.malloc.count = 0
-        self.malloc.first = 0
-        self.promised.pages = 0
-        self.promised.tables = 0
+
+class Regions(Component):
+    """The regions of all spaces, and the nodes that hold those of spaces with many."""
+
+    def __init__(self, records: Region, layout: Layout, frames: Frames, access: FrameAccess) -> None:
+        assert layout.regions + SPARE <= IN_NODE * MOST_NODES, "the first node lists all nodes"
+        self.ram = records.ram
+        self.frames = frames
+        self.access = access
+        self.most = layout.regions
+        self.nowhere = records.struct(MemoryRegion)  # all zero, always
+
+    # Looking.
+
+    def at(self, space: Space, index: u32) -> MemoryRegion:
+        """Return the place of the region of a number, the lowest 0."""
+        if space.nodes == 0:
+            return space.regions[index]
+        return self._node_of(space, index).regions[index % IN_NODE]
+
+    def _node_of(self, space: Space, index: u32) -> Node:
+        return view(self.ram, Node, view(self.ram, Node, space.node).nodes[index // IN_NODE])
+
+    def first_behind(self, space: Space, address: word) -> u32:
+        """Return the number of the first region that ends behind an address; `count` when none does."""
+        # Where there are nodes, these places are zero, as are those behind the last region.
+        for index in range(FEW + SPARE):
+            if address < space.regions[index].end:
+                return index
+        return self._first_in_nodes(space, address) if space.nodes > 0 else space.count
+
+    def _first_in_nodes(self, space: Space, address: word) -> u32:
+        """Return as `first_behind`, by halving the nodes, and then the regions of one."""
+        nodes = view(self.ram, Node, space.node).nodes
+        number: u32 = 0
+        last: u32 = (max(space.count, 1) - 1) // IN_NODE
+        while number < last:
+            middle: u32 = (number + last) // 2
+            if view(self.ram, Node, nodes[middle]).regions[IN_NODE - 1].end <= address:
+                number = middle + 1
+            else:
+                last = middle
+        regions = view(self.ram, Node, nodes[number]).regions
+        low: u32 = 0
+        high: u32 = min(space.count - number * IN_NODE, IN_NODE)
+        while low < high:
+            place: u32 = (low + high) // 2
+            if regions[place].end <= address:
+                low = place + 1
+            else:
+                high = place
+        return number * IN_NODE + low
+
+    def find(self, space: Space, address: word) -> MemoryRegion:
+        """Return the region that holds an address; one that is all zero when none does."""
+        for place in range(FEW + SPARE):
+            region = space.regions[place]
+            if address < region.end:
+                return region if region.start <= address else self.nowhere
+        index: u32 = self.first_behind(space, address)
+        found = self.at(space, index) if index < space.count else self.nowhere
+        return found if found.start <= address else self.nowhere
+
+    def within(self, space: Space, start: word, end: word) -> Iterator[MemoryRegion]:
+        """Yield the regions that have a page of [start, end), lowest first."""
+        for index in range(self.first_behind(space, start), space.count):
+            region = self.at(space, index)
+            if region.start >= end:
+                break
+            yield region
+
+    def of(self, space: Space) -> Iterator[MemoryRegion]:
+        """Yield all regions of a space, lowest first."""
+        for index in range(space.count):
+            yield self.at(space, index)
+
+    def is_free(self, space: Space, start: word, end: word) -> bool:
+        """Say whether no region has a page of [start, end)."""
+        index: u32 = self.first_behind(space, start)
+        return index == space.count or self.at(space, index).start >= end
+
+    def has_library(self, space: Space, start: word, end: word) -> bool:
+        """Say whether a library has a page of [start, end)."""
+        for region in self.within(space, start, end):
+            if region.kind == Kind.LIBRARY:
+                return True
+        return False
+
+    def holds(self, space: Space, start: word, end: word) -> bool:
+        """Say whether every page of [start, end) lies in a region."""
+        position: word = start
+        for region in self.within(space, start, end):
+            if region.start > position:
+                break
+            position = region.end
+        return position >= end
+
+    # Room for what will be.
+
+    def reserve(self, space: Space, start: word, end: word, kind: Kind, permissions: u8) -> None:
+        """Take nodes, so that [start, end) may become one region, or part of none (NONE).
+
+        Raises: TooManyRegions, OutOfMemory; nothing has changed.
+        """
+        self._reserve(space, self._count_after(space, start, end, kind, kind, permissions))
+
+    def reserve_to_protect(self, space: Space, start: word, end: word, permissions: u8) -> None:
+        """Take nodes, so that [start, end), all in regions, may have other permissions.  Raises: as `reserve`."""
+        kept: u32 = 0  # within the range only what differs in kind stays apart
+        first: Kind = self.find(space, start).kind
+        last: Kind = first
+        for region in self.within(space, start, end):
+            if region.kind != last:
+                kept += 1
+            last = region.kind
+        self._reserve(space, kept + self._count_after(space, start, end, first, last, permissions))
+
+    def reserve_more(self, space: Space, count: u32) -> None:
+        """Take nodes for so many regions more.  Raises: as `reserve`."""
+        self._reserve(space, space.count + count)
+
+    def _count_after(self, space: Space, start: word, end: word, first: Kind, last: Kind, permissions: u8) -> u32:
+        """Count where regions will start: outside the range as now, and at its two edges."""
+        below: u32 = self._count_before(space, self.first_behind(space, start), start)
+        index: u32 = self.first_behind(space, end)
+        above: u32 = self._count_before(space, index, end + 1)
+        count: u32 = space.count - (above - below)
+        if first != Kind.NONE and not (below > 0 and self._goes_on(space, below - 1, start, first, permissions)):
+            count += 1
+        if above > index and not self.at(space, index).is_like(last, permissions):
+            count += 1
+        return count
+
+    def _count_before(self, space: Space, index: u32, address: word) -> u32:
+        """Return how many regions start before an address, of which `index` end before it or there."""
+        return index + 1 if index < space.count and self.at(space, index).start < address else index
+
+    def _goes_on(self, space: Space, index: u32, address: word, kind: Kind, permissions: u8) -> bool:
+        """Say whether a region of a kind and with some permissions reaches up to an address."""
+        region = self.at(space, index)
+        return region.end >= address and region.is_like(kind, permissions)
+
+    def _reserve(self, space: Space, count: u32) -> None:
+        if count > self.most:
+            raise TooManyRegions
+        self._take_nodes(space, count)  # a call leaves few regions more, so it is one node at most
+
+    def _take_nodes(self, space: Space, count: u32) -> None:
+        """Take nodes for so many regions.  Raises: OutOfMemory; those taken by then are in the space."""
+        while space.nodes < nodes_for(count):
+            self._add_node(space)
+
+    def _add_node(self, space: Space) -> None:
+        address: word = self.access.place_of(self.frames.allocate_kernel(TABLE | space.owner))
+        node = view(self.ram, Node, address)
+        node.clear()
+        if space.nodes == 0:
+            space.node = address
+            node.regions.copy_from(0, space.regions, 0, FEW + SPARE)
+            space.regions.clear()
+        view(self.ram, Node, space.node).nodes[space.nodes] = address
+        space.nodes += 1
+
+    def settle(self, space: Space) -> None:
+        """Give back the nodes that a space does not need."""
+        while space.nodes > nodes_for(space.count):
+            first = view(self.ram, Node, space.node)
+            space.nodes -= 1
+            frame: u32 = self.access.frame_at(first.nodes[space.nodes])
+            first.nodes[space.nodes] = 0
+            if space.nodes == 0:
+                space.regions.copy_from(0, first.regions, 0, FEW + SPARE)
+                space.node = 0
+            self.frames.release_kernel(frame)
+
+    # Changes, for which there is room.
+
+    def add(self, space: Space, start: word, end: word, kind: Kind, permissions: u8) -> None:
+        """Make [start, end), which is free, a region; it becomes one with neighbours that are alike."""
+        index: u32 = self.first_behind(space, start)
+        before = self.at(space, index - 1) if index > 0 else self.nowhere
+        after = self.at(space, index) if index < space.count else self.nowhere
+        joins = before.end == start and before.is_like(kind, permissions)
+        if after.start == end and after.is_like(kind, permissions):
+            if joins:
+                before.end = after.end
+                self._remove(space, index, index + 1)
+            else:
+                after.start = start
+        elif joins:
+            before.end = end
+        else:
+            self._insert(space, index)
+            self.at(space, index).set(start, end, kind, permissions)
+
+    def carve(self, space: Space, start: word, end: word) -> None:
+        """Let no region have a page of [start, end); one that goes on at both sides becomes two."""
+        first: u32 = self.first_behind(space, start)
+        if first < space.count and self.at(space, first).start < start:
+            if self.at(space, first).end > end:
+                self._split(space, end)
+            self.at(space, first).end = start
+            first += 1
+        last: u32 = max(self.first_behind(space, end), first)
+        if last < space.count and self.at(space, last).start < end:
+            self.at(space, last).start = end
+        self._remove(space, first, last)
+
+    def protect(self, space: Space, start: word, end: word, permissions: u8) -> None:
+        """Give [start, end), all in regions, other permissions."""
+        self._split(space, start)
+        self._split(space, end)
+        first: u32 = self.first_behind(space, start)
+        last: u32 = self.first_behind(space, end)
+        for index in range(first, last):
+            self.at(space, index).permissions = permissions
+        self._join(space, max(first, 1) - 1, min(last + 1, space.count))
+
+    def _split(self, space: Space, address: word) -> None:
+        """Let a region that goes on at both sides of an address be two."""
+        index: u32 = self.first_behind(space, address)
+        if index < space.count and self.at(space, index).start < address:
+            self._insert(space, index)
+            below, above = self.at(space, index), self.at(space, index + 1)
+            below.set(above.start, address, above.kind, above.permissions)
+            above.start = address
+
+    def _join(self, space: Space, first: u32, last: u32) -> None:
+        """Let neighbours that are alike be one, of the regions [first, last)."""
+        kept: u32 = first
+        for index in range(first + 1, last):
+            before, region = self.at(space, kept), self.at(space, index)
+            if before.end == region.start and before.is_like(region.kind, region.permissions):
+                before.end = region.end
+            else:
+                kept += 1
+                self.at(space, kept).copy_from(region)
+        self._remove(space, kept + 1, last)
+
+    def _insert(self, space: Space, index: u32) -> None:
+        """Move the regions from a number on up by a place, the last one first; what is in the gap is for the caller."""
+        assert space.count < max(FEW + SPARE, space.nodes * IN_NODE), "room for a region was reserved"
+        place: u32 = space.count
+        while place > index:
+            count: u32 = min(place - index, max(place % IN_NODE, 1))
+            place -= count
+            self._copy(space, place + 1, place, count)
+        space.count += 1
+
+    def _remove(self, space: Space, first: u32, last: u32) -> None:
+        """Move the regions from `last` on down to `first`."""
+        if first == last:
+            return
+        to: u32 = first
+        source: u32 = last
+        while source < space.count:
+            count: u32 = min(space.count - source, IN_NODE - source % IN_NODE, IN_NODE - to % IN_NODE)
+            self._copy(space, to, source, count)
+            to += count
+            source += count
+        for index in range(to, space.count):
+            self.at(space, index).clear()
+        space.count = to
+
+    def _copy(self, space: Space, to: u32, source: u32, count: u32) -> None:
+        """Copy regions; neither their places nor those that they are copied to lie in several nodes."""
+        if space.nodes == 0:
+            space.regions.copy_from(to, space.regions, source, count)
+        else:
+            regions = self._node_of(space, to).regions
+            regions.copy_from(to % IN_NODE, self._node_of(space, source).regions, source % IN_NODE, count)
+
+    # Whole spaces.
+
+    def duplicate(self, child: Space, parent: Space) -> None:
+        """Let a new space have the regions of another.  Raises: OutOfMemory; `release` gives back what it has then."""
+        self._take_nodes(child, parent.count)
+        if parent.nodes == 0:
+            child.regions.copy_from(0, parent.regions, 0, parent.count)
+        for number in range(parent.nodes):
+            node = self._node_of(child, number * IN_NODE)
+            node.regions.copy_from(0, self._node_of(parent, number * IN_NODE).regions, 0, IN_NODE)
+        child.count = parent.count
+
+    def release(self, space: Space) -> None:
+        """Give back all nodes of a space that is to be none."""
+        space.count = 0
+        self.settle(space)
+
+
+def nodes_for(count: u32) -> u32:
+    """Return how many nodes so many regions of a space are in."""
+    return 0 if count <= FEW else (count + SPARE + IN_NODE - 1) // IN_NODE

@@ -33,6 +33,7 @@ class VirtualMemory(Component):
 
     def __init__(self, records: Region, promises: Promises) -> None:
         self.promises = promises
+        self.regions = promises.regions
         self.spaces = spaces = promises.spaces
         self.tables = spaces.tables
         self.layout = spaces.layout
@@ -49,10 +50,10 @@ class VirtualMemory(Component):
         entry = self.tables.find(space.directory, address)
         if entry is not None and entry.user:
             return self.tables.frame_of(entry)
-        index: u32 = space.find(address)
-        if index == space.count or not space.regions[index].permissions & USER:
+        region = self.regions.find(space, address)
+        if not region.permissions & USER:
             raise BadAddress
-        self._check_demand(space.regions[index])
+        self._check_demand(region)
         page: word = page_of(address)
         self._enter(space, page, entry, self.spaces.kernel.zero, USER)
         return self.spaces.kernel.zero
@@ -66,13 +67,13 @@ class VirtualMemory(Component):
         # The kernel's own pages may be written as well, but not by the user.
         if entry is not None and entry.user and entry.writable:
             return self.tables.frame_of(entry)
-        index: u32 = space.find(address)
-        if index == space.count or not space.regions[index].permissions & WRITABLE:
+        region = self.regions.find(space, address)
+        if not region.permissions & WRITABLE:
             raise BadAddress
         page: word = page_of(address)
         if entry is not None and entry.present and self.tables.frame_of(entry) != self.spaces.kernel.zero:
             return self._stop_sharing(space, page, entry)
-        return self._write_first(space, space.regions[index], page, entry)
+        return self._write_first(space, region, page, entry)
 
     def _check_demand(self, region: MemoryRegion) -> None:
         """Check that the pages of a region come when they are touched; malloc pages do not.  Raises: BadAddress."""
@@ -187,33 +188,40 @@ class VirtualMemory(Component):
         if start == 0:
             start = self.find_room(space, layout.anonymous_base, layout.malloc_base, size)
         end: word = start + round_up(size, PAGE_SIZE)
-        if not space.is_free(start, end):
+        if not self.regions.is_free(space, start, end):
             raise NoRoom
-        space.check_room(start, end, kind, permissions)
+        self.regions.reserve(space, start, end, kind, permissions)
         if kind == Kind.ANONYMOUS and permissions & USER:
             pages: u32 = (end - start) >> PAGE_SHIFT if permissions & WRITABLE else 0
-            self.promises.take(space, pages, self.promises.more_tables(space, start, end))
-        space.add(start, end, kind, permissions)
+            try:
+                self.promises.take(space, pages, self.promises.more_tables(space, start, end))
+            except OutOfMemory:
+                self.regions.settle(space)
+                raise
+        self.regions.add(space, start, end, kind, permissions)
+        self.regions.settle(space)
         return start
 
     def unmap(self, space: Space, address: word, size: u32) -> None:
         """Free the pages of a range, whatever they are for; pages of it that are in no region stay so.
 
-        Raises: BadArgument, BadAddress (a library's page among them), TooManyRegions; nothing has changed.
+        Raises: BadArgument, BadAddress (a library's page among them), TooManyRegions, OutOfMemory (there is a region
+        more); nothing has changed.
         """
         self._check_range(space, address, size)
         end: word = address + round_up(size, PAGE_SIZE)
-        space.check_room(address, end, Kind.NONE, 0)
+        self.regions.reserve(space, address, end, Kind.NONE, 0)
         self.remove(space, address, end)
 
     def remove(self, space: Space, start: word, end: word) -> None:
-        """Let a space have no page of [start, end) any more."""
+        """Let a space, which has room for the regions left, have no page of [start, end) any more."""
         pages: u32 = self.promises.pages(space, start, end)
         tables: u32 = self.promises.tables(space, start, end)
         self.spaces.unmap(space.directory, start, end, space.owner)
         # One reload of cr3 for however many pages: none of them is global, and no other space had them.
         self.spaces.forget_user_pages(space.directory)
-        space.carve(start, end)
+        self.regions.carve(space, start, end)
+        self.regions.settle(space)
         if start <= space.image.base < end:
             space.image.frame = 0
         self.promises.add(space, -pages, self.promises.tables(space, start, end) - tables)
@@ -226,12 +234,17 @@ class VirtualMemory(Component):
         """
         self._check_range(space, address, size)
         end: word = address + round_up(size, PAGE_SIZE)
-        if not space.holds(address, end):
+        if not self.regions.holds(space, address, end):
             raise BadAddress
-        space.check_room_to_protect(address, end, permissions)
-        self.promises.plan_for(space).protect(address, end, permissions)
-        self.promises.take_planned(space, address, end, self._spared(space, address, end, permissions))
-        space.protect(address, end, permissions)
+        self.regions.reserve_to_protect(space, address, end, permissions)
+        try:
+            spared: u32 = self._spared(space, address, end, permissions)
+            self.promises.take_to_protect(space, address, end, permissions, spared)
+        except OutOfMemory:
+            self.regions.settle(space)
+            raise
+        self.regions.protect(space, address, end, permissions)
+        self.regions.settle(space)
         self.spaces.restrict(space.directory, address, end, permissions, space.owner)
         # Entries allow less than before, so what the CPU kept of them would let too much through.
         self.spaces.forget_user_pages(space.directory)
@@ -240,12 +253,10 @@ class VirtualMemory(Component):
         """Return how many frames of [start, end) will not be read-only any more with other permissions."""
         count: u32 = 0
         if permissions & WRITABLE:
-            for index in range(space.count):
-                region = space.regions[index]
-                first: word = max(region.start, start)
-                last: word = min(region.end, end)
-                if first < last and not region.permissions & WRITABLE:
-                    count += self.spaces.count_alone(space.directory, first, last)
+            for region in self.regions.within(space, start, end):
+                if not region.permissions & WRITABLE:
+                    first: word = max(region.start, start)
+                    count += self.spaces.count_alone(space.directory, first, min(region.end, end))
         return count
 
     def allocate_page(self, space: Space, address: word) -> None:
@@ -256,16 +267,21 @@ class VirtualMemory(Component):
         """
         self._check_range(space, address, PAGE_SIZE)
         end: word = address + PAGE_SIZE
-        space.check_room(address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        self.regions.reserve(space, address, end, Kind.ANONYMOUS, USER | WRITABLE)
         more: u32 = 1 - self.promises.pages(space, address, end)
         entry = self.tables.find(space.directory, address)
-        if entry is None or not entry.present:
-            self.promises.check(more, 0)
-            self._enter(space, address, entry, self._new_zeros(space), USER | WRITABLE)
-        else:
-            self._change(space, address, entry, self._renew(space, self.tables.frame_of(entry), more))
-        space.carve(address, end)
-        space.add(address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        try:
+            if entry is None or not entry.present:
+                self.promises.check(more, 0)
+                self._enter(space, address, entry, self._new_zeros(space), USER | WRITABLE)
+            else:
+                self._change(space, address, entry, self._renew(space, self.tables.frame_of(entry), more))
+        except OutOfMemory:
+            self.regions.settle(space)
+            raise
+        self.regions.carve(space, address, end)
+        self.regions.add(space, address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        self.regions.settle(space)
         self.promises.add(space, more, 0)
 
     def _renew(self, space: Space, frame: u32, more: u32) -> u32:
@@ -289,7 +305,7 @@ class VirtualMemory(Component):
         Raises: BadArgument, BadAddress.
         """
         self._check_pages(address, size)
-        if address == 0 or space.has_library(address, address + round_up(size, PAGE_SIZE)):
+        if address == 0 or self.regions.has_library(space, address, address + round_up(size, PAGE_SIZE)):
             raise BadAddress
 
     def _check_pages(self, address: word, size: u32) -> None:
@@ -312,12 +328,10 @@ class VirtualMemory(Component):
         `first` is a page's start.  Raises: NoRoom.
         """
         start: word = first
-        for index in range(space.count):
-            region = space.regions[index]
-            if region.end > start:
-                if min(region.start, limit) - start >= size and region.start > start:
-                    return start
-                start = region.end
+        for region in self.regions.within(space, first, limit):
+            if region.start - start >= size:
+                return start
+            start = region.end
         if size > max(limit - start, 0):
             raise NoRoom
         return start
@@ -347,17 +361,16 @@ class VirtualMemory(Component):
 
         Raises: OutOfMemory; the parent is as it was, and what the child has by then, `release` frees.
         """
+        self.regions.duplicate(child, parent)
         child.describe_like(parent)
         self.promises.take(child, parent.promised.pages, parent.promised.tables)
-        for index in range(parent.count):
-            region = parent.regions[index]
+        for region in self.regions.of(parent):
             self.spaces.reserve_like(child.directory, parent.directory, region.start, region.end)
         # From here on only copies need frames, and a copy changes nothing of the parent's.
         if self.spaces.may_copy():
-            for index in range(parent.count):
-                self._copy_region(parent, child, parent.regions[index])
-        for index in range(parent.count):
-            region = parent.regions[index]
+            for region in self.regions.of(parent):
+                self._copy_region(parent, child, region)
+        for region in self.regions.of(parent):
             self.spaces.share(child.directory, parent.directory, region.start, region.end)
         # Pages that could be written can't be any more: one reload of cr3 tells the CPU, for all of them.
         self.spaces.forget_user_pages(parent.directory)
@@ -373,11 +386,11 @@ class VirtualMemory(Component):
     def release(self, space: Space) -> None:
         """Free all that a space has, built in part or whole; no CPU uses it any more."""
         self.promises.end(space)
-        for index in range(space.count):
-            region = space.regions[index]
+        for region in self.regions.of(space):
             self.spaces.unmap(space.directory, region.start, region.end, space.owner)
+        self.regions.release(space)
         self.spaces.destroy(space.directory)
-        space.forget()
+        space.clear()
 
 
 def meets(address: word, size: u32, start: word, end: word) -> bool:

@@ -183,7 +183,7 @@ class Programs(Component):
 
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
-        space.add(self.layout.stack_bottom, self.layout.stack_top, Kind.STACK, USER | WRITABLE)
+        self.loader.regions.add(space, self.layout.stack_bottom, self.layout.stack_top, Kind.STACK, USER | WRITABLE)
         self.loader.place(space, image)
         self.promises.take_all(space)
         stack: word = self._make_stack(space, argument)
