@@ -155,11 +155,12 @@ class Regions(Component):
 
     def first_behind(self, space: Space, address: word) -> u32:
         """Return the number of the first region that ends behind an address; `count` when none does."""
-        # Where there are nodes, these places are zero, as are those behind the last region.
-        for index in range(FEW + SPARE):
+        if space.nodes > 0:
+            return self._first_in_nodes(space, address)
+        for index in range(FEW + SPARE):  # the end of a free place is behind nothing
             if address < space.regions[index].end:
                 return index
-        return self._first_in_nodes(space, address) if space.nodes > 0 else space.count
+        return space.count
 
     def _first_in_nodes(self, space: Space, address: word) -> u32:
         """Return as `first_behind`, by halving the nodes, and then the regions of one."""
@@ -185,11 +186,11 @@ class Regions(Component):
 
     def find(self, space: Space, address: word) -> MemoryRegion:
         """Return the region that holds an address; one that is all zero when none does."""
-        for place in range(FEW + SPARE):
+        for place in range(FEW + SPARE):  # all of them free where there are nodes
             region = space.regions[place]
             if address < region.end:
                 return region if region.start <= address else self.nowhere
-        index: u32 = self.first_behind(space, address)
+        index: u32 = self._first_in_nodes(space, address) if space.nodes > 0 else space.count
         found = self.at(space, index) if index < space.count else self.nowhere
         return found if found.start <= address else self.nowhere
 
@@ -373,6 +374,9 @@ class Regions(Component):
         """Move the regions from a number on up by a place, the last one first; what is in the gap is for the caller."""
         assert space.count < max(FEW + SPARE, space.nodes * IN_NODE), "room for a region was reserved"
         place: u32 = space.count
+        if space.nodes == 0:
+            space.regions.copy_from(index + 1, space.regions, index, place - index)
+            place = index
         while place > index:
             count: u32 = min(place - index, max(place % IN_NODE, 1))
             place -= count
@@ -385,6 +389,10 @@ class Regions(Component):
             return
         to: u32 = first
         source: u32 = last
+        if space.nodes == 0:
+            space.regions.copy_from(to, space.regions, source, space.count - source)
+            to += space.count - source
+            source = space.count
         while source < space.count:
             count: u32 = min(space.count - source, IN_NODE - source % IN_NODE, IN_NODE - to % IN_NODE)
             self._copy(space, to, source, count)
@@ -395,12 +403,9 @@ class Regions(Component):
         space.count = to
 
     def _copy(self, space: Space, to: u32, source: u32, count: u32) -> None:
-        """Copy regions; neither their places nor those that they are copied to lie in several nodes."""
-        if space.nodes == 0:
-            space.regions.copy_from(to, space.regions, source, count)
-        else:
-            regions = self._node_of(space, to).regions
-            regions.copy_from(to % IN_NODE, self._node_of(space, source).regions, source % IN_NODE, count)
+        """Copy regions from one node to one, or within it."""
+        regions = self._node_of(space, to).regions
+        regions.copy_from(to % IN_NODE, self._node_of(space, source).regions, source % IN_NODE, count)
 
     # Whole spaces.
 
