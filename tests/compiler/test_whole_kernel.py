@@ -69,3 +69,9 @@ def test_an_error_that_nobody_raises_is_not_in_the_c(kernel):
         assert compiled().c == kernel.c
     finally:
         del KernelError.known[Elsewhere.number]
+
+
+def test_a_system_call_stays_a_function_that_a_debugger_can_stop_at_unless_it_is_small(kernel):
+    heads = {line for line in kernel.c.splitlines() if line.startswith("static") and "calls_" in line}
+    assert any("noinline" in line and "calls_puts(" in line for line in heads)
+    assert any("noinline" not in line and "calls_getpid(" in line for line in heads)

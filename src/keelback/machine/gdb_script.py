@@ -28,6 +28,7 @@ def start(folder: str, socket: str, first: int, sources: Sequence[str]) -> None:
     for line in (
         "set confirm off",
         "set print pretty on",
+        "set print entry-values no",
         "set architecture i386",
         f"set directories {':'.join(sources)}",
         f'file "{folder}/kernel.elf"',

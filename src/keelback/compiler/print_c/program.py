@@ -1,6 +1,8 @@
 """The C file: its parts in order, and its functions."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Final
 
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
@@ -10,6 +12,9 @@ from keelback.compiler.print_c.statements import Statements
 from keelback.compiler.types import ArrayPointer, Integer, Void
 from keelback.compiler.walk import expressions_in, statements_in
 from keelback.lang.errors import KernelError
+
+FEW_STATEMENTS: Final = 5
+"""A function of so many, picked by a switch, may become part of its caller."""
 
 
 class Printer(Statements):
@@ -87,8 +92,25 @@ class Printer(Statements):
             if not self.packed(function) and not isinstance(function.key.result, Void):
                 parameters.append(self.declaration(function.key.result, "*result$0"))
         inline = " inline" if function.native is not None else ""
-        storage = "" if function.key.name in self.entries else f"static{inline} __attribute__((unused)) "
+        kept = "noinline, " if function.key.name in self.kept_apart else ""
+        storage = "" if function.key.name in self.entries else f"static{inline} __attribute__(({kept}unused)) "
         return f"{storage}{spaced(result)}{function.key.name}({', '.join(parameters) or 'void'})"
+
+    @cached_property
+    def kept_apart(self) -> frozenset[str]:
+        """The functions that a switch picks, such as system calls: apart, a debugger finds where each starts.
+
+        As part of one caller they share the code that is alike, and the first line of one may be another's.
+        """
+        picked = {
+            call.function.name
+            for function in self.functions.values()
+            for switch in statements_in(function.body)
+            if isinstance(switch, ir.Switch)
+            for call in statements_in([each for case in switch.cases for each in case])
+            if isinstance(call, ir.Call)
+        }
+        return frozenset(each for each in picked if len([*statements_in(self.functions[each].body)]) > FEW_STATEMENTS)
 
     def function_text(self, function: ir.Function) -> str:
         """Return a whole function."""
