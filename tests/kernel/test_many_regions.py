@@ -9,11 +9,11 @@ from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import ANYWHERE, ARGUMENT, NAME, PAGE, Call, Died, Driven, driven
-from kernel.scarce import Held
+from kernel.scarce import TABLE, Held
 from kernel.traces import assert_equal, memory, range_of, state
 from support import MIB
 
-NONE, READ, WRITE = 0, 1, 2
+NONE, READ, WRITE, SPARSE = 0, 1, 2, 4
 MANY = 1000
 FULL = IN_NODE - SPARE
 """As many regions as lie in one node."""
@@ -190,6 +190,27 @@ def test_a_fork_of_many_regions_has_all_nodes_or_leaves_nothing(machine, left):
         machine.park(child)
         assert anonymous(machine, child) == anonymous(machine)
     held.give_back()
+
+
+def test_promises_are_those_of_the_pages_that_are_left_whatever_is_protected(life):
+    """Memory of all kinds around the borders of four tables, some of which are there; invariants count again."""
+    machine, chance = driven("it", life=life, memory=16 * MIB, check=False), random.Random(11)
+    for number in range(4):
+        border = ANYWHERE + (number + 1) * TABLE
+        for first, last, permission in ((-9, -5, WRITE | SPARSE), (-5, -1, READ), (-1, 3, WRITE), (3, 6, NONE)):
+            do(machine, Call.MAP, border + first * PAGE, (last - first) * PAGE, permission)
+    for number in range(120):
+        border = ANYWHERE + chance.randint(1, 4) * TABLE
+        first = chance.randrange(-9, 6)
+        start, end = border + first * PAGE, border + chance.randint(first + 1, 6) * PAGE
+        if number % 12 == 11:
+            do(machine, Call.UNMAP, start, end - start)
+            do(machine, Call.MAP, start, end - start, chance.choice([NONE, READ, WRITE, WRITE | SPARSE]))
+        elif number % 12 == 5 and machine.lens.regions.find(machine.process(1).space, start).permissions:
+            machine.read(start)
+        else:
+            do(machine, Call.PROTECT, start, end - start, chance.choice([NONE, NONE, READ, WRITE]))
+        machine.check()
 
 
 def test_random_requests_leave_the_regions_of_a_model_of_pages(life):
