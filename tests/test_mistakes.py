@@ -337,7 +337,8 @@ MISTAKES = {
         "return self.table[parent.zombies.last]", {"comparison"},
     ),
     "a queue that goes forward only": (
-        "processes.queues", "Queues", "push", "self.link(number).previous = last", "pass", {"comparison", "invariants"},
+        "processes.queues", "Queues", "push", "self.link(number).previous = last", "pass",
+        {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a queue whose last is not known": (
         "processes.queues", "Queues", "pop", "queue.last = 0", "pass", {"comparison", "invariants"},
@@ -373,7 +374,7 @@ MISTAKES = {
     ),
     "a thread that goes on though it waits": (
         "calls.traps", "Traps", "trap", "if thread.state == ThreadState.RUNNING:",
-        "if thread.state != ThreadState.IDLE:", {"comparison"},
+        "if thread.state != ThreadState.IDLE:", {"comparison", "strict RAM and TLB"},
     ),
     "a child that is in no list": (
         "processes.processes", "Processes", "create",
