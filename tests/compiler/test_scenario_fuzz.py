@@ -12,7 +12,7 @@ from compiler.surgery import over_lines
 from compiler.transplants import transplant
 
 SEED = "fixed.1"
-GROUPS, GROUP = 40, 20
+GROUPS, GROUP = 80, 20
 """After so many groups of programs, every mistake has been noticed; most after the first two."""
 QUICKLY = (takes_continue_for_pass, rounds_up, never_meets_none)
 """Mistakes that the first group notices."""

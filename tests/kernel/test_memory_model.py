@@ -32,4 +32,4 @@ def test_random_requests_do_what_the_model_says_in_the_compiled_life():
 
 @pytest.mark.parametrize("name", sliced(MISTAKES, 3))
 def test_a_mistake_in_the_kernel_is_found_by_the_model_alone(name, tmp_path):
-    assert is_found(tmp_path, name, number=1, examples=300)
+    assert is_found(tmp_path, name, number=1, examples=1000)
