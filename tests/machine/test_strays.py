@@ -175,12 +175,16 @@ def test_on_qemu_non_maskable_ones_hurt_neither_who_runs_nor_who_sleeps():
         while not kernel.timer.clock.ticks:
             assert time.monotonic() < end
             time.sleep(0.005)
+        taken = kernel.strays.record.counts
         for _ in range(100):
+            before, soon = taken[NON_MASKABLE], time.monotonic() + 0.05
             machine.command("inject-nmi")
+            while taken[NON_MASKABLE] == before and time.monotonic() < soon:
+                time.sleep(0.0005)  # a second one, while one waits to be taken, is not one more
         assert machine.wait() is Verdict.DONE
         console = machine.console.decode()
     assert console.count(NON_MASKABLE_TOLD) == 1 and "killed:" not in console and console.count("nap") == 3
-    assert 50 < kernel.strays.record.counts[NON_MASKABLE] <= 100
+    assert 50 < taken[NON_MASKABLE] <= 100
 
 
 def test_every_vector_is_somebodys():
