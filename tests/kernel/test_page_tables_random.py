@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.x86.paging import NO_EXECUTE, PRESENT, USER, WRITABLE
 from keelback.lang import PAGE_SIZE
 from kernel.paging_world import FRAMES, OWNER, SHAPES, USER_FRAMES, Lives, mappings, tables_of
@@ -40,8 +40,7 @@ class Model:
         except OutOfMemory:
             assert self.lives.free() < len(self.lives.scheme.levels) or failing
             self.lives.call("fail", 0)
-            if action is not self.fork:
-                assert self.lives.state() == before or action == self.map
+            assert self.lives.state() == before or action == self.map
         self.lives.call("fail", 0)
         self.compare()
 
