@@ -83,8 +83,13 @@ class AddressSpaces(Component):
         self.frames.pin(self.kernel.zero)
 
     def _map_kernel(self, start: word, end: word, flags: u32) -> None:
+        """Map the pages of [start, end) to the frames at their own addresses, with one walk a table."""
+        table: u32 = 0
         for page in range(start, end, PAGE_SIZE):
-            self.tables.enter(self.tables.reserve(self.kernel.directory, page), page >> PAGE_SHIFT, flags)
+            if page == start or page % self.tables.reach == 0:
+                self.tables.reserve(self.kernel.directory, page)
+                table = self.tables.table_of(self.kernel.directory, page)
+            self.tables.enter(self.tables.entry(table, self.scheme.table.index(page)), page >> PAGE_SHIFT, flags)
 
     def map_global(self, page: word, frame: u32) -> None:
         """Map a page of the area for global mappings, which is not mapped, to a frame, in every space at once.
