@@ -4,12 +4,12 @@ import random
 from collections import Counter
 from dataclasses import replace
 
+from keelback.abi.errors import NotALibrary, NotExecutable
 from keelback.inspect.executables import broken_rule
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.boot.boot_parameters import BootParameters
 from keelback.kernel.boot.header import ImageHeader
-from keelback.kernel.errors import NotALibrary, NotExecutable
 from keelback.kernel.layout import USERMODE, Layout
 from keelback.kernel.loading.elf_file import Rule
 from keelback.kernel.processes.threads import ThreadState

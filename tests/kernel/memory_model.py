@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from keelback.inspect.lens import malloc_pages
-from keelback.kernel.errors import (
+from keelback.abi.errors import (
     BadAddress,
     BadArgument,
     NoChild,
@@ -22,6 +21,7 @@ from keelback.kernel.errors import (
     NotPermitted,
     TooManyRegions,
 )  # fmt: skip
+from keelback.inspect.lens import malloc_pages
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.regions import FEW
 from keelback.kernel.processes.processes import Ending

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keelback.abi.errors import NotExecutable, OutOfMemory
 from keelback.inspect.invariants import check
-from keelback.kernel.errors import NotExecutable, OutOfMemory
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, Layout
 from keelback.kernel.loading.elf_file import INTERPRETER, RULES, SHARED_OBJECT, Rule
 from keelback.kernel.processes.processes import Ending

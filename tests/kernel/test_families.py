@@ -4,8 +4,7 @@ import struct
 
 import pytest
 
-from keelback.kernel.calls.faults import PAGE_FAULT
-from keelback.kernel.errors import (
+from keelback.abi.errors import (
     BadAddress,
     BadArgument,
     NoChild,
@@ -15,6 +14,7 @@ from keelback.kernel.errors import (
     NotPermitted,
     OutOfMemory,
 )
+from keelback.kernel.calls.faults import PAGE_FAULT
 from keelback.kernel.processes.processes import BY_KERNEL, NOBODY, Ending, ProcessState
 from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import text_of

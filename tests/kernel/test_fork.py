@@ -2,7 +2,7 @@
 
 import pytest
 
-from keelback.kernel.errors import NoProcessSlot, OutOfMemory
+from keelback.abi.errors import NoProcessSlot, OutOfMemory
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import PINNED, SHARED
 from keelback.kernel.processes.processes import ProcessState

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import KERNEL, NOBODY, OWNER_BITS, SHARED, TABLE
 from keelback.lang import Panic

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from keelback.kernel.errors import BadAddress
+from keelback.abi.errors import BadAddress
 from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.processes.processes import Reason
 from keelback.lang import Panic

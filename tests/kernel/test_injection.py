@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from keelback.abi.errors import NoSuchLibrary, NoSuchProgram, OutOfMemory
 from keelback.inspect.invariants import InvariantBroken
 from keelback.kernel.devices.power import REFUSED
-from keelback.kernel.errors import NoSuchLibrary, NoSuchProgram, OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE
 from keelback.kernel.processes.processes import Ending, Reason

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keelback.kernel.errors import (
+from keelback.abi.errors import (
     BadAddress,
     BadArgument,
     NoRoom,

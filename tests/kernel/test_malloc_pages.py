@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.inspect.lens import malloc_pages
-from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.processes.processes import Access, Ending, Reason

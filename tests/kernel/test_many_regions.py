@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE
 from keelback.kernel.x86.paging import USER, WRITABLE

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from keelback.abi.errors import BadArgument, NoSuchProgram
 from keelback.image.payload import make_payload
 from keelback.kernel.boot.boot_parameters import BootParameters
 from keelback.kernel.boot.options import LINE_SIZE, Options
 from keelback.kernel.devices.console import Sink
-from keelback.kernel.errors import BadArgument, NoSuchProgram
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Ram, Region, TextSink, layout_of, text_of
 from keelback.machine.boot_loader import COMMAND_LINE, PARAMETERS

@@ -3,7 +3,7 @@
 import pytest
 from capstone import CS_ARCH_X86, CS_MODE_32, CS_MODE_64, Cs
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.page_tables import PageTables
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.x86.paging import AS_LOADED, I386, NO_EXECUTE, PAE, SCHEMES, USER, WRITABLE, X86_64

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keelback.abi.errors import NoSuchProgram
 from keelback.image.payload import make_payload
-from keelback.kernel.errors import NoSuchProgram
 from keelback.kernel.layout import MICROKERNEL
 from keelback.machine.images import make_image
 from keelback.machine.interpreted import InterpretedPc

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from keelback.kernel.errors import NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
+from keelback.abi.errors import NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
 from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.kernel.processes.processes import ProcessState
 from kernel.driven import SMALL, Call, Died, driven

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.processes.processes import Reason
 from kernel.driven import ANYWHERE, BSS, PAGE, SMALL, STACK, Call, Died, driven
 from kernel.scarce import (

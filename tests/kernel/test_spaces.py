@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unicorn.x86_const import UC_X86_REG_CR0
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frames import KERNEL, NOBODY
 from keelback.kernel.x86.paging import PRESENT, USER, WRITABLE
 from keelback.lang import Panic

@@ -3,7 +3,7 @@
 import pytest
 
 from keelback.abi.calls import CALLS
-from keelback.kernel.errors import BadAddress, BadArgument, UnknownCall
+from keelback.abi.errors import BadAddress, BadArgument, UnknownCall
 from support import c_program, console, make_pc, run
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from unicorn.x86_const import UC_X86_REG_CR3
 
-from keelback.kernel.errors import BadAddress, OutOfMemory
+from keelback.abi.errors import BadAddress, OutOfMemory
 from keelback.kernel.layout import USERMODE
 from keelback.kernel.memory.frames import LIBRARY as LIBRARY_OWNER
 from keelback.kernel.memory.frames import NOBODY as NOBODYS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
+from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import PINNED, Role
 from keelback.kernel.memory.regions import Kind

@@ -1,6 +1,6 @@
 """Files of programs: which rule of the kernel's a file breaks, told before any kernel runs."""
 
-from keelback.kernel.errors import NotExecutable
+from keelback.abi.errors import NotExecutable
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.elf_file import ElfFile, Rule
 from keelback.kernel.loading.payload import Member, Payload

@@ -1,5 +1,6 @@
 """The root of the kernel: all its parts, and the order in which they start."""
 
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.boot.handover import Handover
 from keelback.kernel.boot.memory import Memory
 from keelback.kernel.boot.options import Options
@@ -11,7 +12,6 @@ from keelback.kernel.calls.traps import Traps
 from keelback.kernel.devices.console import Console, Sink
 from keelback.kernel.devices.power import REFUSED, Power
 from keelback.kernel.devices.timer import Timer
-from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.layout import KIB, Layout
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.loading.libraries import Libraries

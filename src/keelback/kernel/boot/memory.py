@@ -12,11 +12,11 @@
 Everything else that is usable is user frames.
 """
 
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.boot.boot_parameters import MOST_ENTRIES, BiosMemoryMap, BiosRange
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.boot.memory_map import MOST_RANGES, FrameRange, MemoryMap
 from keelback.kernel.devices.screen import SCREEN
-from keelback.kernel.errors import OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, RESERVED, Frames
 from keelback.kernel.memory.heap import BootHeap

@@ -3,8 +3,8 @@
 Source: Intel SDM volume 3, sections 6.15 (exceptions) and 4.7 (page-fault error code).
 """
 
+from keelback.abi.errors import BadAddress, OutOfMemory
 from keelback.kernel.devices.console import Console
-from keelback.kernel.errors import BadAddress, OutOfMemory
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.processes import Access, Process, Reason

@@ -5,9 +5,9 @@ An error is the negative number of its class; everything from 0 up to -256 as un
 
 from keelback.abi import records
 from keelback.abi.calls import CALLS
+from keelback.abi.errors import BadArgument, UnknownCall
 from keelback.abi.rights import READ, SPARSE, WRITE
 from keelback.kernel.devices.console import Console
-from keelback.kernel.errors import BadArgument, UnknownCall
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.memory.regions import Kind

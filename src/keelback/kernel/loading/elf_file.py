@@ -12,7 +12,7 @@ Source: System V ABI, chapters 4 (object files) and 5 (program loading); i386 su
 from collections.abc import Iterator
 from enum import IntEnum
 
-from keelback.kernel.errors import NotALibrary, NotExecutable
+from keelback.abi.errors import NotALibrary, NotExecutable
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.payload import Member, Payload
 from keelback.kernel.memory.regions import Kind

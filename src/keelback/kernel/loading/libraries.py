@@ -13,7 +13,7 @@
 5. From its link page to its last page a library has no gap (`elf_file.py`), so nothing else lies within it.
 """
 
-from keelback.kernel.errors import (
+from keelback.abi.errors import (
     BadArgument,
     NoSuchLibrary,
     NoSuchProgram,

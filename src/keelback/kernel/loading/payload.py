@@ -7,8 +7,8 @@ Source: POSIX.1-1988 section 10.1.1 (ustar interchange format).
 
 from collections.abc import Iterator
 
+from keelback.abi.errors import NoSuchProgram
 from keelback.kernel.boot.header import ImageHeader
-from keelback.kernel.errors import NoSuchProgram
 from keelback.kernel.memory.heap import BootHeap
 from keelback.lang import Array, Component, Region, Struct, Table, inline, size_of, u8, u32, view, word
 

@@ -14,7 +14,7 @@
 
 from enum import IntEnum
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_set import FrameSet
 from keelback.lang import Array, Component, Region, Struct, Table, bits, inline, u8, u16, u32

@@ -1,6 +1,6 @@
 """The boot heap: memory that the kernel takes once, while it initialises, and keeps."""
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.lang import Component, Region, Struct, u32, word
 
 

@@ -10,7 +10,7 @@ The stack that the kernel runs on while it ends its thread is freed when the nex
 that trap does anything: nothing is refused because a stack was not free yet.
 """
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frames import STACK
 from keelback.kernel.memory.spaces import AddressSpaces

@@ -12,7 +12,7 @@
 
 from collections.abc import Iterator
 
-from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
+from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.regions import Kind, Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import USER, WRITABLE

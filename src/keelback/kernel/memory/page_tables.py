@@ -9,7 +9,7 @@
 
 from collections.abc import Iterator
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.x86.paging import (

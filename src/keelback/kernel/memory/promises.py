@@ -17,7 +17,7 @@ So a page with a promise finds a frame, and a table if it needs one.  All other 
 sentences stay true.  A layout with overcommit counts as all do, and promises more than there is.
 """
 
-from keelback.kernel.errors import OutOfMemory
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Regions, Space
 from keelback.kernel.memory.spaces import AddressSpaces

@@ -27,7 +27,7 @@ the nodes for what will be (`reserve…`, which may fail), change, give back wha
 from collections.abc import Iterator
 from enum import IntEnum
 
-from keelback.kernel.errors import TooManyRegions
+from keelback.abi.errors import TooManyRegions
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import TABLE, Frames

@@ -5,7 +5,7 @@
 3. What is read is taken for true when all of it has come; nothing is written before all of it can be.
 """
 
-from keelback.kernel.errors import BadAddress, BadArgument
+from keelback.abi.errors import BadAddress, BadArgument
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import page_of

@@ -11,7 +11,7 @@ Whether a page may be written is its region's affair; an entry without the right
 something to do first.
 """
 
-from keelback.kernel.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
+from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Space

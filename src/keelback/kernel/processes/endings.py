@@ -8,9 +8,9 @@
 4. A waiter that is killed leaves the queue, and its children are nobody's.
 """
 
+from keelback.abi.errors import NoChild, NoSuchProcess, NotPermitted
 from keelback.abi.records import ANY_CHILD
 from keelback.abi.records import Ending as EndingRecord
-from keelback.kernel.errors import NoChild, NoSuchProcess, NotPermitted
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import BY_KERNEL, NOBODY, Ending, Process, Processes, ProcessState
 from keelback.kernel.processes.scheduler import waiters_of

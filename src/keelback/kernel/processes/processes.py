@@ -14,7 +14,7 @@
 
 from enum import IntEnum
 
-from keelback.kernel.errors import NoProcessSlot, OutOfMemory
+from keelback.abi.errors import NoProcessSlot, OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.libraries import Libraries, MappedLibraries
 from keelback.kernel.memory.regions import Space

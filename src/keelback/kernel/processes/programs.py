@@ -1,8 +1,8 @@
 """The process manager: starts programs of the payload, each with one argument string."""
 
+from keelback.abi.errors import BadArgument, NoSuchProgram, NotExecutable, OutOfMemory
 from keelback.kernel.boot.options import Options
 from keelback.kernel.devices.console import Console
-from keelback.kernel.errors import BadArgument, NoSuchProgram, NotExecutable, OutOfMemory
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.loading.elf_file import RULES, CheckedFile
 from keelback.kernel.memory.regions import Kind, Space
