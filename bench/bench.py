@@ -18,16 +18,17 @@ from elftools.elf.elffile import ELFFile
 from keelback.cli.programs import payload_programs
 from keelback.compiler import compile_program
 from keelback.image.compiled import KERNEL_FLAGS
+from keelback.image.images import make_image
 from keelback.image.kernel_image import CompiledKernel
+from keelback.image.kernels import compiled, entries_of, kernel_of
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
 from keelback.image.toolchain import compile_c
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled, entries_of, kernel_of
-from keelback.machine.pc import Outcome, SimulatedPc
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.pc import SimulatedPc
 from keelback.user import RUNTIME
 
 MEMORY = 64 << 20

@@ -4,12 +4,12 @@ import statistics
 import time
 
 from keelback.cli.libraries import payload_libraries
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.devices.power import DEBUG_EXIT
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.kernels import compiled
-from keelback.machine.qemu import BY_INSTRUCTIONS, Qemu, Verdict
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, Qemu, Verdict
 
 MEMORY = 64 << 20
 CROWD_MEMORY = 256 << 20

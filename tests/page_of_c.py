@@ -8,8 +8,8 @@ from consoles import ROOT
 from keelback.compiler import compile_program
 from keelback.compiler.print_c import Printer
 from keelback.compiler.source import end_line
+from keelback.image.kernels import entries_of, kernel_of
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.kernels import entries_of, kernel_of
 
 PAGE = ROOT / "docs" / "compiler.md"
 PAIR = re.compile(r"```python\n(.*?)```\n\nbecomes `(\w+)`:\n\n```c\n(.*?)```", re.DOTALL)

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from keelback.image.images import make_image
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL, Layout
-from keelback.machine.boot_loader import BiosEntry
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.pc import SimulatedPc
+from keelback.machine.simulated.boot_loader import BiosEntry
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.pc import SimulatedPc
 from keelback.user import PROGRAMS, RUNTIME
 
 MIB = 1 << 20

@@ -12,10 +12,14 @@ ALLOWED = {
     "kernel": {"abi", "lang"},
     "user": {"abi", "lang"},
     "compiler": {"errors", "lang"},
-    "image": {"abi", "compiler", "errors", "lang"},
-    "machine": {"abi", "errors", "image", "kernel", "lang", "__version__"},
+    "image": {"abi", "compiler", "errors", "kernel", "lang", "__version__"},
     "inspect": {"abi", "kernel", "lang"},
-    "cli": {"abi", "compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "__version__"},
+    "machine": {"abi", "errors", "image", "inspect", "kernel", "lang"},
+    "debug": {"errors", "image", "inspect", "kernel", "lang"},
+    "cli": {
+        *("abi", "compiler", "debug", "errors", "image", "inspect", "kernel", "lang", "machine", "user"),
+        "__version__",
+    },
 }
 
 FLOORS = ("x86", "devices", "memory", "boot", "loading", "processes", "calls")

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import pytest
 
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.kernels import compiled
+from keelback.machine.simulated.compiled import CompiledPc
 from kernel.driven import LIBRARY_FILE
 from support import MIB, c_program, make_pc, payload_programs, sliced
 

@@ -14,7 +14,7 @@ import pytest
 
 import keelback
 from keelback.image.iso import GRUB, INSTALL, TOOLS, words_of
-from keelback.machine.qemu import Medium, Qemu, Verdict
+from keelback.machine.qemu.qemu import Medium, Qemu, Verdict
 
 SOURCE = Path(keelback.__file__).parents[1]
 ENVIRONMENT = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(SOURCE)}

@@ -10,7 +10,7 @@ from cli.test_run import COMMAND, ENVIRONMENT
 from keelback.cli.report import print_report
 from keelback.cli.streams import CALM, escaped, escaped_lines
 from keelback.inspect.endings import ProcessEnding
-from keelback.machine.pc import Outcome
+from keelback.machine.observed import Outcome
 from support import run
 
 

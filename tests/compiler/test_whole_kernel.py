@@ -6,11 +6,11 @@ import pytest
 
 from keelback.compiler import compile_program
 from keelback.compiler.names import STRICT_C
+from keelback.image.kernels import entries_of
 from keelback.image.toolchain import NO_WARNINGS, compile_c
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import KernelError, NoHardware, Ram
-from keelback.machine.kernels import entries_of
 
 
 def compiled():

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from keelback.image.boot_protocol import FIELDS, HEADER, HEADER_END, SETUP_SIZE, VERSION_SIZE
 from keelback.image.image_file import BadImageFile, ImageFile, KernelInRam, Part, build_image_file
+from keelback.image.image_reader import read_image_file
+from keelback.image.images import make_image, make_image_file, room_for
 from keelback.image.payload import make_payload
 from keelback.kernel.boot.header import VERSION, ImageHeader
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import layout_of
-from keelback.machine.image_reader import read_image_file
-from keelback.machine.images import make_image, make_image_file, room_for
 
 OFFSETS = {field.name: (field.offset, field.format) for field in FIELDS}
 START = MICROKERNEL.kernel_start

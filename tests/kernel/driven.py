@@ -10,6 +10,8 @@ from enum import IntEnum
 from functools import cache
 
 from keelback.abi.calls import CALLS
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.census import regions_of
 from keelback.inspect.invariants import check
@@ -20,11 +22,10 @@ from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import SYSTEM_CALL
 from keelback.kernel.x86.trap_frame import signed
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import Outcome, SimulatedPc
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.pc import SimulatedPc
 from support import EXECUTE, MIB, READ, WRITE, elf
 
 PAGE = 4096

@@ -14,7 +14,7 @@ from keelback.kernel.boot.boot_parameters import MOST_ENTRIES
 from keelback.kernel.boot.options import LINE_SIZE
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.elf_file import MOST_LOADED, MOST_SEGMENTS
-from keelback.machine.boot_loader import BiosEntry
+from keelback.machine.simulated.boot_loader import BiosEntry
 from kernel.driven import Call
 from support import EXECUTE, READ, WRITE
 

@@ -14,10 +14,11 @@ from keelback.kernel.layout import USERMODE, Layout
 from keelback.kernel.loading.elf_file import Rule
 from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import layout_of
-from keelback.machine.boot_loader import COMMAND_LINE, write_parameters
 from keelback.machine.compare import Comparison
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.pc import Outcome, SimulatedPc
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.boot_loader import COMMAND_LINE, write_parameters
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.pc import SimulatedPc
 from kernel.driven import (
     ARGUMENT,
     BSS,

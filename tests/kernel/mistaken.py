@@ -9,8 +9,8 @@ from pathlib import Path
 
 from keelback.image.compiled import compile_kernel
 from keelback.image.kernel_image import CompiledKernel
+from keelback.image.kernels import entries_of, kernel_of
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.kernels import entries_of, kernel_of
 
 
 @contextmanager
@@ -38,6 +38,6 @@ def mistaken(folder: Path, module: str, owner: str, method: str, right: str, wro
 
 
 def compile_now() -> CompiledKernel:
-    """Compile the kernel as it is at this moment, which `keelback.machine.kernels.compiled` does once a process."""
+    """Compile the kernel as it is at this moment, which `keelback.image.kernels.compiled` does once a process."""
     kernel, ram = kernel_of(MICROKERNEL)
     return compile_kernel(kernel, ram, entries_of(kernel))

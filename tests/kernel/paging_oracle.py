@@ -9,7 +9,7 @@ import struct
 from unicorn import UC_ARCH_X86, UC_HOOK_INTR, UC_MODE_32, UC_MODE_64, Uc, UcError
 from unicorn import x86_const as x86
 
-from keelback.machine.scratch import descriptor
+from keelback.machine.simulated.scratch import descriptor
 
 GDT, STACK, KERNEL_CODE = 0x1D_F800, 0x1D_F400, 0x1D_F000
 """In the highest page of the kernel zone, which no table uses."""

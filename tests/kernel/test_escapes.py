@@ -6,14 +6,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.devices.screen import SCREEN, Screen
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Cpu, NoHardware, Ram, Region
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.kernels import compiled
+from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, c_program, make_pc
 
 SIZE = 2 * 80 * 25

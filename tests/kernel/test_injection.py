@@ -16,7 +16,7 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE
 from keelback.kernel.processes.processes import Ending, Reason
 from keelback.lang import PAGE_SHIFT
-from keelback.machine.pc import Outcome
+from keelback.machine.observed import Outcome
 from kernel.driven import (
     ANYWHERE,
     ARGUMENT,

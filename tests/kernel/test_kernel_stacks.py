@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from keelback.image.kernels import compiled
 from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.lang import Panic
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.kernels import compiled
-from keelback.machine.mmu import PageWalker, Translation
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.mmu import PageWalker, Translation
 from kernel.driven import SMALL, Call, Died, driven
 from kernel.mistaken import compile_now, mistaken
 from kernel.test_panics import image_of, on_qemu, panicked

@@ -8,8 +8,8 @@ from keelback.image.kernel_image import ImageTooLarge
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, RESERVED
-from keelback.machine.boot_loader import BiosEntry
-from keelback.machine.pc import Outcome
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.boot_loader import BiosEntry
 from support import MIB, make_pc
 
 

@@ -9,18 +9,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keelback.abi.errors import BadArgument, NoSuchProgram
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.boot.boot_parameters import BootParameters
 from keelback.kernel.boot.options import LINE_SIZE, Options
 from keelback.kernel.devices.console import Sink
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Ram, Region, TextSink, layout_of, text_of
-from keelback.machine.boot_loader import COMMAND_LINE, PARAMETERS
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import Outcome
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.boot_loader import COMMAND_LINE, PARAMETERS
+from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, code_program, make_pc, payload_programs
 
 LONGEST = LINE_SIZE - 1

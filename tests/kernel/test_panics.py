@@ -10,6 +10,8 @@ from elftools.elf.elffile import ELFFile
 
 import keelback.cli.qemu  # noqa: F401
 from keelback.cli.run import run_programs, run_qemu
+from keelback.image.images import make_image, make_image_file, make_symbols
+from keelback.image.kernels import compiled, kernel_of
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.calls.faults import VECTOR_NAMES
@@ -19,11 +21,9 @@ from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.x86.interrupts import DOUBLE_FAULT
 from keelback.kernel.x86.segments import DOUBLE_FAULT_TASK, KERNEL_CODE, USER_CODE
 from keelback.lang import Panic, address_of, layout_of, size_of, text_of, view
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file, make_symbols
-from keelback.machine.kernels import compiled, kernel_of
 from keelback.machine.panics import panic_of, record_panic
-from keelback.machine.qemu import Qemu, Verdict
+from keelback.machine.qemu.qemu import Qemu, Verdict
+from keelback.machine.simulated.compiled import CompiledPc
 from kernel.mistaken import compile_now, mistaken
 from support import MIB, make_pc, payload_programs
 

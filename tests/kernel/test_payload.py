@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keelback.abi.errors import NoSuchProgram
+from keelback.image.images import make_image
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
+from keelback.machine.simulated.interpreted import InterpretedPc
 from support import code_program, console, make_pc, run
 
 

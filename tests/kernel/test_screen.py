@@ -4,16 +4,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.devices.screen import COLUMNS, ROWS, SCREEN, Screen
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import CONSOLE
 from keelback.lang import Cpu, NoHardware, Ram, Region
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.devices import Device
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.devices import Device
+from keelback.machine.simulated.interpreted import InterpretedPc
 from support import MIB, c_program, payload_programs
 
 SIZE = 2 * COLUMNS * ROWS

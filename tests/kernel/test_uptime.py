@@ -4,13 +4,13 @@ import pytest
 
 from keelback.abi.errors import BadAddress
 from keelback.abi.records import Uptime
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.python_programs import build_python_program
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import freeze, i32, u32, word
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.kernels import compiled
-from keelback.machine.qemu import Qemu, Verdict
+from keelback.machine.qemu.qemu import Qemu, Verdict
 from keelback.user import RUNTIME
 from keelback.user.in_cpython import PythonKernel, make_program
 from keelback.user.system import Program

@@ -15,8 +15,8 @@ from keelback.kernel.memory.frames import LIBRARY as LIBRARY_OWNER
 from keelback.kernel.memory.frames import NOBODY as NOBODYS
 from keelback.kernel.memory.frames import TABLE, Role
 from keelback.kernel.processes.processes import Reason
-from keelback.machine.boot_loader import BiosEntry
-from keelback.machine.pc import Outcome
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.boot_loader import BiosEntry
 from kernel.driven import (
     CODE,
     DATA,

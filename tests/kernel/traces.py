@@ -7,7 +7,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of
 from keelback.lang.struct import struct_of
 from keelback.machine.compare import FREE, IGNORED, STACK
-from keelback.machine.pc import SimulatedPc
+from keelback.machine.simulated.pc import SimulatedPc
 
 Range = tuple[int, int]
 

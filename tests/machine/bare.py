@@ -6,9 +6,9 @@ from typing import Any
 
 from unicorn import x86_const as x86
 
-from keelback.machine import scratch
-from keelback.machine.engine import GENERAL
-from keelback.machine.processor import Kind, Processor, Stop
+from keelback.machine.simulated import scratch
+from keelback.machine.simulated.engine import GENERAL
+from keelback.machine.simulated.processor import Kind, Processor, Stop
 
 TEXT, DATA, SUPERVISOR, MISSING = scratch.USER_TEXT, scratch.USER_DATA, scratch.SUPERVISOR, scratch.MISSING
 STACK = DATA + 0xFF0

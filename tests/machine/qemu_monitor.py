@@ -5,8 +5,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from keelback.machine.debugger import find_gdb
-from keelback.machine.qemu import WAIT, Qemu
+from keelback.debug.debugger import find_gdb
+from keelback.machine.qemu.qemu import WAIT, Qemu
 
 TLB_LINE = re.compile(r"([0-9a-f]+): ([0-9a-f]+) ([-XGPDACTUW]{9})")
 MEM_LINE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) ([0-9a-f]+) ([-urw]{3})")

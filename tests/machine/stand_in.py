@@ -3,14 +3,14 @@
 from functools import cache
 from pathlib import Path
 
+from keelback.image.images import make_image
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.toolchain import NO_WARNINGS, compile_c
 from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import layout_of, view
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
+from keelback.machine.simulated.compiled import CompiledPc
 
 USER = 0x0900_0000
 THREADS = MICROKERNEL.text_end

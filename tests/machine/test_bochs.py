@@ -13,11 +13,11 @@ from contextlib import suppress
 import pytest
 
 from keelback.cli.libraries import payload_libraries
+from keelback.image.images import make_image, make_image_file
 from keelback.image.iso import build_iso
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.kernels import compiled
 from kernel.test_panics import DOUBLE_FAULTS, faulting_image
 from support import c_program, payload_programs
 

@@ -9,21 +9,22 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from keelback.image.images import make_image, most_payload
 from keelback.image.kernel_image import ImageTooLarge
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
 from keelback.kernel.memory.frames import RESERVED as RESERVED_OWNER
 from keelback.lang import Ram
-from keelback.machine import boot_loader
-from keelback.machine.boot_loader import BiosEntry, load_image, usual_memory_map, write_parameters
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, most_payload
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import Outcome, SimulatedPc
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated import boot_loader
+from keelback.machine.simulated.boot_loader import BiosEntry, load_image, usual_memory_map, write_parameters
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.pc import SimulatedPc
 from support import MIB, code_program, console, make_pc
 
 PAGE = 4096

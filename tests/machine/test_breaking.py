@@ -10,15 +10,15 @@ import pytest
 
 import keelback
 from keelback.errors import Interrupted
+from keelback.image.images import make_image, make_image_file, make_symbols
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.places import source_places
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.machine.breaking import breakable, interruptible
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file, make_symbols
-from keelback.machine.kernels import compiled
-from keelback.machine.observed import ObservedQemu
+from keelback.machine.qemu.observed_qemu import ObservedQemu
+from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, code_program, make_pc
 
 FOREVER = code_program("ebfe")

@@ -5,6 +5,8 @@ from functools import partial
 import pytest
 
 from keelback.cli.libraries import payload_libraries
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
@@ -12,10 +14,8 @@ from keelback.kernel.memory.frames import Frames
 from keelback.kernel.processes.processes import Ending
 from keelback.lang import Panic, text_of
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import Outcome
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, c_program, code_program, make_pc, payload_programs
 
 LAYOUT_NAMES = [layout.name for layout in LAYOUTS]

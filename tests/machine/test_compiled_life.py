@@ -4,15 +4,16 @@ import struct
 
 import pytest
 
+from keelback.image.images import make_image
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.toolchain import ToolchainError, compile_c
 from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic
-from keelback.machine.boot_loader import BOOT_CODE, BOOT_DATA, PARAMETERS
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.pc import INSTRUCTIONS_PER_SECOND, Outcome
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, PARAMETERS
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.pc import INSTRUCTIONS_PER_SECOND
 from machine.stand_in import SECTIONS, USER, frame, make_stand_in, stand_in, stand_in_image
 
 PERIOD = DIVISOR * INSTRUCTIONS_PER_SECOND // 1_193_182

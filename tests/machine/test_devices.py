@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keelback.machine.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
+from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
 
 END_OF_INTERRUPT = 0x20
 

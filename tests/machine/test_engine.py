@@ -8,8 +8,8 @@ import weakref
 import pytest
 from unicorn import x86_const as x86
 
-from keelback.machine import engine, scratch
-from keelback.machine.engine import GENERAL, OK, Engine, EngineError, cpuid, offsets
+from keelback.machine.simulated import engine, scratch
+from keelback.machine.simulated.engine import GENERAL, OK, Engine, EngineError, cpuid, offsets
 from machine.bare import TEXT, Bare, Kind
 
 CONTEXT_REGISTERS = {

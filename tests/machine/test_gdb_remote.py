@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from keelback.machine.gdb_remote import GdbRemote
-from keelback.machine.qemu import QemuError
+from keelback.machine.qemu.gdb_remote import GdbRemote
+from keelback.machine.qemu.qemu import QemuError
 
 
 def packet(text):

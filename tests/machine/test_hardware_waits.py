@@ -7,6 +7,8 @@ import time
 import pytest
 
 import keelback.kernel.devices.console as console_module
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.devices.console import Sink
@@ -15,12 +17,10 @@ from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.x86.interrupts import NON_MASKABLE
 from keelback.lang import text_of
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import Outcome
-from keelback.machine.qemu import Qemu, Verdict, find_qemu
+from keelback.machine.observed import Outcome
+from keelback.machine.qemu.qemu import Qemu, Verdict, find_qemu
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
 from support import MIB, payload_programs
 
 MEMORY = 8 * MIB

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 from unicorn import x86_const as x86
 
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import assemble, link_flat
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.x86.control import ControlState
 from keelback.lang import Panic
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.processor import Processor
-from keelback.machine.qemu import WAIT, Qemu
+from keelback.machine.qemu.qemu import WAIT, Qemu
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.processor import Processor
 from support import MIB, c_program, make_pc
 
 MEMORY = 16 * MIB

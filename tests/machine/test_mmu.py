@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from keelback.lang import Panic
-from keelback.machine.mmu import PageWalker, TlbModel, Translation
+from keelback.machine.simulated.mmu import PageWalker, TlbModel, Translation
 
 PRESENT, WRITABLE, USER, ACCESSED, GLOBAL = 1, 2, 4, 0x20, 0x100
 DIRECTORY, OTHER, TABLE = 0x1000, 0x2000, 0x3000

@@ -8,6 +8,8 @@ from functools import cache
 import pytest
 from unicorn import x86_const as x86
 
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
@@ -15,13 +17,11 @@ from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.processes import ProcessState
 from keelback.lang import Panic
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.observed import ObservedQemu, observe
-from keelback.machine.pc import Outcome
-from keelback.machine.qemu import BY_INSTRUCTIONS, INSTALL, Qemu, QemuError
+from keelback.machine.observed import Outcome, observe
+from keelback.machine.qemu.observed_qemu import ObservedQemu
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, INSTALL, Qemu, QemuError
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
 from support import MIB, c_program, payload_programs
 
 MEMORY = 8 * MIB

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from keelback.image.images import make_image
 from keelback.image.payload import make_payload
 from keelback.kernel.calls.faults import PAGE_FAULT
 from keelback.kernel.devices.timer import DIVISOR
@@ -15,9 +16,9 @@ from keelback.kernel.x86.interrupts import SYSTEM_CALL, TIMER
 from keelback.lang import Panic, Struct, inline, u8, u32, view
 from keelback.lang.array import Array
 from keelback.machine.compare import memcmp
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.pc import INSTRUCTIONS_PER_SECOND, Outcome, SimulatedPc
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.pc import INSTRUCTIONS_PER_SECOND, SimulatedPc
 from support import EXECUTE, MIB, READ, WRITE, code_program, console, elf, make_pc, payload_programs, run
 
 PERIOD = DIVISOR * INSTRUCTIONS_PER_SECOND // 1_193_182

@@ -8,7 +8,7 @@ import pytest
 from unicorn import x86_const as x86
 
 from keelback.lang import Panic
-from keelback.machine import scratch
+from keelback.machine.simulated import scratch
 from machine.bare import DATA, MISSING, PRESENT, STACK, SUPERVISOR, TEXT, USER, WRITABLE, Bare, Kind
 
 READ, WRITE, PROTECTED, FROM_USER = 0, 2, 1, 4

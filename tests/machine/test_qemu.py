@@ -13,12 +13,14 @@ from io import BytesIO
 import pytest
 from elftools.elf.elffile import ELFFile
 
-import keelback.machine.qemu
+import keelback.machine.qemu.qemu
 from cli.test_run import command
 from keelback.cli.libraries import payload_libraries
 from keelback.cli.programs import all_programs, build_python, python_programs
 from keelback.cli.qemu import run_on_qemu
 from keelback.errors import UserError
+from keelback.image.images import make_image, make_image_file, make_symbols
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
@@ -26,13 +28,11 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.lang import text_of
-from keelback.machine import qemu
-from keelback.machine.boot_loader import BiosEntry
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file, make_symbols
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import Outcome
-from keelback.machine.qemu import BY_INSTRUCTIONS, INSTALL, WAIT, Medium, Qemu, QemuError, Verdict
+from keelback.machine.observed import Outcome
+from keelback.machine.qemu import qemu
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, INSTALL, WAIT, Medium, Qemu, QemuError, Verdict
+from keelback.machine.simulated.boot_loader import BiosEntry
+from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, code_program, payload_programs, stack_frame
 
 GIB = 1 << 30
@@ -254,7 +254,7 @@ def test_a_cpu_without_cpuid_is_refused_on_both_machines():
 
 @pytest.fixture
 def stays_on(monkeypatch):
-    monkeypatch.setattr(keelback.machine.qemu, "DEBUG_EXIT", 0x1E0)
+    monkeypatch.setattr(keelback.machine.qemu.qemu, "DEBUG_EXIT", 0x1E0)
 
 
 def screen_of(machine):

@@ -8,6 +8,8 @@ from io import BytesIO
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.census import PAGE_SHIFT, PRESENT, Census, Space
 from keelback.inspect.lens import look
@@ -16,9 +18,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import LAYOUTS, Layout
 from keelback.kernel.memory.frames import SHARED, STACK
 from keelback.lang import PAGE_SIZE
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.kernels import compiled
-from keelback.machine.qemu import WAIT, Qemu
+from keelback.machine.qemu.qemu import WAIT, Qemu
 from machine.qemu_monitor import Gdb, Range, SpaceInQemu, Translation, walk
 from support import MIB, WRITE, payload_programs
 

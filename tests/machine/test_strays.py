@@ -6,6 +6,8 @@ from functools import cache
 
 import pytest
 
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
@@ -15,12 +17,10 @@ from keelback.kernel.processes.threads import INTERRUPT_WORDS, Thread
 from keelback.kernel.x86.interrupts import NON_MASKABLE, SYSTEM_CALL, TIMER
 from keelback.lang import address_of, layout_of
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import Outcome
-from keelback.machine.qemu import WAIT, Qemu, Verdict
+from keelback.machine.observed import Outcome
+from keelback.machine.qemu.qemu import WAIT, Qemu, Verdict
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
 from support import MIB, code_program, payload_programs
 
 MEMORY = 8 * MIB

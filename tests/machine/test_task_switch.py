@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from keelback.machine.task_switch import (
+from keelback.machine.simulated.task_switch import (
     DeliveryFault,
     Memory,
     Table,

@@ -8,6 +8,8 @@ import re
 import pytest
 
 from keelback.cli.trace import Trace
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
@@ -15,12 +17,11 @@ from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.x86.interrupts import TIMER
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import TIMER_LINE, Outcome
-from keelback.machine.qemu import Qemu, Verdict
+from keelback.machine.observed import Outcome
+from keelback.machine.qemu.qemu import Qemu, Verdict
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.pc import TIMER_LINE
 from support import MIB, c_program, code_program, make_pc
 
 FLAGS = (0, 0x200, 0x100, 0x3000, 0x3200, 0x4000, 0x10200, 0x40400, 0x80200, 0x100200, 0x3F7FD5 & ~(1 << 17))

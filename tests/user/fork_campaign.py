@@ -21,7 +21,8 @@ from keelback.kernel.processes.processes import Ending
 from keelback.kernel.x86.interrupts import SYSTEM_CALL
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import layout_of
-from keelback.machine.pc import Outcome, SimulatedPc
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.pc import SimulatedPc
 from kernel.driven import Call, make_machine
 from support import MIB, payload_programs
 

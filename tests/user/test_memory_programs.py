@@ -6,16 +6,16 @@ import pytest
 
 from keelback.cli.libraries import payload_libraries
 from keelback.cli.programs import build_python
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.kernels import compiled
-from keelback.machine.pc import Outcome
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.compiled import CompiledPc
 from support import FRAMES_OF_THE_KERNEL, MIB, c_program, console, frames_used, make_pc, payload_programs
 
 MOST_TRAPS = 20_000

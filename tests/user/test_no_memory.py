@@ -2,16 +2,16 @@
 
 import pytest
 
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.qemu import Qemu
+from keelback.machine.qemu.qemu import Qemu
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
 from support import MIB, c_program, console
 
 GOES_ON = """

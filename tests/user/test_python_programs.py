@@ -6,13 +6,13 @@ import pytest
 
 from keelback.abi.records import ANY_CHILD, ArgumentText, Ending, FrameCounts
 from keelback.cli.programs import build_python, python_programs
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic, freeze, view
 from keelback.machine.compare import compare
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image
-from keelback.machine.kernels import compiled
+from keelback.machine.simulated.compiled import CompiledPc
 from keelback.user.in_cpython import ARGUMENT, RECORDS, PythonKernel, make_program
 from keelback.user.system import CAN_READ, failed
 from support import console, make_pc, run

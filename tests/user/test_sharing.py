@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 from keelback.cli.libraries import payload_libraries
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program
 from keelback.inspect.address_tables import frames_of, mapped, text_of
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.processes.processes import Ending
-from keelback.machine.compiled import CompiledPc
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.kernels import compiled
-from keelback.machine.observed import ObservedQemu, observe
+from keelback.machine.observed import observe
+from keelback.machine.qemu.observed_qemu import ObservedQemu
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.user import RUNTIME
 from support import MIB
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from keelback.abi.records import ArgumentText, Ending
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
 from keelback.image.python_programs import build_python_program
 from keelback.image.toolchain import NO_WARNINGS
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Ram, Region, freeze, i32, u32, word
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.kernels import compiled
-from keelback.machine.qemu import Qemu
+from keelback.machine.qemu.qemu import Qemu
 from keelback.user import RUNTIME
 from keelback.user.calls import Kernel
 from keelback.user.in_cpython import make_program

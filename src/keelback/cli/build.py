@@ -9,10 +9,10 @@ from keelback.cli.images import build_image
 from keelback.cli.run import TOUR
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
+from keelback.image.image_reader import read_image_file
 from keelback.image.iso import build_iso
 from keelback.image.leftovers import draft_of
 from keelback.kernel.layout import layout_named
-from keelback.machine.image_reader import read_image_file
 
 IMAGE, ISO = Path("keelback.img"), Path("keelback.iso")
 

@@ -13,9 +13,9 @@ from keelback.compiler import compile_program, ir
 from keelback.compiler.print_c import Printer, short_path
 from keelback.compiler.source import end_line
 from keelback.errors import UserError
+from keelback.image.kernels import entries_of, kernel_of
 from keelback.kernel.layout import layout_named
 from keelback.lang import Ram
-from keelback.machine.kernels import entries_of, kernel_of
 
 LEAST_WIDTH = 150
 

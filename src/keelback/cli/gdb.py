@@ -9,11 +9,11 @@ from threading import Thread
 
 from keelback.cli.images import build_image, check_memory
 from keelback.cli.run import TOUR
+from keelback.debug.debugger import find_gdb, prepare
+from keelback.image.kernels import compiled
 from keelback.image.leftovers import end, scratch_folder, start_tool
 from keelback.kernel.layout import Layout, layout_named
-from keelback.machine.debugger import find_gdb, prepare
-from keelback.machine.kernels import compiled
-from keelback.machine.qemu import Qemu, QemuError
+from keelback.machine.qemu.qemu import Qemu, QemuError
 
 QEMU = "qemu-system-i386"
 """To gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, and then gdb can't walk our stacks."""

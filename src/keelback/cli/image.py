@@ -11,7 +11,7 @@ from keelback.cli.users_files import read_file
 from keelback.errors import UserError
 from keelback.image.boot_protocol import FIELDS
 from keelback.image.image_file import BadImageFile, Part
-from keelback.machine.image_reader import KernelFile, read_image_file
+from keelback.image.image_reader import KernelFile, read_image_file
 
 
 def show_image(path: Path) -> int:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from keelback.cli.programs import Selection, select
 from keelback.image.boot_protocol import read_field
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
 from keelback.kernel.layout import Layout
-from keelback.machine.boot_loader import check_room
-from keelback.machine.images import make_image, make_image_file
-from keelback.machine.kernels import compiled
+from keelback.machine.simulated.boot_loader import check_room
 
 
 def build_image(words: Sequence[str], layout: Layout) -> tuple[Selection, bytes]:

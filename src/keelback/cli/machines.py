@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from keelback.errors import UserError
+from keelback.image.images import make_image
 from keelback.kernel.layout import Layout
-from keelback.machine.images import make_image
-from keelback.machine.interpreted import InterpretedPc
-from keelback.machine.observed import Observed
-from keelback.machine.pc import Outcome, SimulatedPc
+from keelback.machine.observed import Observed, Outcome
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.pc import SimulatedPc
 
 
 def make_interpreted(
@@ -34,8 +34,8 @@ def make_compiled(
 ) -> SimulatedPc:
     """Return a machine whose kernel is machine code.  Raises: UserError."""
     # Imported here: who runs the kernel interpreted needs no compiler.
-    from keelback.machine.compiled import CompiledPc
-    from keelback.machine.kernels import compiled
+    from keelback.image.kernels import compiled
+    from keelback.machine.simulated.compiled import CompiledPc
 
     image = make_image(layout, payload, compiled(layout))
     return CompiledPc(layout, image, memory=memory, command_line=command_line, output=output)

@@ -13,7 +13,7 @@ from keelback.inspect.lens import look
 from keelback.kernel.layout import Layout
 from keelback.machine.breaking import breakable
 from keelback.machine.panics import panic_of
-from keelback.machine.qemu import BY_INSTRUCTIONS, CPU, Qemu, Verdict
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, CPU, Qemu, Verdict
 
 
 def run_on_qemu(words: Sequence[str], *, layout: Layout, memory: int, cpu: str | None, command_line: str) -> int:

@@ -17,7 +17,7 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
 from keelback.lang import Panic
 from keelback.machine.breaking import interruptible
-from keelback.machine.pc import Outcome
+from keelback.machine.observed import Outcome
 
 CHECKED_TRAPS, CHECK_EVERY = 1000, 64
 SMALL = 4 << 20

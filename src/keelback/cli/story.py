@@ -17,7 +17,8 @@ from keelback.inspect.lens import look
 from keelback.inspect.story import Step, Story
 from keelback.kernel.layout import USERMODE
 from keelback.machine.breaking import breakable, interruptible
-from keelback.machine.observed import Observed, ObservedQemu, observe
+from keelback.machine.observed import Observed, observe
+from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.user import STORY
 
 

@@ -10,7 +10,7 @@ from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import SYSTEM_CALL, TIMER
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.lang import KernelError, text_of
-from keelback.machine.pc import SimulatedPc
+from keelback.machine.simulated.pc import SimulatedPc
 
 
 class Trace:

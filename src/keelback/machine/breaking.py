@@ -20,13 +20,13 @@ from typing import Final
 from unicorn import x86_const as x86
 
 from keelback.errors import Interrupted
+from keelback.inspect.methods import in_words, place_of_address
 from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import Layout
 from keelback.lang import NoHardware, Ram
-from keelback.machine.engine import BrokenOff, Engine
-from keelback.machine.methods import in_words, place_of_address
-from keelback.machine.pc import SimulatedPc
-from keelback.machine.qemu import Qemu, QemuError
+from keelback.machine.qemu.qemu import Qemu, QemuError
+from keelback.machine.simulated.engine import BrokenOff, Engine
+from keelback.machine.simulated.pc import SimulatedPc
 
 GRACE: Final = 0.5
 """Seconds that a trap may still take."""

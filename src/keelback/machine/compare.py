@@ -22,7 +22,8 @@ from keelback.kernel.x86.paging import I386
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.lang import NoHardware, Ram, Struct, Table, address_of, layout_of, name_of, size_of, static_parts
 from keelback.lang.struct import struct_of
-from keelback.machine.pc import Outcome, SimulatedPc
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.pc import SimulatedPc
 
 PAGE_SHIFT, PAGE_SIZE = 12, 4096
 FRAME_RECORD = 4

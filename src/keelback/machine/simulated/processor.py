@@ -24,8 +24,8 @@ from unicorn import UC_HOOK_INSN
 from unicorn import x86_const as x86
 
 from keelback.lang import Panic
-from keelback.machine.engine import GENERAL, INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine, offsets
-from keelback.machine.mmu import PageWalker
+from keelback.machine.simulated.engine import GENERAL, INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine, offsets
+from keelback.machine.simulated.mmu import PageWalker
 
 NO_FPU = 7
 INVALID_OPCODE, DEBUG, NOT_PRESENT, PROTECTION, PAGE_FAULT = 6, 1, 11, 13, 14

@@ -14,11 +14,11 @@ from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.x86.interrupts import NON_MASKABLE, STUB_SIZE, STUBS
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import MISTAKES, Panic, address_of, layout_of
-from keelback.machine.control import check_cr0, check_cr4, check_msr
-from keelback.machine.engine import GENERAL, cpuid
-from keelback.machine.mmu import TlbModel
 from keelback.machine.panics import record_panic
-from keelback.machine.pc import PAGE, SimulatedPc
+from keelback.machine.simulated.control import check_cr0, check_cr4, check_msr
+from keelback.machine.simulated.engine import GENERAL, cpuid
+from keelback.machine.simulated.mmu import TlbModel
+from keelback.machine.simulated.pc import PAGE, SimulatedPc
 
 PAGING = 1 << 31
 DR7_FIXED = 1 << 10

@@ -14,8 +14,8 @@ from typing import Any
 
 import gdb  # type: ignore[import-untyped]
 
-from keelback.machine import gdb_frames
-from keelback.machine.gdb_values import ENUMS, KERNEL, Address, in_c, in_gdb, in_python, load, part_of
+from keelback.debug import gdb_frames
+from keelback.debug.gdb_values import ENUMS, KERNEL, Address, in_c, in_gdb, in_python, load, part_of
 
 WELCOME = """\
 The kernel stands before its first instruction.  For example:

@@ -22,7 +22,7 @@ from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INTR, UC_MODE_32, UC_PROT
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
-from keelback.machine import scratch
+from keelback.machine.simulated import scratch
 
 OK = 0
 INVALID_INSTRUCTION = 10  # UC_ERR_INSN_INVALID

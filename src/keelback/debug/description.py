@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from keelback.inspect.methods import SOURCES, methods_of
 from keelback.kernel.kernel import Kernel
 from keelback.lang import Array, Component, Ram, Struct, Table, address_of, layout_of, static_parts
 from keelback.lang.layout import ArrayKind, Bits, BoolKind, EnumKind, IntegerKind, Kind, RefKind, StructKind
 from keelback.lang.struct import StructArray, struct_of
-from keelback.machine.methods import SOURCES, methods_of
 
 Data = dict[str, Any]
 

@@ -24,10 +24,10 @@ from unicorn import x86_const as x86
 
 from keelback.kernel.x86.interrupts import NON_MASKABLE
 from keelback.lang import Panic
-from keelback.machine.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIPTOR_BYTES, DESCRIPTORS
-from keelback.machine.devices import PortBus
-from keelback.machine.engine import GENERAL, INVALID_INSTRUCTION, NO_EXCEPTION, OK
-from keelback.machine.processor import (
+from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIPTOR_BYTES, DESCRIPTORS
+from keelback.machine.simulated.devices import PortBus
+from keelback.machine.simulated.engine import GENERAL, INVALID_INSTRUCTION, NO_EXCEPTION, OK
+from keelback.machine.simulated.processor import (
     CR4_NO_TIME_STAMP,
     FOR_USERS,
     GATE_PRESENT,
@@ -37,7 +37,7 @@ from keelback.machine.processor import (
     WITH_ERROR_CODE,
     Processor,
 )
-from keelback.machine.task_switch import (
+from keelback.machine.simulated.task_switch import (
     DOUBLE_FAULT,
     EXTERNAL,
     INVALID_TASK,

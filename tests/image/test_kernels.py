@@ -2,11 +2,11 @@
 
 import pytest
 
+from keelback.image import kernels
 from keelback.image.kernel_image import CompiledKernel
+from keelback.image.kernels import compiled
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
 from keelback.kernel.memory.frames import Frames
-from keelback.machine import kernels
-from keelback.machine.kernels import compiled
 
 
 @pytest.fixture

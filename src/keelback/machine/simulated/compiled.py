@@ -8,8 +8,8 @@ from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.lang import NoHardware
 from keelback.machine.panics import panic_of
-from keelback.machine.pc import SimulatedPc
-from keelback.machine.ring0 import Ring0Processor
+from keelback.machine.simulated.pc import SimulatedPc
+from keelback.machine.simulated.ring0 import Ring0Processor
 
 
 class CompiledPc(SimulatedPc):

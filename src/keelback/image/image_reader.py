@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from keelback.image.image_file import BadImageFile, ImageFile
+from keelback.image.images import room_for
 from keelback.image.payload import Member, make_payload, members_of
 from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.layout import LAYOUTS, Layout
 from keelback.lang import layout_of
-from keelback.machine.images import room_for
 
 BY_NUMBER: Mapping[int, Layout] = {layout.number: layout for layout in LAYOUTS}
 """The published layouts, by their numbers."""

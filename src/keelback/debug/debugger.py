@@ -11,12 +11,12 @@ import shutil
 from pathlib import Path
 
 import keelback
+from keelback.debug.description import describe
 from keelback.errors import UserError
+from keelback.image.images import ENTRY, make_symbols
 from keelback.image.kernel_image import CompiledKernel
+from keelback.image.kernels import kernel_of
 from keelback.kernel.layout import Layout
-from keelback.machine.description import describe
-from keelback.machine.images import ENTRY, make_symbols
-from keelback.machine.kernels import kernel_of
 
 PROGRAM = "gdb"
 INSTALL = "apt-get install -y gdb"
@@ -46,6 +46,6 @@ def prepare(folder: Path, layout: Layout, compiled: CompiledKernel, socket: Path
     (folder / "kernel.elf").write_bytes(make_symbols(layout, compiled))
     (folder / "kernel.json").write_text(json.dumps(describe(*kernel_of(layout))))
     # Last on the path: what else lies beside our package is for this Python, not for gdb's.
-    find = f"import sys; sys.path.append({SOURCES[0]!r}); from keelback.machine import gdb_script"
+    find = f"import sys; sys.path.append({SOURCES[0]!r}); from keelback.debug import gdb_script"
     start = f"gdb_script.start{(str(folder), str(socket), layout.kernel_start, SOURCES)!r}"
     return [gdb, "--quiet", "--eval-command", f"python {find}; {start}"]

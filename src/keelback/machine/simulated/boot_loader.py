@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
+from keelback.image.images import room_for
 from keelback.kernel.boot.boot_parameters import MOST_ENTRIES, BootParameters
 from keelback.kernel.layout import Layout
 from keelback.lang import Ram, layout_of
-from keelback.machine.images import room_for
-from keelback.machine.scratch import descriptor
+from keelback.machine.simulated.scratch import descriptor
 
 PARAMETERS = 0x10000
 """Where the boot parameters lie: usable memory, read once."""

@@ -13,7 +13,6 @@ The lives differ in who runs the kernel: `interpreted.py`, this Python; `compile
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 from keelback.kernel.boot.header import ImageHeader
@@ -22,7 +21,8 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.x86.interrupts import NON_MASKABLE
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import HostObject, Panic, Ram, layout_of, view
-from keelback.machine.boot_loader import (
+from keelback.machine.observed import Outcome
+from keelback.machine.simulated.boot_loader import (
     BiosEntry,
     claimed_end,
     load_image,
@@ -30,23 +30,14 @@ from keelback.machine.boot_loader import (
     write_descriptors,
     write_parameters,
 )
-from keelback.machine.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
-from keelback.machine.processor import Kind, Processor, Stop
+from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
+from keelback.machine.simulated.processor import Kind, Processor, Stop
 
 INSTRUCTIONS_PER_SECOND = 10_000_000
 """How fast virtual time runs: a timer tick of 10 ms is 100,000 user instructions."""
 TIMER_LINE = 0
 CS, SELECTOR = layout_of(TrapFrame).field("cs").offset, struct.Struct("<H")
 PAGE = 4096
-
-
-class Outcome(Enum):
-    """How a run of the machine ended."""
-
-    RUNNING = "still running"
-    POWERED_OFF = "powered off"
-    HALTED = "halted with nothing to wait for"
-    REFUSED = "the kernel could not start"
 
 
 class SimulatedPc(HostObject, ABC):

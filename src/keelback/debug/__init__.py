@@ -1,0 +1,1 @@
+"""gdb on the compiled kernel, in Python's terms."""

@@ -1,0 +1,1 @@
+"""QEMU: started, looked at, ended."""

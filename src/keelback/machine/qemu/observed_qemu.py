@@ -1,0 +1,123 @@
+"""QEMU as a machine that can be looked at: it stops at breakpoints, where the kernel's state is whole."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keelback.image.image_reader import read_image_file
+from keelback.kernel.kernel import make_kernel
+from keelback.lang import NoHardware, Ram
+from keelback.machine.observed import Observer, Outcome
+from keelback.machine.panics import panic_of
+from keelback.machine.qemu.gdb_remote import GdbRemote
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, CPU, Qemu, QemuError, Verdict
+
+OUTCOMES = {Verdict.DONE: Outcome.POWERED_OFF, Verdict.REFUSED: Outcome.REFUSED}
+EVENTS = 10  # microseconds from one to the next: 1,000 to a tick
+# fmt: off
+SHORT_JUMPS = (
+    "-netdev", "hubport,id=unused,hubid=0",
+    "-object", f"filter-buffer,id=events,netdev=unused,interval={EVENTS}",
+)
+# fmt: on
+"""Arguments that keep time from jumping far: a network filter with nothing to filter, whose timer has many events.
+
+To QEMU a CPU that stops at a breakpoint is idle for a moment, and where time is the number of instructions it then
+jumps to the next event of any timer.  Without this filter that would be the kernel's next tick.
+"""
+
+
+class ObservedQemu(Qemu):
+    """QEMU with a kernel image file, as a machine that can be looked at; a context, as every QEMU is.
+
+    Where `after_trap` is empty, the machine runs on undisturbed and its traps are not counted any more.
+    """
+
+    def __init__(
+        self,
+        image: bytes,
+        *,
+        memory: int,
+        cpu: str = CPU,
+        command_line: str = "",
+        output: Callable[[bytes], None] = lambda data: None,
+    ) -> None:
+        """Start QEMU; it stands before its first instruction.  Raises: BadImageFile; QemuError."""
+        kernel = read_image_file(image)
+        self.layout = kernel.layout
+        self.traps = 0
+        self.outcome = Outcome.RUNNING
+        self.at_booted: list[Observer] = []
+        self.after_trap: list[Observer] = []
+        self._booted, self._leave = kernel.header["booted"], kernel.header["leave"]
+        arguments = ("-S", *BY_INSTRUCTIONS, *SHORT_JUMPS)
+        super().__init__(image, memory=memory, cpu=cpu, command_line=command_line, arguments=arguments, output=output)
+        try:
+            self._remote = self._start_gdb_server()
+        except BaseException:
+            super().close()
+            raise
+
+    def _start_gdb_server(self) -> GdbRemote:
+        self.monitor(f"gdbserver unix:{self.folder / 'gdb'},server=on,wait=off")
+        return GdbRemote(self.connect("gdb"))
+
+    @property
+    def contents(self) -> Any:
+        """Return RAM, as far as it lies below 4 GiB."""
+        return self.ram
+
+    def boot(self) -> None:
+        """Run to where the kernel has started its programs.  Raises: Panic when it is wrong; QemuError."""
+        self._remote.set_breakpoint(self._booted)
+        if not self._comes_to_a_stop():
+            return
+        for observer in self.at_booted:
+            observer()
+        self._remote.remove_breakpoint(self._booted)
+        self._remote.set_breakpoint(self._leave)
+        self._comes_to_a_stop()
+
+    def run(self) -> Outcome:
+        """Run to the machine's end.  Raises: Panic when the kernel is wrong; QemuError."""
+        while self.outcome is Outcome.RUNNING and self.after_trap:
+            self.step()
+        if self.outcome is Outcome.RUNNING:
+            self._remote.remove_breakpoint(self._leave)
+            self._remote.detach()
+            self._end()
+        return self.outcome
+
+    def step(self) -> None:
+        """Run until the kernel has served the next trap.  Raises: Panic when it is wrong; QemuError."""
+        if self._remote.step():
+            # The trap that ends the machine is served as far as that, which is all but the choice of who runs next.
+            self.traps += 1
+            self._comes_to_a_stop()
+            for observer in self.after_trap:
+                observer()
+        else:
+            self._end()
+
+    def _comes_to_a_stop(self) -> bool:
+        """Let the machine run to the next breakpoint or to its end; say whether it stands at one."""
+        stands = self._remote.go_on()
+        if stands:
+            self.read_console()
+        else:
+            self._end()
+        return stands
+
+    def _end(self) -> None:
+        """Take notice that the machine has ended.  Raises: Panic; QemuError when the kernel did not end it."""
+        verdict = self.wait()
+        if verdict is Verdict.PANICKED:
+            ram = Ram(len(self.ram), contents=self.ram)
+            raise panic_of(make_kernel(self.layout, ram, NoHardware()))
+        if verdict not in OUTCOMES:
+            raise QemuError(f"QEMU ended early: {verdict.value}")
+        self.outcome = OUTCOMES[verdict]
+
+    def close(self) -> None:
+        """End QEMU if it still runs, and remove its files; `contents` stay readable."""
+        self._remote.kill()
+        super().close()
