@@ -9,8 +9,9 @@ import time
 import pytest
 
 from cli.test_run import COMMAND, ENVIRONMENT
-from keelback.cli import ending
+from keelback.cli import ending, statuses
 from keelback.cli.ending import run_command
+from keelback.cli.statuses import STATUSES
 from keelback.errors import Interrupted, UserError
 from keelback.lang import Panic
 
@@ -79,8 +80,11 @@ def test_an_error_that_nobody_has_foreseen_is_a_line_too_and_all_of_it_for_who_a
 
 
 def test_the_statuses_are_those_of_the_help():
-    assert "4 when the host has no memory" in " ".join(keelback("", "--help")[1].decode().split())
-    assert ending.__doc__.count("\n    ") == 6
+    shown = keelback("", "--help")[1].decode().split("Exit status:\n")[1]
+    assert [line.strip() for line in shown.splitlines()] == [f"{status:<8} {says}" for status, says in STATUSES]
+    numbers = [statuses.WELL, statuses.BADLY, statuses.MISTAKE, statuses.KERNEL_WRONG, statuses.HOST_FAILED]
+    assert [status for status, _ in STATUSES] == [*map(str, numbers), "128 + n"]
+    assert statuses.INTERRUPTED == 128 + signal.SIGINT
 
 
 # Streams.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from keelback.cli.app import LayoutName
 from keelback.cli.ending import run_command
+from keelback.cli.options import LAYOUTS as KNOWN
 from keelback.kernel.layout import LAYOUTS
 
 
@@ -20,7 +20,7 @@ def keelback(capfd):
 
 
 def test_the_command_knows_just_the_published_layouts():
-    assert [each.value for each in LayoutName] == [layout.name for layout in LAYOUTS]
+    assert [*KNOWN] == [layout.name for layout in LAYOUTS]
 
 
 @pytest.mark.parametrize("options", [("--check",), ("--kernel", "compiled"), ("--machine", "qemu")], ids=" ".join)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import keelback
+from keelback.cli.app import COMMANDS
 from support import code_program, elf
 
 ENVIRONMENT = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(Path(keelback.__file__).parents[1])}
@@ -110,7 +111,9 @@ NO_PROGRAM = (
         (["--memory", "4G", "hello"], "--memory 4G: not a multiple of 4K below 4G"),
         (["--memory", "-1M", "hello"], "--memory -1M: not a size such as 512K, 64M or 1G"),
         (["--memory", "1M", "hello"], "too little memory: the kernel image and its maps need "),
-        (["--frobnicate"], "No such option: --frobnicate"),
+        (["--frobnicate"], "No such option '--frobnicate'."),
+        (["--memroy", "8M"], "No such option '--memroy'. Did you mean '--memory'?"),
+        (["--kernel", "compield"], "Invalid value for '--kernel': 'compield' is not one of 'interpreted', 'compiled'."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_clear_line_and_status_2(tmp_path, words, says):
@@ -177,9 +180,33 @@ def test_verbose_traces_every_trap():
 
 def test_version_and_help():
     assert command("--version").stdout.startswith("keelback ")
+    assert command("-V").stdout == command("--version").stdout
     assert "Usage:" in command().stdout and command().returncode == 0
     assert "--memory" in command("run", "--help").stdout
-    assert command("fly").returncode == 2
+    assert command("run", "-h").stdout == command("run", "--help").stdout
+
+
+def test_a_command_that_is_none_is_told_with_what_is_near():
+    done = command("complie")
+    assert done.returncode == 2
+    assert done.stderr == "keelback: No such command 'complie'. (Did you mean one of: 'compare', 'compile'?)\n"
+
+
+def test_every_command_has_a_help_and_says_its_first_line_in_the_list():
+    listed = command("--help").stdout
+    for name in COMMANDS:
+        help = command(name, "--help")
+        assert help.returncode == 0 and f"Usage: keelback {name} " in help.stdout
+        first = help.stdout.splitlines()[2].strip()
+        assert f"  {name:<8} {first}"[:90] in listed
+
+
+def test_the_help_imports_no_kernel_and_no_emulator():
+    script = "import sys; from keelback.cli.app import app\n"
+    script += "try: app(['run', '--help'])\nexcept SystemExit: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=ENVIRONMENT)
+    imported = {name.split(".")[0] for name in done.stderr.split()} | {*done.stderr.split()}
+    assert "click" in imported and not imported & {"keelback.kernel", "keelback.lang", "unicorn", "rich", "elftools"}
 
 
 def test_control_c_ends_a_program_that_never_would(tmp_path):

@@ -1,12 +1,5 @@
 """How a command ends: its status, and one line on standard error where it did not do what was asked.
 
-    0    it did, and all went well
-    1    a program ended badly, two lives differ, or whoever read the output went away
-    2    a mistake in the command or its files, or a tool that is missing or fails: the line says what to do
-    3    the kernel itself was found wrong
-    4    the host has no memory or no room for it, or Keelback itself failed
-    128 + n  signal n ended it; 130 is control-C
-
 This is the only place that turns errors into lines.
 """
 
@@ -19,11 +12,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from keelback.cli.statuses import BADLY, HOST_FAILED, INTERRUPTED, KERNEL_WRONG, MISTAKE, WELL
 from keelback.cli.streams import escaped, escaped_lines
 from keelback.errors import Interrupted, UserError
-from keelback.lang import Panic
 
-WELL, BADLY, MISTAKE, KERNEL_WRONG, HOST_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 SHOW_ALL = "KEELBACK_TRACEBACK"
 """The variable of the environment that lets an error of Keelback's own be shown with its traceback."""
 
@@ -49,13 +41,13 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    import typer
+    import click
 
     from keelback.cli.app import app
 
     try:
-        return int(app(arguments, standalone_mode=False) or WELL)
-    except typer.TyperException as error:
+        return int(app(arguments, prog_name="keelback", standalone_mode=False) or WELL)
+    except click.ClickException as error:
         raise UserError(error.format_message()) from None
 
 
@@ -80,6 +72,8 @@ def _told(error: BaseException) -> tuple[str, str, int]:
     """Return the line for an error, what is to stand below it, and the exit status."""
     if isinstance(error, UserError):
         return error.said, error.details, MISTAKE
+    from keelback.lang import Panic  # not at the top: the help needs no kernel
+
     if isinstance(error, Panic):
         return f"kernel panic: {error}", "", KERNEL_WRONG
     if isinstance(error, Interrupted | KeyboardInterrupt):

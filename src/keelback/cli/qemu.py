@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Sequence
 
-from keelback.cli.ending import BADLY, KERNEL_WRONG, WELL, fail
+from keelback.cli.ending import fail
 from keelback.cli.images import build_image, check_memory
 from keelback.cli.report import print_report
 from keelback.cli.session import is_well
+from keelback.cli.statuses import BADLY, KERNEL_WRONG, WELL
 from keelback.cli.streams import take_terminal_back
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look

@@ -4,10 +4,11 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from keelback.cli.ending import BADLY, KERNEL_WRONG, WELL, fail
+from keelback.cli.ending import fail
 from keelback.cli.machines import make_compiled, make_interpreted
 from keelback.cli.programs import Selection, select
 from keelback.cli.report import print_report
+from keelback.cli.statuses import BADLY, KERNEL_WRONG, WELL
 from keelback.cli.streams import take_terminal_back
 from keelback.cli.trace import Trace
 from keelback.inspect.endings import ProcessEnding, endings

@@ -6,11 +6,12 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
-from keelback.cli.ending import BADLY, WELL, fail
+from keelback.cli.ending import fail
 from keelback.cli.images import build_image_of, check_memory
 from keelback.cli.libraries import payload_libraries
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.programs import Selection, build_folder
+from keelback.cli.statuses import BADLY, WELL
 from keelback.inspect.address_tables import Row
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look

@@ -1,0 +1,24 @@
+"""`keelback compare`."""
+
+import click
+
+from keelback.cli import options
+from keelback.cli.sizes import memory_size
+
+
+@click.command()
+@options.programs
+@options.layout
+@options.memory(None, "8M; 16M with the usermode layout", "How much memory the machines have.")
+def command(programs: tuple[str, ...], layout: str, memory: str | None) -> int:
+    """Run programs in both lives, and compare all RAM.
+
+    That is after every trap of the interpreted and of the compiled kernel.  Without a PROGRAM, all of the payload.
+
+    The exit status is 0 when both are equal and 1 when they are not; then the first difference is told by name, with
+    both values.
+    """
+    from keelback.cli.compare import compare_lives
+
+    size = memory_size(memory or ("16M" if layout == "usermode" else "8M"))
+    return compare_lives(programs, layout=layout, memory=size)

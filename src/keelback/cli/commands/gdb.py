@@ -1,0 +1,31 @@
+"""`keelback gdb`."""
+
+import click
+
+from keelback.cli import options
+from keelback.cli.sizes import qemu_memory_size
+
+
+@click.command()
+@options.programs
+@options.layout
+@options.memory("64M")
+@click.option("--command", "-x", "files", metavar="FILE", multiple=True, help="Let gdb execute a file first.")
+@click.option("--execute", "-e", "lines", metavar="COMMAND", multiple=True, help="Let gdb execute a command first.")
+@click.option("--batch", is_flag=True, help="End after these, instead of asking what to do.")
+def command(
+    programs: tuple[str, ...], layout: str, memory: str, files: tuple[str, ...], lines: tuple[str, ...], batch: bool
+) -> int:
+    """Debug the compiled kernel with gdb, on QEMU.
+
+    It shows Python's lines and values.  Without a PROGRAM, the machine runs the tour's.
+
+    gdb starts at the kernel's first instruction and knows Python's files and lines; print takes Python expressions
+    over the kernel's parts and the locals: print processes[1].state.  The exit status is gdb's.
+    """
+    from keelback.cli.gdb import debug_programs
+
+    arguments = [f"--command={file}" for file in files] + [f"--eval-command={line}" for line in lines]
+    if batch:
+        arguments.append("--batch")
+    return debug_programs(programs, layout=layout, memory=qemu_memory_size(memory), arguments=arguments)

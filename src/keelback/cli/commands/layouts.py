@@ -1,0 +1,29 @@
+"""`keelback layouts`."""
+
+import click
+
+from keelback.cli import options
+from keelback.cli.sizes import memory_size
+from keelback.errors import UserError
+
+
+@click.command()
+@click.option("--live", is_flag=True, help="Boot a simulated PC and draw what it has.")
+@click.option(
+    "--layout",
+    type=click.Choice(options.LAYOUTS),
+    help="Which published layout.  [default: all; microkernel with --live]",
+)
+@options.memory(None, "64M", "With --live: how much memory that machine has.")
+def command(live: bool, layout: str | None, memory: str | None) -> int:
+    """Draw where everything lies.
+
+    Each layout from its constants, or the boundaries of a running machine of one.
+    """
+    from keelback.cli.layouts import show_layouts, show_live
+
+    if live:
+        return show_live(layout or options.LAYOUTS[0], memory_size(memory or "64M"))
+    if memory is not None:
+        raise UserError("--memory is of a running machine; say --live, too")
+    return show_layouts(layout)
