@@ -169,7 +169,7 @@ def test_page_zero_guard_text_and_windows_are_mapped_as_they_should_be(pc):
 def test_the_kernel_cannot_write_its_own_text(pc):
     header = pc.kernel.memory.header
     assert pc.processor.walker.walk(pc.kernel.spaces.kernel.directory << 12, header._address).writable is False
-    assert pc.processor.read_control(UC_X86_REG_CR0) & 1 << 16
+    assert pc.processor.system.read_control(UC_X86_REG_CR0) & 1 << 16
 
 
 def test_a_frame_that_is_free_has_no_owner_after_destroy(kernel):

@@ -74,7 +74,7 @@ def tables(ram, directory):
 
 
 def cr3(pc):
-    return pc.processor.read_control(UC_X86_REG_CR3)
+    return pc.processor.system.read_control(UC_X86_REG_CR3)
 
 
 def booted(memory=16 * MIB, memory_map=None):

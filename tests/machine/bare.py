@@ -7,7 +7,8 @@ from typing import Any
 from unicorn import x86_const as x86
 
 from keelback.machine.simulated import scratch
-from keelback.machine.simulated.engine import GENERAL
+from keelback.machine.simulated.devices import PortBus
+from keelback.machine.simulated.offsets import GENERAL
 from keelback.machine.simulated.processor import Kind, Processor, Stop
 
 TEXT, DATA, SUPERVISOR, MISSING = scratch.USER_TEXT, scratch.USER_DATA, scratch.SUPERVISOR, scratch.MISSING
@@ -26,13 +27,13 @@ class Bare:
         scratch.fill(self.ram)
         self.ram[ENTRY : ENTRY + 6] = MOVE_STACK + scratch.RETURN
         self.length = 1 + len(scratch.RETURN)
-        self.cpu = Processor(memoryview(self.ram))
-        self.cpu.load_gdt(scratch.GDT, 6 * 8 - 1, scratch.KERNEL_CODE, scratch.KERNEL_DATA)
-        self.cpu.load_idt(scratch.IDT, 256 * 8 - 1)
-        self.cpu.load_ldt(0, 0)
-        self.cpu.load_task_register(scratch.TASK, scratch.TASK_STATE, 103)
-        self.cpu.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
-        self.cpu.write_control(x86.UC_X86_REG_CR0, PAGING | PROTECTION | WRITE_PROTECT | NO_FPU | 0x10)
+        self.cpu = Processor(memoryview(self.ram), PortBus())
+        self.cpu.system.load_gdt(scratch.GDT, 6 * 8 - 1, scratch.KERNEL_CODE, scratch.KERNEL_DATA)
+        self.cpu.system.load_idt(scratch.IDT, 256 * 8 - 1)
+        self.cpu.system.load_ldt(0, 0)
+        self.cpu.system.load_task_register(scratch.TASK, scratch.TASK_STATE, 103)
+        self.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+        self.cpu.system.write_control(x86.UC_X86_REG_CR0, PAGING | PROTECTION | WRITE_PROTECT | NO_FPU | 0x10)
 
     def write(self, address: int, content: bytes) -> None:
         """Put bytes in memory and let the processor forget what it translated from there."""
@@ -42,7 +43,7 @@ class Bare:
     def map(self, page: int, entry: int) -> None:
         """Set a page-table entry, and drop all translations."""
         struct.pack_into("<I", self.ram, scratch.PAGE_TABLE + 4 * (page >> 12), entry)
-        self.cpu.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+        self.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
 
     def set_gate(self, vector: int, kind: int) -> None:
         """Set the kind (present, privilege level, type) of an interrupt gate."""
@@ -67,12 +68,13 @@ class Bare:
 
     def read(self, name: str) -> int:
         """Return a general register by its name."""
-        return self.cpu.registers()[GENERAL.index(name)]
+        return getattr(self.cpu.state, name)
 
     def state(self) -> dict[str, Any]:
         """Return all that user mode can see of the processor."""
-        named = dict(zip(GENERAL, self.cpu.registers(), strict=True))
-        return named | {"eip": self.cpu.eip, "eflags": self.cpu.eflags, "cs": self.cpu.cs, "ss": self.cpu.ss}
+        state = self.cpu.state
+        named = dict(zip(GENERAL, state.general(), strict=True))
+        return named | {"eip": state.eip, "eflags": state.eflags, "cs": state.cs, "ss": state.ss}
 
 
 __all__ = ["DATA", "MISSING", "STACK", "SUPERVISOR", "TEXT", "Bare", "Kind", "Stop"]

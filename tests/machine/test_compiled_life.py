@@ -74,16 +74,16 @@ def test_entry_code_is_the_same_in_both_lives_but_for_its_calls():
 @pytest.mark.parametrize(("stage", "seen"), [("00", 0), ("01", 0), ("02", 1), ("f4", 1)])
 def test_a_kernel_that_is_up_is_told_about_once_before_it_starts_anything(stage, seen):
     pc, told = make_stand_in(stage), []
-    pc.at_booted.append(lambda: told.append((pc.frame, pc.traps, pc.processor.kernel_instructions > 0)))
+    pc.at_booted.append(lambda: told.append((pc.frame, pc.traps, pc.ring0.instructions > 0)))
     pc.boot()
     assert told == [(0, 0, True)] * seen
 
 
 def test_the_stop_of_a_kernel_that_is_up_adds_no_instruction():
     straight = make_stand_in("f4")
-    straight.processor.booted = straight.processor.leave
+    straight.ring0.booted = straight.ring0.leave
     straight.bring_up()
-    assert straight.processor.kernel_instructions == booted("f4").processor.kernel_instructions
+    assert straight.ring0.instructions == booted("f4").ring0.instructions
 
 
 # Traps.

@@ -8,8 +8,10 @@ import weakref
 import pytest
 from unicorn import x86_const as x86
 
-from keelback.machine.simulated import engine, scratch
-from keelback.machine.simulated.engine import GENERAL, OK, Engine, EngineError, cpuid, offsets
+from keelback.machine.simulated import offsets as offsets_module
+from keelback.machine.simulated import scratch
+from keelback.machine.simulated.engine import OK, Engine, EngineError
+from keelback.machine.simulated.offsets import GENERAL, cpuid, offsets
 from machine.bare import TEXT, Bare, Kind
 
 CONTEXT_REGISTERS = {
@@ -28,7 +30,7 @@ def flat():
 def test_every_offset_that_the_interface_can_confirm_is_what_the_interface_says():
     machine = Bare()
     machine.run("a1" + struct.pack("<I", scratch.MISSING).hex(), ebx=0x1234, edi=0x9876)
-    saved = machine.cpu.stopped
+    saved = machine.cpu.state.context
     found = offsets()
     for name, register in CONTEXT_REGISTERS.items():
         place = getattr(found, name)
@@ -55,9 +57,9 @@ def test_the_processor_offers_what_the_kernel_is_built_for():
 
 
 def test_a_fact_that_can_not_be_told_is_an_error(monkeypatch):
-    monkeypatch.setattr(engine._Prober, "_after", lambda self, code, **start: self.clean.copy_of())
+    monkeypatch.setattr(offsets_module._Prober, "_after", lambda self, code, **start: self.clean.copy_of())
     with pytest.raises(EngineError, match="can't tell where this Unicorn keeps"):
-        engine._Prober().offsets()
+        offsets_module._Prober().offsets()
 
 
 def test_instructions_are_counted_exactly_from_the_first_run_on(flat):
@@ -128,4 +130,4 @@ def test_hooks_outlive_a_collection():
     for code, vector in (("cd80", 0x80), ("e460", 13), ("0f34", 13), ("0f05", 6), ("0f0b", 6)):
         assert machine.run(code).vector == vector
         gc.collect()
-    assert machine.cpu.eip == TEXT
+    assert machine.cpu.state.eip == TEXT

@@ -118,9 +118,11 @@ def test_on_qemu_the_registers_are_the_same_whatever_was_left(left, cpu, extensi
 
 def state_of(processor: Processor):
     """Return what a processor of the simulated PC has in the registers that a loader could have left."""
-    processor.engine.restore(processor.clean)
+    processor.clean.restore()
     read = processor.engine.uc.reg_read
-    controls = (processor.read_control(each) for each in (x86.UC_X86_REG_CR0, x86.UC_X86_REG_CR4, x86.UC_X86_REG_DR7))
+    controls = (
+        processor.system.read_control(each) for each in (x86.UC_X86_REG_CR0, x86.UC_X86_REG_CR4, x86.UC_X86_REG_DR7)
+    )
     msrs = (read(x86.UC_X86_REG_MSR, number) for number in (0x174, 0x175, 0x176))
     _, base, limit, _ = read(x86.UC_X86_REG_LDTR)
     return (*controls, *msrs, base, limit)
@@ -133,7 +135,7 @@ WANTED = (CR0, PGE, 0x400, 0, 0, 0, 0, 0)
 def test_in_the_compiled_life_too(left):
     image, entry = image_of(left)
     pc = CompiledPc(MICROKERNEL, image, memory=MEMORY)
-    assert pc.processor.start(entry, pc.parameters, pc._waiting_interrupt)
+    assert pc.ring0.start(entry, pc.parameters, pc._waiting_interrupt)
     assert state_of(pc.processor) == WANTED
     pc.begin()
     while b"they died of" not in pc.console:
@@ -145,12 +147,12 @@ def test_in_the_compiled_life_too(left):
 def test_and_in_the_interpreted_one(left):
     pc = make_pc("it", programs={"it": c_program(PROGRAM)})
     cr0, cr4, _, _ = LEFT[left]
-    pc.processor.write_control(x86.UC_X86_REG_CR4, cr4)
-    pc.processor.write_control(x86.UC_X86_REG_CR0, cr0)
-    pc.processor.write_control(x86.UC_X86_REG_DR7, 0x403)
-    pc.processor.load_ldt(0x2000, 0xFFFF)
+    pc.processor.system.write_control(x86.UC_X86_REG_CR4, cr4)
+    pc.processor.system.write_control(x86.UC_X86_REG_CR0, cr0)
+    pc.processor.system.write_control(x86.UC_X86_REG_DR7, 0x403)
+    pc.processor.system.load_ldt(0x2000, 0xFFFF)
     for register in (0x174, 0x175, 0x176):
-        pc.processor.write_msr(register, 0x100000)
+        pc.processor.system.write_msr(register, 0x100000)
     pc.boot()
     assert state_of(pc.processor) == WANTED
     while b"they died of" not in pc.console:
@@ -252,9 +254,9 @@ def test_the_simulated_pc_refuses_what_a_cpu_would(name, values, message):
 
 def test_the_simulated_pc_refuses_paging_with_pae_left_set():
     pc = make_pc("it")
-    pc.processor.write_control(x86.UC_X86_REG_CR4, PAE)
+    pc.processor.system.write_control(x86.UC_X86_REG_CR4, PAE)
     with pytest.raises(Panic, match=r"paging is switched on with CR4\.PAE left set"):
         pc.write_cr0(CR0)
-    pc.processor.write_control(x86.UC_X86_REG_CR0, CR0)
+    pc.processor.system.write_control(x86.UC_X86_REG_CR0, CR0)
     with pytest.raises(Panic, match=r"CR4\.PAE changes while paging is on"):
         pc.write_cr4(0)

@@ -71,7 +71,7 @@ def kind(request):
 def control_register_0(machine):
     if isinstance(machine, Qemu):
         return int(machine.monitor("info registers").partition("CR0=")[2][:8], 16)
-    return machine.processor.read_control(x86.UC_X86_REG_CR0)
+    return machine.processor.system.read_control(x86.UC_X86_REG_CR0)
 
 
 def alive(kernel):

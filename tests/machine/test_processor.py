@@ -29,8 +29,8 @@ def word(value: int) -> str:
 def trap(machine: Bare, code: str | bytes, **start: int) -> tuple[int, int, int]:
     """Run code that must trap; return vector, error code and eip relative to the code's start."""
     stop = machine.run(code, **start)
-    assert stop.kind is Kind.TRAP and machine.cpu.in_user_mode
-    return stop.vector, stop.error, machine.cpu.eip - start.get("eip", TEXT)
+    assert stop.kind is Kind.TRAP and machine.cpu.state.in_user_mode
+    return stop.vector, stop.error, machine.cpu.state.eip - start.get("eip", TEXT)
 
 
 # Page faults.
@@ -52,7 +52,7 @@ def trap(machine: Bare, code: str | bytes, **start: int) -> tuple[int, int, int]
 )
 def test_a_page_fault_tells_address_access_and_cause(bare, code, address, error):
     assert trap(bare, "9090" + code) == (14, error | FROM_USER, 2)
-    assert bare.cpu.cr2 == address
+    assert bare.cpu.state.cr2 == address
 
 
 @pytest.mark.parametrize("fault", ["a1" + word(MISSING), "a3" + word(TEXT + 0x800)])
@@ -73,13 +73,13 @@ def test_a_page_fault_tells_address_access_and_cause(bare, code, address, error)
 )
 def test_a_page_fault_keeps_the_flags_of_the_instruction_before(bare, code, flags, fault):
     trap(bare, code.replace(" ", "") + fault, eax=2)
-    assert bare.cpu.eflags & ARITHMETIC_FLAGS == flags
+    assert bare.cpu.state.eflags & ARITHMETIC_FLAGS == flags
 
 
 @pytest.mark.parametrize(("target", "error"), [(MISSING, 0), (SUPERVISOR, PROTECTED), (0, 0), (0xFFFF_FFF0, 0)])
 def test_a_fetch_faults_at_the_address_that_was_jumped_to(bare, target, error):
     assert trap(bare, "ffe0", eax=target) == (14, error | FROM_USER, target - TEXT)
-    assert bare.cpu.cr2 == target
+    assert bare.cpu.state.cr2 == target
 
 
 @pytest.mark.parametrize("split", range(1, 5))
@@ -88,7 +88,7 @@ def test_an_instruction_that_continues_on_a_missing_page_faults_there(bare, spli
     bare.map(LAST_DATA + 0x1000, 0)
     start = LAST_DATA + 0x1000 - split
     assert trap(bare, bytes.fromhex("b878563412")[:split], eip=start) == (14, FROM_USER, 0)
-    assert bare.cpu.cr2 == LAST_DATA + 0x1000
+    assert bare.cpu.state.cr2 == LAST_DATA + 0x1000
 
 
 def test_an_instruction_across_two_pages_runs(bare):
@@ -107,7 +107,7 @@ def test_data_across_a_page_end_faults_on_the_second_page_and_changes_nothing(ba
     before = bytes(bare.ram[LAST_DATA : LAST_DATA + 0x1000])
     address = LAST_DATA + 0x1000 - split
     assert trap(bare, code + word(address), eax=0x01020304) == (14, error | FROM_USER, 0)
-    assert bare.cpu.cr2 == LAST_DATA + 0x1000
+    assert bare.cpu.state.cr2 == LAST_DATA + 0x1000
     assert bare.ram[LAST_DATA : LAST_DATA + 0x1000] == before
     assert bare.read("eax") == 0x01020304
 
@@ -116,13 +116,13 @@ def test_data_across_a_page_end_faults_on_the_second_page_and_changes_nothing(ba
 def test_a_wild_stack_pointer_faults_where_it_points(bare, stack):
     vector, error, eip = trap(bare, "50", esp=stack)
     assert (vector, error & ~PROTECTED, eip) == (14, WRITE | FROM_USER, 0)
-    assert bare.cpu.cr2 == stack - 4 & 0xFFFF_FFFF
+    assert bare.cpu.state.cr2 == stack - 4 & 0xFFFF_FFFF
     assert bare.read("esp") == stack
 
 
 def test_a_repeated_instruction_faults_with_its_registers_at_the_faulting_element(bare):
     assert trap(bare, "f3aa", edi=DATA + 0xFF0, ecx=100, eax=7) == (14, WRITE | PROTECTED | FROM_USER, 0)
-    assert (bare.read("edi"), bare.read("ecx"), bare.cpu.cr2) == (SUPERVISOR, 84, SUPERVISOR)
+    assert (bare.read("edi"), bare.read("ecx"), bare.cpu.state.cr2) == (SUPERVISOR, 84, SUPERVISOR)
 
 
 # Exceptions after exceptions.
@@ -199,7 +199,7 @@ def test_int1_is_a_debug_trap_that_needs_no_gate(bare, code, eip):
 def test_an_interrupt_table_outside_ram_is_a_clean_panic():
     machine = Bare()
     with pytest.raises(Panic, match="the interrupt descriptor table lies at 0x80000000, where there is no RAM"):
-        machine.cpu.load_idt(0x8000_0000, 2047)
+        machine.cpu.system.load_idt(0x8000_0000, 2047)
     assert trap(machine, "cd80") == (0x80, 0, 2)
 
 
@@ -310,7 +310,7 @@ def test_a_port_string_instruction_on_a_page_that_is_read_only_does_not_write(ba
 def test_a_fresh_processor_has_no_time_of_its_own(code):
     machine = Bare()
     stop = machine.run("90" + code + "90cd80")
-    assert (stop.kind, stop.begun, machine.cpu.eip) == (Kind.TIME_STAMP, 2, TEXT + 1)
+    assert (stop.kind, stop.begun, machine.cpu.state.eip) == (Kind.TIME_STAMP, 2, TEXT + 1)
     machine.cpu.finish_time_stamp(0x1_2345_6789_ABCD)
     stop = machine.cpu.go_on(100)
     assert (stop.kind, stop.vector, stop.begun) == (Kind.TRAP, 0x80, 2)
@@ -318,7 +318,7 @@ def test_a_fresh_processor_has_no_time_of_its_own(code):
 
 
 def test_control_register_4_does_not_show_how_time_is_caught(bare):
-    assert bare.cpu.read_control(x86.UC_X86_REG_CR4) == 0
+    assert bare.cpu.system.read_control(x86.UC_X86_REG_CR4) == 0
 
 
 # Flags and single steps.
@@ -327,16 +327,16 @@ def test_control_register_4_does_not_show_how_time_is_caught(bare):
 @pytest.mark.parametrize("flags", [0, ARITHMETIC_FLAGS, 0x400, 0x4_0400, 0x801, 0x44, 0x95, 0x20_0000])
 def test_flags_are_kept_exactly_over_a_trap(bare, flags):
     assert trap(bare, "cd80", eflags=0x202 | flags)[0] == 0x80
-    assert bare.cpu.eflags == 0x202 | flags
+    assert bare.cpu.state.eflags == 0x202 | flags
 
 
 @pytest.mark.parametrize("code", ["83f801", "83c0ff", "0fafc0", "d1e0", "f7d8", "99"])
 def test_flags_of_an_instruction_just_run_are_what_pushf_says(bare, code):
     for value in (0, 1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF):
         trap(bare, code + "cd80", eax=value)
-        at_trap = bare.cpu.eflags
+        at_trap = bare.cpu.state.eflags
         bare.run(code + "ebfe", count=1, eax=value)
-        at_slice_end = bare.cpu.eflags
+        at_slice_end = bare.cpu.state.eflags
         trap(bare, code + "9c5bcd80", eax=value)
         assert at_trap == at_slice_end == bare.read("ebx")
 
@@ -344,14 +344,14 @@ def test_flags_of_an_instruction_just_run_are_what_pushf_says(bare, code):
 def test_user_mode_can_change_neither_the_interrupt_flag_nor_its_privilege(bare):
     trap(bare, "6802300000" + "9d" + "9c58cd80")
     assert bare.read("eax") == 0x202
-    assert bare.cpu.takes_interrupts
+    assert bare.cpu.state.takes_interrupts
 
 
 def test_the_trap_flag_steps_one_instruction_at_a_time(bare):
     assert trap(bare, "40404040", eflags=0x302) == (1, 0, 1)
     for step in (2, 3):
         stop = bare.cpu.go_on(100)
-        assert (stop.vector, bare.cpu.eip, bare.read("eax")) == (1, TEXT + step, step)
+        assert (stop.vector, bare.cpu.state.eip, bare.read("eax")) == (1, TEXT + step, step)
     assert trap(bare, "9c810c2400010000" + "9d4040") == (1, 0, 10)
 
 
@@ -374,7 +374,7 @@ def test_slices_of_any_length_leave_the_same_registers_at_the_same_instruction(b
         stop = bare.cpu.go_on(count)
         assert stop == (Kind.SLICE_END, count + 1, 0, 0)
         executed, slices = executed + count, slices + 1
-        assert (bare.read("eax"), bare.cpu.eip) == ((executed + 1) // 2, TEXT + executed % 2)
+        assert (bare.read("eax"), bare.cpu.state.eip) == ((executed + 1) // 2, TEXT + executed % 2)
 
 
 def test_a_slice_of_nothing_runs_nothing(bare):
@@ -387,7 +387,7 @@ def test_a_slice_of_nothing_runs_nothing(bare):
 def test_a_trap_at_the_very_end_of_a_slice_is_a_trap(bare):
     assert bare.run("9090cd80", count=3)[:3] == (Kind.TRAP, 3, 0x80)
     assert bare.run("9090cd80", count=2)[:2] == (Kind.SLICE_END, 3)
-    assert bare.cpu.eip == TEXT + 2
+    assert bare.cpu.state.eip == TEXT + 2
 
 
 @pytest.mark.parametrize("count", [1, 5, 37, 511, 512, 513])
@@ -461,10 +461,10 @@ def test_a_page_table_outside_ram_is_a_clean_panic(code):
 
 def test_a_page_directory_outside_ram_is_a_clean_panic():
     machine = Bare()
-    machine.cpu.write_control(x86.UC_X86_REG_CR3, 0x6000_0000)
+    machine.cpu.system.write_control(x86.UC_X86_REG_CR3, 0x6000_0000)
     with pytest.raises(Panic, match="where there is no RAM"):
         machine.resume()
-    machine.cpu.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+    machine.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
     assert trap(machine, "90cd80") == (0x80, 0, 3)
 
 
@@ -504,7 +504,7 @@ def test_what_a_port_hook_raises_is_not_swallowed(bare, monkeypatch):
     def broken(vector: int) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(bare.cpu, "_refuse", broken)
+    monkeypatch.setattr(bare.cpu.hooks, "_refuse", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         bare.run("e660cd80")
     monkeypatch.undo()

@@ -117,7 +117,7 @@ def disturb(pc, places):
 
     Among them are those of the entry stubs and of the way back to user mode.
     """
-    processor, engine = pc.processor, pc.processor.engine
+    processor, engine, state, delivery = pc.processor, pc.processor.engine, pc.processor.state, pc.ring0.delivery
     run, turns, taken = engine.run, iter(places), []
 
     def disturbed(address, count):
@@ -125,22 +125,21 @@ def disturb(pc, places):
         if not place or place >= count:
             return run(address, count)
         status = run(address, place)
-        if engine.caught or status or processor._counter.value <= place:
+        if engine.caught or status or processor.counter.value <= place:
             return status  # it ended sooner
-        engine.save(processor.stopped)
-        begun = processor._counter.value - 1
-        if not processor._state[processor._cs] & 3:
-            state, cr4 = processor._state, processor._state[processor._cr4]
-            processor._kernels_cr4, kept = cr4, processor._kernels_cr4
-            processor.deliver(NON_MASKABLE, 0)
-            engine.restore(processor.stopped)
-            run(state[processor._eip], 2)
-            engine.save(processor.stopped)
-            processor._kernels_cr4 = kept
+        state.save()
+        begun = processor.counter.value - 1
+        if not state.cs & 3:
+            delivery._cr4, kept = state.cr4, delivery._cr4
+            delivery.deliver(NON_MASKABLE, 0)
+            state.restore()
+            run(state.eip, 2)
+            state.save()
+            delivery._cr4 = kept
             taken.append(place)
-        engine.restore(processor.stopped)
-        status = run(processor._state[processor._eip], count - begun)
-        processor._counter.value += begun
+        state.restore()
+        status = run(state.eip, count - begun)
+        processor.counter.value += begun
         return status
 
     engine.run = disturbed

@@ -4,9 +4,8 @@ import struct
 
 import pytest
 
+from keelback.machine.simulated.ring0_memory import DeliveryFault
 from keelback.machine.simulated.task_switch import (
-    DeliveryFault,
-    Memory,
     Table,
     Task,
     find_task,
@@ -20,11 +19,24 @@ SELECTOR = 0x30
 NAMES = ("eip", "eflags", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "es", "cs", "ss", "ds", "fs", "gs")
 
 
+class Flat:
+    """Words at their own addresses."""
+
+    def __init__(self, content):
+        self.bytes = content
+
+    def read(self, address):
+        return struct.unpack_from("<I", self.bytes, address)[0]
+
+    def write(self, address, value):
+        struct.pack_into("<I", self.bytes, address, value)
+
+
 @pytest.fixture
 def memory():
     content = memoryview(bytearray(0x1000))
     struct.pack_into("<II", content, GDT + SELECTOR, NEW << 16 | 103, 0x8900)
-    return Memory(content, lambda address: address)
+    return Flat(content)
 
 
 @pytest.mark.parametrize(

@@ -9,51 +9,44 @@ from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.lang import NoHardware
 from keelback.machine.panics import panic_of
 from keelback.machine.simulated.pc import SimulatedPc
-from keelback.machine.simulated.ring0 import Ring0Processor
+from keelback.machine.simulated.ring0 import Ring0
 
 
 class CompiledPc(SimulatedPc):
     """A simulated PC that runs the image of a compiled kernel; `kernel` only reads its RAM."""
 
-    processor: Ring0Processor
-
-    def _make_processor(self) -> Ring0Processor:
+    def _make_kernel(self) -> Kernel:
         if self.ram.strict:
             raise ValueError("strict RAM watches a kernel that is interpreted")
-        header = self.header
-        processor = Ring0Processor(
-            self.ram.bytes, self.ports, listen=header.listen, booted=header.booted, leave=header.leave
-        )
-        processor.engine.add_absent(self._claimed)
-        return processor
-
-    def _make_kernel(self) -> Kernel:
+        at = self.header
+        self.ring0 = Ring0(self.processor, listen=at.listen, booted=at.booted, leave=at.leave)
+        self.processor.engine.add_absent(self._claimed)
         return make_kernel(self.layout, self.ram, NoHardware())
 
     @property
     def kernel_instructions(self) -> int:
         """Return how many instructions ring 0 ran, from entry stubs to returns, the idle loop's left out."""
-        return self.processor.kernel_instructions + self.traps * (1 + self._return_length)  # 1: the jump at `leave`
+        return self.ring0.instructions + self.traps * (1 + self._return_length)  # 1: the jump at `leave`
 
     def _bring_up_kernel(self) -> bool:
         return bool(
-            self._panic_if_any(self.processor.start(self.layout.kernel_start, self.parameters, self._waiting_interrupt))
+            self._panic_if_any(self.ring0.start(self.layout.kernel_start, self.parameters, self._waiting_interrupt))
         )
 
     def _begin_programs(self) -> int:
-        return self._panic_if_any(self.processor.begin())
+        return self._panic_if_any(self.ring0.begin())
 
     def _write_frame(self, vector: int, error: int) -> None:
         """Let the CPU push its part of the frame; where somebody looks, the entry stub pushes the rest."""
-        self.processor.deliver(vector, error)
+        self.ring0.delivery.deliver(vector, error)
         if self.before_trap:
-            self.processor.run_stub()
+            self.ring0.run_stub()
 
     def _count_non_maskable(self) -> None:
-        self.processor.take_non_maskable()
+        self.ring0.take_non_maskable()
 
     def _serve_trap(self) -> int:
-        return self._panic_if_any(self.processor.run_kernel())
+        return self._panic_if_any(self.ring0.run_kernel())
 
     def _panic_if_any(self, returned: int) -> int:
         """Return what the kernel returned.  Raises: Panic when it halted because it was wrong, at the Python's line."""

@@ -4,7 +4,7 @@ Source: Intel SDM volume 3, section 2.5 (control registers), and volume 2, MOV (
 """
 
 from keelback.lang import Panic
-from keelback.machine.simulated.engine import cpuid
+from keelback.machine.simulated.offsets import cpuid
 
 PROTECTION, PAGING, NOT_WRITE_THROUGH, CACHE_DISABLE = 1 << 0, 1 << 31, 1 << 29, 1 << 30
 THREE_LEVELS, GLOBAL_PAGES = 1 << 5, 1 << 7

@@ -16,13 +16,12 @@ from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import MISTAKES, Panic, address_of, layout_of
 from keelback.machine.panics import record_panic
 from keelback.machine.simulated.control import check_cr0, check_cr4, check_msr
-from keelback.machine.simulated.engine import GENERAL, cpuid
 from keelback.machine.simulated.mmu import TlbModel
+from keelback.machine.simulated.offsets import cpuid
 from keelback.machine.simulated.pc import PAGE, SimulatedPc
 
 PAGING = 1 << 31
 DR7_FIXED = 1 << 10
-ESP = GENERAL.index("esp")
 FRAME_SIZE = layout_of(TrapFrame).size
 PUSHED_IN_RING_0 = layout_of(TrapFrame).field("esp").offset
 PUSHAL_STACK = layout_of(TrapFrame).field("vector").offset
@@ -62,9 +61,9 @@ class InterpretedPc(SimulatedPc):
 
     def _count_non_maskable(self) -> None:
         """Write what the CPU pushes and count, as the entry code does."""
-        cpu = self.processor
+        cpu = self.processor.state
         words = [cpu.eip, cpu.cs, cpu.eflags]
-        esp = cpu.registers()[ESP]
+        esp = cpu.esp
         if cpu.in_user_mode:
             words += [esp, cpu.ss]
             esp = self._trap_stack()
@@ -106,8 +105,8 @@ class InterpretedPc(SimulatedPc):
 
     def _write_frame(self, vector: int, error: int) -> None:
         """Write the trap frame as the CPU and the entry code do."""
-        cpu = self.processor
-        edi, esi, ebp, esp, ebx, edx, ecx, eax = cpu.registers()
+        cpu = self.processor.state
+        edi, esi, ebp, esp, ebx, edx, ecx, eax = cpu.general()
         if cpu.in_virtual_8086:
             vector |= FROM_VIRTUAL_8086
         words = [ebx, edx, ecx, eax, vector, error, cpu.eip, cpu.cs, cpu.eflags]
@@ -140,63 +139,63 @@ class InterpretedPc(SimulatedPc):
 
     def write_cr0(self, value: int) -> None:
         """Set control register 0; with paging on, strict RAM asks the page tables."""
-        check_cr0(value, self.processor.read_control(x86.UC_X86_REG_CR4))
-        self.processor.write_control(x86.UC_X86_REG_CR0, value)
+        check_cr0(value, self.processor.system.read_control(x86.UC_X86_REG_CR4))
+        self.processor.system.write_control(x86.UC_X86_REG_CR0, value)
         self._paging = bool(value & PAGING)
         if self._paging and self.ram.strict:
             self.ram.touch = self._touch
 
     def read_cr2(self) -> int:
         """Return the address of the last page fault."""
-        return self.processor.cr2
+        return self.processor.state.cr2
 
     def write_cr3(self, value: int) -> None:
         """Switch to a page directory."""
-        self.processor.write_control(x86.UC_X86_REG_CR3, value)
+        self.processor.system.write_control(x86.UC_X86_REG_CR3, value)
         self.tlb.load_directory(value)
 
     def write_cr4(self, value: int) -> None:
         """Set control register 4."""
-        cr0, before = (self.processor.read_control(each) for each in (x86.UC_X86_REG_CR0, x86.UC_X86_REG_CR4))
+        cr0, before = (self.processor.system.read_control(each) for each in (x86.UC_X86_REG_CR0, x86.UC_X86_REG_CR4))
         check_cr4(value, cr0, before)
-        self.processor.write_control(x86.UC_X86_REG_CR4, value)
+        self.processor.system.write_control(x86.UC_X86_REG_CR4, value)
 
     def invalidate_page(self, address: int) -> None:
         """Drop the translation of a page; the emulator, which has no such call, drops all that are not global."""
         self.tlb.invalidate_page(address)
-        self.processor.write_control(x86.UC_X86_REG_CR3, self.tlb.directory)
+        self.processor.system.write_control(x86.UC_X86_REG_CR3, self.tlb.directory)
 
     def load_gdt(self, base: int, limit: int, code: int, data: int) -> None:
         """Use a descriptor table."""
         self._gdt = base
-        self.processor.load_gdt(base, limit, code, data)
+        self.processor.system.load_gdt(base, limit, code, data)
 
     def load_idt(self, base: int, limit: int) -> None:
         """Use an interrupt descriptor table."""
-        self.processor.load_idt(base, limit)
+        self.processor.system.load_idt(base, limit)
 
     def load_task_register(self, selector: int) -> None:
         """Use a task-state segment, and mark its descriptor busy as the CPU does."""
         low, high = struct.unpack_from("<II", self.ram.bytes, self._gdt + selector)
         base = low >> 16 | (high & 0xFF) << 16 | high >> 24 << 24
         struct.pack_into("<I", self.ram.bytes, self._gdt + selector + 4, high | 0x200)
-        self.processor.load_task_register(selector, base, low & 0xFFFF)
+        self.processor.system.load_task_register(selector, base, low & 0xFFFF)
         self._task = base
 
     def load_ldt(self, selector: int) -> None:
         """Use no local descriptor table, which is all that can be done with the selector 0."""
         if selector != 0:
             raise Panic(f"selector {selector:#x} is of no local descriptor table")
-        self.processor.load_ldt(0, 0)
+        self.processor.system.load_ldt(0, 0)
 
     def write_dr7(self, value: int) -> None:
         """Set debug register 7, one bit of which is fixed."""
-        self.processor.write_control(x86.UC_X86_REG_DR7, value | DR7_FIXED)
+        self.processor.system.write_control(x86.UC_X86_REG_DR7, value | DR7_FIXED)
 
     def write_msr(self, register: int, value: int) -> None:
         """Set a model-specific register."""
         check_msr(register)
-        self.processor.write_msr(register, value)
+        self.processor.system.write_msr(register, value)
 
     def cpuid(self, leaf: int, register: int) -> int:
         """Return what CPUID says of a leaf in one register of the emulated processor."""

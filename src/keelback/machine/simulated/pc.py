@@ -82,7 +82,7 @@ class SimulatedPc(HostObject, ABC):
         self._trap_return = self.header.trap_return
         self._return_length = 0
         self._add_devices(output)
-        self.processor = self._make_processor()
+        self.processor = Processor(self.ram.bytes, self.ports)
         self.kernel = self._make_kernel()
 
     @property
@@ -115,10 +115,6 @@ class SimulatedPc(HostObject, ABC):
         return None if line is None else self.controller.acknowledge(line)
 
     # What the lives do differently.
-
-    def _make_processor(self) -> Processor:
-        """Return the processor; RAM and devices are there."""
-        return Processor(self.ram.bytes)
 
     @abstractmethod
     def _make_kernel(self) -> Kernel:
@@ -264,7 +260,7 @@ class SimulatedPc(HostObject, ABC):
         """Return how many instructions the return path has, by running ever more of it."""
         for count in range(2, 64):
             self.processor.enter(self._trap_return, self.frame, count)
-            if self.processor.in_user_mode:
+            if self.processor.state.in_user_mode:
                 return count
         raise Panic("the return path does not lead to user mode")
 
@@ -283,8 +279,8 @@ class SimulatedPc(HostObject, ABC):
         return stop
 
     def _trap(self, stop: Stop) -> tuple[int, int]:
-        if not self.processor.in_user_mode:
-            raise Panic(f"vector {stop.vector} in ring 0 at {self.processor.eip:#010x}, error {stop.error:#x}")
+        if not self.processor.state.in_user_mode:
+            raise Panic(f"vector {stop.vector} in ring 0 at {self.processor.state.eip:#010x}, error {stop.error:#x}")
         return stop.vector, stop.error
 
     def _interrupt(self, stop: Stop) -> bool:
@@ -292,7 +288,7 @@ class SimulatedPc(HostObject, ABC):
         if self.timer.due is None:
             return stop.kind is Kind.SLICE_END
         if stop.kind is Kind.HALT:
-            if not self.processor.takes_interrupts or not self.controller.accepts(TIMER_LINE):
+            if not self.processor.state.takes_interrupts or not self.controller.accepts(TIMER_LINE):
                 return False
             self.time = max(self.time, self.timer.due)
         self.timer.tick()

@@ -5,9 +5,10 @@
 Source: Intel SDM volume 3, sections 6.13 (error codes), 6.15 (double fault, table 6-5) and 7.3 (task switching).
 """
 
-import struct
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from keelback.machine.simulated.ring0_memory import DeliveryFault
+from keelback.machine.simulated.saved_state import SELECTORS
 
 DIVISION, DOUBLE_FAULT, INVALID_TASK, NOT_PRESENT, STACK, PROTECTION, PAGE_FAULT = 0, 8, 10, 11, 12, 13, 14
 CONTRIBUTORY = frozenset({DIVISION, INVALID_TASK, NOT_PRESENT, STACK, PROTECTION})
@@ -17,17 +18,16 @@ TASK_PRESENT, TASK_KIND, TASK_AVAILABLE, TASK_BUSY = 0x80, 0x1F, 0x09, 0x0B
 TASK_BYTES = 104
 CR3, SAVED = 28, 32  # in a task state
 REGISTERS = ("eip", "eflags", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
-SELECTORS = ("es", "cs", "ss", "ds", "fs", "gs")
 
 
-class DeliveryFault(Exception):
-    """A fault while a trap is delivered."""
+class Words(Protocol):
+    """Words at the addresses of a processor's ring 0, as `Ring0Memory` has them."""
 
-    def __init__(self, vector: int, error: int, why: str, address: int | None = None) -> None:
-        super().__init__(why)
-        self.vector = vector
-        self.error = error
-        self.address = address
+    def read(self, address: int) -> int:
+        """Return the word at an address.  Raises: DeliveryFault."""
+
+    def write(self, address: int, value: int) -> None:
+        """Write the word at an address.  Raises: DeliveryFault."""
 
 
 def is_double(first: int, second: int) -> bool:
@@ -51,23 +51,7 @@ class Task(NamedTuple):
     base: int
 
 
-class Memory:
-    """Words at the addresses of a processor's ring 0; `place` translates, and raises DeliveryFault."""
-
-    def __init__(self, bytes_: memoryview, place: Callable[[int], int]) -> None:
-        self.bytes = bytes_
-        self.place = place
-
-    def read(self, address: int) -> int:
-        """Return the word at an address.  Raises: DeliveryFault."""
-        return int(struct.unpack_from("<I", self.bytes, self.place(address))[0])
-
-    def write(self, address: int, value: int) -> None:
-        """Write the word at an address.  Raises: DeliveryFault."""
-        struct.pack_into("<I", self.bytes, self.place(address), value)
-
-
-def find_task(memory: Memory, table: Table, selector: int) -> Task:
+def find_task(memory: Words, table: Table, selector: int) -> Task:
     """Return the task that a gate names and that is not under way, and mark it busy.
 
     Raises: DeliveryFault; nothing has changed.
@@ -87,7 +71,7 @@ def find_task(memory: Memory, table: Table, selector: int) -> Task:
     return Task(selector, low >> 16 | (high & 0xFF) << 16 | high >> 24 << 24)
 
 
-def save_task(memory: Memory, task: Task, registers: dict[str, int]) -> None:
+def save_task(memory: Words, task: Task, registers: dict[str, int]) -> None:
     """Keep registers and selectors, by name, in a task's state; the upper halves of selectors' words stay."""
     place = task.base + SAVED
     for number, name in enumerate(REGISTERS + SELECTORS):
@@ -95,7 +79,7 @@ def save_task(memory: Memory, task: Task, registers: dict[str, int]) -> None:
         memory.write(place + 4 * number, kept | registers[name])
 
 
-def load_task(memory: Memory, task: Task, interrupted: Task) -> dict[str, int]:
+def load_task(memory: Words, task: Task, interrupted: Task) -> dict[str, int]:
     """Return a task's registers, selectors and cr3, by name, and link it to the one that it interrupts."""
     memory.write(task.base, memory.read(task.base) & 0xFFFF_0000 | interrupted.selector)
     words = {name: memory.read(task.base + SAVED + 4 * number) for number, name in enumerate(REGISTERS + SELECTORS)}

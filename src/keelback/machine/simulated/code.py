@@ -1,0 +1,64 @@
+"""The instruction that the processor stopped at, as far as the emulator does not say what it is."""
+
+from keelback.machine.simulated.mmu import PageWalker
+from keelback.machine.simulated.saved_state import SavedState
+
+LONGEST_INSTRUCTION = 15
+PREFIXES = bytes.fromhex("2e36263e64656667f2f3")
+PREFIXES_ALONE = frozenset(bytes([each]) for each in PREFIXES)
+PORT_STRINGS = frozenset(bytes([each]) for each in (0x6C, 0x6D, 0x6E, 0x6F))
+INT3, INTO = 0xCC, 0xCE
+
+
+class Code:
+    """The code around the place where a processor stopped."""
+
+    def __init__(self, memory: memoryview, walker: PageWalker, state: SavedState) -> None:
+        self.memory = memory
+        self.walker = walker
+        self.state = state
+
+    def read(self, start: int, count: int) -> bytes:
+        """Return up to `count` bytes from an address on, fewer where a page is missing."""
+        found = bytearray()
+        directory = self.state.cr3
+        for address in range(start, start + count):
+            translation = self.walker.walk(directory, address & 0xFFFF_FFFF)
+            place = translation.frame << 12 | address & 0xFFF if translation else len(self.memory)
+            if place >= len(self.memory):
+                break
+            found.append(self.memory[place])
+        return bytes(found)
+
+    def instruction(self) -> bytes:
+        """Return the instruction that eip stands at, and what follows it, without its prefixes."""
+        return self.read(self.state.eip, LONGEST_INSTRUCTION).lstrip(PREFIXES)
+
+    def skip(self, length: int) -> None:
+        """Let eip stand behind the instruction that it stands at, `length` bytes without its prefixes."""
+        prefixes = len(self.read(self.state.eip, LONGEST_INSTRUCTION)) - len(self.instruction())
+        self.state.eip = self.state.eip + prefixes + length & 0xFFFF_FFFF
+
+    def start_of_int(self, vector: int) -> int:
+        """Return the address of the `int` that eip stands behind; what reads as its prefixes is taken for them."""
+        last = self.read(self.state.eip - 1, 1)
+        length = 1 if (vector, last) in ((3, bytes([INT3])), (4, bytes([INTO]))) else 2
+        start = self.state.eip - length
+        while self.state.eip - start < LONGEST_INSTRUCTION and self.read(start - 1, 1) in PREFIXES_ALONE:
+            start -= 1
+        return start & 0xFFFF_FFFF
+
+    def is_sse(self) -> bool:
+        """Say whether the instruction is one of SSE, which CR4 does not let anybody use."""
+        # Imported here: few programs do this.
+        from capstone import CS_ARCH_X86, CS_MODE_32, Cs
+        from capstone.x86_const import X86_GRP_SSE1, X86_GRP_SSE2
+
+        decoder = Cs(CS_ARCH_X86, CS_MODE_32)
+        decoder.detail = True
+        code = self.read(self.state.eip, LONGEST_INSTRUCTION)
+        return any({X86_GRP_SSE1, X86_GRP_SSE2} & set(each.groups) for each in decoder.disasm(code, self.state.eip, 1))
+
+    def is_port_string(self) -> bool:
+        """Say whether the instruction is `ins` or `outs`, whose ports come before their memory."""
+        return self.instruction()[:1] in PORT_STRINGS
