@@ -69,6 +69,10 @@ def take_a_free_frame_out(pc, lens):
     lens.memory.frames.kernel_zone.remove(lens.memory.frames.kernel_zone.lowest())
 
 
+def leave_something_in_a_free_frame(pc, lens):
+    struct.pack_into("<II", pc.ram.bytes, lens.memory.frames.kernel_zone.lowest() << 12, 0, 1)
+
+
 def forget_an_upper_level(pc, lens):
     lens.memory.frames.user_zone.levels[1][0] = 0
 
@@ -548,6 +552,7 @@ MISTAKES = {
     forget_an_owner: "a frame's owner is",
     give_a_used_frame_back: "the sets of free frames",
     take_a_free_frame_out: "the sets of free frames",
+    leave_something_in_a_free_frame: "a free frame of the kernel zone",
     forget_an_upper_level: "a word of a free set's upper level",
     count_wrongly: "the counts of free frames",
     map_page_zero: "page 0 and the last page",

@@ -36,6 +36,7 @@ from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import size_of
 
 PAGE_SIZE = 1 << PAGE_SHIFT
+ZEROS = bytes(PAGE_SIZE)
 REGION_WORDS, NODE_WORDS = size_of(MemoryRegion) // 4, IN_NODE * size_of(MemoryRegion) // 4
 
 Body = Callable[[Census], Iterator[str]]
@@ -102,6 +103,16 @@ def _free_sets(census: Census) -> Iterator[str]:
         wrong = bits(found) ^ free
         if wrong:
             yield f"frame {(wrong & -wrong).bit_length() - 1:#x} and the set of the {name}"
+
+
+@invariant("a free frame of the kernel zone whose first word is 0 is all zero")
+def _blank_frames(census: Census) -> Iterator[str]:
+    bounds, free = census.kernel.memory.bounds, census.free
+    content = memoryview(census.kernel.memory.header._ram.bytes)
+    for frame in range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
+        start = frame << PAGE_SHIFT
+        if free >> frame & 1 and not census.words[start >> 2] and content[start : start + PAGE_SIZE] != ZEROS:
+            yield f"frame {frame:#x}"
 
 
 @invariant("a word of a free set's upper level has a bit for each word below that is not zero")

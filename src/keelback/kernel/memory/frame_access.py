@@ -81,6 +81,16 @@ class FrameAccess(Component):
         """Return the page table in a frame of the kernel zone."""
         return view(self.ram, PageTable, self.place_of(frame))
 
+    def clear(self, frame: u32) -> None:
+        """Make a frame of the kernel zone that was free all zero; it is already if its first word is 0."""
+        words = self.table(frame).words
+        if words[0] != 0:
+            words.clear()
+
+    def spoil(self, frame: u32) -> None:
+        """Let a frame that is to be free not be taken for one that is all zero."""
+        self.table(frame).words[0] = 1
+
     def place_of(self, frame: u32) -> word:
         """Return the address at which a frame of the kernel zone is reached."""
         return frame << PAGE_SHIFT

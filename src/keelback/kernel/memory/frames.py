@@ -10,6 +10,8 @@
 4. The lowest free frame of a zone is allocated first.
 5. A user frame that a page shows which can't be written is read-only until a writer takes it over: no promise
    (`promises.py`) answers for it.
+6. A free frame of the kernel zone whose first word is 0 is all zero (`FrameAccess.clear`): an empty page table that is
+   given back need not be cleared when it is one again.
 """
 
 from enum import IntEnum

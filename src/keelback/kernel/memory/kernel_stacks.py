@@ -48,12 +48,16 @@ class KernelStacks(Component):
     def release(self, end: word) -> None:
         """Free a stack that no CPU runs on, as far as it was made."""
         if self.layout.kernel_stack_slots == 0:
-            self.frames.release_kernel((end >> PAGE_SHIFT) - 1)
+            self._release_frame((end >> PAGE_SHIFT) - 1)
             return
         for page in range(end - self.layout.kernel_stack, end, PAGE_SIZE):
             frame: u32 = self.spaces.unmap_global(page)
             if frame != 0:
-                self.frames.release_kernel(frame)
+                self._release_frame(frame)
+
+    def _release_frame(self, frame: u32) -> None:
+        self.spaces.access.spoil(frame)
+        self.frames.release_kernel(frame)
 
     def leave(self, end: word) -> None:
         """Free the stack that the CPU runs on as soon as it runs on another one."""

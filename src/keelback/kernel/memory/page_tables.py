@@ -16,14 +16,13 @@ from keelback.kernel.x86.paging import (
     LOW_FLAGS,
     NO_EXECUTE,
     PRESENT,
-    WORDS,
     Entry,
     Level,
     PageTable,
     PagingScheme,
     WideEntry,
 )
-from keelback.lang import PAGE_SHIFT, Array, Component, address_of, i32, native, u16, u32, view, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Component, address_of, i32, native, u16, u32, view, word
 
 
 class PageTables(Component):
@@ -39,12 +38,12 @@ class PageTables(Component):
         self.upper = scheme.directories[:-1]
         self.kernel_limit = kernel_limit
         assert kernel_limit % scheme.reach == 0, "the kernel part is whole tables"
-        # The levels above the one that KLIMIT is aligned to: each space has tables of its own there.
-        self.private = tuple(level for level in scheme.directories if kernel_limit % level.reach)
-        # The ways from the root to these tables, and to those that they share with all; the root first.
-        self.own = tuple(scheme.levels[:depth] for depth in range(len(self.private) + 1))
-        # Each level of directories, lowest first, with the way to its table.
-        self.ways = tuple((level, scheme.levels[:depth]) for depth, level in enumerate(scheme.directories))[::-1]
+        # Levels, each with the way to its table, the root first: those of directories; those down to the one that
+        # KLIMIT is aligned to, at which each space has a table that leads to the kernel part; the links between them.
+        levels = tuple((level, scheme.levels[:depth]) for depth, level in enumerate(scheme.levels))
+        self.ways = levels[:-1]
+        self.own = levels[: 1 + sum(kernel_limit % level.reach > 0 for level in scheme.directories)]
+        self.links = tuple(zip(scheme.levels, self.own[1:], strict=False))
 
     # One entry.
 
@@ -123,6 +122,15 @@ class PageTables(Component):
         """Note that a table has so many present entries more, or fewer."""
         self.frames.table[table].references += change
 
+    def map_to_itself(self, table: u32, start: word, end: word, flags: u32) -> None:
+        """Map the pages of [start, end), all of one lowest table and none mapped, to the frames at their addresses."""
+        words = self.at(table).words
+        position: u32 = self.scheme.table.index(start) * self.step
+        for page in range(start, end, PAGE_SIZE):
+            words[position] = page | flags
+            position += self.step
+        self.count(table, (end - start) >> PAGE_SHIFT)
+
     # The way to an entry.
 
     def find(self, root: u32, address: word) -> Entry | None:
@@ -162,21 +170,22 @@ class PageTables(Component):
             for level in levels:
                 entry = self.entry(table, level.index(address))
                 if not entry.present:
-                    self.enter(entry, self._new_table(self.frames.table[root].use), level.link)
+                    self.enter(entry, self.new_table(self.frames.table[root].use), level.link)
                 table = self.frame_of(entry)
         except OutOfMemory:
             self.prune(root, address)
             raise
         return table
 
-    def _new_table(self, use: u16) -> u32:
+    def new_table(self, use: u16) -> u32:
+        """Return a new table, which nothing leads to.  Raises: OutOfMemory; nothing has changed."""
         table: u32 = self.frames.allocate_table(use)
-        self.at(table).words.clear()
+        self.access.clear(table)
         return table
 
     def prune(self, root: u32, address: word) -> None:
         """Give back the tables on the way to an address that are empty."""
-        for level, way in self.ways:
+        for level, way in reversed(self.ways):
             above: u32 = self._follow(way, root, address)
             if above != 0:
                 entry = self.entry(above, level.index(address))
@@ -241,10 +250,9 @@ class PageTables(Component):
         root: u32 = self._share_table(kernel, self.scheme.levels[0], use)
         table: u32 = root
         try:
-            for depth, level in enumerate(self.private):
-                shared: u32 = self._follow(self.own[depth + 1], kernel, limit)
-                lower: u32 = self._share_table(shared, self.scheme.levels[depth + 1], use)
-                self.change(self.entry(table, level.index(limit)), lower, level.link)
+            for upper, (level, way) in self.links:
+                lower: u32 = self._share_table(self._follow(way, kernel, limit), level, use)
+                self.change(self.entry(table, upper.index(limit)), lower, upper.link)
                 table = lower
         except OutOfMemory:
             self._release(root)
@@ -253,11 +261,8 @@ class PageTables(Component):
 
     def _share_table(self, kernel: u32, level: Level, use: u16) -> u32:
         """Return a new table of a level with the entries of the kernel part that another has."""
-        table: u32 = self.frames.allocate_table(use)
-        words = self.at(table).words
-        shared: u32 = level.index(self.kernel_limit) * self.step
-        words.copy_from(0, self.at(kernel).words, 0, shared)
-        words.fill(shared, WORDS - shared, 0)
+        table: u32 = self.new_table(use)
+        self.at(table).words.copy_from(0, self.at(kernel).words, 0, level.index(self.kernel_limit) * self.step)
         self.frames.table[table].references = self.frames.table[kernel].references
         return table
 
@@ -267,7 +272,7 @@ class PageTables(Component):
         No CPU uses it any more, so no translation is left to invalidate: the switch away dropped them.
         """
         assert root != kernel, "the kernel's own space is never destroyed"
-        for way in self.own:
+        for _, way in self.own:
             own = self.frames.table[self._follow(way, root, self.kernel_limit)]
             other = self.frames.table[self._follow(way, kernel, self.kernel_limit)]
             assert own.references == other.references, "a space that is destroyed maps nothing"
@@ -275,7 +280,8 @@ class PageTables(Component):
 
     def _release(self, root: u32) -> None:
         """Give back the root and the other tables of a space that lead to the kernel part, as far as they are there."""
-        for way in reversed(self.own):
+        for level, way in reversed(self.own):
             table: u32 = self._follow(way, root, self.kernel_limit)
             if table != 0:
+                self.at(table).words.fill(0, (level.index(self.kernel_limit) + 1) * self.step, 0)
                 self.frames.release_kernel(table)

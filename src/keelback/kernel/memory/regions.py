@@ -284,9 +284,10 @@ class Regions(Component):
             self._add_node(space)
 
     def _add_node(self, space: Space) -> None:
-        address: word = self.access.place_of(self.frames.allocate_kernel(TABLE | space.owner))
+        frame: u32 = self.frames.allocate_kernel(TABLE | space.owner)
+        self.access.clear(frame)
+        address: word = self.access.place_of(frame)
         node = view(self.ram, Node, address)
-        node.clear()
         if space.nodes == 0:
             space.node = address
             node.regions.copy_from(0, space.regions, 0, FEW + SPARE)

@@ -65,8 +65,10 @@ class AddressSpaces(Component):
         Raises: OutOfMemory.
         """
         layout, tables = self.layout, self.tables
-        self.kernel.directory = self.frames.allocate_table(TABLE)
-        tables.at(self.kernel.directory).words.clear()
+        top: u32 = region_top >> PAGE_SHIFT
+        for frame in range(top - self.frames.counts.kernel_total, top):
+            self.access.spoil(frame)
+        self.kernel.directory = tables.new_table(TABLE)
         shown = tables.reserve_last(self.kernel.directory, layout.windows)
         tables.enter(shown, address_of(self.access.window_table) >> PAGE_SHIFT, DIRECTORY)
         self._map_kernel(layout.owned_start, layout.kernel_start, KERNEL_WRITE)
@@ -79,17 +81,17 @@ class AddressSpaces(Component):
         # What was counted of the windows' table, which is part of the kernel's records.
         self.frames.table[address_of(self.access.window_table) >> PAGE_SHIFT].references = 1
         self.kernel.zero = self.frames.allocate_kernel(ZERO)
-        tables.at(self.kernel.zero).words.clear()
+        self.access.clear(self.kernel.zero)
         self.frames.pin(self.kernel.zero)
 
     def _map_kernel(self, start: word, end: word, flags: u32) -> None:
         """Map the pages of [start, end) to the frames at their own addresses, with one walk a table."""
-        table: u32 = 0
-        for page in range(start, end, PAGE_SIZE):
-            if page == start or page % self.tables.reach == 0:
-                self.tables.reserve(self.kernel.directory, page)
-                table = self.tables.table_of(self.kernel.directory, page)
-            self.tables.enter(self.tables.entry(table, self.scheme.table.index(page)), page >> PAGE_SHIFT, flags)
+        tables = self.tables
+        for base in range(start // tables.reach * tables.reach, end, tables.reach):
+            first: word = max(start, base)
+            tables.reserve(self.kernel.directory, first)
+            table: u32 = tables.table_of(self.kernel.directory, first)
+            tables.map_to_itself(table, first, min(end, base + tables.reach), flags)
 
     def map_global(self, page: word, frame: u32) -> None:
         """Map a page of the area for global mappings, which is not mapped, to a frame, in every space at once.
