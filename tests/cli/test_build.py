@@ -125,7 +125,7 @@ def test_a_link_is_followed_and_a_device_is_written_to(tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nope"], "no program 'nope': the payload has "),
+        (["nope"], "no program 'nope'; `keelback programs` lists"),
         (["-o", "none/keelback.img", "hello"], "none/keelback.img: No such file or directory"),
         (["-o", ".", "hello"], ".: Is a directory"),
         (["-o", "/proc/self/fd/99/x", "hello"], "/proc/self/fd/99/x: No such file or directory"),

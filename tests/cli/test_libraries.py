@@ -59,7 +59,7 @@ def test_a_path_is_a_library_called_as_its_file(tmp_path, monkeypatch):
         ("libnone.c", "", "libnone.c: No such file or directory"),
         ("libnone.py", "", "libnone.py: No such file or directory"),
         ("libtest.c", "int one;", "libtest.c: it exports nothing"),
-        ("libgfx.c", C, "libgfx.c: another library called 'libgfx' was given already; rename the file"),
+        ("libgfx.c", C, "libgfx.c: libgfx is called 'libgfx' already; rename the file"),
         (f"lib{'x' * 29}.c", C, f"lib{'x' * 29}.c: 'lib{'x' * 29}' is no library name: at most 31 ASCII characters"),
         (
             "libtest.py",

@@ -44,7 +44,7 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     run = toolchain.run_tool
 
     def record(command: list[str], **options: object) -> object:
-        started.append(command[4])
+        started.append(command[1])
         return run(command, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(toolchain, "run_tool", record)

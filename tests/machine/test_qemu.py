@@ -16,7 +16,7 @@ from elftools.elf.elffile import ELFFile
 import keelback.machine.qemu.qemu
 from cli.test_run import command
 from keelback.cli.libraries import payload_libraries
-from keelback.cli.programs import all_programs, build_python, python_programs
+from keelback.cli.ours import build_ours, our_programs
 from keelback.cli.qemu import run_on_qemu
 from keelback.errors import UserError
 from keelback.image.images import make_image, make_image_file, make_symbols
@@ -33,7 +33,7 @@ from keelback.machine.qemu import qemu
 from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, INSTALL, WAIT, Medium, Qemu, QemuError, Verdict
 from keelback.machine.simulated.boot_loader import BiosEntry
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, code_program, payload_programs, stack_frame
+from support import MIB, code_program, stack_frame
 
 GIB = 1 << 30
 MEMORY = 16 * MIB
@@ -45,8 +45,7 @@ ARGUMENTS = {"primes": "500", "primes.py": "500", "sleeper": "1"}
 @cache
 def programs(layout=MICROKERNEL):
     """Return all programs, in C and in Kernel Python, by name."""
-    python = {name: build_python(name, layout.image_base) for name in python_programs()}
-    return payload_programs(layout.image_base) | python
+    return build_ours(our_programs(), layout.image_base)
 
 
 def image_of(*lines, files=None, layout=MICROKERNEL):
@@ -98,11 +97,7 @@ def endings(kernel):
 # Programs.
 
 
-def test_all_programs_are_there():
-    assert sorted(programs()) == all_programs(MICROKERNEL.image_base)
-
-
-@pytest.mark.parametrize("name", all_programs(MICROKERNEL.image_base))
+@pytest.mark.parametrize("name", our_programs())
 def test_a_program_says_and_ends_as_on_the_simulated_pc(name):
     image = image_of(f"{name} {ARGUMENTS.get(name, '')}".strip())
     there = boot(image)

@@ -9,7 +9,7 @@ from elftools.elf.elffile import ELFFile
 
 from keelback.abi.link_page import LinkPage
 from keelback.abi.records import ArgumentText
-from keelback.cli.programs import build_python
+from keelback.cli.ours import build_python
 from keelback.image.link_page import make_link_page
 from keelback.image.python_libraries import build_python_library
 from keelback.image.python_programs import build_python_program

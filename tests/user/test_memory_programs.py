@@ -5,7 +5,7 @@ import re
 import pytest
 
 from keelback.cli.libraries import payload_libraries
-from keelback.cli.programs import build_python
+from keelback.cli.ours import build_python
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload

@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 
 from keelback.abi.records import ANY_CHILD, ArgumentText, Ending, FrameCounts
-from keelback.cli.programs import build_python, python_programs
+from keelback.cli.ours import build_python, our_programs
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
@@ -26,15 +26,18 @@ def in_python(name, argument=""):
     return program.main(ARGUMENT), kernel
 
 
+IN_PYTHON = {name: path.stem for name, path in our_programs().items() if path.suffix == ".py"}
+
+
 @pytest.fixture(scope="module")
 def programs():
-    return {name: build_python(name, MICROKERNEL.image_base) for name in python_programs()}
+    return {name: build_python(name, MICROKERNEL.image_base) for name in IN_PYTHON}
 
 
 def test_there_is_one_beside_each_in_c_and_two_more():
     names = {"hello", "primes", "ping", "pong", "allocator", "forktree", "forkexit", "cow", "stack", "bomb"}
     names.add("mallocs")
-    assert set(python_programs()) == {"fib", "boxes", *(f"{name}.py" for name in names)}
+    assert set(IN_PYTHON) == {"fib", "boxes", *(f"{name}.py" for name in names)}
 
 
 def test_each_runs_in_cpython():
@@ -102,7 +105,7 @@ def test_an_argument_that_is_no_number_is_none(text):
 def test_a_compiled_program_writes_what_it_writes_in_cpython(programs, line):
     name, _, argument = line.partition(" ")
     pc = run(line, programs=programs)
-    status, kernel = in_python(python_programs()[name], argument)
+    status, kernel = in_python(IN_PYTHON[name], argument)
     assert "\n".join([*console(pc), ""]).encode() == bytes(kernel.written)
     assert pc.kernel.processes.table[1].exit_status == status
 

@@ -34,7 +34,7 @@ def build_disc(words: Sequence[str], layout: str, output: Path, command_line: st
     Raises: UserError.
     """
     _check_command_line(command_line)
-    _, image = build_image(words or TOUR, layout_named(layout))
+    _, image = build_image(words or TOUR, layout_named(layout), command_line=command_line)
     disc = build_iso(image, command_line)
     _write(output, disc)
     _print_facts(output, disc, image)

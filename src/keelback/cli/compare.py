@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.programs import all_programs, select
+from keelback.cli.ours import our_programs
+from keelback.cli.programs import select
 from keelback.kernel.layout import layout_named
 from keelback.machine.breaking import interruptible
 from keelback.machine.compare import compare
@@ -17,7 +18,7 @@ def compare_lives(words: Sequence[str], *, layout: str, memory: int) -> int:
     Without words, all programs of the payload.  Raises: UserError.
     """
     where = layout_named(layout)
-    selection = select(words or all_programs(where.image_base), where)
+    selection = select(words or [*our_programs()], where)
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)

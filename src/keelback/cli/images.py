@@ -10,9 +10,12 @@ from keelback.kernel.layout import Layout
 from keelback.machine.simulated.boot_loader import check_room
 
 
-def build_image(words: Sequence[str], layout: Layout) -> tuple[Selection, bytes]:
-    """Return the programs that the words name, and the kernel image file that starts them.  Raises: UserError."""
-    selection = select(words, layout)
+def build_image(words: Sequence[str], layout: Layout, *, command_line: str = "") -> tuple[Selection, bytes]:
+    """Return the programs that the words name, and the kernel image file that starts them.
+
+    Those that a command line names are in it too.  Raises: UserError.
+    """
+    selection = select(words, layout, command_line=command_line)
     return selection, build_image_of(selection, layout)
 
 

@@ -19,7 +19,7 @@ from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, CPU, Qemu, Verdict
 
 def run_on_qemu(words: Sequence[str], *, layout: Layout, memory: int, cpu: str | None, command_line: str) -> int:
     """Run the programs that the words name to their end; return the exit status.  Raises: UserError."""
-    selection, image = build_image(words, layout)
+    selection, image = build_image(words, layout, command_line=command_line)
     check_memory(image, layout, memory)
     sys.stdout.flush()
     arguments = ("-S", *BY_INSTRUCTIONS)

@@ -39,7 +39,7 @@ class Session:
         command_line: str = "",
     ) -> None:
         """Build everything.  Raises: UserError."""
-        self.selection = select(words, layout)
+        self.selection = select(words, layout, command_line=command_line)
         payload = self.selection.payload()
         if compiled:
             self.pc = make_compiled(layout, payload, memory=memory, command_line=command_line, output=_show)

@@ -8,9 +8,11 @@ from rich.text import Text
 
 from keelback.cli.ending import fail
 from keelback.cli.images import build_image_of, check_memory
-from keelback.cli.libraries import payload_libraries
+from keelback.cli.libraries import our_libraries
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.programs import Selection, build_folder
+from keelback.cli.needs import with_needs
+from keelback.cli.ours import build_c, build_ours
+from keelback.cli.programs import Selection
 from keelback.cli.statuses import BADLY, WELL
 from keelback.inspect.address_tables import Row
 from keelback.inspect.endings import endings
@@ -42,8 +44,11 @@ def tell_on_qemu(*, memory: int, as_json: bool) -> int:
 
 
 def _selection() -> Selection:
-    """Return the story's two programs, of which the first starts the second, and the libraries."""
-    return Selection(build_folder(STORY, USERMODE.image_base) | payload_libraries(), lines=["proc1"])
+    """Return the story's two programs, of which the first starts the second, and the library that they name."""
+    sources = {path.stem: path for path in sorted(STORY.glob("*.c"))}
+    libraries = with_needs(sources, sources | our_libraries()) - sources.keys()
+    base = USERMODE.image_base
+    return Selection(build_c(sources, base) | build_ours(libraries, base), lines=["proc1"])
 
 
 def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:

@@ -16,6 +16,7 @@ import functools
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -58,14 +59,22 @@ class Entry:
 
 
 def find_or_build(key: str, build: Callable[[Path], Entry]) -> Entry:
-    """Return the entry kept under a key, or build it in a scratch directory and keep it."""
-    place = cache_directory() / key
-    entry = _load(place)
-    if entry is None:
-        with scratch_folder() as scratch:
-            entry = build(scratch)
-        _keep(entry, place)
-    return entry
+    """Return the entry kept under a key, or build it in a scratch directory and keep it.
+
+    Of the threads of this process that ask at once for one key, one builds and the others wait.
+    """
+    with _lock_of(key):
+        entry = find(key)
+        if entry is None:
+            with scratch_folder() as scratch:
+                entry = build(scratch)
+            keep(key, entry)
+        return entry
+
+
+@functools.cache
+def _lock_of(_key: str) -> threading.Lock:
+    return threading.Lock()
 
 
 def key_of(*parts: object) -> str:
@@ -116,17 +125,18 @@ def _temporary_cache() -> Path:
     return folder_of_this_process()
 
 
-def _load(place: Path) -> Entry | None:
-    """Return the entry in a file if there is one, it is whole and it is current."""
+def find(key: str) -> Entry | None:
+    """Return the entry kept under a key if there is one, it is whole and it is current."""
     try:
-        entry = Entry.unpack(place.read_bytes())
+        entry = Entry.unpack((cache_directory() / key).read_bytes())
     except OSError:
         return None
     return entry if entry is not None and entry.is_current() else None
 
 
-def _keep(entry: Entry, place: Path) -> None:
-    """Put an entry in its place whole; a cache that can't be written costs time, not the build."""
-    with suppress(OSError), scratch_folder(place.parent) as scratch:
+def keep(key: str, entry: Entry) -> None:
+    """Keep an entry under a key; a cache that can't be written costs time, not the build."""
+    folder = cache_directory()
+    with suppress(OSError), scratch_folder(folder) as scratch:
         (scratch / "entry").write_bytes(entry.pack())
-        os.replace(scratch / "entry", place)
+        os.replace(scratch / "entry", folder / key)

@@ -1,14 +1,16 @@
 """What is built from Keelback's own sources is kept for as long as these stay as they are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keelback
-from keelback.image.cache import Entry, find_or_build, key_of
+from keelback.image.cache import Entry, find, find_or_build, keep, key_of
 
+BUILT_FROM = ("abi", "compiler", "image", "lang", "user")
+"""The parts of Keelback that decide what becomes of a program or library."""
 SUFFIXES = (".py", ".c", ".h")
 
 
@@ -18,6 +20,22 @@ def kept_build(parts: Sequence[str], *key: object, build: Callable[[], bytes]) -
     `key` is all else that decides what comes out.
     """
     return find_or_build(key_of(_digest(tuple(parts)), *key), lambda _work: Entry(build(), "")).output
+
+
+def kept_builds(
+    parts: Sequence[str],
+    *key: object,
+    names: Iterable[str],
+    build: Callable[[list[str]], Mapping[str, bytes]],
+) -> dict[str, bytes]:
+    """Return the builds of several names, as `kept_build` does of one; those that are not kept are built together."""
+    keys = {name: key_of(_digest(tuple(parts)), *key, name) for name in names}
+    kept = {name: find(each) for name, each in keys.items()}
+    missing = [name for name, entry in kept.items() if entry is None]
+    built = build(missing) if missing else {}
+    for name, output in built.items():
+        keep(keys[name], Entry(output, ""))
+    return {name: built[name] if entry is None else entry.output for name, entry in kept.items()}
 
 
 @cache

@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -59,19 +59,19 @@ def build_programs(
     _check_names(sources)
     script = program_script(image_base)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
+        compiled = [pool.submit(compile_c, each, includes=[runtime], flags=(*USER_FLAGS, *flags)) for each in sources]
         library = _compile_runtime(runtime, pool)
 
-        def build(source: Path) -> bytes:
-            own = compile_c(source, includes=[runtime], flags=(*USER_FLAGS, *flags))
-            name = f"{source.stem}.o"
+        def link(source: Path, own: Future[bytes]) -> bytes:
+            name, code = f"{source.stem}.o", own.result()
             try:
-                if fixes_its_size(own):
-                    return link_sized({name: own}, library, image_base, SIZE_SYMBOL)
-                return link_elf({name: own}, script, archive=library, flags=["--strip-debug"])
+                if fixes_its_size(code):
+                    return link_sized({name: code}, library, image_base, SIZE_SYMBOL)
+                return link_elf({name: code}, script, archive=library, flags=["--strip-debug"])
             except ToolchainError as error:
                 raise ToolchainError(source, "does not link", error.diagnostics) from None
 
-        return dict(zip((source.stem for source in sources), pool.map(build, sources), strict=True))
+        return dict(zip((source.stem for source in sources), pool.map(link, sources, compiled), strict=True))
 
 
 def program_script(image_base: int) -> str:
@@ -122,5 +122,7 @@ def _compile_runtime(runtime: Path, pool: Executor, flags: Sequence[str] = USER_
     """Compile every file of a runtime directory, in C and in Kernel Python, in the order of their names."""
     sources = sorted(runtime.glob("*.c"))
     objects = pool.map(lambda source: compile_c(source, includes=[runtime], flags=(*NO_WARNINGS, *flags)), sources)
+    support = pool.submit(build_support, flags=flags)
+    parts = build_parts(runtime, flags)  # in this thread, while the C compiler works for the others
     compiled = {f"runtime/{source.stem}.o": data for source, data in zip(sources, objects, strict=True)}
-    return compiled | build_parts(runtime, flags) | {"support.o": build_support(flags=flags)}
+    return compiled | parts | {"support.o": support.result()}

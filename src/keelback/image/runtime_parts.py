@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from keelback.image.own_sources import kept_build
-
-BUILT_FROM = ("abi", "compiler", "image", "lang", "user")
+from keelback.image.own_sources import BUILT_FROM, kept_build
 
 
 def build_parts(runtime: Path, flags: Sequence[str]) -> dict[str, bytes]:

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import importlib.util
 import logging
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -234,12 +232,10 @@ def _translate(
 
 def _same_everywhere(source: Path, includes: Sequence[Path]) -> list[str]:
     """Return the flags that keep the places of files out of the object."""
-    zig = importlib.util.find_spec("ziglang")
-    assert zig is not None and zig.origin is not None
     # The last that fits counts. The first is for the assembler, which leaves out the slash.
     places = [(f"{source.parent.absolute()}", "."), (f"{source.parent}/", "")]
     places += [(f"{include}/", f"{include.absolute().name}/") for include in includes]
-    places += [(f"{Path(zig.origin).resolve().parent}/", "zig/")]
+    places += [(f"{_zig_folder().resolve()}/", "zig/")]
     return ["-fdebug-compilation-dir=.", *(f"-ffile-prefix-map={old}={new}" for old, new in places)]
 
 
@@ -292,6 +288,13 @@ def _undefined_symbols(elf: bytes) -> list[str]:
 
 
 @functools.cache
+def _zig_folder() -> Path:
+    """Return the folder of the ziglang package, which has the compiler and its headers."""
+    # Not by import: a file of the user's directory must not be taken for it.
+    return Path(str(importlib.metadata.distribution("ziglang").locate_file("ziglang")))
+
+
+@functools.cache
 def _installed_zig() -> str | None:
     """Return the version of the ziglang package, or None if there is none."""
     try:
@@ -313,9 +316,7 @@ def _zig(source: Path, failure: str, work: Path, directory: Path, arguments: Seq
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_STEERING)}
     environment |= {"ZIG_GLOBAL_CACHE_DIR": str(work / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig")}
     environment |= {"NO_COLOR": "1", "TMPDIR": str(work)}
-    # -P: a file of the user's directory must not be taken for a Python module.
-    command = [sys.executable, "-P", "-m", "ziglang", *arguments]
-    done = run_tool(command, directory=directory, environment=environment)
+    done = run_tool([str(_zig_folder() / "zig"), *arguments], directory=directory, environment=environment)
     said = done.stderr.decode(errors="replace").strip()
     if done.returncode != 0:
         raise ToolchainError(source, failure, said or f"zig ended with status {done.returncode}")

@@ -1,0 +1,70 @@
+"""Our own programs and libraries: their sources by name, and what is built from them, each when it is asked for."""
+
+import ast
+import re
+from collections.abc import Collection, Mapping
+from importlib import import_module
+from pathlib import Path
+
+from keelback.cli.libraries import build, our_libraries
+from keelback.image.own_sources import BUILT_FROM, kept_build, kept_builds
+from keelback.image.programs import build_programs
+from keelback.image.toolchain import NO_WARNINGS
+from keelback.user import PROGRAMS, RUNTIME
+
+
+def our_programs() -> dict[str, Path]:
+    """Return the sources of our programs, by their names in the payload, sorted.
+
+    Where there is a program of one name in C and in Kernel Python, the latter has `.py` behind its name.
+    """
+    in_c = {path.stem: path for path in PROGRAMS.glob("*.c")}
+    in_python = {path.stem: path for path in (PROGRAMS.parent / "python").glob("[a-z]*.py")}
+    renamed = {f"{name}.py" if name in in_c else name: path for name, path in in_python.items()}
+    return dict(sorted((in_c | renamed).items()))
+
+
+def build_ours(names: Collection[str], image_base: int) -> dict[str, bytes]:
+    """Return some of our programs and libraries, built, by name: programs first, each sorted.  Raises: UserError."""
+    programs = our_programs()
+    chosen = {name: programs[name] for name in sorted(names) if name in programs}
+    libraries = {name: path for name, path in our_libraries().items() if name in names}
+    built = build_c({name: path for name, path in chosen.items() if path.suffix == ".c"}, image_base)
+    for name, path in chosen.items():
+        if path.suffix == ".py":
+            built[name] = build_python(name, image_base)
+    built = dict(sorted(built.items()))
+    return built | {name: build(path) for name, path in libraries.items()}
+
+
+def build_c(sources: Mapping[str, Path], image_base: int) -> dict[str, bytes]:
+    """Return programs of ours in C, built, by name; their sources are by the stems of the files.  Raises: UserError."""
+
+    def build_missing(missing: list[str]) -> Mapping[str, bytes]:
+        chosen = [sources[name] for name in missing]
+        return build_programs(chosen, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)
+
+    return kept_builds(BUILT_FROM, "program", image_base, names=sources, build=build_missing)
+
+
+def build_python(name: str, image_base: int) -> bytes:
+    """Return a program of ours in Kernel Python, compiled.  Raises: UserError."""
+    return kept_build(BUILT_FROM, "program", name, image_base, build=lambda: _compile_python(name, image_base))
+
+
+def _compile_python(name: str, image_base: int) -> bytes:
+    from keelback.cli.python_files import compile_program_class  # here, because most need no compiler
+
+    module = import_module(f"keelback.user.python.{our_programs()[name].stem}")
+    return compile_program_class(name, module.PROGRAM, image_base)
+
+
+def purpose_of(source: Path) -> str:
+    """Return what a source says at its start that it is for, the first sentence."""
+    text = source.read_text()
+    if source.suffix == ".py":
+        said = ast.get_docstring(ast.parse(text)) or ""
+    else:
+        comment = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
+        said = comment[1].replace("\n *", " ") if comment else ""
+    return re.split(r"(?<=\.)\s", " ".join(said.split()))[0]

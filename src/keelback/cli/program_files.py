@@ -1,0 +1,72 @@
+"""Program files that a user names by path: in C, in Kernel Python, or built elsewhere to an ELF file."""
+
+from pathlib import Path
+
+from keelback.cli.needs import named_in_elf, named_in_source
+from keelback.cli.users_files import check_readable
+from keelback.errors import UserError
+from keelback.image.programs import build_program
+from keelback.inspect.executables import broken_rule
+from keelback.kernel.layout import Layout
+from keelback.kernel.loading.elf_file import RULES, Rule
+from keelback.user import RUNTIME
+
+MACHINES = {2: "SPARC", 3: "i386", 8: "MIPS", 20: "PowerPC", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
+
+
+def build_file(path: Path, layout: Layout) -> bytes:
+    """Return the ELF file that a path names, or that its C or Python file becomes.  Raises: UserError."""
+    if path.suffix == ".py":
+        from keelback.cli.python_files import build_program_file  # here, because most need no compiler
+
+        content = build_program_file(path, layout.image_base)
+    elif path.suffix == ".c":
+        check_readable(path)
+        content = build_program(path, runtime=RUNTIME, image_base=layout.image_base)
+    else:
+        content = _read(path, layout.kernel_limit)
+    if problem := elf_problem(content, layout):
+        raise UserError(f"{path}: {problem}")
+    return content
+
+
+def names_in_file(path: Path, content: bytes) -> set[str]:
+    """Return what a file, which became `content`, may start or load by name."""
+    if path.suffix not in (".c", ".py"):
+        return named_in_elf(content)
+    return named_in_source(path.read_text(errors="replace"))
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Return the bytes of a file, which may be a pipe or without an end.  Raises: UserError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(most)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    if len(content) == most:
+        raise UserError(f"{path}: {most >> 20} MiB or more: the payload lies below that address, with the kernel")
+    return content
+
+
+def elf_problem(content: bytes, layout: Layout) -> str:
+    """Return why a file can't be a program of this machine, empty when it breaks no rule of the kernel's."""
+    broken = broken_rule(content, layout)
+    if broken == Rule.NONE:
+        return ""
+    if broken == Rule.WHOLE and content[:4] != b"\x7fELF":
+        return "not an ELF file, and its name ends neither in .c nor in .py"
+    if broken in (Rule.CLASS, Rule.BYTE_ORDER, Rule.MACHINE):
+        return f"an ELF file for {_machine(content)}; this machine is i386, 32-bit, little-endian"
+    if broken == Rule.PLACE:
+        area = f"from {layout.image_start:#x} to {layout.image_limit:#x} in the {layout.name} layout"
+        return f"the file {RULES[broken]}: they lie {area}; link it for {layout.image_base:#x}"
+    return f"the file {RULES[broken]}"
+
+
+def _machine(content: bytes) -> str:
+    """Return what the header of an ELF file says of its machine."""
+    bits = {1: "32-bit", 2: "64-bit"}.get(content[4], f"class {content[4]}")
+    order = {1: "little-endian", 2: "big-endian"}.get(content[5], f"byte order {content[5]}")
+    number = int.from_bytes(content[18:20], "big" if content[5] == 2 else "little")
+    return f"{MACHINES.get(number, f'machine {number}')}, {bits}, {order}"

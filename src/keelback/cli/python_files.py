@@ -1,0 +1,59 @@
+"""Programs and libraries in Kernel Python: from a class in a file to what goes into the payload."""
+
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from keelback.cli.users_files import check_readable, users_python
+from keelback.errors import UserError
+from keelback.image.python_libraries import build_python_library
+from keelback.image.python_programs import build_python_program
+from keelback.lang import freeze
+from keelback.user import LIBRARIES, RUNTIME
+from keelback.user.in_cpython import make_program
+from keelback.user.library import Library, exports_of, make_library
+from keelback.user.system import Program
+
+
+def build_program_file(source: Path, image_base: int) -> bytes:
+    """Return the program of a user's file, compiled.  Raises: UserError."""
+    check_readable(source)
+    with users_python(source):
+        kind = getattr(_module(source), "PROGRAM", None)
+        if not isinstance(kind, type) or not issubclass(kind, Program):
+            raise UserError(f"{source}: no program in it: it has to say PROGRAM = its class, a keelback.user Program")
+        return compile_program_class(source.stem, kind, image_base)
+
+
+def compile_program_class(name: str, kind: type[Program], image_base: int) -> bytes:
+    """Return a program, compiled.  Raises: UserError; whatever its Python raises."""
+    program, ram = make_program(kind)
+    freeze(program)
+    return build_python_program(name, program, ram, runtime=RUNTIME, image_base=image_base)
+
+
+def build_library_file(source: Path) -> bytes:
+    """Return the library of a file, compiled.  Raises: UserError; whatever its Python raises."""
+    kind: Any = getattr(_module(source), "LIBRARY", None)
+    if not isinstance(kind, type) or not issubclass(kind, Library):
+        raise UserError(f"{source}: no library in it: it has to say LIBRARY = its class, a keelback.user Library")
+    if getattr(kind, "name", "") != source.stem:
+        raise UserError(f"{source}: its class has to say name = {source.stem!r}, which programs load it by")
+    if type(kind.image_size) is not int or kind.image_size < 0:
+        raise UserError(f"{source}: image_size is {kind.image_size!r}; it has to be a number of bytes")
+    library, ram = make_library(kind)
+    freeze(library)
+    exports = {name: getattr(library, name) for name in exports_of(kind)}
+    return build_python_library(source, library, ram, exports, runtime=RUNTIME, size=kind.image_size)
+
+
+def _module(source: Path) -> ModuleType:
+    if source.parent == LIBRARIES:
+        return import_module(f"keelback.user.libraries.{source.stem}")
+    spec = spec_from_file_location(source.stem, source)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,148 @@
+"""What words on the command line name, and what goes into the payload for them."""
+
+import re
+
+import pytest
+
+from keelback.cli.libraries import our_libraries
+from keelback.cli.needs import named_in_elf, named_in_source, with_needs
+from keelback.cli.ours import our_programs, purpose_of
+from keelback.cli.programs import select
+from keelback.cli.words import Word, read_word
+from keelback.errors import UserError
+from keelback.kernel.layout import MICROKERNEL
+
+OURS = our_programs() | our_libraries()
+PYTHON = """
+from keelback.lang import i32, word
+from keelback.user.system import Program
+
+
+class Mine(Program):
+    def main(self, argument: word) -> i32:
+        self.output.write("mine: here I am\\n")
+        return 0
+
+
+PROGRAM = Mine
+"""
+
+
+def names(*words, **options):
+    return [*select(words, MICROKERNEL, **options).files]
+
+
+def test_only_what_is_named_is_built():
+    assert names("hello") == ["hello"]
+    assert names("pong", "ping 3", "pong") == ["ping", "pong"]
+
+
+@pytest.mark.parametrize("name", ["family", "hostile", "liar", "libraries", "boxes"])
+def test_what_a_program_of_ours_starts_or_loads_comes_with_it(name):
+    calls = re.findall(r'\b(?:exec|spawn|load_library)\("(\w+)"|#include "(lib\w+)\.h"', OURS[name].read_text())
+    called = {each for pair in calls for each in pair if each in OURS} | ({"libgfx"} if name == "boxes" else set())
+    assert called and called < {*names(name)}
+
+
+def test_what_an_argument_or_the_kernels_command_line_names_comes_too():
+    assert names("hello and null") == ["hello", "null"]
+    assert names("hello", command_line='init="ping 3" quiet') == ["hello", "ping"]
+
+
+def test_needs_are_followed_to_their_end(tmp_path):
+    texts = {"one": 'exec("two", "");', "two": '#include "three.h"', "three": "", "four": ""}
+    sources = {name: tmp_path / name for name in texts}
+    for name, text in texts.items():
+        sources[name].write_text(text)
+    assert with_needs({"one", "none"}, sources) == {"one", "two", "three"}
+
+
+def test_a_name_is_read_from_strings_includes_and_imports_only():
+    assert {"hello", "libgfx", "cow.py"} <= named_in_source(
+        'exec("hello", "x"); // stack\n#include "libgfx.h"\n"cow.py"'
+    )
+    assert "stack" not in named_in_source('exec("hello", "x"); // stack')
+    assert named_in_source("from keelback.user.libraries.libcount import Count") == {"libcount"}
+    assert named_in_elf(b"\x7fELF\0\x90hello\0x\0say hello\n\0") >= {"hello", "x"}
+
+
+def test_a_users_file_brings_what_it_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shell.c").write_text('#include "keelback.h"\nint main(const char *a) { return spawn("null", a) < 0; }')
+    assert names("shell.c") == ["null", "shell"]
+    (tmp_path / "shell.elf").write_bytes(select(["shell.c"], MICROKERNEL).files["shell"])
+    assert names("shell.elf") == ["null", "shell"]
+
+
+def test_a_file_that_is_named_by_its_path_comes_before_ours(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hello.c").write_text("int main(void) { return 7; }")
+    own, ours = (select([word], MICROKERNEL).files["hello"] for word in ("hello.c", "hello"))
+    assert own != ours
+    assert select(["family", "hello.c"], MICROKERNEL).files["hello"] == own
+    (tmp_path / "hello.py").write_text(PYTHON)
+    assert names("hello.py") == ["hello"]
+    (tmp_path / "hello.py").unlink()
+    assert names("hello.py") == ["hello.py"]
+
+
+def test_a_program_in_kernel_python_is_named_by_its_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(PYTHON)
+    selection = select(["mine.py", "./mine.py now"], MICROKERNEL)
+    assert [*selection.files] == ["mine"] and selection.lines == ["mine", "mine now"]
+    assert b"mine: here I am" in selection.files["mine"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1", "mine.py: no program in it: it has to say PROGRAM = its class, a keelback.user Program"),
+        ("x = (", "mine.py:1: SyntaxError: '(' was never closed"),
+        ("1 / 0", "mine.py:1: ZeroDivisionError: division by zero"),
+        (PYTHON.replace("return 0", "return 1.5"), None),
+    ],
+)
+def test_a_mistake_in_it_is_one_clear_line(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(UserError) as refused:
+        select(["mine.py"], MICROKERNEL)
+    if said is None:
+        assert refused.value.said.startswith(f"{tmp_path}/mine.py:9:16: Kernel Python has no float constants")
+    else:
+        assert str(refused.value) == said
+
+
+def test_a_library_that_is_no_file_says_which_there_are():
+    with pytest.raises(UserError, match="no library 'libgxf': there are libcount, libgfx"):
+        select(["libgxf"], MICROKERNEL)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("hello", Word("hello", "")),
+        ("  hello  to  you ", Word("hello", "to  you")),
+        ("hello it's #1 \"you\\n", Word("hello", "it's #1 \"you\\n")),
+        ("'a b/c d.c' 1 2", Word("a b/c d.c", "1 2")),
+        ('"it\'s.c" x', Word("it's.c", "x")),
+        ("c:\\x y", Word("c:\\x", "y")),
+    ],
+)
+def test_a_word_is_a_name_and_an_argument(text, word):
+    assert read_word(text) == word
+
+
+def test_a_word_that_is_a_file_needs_no_quotes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my own.c").write_text("int main(void) { return 0; }")
+    assert read_word("my own.c") == Word("my own.c", "")
+    selection = select(["my own.c", "'my own.c' 3"], MICROKERNEL)
+    assert selection.lines == ["my_own", "my_own 3"] and [*selection.files] == ["my_own"]
+
+
+def test_every_program_of_ours_says_what_it_is_for():
+    for name, source in OURS.items():
+        purpose = purpose_of(source)
+        assert 10 < len(purpose) < 200 and purpose.endswith("."), name
