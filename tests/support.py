@@ -13,8 +13,10 @@ from keelback.image.images import make_image
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS
+from keelback.inspect.lens import walker_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL, Layout
+from keelback.lang import PAGE_SHIFT
 from keelback.machine.simulated.boot_loader import BiosEntry
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.pc import SimulatedPc
@@ -115,10 +117,29 @@ def frames_used(pc: SimulatedPc) -> tuple[int, int]:
     return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free - left
 
 
+def frame_at(kernel: Kernel, directory: int, address: int) -> int:
+    """Return the frame that a space has at an address, 0 for none; like all of the tests', by a walk of its own."""
+    page = walker_of(kernel).walk(directory << PAGE_SHIFT, address)
+    return page.frame if page else 0
+
+
+def entry_at(kernel: Kernel, directory: int, address: int) -> int:
+    """Return what the entries for an address say together, as one entry; 0 when it is not mapped."""
+    page = walker_of(kernel).walk(directory << PAGE_SHIFT, address)
+    return page.frame << PAGE_SHIFT | page.flags if page else 0
+
+
+def entry_place(kernel: Kernel, directory: int, address: int) -> int:
+    """Return where the entry of the lowest table for an address lies; the table is there."""
+    walker = walker_of(kernel)
+    *_, table = walker.tables(directory << PAGE_SHIFT, address, address + 1)
+    return table.place + (address - table.base >> PAGE_SHIFT) * walker.scheme.entry_size
+
+
 def stack_frame(kernel: Kernel, thread: int) -> int:
     """Return the frame that a thread's kernel stack ends in."""
     last = kernel.threads.table[thread].kernel_stack - 1
-    return kernel.spaces.lookup(kernel.spaces.kernel.directory, last) >> 12
+    return frame_at(kernel, kernel.spaces.kernel.directory, last)
 
 
 def console(pc: SimulatedPc) -> list[str]:

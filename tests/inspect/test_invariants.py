@@ -12,7 +12,7 @@ from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import view
 from kernel.driven import LIBRARY_FILE
-from support import make_pc, payload_programs
+from support import entry_place, frame_at, make_pc, payload_programs
 
 BASE = 0x0804_8000
 
@@ -35,9 +35,7 @@ def lens(pc):
 
 def entry_address(pc, pid, page):
     """Return where the page-table entry of a user page lies."""
-    directory = pc.kernel.processes.table[pid].space.directory << 12
-    table = struct.unpack_from("<I", pc.ram.bytes, directory + (page >> 22) * 4)[0] & 0xFFFFF000
-    return table + (page >> 12 & 0x3FF) * 4
+    return entry_place(pc.kernel, pc.kernel.processes.table[pid].space.directory, page)
 
 
 def poke(pc, address, change):
@@ -46,11 +44,11 @@ def poke(pc, address, change):
 
 
 def lose_a_reference(pc, lens):
-    lens.memory.frames.table[lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12].references -= 1
+    lens.memory.frames.table[frame_at(lens, lens.processes.table[2].space.directory, BASE)].references -= 1
 
 
 def count_a_reference_twice(pc, lens):
-    lens.memory.frames.table[lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12].references += 1
+    lens.memory.frames.table[frame_at(lens, lens.processes.table[2].space.directory, BASE)].references += 1
 
 
 def leak_a_frame(pc, lens):
@@ -62,7 +60,7 @@ def forget_an_owner(pc, lens):
 
 
 def give_a_used_frame_back(pc, lens):
-    lens.memory.frames.user_zone.add(lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12)
+    lens.memory.frames.user_zone.add(frame_at(lens, lens.processes.table[2].space.directory, BASE))
 
 
 def take_a_free_frame_out(pc, lens):
@@ -100,7 +98,7 @@ def open_a_kernel_page(pc, lens):
 def guard_entry(lens, number):
     """Return where the page-table entry of the guard below a thread's kernel stack lies."""
     page = lens.threads.table[number].kernel_stack - MICROKERNEL.kernel_stack_slot
-    return lens.spaces.tables.table_of(lens.spaces.kernel.directory, page) * 4096 + (page >> 12 & 0x3FF) * 4
+    return entry_place(lens, lens.spaces.kernel.directory, page)
 
 
 def map_a_guard(pc, lens):
@@ -224,7 +222,7 @@ def leave_a_table_empty(pc, lens):
     """Unmap the stack's page, the only one of its table, and drop its reference as is right."""
     process = lens.processes.table[2]
     page = lens.layout.stack_top - 0x1000
-    lens.memory.frames.drop(lens.spaces.lookup(process.space.directory, page) >> 12, 2)
+    lens.memory.frames.drop(frame_at(lens, process.space.directory, page), 2)
     poke(pc, entry_address(pc, 2, page), lambda old: 0)
 
 
@@ -342,7 +340,7 @@ def record_the_image_elsewhere(pc, lens):
 
 
 def write_to_a_loaded_page(pc, lens):
-    frame = lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12
+    frame = frame_at(lens, lens.processes.table[2].space.directory, BASE)
     pc.ram.bytes[frame << 12] ^= 1
 
 
@@ -362,15 +360,15 @@ def let_text_be_written(pc, lens):
 def let_two_write_one_frame(pc, lens):
     """Share a page of one process with another as if it were right, but let both write to it."""
     frames, page = lens.memory.frames, lens.layout.stack_top - 0x1000
-    frame = lens.spaces.lookup(lens.processes.table[2].space.directory, page) >> 12
-    frames.drop(lens.spaces.lookup(lens.processes.table[3].space.directory, page) >> 12, 3)
+    frame = frame_at(lens, lens.processes.table[2].space.directory, page)
+    frames.drop(frame_at(lens, lens.processes.table[3].space.directory, page), 3)
     frames.share(frame)
     poke(pc, entry_address(pc, 3, page), lambda old: frame << 12 | old & 0xFFF)
 
 
 def write_to_the_frame_of_zeros(pc, lens):
     page = lens.layout.stack_top - 0x1000
-    lens.memory.frames.drop(lens.spaces.lookup(lens.processes.table[3].space.directory, page) >> 12, 3)
+    lens.memory.frames.drop(frame_at(lens, lens.processes.table[3].space.directory, page), 3)
     poke(pc, entry_address(pc, 3, page), lambda old: lens.spaces.kernel.zero << 12 | old & 0xFFF)
 
 
@@ -455,7 +453,7 @@ def keep_a_library_that_nobody_has(pc, lens):
 
 
 def call_text_written(pc, lens):
-    lens.memory.frames.read_only[lens.spaces.lookup(lens.processes.table[2].space.directory, BASE) >> 12] = 0
+    lens.memory.frames.read_only[frame_at(lens, lens.processes.table[2].space.directory, BASE)] = 0
 
 
 def count_a_read_only_frame_too_few(pc, lens):
@@ -588,6 +586,14 @@ def test_a_healthy_kernel_breaks_none(pc, lens):
     check(lens)
     pc.run()
     check(lens)
+
+
+def test_a_page_table_outside_ram_is_told_before_all_else(pc, lens):
+    poke(pc, (lens.processes.table[2].space.directory << 12) + (BASE >> 22) * 4, lambda old: 0xF000_0007)
+    with pytest.raises(InvariantBroken) as caught:
+        check(lens)
+    assert caught.value.sentence == "every page table lies in RAM"
+    assert caught.value.finding == "a page table lies at 0xf0000000, where there is no RAM"
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: each.__name__)

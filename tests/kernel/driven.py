@@ -26,7 +26,7 @@ from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.pc import SimulatedPc
-from support import EXECUTE, MIB, READ, WRITE, elf
+from support import EXECUTE, MIB, READ, WRITE, elf, entry_at
 
 PAGE = 4096
 TEXT = MICROKERNEL.image_base
@@ -229,7 +229,7 @@ class Driven:
 
     def entry(self, address: int, pid: int = 1) -> int:
         """Return the page-table entry of a process for an address; 0 when nothing is mapped."""
-        return self.lens.spaces.lookup(self.table[pid].space.directory, address)
+        return entry_at(self.lens, self.table[pid].space.directory, address)
 
     def frame(self, address: int, pid: int = 1) -> int:
         """Return the frame that a process has at an address, which is mapped."""

@@ -16,7 +16,7 @@ GDT, STACK, KERNEL_CODE = 0x1D_F800, 0x1D_F400, 0x1D_F000
 CODE32, DATA, CODE64, USER_DATA, USER32, USER64 = 0x08, 0x10, 0x18, 0x23, 0x2B, 0x33
 FRAME = 4096
 PAGING, WRITE_PROTECT, PROTECTED = 1 << 31, 1 << 16, 1
-PAE, EFER, NXE = 1 << 5, 0xC000_0080, 1 << 11
+LARGE_PAGES, PAE, EFER, NXE = 1 << 4, 1 << 5, 0xC000_0080, 1 << 11
 READ, WRITE, FETCH = "read", "write", "fetch"
 PROBES = {READ: bytes.fromhex("8b4604 ebfe"), WRITE: bytes.fromhex("830600 8b4604 ebfe"), FETCH: bytes.fromhex("ffe6")}
 
@@ -39,7 +39,8 @@ class Oracle:
         uc.mem_write(GDT, struct.pack("<7Q", *table))
         uc.mem_write(KERNEL_CODE, bytes.fromhex("48cf" if self.long else "cf"))
         uc.reg_write(x86.UC_X86_REG_GDTR, (0, GDT, 7 * 8 - 1, 0))
-        if scheme != "i386":
+        uc.reg_write(x86.UC_X86_REG_CR4, LARGE_PAGES if scheme == "i386 with large pages" else 0)
+        if scheme in ("PAE", "x86-64"):
             uc.reg_write(x86.UC_X86_REG_MSR, (EFER, uc.reg_read(x86.UC_X86_REG_MSR, EFER) | NXE))
             uc.reg_write(x86.UC_X86_REG_CR4, uc.reg_read(x86.UC_X86_REG_CR4) | PAE)
         self.root = root * FRAME

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from compiler.native import SIZE, Failed, Native
+from keelback.inspect.walk import Walker, reader
 from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.memory.heap import BootHeap
 from keelback.kernel.memory.spaces import AddressSpaces
-from keelback.kernel.x86.paging import I386, PAE, PRESENT, X86_64, PagingScheme
+from keelback.kernel.x86.paging import I386, PAE, X86_64, PagingScheme
 from keelback.lang import PAGE_SIZE, Component, Cpu, HostObject, KernelError, Panic, Ram, Region, freeze, u16, u32, word
 from keelback.lang.strict import CHECK, check
 
@@ -252,39 +253,24 @@ def _native(shape: Shape, world: World, ram: Ram) -> Native:
     return native
 
 
-def entries(lives: Lives, table: int) -> list[int]:
-    """Return the entries of a table, read on the tests' own terms."""
-    content = lives.ram.bytes[table * PAGE_SIZE : (table + 1) * PAGE_SIZE]
-    return content.cast("I" if lives.scheme.entry_size == 4 else "Q").tolist()
+def walker(lives: Lives) -> Walker:
+    """Return what reads the tables of a world, on its own terms."""
+    return Walker(lives.scheme.name, reader(lives.ram.bytes))
+
+
+def entry(lives: Lives, root: int, page: int) -> int:
+    """Return the entry of the lowest table for a page, which is there."""
+    *_, table = walker(lives).tables(root * PAGE_SIZE, page, page + 1)
+    assert table.depth == len(lives.scheme.levels) - 1
+    return dict(walker(lives).present(table)).get((page - table.base) // PAGE_SIZE, 0)
 
 
 def tables_of(lives: Lives, root: int) -> dict[int, int]:
     """Return every table of a space, the kernel's shared ones too, and how many present entries it has."""
-    found: dict[int, int] = {}
-    here = {root}
-    for depth, _ in enumerate(lives.scheme.levels):
-        below = set()
-        for table in here:
-            present = [entry for entry in entries(lives, table) if entry & PRESENT]
-            found[table] = len(present)
-            below |= {(entry & lives.scheme.address_mask) >> 12 for entry in present}
-        here = below if depth + 1 < len(lives.scheme.levels) else set()
-    return found
+    walk = walker(lives)
+    return {each.place // PAGE_SIZE: len(walk.present(each)) for each in walk.tables(root * PAGE_SIZE)}
 
 
 def mappings(lives: Lives, root: int) -> dict[int, tuple[int, int]]:
-    """Return the user pages that a space maps, by address: the frame, and the flags of the last entry."""
-    found: dict[int, tuple[int, int]] = {}
-    waiting = [(root, 0, 0)]
-    while waiting:
-        table, base, depth = waiting.pop()
-        level = lives.scheme.levels[depth]
-        for index, entry in enumerate(entries(lives, table)):
-            address = base + (index << level.shift)
-            if entry & PRESENT and address + (1 << level.shift) > lives.base:
-                frame = (entry & lives.scheme.address_mask) >> 12
-                if depth + 1 < len(lives.scheme.levels):
-                    waiting.append((frame, address, depth + 1))
-                else:
-                    found[address] = frame, entry & ~lives.scheme.address_mask
-    return found
+    """Return the user pages that a space maps, by address: the frame, and the flags of all entries together."""
+    return {each.page: (each.frame, each.flags) for each in walker(lives).pages(root * PAGE_SIZE, lives.base)}

@@ -24,6 +24,8 @@ from support import (
     code_program,
     console,
     elf,
+    entry_at,
+    frame_at,
     frames_used,
     make_pc,
     payload_programs,
@@ -213,7 +215,7 @@ def test_each_segment_has_its_own_permissions_and_its_bytes():
     space = pc.kernel.processes.table[1].space.directory
     walk = pc.processor.walker.walk
     text, data = walk(space << 12, BASE), walk(space << 12, BASE + 0x1000)
-    assert (text.writable, text.user, data.writable, data.user) == (False, True, True, True)
+    assert [each.flags & (USER | WRITABLE) for each in (text, data)] == [USER, USER | WRITABLE]
     assert bytes(pc.ram.bytes[text.frame << 12 :][:4096]) == EXIT.ljust(4096, b"\0")
     assert bytes(pc.ram.bytes[data.frame << 12 :][:4096]) == b"data".ljust(4096, b"\0")
     offsets = (-0x1000, 0x2000, 0x3000, 0x4000)
@@ -229,7 +231,7 @@ def test_the_flags_of_a_segment_say_what_may_be_done_there():
     pc = make_pc("it", programs={"it": elf(parts, BASE)})
     pc.boot()
     space = pc.kernel.processes.table[1].space
-    entries = [pc.kernel.spaces.lookup(space.directory, BASE + 0x1000 * number) for number in range(8)]
+    entries = [entry_at(pc.kernel, space.directory, BASE + 0x1000 * number) for number in range(8)]
     found = [(bool(entry & USER), bool(entry & WRITABLE)) for entry in entries]
     closed, read, write = (False, False), (True, False), (True, True)
     assert found == [read, closed, read, write, write, read, write, write]
@@ -240,7 +242,7 @@ def test_a_frame_that_held_something_is_zero_around_the_content():
     pc = make_pc("it", programs={"it": code_program(EXIT)})
     pc.ram.bytes[0x1000:0x9000] = b"\xaa" * 0x8000
     pc.boot()
-    frame = pc.kernel.spaces.lookup(pc.kernel.processes.table[1].space.directory, BASE) >> 12
+    frame = frame_at(pc.kernel, pc.kernel.processes.table[1].space.directory, BASE)
     assert bytes(pc.ram.bytes[frame << 12 :][:4096]) == EXIT.ljust(4096, b"\0")
 
 

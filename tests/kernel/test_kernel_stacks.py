@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from keelback.image.kernels import compiled
+from keelback.inspect.lens import walker_of
+from keelback.inspect.walk import ACCESSED, DIRTY, GLOBAL, PRESENT, WRITABLE, Translation
 from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.lang import Panic
 from keelback.machine.simulated.compiled import CompiledPc
-from keelback.machine.simulated.mmu import PageWalker, Translation
 from kernel.driven import SMALL, Call, Died, driven
 from kernel.mistaken import compile_now, mistaken
 from kernel.test_panics import image_of, on_qemu, panicked
@@ -114,11 +115,11 @@ def test_calls_without_end_of_an_interpreted_kernel_are_a_panic(tmp_path):
 def test_each_stack_lies_in_the_slot_of_its_thread_above_a_page_that_is_not_mapped():
     machine = driven("it", "it")
     machine.fork()
-    layout, walker, directory = MICROKERNEL, PageWalker(machine.pc.ram.bytes), machine.lens.spaces.kernel.directory
+    layout, walker, directory = MICROKERNEL, walker_of(machine.lens), machine.lens.spaces.kernel.directory
     for number in range(4):
         end = layout.globals_start + (number + 1) * layout.kernel_stack_slot
         assert machine.lens.threads.table[number].kernel_stack == end
-        assert walker.walk(directory << 12, end - layout.kernel_stack).writable
+        assert walker.walk(directory << 12, end - layout.kernel_stack).flags & WRITABLE
         assert walker.walk(directory << 12, end - layout.kernel_stack - 1) is None
     assert walker.walk(directory << 12, end + 4096) is None
 
@@ -172,7 +173,7 @@ PAGE = MICROKERNEL.globals_end - 4096
 def test_a_global_mapping_is_seen_at_once_in_every_space_and_changes_no_directory():
     machine = driven("it", "it")
     machine.fork()
-    spaces, walker = machine.kernel.spaces, PageWalker(machine.pc.ram.bytes)
+    spaces, walker = machine.kernel.spaces, walker_of(machine.lens)
     directories = [spaces.kernel.directory, *(machine.process(pid).space.directory for pid in (1, 2, 3))]
 
     def contents():
@@ -181,7 +182,7 @@ def test_a_global_mapping_is_seen_at_once_in_every_space_and_changes_no_director
     before = contents()
     frame = machine.kernel.memory.frames.allocate_kernel(STACK_FRAME)
     spaces.map_global(PAGE, frame)
-    expected = Translation(frame, writable=True, user=False, is_global=True, accessed=True)
+    expected = Translation(PAGE, frame, PRESENT | WRITABLE | GLOBAL | ACCESSED | DIRTY)
     assert [walker.walk(each << 12, PAGE) for each in directories] == [expected] * 4
     assert spaces.unmap_global(PAGE) == frame and spaces.unmap_global(PAGE) == 0
     assert [walker.walk(each << 12, PAGE) for each in directories] == [None] * 4

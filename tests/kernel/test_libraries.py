@@ -12,6 +12,7 @@ from keelback.abi.errors import (
     TooManyLibraries,
     TooManyRegions,
 )
+from keelback.inspect.lens import user_pages
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.loading.libraries import MOST_LIBRARIES, MOST_MAPPED
 from keelback.kernel.memory.frames import LIBRARY as OWNER
@@ -67,8 +68,7 @@ def entry_of(machine, number=0):
 def library_frames(machine, number=0):
     """Return the frames that the kernel's entry holds, by page."""
     space = entry_of(machine, number).space
-    pages = machine.lens.spaces.pages(space.directory, space.image.base, space.image.base + LIBRARY_END)
-    return [machine.lens.spaces.lookup(space.directory, page) >> 12 for page in pages]
+    return [each.frame for each in user_pages(machine.lens, space.directory)]
 
 
 def references(machine, number=0):

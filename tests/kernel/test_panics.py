@@ -25,7 +25,7 @@ from keelback.machine.panics import panic_of, record_panic
 from keelback.machine.qemu.qemu import Qemu, Verdict
 from keelback.machine.simulated.compiled import CompiledPc
 from kernel.mistaken import compile_now, mistaken
-from support import MIB, make_pc, payload_programs
+from support import MIB, entry_place, make_pc, payload_programs
 
 
 def image_of(*lines, kernel=None):
@@ -108,7 +108,7 @@ def test_a_failed_check_tells_the_same_in_both_lives(change):
     for pc in (make_pc("hello", check=False), compiled_pc("hello")):
         pc.boot()
         space = pc.kernel.processes.table[1].space
-        table = pc.kernel.spaces.tables.table_of(space.directory, space.image.base)  # of what it reads first
+        table = entry_place(pc.kernel, space.directory, space.image.base) >> 12  # of what it reads first
         change(pc.kernel)
         panic, left = panicked(pc)
         assert pc.exit.status == PANICKED

@@ -7,7 +7,7 @@ from unicorn.x86_const import UC_X86_REG_CR0
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frames import KERNEL, NOBODY
-from keelback.kernel.x86.paging import PRESENT, USER, WRITABLE
+from keelback.kernel.x86.paging import GLOBAL, PRESENT, USER, WRITABLE
 from keelback.lang import Panic
 from support import make_pc
 
@@ -62,7 +62,7 @@ def test_the_processors_own_walk_agrees(pc):
     space = pc.kernel.spaces.create(7)
     frame = map_new(pc.kernel, space, BASE, USER, 7)
     translation = pc.processor.walker.walk(space << 12, BASE)
-    assert (translation.frame, translation.user, translation.writable) == (frame, True, False)
+    assert (translation.frame, translation.flags & (USER | WRITABLE)) == (frame, USER)
 
 
 pages = st.lists(
@@ -161,14 +161,14 @@ def test_page_zero_guard_text_and_windows_are_mapped_as_they_should_be(pc):
     assert walk(directory, pc.layout.kernel_start - 1) is None
     assert walk(directory, pc.kernel.memory.bounds.region_top) is None
     text, records = walk(directory, pc.layout.kernel_start), walk(directory, pc.layout.text_end)
-    assert (text.writable, text.user, text.is_global) == (False, False, True)
-    assert (records.writable, records.user, records.is_global) == (True, False, True)
-    assert not any(entry.user for page in range(0x100, 0x7C00) if (entry := walk(directory, page << 12)))
+    assert text.flags & (WRITABLE | USER | GLOBAL) == GLOBAL
+    assert records.flags & (WRITABLE | USER | GLOBAL) == WRITABLE | GLOBAL
+    assert not any(entry.flags & USER for page in range(0x100, 0x7C00) if (entry := walk(directory, page << 12)))
 
 
 def test_the_kernel_cannot_write_its_own_text(pc):
     header = pc.kernel.memory.header
-    assert pc.processor.walker.walk(pc.kernel.spaces.kernel.directory << 12, header._address).writable is False
+    assert pc.processor.walker.walk(pc.kernel.spaces.kernel.directory << 12, header._address).flags & WRITABLE == 0
     assert pc.processor.system.read_control(UC_X86_REG_CR0) & 1 << 16
 
 

@@ -9,7 +9,7 @@ from keelback.inspect.census import regions_of
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import BSS, LIVES, Call, driven
-from support import make_pc
+from support import frame_at, make_pc
 
 BASE, PAGE, TOP = 0x0900_0000, 4096, 0xFFFF_F000
 
@@ -51,7 +51,7 @@ def test_what_goes_out_comes_in_again(machine, offset, content):
 
 def test_consecutive_pages_need_not_be_consecutive_frames(machine):
     pc, space = machine
-    frames = [pc.kernel.spaces.lookup(space.directory, page) >> 12 for page in (BASE, TOP - PAGE)]
+    frames = [frame_at(pc.kernel, space.directory, page) for page in (BASE, TOP - PAGE)]
     assert frames[0] != frames[1]
     physical = frames[0] << 12
     pc.ram.bytes[physical + 10 : physical + 13] = b"abc"
@@ -123,7 +123,7 @@ def test_copies_change_no_byte_behind_their_end(machine, offset, count):
     pc, space = machine
     count = min(count, 2 * PAGE - offset)
     memory, buffer = pc.kernel.user_memory, buffer_of(pc)
-    places = [(pc.kernel.spaces.lookup(space.directory, BASE + page) >> 12) * PAGE for page in (0, PAGE)]
+    places = [(frame_at(pc.kernel, space.directory, BASE + page)) * PAGE for page in (0, PAGE)]
     for place in places:
         pc.ram.bytes[place : place + PAGE] = bytes([FILL]) * PAGE
     buffer.fill(0, len(buffer), 0x3C)

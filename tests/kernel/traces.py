@@ -1,7 +1,7 @@
 """What a request leaves in RAM: all that counts, to be compared byte by byte with what was there before."""
 
-from keelback.inspect.census import regions_of
-from keelback.inspect.lens import look
+from keelback.inspect.census import holder, regions_of
+from keelback.inspect.lens import look, user_pages
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of
@@ -61,10 +61,9 @@ def memory(pc: SimulatedPc, pid: int) -> dict[int, bytes]:
     """Return what a process would read in its regions, page by page, but for pages of zeros, there or not."""
     kernel = look(pc.layout, pc.ram.contents)
     space, found = kernel.processes.table[pid].space, {}
-    for region in regions_of(kernel, space):
-        for page in kernel.spaces.pages(space.directory, region.start, region.end):
-            start = kernel.spaces.lookup(space.directory, page) >> PAGE_SHIFT << PAGE_SHIFT
-            content = bytes(pc.ram.contents[start : start + PAGE_SIZE])
-            if any(content):
-                found[page] = content
+    for each in user_pages(kernel, space.directory):
+        start = each.frame << PAGE_SHIFT
+        content = bytes(pc.ram.contents[start : start + PAGE_SIZE])
+        if any(content) and holder(regions_of(kernel, space), each.page):
+            found[each.page] = content
     return found

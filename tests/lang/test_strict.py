@@ -377,8 +377,8 @@ def test_the_kernel_is_strict_in_these_tests():
     import keelback.kernel.x86.paging as paging
 
     assert strict.is_strict(paging)
-    with pytest.raises(Panic, match=r"^-1 does not fit entry in frame_of: u32 \(paging\.py:\d+\)$"):
-        paging.frame_of(-1)
+    with pytest.raises(Panic, match=r"^-1 does not fit address in page_of: u32 \(paging\.py:\d+\)$"):
+        paging.page_of(-1)
 
 
 PAIRS = """

@@ -16,7 +16,7 @@ from keelback.lang import Panic, text_of
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, c_program, code_program, make_pc, payload_programs
+from support import MIB, c_program, code_program, frame_at, make_pc, payload_programs
 
 LAYOUT_NAMES = [layout.name for layout in LAYOUTS]
 
@@ -116,7 +116,7 @@ def test_a_panic_of_compiled_code_is_at_the_line_of_the_python():
     for pc in (make_pc("hello", check=False), compiled_pc("hello")):
         pc.boot()
         stack = pc.layout.stack_top - 0x1000
-        frame = pc.kernel.spaces.lookup(pc.kernel.processes.table[1].space.directory, stack) >> 12
+        frame = frame_at(pc.kernel, pc.kernel.processes.table[1].space.directory, stack)
         pc.kernel.memory.frames.table[frame].references = 0
         with pytest.raises(Panic) as caught:
             pc.run()

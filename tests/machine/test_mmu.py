@@ -4,8 +4,9 @@ import struct
 
 import pytest
 
+from keelback.inspect.walk import Walker, reader
 from keelback.lang import Panic
-from keelback.machine.simulated.mmu import PageWalker, TlbModel, Translation
+from keelback.machine.simulated.mmu import TlbModel
 
 PRESENT, WRITABLE, USER, ACCESSED, GLOBAL = 1, 2, 4, 0x20, 0x100
 DIRECTORY, OTHER, TABLE = 0x1000, 0x2000, 0x3000
@@ -20,7 +21,7 @@ class Tables:
         self.ram = bytearray(0x8000)
         for directory in (DIRECTORY, OTHER):
             struct.pack_into("<I", self.ram, directory + 4 * (PAGE >> 22), TABLE | 7 | ACCESSED)
-        self.walker = PageWalker(memoryview(self.ram))
+        self.walker = Walker("i386", reader(memoryview(self.ram)))
         self.tlb = TlbModel(self.walker)
         self.tlb.load_directory(DIRECTORY)
 
@@ -31,47 +32,6 @@ class Tables:
 @pytest.fixture
 def tables():
     return Tables()
-
-
-# The walk.
-
-
-@pytest.mark.parametrize("upper", [PRESENT, PRESENT | WRITABLE, PRESENT | USER, PRESENT | WRITABLE | USER, 0])
-@pytest.mark.parametrize("lower", [PRESENT, PRESENT | WRITABLE, PRESENT | USER | GLOBAL, 7 | ACCESSED, WRITABLE | USER])
-def test_a_translation_has_the_rights_that_both_entries_give(tables, upper, lower):
-    struct.pack_into("<I", tables.ram, DIRECTORY + 4 * (PAGE >> 22), TABLE | upper)
-    tables.set(0x5000 | lower)
-    found = tables.walker.walk(DIRECTORY, PAGE + 0x123)
-    if not upper & lower & PRESENT:
-        assert found is None
-        return
-    both = upper & lower
-    assert found == (5, bool(both & WRITABLE), bool(both & USER), bool(lower & GLOBAL), False)
-
-
-def test_the_walk_takes_low_bits_of_cr3_for_flags(tables):
-    tables.set(0x5000 | PRESENT)
-    assert tables.walker.walk(DIRECTORY | 0x18, PAGE) == tables.walker.walk(DIRECTORY, PAGE)
-
-
-@pytest.mark.parametrize("directory", [0x8000, 0xFFFF_F000])
-def test_a_table_outside_ram_is_a_panic(tables, directory):
-    with pytest.raises(Panic, match=f"a page table lies at {directory:#x}, where there is no RAM"):
-        tables.walker.walk(directory, PAGE)
-    struct.pack_into("<I", tables.ram, DIRECTORY + 4 * (PAGE >> 22), directory | PRESENT)
-    with pytest.raises(Panic, match="where there is no RAM"):
-        tables.walker.walk(DIRECTORY, PAGE)
-
-
-def test_translations_lists_what_users_reach_and_nothing_else(tables):
-    tables.set(0x5000 | PRESENT | USER)
-    tables.set(0x6000 | PRESENT, PAGE + 0x1000)
-    tables.set(0x7000 | USER, PAGE + 0x2000)
-    tables.set(0x4000 | 7 | ACCESSED, PAGE + 0x3000)
-    assert tables.walker.translations(DIRECTORY) == {
-        PAGE >> 12: Translation(5, False, True, False, False),
-        (PAGE >> 12) + 3: Translation(4, True, True, False, True),
-    }
 
 
 # The model.

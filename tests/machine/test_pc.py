@@ -19,7 +19,20 @@ from keelback.machine.compare import memcmp
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.pc import INSTRUCTIONS_PER_SECOND, SimulatedPc
-from support import EXECUTE, MIB, READ, WRITE, code_program, console, elf, make_pc, payload_programs, run
+from support import (
+    EXECUTE,
+    MIB,
+    READ,
+    WRITE,
+    code_program,
+    console,
+    elf,
+    entry_at,
+    entry_place,
+    make_pc,
+    payload_programs,
+    run,
+)
 
 PERIOD = DIVISOR * INSTRUCTIONS_PER_SECOND // 1_193_182
 BASE = MICROKERNEL.image_base
@@ -285,7 +298,7 @@ def test_frames_of_an_ended_program_run_the_code_of_the_next():
     used = []
     for name in ("second", "third", None):
         process = pc.kernel.processes.table[2 + len(used)]
-        entry = pc.kernel.spaces.lookup(process.space.directory, BASE)
+        entry = entry_at(pc.kernel, process.space.directory, BASE)
         used.append(entry >> 12)
         while process.ending is Ending.NOT_YET:
             pc.step()
@@ -339,9 +352,9 @@ def test_without_strict_ram_nothing_is_checked():
     assert view(pc.ram, Word, 0).value == 0
     view(pc.ram, Word, 0).value = 1
     process = pc.kernel.processes.table[1]
-    entry = pc.kernel.spaces.lookup(process.space.directory, BASE)
-    table = pc.kernel.spaces.tables.table_of(process.space.directory, BASE)
-    struct.pack_into("<I", pc.ram.bytes, (table << 12) + 4 * (BASE >> 12 & 0x3FF), entry & ~2)
+    entry = entry_at(pc.kernel, process.space.directory, BASE)
+    place = entry_place(pc.kernel, process.space.directory, BASE)
+    struct.pack_into("<I", pc.ram.bytes, place, entry & ~2)
     pc.step()
     assert pc.outcome is Outcome.RUNNING
 
@@ -361,11 +374,10 @@ def test_every_page_of_a_large_access_is_checked():
     pc = running()
     top = pc.kernel.memory.bounds.region_top
     directory = pc.kernel.spaces.kernel.directory
-    table = pc.kernel.spaces.tables.table_of(directory, top - 0x4000)
     pages = view(pc.ram, Pages, top - 0x4000)
     pages.bytes.fill(0, 0x4000, 7)
     hole = top - 0x2000
-    struct.pack_into("<I", pc.ram.bytes, (table << 12) + 4 * (hole >> 12 & 0x3FF), 0)
+    struct.pack_into("<I", pc.ram.bytes, entry_place(pc.kernel, directory, hole), 0)
     pc.tlb.invalidate_page(hole)
     for use in (lambda: pages.bytes.fill(0, 0x4000, 7), lambda: pages.bytes.clear()):
         with pytest.raises(Panic, match=f"the kernel used {hole:#010x}, which is mapped nowhere"):
@@ -392,9 +404,8 @@ CHANGES = {"removed": lambda entry: 0, "moved": lambda entry: entry + 0x1000, "w
 def test_a_user_page_changed_behind_the_processors_back_is_a_panic(change):
     pc = running()
     process = pc.kernel.processes.table[1]
-    entry = pc.kernel.spaces.lookup(process.space.directory, BASE)
-    table = pc.kernel.spaces.tables.table_of(process.space.directory, BASE)
-    place = (table << 12) + 4 * (BASE >> 12 & 0x3FF)
+    entry = entry_at(pc.kernel, process.space.directory, BASE)
+    place = entry_place(pc.kernel, process.space.directory, BASE)
     struct.pack_into("<I", pc.ram.bytes, place, CHANGES[change](entry))
     with pytest.raises(Panic, match="page 0x08048000 was changed without invalidation: the TLB has frame"):
         pc.step()
@@ -409,9 +420,8 @@ def test_a_user_page_changed_behind_the_processors_back_is_a_panic(change):
 def test_tables_that_lead_outside_ram_are_a_clean_panic_and_the_host_goes_on(check, broken, frame_number):
     pc = single("b801000000cd80 a100800408 ebf2", check=check)
     process = pc.kernel.processes.table[1]
-    table = pc.kernel.spaces.tables.table_of(process.space.directory, BASE)
     if broken == "text":
-        place = (table << 12) + 4 * (BASE >> 12 & 0x3FF)
+        place = entry_place(pc.kernel, process.space.directory, BASE)
     else:
         place = (process.space.directory << 12) + 4 * PAGE_DIRECTORY_ENTRY
     struct.pack_into("<I", pc.ram.bytes, place, frame_number << 12 | 0x27)

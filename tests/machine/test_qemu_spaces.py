@@ -11,13 +11,13 @@ from elftools.elf.elffile import ELFFile
 from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
-from keelback.inspect.census import PAGE_SHIFT, PRESENT, Census, Space
+from keelback.inspect.census import Census, Space
 from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import LAYOUTS, Layout
 from keelback.kernel.memory.frames import SHARED, STACK
-from keelback.lang import PAGE_SIZE
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 from keelback.machine.qemu.qemu import WAIT, Qemu
 from machine.qemu_monitor import Gdb, Range, SpaceInQemu, Translation, walk
 from support import MIB, WRITE, payload_programs
@@ -77,16 +77,13 @@ def stop_in_user_mode(machine: Qemu, kernel: Kernel) -> None:
 
 
 def translations(census: Census, space: Space) -> dict[int, Translation]:
-    """Return all pages that a page directory in RAM maps, with their flags in the page table."""
-    found = {}
-    for high, upper in enumerate(census.entries(space.directory)):
-        if upper & PRESENT:
-            for low, entry in enumerate(census.entries(upper >> PAGE_SHIFT)):
-                if entry & PRESENT:
-                    page = high << 22 | low << PAGE_SHIFT
-                    flags = frozenset(letter for bit, letter in BITS.items() if entry & bit)
-                    found[page] = Translation(page, entry >> PAGE_SHIFT, flags)
-    return found
+    """Return all pages that a page directory in RAM maps, with the flags of both entries."""
+    return {
+        each.page: Translation(
+            each.page, each.frame, frozenset(letter for bit, letter in BITS.items() if each.flags & bit)
+        )
+        for each in census.walker.pages(census.root(space.directory))
+    }
 
 
 def ranges(found: Mapping[int, Translation]) -> list[Range]:

@@ -7,7 +7,7 @@ from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.processes import Ending
 from kernel.driven import LIVES, SMALL, make_machine
-from support import MIB, c_program, console
+from support import MIB, c_program, console, frame_at
 from user.fork_campaign import memory_of, run_forks
 
 CRASHES = """
@@ -93,7 +93,7 @@ def test_a_frame_that_300_processes_hold_is_counted_up_and_down_as_they_come_and
     pc = make_machine("holders 310", life="compiled", layout=MICROKERNEL, memory=64 * MIB, programs=programs)
     pc.boot()
     lens = look(pc.layout, pc.ram.contents)
-    text = lens.spaces.lookup(lens.processes.table[1].space.directory, MICROKERNEL.image_base) >> 12
+    text = frame_at(lens, lens.processes.table[1].space.directory, MICROKERNEL.image_base)
     seen = []
 
     def note():

@@ -20,7 +20,7 @@ from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.user import RUNTIME
-from support import MIB
+from support import MIB, entry_at
 
 MEMORY = 16 * MIB
 DATA_PAGE = 2
@@ -91,7 +91,7 @@ class Seen:
             [(_, address)] = mapped(process)
             self.addresses[text_of(process.name)] = address
             pages = range(address, address + 3 * 4096, 4096)
-            entries = [self.kernel.spaces.lookup(process.space.directory, page) for page in pages]
+            entries = [entry_at(self.kernel, process.space.directory, page) for page in pages]
             self.frames[text_of(process.name)] = [entry >> 12 for entry in entries]
 
 

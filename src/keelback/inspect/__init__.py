@@ -1,1 +1,1 @@
-"""Reads any machine's RAM: the lens, census, invariants, drawings, and how processes ended."""
+"""Reads any machine's RAM: the lens, the page walk, census, invariants, drawings, and how processes ended."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from keelback.inspect.census import raw, regions_of
+from keelback.inspect.lens import user_pages
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.libraries import Library
 from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED
@@ -18,7 +19,6 @@ KERNEL_RESERVED = "Kernel reserved"
 UNRESERVED = "Unreserved"
 NO_MANS_LAND = "No-man's land"
 END = 1 << 32
-PRESENT = 1
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,8 @@ def frames_of(kernel: Kernel, library: Library) -> list[int]:
 
 
 def mappings(kernel: Kernel, directory: int, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield each user page of [start, end) that a space maps, and its frame."""
-    start, end = max(start, kernel.layout.user_base), min(end, kernel.layout.user_end)
-    for page in kernel.spaces.pages(directory, start, end):
-        yield page, kernel.spaces.lookup(directory, page) >> PAGE_SHIFT
+    """Return each user page of [start, end) that a space maps, and its frame."""
+    return ((each.page, each.frame) for each in user_pages(kernel, directory) if start <= each.page < end)
 
 
 def text_of(name: Array[int]) -> str:

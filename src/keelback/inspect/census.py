@@ -8,43 +8,36 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
+from keelback.inspect.lens import walker_of
+from keelback.inspect.walk import PAGE_SHIFT, WRITABLE, Translation
+from keelback.inspect.walk import Table as PageTable
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
+from keelback.kernel.layout import Layout
 from keelback.kernel.loading.libraries import Library
-from keelback.kernel.memory import regions
 from keelback.kernel.memory.frame_set import FrameSet
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, PINNED, RESERVED, SHARED, STACK, TABLE, ZERO
 from keelback.kernel.memory.regions import MemoryRegion, Node
+from keelback.kernel.memory.regions import Space as SpaceRecord
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread
 from keelback.lang import Table, address_of, view
 
-PRESENT, WRITABLE, USER = 1, 2, 4
 AS_LOADED = 1 << 9
-PAGE_SHIFT = 12
-ENTRIES = 1024
-
-
-class Mapping(NamedTuple):
-    """One present entry of a page table: the page's address, the frame, the flags of both entries together."""
-
-    page: int
-    frame: int
-    flags: int
 
 
 @dataclass
 class Space:
-    """One address space: whose it is, in words, the frames of its own tables, and its user mappings."""
+    """One address space: whose it is, in words, its own tables below the directory, and its user pages."""
 
     whose: str
     directory: int
-    tables: list[int] = field(default_factory=list)
-    user: list[Mapping] = field(default_factory=list)
+    tables: list[PageTable] = field(default_factory=list)
+    user: list[Translation] = field(default_factory=list)
 
 
 def raw(table: Table[Any]) -> bytes:
@@ -63,24 +56,26 @@ def numbered(array: Any) -> list[tuple[int, Any]]:
     start, size = address_of(array), array._element_size()
     content = bytes(array._ram.bytes[start : start + len(array) * size])
     zero = bytes(size)
-    if not any(content):
+    if content == bytes(len(content)):
         return []
     places = range(0, len(content), size)
     return [(place // size, array[place // size]) for place in places if content[place : place + size] != zero]
 
 
-def nodes_of(kernel: Kernel, space: regions.Space) -> list[int]:
+def nodes_of(kernel: Kernel, space: SpaceRecord) -> list[int]:
     """Return the frames that hold the regions of a space, in order; none where its record holds them."""
     if not space.nodes:
         return []
     return [each >> PAGE_SHIFT for each in list(view(kernel.regions.ram, Node, space.node).nodes)[: space.nodes]]
 
 
-def regions_of(kernel: Kernel, space: regions.Space) -> list[MemoryRegion]:
+def regions_of(kernel: Kernel, space: SpaceRecord) -> list[MemoryRegion]:
     """Return the regions of a space, lowest first."""
     nodes = (view(kernel.regions.ram, Node, frame << PAGE_SHIFT) for frame in nodes_of(kernel, space))
-    places = [each for node in nodes for each in node.regions] if space.nodes else list(space.regions)
-    return places[: space.count]
+    count = space.count
+    if space.nodes:
+        return [each for node in nodes for each in node.regions][:count]
+    return [space.regions[index] for index in range(count)]
 
 
 def holder(listed: list[MemoryRegion], address: int) -> MemoryRegion | None:
@@ -106,21 +101,23 @@ class Census:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self._frame_count = len(kernel.memory.frames.table)
-        self.words = kernel.memory.header._ram.bytes.cast("I")
-        self._present: dict[int, list[tuple[int, int]]] = {}
+        self.walker = walker_of(kernel)
         self.spaces: dict[int, Space] = {}
         self.libraries: dict[int, Space] = {}
+        self._regions: dict[int, list[MemoryRegion]] = {}
         self.uses: Counter[int] = Counter()
-        self.owners: dict[int, set[int]] = {}
+        self.owners: dict[int, tuple[int, ...]] = {}
         self.user_frames: set[int] = set()
         self.read_only: set[int] = set()
-        self._count_fixed()
+        self._fixed = self._count_fixed()
         self._count_kernel_space()
         self._count_stacks()
         for process in self.processes():
             self._count_process(process)
         for number, library in enumerate(self.kernel.libraries.table):
             self._count_library(number, library)
+        for frame in self.uses.keys() & self._fixed.owners.keys():
+            self._use(frame, self._fixed.owners[frame])
 
     @cached_property
     def slots(self) -> list[Process]:
@@ -135,7 +132,7 @@ class Census:
     @cached_property
     def free(self) -> int:
         """Return the frames that nobody uses, as a bitmap: bit f is frame f."""
-        digits = bytearray(b"1" * self._frame_count)
+        digits = bytearray(self._fixed.digits)
         for frame in self.uses:
             digits[frame] = ord("0")
         digits.reverse()
@@ -156,7 +153,7 @@ class Census:
     @cached_property
     def differing_frames(self) -> list[tuple[int, tuple[int, int], tuple[int, int]]]:
         """Return each frame whose record is not what it should be: (frame, (references, owner), as it should be)."""
-        expected = bytearray(4 * self._frame_count)
+        expected = bytearray(self._fixed.records)
         found = raw(self.kernel.memory.frames.table)
         owners_found = memoryview(found).cast("H")[1::2]
         for frame, uses in self.uses.items():
@@ -179,70 +176,56 @@ class Census:
         yield from self.spaces.values()
         yield from self.libraries.values()
 
-    def entries(self, table: int) -> list[int]:
-        """Return the entries of the table in a frame."""
-        return self.words[table * ENTRIES : (table + 1) * ENTRIES].tolist()
-
-    def present(self, table: int) -> list[tuple[int, int]]:
-        """Return the entries of the table in a frame that are present, each behind its index."""
-        found = self._present.get(table)
+    def regions(self, space: SpaceRecord) -> list[MemoryRegion]:
+        """Return the regions of a space, lowest first."""
+        found = self._regions.get(address_of(space))
         if found is None:
-            entries = self.entries(table)
-            filled = compress(range(ENTRIES), entries)  # most entries are zero
-            found = [(index, entries[index]) for index in filled if entries[index] & PRESENT]
-            self._present[table] = found
+            found = self._regions[address_of(space)] = regions_of(self.kernel, space)
         return found
+
+    def frame(self, number: int) -> memoryview:
+        """Return the words of a frame."""
+        start = number << PAGE_SHIFT
+        return memoryview(self.kernel.spaces.ram.contents)[start : start + (1 << PAGE_SHIFT)].cast("I")
 
     def _use(self, frame: int, owner: int) -> None:
         """Count a use of a frame; one that the machine does not have has no record to compare."""
         if frame < self._frame_count:
             self.uses[frame] += 1
-            self.owners.setdefault(frame, set()).add(owner)
+            self.owners[frame] = (*self.owners.get(frame, ()), owner)
 
-    def _count_table(self, table: int, owner: int = 0) -> None:
+    def _count_table(self, table: PageTable, owner: int = 0) -> None:
         """Count a page table, whose references are its present entries."""
-        self._use(table, TABLE | owner)
-        self.uses[table] += len(self.present(table)) - 1
+        frame = table.place >> PAGE_SHIFT
+        self._use(frame, TABLE | owner)
+        self.uses[frame] += len(self.walker.present(table)) - 1
 
-    def _count_fixed(self) -> None:
-        """Count what boot gave away for ever: unusable frames, the image, maps, heap and boot stack."""
+    def _count_fixed(self) -> "Fixed":
+        """Count what boot gave away for ever."""
         kernel, bounds = self.kernel, self.kernel.memory.bounds
-        usable: set[int] = set()
-        for index in range(kernel.memory.map.fill.count):
-            frames = kernel.memory.map.table[index]
-            usable.update(range(frames.start, frames.end))
-        kernels = {
-            *range(kernel.layout.owned_start >> PAGE_SHIFT, bounds.zone >> PAGE_SHIFT),
-            *range(bounds.region_top >> PAGE_SHIFT, kernel.layout.owned_end >> PAGE_SHIFT),
-        }
-        screen = SCREEN >> PAGE_SHIFT
-        for frame in set(range(len(kernel.memory.frames.table))) - (usable - {0}) - kernels - {screen}:
-            self._use(frame, RESERVED)
-        for frame in kernels - {screen}:
-            self._use(frame, KERNEL)
-        self._use(screen, CONSOLE)
+        usable = [kernel.memory.map.table[index] for index in range(kernel.memory.map.fill.count)]
+        ranges = tuple((each.start, each.end) for each in usable)
+        return fixed_frames(kernel.layout, bounds.zone, bounds.region_top, self._frame_count, ranges)
 
     def _count_kernel_space(self) -> None:
-        directory = self.kernel.spaces.kernel.directory
-        self._count_table(directory)
         self._use(self.kernel.spaces.kernel.zero, ZERO)
         self.uses[self.kernel.spaces.kernel.zero] = PINNED
-        windows = address_of(self.kernel.spaces.access.window_table) >> PAGE_SHIFT
-        for _, entry in self.present(directory):
-            if entry >> PAGE_SHIFT != windows:
-                self._count_table(entry >> PAGE_SHIFT)
-        for each in self.global_mappings:
-            self._use(each.frame, STACK)
+        windows = address_of(self.kernel.spaces.access.window_table)
+        for each in self.walker.tables(self.root(self.kernel.spaces.kernel.directory)):
+            if each.place != windows:
+                self._count_table(each)
+        for mapping in self.global_mappings:
+            self._use(mapping.frame, STACK)
+
+    def root(self, directory: int) -> int:
+        """Return what cr3 has for the space of a page directory, which is known by its frame."""
+        return directory << PAGE_SHIFT
 
     @cached_property
-    def global_mappings(self) -> list[Mapping]:
+    def global_mappings(self) -> list[Translation]:
         """Return what the kernel has mapped in its area for that, lowest page first."""
-        layout, found = self.kernel.layout, list[Mapping]()
-        for base in range(layout.globals_start, layout.globals_end, ENTRIES << PAGE_SHIFT):
-            upper = dict(self.present(self.kernel.spaces.kernel.directory)).get(base >> 22, 0)
-            for low, entry in self.present(upper >> PAGE_SHIFT) if upper else ():
-                found.append(Mapping(base | low << PAGE_SHIFT, entry >> PAGE_SHIFT, entry & upper & 7))
-        return found
+        layout, directory = self.kernel.layout, self.kernel.spaces.kernel.directory
+        return self.walker.pages(self.root(directory), layout.globals_start, layout.globals_end)
 
     @cached_property
     def kernel_stacks(self) -> list[int]:
@@ -261,11 +244,12 @@ class Census:
             self.spaces[process.pid] = space = self._count_space(f"process {process.pid}", process.space, process.pid)
             self._count_read_only(space, process.space)
             for each in space.user:
-                self.owners.get(each.frame, set()).add(SHARED)
+                if each.frame in self.owners:
+                    self.owners[each.frame] += (SHARED,)
 
-    def _count_read_only(self, space: Space, record: regions.Space) -> None:
+    def _count_read_only(self, space: Space, record: SpaceRecord) -> None:
         """Count what a space shows as read-only where its regions do not allow writing, or are a library's own."""
-        listed = regions_of(self.kernel, record)
+        listed = self.regions(record)
         for each in space.user:
             if each.frame != self.kernel.spaces.kernel.zero:
                 self.user_frames.add(each.frame)
@@ -279,25 +263,47 @@ class Census:
             self.libraries[number] = space = self._count_space(f"library {name}", library.space, LIBRARY)
             self._count_read_only(space, library.space)
             for each in space.user:
-                self.owners[each.frame] = {LIBRARY}
+                self.owners[each.frame] = (LIBRARY,)
 
-    def _count_space(self, whose: str, record: regions.Space, owner: int) -> Space:
+    def _count_space(self, whose: str, record: SpaceRecord, owner: int) -> Space:
         """Count the tables, the nodes and the user mappings of a space; return it."""
         directory, tables_owner = record.directory, 0 if owner == LIBRARY else owner
-        self._count_table(directory, tables_owner)
+        space, root, first = Space(whose, directory), self.root(directory), self.kernel.layout.user_base
+        for table in self.walker.tables(root, first):
+            self._count_table(table, tables_owner)
+            if table.depth:
+                space.tables.append(table)
         for node in nodes_of(self.kernel, record):
             self._use(node, TABLE | tables_owner)
-        space = Space(whose, directory)
-        first, zero = self.kernel.layout.user_base >> 22, self.kernel.spaces.kernel.zero
-        for high, upper in self.present(directory):
-            if high < first:
-                continue
-            space.tables.append(upper >> PAGE_SHIFT)
-            self._count_table(upper >> PAGE_SHIFT, tables_owner)
-            for low, entry in self.present(upper >> PAGE_SHIFT):
-                frame = entry >> PAGE_SHIFT
-                flags = entry & upper & 7 | entry & AS_LOADED
-                space.user.append(Mapping(high << 22 | low << PAGE_SHIFT, frame, flags))
-                if frame != zero:
-                    self._use(frame, owner)
+        space.user = self.walker.pages(root, first)
+        for each in space.user:
+            if each.frame != self.kernel.spaces.kernel.zero:
+                self._use(each.frame, owner)
         return space
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The frames that boot gave away for ever, and what the kernel keeps of all frames when no other is used."""
+
+    owners: dict[int, int]
+    digits: bytes
+    """For each frame "1" when it is free, else "0"."""
+    records: bytes
+    """The frame table."""
+
+
+@lru_cache(16)
+def fixed_frames(layout: Layout, zone: int, region_top: int, count: int, usable: tuple[tuple[int, int], ...]) -> Fixed:
+    """Return who has unusable frames, image, maps, heap, boot stack and screen, where frames in ranges are usable."""
+    kernels = {
+        *range(layout.owned_start >> PAGE_SHIFT, zone >> PAGE_SHIFT),
+        *range(region_top >> PAGE_SHIFT, layout.owned_end >> PAGE_SHIFT),
+    }
+    owners = dict.fromkeys(range(count), RESERVED)
+    for start, end in usable:
+        for frame in set(range(max(start, 1), end)) - kernels:
+            owners.pop(frame, None)
+    owners |= {**dict.fromkeys(kernels, KERNEL), SCREEN >> PAGE_SHIFT: CONSOLE}
+    records = b"".join(struct.pack("<HH", frame in owners, owners.get(frame, 0)) for frame in range(count))
+    return Fixed(owners, bytes(b"10"[frame in owners] for frame in range(count)), records)

@@ -3,7 +3,6 @@
 Each body gets a census and yields what contradicts its sentence, in words; nothing yielded means that it holds.
 """
 
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -11,21 +10,15 @@ from itertools import pairwise
 from keelback.abi.records import ANY_CHILD
 from keelback.inspect.census import (
     AS_LOADED,
-    ENTRIES,
-    PAGE_SHIFT,
-    PRESENT,
-    USER,
-    WRITABLE,
     Census,
-    Mapping,
     bits,
     holder,
     nodes_of,
     numbered,
     raw,
-    regions_of,
 )
 from keelback.inspect.loaded_pages import loaded_page
+from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE, Table, Translation
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import OWNER_BITS, Role
 from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE, Kind, MemoryRegion, Space
@@ -33,7 +26,7 @@ from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.queues import Queue, Queues
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
-from keelback.lang import size_of
+from keelback.lang import Panic, size_of
 
 PAGE_SIZE = 1 << PAGE_SHIFT
 ZEROS = bytes(PAGE_SIZE)
@@ -54,7 +47,10 @@ class InvariantBroken(Exception):
 
 def check(kernel: Kernel) -> None:
     """Check all invariants of a kernel that has booted.  Raises: InvariantBroken for the first that does not hold."""
-    census = Census(kernel)
+    try:
+        census = Census(kernel)
+    except Panic as panic:
+        raise InvariantBroken("every page table lies in RAM", panic.message) from panic
     for sentence, body in INVARIANTS.items():
         for finding in body(census):
             raise InvariantBroken(sentence, finding)
@@ -108,10 +104,9 @@ def _free_sets(census: Census) -> Iterator[str]:
 @invariant("a free frame of the kernel zone whose first word is 0 is all zero")
 def _blank_frames(census: Census) -> Iterator[str]:
     bounds, free = census.kernel.memory.bounds, census.free
-    content = memoryview(census.kernel.memory.header._ram.bytes)
     for frame in range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
-        start = frame << PAGE_SHIFT
-        if free >> frame & 1 and not census.words[start >> 2] and content[start : start + PAGE_SIZE] != ZEROS:
+        words = census.frame(frame)
+        if words[0] == 0 and free >> frame & 1 and words.tobytes() != ZEROS:
             yield f"frame {frame:#x}"
 
 
@@ -137,7 +132,8 @@ def _free_counts(census: Census) -> Iterator[str]:
 def _used_counts(census: Census) -> Iterator[str]:
     frames = census.kernel.memory.frames
     kinds, full = [0] * len(Role), 0
-    for (references, owner), count in Counter(struct.iter_unpack("<HH", raw(frames.table))).items():
+    for record, count in Counter(memoryview(raw(frames.table)).cast("I").tolist()).items():
+        references, owner = record & 0xFFFF, record >> 16
         if references:
             kinds[owner >> OWNER_BITS] += count
             full += count if references == frames.most_references and owner >> OWNER_BITS != Role.TABLE else 0
@@ -151,26 +147,29 @@ def _null_pages(census: Census) -> Iterator[str]:
         each.whose: each.directory for each in census.all_spaces()
     }
     for whose, directory in directories.items():
-        for high, upper in census.present(directory):
-            if high in (0, 1023) and census.words[(upper >> PAGE_SHIFT) * ENTRIES + high] & PRESENT:
-                yield f"{whose} maps {high << 22 | high << PAGE_SHIFT:#010x}"
+        for page in (0, (1 << 32) - PAGE_SIZE):
+            if census.walker.walk(census.root(directory), page) is not None:
+                yield f"{whose} maps {page:#010x}"
 
 
 @invariant("the kernel part is the same in every address space")
 def _kernel_part(census: Census) -> Iterator[str]:
-    last = census.kernel.layout.kernel_limit >> 22
-    expected = census.entries(census.kernel.spaces.kernel.directory)
+    expected = _kernel_tables(census, census.kernel.spaces.kernel.directory)
     for space in census.all_spaces():
-        if census.entries(space.directory)[:last] != expected[:last]:
+        if _kernel_tables(census, space.directory) != expected:
             yield f"{space.whose} has other entries"
+
+
+def _kernel_tables(census: Census, directory: int) -> list[Table]:
+    """Return the tables of a space that are for addresses below the limit alone."""
+    limit, own = census.kernel.layout.kernel_limit, census.root(directory)
+    return [each for each in census.walker.tables(own, 0, limit) if census.walker.end_of(each) <= limit]
 
 
 @invariant("no page of the kernel part is open to user mode")
 def _kernel_supervisor(census: Census) -> Iterator[str]:
-    for high, upper in census.present(census.kernel.spaces.kernel.directory):
-        for low, entry in census.present(upper >> PAGE_SHIFT):
-            if entry & USER:
-                yield f"{high << 22 | low << PAGE_SHIFT:#010x}"
+    for each in census.walker.pages(census.root(census.kernel.spaces.kernel.directory), having=USER):
+        yield f"{each.page:#010x}"
 
 
 @invariant("in the area for global mappings are kernel stacks alone, each whole in its slot, the guards not mapped")
@@ -181,7 +180,7 @@ def _kernel_stacks(census: Census) -> Iterator[str]:
         if (end - layout.globals_start) % layout.kernel_stack_slot or not layout.globals_start < end:
             yield f"the stack below {end:#010x} lies in no slot"
         for page in range(end - layout.kernel_stack, end, PAGE_SIZE):
-            if not mapped.pop(page, Mapping(0, 0, 0)).flags & WRITABLE:
+            if not mapped.pop(page, Translation(0, 0, 0)).flags & WRITABLE:
                 yield f"{page:#010x}, of the stack below {end:#010x}, can't be written"
     for page in mapped:
         yield f"{page:#010x} is mapped, and is of no stack"
@@ -204,7 +203,7 @@ def _tables(census: Census) -> Iterator[str]:
     bounds = census.kernel.memory.bounds
     owner: dict[int, str] = {}
     for space in census.all_spaces():
-        for table in [space.directory, *space.tables]:
+        for table in [space.directory, *(each.place >> PAGE_SHIFT for each in space.tables)]:
             if table in owner:
                 yield f"frame {table:#x} is a table of {owner[table]} and of {space.whose}"
             if not bounds.zone >> PAGE_SHIFT <= table < bounds.region_top >> PAGE_SHIFT:
@@ -216,8 +215,8 @@ def _tables(census: Census) -> Iterator[str]:
 def _no_empty_tables(census: Census) -> Iterator[str]:
     for space in census.all_spaces():
         for table in space.tables:
-            if not census.present(table):
-                yield f"{space.whose} has an empty table in frame {table:#x}"
+            if not census.walker.present(table):
+                yield f"{space.whose} has an empty table in frame {table.place >> PAGE_SHIFT:#x}"
 
 
 @invariant("regions are whole pages of user space, in order, none in the guard, and no two that touch are alike")
@@ -251,7 +250,7 @@ def _nodes(census: Census) -> Iterator[str]:
                 yield f"frame {frame:#x} is a node of {owner[frame]} and of {whose}"
             if not bounds.zone >> PAGE_SHIFT <= frame < bounds.region_top >> PAGE_SHIFT:
                 yield f"frame {frame:#x}, a node of {whose}, lies outside the zone"
-            words, listed = census.entries(frame), 0 if number else len(nodes)
+            words, listed = census.frame(frame).tolist(), 0 if number else len(nodes)
             used_words = max(space.count - number * IN_NODE, 0) * REGION_WORDS
             if any(words[used_words:NODE_WORDS] + words[NODE_WORDS + listed :]):
                 yield f"frame {frame:#x}, a node of {whose}, is not zero behind the last region, or the last node"
@@ -275,7 +274,7 @@ def _areas(census: Census) -> Iterator[str]:
 def _regions_of_all(census: Census) -> Iterator[tuple[str, list[MemoryRegion]]]:
     """Yield the regions of each process, and of each library as it was loaded."""
     for whose, space in _records(census):
-        yield whose, regions_of(census.kernel, space)
+        yield whose, census.regions(space)
 
 
 def _records(census: Census) -> Iterator[tuple[str, Space]]:
@@ -289,7 +288,7 @@ def _records(census: Census) -> Iterator[tuple[str, Space]]:
 @invariant("a page that is mapped lies in a region, and its entry allows no more than the region does")
 def _pages_in_regions(census: Census) -> Iterator[str]:
     for process in census.processes():
-        regions = regions_of(census.kernel, process.space)
+        regions = census.regions(process.space)
         for each in census.spaces[process.pid].user if process.pid in census.spaces else ():
             region = holder(regions, each.page)
             if region is None:
@@ -339,7 +338,7 @@ def _loaded(census: Census) -> Iterator[str]:
 def _malloc_region(census: Census) -> Iterator[str]:
     base, limit = census.kernel.layout.malloc_base, census.kernel.layout.malloc_limit
     for process in census.processes():
-        regions = regions_of(census.kernel, process.space)
+        regions = census.regions(process.space)
         there = [each for each in regions if each.kind == Kind.MALLOC or (each.start < limit and base < each.end)]
         found = [(each.kind, each.start, each.end) for each in there]
         taken = _malloc_pages(census, process.pid)
@@ -393,7 +392,7 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
     present = {each.page for each in mapped.user if each.frame != zero}
     tables = {each.page >> 22 for each in mapped.user}
     pages, needed = 0, set[int]()
-    for region in regions_of(census.kernel, space):
+    for region in census.regions(space):
         on_demand = range(region.start, region.end, PAGE_SIZE)
         if region.kind in (Kind.MALLOC, Kind.SPARSE):
             on_demand = range(0)
@@ -454,7 +453,7 @@ def _library_regions(census: Census) -> Iterator[str]:
 
 def _pages(census: Census, space: Space, offset: int) -> dict[int, int]:
     """Return the pages of a space's library regions, moved by an offset, and their permissions."""
-    regions = [each for each in regions_of(census.kernel, space) if each.kind == Kind.LIBRARY]
+    regions = [each for each in census.regions(space) if each.kind == Kind.LIBRARY]
     return {page + offset: each.permissions for each in regions for page in range(each.start, each.end, PAGE_SIZE)}
 
 

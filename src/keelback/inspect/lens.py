@@ -6,9 +6,9 @@ The kernel that `look` returns is only read: it has no hardware, and its reads l
 from collections.abc import Iterator
 from typing import Any
 
+from keelback.inspect.walk import PAGE_SHIFT, Translation, Walker, reader
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.paging import frame_of
 from keelback.lang import NoHardware, Ram
 
 
@@ -20,9 +20,20 @@ def look(layout: Layout, contents: Any) -> Kernel:
     return make_kernel(layout, Ram(len(contents), contents=contents), NoHardware())
 
 
+def walker_of(kernel: Kernel) -> Walker:
+    """Return what reads the page tables of a kernel, in the RAM that it lies in."""
+    return Walker(kernel.spaces.scheme.name, reader(memoryview(kernel.spaces.ram.contents)))
+
+
+def user_pages(kernel: Kernel, directory: int) -> list[Translation]:
+    """Return what a space, the frame of its page directory, maps in user space, lowest first; 0: nothing."""
+    layout = kernel.layout
+    return walker_of(kernel).pages(directory << PAGE_SHIFT, layout.user_base, layout.user_end) if directory else []
+
+
 def malloc_pages(kernel: Kernel, pid: int) -> Iterator[tuple[int, int]]:
     """Yield each malloc page of a process, by its address, and the frame that it has there, lowest first."""
-    space = kernel.processes.table[pid].space
-    if space.directory != 0:
-        for page in kernel.malloc_pages.pages(space):
-            yield page, frame_of(kernel.spaces.lookup(space.directory, page))
+    layout = kernel.layout
+    for each in user_pages(kernel, kernel.processes.table[pid].space.directory):
+        if layout.malloc_base <= each.page < layout.malloc_limit:
+            yield each.page, each.frame

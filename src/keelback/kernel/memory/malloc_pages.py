@@ -10,8 +10,6 @@
 3. The record counts the pages; none before `first` is free.  Which they are, the page tables say.
 """
 
-from collections.abc import Iterator
-
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.regions import Kind, Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
@@ -30,11 +28,6 @@ class MallocPages(Component):
         self.promises = memory.promises
         self.base = memory.layout.malloc_base
         self.most = (memory.layout.malloc_limit - memory.layout.malloc_base) >> PAGE_SHIFT
-
-    def pages(self, space: Space) -> Iterator[word]:
-        """Yield each malloc page of a space, lowest first."""
-        for page in self.spaces.pages(space.directory, self.base, self._end(space)):
-            yield page
 
     def _end(self, space: Space) -> word:
         """Return where the region ends; the base when there is none."""

@@ -8,7 +8,7 @@ Source: Intel SDM volume 3, sections 4.3 to 4.5 (32-bit, PAE and 4-level paging)
 
 from dataclasses import dataclass
 
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Struct, bit, inline, u32, word
+from keelback.lang import PAGE_SIZE, Array, Struct, bit, inline, u32, word
 
 PRESENT = 1 << 0
 WRITABLE = 1 << 1
@@ -147,11 +147,6 @@ X86_64 = PagingScheme(
 )
 
 SCHEMES = (I386, PAE, X86_64)
-
-
-def frame_of(entry: u32) -> u32:
-    """Return the frame that an entry of one word points to."""
-    return entry >> PAGE_SHIFT
 
 
 def page_of(address: word) -> word:

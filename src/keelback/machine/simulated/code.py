@@ -1,6 +1,6 @@
 """The instruction that the processor stopped at, as far as the emulator does not say what it is."""
 
-from keelback.machine.simulated.mmu import PageWalker
+from keelback.inspect.walk import Walker
 from keelback.machine.simulated.saved_state import SavedState
 
 LONGEST_INSTRUCTION = 15
@@ -13,7 +13,7 @@ INT3, INTO = 0xCC, 0xCE
 class Code:
     """The code around the place where a processor stopped."""
 
-    def __init__(self, memory: memoryview, walker: PageWalker, state: SavedState) -> None:
+    def __init__(self, memory: memoryview, walker: Walker, state: SavedState) -> None:
         self.memory = memory
         self.walker = walker
         self.state = state

@@ -21,12 +21,12 @@ from typing import NamedTuple
 
 from unicorn import x86_const as x86
 
+from keelback.inspect.walk import Walker, reader
 from keelback.lang import Panic
 from keelback.machine.simulated.code import Code
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine
 from keelback.machine.simulated.hooks import INVALID_OPCODE, PROTECTION, Hooks
-from keelback.machine.simulated.mmu import PageWalker
 from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.ring0_memory import DeliveryFault, Ring0Memory
 from keelback.machine.simulated.saved_state import SavedState
@@ -73,7 +73,7 @@ class Processor:
     """
 
     def __init__(self, memory: memoryview, ports: PortBus) -> None:
-        self.walker = PageWalker(memory)
+        self.walker = Walker("i386", reader(memory))
         self.engine = Engine(memory, len(memory))
         self.clean = SavedState(self.engine)
         self.state = SavedState(self.engine)

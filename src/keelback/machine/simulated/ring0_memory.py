@@ -6,8 +6,8 @@ Translations are kept, as a TLB keeps them, until other tables are in use or the
 import struct
 from operator import itemgetter
 
+from keelback.inspect.walk import WRITABLE, Walker
 from keelback.lang import Panic
-from keelback.machine.simulated.mmu import PageWalker
 from keelback.machine.simulated.saved_state import SavedState
 
 PAGING = 1 << 31
@@ -32,7 +32,7 @@ class DeliveryFault(Exception):
 class Ring0Memory:
     """RAM by ring 0's translation; which tables are in use is told by `note_tables`."""
 
-    def __init__(self, memory: memoryview, walker: PageWalker, state: SavedState) -> None:
+    def __init__(self, memory: memoryview, walker: Walker, state: SavedState) -> None:
         self.memory = memory
         self.walker = walker
         self._tables = itemgetter(*(state.places[name] for name in ("cr0", "cr3", "idt", "idt_limit", "task")))
@@ -97,7 +97,7 @@ class Ring0Memory:
         frame = address & TABLE_MASK
         if self._directory is not None:
             translation = self.walker.walk(self._directory, address)
-            if translation is None or (writing and not translation.writable):
+            if translation is None or (writing and not translation.flags & WRITABLE):
                 error = (translation is not None) | writing << 1
                 raise DeliveryFault(PAGE_FAULT, error, f"a trap needs {address:#010x}, which is not mapped", address)
             frame = translation.frame << 12
