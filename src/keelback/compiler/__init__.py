@@ -26,7 +26,7 @@ from keelback.compiler.exceptions import lower_exceptions
 from keelback.compiler.print_c import PANIC, Printer
 from keelback.compiler.program import Program
 from keelback.compiler.raises import find_raises
-from keelback.compiler.verify import verify
+from keelback.compiler.verify import EVALUATED, LOWERED, verify
 from keelback.lang.component import Component
 from keelback.lang.deep import deep_walks
 from keelback.lang.ram import Ram
@@ -60,11 +60,11 @@ def compile_program(
             functions[key.name] = evaluate(program, wanted, key)
         program.refuse_recursion()
         for function in program.each():
-            verify(function, functions)
+            verify(function, functions, ram.word_bits, EVALUATED)
         find_raises(functions)
         for function in program.each():
             lower_exceptions(function, functions)
-            verify(function, functions)
+            verify(function, functions, ram.word_bits, LOWERED)
         printer = Printer(ram, functions, tuple(entries), program.raised, lines=lines)
         bodies = [printer.function_text(function) for function in program.each()]
         return Compiled(printer.program(bodies), tuple(printer.sections()), functions)

@@ -7,11 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from keelback.compiler import ir
-from keelback.compiler.intervals import Interval
 from keelback.compiler.raises import Codes, raised_by
-from keelback.compiler.types import BOOLEAN, Integer, Type, exactly
-
-ERROR = Integer(Interval(ir.PROCESS_FAULT, 0))
+from keelback.compiler.types import BOOLEAN, Type, exactly
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class _Lowering:
         return statement
 
     def lower_call(self, call: ir.Call, context: Context) -> list[ir.Statement]:
-        error = self.new_local("failed", ERROR)
+        error = self.new_local("failed", ir.ERROR)
         failed = ir.Binary(BOOLEAN, "!=", error, ir.Constant(exactly(0), 0))
         leave = self.unwind(call.place, error, context)
         return [replace(call, error=error.name), ir.If(call.place, failed, tuple(leave))]
@@ -141,7 +138,7 @@ class _Lowering:
         return [*body, *self.lower(statement.final, context)]
 
     def caught(self, statement: ir.Try, context: Context, possible: Codes) -> ir.Statement:
-        place, raised = statement.place, self.new_local("raised", ERROR)
+        place, raised = statement.place, self.new_local("raised", ir.ERROR)
         tried, done, error = self.new_label("tried"), self.new_label("done"), raised.name
         context = (*context, Inside(done, done))
         inner = (*context, Catching(error, tried))
@@ -160,7 +157,7 @@ class _Lowering:
         self, handler: ir.Handler, error: str, taken: Codes, others: bool, done: str, context: Context, place: ir.Place
     ) -> list[ir.Statement]:
         self.handled[handler.name] = taken
-        raised = ir.Local(ERROR, error)
+        raised = ir.Local(ir.ERROR, error)
         body = [ir.SetLocal(place, handler.name, raised), *self.lower(handler.body, context), ir.Break(place, done)]
         if not others:
             return body

@@ -8,7 +8,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from keelback.compiler.types import Type
+from keelback.compiler.intervals import Interval
+from keelback.compiler.types import Integer, Type
 from keelback.lang.layout import Field
 
 Place = tuple[str, int]
@@ -378,3 +379,5 @@ class Function:
 
 PROCESS_FAULT = -256
 """The error code of `ProcessFault`; a `KernelError`'s is its number."""
+ERROR = Integer(Interval(PROCESS_FAULT, 0))
+"""The type of a local that holds the error code of a call that may have failed, or 0."""

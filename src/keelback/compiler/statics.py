@@ -7,6 +7,7 @@ What is computed could read RAM, so it is no constant.
 import operator
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum, IntEnum
+from functools import cache
 from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
@@ -65,6 +66,7 @@ def is_struct(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, Struct) and value is not Struct
 
 
+@cache
 def has_operators(kind: type, base: type) -> bool:
     """Say whether a class has an operator of its own that the one it is made from does not have."""
     return any(_in_class(kind, name) is not _in_class(base, name) for name in OPERATORS)

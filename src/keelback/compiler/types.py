@@ -6,6 +6,7 @@ from typing import Any
 
 from keelback.compiler.intervals import Interval, interval_of
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
+from keelback.lang.layout import BoolKind, EnumKind, IntegerKind, Kind, RefKind, StructKind
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,27 @@ BOOLEAN, TEXT, VOID = Boolean(), Text(), Void()
 def integer(type: IntegerType, enum: Any = None) -> Integer:
     """Return the type of a value that a declared type holds."""
     return Integer(interval_of(type), enum)
+
+
+def element_of(kind: IntegerKind | StructKind) -> IntegerType | type:
+    """Return what an array of elements of a kind is made of."""
+    return kind.layout.struct if isinstance(kind, StructKind) else kind.type
+
+
+def held_by(kind: Kind) -> Type:
+    """Return the type of what a field holds; a Ref holds the element itself, a struct or an array is its place."""
+    match kind:
+        case BoolKind():
+            return BOOLEAN
+        case EnumKind():
+            return integer(kind.type, kind.enum)
+        case RefKind():
+            return Pointer(kind.target, True)
+        case IntegerKind():
+            return integer(kind.type)
+        case StructKind():
+            return Pointer(kind.layout.struct)
+    return ArrayPointer(element_of(kind.element), kind.count)
 
 
 def exactly(value: int) -> Integer:

@@ -1,6 +1,8 @@
 """Walks over the tree: all statements, and all expressions of one."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from functools import cache
 from typing import Any
 
 from keelback.compiler import ir
@@ -32,16 +34,23 @@ def statements_in(body: Iterable[ir.Statement]) -> Iterator[ir.Statement]:
             waiting += reversed(part)
 
 
+@cache
+def _operands(node: type) -> tuple[str, ...]:
+    """Return the names of a node's fields that hold expressions."""
+    return tuple(each.name for each in fields(node) if "Expression" in str(each.type))
+
+
 def expressions_in(tree: ir.Statement | ir.Expression) -> Iterator[ir.Expression]:
     """Yield an expression and all inside it, or those of a statement, but not of the statements inside."""
-    waiting: list[Any] = [tree] if isinstance(tree, ir.Expression) else [*vars(tree).values()]
+    waiting: list[Any] = [tree]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, ir.Expression):
-            yield each
-            waiting += vars(each).values()
-        elif isinstance(each, tuple):
+        if isinstance(each, tuple):
             waiting += each
+        elif each is not None:
+            if isinstance(each, ir.Expression):
+                yield each
+            waiting += [getattr(each, name) for name in _operands(each.__class__)]
 
 
 def leaves(body: Iterable[ir.Statement], label: str) -> bool:

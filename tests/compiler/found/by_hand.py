@@ -216,3 +216,15 @@ class Root(Component):
 
     def entry_lowest_bit(self, a: u32) -> u32:
         return lowest_bit(a & 0xF0)
+
+    def entry_range_from_above(self, a: u32) -> u32:
+        rounds: u32 = 0
+        for number in range(a + 1, 5):
+            rounds = rounds + 1
+            if rounds > 7:
+                return rounds + (number & 1)
+        return rounds
+
+    def entry_loop_that_always_leaves(self, a: u32) -> u32:
+        for number in range(4, 9):
+            return number + (a & 3)

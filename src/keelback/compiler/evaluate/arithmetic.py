@@ -3,12 +3,11 @@
 import ast
 import operator
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from keelback.compiler import intervals, ir
 from keelback.compiler.evaluate.conditions import Conditions
-from keelback.compiler.intervals import Interval
+from keelback.compiler.evaluate.values import narrowed, not_negative
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import folds, is_plain
 from keelback.compiler.types import BOOLEAN, Integer
@@ -96,8 +95,7 @@ class Arithmetic(Conditions):
             self.check(ir.Binary(BOOLEAN, "!=", right, self.number(0)), "division by zero", node)
             if isinstance(right, ir.Constant):
                 return left, self.number(1)
-            low = 1 if interval.low == 0 else interval.low
-            right = replace(right, type=Integer(Interval(low, max(interval.high, low))))
+            right = narrowed(right, interval.low or 1, interval.high or -1)
         return left, right
 
     def shifted(self, right: ir.Expression, node: ast.AST) -> ir.Expression:
@@ -108,5 +106,5 @@ class Arithmetic(Conditions):
         if interval.low < 0:
             right = self.dynamic(self.frozen(right), node)
             self.check(ir.Binary(BOOLEAN, ">=", right, self.number(0)), "a negative shift", node)
-            right = replace(right, type=Integer(Interval(0, max(interval.high, 0))))
+            right = not_negative(right)
         return right

@@ -6,7 +6,7 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.functions import Functions
-from keelback.compiler.evaluate.values import not_negative
+from keelback.compiler.evaluate.values import narrowed, not_negative
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.types import BOOLEAN, ArrayPointer, Integer, Pointer, integer
@@ -120,6 +120,8 @@ class Blocks(Functions):
         if end.type.interval.high > count.type.interval.low:  # type: ignore[union-attr]
             self.bounded(end, node)
             self.check(ir.Binary(BOOLEAN, "<=", end, count), "a range leaves its array", node)
+        most = count.type.interval.high
+        first, length = narrowed(first, 0, most), narrowed(length, 0, most)
         return self.plausible(first, array, count), length
 
     def scaled(self, count: ir.Expression, size: int) -> ir.Expression:

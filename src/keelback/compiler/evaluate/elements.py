@@ -1,18 +1,18 @@
 """Elements of arrays, tables and static tuples; an index is checked."""
 
 import ast
-from dataclasses import replace
 from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.places import Places
+from keelback.compiler.evaluate.values import narrowed
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import is_tuple
-from keelback.compiler.types import BOOLEAN, TEXT, ArrayPointer, Integer, Pointer, integer
+from keelback.compiler.types import BOOLEAN, TEXT, ArrayPointer, Integer, Pointer, element_of, integer
 from keelback.lang.array import Array
 from keelback.lang.integers import INTEGER_TYPES
-from keelback.lang.layout import StructKind, layout_of
+from keelback.lang.layout import layout_of
 from keelback.lang.table import Table
 
 
@@ -67,10 +67,10 @@ class Elements(Places):
         first, last = self.number(-count), self.number(count - 1)
         inside = ir.Binary(BOOLEAN, "and", self.ordered(">=", kept, first, node), self.ordered("<=", kept, last, node))
         self.check(inside, "an index is out of range", node)
-        kept = replace(kept, type=Integer(Interval(-count, count - 1)))
         whole = Integer(Interval(0, count - 1))
-        from_end = ir.Binary(whole, "+", kept, self.number(count))
-        return ir.Choice(whole, ir.Binary(BOOLEAN, "<", kept, self.number(0)), from_end, replace(kept, type=whole))
+        from_end = ir.Binary(whole, "+", narrowed(kept, -count, -1), self.number(count))
+        negative = ir.Binary(BOOLEAN, "<", narrowed(kept, -count, count - 1), self.number(0))
+        return ir.Choice(whole, negative, from_end, narrowed(kept, 0, count - 1))
 
     def store_item(self, base: Value, index: Value, value: Value, node: ast.AST) -> None:
         """Store in an element."""
@@ -100,7 +100,7 @@ class Elements(Places):
         if interval.low < 0:
             self.check(ir.Binary(BOOLEAN, ">=", kept, self.number(0)), message, node)
         self.check(ir.Binary(BOOLEAN, "<", kept, count), message, node)
-        return replace(kept, type=Integer(Interval(max(interval.low, 0), max(min(interval.high, limit.high - 1), 0))))
+        return narrowed(kept, 0, max(limit.high - 1, 0))
 
     def plausible(self, index: ir.Expression, array: ir.Expression, count: ir.Expression) -> ir.Expression:
         """Return a checked index; 0 for a constant whose check always fails, which a C compiler would refuse."""
@@ -159,8 +159,7 @@ class Elements(Places):
     def table_elements(self, table: Table[Any], node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
         """Return the array that a table's record points to, and its count."""
         record = self.dynamic(Static(table.record), node)
-        kind = table._element
-        element = kind.layout.struct if isinstance(kind, StructKind) else kind.type
+        element = element_of(table._element)
         base, count = (self.member(record, name, node) for name in ("base", "count"))
         assert isinstance(base, ir.Expression) and isinstance(count, ir.Expression)
         return ir.StructAt(ArrayPointer(element, 0), base), count

@@ -7,8 +7,9 @@ There is one join, for every statement where ways meet:
 3. What is known not to be None on each way is known not to be None after it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from keelback.compiler import ir
@@ -145,8 +146,7 @@ def place_of(value: ir.Expression) -> Place | None:
     return None
 
 
-def _parts(place: Place) -> Iterator[Place]:
-    yield place
-    for each in place:
-        if isinstance(each, tuple):
-            yield from _parts(each)
+@cache
+def _parts(place: Place) -> frozenset[Place]:
+    """Return a place and all that it lies in or is found by."""
+    return frozenset({place}).union(*(_parts(each) for each in place if isinstance(each, tuple)))

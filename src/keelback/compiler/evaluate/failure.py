@@ -7,12 +7,9 @@ from keelback.compiler import ir
 from keelback.compiler.evaluate.environment import Binding, Environment, after_final
 from keelback.compiler.evaluate.loops import Loops
 from keelback.compiler.evaluate.places import Handled
-from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
-from keelback.compiler.types import Integer
 from keelback.lang.errors import KernelError, ProcessFault
 
-ERROR = Integer(Interval(ir.PROCESS_FAULT, 0))
 Marks = list[tuple[list[Environment], int]]
 """Lists of what is known where something jumps to, each with how long it was."""
 
@@ -30,7 +27,7 @@ class Failure(Loops):
         if node.exc is None:
             if self.frame.error is None:
                 raise self.refuse(node, "errors", "`raise` alone stands in an except")
-            self.leave(ir.Raise(self.place(node), ir.Local(ERROR, self.frame.error)))
+            self.leave(ir.Raise(self.place(node), ir.Local(ir.ERROR, self.frame.error)))
             return
         if not is_none(node.cause):
             raise self.refuse(node, "errors", "an error carries nothing: it has no cause")
@@ -105,7 +102,7 @@ class Failure(Loops):
             raise self.refuse(node, "errors", "an except names what it takes")
         taken = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
         codes = frozenset[int]().union(*(self.codes_of(self.value(each), node) for each in taken))
-        local, marks = self.new_temporary(ERROR, "error").name, self.marks()
+        local, marks = self.new_temporary(ir.ERROR, "error").name, self.marks()
         outer, self.frame.error = self.frame.error, local
         if node.name is not None:
             self.bind(node.name, Binding(Static(Handled(local, codes))))

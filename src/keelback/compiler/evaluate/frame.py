@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -89,6 +90,7 @@ class Frame:
             yield from self.inlined.frame.callers()
 
 
+@cache
 def assignments_in(definition: ast.FunctionDef) -> Counter[str]:
     """Count how often each name gets a value."""
     counts: Counter[str] = Counter()

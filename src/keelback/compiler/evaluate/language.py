@@ -6,6 +6,7 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.text import Texts
+from keelback.compiler.evaluate.values import narrowed
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import Passing, is_plain, is_struct, is_tuple
@@ -45,7 +46,9 @@ class Language(Texts):
                 raise self.refuse(node, "types", "min and max take integers")
             first, second = best.type.interval, other.type.interval
             interval = Interval(pick(first.low, second.low), pick(first.high, second.high))
-            chosen = ir.Choice(Integer(interval), self.ordered(sign, other, best, node), other, best)
+            held = self.ordered(sign, other, best, node)
+            other, best = (narrowed(each, interval.low, interval.high) for each in (other, best))
+            chosen = ir.Choice(Integer(interval), held, other, best)
             best = self.dynamic(self.frozen(chosen), node)
         return best
 

@@ -132,8 +132,9 @@ class Loops(Generators):
         if not isinstance(start.type, Integer) or not isinstance(stop.type, Integer):
             raise self.refuse(node, "types", "a range goes from integer to integer")
         first, last = start.type.interval, stop.type.interval
-        counter = self.new_temporary(Integer(Interval(first.low, max(last.high, first.low) + step - 1)))
-        inside = ir.Local(Integer(Interval(first.low, max(last.high - 1, first.low))), counter.name)
+        most = max(last.high - 1, first.low)
+        counter = self.new_temporary(Integer(Interval(first.low, max(first.high, most + step))))
+        inside = ir.Local(Integer(Interval(first.low, most)), counter.name)
         place, loop = self.place(node), self.new_loop()
         self.emit(ir.SetLocal(place, counter.name, start))
         outer, self.block = self.block, []
@@ -151,6 +152,8 @@ class Loops(Generators):
         next_index = ir.SetLocal(place, counter.name, following)
         self.initialise(node, before)
         self.emit(ir.Loop(place, loop.leave, condition, tuple(body), (next_index,)))
+        if not self.reached:
+            self.check(ir.Constant(BOOLEAN, False), "a loop has ended that has a round and no way out of it", node)
 
     def initialise(self, node: ast.For, before: Environment) -> None:
         """Give a first value to the locals that a loop which surely has a round leaves: C compilers see no round."""

@@ -10,10 +10,10 @@ from keelback.compiler.evaluate.bits import NamedBits
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import NoConstantError, constant
-from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, Pointer, Type, integer
+from keelback.compiler.types import BOOLEAN, NONE, TEXT, Integer, Pointer, Type, held_by
 from keelback.lang.array import Array
 from keelback.lang.integers import word
-from keelback.lang.layout import ArrayKind, BoolKind, EnumKind, Field, IntegerKind, RefKind, StructKind, layout_of
+from keelback.lang.layout import ArrayKind, Field, RefKind, StructKind, layout_of
 from keelback.lang.struct import Struct
 from keelback.lang.table import Table
 
@@ -137,19 +137,8 @@ class Places(NamedBits):
 
     def field_value(self, base: ir.Expression, field: Field) -> ir.Expression:
         """Return the value of a field, or the place of what lies inside it."""
-        kind = field.kind
-        if isinstance(kind, BoolKind):
-            return ir.FieldValue(BOOLEAN, base, field)
-        if isinstance(kind, EnumKind):
-            return ir.FieldValue(integer(kind.type, kind.enum), base, field)
-        if isinstance(kind, RefKind):
-            return ir.FieldValue(Pointer(kind.target, True), base, field)
-        if isinstance(kind, IntegerKind):
-            return ir.FieldValue(integer(kind.type), base, field)
-        if isinstance(kind, StructKind):
-            return ir.FieldPlace(Pointer(kind.layout.struct), base, field)
-        element = kind.element.layout.struct if isinstance(kind.element, StructKind) else kind.element.type
-        return ir.FieldPlace(ArrayPointer(element, kind.count), base, field)
+        inside = isinstance(field.kind, (StructKind, ArrayKind))
+        return (ir.FieldPlace if inside else ir.FieldValue)(held_by(field.kind), base, field)
 
     def store_member(self, base: Value, name: str, value: Value, node: ast.AST) -> None:
         """Store in a field."""

@@ -179,8 +179,7 @@ class Values(Known):
             self.check(ir.Binary(BOOLEAN, ">=", kept, self.number(wanted.interval.low)), f"does not fit {what}", node)
         if interval.high > wanted.interval.high:
             self.check(ir.Binary(BOOLEAN, "<=", kept, self.number(wanted.interval.high)), f"does not fit {what}", node)
-        low, high = max(interval.low, wanted.interval.low), min(interval.high, wanted.interval.high)
-        return replace(kept, type=Integer(Interval(low, max(low, high)), value.type.enum))
+        return narrowed(kept, wanted.interval.low, wanted.interval.high)
 
     def bounded(self, value: ir.Expression, node: ast.AST, bits: int = 0) -> None:
         """Refuse an integer that no type of so many bits holds, or of two words."""
@@ -247,10 +246,19 @@ class Values(Known):
         return value, tuple(emitted)
 
 
+def narrowed(value: ir.Expression, low: int, high: int) -> ir.Expression:
+    """Return an integer that was checked to lie between two bounds; one of them if it can't."""
+    assert isinstance(value.type, Integer)
+    least, most = max(value.type.interval.low, low), min(value.type.interval.high, high)
+    if least > most:
+        return ir.Constant(exactly(low if least == low else high), low if least == low else high)
+    return replace(value, type=Integer(Interval(least, most), value.type.enum))
+
+
 def not_negative(value: ir.Expression) -> ir.Expression:
     """Return an integer that was checked to be at least 0."""
     assert isinstance(value.type, Integer)
-    return replace(value, type=Integer(Interval(max(value.type.interval.low, 0), max(value.type.interval.high, 0))))
+    return narrowed(value, 0, max(value.type.interval.high, 0))
 
 
 def _reads_ram(value: Value) -> bool:

@@ -7,7 +7,7 @@ from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
 from keelback.compiler.names import Names, field_name
 from keelback.compiler.print_c.spelling import literal, record_name, section, spaced
-from keelback.compiler.types import ArrayPointer, Boolean, Integer, Pointer, Text, Type, Void, smallest
+from keelback.compiler.types import ArrayPointer, Boolean, Integer, Pointer, Text, Type, Void, element_of, smallest
 from keelback.compiler.walk import statements_in
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 from keelback.lang.layout import ArrayKind, Kind, StructKind, StructLayout, layout_of
@@ -175,8 +175,7 @@ class Places:
 
     def _field(self, kind: Kind, name: str) -> str:
         if isinstance(kind, ArrayKind):
-            element = kind.element.layout.struct if isinstance(kind.element, StructKind) else kind.element.type
-            return f"{self.element_type(element)} {name}[{kind.count}]"
+            return f"{self.element_type(element_of(kind.element))} {name}[{kind.count}]"
         return f"{self.struct(kind.layout.struct) if isinstance(kind, StructKind) else kind.type.name} {name}"
 
 
