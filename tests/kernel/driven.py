@@ -20,8 +20,8 @@ from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread, ThreadState
-from keelback.kernel.x86.interrupts import SYSTEM_CALL
 from keelback.kernel.x86.trap_frame import signed
+from keelback.kernel.x86.vectors import SYSTEM_CALL
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc

@@ -14,9 +14,9 @@ from keelback.abi.errors import (
     NotPermitted,
     OutOfMemory,
 )
-from keelback.kernel.calls.faults import PAGE_FAULT
 from keelback.kernel.processes.processes import BY_KERNEL, NOBODY, Ending, ProcessState
 from keelback.kernel.processes.threads import ThreadState
+from keelback.kernel.x86.vectors import Vector
 from keelback.lang import text_of
 from kernel.driven import (
     ANYWHERE,
@@ -175,7 +175,7 @@ def test_wait_for_any_is_woken_by_the_first(machine):
     with pytest.raises(Died):
         machine.write(0, 1, 4)
     assert machine.finish(2) == 4
-    assert ending(machine, 2) == (Ending.FAULTED, PAGE_FAULT)
+    assert ending(machine, 2) == (Ending.FAULTED, Vector.PAGE_FAULT)
 
 
 def test_the_first_that_ended_is_waited_for_first(machine):

@@ -14,12 +14,11 @@ from keelback.image.images import make_image, make_image_file, make_symbols
 from keelback.image.kernels import compiled, kernel_of
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
-from keelback.kernel.calls.faults import VECTOR_NAMES
 from keelback.kernel.calls.panics import FAILED_CHECK, MESSAGE_SIZE, Message, PanicRecord
 from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.x86.interrupts import DOUBLE_FAULT
 from keelback.kernel.x86.segments import DOUBLE_FAULT_TASK, KERNEL_CODE, USER_CODE
+from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector
 from keelback.lang import Panic, address_of, layout_of, size_of, text_of, view
 from keelback.machine.panics import panic_of, record_panic
 from keelback.machine.qemu.qemu import Qemu, Verdict
@@ -368,7 +367,7 @@ def test_a_double_fault_is_recorded_with_the_registers_that_it_met(name):
     panic, left = panicked(pc)
     record, frame = left.record, left.record.frame
     assert pc.exit.status == PANICKED and left.message == "" and record.has_frame
-    assert (frame.vector, frame.error, frame.cs) == (DOUBLE_FAULT, 0, cs)
+    assert (frame.vector, frame.error, frame.cs) == (Vector.DOUBLE_FAULT, 0, cs)
     assert record.address == address
     assert record.cr3 == pc.kernel.processes.table[1].space.directory << 12
     if length is not None:

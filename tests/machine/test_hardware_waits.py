@@ -14,7 +14,7 @@ from keelback.inspect.lens import look
 from keelback.kernel.devices.console import Sink
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.x86.interrupts import NON_MASKABLE
+from keelback.kernel.x86.vectors import Vector
 from keelback.lang import text_of
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
@@ -124,7 +124,7 @@ def test_a_timer_that_works_leaves_no_trace():
     assert compare(*pcs).difference is None
     for pc in pcs:
         clock = pc.kernel.timer.clock
-        assert (clock.asks, clock.reached, pc.kernel.strays.record.counts[NON_MASKABLE]) == (True, True, 0)
+        assert (clock.asks, clock.reached, pc.kernel.strays.record.counts[Vector.NON_MASKABLE]) == (True, True, 0)
         assert not pc.controller.in_service and not pc.controller.requested
 
 

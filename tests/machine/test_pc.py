@@ -8,11 +8,10 @@ import pytest
 
 from keelback.image.images import make_image
 from keelback.image.payload import make_payload
-from keelback.kernel.calls.faults import PAGE_FAULT
 from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.processes import Ending
-from keelback.kernel.x86.interrupts import SYSTEM_CALL, TIMER
+from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector
 from keelback.lang import Panic, Struct, inline, u8, u32, view
 from keelback.lang.array import Array
 from keelback.machine.compare import memcmp
@@ -493,7 +492,7 @@ def test_output_and_observers_see_everything_in_order():
     pc.run()
     assert seen == pc.console
     assert [kind for kind, _ in order] == ["before", "after"] * pc.traps
-    assert order[0] == ("before", PAGE_FAULT)  # the buffer that print collects a line in
+    assert order[0] == ("before", Vector.PAGE_FAULT)  # the buffer that print collects a line in
     assert ("before", SYSTEM_CALL) in order
 
 

@@ -11,10 +11,9 @@ from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
-from keelback.kernel.calls.strays import is_exception
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
 from keelback.kernel.processes.threads import INTERRUPT_WORDS, Thread
-from keelback.kernel.x86.interrupts import NON_MASKABLE, SYSTEM_CALL, TIMER
+from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector, is_exception
 from keelback.lang import address_of, layout_of
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
@@ -25,7 +24,10 @@ from support import MIB, code_program, payload_programs
 
 MEMORY = 8 * MIB
 SPIN = code_program("b9a0860100 49 75fd 31db b803000000 cd80")
-STRAYS = [vector for vector in range(256) if not is_exception(vector) and vector not in (NON_MASKABLE, TIMER, 0x80)]
+TAKEN = (Vector.NON_MASKABLE, TIMER, SYSTEM_CALL)
+STRAYS = [
+    vector for vector in range(256) if not is_exception(vector) and vector not in (Vector.NON_MASKABLE, TIMER, 0x80)
+]
 REPEATED = (15, 0x27, 0x2F, 0xFF)
 NON_MASKABLE_TOLD = "keelback: a non-maskable interrupt came; counted and ignored from now on"
 
@@ -84,19 +86,19 @@ def test_all_stray_vectors_at_every_trap_hurt_nobody_and_both_lives_stay_equal()
 
         def arrive(pc=pc):
             if left[id(pc)]:
-                pc.arriving += [left[id(pc)].pop(), NON_MASKABLE]
+                pc.arriving += [left[id(pc)].pop(), Vector.NON_MASKABLE]
 
         pc.before_trap.append(arrive)
     assert compare(interpreted, other).difference is None
     assert not left[id(other)] and others(other) == others(undisturbed())
     assert [counts(other)[vector] for vector in STRAYS] == [1 + (vector in REPEATED) for vector in STRAYS]
-    assert counts(other)[NON_MASKABLE] == len(STRAYS) + len(REPEATED)
+    assert counts(other)[Vector.NON_MASKABLE] == len(STRAYS) + len(REPEATED)
     told = [f"keelback: interrupt {vector} came unasked; counted and ignored from now on" for vector in STRAYS]
     assert sorted(unasked(other)) == sorted([*told, NON_MASKABLE_TOLD])
     assert not other.controller.in_service
 
 
-@pytest.mark.parametrize("vector", [NON_MASKABLE, 15, 0x27, 0x2F, 0xFF])
+@pytest.mark.parametrize("vector", [Vector.NON_MASKABLE, 15, 0x27, 0x2F, 0xFF])
 @pytest.mark.parametrize("number", [0, 1])
 def test_an_idle_kernel_goes_on(number, vector):
     payload = make_payload({"etc/init": b"sleeper 5\n", **payload_programs()})
@@ -131,7 +133,7 @@ def disturb(pc, places):
         begun = processor.counter.value - 1
         if not state.cs & 3:
             delivery._cr4, kept = state.cr4, delivery._cr4
-            delivery.deliver(NON_MASKABLE, 0)
+            delivery.deliver(Vector.NON_MASKABLE, 0)
             state.restore()
             run(state.eip, 2)
             state.save()
@@ -155,7 +157,7 @@ def test_one_that_comes_at_any_instruction_of_the_kernel_changes_nothing():
     for each in (plain, pc):
         assert each.run() is Outcome.POWERED_OFF
     assert set(range(1, 60)) <= set(taken)
-    assert counts(pc)[NON_MASKABLE] == len(taken) & 0xFFFF_FFFF
+    assert counts(pc)[Vector.NON_MASKABLE] == len(taken) & 0xFFFF_FFFF
     assert others(pc) == others(plain) and (pc.time, pc.traps) == (plain.time, plain.traps)
     kernel = look(MICROKERNEL, pc.ram.contents)
     check(kernel)
@@ -176,14 +178,14 @@ def test_on_qemu_non_maskable_ones_hurt_neither_who_runs_nor_who_sleeps():
             time.sleep(0.005)
         taken = kernel.strays.record.counts
         for _ in range(100):
-            before, soon = taken[NON_MASKABLE], time.monotonic() + 0.05
+            before, soon = taken[Vector.NON_MASKABLE], time.monotonic() + 0.05
             machine.command("inject-nmi")
-            while taken[NON_MASKABLE] == before and time.monotonic() < soon:
+            while taken[Vector.NON_MASKABLE] == before and time.monotonic() < soon:
                 time.sleep(0.0005)  # a second one, while one waits to be taken, is not one more
         assert machine.wait() is Verdict.DONE
         console = machine.console.decode()
     assert console.count(NON_MASKABLE_TOLD) == 1 and "killed:" not in console and console.count("nap") == 3
-    assert 50 < taken[NON_MASKABLE] <= 100
+    assert 50 < taken[Vector.NON_MASKABLE] <= 100
 
 
 def test_every_vector_is_somebodys():

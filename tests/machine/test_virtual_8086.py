@@ -14,8 +14,8 @@ from keelback.image.payload import make_payload
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL, USERMODE
-from keelback.kernel.x86.interrupts import TIMER
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
+from keelback.kernel.x86.vectors import TIMER
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.qemu.qemu import Qemu, Verdict

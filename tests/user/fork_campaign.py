@@ -18,8 +18,8 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.processes.processes import Ending
-from keelback.kernel.x86.interrupts import SYSTEM_CALL
 from keelback.kernel.x86.trap_frame import TrapFrame
+from keelback.kernel.x86.vectors import SYSTEM_CALL
 from keelback.lang import layout_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc

@@ -4,11 +4,10 @@ from typing import TextIO
 
 from keelback.abi.calls import CALLS, REGISTERS
 from keelback.cli.streams import escaped
-from keelback.kernel.calls.faults import VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.threads import Thread, ThreadState
-from keelback.kernel.x86.interrupts import SYSTEM_CALL, TIMER
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
+from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, VECTOR_NAMES, named
 from keelback.lang import KernelError, text_of
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -47,8 +46,7 @@ class Trace:
         if frame.vector == TIMER:
             return "timer"
         if frame.vector != SYSTEM_CALL:
-            vector = frame.vector & ~FROM_VIRTUAL_8086
-            return f"{VECTOR_NAMES[min(vector, len(VECTOR_NAMES) - 1)]} at {frame.eip:#010x}"
+            return f"{VECTOR_NAMES[named(frame.vector & ~FROM_VIRTUAL_8086)]} at {frame.eip:#010x}"
         number = frame.eax
         known = {call.number: (call.name, REGISTERS[: len(call.arguments)]) for call in CALLS}
         name, taken = known.get(number, (f"system call {number}", REGISTERS))

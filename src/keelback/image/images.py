@@ -13,17 +13,10 @@ from keelback.kernel.boot.memory import MAPS_SIZE
 from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Place, TableStart
 from keelback.kernel.devices.power import DEBUG_EXIT, REFUSED
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.interrupts import (
-    DOUBLE_FAULT,
-    LAST_EXCEPTION,
-    MACHINE_CHECK,
-    NON_MASKABLE,
-    RESERVED,
-    STUBS,
-    SYSTEM_CALL,
-)
+from keelback.kernel.x86.interrupts import STUBS
 from keelback.kernel.x86.segments import KERNEL_DATA, USER_DATA
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
+from keelback.kernel.x86.vectors import SYSTEM_CALL, Vector
 from keelback.lang import PAGE_SIZE, layout_of, round_up
 
 ENTRY = Path(keelback.kernel.__file__).parent / "x86" / "entry.S"
@@ -97,12 +90,12 @@ def _defines(layout: Layout) -> dict[str, int]:
         "KERNEL_DATA": KERNEL_DATA,
         "USER_DATA": USER_DATA,
         "FRAME_SIZE": layout_of(TrapFrame).size,
-        "DOUBLE_FAULT": DOUBLE_FAULT,
+        "DOUBLE_FAULT": Vector.DOUBLE_FAULT,
         "FROM_VIRTUAL_8086": FROM_VIRTUAL_8086,
-        "LAST_EXCEPTION": LAST_EXCEPTION,
-        "MACHINE_CHECK": MACHINE_CHECK,
-        "NON_MASKABLE": NON_MASKABLE,
-        "RESERVED": RESERVED,
+        "LAST_EXCEPTION": Vector.LAST_EXCEPTION,
+        "MACHINE_CHECK": Vector.MACHINE_CHECK,
+        "NON_MASKABLE": Vector.NON_MASKABLE,
+        "RESERVED": Vector.RESERVED,
         "STRAYS": layout.text_end,
         "STUBS": STUBS,
         "SYSTEM_CALL": SYSTEM_CALL,

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from keelback.inspect.symbols import place_in
-from keelback.kernel.calls.faults import PAGE_FAULT, REASONS, VECTOR_NAMES
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes.processes import Access, Ending, FaultRecord, Process, ProcessState
+from keelback.kernel.processes.processes import ACCESSES, REASONS, Ending, FaultRecord, Process, ProcessState
+from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
 from keelback.lang import text_of
-
-DEEDS = {Access.READ: "read of", Access.WRITE: "write to", Access.FETCH: "fetch from", Access.NONE: "use of"}
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,9 @@ def _ending(process: Process, programs: Mapping[str, bytes]) -> ProcessEnding:
 
 def fault_in_words(fault: FaultRecord) -> str:
     """Return what a fault record says."""
-    what = VECTOR_NAMES[min(fault.vector, len(VECTOR_NAMES) - 1)]
-    if fault.vector == PAGE_FAULT:
-        return f"{what}, {DEEDS[fault.access]} {fault.address:#010x}, {REASONS[fault.reason]}"
+    what = VECTOR_NAMES[named(fault.vector)]
+    if fault.vector == Vector.PAGE_FAULT:
+        return f"{what}, {ACCESSES[fault.access]} {fault.address:#010x}, {REASONS[fault.reason]}"
     if fault.reason:
         return f"{what}, {REASONS[fault.reason]}"
     return f"{what}, error code {fault.error:#x}" if fault.error else what

@@ -30,8 +30,9 @@ from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import Threads
 from keelback.kernel.x86.control import ControlState
-from keelback.kernel.x86.interrupts import DOUBLE_FAULT, TIMER, Interrupts
+from keelback.kernel.x86.interrupts import Interrupts
 from keelback.kernel.x86.segments import Segments
+from keelback.kernel.x86.vectors import TIMER, Vector
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, size_of, word
 
 
@@ -97,7 +98,7 @@ class Kernel(Component):
         self.options.start(parameters, self.handover.command_line_room(parameters))
         self.console.start(self.options.values.sink)
         self.handover.report(parameters, self.console)
-        self.segments.start(self.first_cpu.task, self.interrupts.stub_of(DOUBLE_FAULT))
+        self.segments.start(self.first_cpu.task, self.interrupts.stub_of(Vector.DOUBLE_FAULT))
         self.interrupts.start()
         self.memory.read_map(parameters, self.options.most_frames())
         self.handover.check_map(self.console)

@@ -14,6 +14,7 @@ from keelback.lang.ref import Ref
 from keelback.lang.struct import Struct, address_of, size_of, view, view_at
 from keelback.lang.table import Table
 from keelback.lang.text import TextSink, text_of
+from keelback.lang.text_enum import TextEnum, texts
 
 __all__ = [
     "MISTAKES",
@@ -35,6 +36,7 @@ __all__ = [
     "Region",
     "Struct",
     "Table",
+    "TextEnum",
     "TextSink",
     "address_of",
     "at",
@@ -55,6 +57,7 @@ __all__ = [
     "size_of",
     "static_parts",
     "text_of",
+    "texts",
     "u8",
     "u16",
     "u32",

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from keelback.kernel.boot.header import ImageHeader
-from keelback.kernel.calls.strays import is_exception
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.memory.frames import STACK, Role
-from keelback.kernel.x86.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER
 from keelback.kernel.x86.paging import I386
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
+from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
 from keelback.lang import NoHardware, Ram, Struct, Table, address_of, layout_of, name_of, size_of, static_parts
 from keelback.lang.struct import struct_of
 from keelback.machine.observed import Outcome
@@ -159,7 +158,7 @@ class Comparison:
         served: Callable[..., Any] = self.kernel.faults.take
         if vector == SYSTEM_CALL:
             served = calls.calls[eax - 1] if 0 < eax <= len(calls.calls) else calls.serve
-        elif FIRST_DEVICE <= vector <= LAST_DEVICE:
+        elif is_device(vector):
             served = self.kernel.interrupts.finish if vector != TIMER else self.kernel.timer.tick
         elif not is_exception(vector & ~FROM_VIRTUAL_8086):
             served = self.kernel.strays.take

@@ -2,11 +2,10 @@
 
 from types import TracebackType
 
-from keelback.kernel.calls.faults import PAGE_FAULT, VECTOR_NAMES
 from keelback.kernel.calls.panics import MESSAGE_SIZE, MOST_PLACES
 from keelback.kernel.calls.places import LONGEST_NAME
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.x86.interrupts import DOUBLE_FAULT
+from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
 from keelback.lang import Array, Panic, is_language, text_of, u8
 from keelback.lang.errors import place_of
 
@@ -25,10 +24,10 @@ def _what(kernel: Kernel) -> str:
     if message := text_of(record.message):
         return message
     frame = record.frame
-    name = VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)]
-    if frame.vector == DOUBLE_FAULT and kernel.stacks.is_guard(record.address):
+    name = VECTOR_NAMES[named(frame.vector)]
+    if frame.vector == Vector.DOUBLE_FAULT and kernel.stacks.is_guard(record.address):
         name = f"kernel stack overflow: {name}"
-    place = f" of {record.address:#010x}" if frame.vector in (PAGE_FAULT, DOUBLE_FAULT) else ""
+    place = f" of {record.address:#010x}" if frame.vector in (Vector.PAGE_FAULT, Vector.DOUBLE_FAULT) else ""
     return f"{name}{place} in ring 0 at {frame.eip:#010x}, error {frame.error:#x}"
 
 

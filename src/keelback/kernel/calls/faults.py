@@ -1,50 +1,16 @@
 """Faults of programs: what the CPU reported, decoded into a record and a line on the console.
 
-Source: Intel SDM volume 3, sections 6.15 (exceptions) and 4.7 (page-fault error code).
+Source: Intel SDM volume 3, section 6.15 (exceptions).
 """
 
 from keelback.abi.errors import BadAddress, OutOfMemory
 from keelback.kernel.devices.console import Console
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.kernel.processes.processes import Access, Process, Reason
+from keelback.kernel.processes.processes import ACCESSES, REASONS, Access, Process, Reason
 from keelback.kernel.x86.trap_frame import TrapFrame
+from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
 from keelback.lang import Component, Cpu, ProcessFault, word
-
-PAGE_FAULT = 14
-
-# An instruction is at most 15 bytes long.
-LONGEST_INSTRUCTION = 15
-
-GENERAL_PROTECTION = 13
-
-VECTOR_NAMES = (
-    "division error",
-    "debug trap",
-    "non-maskable interrupt",
-    "breakpoint",
-    "overflow",
-    "bound range exceeded",
-    "invalid instruction",
-    "no floating-point unit",
-    "double fault",
-    "coprocessor segment overrun",
-    "invalid task state",
-    "segment not present",
-    "stack segment fault",
-    "general protection fault",
-    "page fault",
-    "reserved exception",
-    "floating-point error",
-    "alignment check",
-    "machine check",
-    "vector error",
-)
-
-REASONS = (
-    "", "not mapped", "protected", "the stack is at its limit", "no memory is left", "it entered virtual-8086 mode"
-)  # fmt: skip
-"""What is said of a fault, by `Reason`."""
 
 
 class Faults(Component):
@@ -61,7 +27,7 @@ class Faults(Component):
 
         Raises: ProcessFault.
         """
-        if frame.vector == PAGE_FAULT:
+        if frame.vector == Vector.PAGE_FAULT:
             self._take_page_fault(process, frame, self.cpu.read_cr2())
         else:
             self._record(process, frame)
@@ -73,7 +39,7 @@ class Faults(Component):
         Raises: ProcessFault.
         """
         self._record(process, frame)
-        process.fault.vector = GENERAL_PROTECTION
+        process.fault.vector = Vector.GENERAL_PROTECTION
         process.fault.error = 0
         process.fault.reason = Reason.VIRTUAL_8086
         raise ProcessFault
@@ -116,13 +82,10 @@ class Faults(Component):
         return Reason.NOT_MAPPED
 
     def _access(self, frame: TrapFrame, address: word) -> Access:
-        """Return what the instruction did: without no-execute pages, only the place tells a fetch from a read."""
+        """Return what the instruction did."""
         if frame.writing:
             return Access.WRITE
-        if address == frame.eip:
-            return Access.FETCH
-        inside = frame.eip < address < frame.eip + LONGEST_INSTRUCTION
-        return Access.FETCH if inside and not frame.forbidden else Access.READ
+        return Access.FETCH if frame.fetches(address) else Access.READ
 
     def report(self, process: Process) -> None:
         """Write one line that says why a process died."""
@@ -130,23 +93,15 @@ class Faults(Component):
         self.console.write(f"keelback: process {process.pid} (")
         self.console.write_name(process.name)
         self.console.write(") killed: ")
-        self.console.write(VECTOR_NAMES[min(fault.vector, len(VECTOR_NAMES) - 1)])
-        if fault.vector == PAGE_FAULT:
-            self._report_access(process)
-        elif fault.reason == Reason.VIRTUAL_8086:
+        self.console.write(VECTOR_NAMES[named(fault.vector)])
+        if fault.vector == Vector.PAGE_FAULT:
+            self.console.write(": ")
+            self.console.write(ACCESSES[fault.access])
+            self.console.write(f" {fault.address:#010x}, ")
+            self.console.write(REASONS[fault.reason])
+        elif fault.reason != Reason.NONE:
             self.console.write(": ")
             self.console.write(REASONS[fault.reason])
         elif fault.error != 0:
             self.console.write(f", error code {fault.error:#x}")
         self.console.write(f", instruction at {fault.instruction:#010x}\n")
-
-    def _report_access(self, process: Process) -> None:
-        fault = process.fault
-        if fault.access == Access.WRITE:
-            self.console.write(": write to ")
-        elif fault.access == Access.FETCH:
-            self.console.write(": fetch from ")
-        else:
-            self.console.write(": read of ")
-        self.console.write(f"{fault.address:#010x}, ")
-        self.console.write(REASONS[fault.reason])

@@ -9,20 +9,18 @@ A panic while one is reported halts: what is on the console by then is all there
 """
 
 from keelback.kernel.boot.memory import Memory
-from keelback.kernel.calls.faults import PAGE_FAULT, VECTOR_NAMES
 from keelback.kernel.calls.places import LONGEST_NAME, Name, Places
 from keelback.kernel.devices.console import Console
 from keelback.kernel.devices.power import PANICKED, Power
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.processes.scheduler import CpuState
-from keelback.kernel.x86.interrupts import DOUBLE_FAULT
-from keelback.kernel.x86.trap_frame import TrapFrame
-from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, inline, u8, u32, view, word
+from keelback.kernel.x86.trap_frame import Ring0Frame, TrapFrame
+from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
+from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, address_of, inline, u8, u32, view, word
 
 FAILED_CHECK = 0x21636970
 """In eax when a check of compiled code failed: `pic!` as bytes."""
-INVALID_INSTRUCTION = 6
 MESSAGE_SIZE = 128
 MOST_PLACES = 16
 
@@ -83,36 +81,22 @@ class Panics(Component):
             self.power.off(PANICKED)
             return
         trap = view(self.ram, TrapFrame, frame)
-        self.record.happened = True
-        self._copy_frame(trap)
-        if trap.vector == INVALID_INSTRUCTION and trap.eax == FAILED_CHECK:
+        record = self.record
+        record.happened = True
+        record.has_frame = True
+        view(self.ram, Ring0Frame, address_of(record.frame)).copy_from(view(self.ram, Ring0Frame, frame))
+        record.frame.esp = trap.esp_before()
+        if trap.vector == Vector.INVALID_INSTRUCTION and trap.eax == FAILED_CHECK:
             self._copy_message(view(self.ram, Message, trap.ebx).text)
-        elif trap.vector == PAGE_FAULT or trap.vector == DOUBLE_FAULT:
-            self.record.address = self.cpu.read_cr2()
-        if trap.vector == DOUBLE_FAULT:
-            self.record.cr3 = cpu.space << PAGE_SHIFT
+        elif trap.vector == Vector.PAGE_FAULT or trap.vector == Vector.DOUBLE_FAULT:
+            record.address = self.cpu.read_cr2()
+        if trap.vector == Vector.DOUBLE_FAULT:
+            record.cr3 = cpu.space << PAGE_SHIFT
         self.places.start()
-        self._walk(trap.eip, trap.ebp, self.record.frame.esp)
-        if self.record.message[0] != 0 and self.record.depth > 0:
-            self.record.places[0].line = trap.edx  # exact, where one instruction may stand for several lines
+        self._walk(trap.eip, trap.ebp, record.frame.esp)
+        if record.message[0] != 0 and record.depth > 0:
+            record.places[0].line = trap.edx  # exact, where one instruction may stand for several lines
         self.report()
-
-    def _copy_frame(self, trap: TrapFrame) -> None:
-        kept = self.record.frame
-        self.record.has_frame = True
-        kept.edi = trap.edi
-        kept.esi = trap.esi
-        kept.ebp = trap.ebp
-        kept.esp = trap.unused + 20 & 0xFFFF_FFFF  # vector, error code, eip, cs and eflags lay on top
-        kept.ebx = trap.ebx
-        kept.edx = trap.edx
-        kept.ecx = trap.ecx
-        kept.eax = trap.eax
-        kept.vector = trap.vector
-        kept.error = trap.error
-        kept.eip = trap.eip
-        kept.cs = trap.cs
-        kept.eflags = trap.eflags
 
     def _copy_message(self, text: Array[u8]) -> None:
         length: u32 = 0
@@ -184,22 +168,15 @@ class Panics(Component):
             self.console.write_name(place.function)
             self.console.write("\n")
         if record.has_frame:
-            self._write_registers(record.frame)
+            record.frame.write_registers(self.console)
         self.power.off(PANICKED)
 
     def _write_fault(self, frame: TrapFrame) -> None:
-        if frame.vector == DOUBLE_FAULT and self.stacks.is_guard(self.record.address):
+        if frame.vector == Vector.DOUBLE_FAULT and self.stacks.is_guard(self.record.address):
             self.console.write("kernel stack overflow: ")
-        self.console.write(VECTOR_NAMES[min(frame.vector, len(VECTOR_NAMES) - 1)])
+        self.console.write(VECTOR_NAMES[named(frame.vector)])
         self.console.write(f", error code {frame.error:#x}")
-        if frame.vector == PAGE_FAULT or frame.vector == DOUBLE_FAULT:
+        if frame.vector == Vector.PAGE_FAULT or frame.vector == Vector.DOUBLE_FAULT:
             self.console.write(f", address {self.record.address:#010x}")
-        if frame.vector == DOUBLE_FAULT:
+        if frame.vector == Vector.DOUBLE_FAULT:
             self.console.write(f", cr3 {self.record.cr3:#010x}")
-
-    def _write_registers(self, frame: TrapFrame) -> None:
-        self.console.write(f"  eax {frame.eax:#010x}  ebx {frame.ebx:#010x}")
-        self.console.write(f"  ecx {frame.ecx:#010x}  edx {frame.edx:#010x}\n")
-        self.console.write(f"  esi {frame.esi:#010x}  edi {frame.edi:#010x}")
-        self.console.write(f"  ebp {frame.ebp:#010x}  esp {frame.esp:#010x}\n")
-        self.console.write(f"  eip {frame.eip:#010x}  eflags {frame.eflags:#010x}\n")

@@ -8,7 +8,7 @@ Source: Intel SDM volume 3, sections 6.3.1 (interrupts), 6.7 (non-maskable), 6.1
 """
 
 from keelback.kernel.devices.console import Console
-from keelback.kernel.x86.interrupts import LAST_EXCEPTION, MACHINE_CHECK, NON_MASKABLE, RESERVED
+from keelback.kernel.x86.vectors import Vector
 from keelback.lang import Array, Component, Region, Struct, inline, u32
 
 
@@ -17,11 +17,6 @@ class StrayCounts(Struct):
 
     counts: Array[u32] = inline(256)
     told: bool  # that there was a non-maskable one
-
-
-def is_exception(vector: u32) -> bool:
-    """Say whether a vector is the CPU's own, raised by the instruction that it interrupts."""
-    return vector <= LAST_EXCEPTION and vector != RESERVED and vector != MACHINE_CHECK and vector != NON_MASKABLE
 
 
 class Strays(Component):
@@ -39,12 +34,12 @@ class Strays(Component):
 
     def forget_non_maskable(self) -> bool:
         """Start the count of non-maskable ones again; return whether there was any."""
-        came = self.record.counts[NON_MASKABLE] != 0
-        self.record.counts[NON_MASKABLE] = 0
+        came = self.record.counts[Vector.NON_MASKABLE] != 0
+        self.record.counts[Vector.NON_MASKABLE] = 0
         return came
 
     def tell(self, console: Console) -> None:
         """Tell of the first non-maskable one that entry code has counted."""
-        if self.record.counts[NON_MASKABLE] != 0 and not self.record.told:
+        if self.record.counts[Vector.NON_MASKABLE] != 0 and not self.record.told:
             self.record.told = True
             console.write("keelback: a non-maskable interrupt came; counted and ignored from now on\n")

@@ -8,15 +8,16 @@
 """
 
 from keelback.kernel.calls.faults import Faults
-from keelback.kernel.calls.strays import Strays, is_exception
+from keelback.kernel.calls.strays import Strays
 from keelback.kernel.calls.system_calls import SystemCalls
 from keelback.kernel.devices.power import DONE, Power
 from keelback.kernel.processes.endings import Endings
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.scheduler import CpuState, Scheduler
 from keelback.kernel.processes.threads import Thread, ThreadState
-from keelback.kernel.x86.interrupts import FIRST_DEVICE, LAST_DEVICE, SYSTEM_CALL, TIMER, Interrupts
+from keelback.kernel.x86.interrupts import Interrupts
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
+from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
 from keelback.lang import Component, ProcessFault, address_of, u32, word
 
 
@@ -66,7 +67,7 @@ class Traps(Component):
     def _serve(self, thread: Thread, vector: u32) -> None:
         if vector == SYSTEM_CALL:
             self.calls.serve(thread)
-        elif FIRST_DEVICE <= vector <= LAST_DEVICE:
+        elif is_device(vector):
             self._serve_device(thread, vector)
         elif vector >= FROM_VIRTUAL_8086:
             self._serve_virtual_8086(thread, vector - FROM_VIRTUAL_8086)
@@ -78,7 +79,7 @@ class Traps(Component):
 
     def _serve_virtual_8086(self, thread: Thread, vector: u32) -> None:
         """Serve what interrupted virtual-8086 mode; the process that entered it ends there."""
-        if FIRST_DEVICE <= vector <= LAST_DEVICE:
+        if is_device(vector):
             self._serve_device(thread, vector)
         elif not is_exception(vector):
             self.strays.take(vector, self.console)

@@ -3,7 +3,8 @@
 Source: Intel 8254 data sheet, mode 2 (rate generator).
 """
 
-from keelback.kernel.x86.interrupts import TIMER, Interrupts
+from keelback.kernel.x86.interrupts import Interrupts
+from keelback.kernel.x86.vectors import TIMER
 from keelback.lang import Component, Cpu, Region, Struct, TextSink, u8, u16, u32, u64
 
 TICKS_PER_SECOND = 100

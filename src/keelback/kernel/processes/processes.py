@@ -21,7 +21,7 @@ from keelback.kernel.memory.regions import Space
 from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Array, Component, Region, Struct, Table, i16, i32, inline, u8, u16, u32, word
+from keelback.lang import Array, Component, Region, Struct, Table, TextEnum, i16, i32, inline, texts, u8, u16, u32, word
 
 NAME_SIZE = 32
 
@@ -47,24 +47,28 @@ class Ending(IntEnum):
     KILLED = 3
 
 
-class Access(IntEnum):
+class Access(TextEnum):
     """What an instruction was doing when it faulted."""
 
-    NONE = 0
-    READ = 1
-    WRITE = 2
-    FETCH = 3
+    NONE = 0, "use of"
+    READ = 1, "read of"
+    WRITE = 2, "write to"
+    FETCH = 3, "fetch from"
 
 
-class Reason(IntEnum):
+class Reason(TextEnum):
     """Why a fault could not be served, where its vector does not say it."""
 
-    NONE = 0
-    NOT_MAPPED = 1
-    PROTECTED = 2
-    STACK_OVERFLOW = 3
-    OUT_OF_MEMORY = 4
-    VIRTUAL_8086 = 5
+    NONE = 0, ""
+    NOT_MAPPED = 1, "not mapped"
+    PROTECTED = 2, "protected"
+    STACK_OVERFLOW = 3, "the stack is at its limit"
+    OUT_OF_MEMORY = 4, "no memory is left"
+    VIRTUAL_8086 = 5, "it entered virtual-8086 mode"
+
+
+ACCESSES = texts(Access)
+REASONS = texts(Reason)
 
 
 class FaultRecord(Struct):

@@ -4,10 +4,12 @@
  *      kernel_start + STUBS  256 entry stubs of 16 bytes
  *      kernel_start + TEXT   compiled text
  *
- * Nothing here moves with the compiled text.  STUBS and SYSTEM_CALL come from kernel/x86/interrupts.py, MAGIC and VERSION from
- * kernel/boot/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the selectors from kernel/x86/segments.py, FRAME_SIZE
- * and FROM_VIRTUAL_8086 from kernel/x86/trap_frame.py, the other vectors from kernel/calls/strays.py, which counts at STRAYS, DEBUG_EXIT and REFUSED from kernel/devices/power.py; TEXT is the builder's.  The linker gives
- * kernel_start, kernel_boot, kernel_begin, kernel_trap and kernel_panic, which are 0 where the kernel is interpreted.
+ * Nothing here moves with the compiled text.  The words in capitals that are not defined here come from Python:
+ * MAGIC and VERSION from kernel/boot/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the vectors from
+ * x86/vectors.py, STUBS from x86/interrupts.py, the selectors from x86/segments.py, FRAME_SIZE and FROM_VIRTUAL_8086
+ * from x86/trap_frame.py, DEBUG_EXIT and REFUSED from kernel/devices/power.py.  STRAYS is where kernel/calls/strays.py
+ * counts; TEXT is the builder's.  The linker gives kernel_start, kernel_boot, kernel_begin, kernel_trap and
+ * kernel_panic, which are 0 where the kernel is interpreted.
  * Source: System V ABI i386 (calls); Linux x86 boot protocol 2.15 (32-bit entry); Intel SDM volume 2 (CPUID).
  */
 #define CPUID_FLAG      (1 << 21)       /* in eflags: can be changed where there is a CPUID instruction */

@@ -6,6 +6,7 @@ of interrupt, default interrupts).
 
 from keelback.kernel.layout import Layout
 from keelback.kernel.x86.segments import DOUBLE_FAULT_TASK, KERNEL_CODE
+from keelback.kernel.x86.vectors import FIRST_DEVICE, SYSTEM_CALL, Vector
 from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u8, u32
 
 GATES = 256
@@ -14,19 +15,6 @@ STUB_SIZE = 16
 INTERRUPT_GATE = 0x8E00  # present, ring 0, interrupts off on entry
 TASK_GATE = 0x8500  # present, ring 0: the CPU changes to another task, whatever state the stack is in
 FOR_USERS = 0x6000  # ring 3: an `int` instruction may name it
-
-NON_MASKABLE = 2
-BREAKPOINT = 3
-OVERFLOW = 4
-DOUBLE_FAULT = 8
-RESERVED = 15  # what a controller that is not set up calls its spurious interrupts
-MACHINE_CHECK = 18  # an exception where CR4 allows it; here it does not
-LAST_EXCEPTION = 19
-"""No exception behind this one comes with what the kernel switches on."""
-FIRST_DEVICE = 32
-TIMER = FIRST_DEVICE
-LAST_DEVICE = FIRST_DEVICE + 15
-SYSTEM_CALL = 0x80
 
 MAIN = 0x20
 SECOND = 0xA0
@@ -60,11 +48,10 @@ class Interrupts(Component):
         """Let every vector enter the kernel, and only the timer's line interrupt."""
         for vector in range(GATES):
             self._set(vector, INTERRUPT_GATE)
-        self.table.gates[DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
-        self.table.gates[DOUBLE_FAULT].high = TASK_GATE
-        self._set(BREAKPOINT, INTERRUPT_GATE | FOR_USERS)
-        self._set(OVERFLOW, INTERRUPT_GATE | FOR_USERS)
-        self._set(SYSTEM_CALL, INTERRUPT_GATE | FOR_USERS)
+        self.table.gates[Vector.DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
+        self.table.gates[Vector.DOUBLE_FAULT].high = TASK_GATE
+        for vector in (Vector.BREAKPOINT, Vector.OVERFLOW, SYSTEM_CALL):
+            self._set(vector, INTERRUPT_GATE | FOR_USERS)
         self.cpu.load_idt(address_of(self.table), size_of(GateTable) - 1)
         self._start_controller(MAIN, FIRST_DEVICE, 1 << 2, 0xFE)
         self._start_controller(SECOND, FIRST_DEVICE + 8, 2, 0xFF)
@@ -97,7 +84,7 @@ class Interrupts(Component):
 
     def count(self, vector: u32) -> None:
         """Let a vector be counted as a non-maskable interrupt is, by entry code alone, while the kernel starts."""
-        self._enter_by(vector, NON_MASKABLE, INTERRUPT_GATE)
+        self._enter_by(vector, Vector.NON_MASKABLE, INTERRUPT_GATE)
 
     def take(self, vector: u32) -> None:
         """Let a vector enter the kernel again."""

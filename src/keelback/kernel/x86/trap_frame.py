@@ -4,9 +4,11 @@ Source: Intel SDM volume 3, sections 6.12 (what the CPU pushes) and 4.7 (page-fa
 """
 
 from keelback.kernel.x86.segments import EFLAGS_FIXED, KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
-from keelback.lang import Struct, bit, i32, u32, word
+from keelback.lang import Array, Struct, TextSink, bit, i32, inline, u32, word
 
 EFLAGS_INTERRUPTS = 1 << 9
+LONGEST_INSTRUCTION = 15  # bytes
+RING0_PUSHED = 5 * 4  # bytes between what `pushal` pushed and what was interrupted: vector, error code, eip, cs, eflags
 FROM_VIRTUAL_8086 = 1 << 8
 """Marks a vector that came in virtual-8086 mode: such a frame is never restored."""
 
@@ -33,6 +35,11 @@ class TrapFrame(Struct):
     esp: u32  # this and ss only when the trap came from user mode
     ss: u32
 
+    def fetches(self, address: word) -> bool:
+        """Say whether a page fault at an address was a fetch: without no-execute pages, only the place tells."""
+        inside = self.eip <= address < self.eip + LONGEST_INSTRUCTION
+        return inside and not self.writing and (address == self.eip or not self.forbidden)
+
     # A system call has its number in eax, its arguments in ebx, esi, edi, ebp, and its result in eax.
 
     def number(self) -> u32:
@@ -46,6 +53,16 @@ class TrapFrame(Struct):
     def set_result(self, result: u32) -> None:
         """Have the system call return a result."""
         self.eax = result
+
+    def esp_before(self) -> word:
+        """Return the stack pointer of ring 0 that a trap from ring 0 found."""
+        return self.unused + RING0_PUSHED & 0xFFFF_FFFF
+
+    def write_registers(self, console: TextSink) -> None:
+        """Write what a trap from ring 0 interrupted, three lines."""
+        console.write(f"  eax {self.eax:#010x}  ebx {self.ebx:#010x}  ecx {self.ecx:#010x}  edx {self.edx:#010x}\n")
+        console.write(f"  esi {self.esi:#010x}  edi {self.edi:#010x}  ebp {self.ebp:#010x}  esp {self.esp:#010x}\n")
+        console.write(f"  eip {self.eip:#010x}  eflags {self.eflags:#010x}\n")
 
     def start_user(self, entry: word, stack: word) -> None:
         """Make this the frame of a thread that starts at `entry` in user mode; other registers are 0."""
@@ -63,6 +80,12 @@ class TrapFrame(Struct):
         self.cs = KERNEL_CODE
         self.eflags = EFLAGS_FIXED
         self.ss = KERNEL_DATA
+
+
+class Ring0Frame(Struct):
+    """A trap frame of ring 0, which may end where its stack does: the CPU has pushed neither esp nor ss."""
+
+    words: Array[u32] = inline(13)
 
 
 def signed(value: u32) -> i32:

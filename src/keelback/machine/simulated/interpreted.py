@@ -11,8 +11,9 @@ from contextlib import suppress
 from unicorn import x86_const as x86
 
 from keelback.kernel.kernel import Kernel, make_kernel
-from keelback.kernel.x86.interrupts import NON_MASKABLE, STUB_SIZE, STUBS
+from keelback.kernel.x86.interrupts import STUB_SIZE, STUBS
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
+from keelback.kernel.x86.vectors import Vector
 from keelback.lang import MISTAKES, Panic, address_of, layout_of
 from keelback.machine.panics import record_panic
 from keelback.machine.simulated.control import check_cr0, check_cr4, check_msr
@@ -52,7 +53,7 @@ class InterpretedPc(SimulatedPc):
     def _count_by_gate(self, vector: int) -> None:
         """Count an interrupt that comes while the kernel starts, if its gate leads to the stub that counts."""
         low, high = struct.unpack_from("<II", self.ram.bytes, address_of(self.kernel.interrupts.table) + 8 * vector)
-        if high & 0xFFFF_0000 | low & 0xFFFF != self.layout.kernel_start + STUBS + NON_MASKABLE * STUB_SIZE:
+        if high & 0xFFFF_0000 | low & 0xFFFF != self.layout.kernel_start + STUBS + Vector.NON_MASKABLE * STUB_SIZE:
             raise Panic(f"vector {vector} came while the kernel started, and is not only counted")
         self._add_non_maskable()
 
@@ -71,7 +72,7 @@ class InterpretedPc(SimulatedPc):
         self._add_non_maskable()
 
     def _add_non_maskable(self) -> None:
-        place = self.layout.text_end + 4 * NON_MASKABLE
+        place = self.layout.text_end + 4 * Vector.NON_MASKABLE
         (count,) = struct.unpack_from("<I", self.ram.bytes, place)
         struct.pack_into("<I", self.ram.bytes, place, count + 1 & 0xFFFF_FFFF)
 

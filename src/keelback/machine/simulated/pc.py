@@ -18,8 +18,8 @@ from typing import Any
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.interrupts import NON_MASKABLE
 from keelback.kernel.x86.trap_frame import TrapFrame
+from keelback.kernel.x86.vectors import Vector
 from keelback.lang import HostObject, Panic, Ram, layout_of, view
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.boot_loader import (
@@ -211,7 +211,7 @@ class SimulatedPc(HostObject, ABC):
         while self.arriving:
             vector = self.arriving.pop(0)
             self._stand_in_front()
-            if vector != NON_MASKABLE:
+            if vector != Vector.NON_MASKABLE:
                 return vector, 0
             self._count_non_maskable()
         stop = self._enter()

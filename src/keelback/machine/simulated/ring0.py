@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from unicorn import x86_const as x86
 
-from keelback.kernel.x86.interrupts import NON_MASKABLE
+from keelback.kernel.x86.vectors import Vector
 from keelback.lang import Panic
 from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIPTOR_BYTES, DESCRIPTORS
 from keelback.machine.simulated.delivery import Delivery
@@ -161,7 +161,7 @@ class Ring0:
 
     def take_non_maskable(self) -> None:
         """Let the kernel's stub take a non-maskable interrupt, and come back to where the processor stands."""
-        self.delivery.deliver(NON_MASKABLE, 0)
+        self.delivery.deliver(Vector.NON_MASKABLE, 0)
         self._run_some(NON_MASKABLE_STUB)
         self.state.cr4 |= NO_TIME_STAMP
 
