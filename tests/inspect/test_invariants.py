@@ -547,7 +547,7 @@ MISTAKES = {
     lose_a_reference: "a frame's references are",
     count_a_reference_twice: "a frame's references are",
     leak_a_frame: "a frame's references are",
-    forget_an_owner: "a frame's owner is",
+    forget_an_owner: "a frame's role and owner",
     give_a_used_frame_back: "the sets of free frames",
     take_a_free_frame_out: "the sets of free frames",
     leave_something_in_a_free_frame: "a free frame of the kernel zone",

@@ -13,9 +13,9 @@ from keelback.abi.calls import CALLS
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
-from keelback.inspect.census import regions_of
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
+from keelback.inspect.records import regions_of
 from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.processes.processes import Process, ProcessState

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keelback.abi.errors import NoRoom, NotALibrary, OutOfMemory
-from keelback.inspect.census import regions_of
+from keelback.inspect.records import regions_of
 from keelback.kernel.layout import MICROKERNEL
 from kernel.driven import (
     BSS,

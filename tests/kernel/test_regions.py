@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from keelback.abi.errors import OutOfMemory, TooManyRegions
-from keelback.inspect.census import regions_of
+from keelback.inspect.records import regions_of
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.regions import FEW, IN_NODE, MOST_NODES, SPARE, Kind, Node, Regions, Space
 from keelback.kernel.x86.paging import USER, WRITABLE

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keelback.abi.errors import BadAddress
-from keelback.inspect.census import regions_of
+from keelback.inspect.records import regions_of
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import BSS, LIVES, Call, driven

@@ -1,7 +1,7 @@
 """What a request leaves in RAM: all that counts, to be compared byte by byte with what was there before."""
 
-from keelback.inspect.census import holder, regions_of
 from keelback.inspect.lens import look, user_pages
+from keelback.inspect.records import holder, regions_of
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of

@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from keelback.inspect.census import bits
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
+from keelback.inspect.records import bits
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import Role

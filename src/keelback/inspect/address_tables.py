@@ -6,8 +6,8 @@ Ends are inclusive, as whoever reads addresses off a screen expects; the last ro
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from keelback.inspect.census import raw, regions_of
 from keelback.inspect.lens import user_pages
+from keelback.inspect.records import raw, regions_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.libraries import Library
 from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED

@@ -1,31 +1,29 @@
 """A census of a kernel's memory: who maps which frame, counted from page tables and records, not from the frame table.
 
-It reads entries on its own terms, so that it can bear the kernel out or contradict it.
+It reads page tables on its own terms (`walk.py`), so that it can bear the kernel out or contradict it.
 """
 
 import struct
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import compress
-from typing import Any
 
 from keelback.inspect.lens import walker_of
+from keelback.inspect.records import holder, nodes_of, raw, regions_of, used
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE, Translation
 from keelback.inspect.walk import Table as PageTable
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.libraries import Library
-from keelback.kernel.memory.frame_set import FrameSet
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, PINNED, RESERVED, SHARED, STACK, TABLE, ZERO
-from keelback.kernel.memory.regions import MemoryRegion, Node
+from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.memory.regions import Space as SpaceRecord
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Table, address_of, view
+from keelback.lang import address_of
 
 AS_LOADED = 1 << 9
 
@@ -38,55 +36,6 @@ class Space:
     directory: int
     tables: list[PageTable] = field(default_factory=list)
     user: list[Translation] = field(default_factory=list)
-
-
-def raw(table: Table[Any]) -> bytes:
-    """Return the bytes of a table."""
-    start, size = table.record.base, table.record.count * table.element_size
-    return bytes(table.ram.bytes[start : start + size])
-
-
-def used(array: Any) -> list[Any]:
-    """Return the structs of an array of which a byte is not zero; most of a process table is free, which is zero."""
-    return [each for _, each in numbered(array)]
-
-
-def numbered(array: Any) -> list[tuple[int, Any]]:
-    """Return the same structs, each behind its index."""
-    start, size = address_of(array), array._element_size()
-    content = bytes(array._ram.bytes[start : start + len(array) * size])
-    zero = bytes(size)
-    if content == bytes(len(content)):
-        return []
-    places = range(0, len(content), size)
-    return [(place // size, array[place // size]) for place in places if content[place : place + size] != zero]
-
-
-def nodes_of(kernel: Kernel, space: SpaceRecord) -> list[int]:
-    """Return the frames that hold the regions of a space, in order; none where its record holds them."""
-    if not space.nodes:
-        return []
-    return [each >> PAGE_SHIFT for each in list(view(kernel.regions.ram, Node, space.node).nodes)[: space.nodes]]
-
-
-def regions_of(kernel: Kernel, space: SpaceRecord) -> list[MemoryRegion]:
-    """Return the regions of a space, lowest first."""
-    nodes = (view(kernel.regions.ram, Node, frame << PAGE_SHIFT) for frame in nodes_of(kernel, space))
-    count = space.count
-    if space.nodes:
-        return [each for node in nodes for each in node.regions][:count]
-    return [space.regions[index] for index in range(count)]
-
-
-def holder(listed: list[MemoryRegion], address: int) -> MemoryRegion | None:
-    """Return which of the regions of a space holds an address."""
-    index = bisect_right(listed, address, key=lambda each: each.end)
-    return listed[index] if index < len(listed) and listed[index].start <= address else None
-
-
-def bits(frames: FrameSet) -> int:
-    """Return the members of a set, as a bitmap."""
-    return int.from_bytes(raw(frames.levels[0]), "little")
 
 
 class Census:

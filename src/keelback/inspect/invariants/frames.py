@@ -1,0 +1,104 @@
+"""Frames: how often each is used, by whom, and which are free."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from keelback.inspect.census import Census
+from keelback.inspect.invariants.sentences import invariant
+from keelback.inspect.records import bits, raw
+from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
+from keelback.kernel.memory.frames import OWNER_BITS, Role
+from keelback.lang import PAGE_SIZE
+
+ZEROS = bytes(PAGE_SIZE)
+
+
+@invariant("a frame's references are the entries and kernel uses that name it, and a page table's its present entries")
+def _references(census: Census) -> Iterator[str]:
+    for frame, (references, _owner), (uses, _user) in census.differing_frames:
+        if references != uses:
+            yield f"frame {frame:#x} has {references}, and {uses} name it"
+
+
+@invariant("a frame's role and owner are those of who uses it, and a frame that nobody uses has none")
+def _owners(census: Census) -> Iterator[str]:
+    for frame, (_references, use), (_uses, expected) in census.differing_frames:
+        if use != expected:
+            yield f"frame {frame:#x} is {_said(use)}, and should be {_said(expected)}"
+
+
+def _said(use: int) -> str:
+    """Return a frame's role, as its number where there is no such role, and whose it is."""
+    role, owner = use >> OWNER_BITS, use & (1 << OWNER_BITS) - 1
+    name = Role(role).name if role in set(Role) else str(role)
+    return f"{name} of process {owner}" if owner else name
+
+
+@invariant("a page that may be written is in a frame that nobody else has")
+def _writable_alone(census: Census) -> Iterator[str]:
+    for pid, space in census.spaces.items():
+        for each in space.user:
+            if each.flags & WRITABLE and census.uses[each.frame] != 1:
+                yield f"process {pid} may write {each.page:#010x} in frame {each.frame:#x}, which others have too"
+
+
+@invariant("a user frame that a page shows which its process may not write to is read-only, and all such are counted")
+def _read_only(census: Census) -> Iterator[str]:
+    counts, found = census.kernel.memory.frames.counts, census.marked_read_only
+    for frame in (census.read_only - found) | (found - census.user_frames):
+        yield f"frame {frame:#x} is {'' if frame in found else 'not '}read-only"
+    if counts.read_only != len(found):
+        yield f"counted {counts.read_only}, found {len(found)}"
+
+
+@invariant("the sets of free frames hold exactly the frames of their zones without a reference")
+def _free_sets(census: Census) -> Iterator[str]:
+    frames = census.kernel.memory.frames
+    for name, found, free in (
+        ("kernel zone", frames.kernel_zone, census.free & census.zone),
+        ("user frames", frames.user_zone, census.free & ~census.zone),
+    ):
+        wrong = bits(found) ^ free
+        if wrong:
+            yield f"frame {(wrong & -wrong).bit_length() - 1:#x} and the set of the {name}"
+
+
+@invariant("a free frame of the kernel zone whose first word is 0 is all zero")
+def _blank_frames(census: Census) -> Iterator[str]:
+    bounds, free = census.kernel.memory.bounds, census.free
+    for frame in range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
+        words = census.frame(frame)
+        if words[0] == 0 and free >> frame & 1 and words.tobytes() != ZEROS:
+            yield f"frame {frame:#x}"
+
+
+@invariant("a word of a free set's upper level has a bit for each word below that is not zero")
+def _set_levels(census: Census) -> Iterator[str]:
+    for free in (census.kernel.memory.frames.kernel_zone, census.kernel.memory.frames.user_zone):
+        for number, (lower, upper) in enumerate(pairwise(free.levels)):
+            summary = sum(1 << index for index, word in enumerate(lower.elements) if word)
+            if summary != int.from_bytes(raw(upper), "little"):
+                yield f"level {number + 1} does not sum level {number} up"
+
+
+@invariant("the counts of free frames are the sizes of the sets")
+def _free_counts(census: Census) -> Iterator[str]:
+    frames = census.kernel.memory.frames
+    counted = (frames.counts.kernel_free, frames.counts.user_free)
+    sizes = (bits(frames.kernel_zone).bit_count(), bits(frames.user_zone).bit_count())
+    if sizes != counted:
+        yield f"counted {counted[0]} and {counted[1]}, found {sizes[0]} and {sizes[1]}"
+
+
+@invariant("the counts of frames by owner are those of the frame table, and so is the count of full ones")
+def _used_counts(census: Census) -> Iterator[str]:
+    frames = census.kernel.memory.frames
+    kinds, full = [0] * len(Role), 0
+    for record, count in Counter(memoryview(raw(frames.table)).cast("I").tolist()).items():
+        references, owner = record & 0xFFFF, record >> 16
+        if references:
+            kinds[owner >> OWNER_BITS] += count
+            full += count if references == frames.most_references and owner >> OWNER_BITS != Role.TABLE else 0
+    if (list(frames.counts.used), frames.counts.full) != (kinds, full):
+        yield f"counted {list(frames.counts.used)} and {frames.counts.full}, found {kinds} and {full}"

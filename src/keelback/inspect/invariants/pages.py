@@ -1,0 +1,109 @@
+"""Pages of images, of malloc and of libraries: where they are, and what they hold."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from keelback.inspect.census import AS_LOADED, Census
+from keelback.inspect.invariants.sentences import invariant
+from keelback.inspect.loaded_pages import loaded_page
+from keelback.inspect.records import members, numbered
+from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
+from keelback.kernel.memory.regions import Kind, Space
+from keelback.lang import PAGE_SIZE
+
+
+@invariant("a process's record says which frame the first page of its image has now")
+def _image_frame(census: Census) -> Iterator[str]:
+    for process in census.processes():
+        image = process.space.image
+        mapped = census.spaces[process.pid].user if process.pid in census.spaces else []
+        frame = next((each.frame for each in mapped if each.page == image.base), 0)
+        if image.size and image.frame != frame:
+            yield f"process {process.pid} records frame {image.frame:#x}, and has {frame:#x} there"
+
+
+@invariant("every process is in the list of those that run its program, and its image is that file")
+def _images(census: Census) -> Iterator[str]:
+    processes, index = census.kernel.processes, census.kernel.payload.members
+    expected = {each.pid: each.program - 1 for each in census.processes()}
+    places = [
+        (pid, slot) for slot, each in numbered(processes.running.elements) for pid in members(each, processes.runners)
+    ]
+    if sorted(places) != sorted(expected.items()):
+        yield f"processes should run {expected}, and are listed as {places}"
+    for pid, slot in expected.items():
+        if processes.table[pid].space.image.file != index[slot].start:
+            yield f"process {pid} has the file at {processes.table[pid].space.image.file:#x}"
+
+
+@invariant("a page that is marked as loaded can't be written, and is as its file has it")
+def _loaded(census: Census) -> Iterator[str]:
+    ram = census.kernel.spaces.ram.contents
+    for process in census.processes():
+        for each in census.spaces[process.pid].user if process.pid in census.spaces else ():
+            if each.flags & AS_LOADED:
+                start = each.frame << PAGE_SHIFT
+                if each.flags & WRITABLE:
+                    yield f"process {process.pid} may write {each.page:#010x}"
+                if ram[start : start + PAGE_SIZE] != loaded_page(census.kernel, process.space.image.file, each.page):
+                    yield f"process {process.pid} has something else at {each.page:#010x}"
+
+
+@invariant("in the malloc area is nothing but malloc pages: one region, from its base to the end of the highest")
+def _malloc_region(census: Census) -> Iterator[str]:
+    base, limit = census.kernel.layout.malloc_base, census.kernel.layout.malloc_limit
+    for process in census.processes():
+        regions = census.regions(process.space)
+        there = [each for each in regions if each.kind == Kind.MALLOC or (each.start < limit and base < each.end)]
+        found = [(each.kind, each.start, each.end) for each in there]
+        taken = _malloc_pages(census, process.pid)
+        if found != ([(Kind.MALLOC, base, max(taken) + PAGE_SIZE)] if taken else []):
+            said = ", ".join(f"{kind.name} [{start:#010x}, {end:#010x})" for kind, start, end in found)
+            yield f"process {process.pid} has {said or 'no region'} for malloc pages: {len(taken)}"
+
+
+@invariant("a process's record counts its malloc pages, and none is free before where it looks first")
+def _malloc_record(census: Census) -> Iterator[str]:
+    base = census.kernel.layout.malloc_base
+    for process in census.processes():
+        record, taken = process.space.malloc, _malloc_pages(census, process.pid)
+        if record.count != len(taken):
+            yield f"process {process.pid} counts {record.count} and has {len(taken)}"
+        if free := set(range(base, base + record.first * PAGE_SIZE, PAGE_SIZE)) - taken:
+            yield f"process {process.pid} looks behind {min(free):#010x}, which is free"
+
+
+def _malloc_pages(census: Census, pid: int) -> set[int]:
+    layout = census.kernel.layout
+    mapped = census.spaces[pid].user if pid in census.spaces else []
+    return {each.page for each in mapped if layout.malloc_base <= each.page < layout.malloc_limit}
+
+
+@invariant("a library is loaded as long as a process lists it, and no process lists one twice")
+def _library_users(census: Census) -> Iterator[str]:
+    users: Counter[int] = Counter()
+    for process in census.processes():
+        listed = [each.library for each in list(process.libraries.slots)[: process.libraries.count]]
+        users.update(each._index for each in listed if each is not None)
+        if None in listed or len(set(map(id, listed))) != len(listed):
+            yield f"process {process.pid} lists {len(listed)} libraries, not all of them or one of them twice"
+    for number, library in enumerate(census.kernel.libraries.table):
+        if (library.users, library.space.directory != 0) != (users[number], users[number] > 0):
+            yield f"library {number} has {library.users} users, and {users[number]} list it"
+
+
+@invariant("a library lies in its process's regions as it was loaded, and its process's other regions are no library's")
+def _library_regions(census: Census) -> Iterator[str]:
+    for process in census.processes():
+        pages: dict[int, int] = {}
+        for each in list(process.libraries.slots)[: process.libraries.count]:
+            if each.library is not None:
+                pages |= _pages(census, each.library.space, each.address - each.library.space.image.base)
+        if pages != _pages(census, process.space, 0):
+            yield f"process {process.pid} lists other pages than it has"
+
+
+def _pages(census: Census, space: Space, offset: int) -> dict[int, int]:
+    """Return the pages of a space's library regions, moved by an offset, and their permissions."""
+    regions = [each for each in census.regions(space) if each.kind == Kind.LIBRARY]
+    return {page + offset: each.permissions for each in regions for page in range(each.start, each.end, PAGE_SIZE)}

@@ -1,0 +1,38 @@
+"""Processes: who is alive, and whose child."""
+
+from collections.abc import Iterator
+
+from keelback.inspect.census import Census
+from keelback.inspect.invariants.sentences import invariant
+from keelback.inspect.records import members
+from keelback.kernel.processes.processes import ProcessState
+
+
+@invariant("every child is in its parent's list of children, or of zombies when it has ended, and a parent is alive")
+def _families(census: Census) -> Iterator[str]:
+    families = census.kernel.processes.families
+    for process in census.slots:
+        pid = process._index
+        theirs = [each for each in census.slots if each.parent == pid and pid > 0]
+        for state, queue in ((ProcessState.ALIVE, process.children), (ProcessState.ZOMBIE, process.zombies)):
+            listed = sorted(members(queue, families))
+            if listed != [each.pid for each in theirs if each.state == state]:
+                yield f"process {pid} lists {listed} as {state.name}"
+        if theirs and process.state != ProcessState.ALIVE:
+            yield f"process {pid} has children and is {process.state.name}"
+
+
+@invariant("a process is alive exactly when it has a space and a thread; all alive are counted, the first is one")
+def _alive(census: Census) -> Iterator[str]:
+    processes = census.kernel.processes
+    for process in census.slots:
+        pid = process._index
+        parts = (process.space.directory != 0, process.threads.first != 0)
+        if parts != (process.state == ProcessState.ALIVE,) * 2 or (any(parts) and process.pid != pid):
+            has = f"space {process.space.directory:#x} and thread {process.threads.first}"
+            yield f"process {pid} is {process.state.name}, with {has}"
+    if processes.counts.alive != len(list(census.processes())):
+        yield f"{processes.counts.alive} are counted"
+    first = processes.counts.first
+    if first and processes.table[first].state != ProcessState.ALIVE:
+        yield f"the first is {first}, which is {processes.table[first].state.name}"

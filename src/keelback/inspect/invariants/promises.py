@@ -1,0 +1,65 @@
+"""Promises: what pages may still need is counted and free."""
+
+from collections.abc import Iterator
+
+from keelback.inspect.census import Census
+from keelback.inspect.invariants.sentences import invariant
+from keelback.inspect.walk import USER, WRITABLE
+from keelback.kernel.memory.regions import Kind
+from keelback.kernel.processes.processes import Process
+from keelback.lang import PAGE_SIZE
+
+
+@invariant("a space counts as many promises as its pages have that may be written, and tables that may be needed")
+def _space_promises(census: Census) -> Iterator[str]:
+    for process in census.processes():
+        record = process.space.promised
+        expected = _promises(census, process) if process.pid in census.spaces else (0, 0)
+        if (record.pages, record.tables) != expected:
+            yield f"process {process.pid} counts {record.pages} and {record.tables}, and has {expected}"
+    for number, library in enumerate(census.kernel.libraries.table):
+        if library.space.promised.pages or library.space.promised.tables:
+            yield f"library {number} counts promises"
+
+
+def _promises(census: Census, process: Process) -> tuple[int, int]:
+    """Return how many pages of a process have a promise, and how many tables it has not that may be needed."""
+    space, mapped = process.space, census.spaces[process.pid]
+    growth = census.kernel.layout.stack_top - census.kernel.layout.stack_promised * PAGE_SIZE
+    zero = census.kernel.spaces.kernel.zero
+    present = {each.page for each in mapped.user if each.frame != zero}
+    tables = {each.page >> 22 for each in mapped.user}
+    pages, needed = 0, set[int]()
+    for region in census.regions(space):
+        on_demand = range(region.start, region.end, PAGE_SIZE)
+        if region.kind in (Kind.MALLOC, Kind.SPARSE):
+            on_demand = range(0)
+        elif region.kind == Kind.STACK:
+            on_demand = range(max(region.start, growth), max(region.end, growth), PAGE_SIZE)
+        if region.permissions & WRITABLE:
+            taken = sum(region.start <= page < region.end and page not in on_demand for page in present)
+            pages += len(on_demand) + taken
+        if region.permissions & USER and on_demand:
+            needed.update(range(on_demand.start >> 22, (on_demand.stop - 1 >> 22) + 1))
+    return pages, len(needed - tables)
+
+
+@invariant("the counts of promises are those of all spaces together")
+def _promise_counts(census: Census) -> Iterator[str]:
+    counts, records = census.kernel.memory.frames.counts, [each.space.promised for each in census.processes()]
+    sums = sum(each.pages for each in records), sum(each.tables for each in records)
+    if (counts.user_promised, counts.kernel_promised) != sums:
+        yield f"counted {counts.user_promised} and {counts.kernel_promised}, found {sums[0]} and {sums[1]}"
+
+
+@invariant("what pages may still need is free: user frames, and frames of the kernel zone for their tables")
+def _promises_kept(census: Census) -> Iterator[str]:
+    if census.kernel.layout.overcommit:
+        return
+    promises = [_promises(census, each) for each in census.processes() if each.pid in census.spaces]
+    answered = census.user_frames - census.marked_read_only
+    user = sum(pages for pages, _ in promises) - len(answered)
+    kernel = sum(tables for _, tables in promises)
+    free = (census.free & ~census.zone).bit_count(), (census.free & census.zone).bit_count()
+    if user > free[0] or kernel > free[1]:
+        yield f"{user} user frames and {kernel} of the kernel zone are needed, {free[0]} and {free[1]} are free"

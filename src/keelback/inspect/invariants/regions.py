@@ -1,0 +1,91 @@
+"""Regions: what a process's addresses are for, and the pages in them."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from keelback.inspect.census import Census
+from keelback.inspect.invariants.sentences import invariant
+from keelback.inspect.records import holder, nodes_of
+from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE
+from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE, Kind, MemoryRegion, Space
+from keelback.lang import PAGE_SIZE, size_of
+
+REGION_WORDS, NODE_WORDS = size_of(MemoryRegion) // 4, IN_NODE * size_of(MemoryRegion) // 4
+
+
+def _records(census: Census) -> Iterator[tuple[str, Space]]:
+    """Yield the record of each process's space, and of each library's own."""
+    for process in census.processes():
+        yield f"process {process.pid}", process.space
+    for number in census.libraries:
+        yield f"library {number}", census.kernel.libraries.table[number].space
+
+
+def _regions_of_all(census: Census) -> Iterator[tuple[str, list[MemoryRegion]]]:
+    """Yield the regions of each process, and of each library as it was loaded."""
+    for whose, space in _records(census):
+        yield whose, census.regions(space)
+
+
+@invariant("regions are whole pages of user space, in order, none in the guard, and no two that touch are alike")
+def _regions(census: Census) -> Iterator[str]:
+    layout = census.kernel.layout
+    for whose, regions in _regions_of_all(census):
+        edges = [edge for region in regions for edge in (region.start, region.end)]
+        empty = any(region.start == region.end for region in regions)
+        if edges != sorted(edges) or empty or any(edge % PAGE_SIZE for edge in edges):
+            yield f"{whose} has {[hex(edge) for edge in edges]}"
+        if edges and not layout.user_base <= edges[0] <= edges[-1] <= layout.user_end:
+            yield f"{whose} has a region outside user space"
+        if any(max(each.start, layout.stack_guard) < min(each.end, layout.stack_bottom) for each in regions):
+            yield f"{whose} has a region in the stack's guard"
+        for one, other in pairwise(regions):
+            if (one.end, one.kind, one.permissions) == (other.start, other.kind, other.permissions):
+                yield f"{whose} has two alike at {other.start:#x}"
+
+
+@invariant("regions lie side by side in a space's record, or in as few nodes of its own as hold them; the rest is zero")
+def _nodes(census: Census) -> Iterator[str]:
+    owner: dict[int, str] = {}
+    bounds = census.kernel.memory.bounds
+    for whose, space in _records(census):
+        nodes = nodes_of(census.kernel, space)
+        needed = 0 if space.count <= FEW else -(-(space.count + SPARE) // IN_NODE)
+        if len(nodes) != needed or space.node != (nodes[0] << PAGE_SHIFT if nodes else 0):
+            yield f"{whose} has {space.count} regions in the nodes {nodes}, the first {space.node:#x}"
+        for number, frame in enumerate(nodes):
+            if owner.setdefault(frame, whose) != whose or nodes.count(frame) > 1:
+                yield f"frame {frame:#x} is a node of {owner[frame]} and of {whose}"
+            if not bounds.zone >> PAGE_SHIFT <= frame < bounds.region_top >> PAGE_SHIFT:
+                yield f"frame {frame:#x}, a node of {whose}, lies outside the zone"
+            words, listed = census.frame(frame).tolist(), 0 if number else len(nodes)
+            used_words = max(space.count - number * IN_NODE, 0) * REGION_WORDS
+            if any(words[used_words:NODE_WORDS] + words[NODE_WORDS + listed :]):
+                yield f"frame {frame:#x}, a node of {whose}, is not zero behind the last region, or the last node"
+        unused = list(space.regions)[0 if nodes else space.count :]
+        if any(each.end or each.start or each.kind or each.permissions for each in unused):
+            yield f"the record of {whose} is not zero behind the last region"
+
+
+@invariant("an image lies where images may, a library too, and a stack where the stack does")
+def _areas(census: Census) -> Iterator[str]:
+    layout = census.kernel.layout
+    images, stack = (layout.image_start, layout.image_limit), (layout.stack_bottom, layout.stack_top)
+    areas = {Kind.IMAGE: images, Kind.LIBRARY: images, Kind.STACK: stack}
+    for whose, regions in _regions_of_all(census):
+        for region in regions:
+            first, limit = areas.get(region.kind, (layout.user_base, layout.user_end))
+            if not first <= region.start < region.end <= limit:
+                yield f"{whose} has {region.kind.name} [{region.start:#010x}, {region.end:#010x})"
+
+
+@invariant("a page that is mapped lies in a region, and its entry allows no more than the region does")
+def _pages_in_regions(census: Census) -> Iterator[str]:
+    for process in census.processes():
+        regions = census.regions(process.space)
+        for each in census.spaces[process.pid].user if process.pid in census.spaces else ():
+            region = holder(regions, each.page)
+            if region is None:
+                yield f"process {process.pid} maps {each.page:#010x}, which is in no region"
+            elif each.flags & (USER | WRITABLE) & ~region.permissions:
+                yield f"process {process.pid} may do more at {each.page:#010x} than its region allows"

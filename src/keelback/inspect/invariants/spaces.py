@@ -1,0 +1,86 @@
+"""Address spaces: page tables, the kernel's part, what user pages may reach."""
+
+from collections.abc import Iterator
+
+from keelback.inspect.census import Census
+from keelback.inspect.invariants.sentences import invariant
+from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE, Table, Translation
+from keelback.lang import PAGE_SIZE
+
+
+@invariant("page 0 and the last page are mapped nowhere")
+def _null_pages(census: Census) -> Iterator[str]:
+    directories = {"the kernel": census.kernel.spaces.kernel.directory} | {
+        each.whose: each.directory for each in census.all_spaces()
+    }
+    for whose, directory in directories.items():
+        for page in (0, (1 << 32) - PAGE_SIZE):
+            if census.walker.walk(census.root(directory), page) is not None:
+                yield f"{whose} maps {page:#010x}"
+
+
+@invariant("the kernel part is the same in every address space")
+def _kernel_part(census: Census) -> Iterator[str]:
+    expected = _kernel_tables(census, census.kernel.spaces.kernel.directory)
+    for space in census.all_spaces():
+        if _kernel_tables(census, space.directory) != expected:
+            yield f"{space.whose} has other entries"
+
+
+def _kernel_tables(census: Census, directory: int) -> list[Table]:
+    """Return the tables of a space that are for addresses below the limit alone."""
+    limit, own = census.kernel.layout.kernel_limit, census.root(directory)
+    return [each for each in census.walker.tables(own, 0, limit) if census.walker.end_of(each) <= limit]
+
+
+@invariant("no page of the kernel part is open to user mode")
+def _kernel_supervisor(census: Census) -> Iterator[str]:
+    for each in census.walker.pages(census.root(census.kernel.spaces.kernel.directory), having=USER):
+        yield f"{each.page:#010x}"
+
+
+@invariant("in the area for global mappings are kernel stacks alone, each whole in its slot, the guards not mapped")
+def _kernel_stacks(census: Census) -> Iterator[str]:
+    layout = census.kernel.layout
+    mapped = {each.page: each for each in census.global_mappings}
+    for end in census.kernel_stacks if layout.kernel_stack_slots else ():
+        if (end - layout.globals_start) % layout.kernel_stack_slot or not layout.globals_start < end:
+            yield f"the stack below {end:#010x} lies in no slot"
+        for page in range(end - layout.kernel_stack, end, PAGE_SIZE):
+            if not mapped.pop(page, Translation(0, 0, 0)).flags & WRITABLE:
+                yield f"{page:#010x}, of the stack below {end:#010x}, can't be written"
+    for page in mapped:
+        yield f"{page:#010x} is mapped, and is of no stack"
+
+
+@invariant("no user mapping reaches a frame of the kernel's")
+def _user_frames(census: Census) -> Iterator[str]:
+    memory, first = census.kernel.memory, census.kernel.layout.owned_start >> PAGE_SHIFT
+    usable = range(1, len(memory.frames.table))
+    for space in census.all_spaces():
+        for each in space.user:
+            if each.frame == census.kernel.spaces.kernel.zero and not each.flags & WRITABLE:
+                continue
+            if each.frame not in usable or first <= each.frame < memory.owned_end() >> PAGE_SHIFT:
+                yield f"{space.whose} maps frame {each.frame:#x} at {each.page:#010x}"
+
+
+@invariant("a page table belongs to one address space, and lies in the kernel zone")
+def _tables(census: Census) -> Iterator[str]:
+    bounds = census.kernel.memory.bounds
+    owner: dict[int, str] = {}
+    for space in census.all_spaces():
+        for table in [space.directory, *(each.place >> PAGE_SHIFT for each in space.tables)]:
+            if table in owner:
+                yield f"frame {table:#x} is a table of {owner[table]} and of {space.whose}"
+            if not bounds.zone >> PAGE_SHIFT <= table < bounds.region_top >> PAGE_SHIFT:
+                yield f"frame {table:#x}, a table of {space.whose}, lies outside the zone"
+            owner[table] = space.whose
+
+
+@invariant("a page table that is there maps something")
+def _no_empty_tables(census: Census) -> Iterator[str]:
+    for space in census.all_spaces():
+        for table in space.tables:
+            if not census.walker.present(table):
+                yield f"{space.whose} has an empty table in frame {table.place >> PAGE_SHIFT:#x}"

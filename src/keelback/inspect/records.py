@@ -1,0 +1,71 @@
+"""A kernel's records, read as they lie in RAM: tables, sets, regions and queues as plain lists."""
+
+from bisect import bisect_right
+from typing import Any
+
+from keelback.inspect.walk import PAGE_SHIFT
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.memory.frame_set import FrameSet
+from keelback.kernel.memory.regions import MemoryRegion, Node
+from keelback.kernel.memory.regions import Space as SpaceRecord
+from keelback.kernel.processes.queues import Queue, Queues
+from keelback.lang import Table, address_of, view
+
+
+def raw(table: Table[Any]) -> bytes:
+    """Return the bytes of a table."""
+    start, size = table.record.base, table.record.count * table.element_size
+    return bytes(table.ram.bytes[start : start + size])
+
+
+def used(array: Any) -> list[Any]:
+    """Return the structs of an array of which a byte is not zero; most of a process table is free, which is zero."""
+    return [each for _, each in numbered(array)]
+
+
+def numbered(array: Any) -> list[tuple[int, Any]]:
+    """Return the same structs, each behind its index."""
+    start, size = address_of(array), array._element_size()
+    content = bytes(array._ram.bytes[start : start + len(array) * size])
+    zero = bytes(size)
+    if content == bytes(len(content)):
+        return []
+    places = range(0, len(content), size)
+    return [(place // size, array[place // size]) for place in places if content[place : place + size] != zero]
+
+
+def nodes_of(kernel: Kernel, space: SpaceRecord) -> list[int]:
+    """Return the frames that hold the regions of a space, in order; none where its record holds them."""
+    if not space.nodes:
+        return []
+    return [each >> PAGE_SHIFT for each in list(view(kernel.regions.ram, Node, space.node).nodes)[: space.nodes]]
+
+
+def regions_of(kernel: Kernel, space: SpaceRecord) -> list[MemoryRegion]:
+    """Return the regions of a space, lowest first."""
+    nodes = (view(kernel.regions.ram, Node, frame << PAGE_SHIFT) for frame in nodes_of(kernel, space))
+    count = space.count
+    if space.nodes:
+        return [each for node in nodes for each in node.regions][:count]
+    return [space.regions[index] for index in range(count)]
+
+
+def holder(listed: list[MemoryRegion], address: int) -> MemoryRegion | None:
+    """Return which of the regions of a space holds an address."""
+    index = bisect_right(listed, address, key=lambda each: each.end)
+    return listed[index] if index < len(listed) and listed[index].start <= address else None
+
+
+def bits(frames: FrameSet) -> int:
+    """Return the members of a set, as a bitmap."""
+    return int.from_bytes(raw(frames.levels[0]), "little")
+
+
+def members(queue: Queue, queues: Queues) -> list[int]:
+    """Return the numbers of a queue's elements, in order; one that is met again ends it."""
+    found: list[int] = []
+    number = queue.first
+    while number and number not in found:
+        found.append(number)
+        number = queues.link(number).next
+    return found
