@@ -9,11 +9,13 @@ from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.devices.power import DEBUG_EXIT
 from keelback.kernel.layout import MICROKERNEL
-from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, Qemu, Verdict
+from keelback.machine.qemu.qemu import Qemu, Verdict
 
 MEMORY = 64 << 20
 CROWD_MEMORY = 256 << 20
 REPEATS = 5
+BY_INSTRUCTIONS = ("-icount", "shift=0,sleep=off")
+"""Arguments that let a time stamp count one for each instruction."""
 OTHERS = 200
 """How many files lie before the last one of the payload."""
 # rdtsc; push edx; push eax; mov esi, esp; mov ecx, 8; mov edx, 0x3f8; rep outsb; mov edx, DEBUG_EXIT; out dx, eax; hlt

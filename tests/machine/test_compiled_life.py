@@ -10,10 +10,11 @@ from keelback.image.toolchain import ToolchainError, compile_c
 from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Panic
+from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, PARAMETERS
 from keelback.machine.simulated.compiled import CompiledPc
-from keelback.machine.simulated.pc import INSTRUCTIONS_PER_SECOND
+from keelback.machine.simulated.pc import TRAP_TIME
 from machine.stand_in import SECTIONS, USER, frame, make_stand_in, stand_in, stand_in_image
 
 PERIOD = DIVISOR * INSTRUCTIONS_PER_SECOND // 1_193_182
@@ -96,7 +97,7 @@ def test_a_system_call_pushes_the_whole_frame_and_comes_back():
     assert (at.esi, at.edi, at.ebp, at.ebx, at.ecx, at.eax) == (0x11, 0x22, 0x33, 0x44, 0x55, NOTHING)
     assert (at.vector, at.error, at.eip, at.cs, at.ss, at.esp) == (SYSTEM_CALL, 0, USER + 32, 0x1B, 0x23, USER + 4096)
     assert at.eflags & 0x202 == 0x202
-    assert pc.time == 7
+    assert (pc.time, pc.instructions) == (7 + TRAP_TIME, 7)
 
 
 FAULTS = {
@@ -164,7 +165,7 @@ def test_ports_are_the_devices_in_ring_0():
 def test_user_mode_has_no_time_stamps_of_its_own_and_the_kernel_does_not_see_why():
     pc = ended(call(READ_CR4) + "89c6 0f31 89c7" + call(END))
     assert frame(pc).esi == 0x80
-    assert frame(pc).edi == 6
+    assert frame(pc).edi == 6 + TRAP_TIME
 
 
 def test_code_that_the_kernel_writes_is_executed_as_written():
@@ -256,6 +257,7 @@ LOOPS = {
 def test_the_tick_comes_after_exactly_its_period_whatever_the_program_does(name, period):
     code, places = LOOPS[name]
     pc = booted(code)
+    pc.trap_time = 0
     pc.timer.period = period
     pc.timer.due = pc.time + period
     ticks = []
@@ -277,6 +279,7 @@ def test_the_tick_comes_after_exactly_its_period_whatever_the_program_does(name,
 @pytest.mark.parametrize("period", [1, 2, 3, 6, 1000])
 def test_rdtsc_reads_the_instructions_run_so_far_wherever_the_slices_end(period):
     pc = booted("0f31 46 ebfb")
+    pc.trap_time = 0
     pc.timer.period, pc.timer.due = period, period
     for _ in range(30):
         pc.step()
@@ -289,7 +292,7 @@ def test_an_idle_machine_jumps_to_the_tick():
     pc.step()
     assert pc.time < PERIOD
     pc.step()
-    assert (pc.time, pc.traps) == (PERIOD, 2)
+    assert (pc.time, pc.traps) == (PERIOD + TRAP_TIME, 2)
     assert pc.run() is Outcome.POWERED_OFF
 
 

@@ -30,7 +30,7 @@ from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.lang import text_of
 from keelback.machine.observed import Outcome
 from keelback.machine.qemu import qemu
-from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, INSTALL, WAIT, Medium, Qemu, QemuError, Verdict
+from keelback.machine.qemu.qemu import INSTALL, WAIT, Medium, Qemu, QemuError, Verdict
 from keelback.machine.simulated.boot_loader import BiosEntry
 from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, code_program, stack_frame
@@ -126,9 +126,13 @@ def test_all_programs_together_end_as_on_the_simulated_pc(layout):
     assert one == other
 
 
+LONG_TICKS = ("-icount", "shift=0,sleep=off")
+"""10,000,000 instructions each, so that none comes while these programs run."""
+
+
 def test_programs_that_only_yield_take_the_same_turns():
     image = image_of("hello you", "ping 7", "pong 5", "hello.py", "ping.py 3", "pong.py 9", "hello")
-    there = boot(image, arguments=BY_INSTRUCTIONS)
+    there = boot(image, arguments=LONG_TICKS)
     here = simulated(image, there.kernel)
     assert there.console == here.console.decode("ascii") and there.console.count("\n") == 1 + 3 + 24
     assert endings(there.kernel) == endings(here.kernel)

@@ -78,7 +78,7 @@ class Session:
             return fail("the kernel could not start: give the machine more with --memory", BADLY)
         take_terminal_back(self.pc.console)
         ended = list(endings(self.lens, self.selection.files))
-        print_report(self.lens, ended, counted=f"{self._traps()}, {self.pc.time:,} user instructions")
+        print_report(self.lens, ended, counted=f"{self._traps()}, {self.pc.instructions:,} user instructions")
         if self.pc.outcome is Outcome.HALTED:
             return fail("the machine halted: nothing could wake the processes that are left", BADLY)
         return WELL if is_well(self.lens, ended, self.selection) else BADLY

@@ -130,7 +130,6 @@ class Kernel(Component):
             self._refuse()
             return False
         self._greet()
-        self.timer.start()
         return True
 
     def _end_trial(self) -> None:
@@ -143,6 +142,7 @@ class Kernel(Component):
     def begin(self) -> word:
         """Start the programs, on the boot stack; returns the address of the first trap frame to restore."""
         self.programs.start_all()
+        self.timer.start()  # however long that took, the first turn has its whole time
         return self.traps.resume(self.first_cpu)
 
     def _refuse(self) -> None:

@@ -12,7 +12,7 @@ from keelback.machine.qemu.gdb_remote import GdbRemote
 from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, CPU, Qemu, QemuError, Verdict
 
 OUTCOMES = {Verdict.DONE: Outcome.POWERED_OFF, Verdict.REFUSED: Outcome.REFUSED}
-EVENTS = 10  # microseconds from one to the next: 1,000 to a tick
+EVENTS = 100  # microseconds from one to the next: 100 to a tick
 # fmt: off
 SHORT_JUMPS = (
     "-netdev", "hubport,id=unused,hubid=0",

@@ -26,6 +26,7 @@ from typing import Any, Final, NoReturn, Self
 from keelback.errors import UserError
 from keelback.image.leftovers import end, scratch_folder, start_tool
 from keelback.kernel.devices.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
+from keelback.machine.clock import SHIFT
 
 PROGRAM: Final = "qemu-system-x86_64"
 CPU: Final = "max,-smap"
@@ -35,8 +36,8 @@ GIB = 1 << 30
 LOW_MEMORY, SPLIT_MEMORY = 3 * GIB + GIB // 2, 3 * GIB
 """QEMU's PC has all RAM below 4 GiB up to the first, and with more than that only as much as the second says."""
 PR_SET_PDEATHSIG = 1  # of prctl(2)
-BY_INSTRUCTIONS = ("-icount", "shift=0,sleep=off")
-"""Arguments that make time the number of instructions, a nanosecond each: a run depends on nothing outside."""
+BY_INSTRUCTIONS = ("-icount", f"shift={SHIFT},sleep=off")
+"""Arguments that make time the number of instructions: a run depends on nothing outside."""
 WAIT = 20  # seconds in which QEMU answers, however busy the host is
 
 

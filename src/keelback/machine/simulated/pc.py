@@ -6,7 +6,8 @@
 
 The lives differ in who runs the kernel: `interpreted.py`, this Python; `compiled.py`, the emulated CPU in ring 0.
 
-1. Virtual time is user instructions; the timer's tick comes before the first instruction that it is due at.
+1. Virtual time is user instructions and a fixed time for each trap; the timer's tick comes before the first
+   instruction that it is due at.
 2. No state of the kernel is in a host object: RAM, registers and devices are the whole machine.
 """
 
@@ -21,6 +22,7 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.kernel.x86.vectors import Vector
 from keelback.lang import HostObject, Panic, Ram, layout_of, view
+from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.boot_loader import (
     BiosEntry,
@@ -33,8 +35,8 @@ from keelback.machine.simulated.boot_loader import (
 from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
 from keelback.machine.simulated.processor import Kind, Processor, Stop
 
-INSTRUCTIONS_PER_SECOND = 10_000_000
-"""How fast virtual time runs: a timer tick of 10 ms is 100,000 user instructions."""
+TRAP_TIME = 500
+"""What a trap takes of virtual time, in instructions, whatever the kernel does: about what many take on QEMU."""
 TIMER_LINE = 0
 CS, SELECTOR = layout_of(TrapFrame).field("cs").offset, struct.Struct("<H")
 PAGE = 4096
@@ -47,6 +49,7 @@ class SimulatedPc(HostObject, ABC):
     sends.  `at_booted` are called when the kernel is up and has started no program, `before_trap` when the frame of a
     trap is in RAM, `after_trap` when the kernel has served it.
     `arriving` are vectors that interrupt what runs next, nobody knows why: a glitch, a local APIC, or non-maskable.
+    `time` is virtual time, `instructions` how many user mode has run of it.
     `kernel` is the running kernel's parts, or those of a kernel that only reads the same RAM.
     """
 
@@ -72,7 +75,9 @@ class SimulatedPc(HostObject, ABC):
         self._claimed = claimed_end(bios_map)
         self.header = view(self.ram, ImageHeader, layout.kernel_start)
         self.time = 0
+        self.instructions = 0
         self.traps = 0
+        self.trap_time = TRAP_TIME
         self.frame = 0
         self.arriving: list[int] = []
         self.outcome = Outcome.RUNNING
@@ -200,6 +205,7 @@ class SimulatedPc(HostObject, ABC):
         for observer in self.before_trap:
             observer()
         self.frame = self._serve_trap()
+        self.time += self.trap_time
         for observer in self.after_trap:
             observer()
         if self.frame == 0:
@@ -276,6 +282,7 @@ class SimulatedPc(HostObject, ABC):
         ran = stop.begun - before - (stop.kind is Kind.SLICE_END)
         if ran > 0:
             self.time += ran
+            self.instructions += ran
         return stop
 
     def _trap(self, stop: Stop) -> tuple[int, int]:
