@@ -10,6 +10,7 @@ from enum import IntEnum
 from functools import cache
 
 from keelback.abi.calls import CALLS
+from keelback.abi.errors import UnknownCall
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
@@ -75,6 +76,7 @@ LIMITED = replace(SMALL, regions=MOST_REGIONS)
 
 Call = IntEnum("Call", {each.name.upper(): each.number for each in CALLS})
 """The numbers of the system calls."""
+ERRORS = {each.number: [error.number for error in each.errors] for each in CALLS}
 
 
 class Died(Exception):
@@ -202,7 +204,9 @@ class Driven:
     def call(self, number: int, *arguments: int, pid: int = 1) -> int:
         """Let a process make a system call; return its result.  Raises: Died; Blocked."""
         self.begin(pid, CALL, number, *arguments)
-        return self.finish(pid)
+        result = self.finish(pid)
+        assert not -255 <= result < 0 or result in ERRORS.get(number, [UnknownCall.number]), "the error is documented"
+        return result
 
     def fork(self, pid: int = 1) -> int:
         """Let a process fork; return the child, which is told nothing yet."""

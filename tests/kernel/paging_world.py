@@ -1,4 +1,4 @@
-"""A small world of address spaces, by any paging scheme, in both lives: frames, tables and nothing else.
+"""A small world of address spaces, by any paging scheme, in both lives: frames, tables, and one space with regions.
 
 0x00100000  static records                   0x00180000  kernel zone: tables
 0x00140000  frame table, sets of free frames 0x001e0000  the compiled life's stack
@@ -10,19 +10,40 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from compiler.native import SIZE, Failed, Native
+from keelback.abi.errors import OutOfMemory
 from keelback.inspect.walk import Walker, reader
 from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.memory.heap import BootHeap
+from keelback.kernel.memory.promises import Promises
+from keelback.kernel.memory.regions import Kind, Regions, Space
 from keelback.kernel.memory.spaces import AddressSpaces
+from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import I386, PAE, X86_64, PagingScheme
-from keelback.lang import PAGE_SIZE, Component, Cpu, HostObject, KernelError, Panic, Ram, Region, freeze, u16, u32, word
+from keelback.lang import (
+    PAGE_SIZE,
+    Component,
+    Cpu,
+    HostObject,
+    KernelError,
+    Panic,
+    Ram,
+    Region,
+    freeze,
+    u8,
+    u16,
+    u32,
+    word,
+)  # fmt: skip
 from keelback.lang.strict import CHECK, check
 
 RECORDS, HEAP, ZONE, TOP = 0x10_0000, 0x14_0000, 0x18_0000, 0x1E_0000
 USER_FRAMES, FRAMES = 0x400, 0x800
 OWNER = 7
-MODULES = ("memory.spaces", "memory.page_tables", "memory.frames", "memory.frame_set", "memory.heap", "x86.paging")
+MODULES = (
+    "memory.spaces", "memory.page_tables", "memory.frames", "memory.frame_set", "memory.heap", "memory.promises",
+    "memory.regions", "memory.virtual_memory", "x86.paging",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,9 @@ class World(Component):
         self.heap = BootHeap(records)
         self.spaces = AddressSpaces(records, shape.layout, Cpu(NoTranslations()), self.frames, shape.scheme)
         self.tables = self.spaces.tables
+        self.promises = Promises(self.spaces, Regions(records, shape.layout, self.frames, self.spaces.access))
+        self.memory = VirtualMemory(records, self.promises)
+        self.space = records.struct(Space)
 
     def start(self) -> None:
         """Give out frames and make the kernel's tables."""
@@ -100,9 +124,12 @@ class World(Component):
 
     def map(self, root: u32, page: word, permissions: u32, owner: u16) -> u32:
         """Map a page to a new frame, which is returned.  Raises: OutOfMemory; nothing has changed."""
-        entry = self.tables.reserve(root, page)
         frame: u32 = self.frames.allocate_user(owner)
-        self.spaces.enter(entry, page, frame, permissions)
+        try:
+            self.spaces.enter(self.tables.reserve(root, page), page, frame, permissions)
+        except OutOfMemory:
+            self.frames.drop(frame, owner)
+            raise
         return frame
 
     def enter(self, root: u32, page: word, frame: u32, permissions: u32) -> None:
@@ -147,10 +174,31 @@ class World(Component):
         """Return a sum of the pages that are mapped, each by its place in their order."""
         found: word = 0
         place: word = 1
-        for page in self.spaces.pages(root, start, end):
+        for page, _ in self.spaces.mappings(root, start, end):
             found = (found + (page >> 12) * place) & 0xFFFF_FFFF
             place += 1
         return found
+
+    def begin(self) -> None:
+        """Make the space with regions, which has none yet."""
+        self.space.directory = self.spaces.create(7)
+        self.space.owner = 7
+
+    def map_memory(self, address: word, size: u32, permissions: u8) -> None:
+        """Make anonymous memory a region of that space, as `map` does."""
+        self.memory.map(self.space, address, size, Kind.ANONYMOUS, permissions)
+
+    def unmap_memory(self, address: word, size: u32) -> None:
+        """Take memory out of its regions, as `unmap` does."""
+        self.memory.unmap(self.space, address, size)
+
+    def protect_memory(self, address: word, size: u32, permissions: u8) -> None:
+        """Give memory other permissions, as `protect` does."""
+        self.memory.protect(self.space, address, size, permissions)
+
+    def read_memory(self, address: word) -> u32:
+        """Read a page, as a page fault does; return its frame, the one of zeros."""
+        return self.memory.make_readable(self.space, address)
 
     def fail(self, number: u32) -> None:
         """Let the next allocation but so many fail; 0: none."""
@@ -159,7 +207,7 @@ class World(Component):
 
 CALLS = (
     "create", "destroy", "map", "enter", "change", "unmap", "reserve", "reserve_like", "prune", "share", "limit",
-    "frame", "pages", "fail",
+    "frame", "pages", "fail", "begin", "map_memory", "unmap_memory", "protect_memory", "read_memory",
 )  # fmt: skip
 
 

@@ -542,8 +542,8 @@ MISTAKES = {
     ),
     "an answer that is written in part": (
         "frame_counts to two pages", "memory.user_memory", "UserMemory", "copy_out",
-        "frame: u32 = self.memory.make_writable(space, address)",
-        "frame: u32 = self.memory.make_writable(space, address); self.access.page(frame).bytes.fill(0, 1, 1)",
+        "first: u32 = self.memory.make_writable(space, address)",
+        "first: u32 = self.memory.make_writable(space, address); self.access.page(first).bytes.fill(0, 1, 1)",
     ),
     "a zombie that is gone before its ending is told": (
         "wait, the ending to memory that is nowhere yet", "processes.endings", "Endings", "_collect",

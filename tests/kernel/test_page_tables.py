@@ -287,7 +287,7 @@ def test_an_entry_of_two_words_is_stored_so_that_no_cpu_sees_a_half(lives):
 def walks(monkeypatch):
     """Count walks: each way from a root down to a table, made or only followed."""
     counted = []
-    for name in ("_follow", "_make", "_absent"):
+    for name in ("follow", "_make", "_absent"):
         before = getattr(PageTables, name)
 
         def counting(*arguments, before=before):
@@ -317,6 +317,9 @@ def test_a_page_is_walked_to_once(walks):
     assert count(memory.make_writable, space, BSS + PAGE_SIZE) == 1
     assert count(user.copy_in, space, BSS + 2 * PAGE_SIZE, 8, source) == 1
     assert count(user.copy_out, space, BSS + 3 * PAGE_SIZE, 8, source) == 1
+    assert count(user.copy_out, space, BSS + 5 * PAGE_SIZE - 4, 8, source) == 2
+    image = list(machine.kernel.spaces.mappings(space.directory, space.image.base, space.image.base + space.image.size))
+    assert count(memory.share_loaded, space, machine.process(2).space) <= 2 + len(image)
     area = memory.map(space, 0, 32 * PAGE_SIZE, Kind.ANONYMOUS, USER | WRITABLE)
     for page in range(area, area + 32 * PAGE_SIZE, PAGE_SIZE):
         memory.make_writable(space, page)

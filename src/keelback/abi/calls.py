@@ -128,7 +128,8 @@ CALLS = (
         c="map_memory", c_result="void *",
     ),
     Call(
-        14, "unmap", {"address": ADDRESS, "length": SIZE}, "0", RANGES, "Free the pages of a range.", c="unmap_memory",
+        14, "unmap", {"address": ADDRESS, "length": SIZE}, "0", (*RANGES, OutOfMemory), "Free the pages of a range.",
+        c="unmap_memory",
     ),
     Call(
         15, "protect", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "0", (*RANGES, OutOfMemory),
@@ -153,7 +154,7 @@ CALLS = (
         c="load_library", c_result="void *",
     ),
     Call(
-        20, "unload_library", {"address": ADDRESS}, "0", (BadArgument, TooManyRegions),
+        20, "unload_library", {"address": ADDRESS}, "0", (BadArgument, OutOfMemory, TooManyRegions),
         "Unmap the library whose link page is at an address.", c="unload_library",
     ),
     Call(21, "uptime", {"uptime": Uptime}, "0", ADDRESSES, "Tell how long the kernel has run."),

@@ -86,6 +86,7 @@ class Libraries(Component):
         self.memory = loader.memory
         self.regions = loader.regions
         self.spaces = loader.spaces
+        self.tables = loader.spaces.tables
         self.promises = loader.memory.promises
         self.frames = loader.memory.frames
         self.table = records.array(Library, MOST_LIBRARIES)
@@ -176,15 +177,12 @@ class Libraries(Component):
         """
         base = library.space.image.base
         for region in self.regions.of(library.space):
-            for page in self.spaces.pages(library.space.directory, region.start, region.end):
-                frame: u32 = self.spaces.frame(library.space.directory, page)
-                self._share_page(space, page - base + start, frame, region.permissions)
+            for page, entry in self.spaces.mappings(library.space.directory, region.start, region.end):
+                self._share_page(space, page - base + start, self.tables.frame_of(entry), region.permissions)
 
     def _share_page(self, space: Space, page: word, frame: u32, permissions: u8) -> None:
         """Map a frame of a library, or a copy where it can't be shared.  Raises: OutOfMemory; a table may be there."""
-        entry = self.spaces.tables.find(space.directory, page)
-        if entry is None:
-            entry = self.promises.make_table(space, page)
+        entry = self.promises.entry(space, page)
         if not self.frames.share(frame):
             frame = self.memory.new_copy(space, frame, permissions)
         self.spaces.enter(entry, page, frame, permissions & USER)
@@ -244,15 +242,9 @@ class Libraries(Component):
         """Return the loaded library of a name."""
         for index in range(MOST_LIBRARIES):
             library = self.table[index]
-            if library.users > 0 and self._is_called(library, name):
+            if library.users > 0 and library.name == name:
                 return library
         return None
-
-    def _is_called(self, library: Library, name: Array[u8]) -> bool:
-        for index in range(LIBRARY_NAME_SIZE):
-            if library.name[index] != name[index]:
-                return False
-        return True
 
     def _load(self, name: Array[u8]) -> Library:
         """Load the library of a name; nobody uses it yet.

@@ -64,7 +64,7 @@ class MallocPages(Component):
     def _find_room(self, space: Space, count: u32) -> word:
         """Return the lowest address from the record's hint on with so many free pages.  Raises: NoRoom."""
         start: u32 = space.malloc.first
-        for page in self.spaces.pages(space.directory, self.base + (start << PAGE_SHIFT), self._end(space)):
+        for page, _ in self.spaces.mappings(space.directory, self.base + (start << PAGE_SHIFT), self._end(space)):
             number: u32 = self._number(page)
             if number - start >= count:
                 break
@@ -116,7 +116,7 @@ class MallocPages(Component):
         if count > self.most - self._number(address):
             raise BadAddress
         taken: u32 = 0
-        for _ in self.spaces.pages(space.directory, address, address + (count << PAGE_SHIFT)):
+        for _page, _ in self.spaces.mappings(space.directory, address, address + (count << PAGE_SHIFT)):
             taken += 1
         if taken < count:
             raise BadAddress

@@ -140,9 +140,9 @@ class PageTables(Component):
 
     def table_of(self, root: u32, address: word) -> u32:
         """Return the frame of the lowest table for an address, 0 when there is none."""
-        return self._follow(self.scheme.directories, root, address)
+        return self.follow(self.scheme.directories, root, address)
 
-    def _follow(self, levels: tuple[Level, ...], root: u32, address: word) -> u32:
+    def follow(self, levels: tuple[Level, ...], root: u32, address: word) -> u32:
         """Return the table that some levels from the root on lead to, 0 when there is none."""
         table: u32 = root
         for level in levels:
@@ -186,7 +186,7 @@ class PageTables(Component):
     def prune(self, root: u32, address: word) -> None:
         """Give back the tables on the way to an address that are empty."""
         for level, way in reversed(self.ways):
-            above: u32 = self._follow(way, root, address)
+            above: u32 = self.follow(way, root, address)
             if above != 0:
                 entry = self.entry(above, level.index(address))
                 if entry.present:
@@ -251,7 +251,7 @@ class PageTables(Component):
         table: u32 = root
         try:
             for upper, (level, way) in self.links:
-                lower: u32 = self._share_table(self._follow(way, kernel, limit), level, use)
+                lower: u32 = self._share_table(self.follow(way, kernel, limit), level, use)
                 self.change(self.entry(table, upper.index(limit)), lower, upper.link)
                 table = lower
         except OutOfMemory:
@@ -273,15 +273,15 @@ class PageTables(Component):
         """
         assert root != kernel, "the kernel's own space is never destroyed"
         for _, way in self.own:
-            own = self.frames.table[self._follow(way, root, self.kernel_limit)]
-            other = self.frames.table[self._follow(way, kernel, self.kernel_limit)]
+            own = self.frames.table[self.follow(way, root, self.kernel_limit)]
+            other = self.frames.table[self.follow(way, kernel, self.kernel_limit)]
             assert own.references == other.references, "a space that is destroyed maps nothing"
         self._release(root)
 
     def _release(self, root: u32) -> None:
         """Give back the root and the other tables of a space that lead to the kernel part, as far as they are there."""
         for level, way in reversed(self.own):
-            table: u32 = self._follow(way, root, self.kernel_limit)
+            table: u32 = self.follow(way, root, self.kernel_limit)
             if table != 0:
                 self.at(table).words.fill(0, (level.index(self.kernel_limit) + 1) * self.step, 0)
                 self.frames.release_kernel(table)

@@ -21,7 +21,7 @@ from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Regions, Space
 from keelback.kernel.memory.spaces import AddressSpaces
-from keelback.kernel.x86.paging import USER, WRITABLE, Entry
+from keelback.kernel.x86.paging import USER, WRITABLE, Entry, Level
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, i32, u8, u32, word
 
 
@@ -34,7 +34,10 @@ class Promises(Component):
         self.spaces = spaces
         self.frames = spaces.frames
         self.counts = spaces.frames.counts
-        self.shift = spaces.scheme.levels[-2].shift
+        self.page_tables = spaces.tables
+        # Each level whose entries lead to tables, with the way to such a table.
+        levels = spaces.scheme.levels
+        self.levels = tuple((level, levels[: depth + 1]) for depth, level in enumerate(levels[:-1]))
 
     # What has a promise.
 
@@ -66,18 +69,19 @@ class Promises(Component):
     def tables(self, space: Space, start: word, end: word) -> u32:
         """Return how many tables are promised and not there, of those that [start, end) reaches into."""
         count: u32 = 0
-        limit: word = self._end_of((end - 1) >> self.shift)
-        position: word = start >> self.shift << self.shift
-        while position < limit:
-            page: word = self._first_on_demand(space, position, limit, USER)
-            if page < limit and self.spaces.tables.table_of(space.directory, page) == 0:
-                count += 1
-            position = self._end_of(page >> self.shift)
+        for level, way in self.levels:
+            limit: word = self._end_of((end - 1) >> level.shift, level)
+            position: word = start >> level.shift << level.shift
+            while position < limit:
+                page: word = self._first_on_demand(space, position, limit, USER)
+                if page < limit and self.page_tables.follow(way, space.directory, page) == 0:
+                    count += 1
+                position = self._end_of(page >> level.shift, level)
         return count
 
-    def _end_of(self, slot: u32) -> word:
+    def _end_of(self, slot: u32, level: Level) -> word:
         """Return where the reach of a slot's table ends, or user space."""
-        end: word = min((slot + 1) << self.shift, self.layout.user_end)
+        end: word = min((slot + 1) << level.shift, self.layout.user_end)
         return end
 
     def _first_on_demand(self, space: Space, start: word, end: word, asked: u8) -> word:
@@ -94,30 +98,32 @@ class Promises(Component):
     def more_tables(self, space: Space, start: word, end: word) -> u32:
         """Return how many tables more are promised when [start, end), where nothing is, can be accessed on demand."""
         count: u32 = 0
-        for slot in range(start >> self.shift, ((end - 1) >> self.shift) + 1):
-            base: word = slot << self.shift
-            limit: word = self._end_of(slot)
-            if self.spaces.tables.table_of(space.directory, base) == 0:
-                count += 1 if self._first_on_demand(space, base, limit, USER) == limit else 0
+        for level, way in self.levels:
+            for slot in range(start >> level.shift, ((end - 1) >> level.shift) + 1):
+                base: word = slot << level.shift
+                limit: word = self._end_of(slot, level)
+                is_there = self.page_tables.follow(way, space.directory, base) != 0
+                if not is_there and self._first_on_demand(space, base, limit, USER) == limit:
+                    count += 1
         return count
 
     def _more_tables_protected(self, space: Space, start: word, end: word, permissions: u8) -> i32:
         """Return how many tables more are promised when [start, end), all in regions, has other permissions."""
         count: i32 = 0
-        for slot in range(start >> self.shift, ((end - 1) >> self.shift) + 1):
-            base: word = slot << self.shift
-            limit: word = self._end_of(slot)
-            if self.spaces.tables.table_of(space.directory, base) == 0:
-                first: word = max(start, base)
-                last: word = min(end, limit)
-                needed = (
-                    self._first_on_demand(space, base, first, USER) < first
-                    or self._first_on_demand(space, last, limit, USER) < limit
-                    or (permissions & USER != 0 and self._first_on_demand(space, first, last, 0) < last)
-                )
-                count += 1 if needed else 0
-                count -= 1 if self._first_on_demand(space, base, limit, USER) < limit else 0
-        return count
+        for level, way in self.levels:
+            for slot in range(start >> level.shift, ((end - 1) >> level.shift) + 1):
+                base: word = slot << level.shift
+                limit: word = self._end_of(slot, level)
+                if self.page_tables.follow(way, space.directory, base) == 0:
+                    first: word = max(start, base)
+                    last: word = min(end, limit)
+                    needed = (
+                        self._first_on_demand(space, base, first, USER) < first
+                        or self._first_on_demand(space, last, limit, USER) < limit
+                        or (permissions & USER != 0 and self._first_on_demand(space, first, last, 0) < last)
+                    )
+                    count += 1 if needed else 0
+        return count - self.tables(space, start, end)
 
     # Making promises, and keeping them.
 
@@ -162,6 +168,11 @@ class Promises(Component):
         self.check(pages - spared, tables)
         self.add(space, pages, tables)
 
+    def entry(self, space: Space, page: word) -> Entry:
+        """Return the entry of a page, whose table is made if there is none.  Raises: as `make_table`."""
+        found = self.page_tables.find(space.directory, page)
+        return found if found is not None else self.make_table(space, page)
+
     def make_table(self, space: Space, page: word) -> Entry:
         """Make the table for a page that has none; return the page's entry.
 
@@ -171,7 +182,7 @@ class Promises(Component):
         promised: u32 = 0 if space.owner == LIBRARY else self.tables(space, page, page + PAGE_SIZE)
         self.add(space, 0, -promised)
         try:
-            return self.spaces.tables.reserve(space.directory, page)
+            return self.page_tables.reserve(space.directory, page)
         except OutOfMemory:
             self.add(space, 0, promised)
             raise

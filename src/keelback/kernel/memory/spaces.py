@@ -149,14 +149,15 @@ class AddressSpaces(Component):
         self.tables.change(entry, frame, PRESENT | permissions)
         self.cpu.invalidate_page(page)
 
-    def pages(self, directory: u32, start: word, end: word) -> Iterator[word]:
-        """Yield each mapped page of [start, end), lowest first; looks only at tables that are there."""
+    def mappings(self, directory: u32, start: word, end: word) -> Iterator[tuple[word, Entry]]:
+        """Yield each mapped page of [start, end) with its entry, lowest first; looks only at tables that are there."""
         tables = self.tables
         for base in tables.tables(directory, start, end):
-            words = tables.at(tables.table_of(directory, base)).words
+            table: u32 = tables.table_of(directory, base)
             for page in range(base, base + min(tables.reach - base % tables.reach, end - base), PAGE_SIZE):
-                if words[self.scheme.table.index(page) * tables.step] & PRESENT:
-                    yield page
+                entry = tables.entry(table, self.scheme.table.index(page))
+                if entry.present:
+                    yield page, entry
 
     def count_frames(self, directory: u32, start: word, end: word) -> u32:
         """Return how many pages of [start, end) are mapped to frames of their own, not the one of zeros."""

@@ -8,7 +8,6 @@
 from keelback.abi.errors import BadAddress, BadArgument
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.kernel.x86.paging import page_of
 from keelback.lang import PAGE_SIZE, Array, Component, u8, u32, word
 
 
@@ -36,25 +35,20 @@ class UserMemory(Component):
             done += block
 
     def copy_out(self, space: Space, address: word, count: u32, source: Array[u8]) -> None:
-        """Copy the first `count` bytes of an array to a user address.
+        """Copy the first `count` bytes of an array, a page of them at most, to a user address.
 
         Raises: BadAddress or OutOfMemory; not a byte has been copied.
         """
         self._check_range(address, count)
-        if count == 0:
-            return
-        frame: u32 = self.memory.make_writable(space, address)
-        for page in range(page_of(address) + PAGE_SIZE, address + count, PAGE_SIZE):
-            self.memory.make_writable(space, page)
+        assert 0 < count <= PAGE_SIZE, "an answer lies in one page or two"
+        offset: u32 = address % PAGE_SIZE
+        block: u32 = min(count, PAGE_SIZE - offset)
+        first: u32 = self.memory.make_writable(space, address)
+        second: u32 = self.memory.make_writable(space, address + block) if block < count else 0
         # From here on nothing can fail.
-        done: u32 = 0
-        while done < count:
-            offset: u32 = (address + done) % PAGE_SIZE
-            block: u32 = min(count - done, PAGE_SIZE - offset)
-            self.access.page(frame).bytes.copy_from(offset, source, done, block)
-            done += block
-            if done < count:
-                frame = self.memory.make_writable(space, address + done)
+        self.access.page(first).bytes.copy_from(offset, source, 0, block)
+        if block < count:
+            self.access.page(second).bytes.copy_from(0, source, block, count - block)
 
     def copy_text_in(self, space: Space, address: word, destination: Array[u8]) -> None:
         """Copy a zero-terminated text from a user address to an array, zero-padded.

@@ -345,12 +345,10 @@ class VirtualMemory(Component):
         """
         count: u32 = 0
         image = other.image
-        for page in self.spaces.pages(other.directory, image.base, image.base + round_up(image.size, PAGE_SIZE)):
-            entry = self.tables.find(other.directory, page)
-            if entry is not None and entry.as_loaded:
-                own = self.tables.find(space.directory, page)
-                if own is None:
-                    own = self.promises.make_table(space, page)
+        end: word = image.base + round_up(image.size, PAGE_SIZE)
+        for page, entry in self.spaces.mappings(other.directory, image.base, end):
+            if entry.as_loaded:
+                own = self.promises.entry(space, page)
                 if not own.present and self.frames.share(self.tables.frame_of(entry)):
                     self.spaces.enter(own, page, self.tables.frame_of(entry), entry.low & (USER | AS_LOADED))
                     count += 1
@@ -377,9 +375,8 @@ class VirtualMemory(Component):
 
     def _copy_region(self, parent: Space, child: Space, region: MemoryRegion) -> None:
         """Copy the pages of a region that are not to be shared."""
-        for page in self.spaces.pages(parent.directory, region.start, region.end):
-            entry = self.tables.find(parent.directory, page)
-            if entry is not None and self.spaces.is_copied(self.tables.frame_of(entry), region.permissions):
+        for page, entry in self.spaces.mappings(parent.directory, region.start, region.end):
+            if self.spaces.is_copied(self.tables.frame_of(entry), region.permissions):
                 copy: u32 = self.new_copy(child, self.tables.frame_of(entry), region.permissions)
                 self._enter(child, page, self.tables.find(child.directory, page), copy, entry.low & (USER | WRITABLE))
 
