@@ -113,7 +113,7 @@ table less."""
 def frames_used(pc: SimulatedPc) -> tuple[int, int]:
     """Return how many user frames and how many frames of the kernel zone are in use, but for a stack that is left."""
     counts = pc.kernel.memory.frames.counts
-    left = int(pc.kernel.stacks.left.end != 0)
+    left = int(pc.kernel.first_cpu.left_stack != 0)
     return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free - left
 
 

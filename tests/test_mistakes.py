@@ -199,7 +199,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a kernel stack that is left and never freed": (
-        "memory.kernel_stacks", "KernelStacks", "release_left", "self.release(self.left.end)", "pass",
+        "calls.traps", "Traps", "trap", "self.stacks.release(cpu.left_stack)", "pass",
         {"comparison", "invariants"},
     ),
     "a kernel stack that is taken for zeros when it is free": (

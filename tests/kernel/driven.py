@@ -260,7 +260,7 @@ class Driven:
 
     def used(self) -> tuple[int, int]:
         """Return how many user frames and how many of the kernel zone are in use, but for a stack that is left."""
-        counts, left = self.counts, int(self.lens.stacks.left.end != 0)
+        counts, left = self.counts, int(self.lens.first_cpu.left_stack != 0)
         return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free - left
 
 

@@ -39,10 +39,10 @@ def test_a_stack_that_is_in_use_is_freed_at_the_next_trap(life, end):
     with pytest.raises(Died):
         machine.call(*end, pid=child)
     assert owner(machine, frame) == STACK_FRAME
-    assert machine.lens.stacks.left.end == top
+    assert machine.lens.first_cpu.left_stack == top
     machine.check()
     assert machine.call(Call.GETPID) == 1
-    assert owner(machine, frame) == 0 and machine.lens.stacks.left.end == 0
+    assert owner(machine, frame) == 0 and machine.lens.first_cpu.left_stack == 0
     assert machine.used()[1] < used
     machine.check()
 
@@ -53,7 +53,7 @@ def test_the_stack_of_another_process_is_freed_at_once(life):
     child = machine.fork()
     frame = stack_frame(machine.lens, child)
     machine.call(Call.KILL, child)
-    assert owner(machine, frame) == 0 and machine.lens.stacks.left.end == 0
+    assert owner(machine, frame) == 0 and machine.lens.first_cpu.left_stack == 0
     machine.check()
 
 
@@ -65,15 +65,15 @@ def test_a_fork_that_needs_the_stack_that_was_left_gets_it(life):
     assert machine.call(Call.FORK) == NO_MEMORY
     with pytest.raises(Died):
         machine.call(Call.EXIT, 0, pid=child)
-    assert machine.lens.stacks.left.end
+    assert machine.lens.first_cpu.left_stack
     assert machine.fork() > child
     assert machine.spare()[1] == 0
 
 
 def test_a_stack_that_is_freed_while_the_kernel_runs_on_it_is_the_end(tmp_path):
     compiled(MICROKERNEL)
-    mistake = "memory.kernel_stacks", "KernelStacks", "leave", "self.left.end = end", "self.release(end)"
-    with mistaken(tmp_path, *mistake):
+    before, after = "cpu.left_stack = thread.kernel_stack", "self.threads.stacks.release(thread.kernel_stack)"
+    with mistaken(tmp_path, "processes.processes", "Processes", "release", before, after):
         image = image_of("forkexit", kernel=compile_now())
     with pytest.raises(Panic, match=r"^double fault of 0x0780[0-9a-f]{4} in ring 0 .*\(kernel_stacks.py:"):
         pc = CompiledPc(MICROKERNEL, image, memory=8 * MIB)

@@ -41,7 +41,7 @@ class Memory:
 
 def memory_of(kernel: Kernel) -> Memory:
     """Return what is free, and with it the stack that the kernel is about to leave, if there is one."""
-    frames, counts, left = kernel.memory.frames, kernel.memory.frames.counts, kernel.stacks.left.end
+    frames, counts, left = kernel.memory.frames, kernel.memory.frames.counts, kernel.first_cpu.left_stack
     used, zone, spaces = list(counts.used), bits(frames.kernel_zone), kernel.spaces
     if left:
         used[Role.STACK] -= 1

@@ -180,7 +180,7 @@ class Census:
     def kernel_stacks(self) -> list[int]:
         """Return the end of each kernel stack in use: of threads, and of one that a CPU is about to leave."""
         ends = [each.kernel_stack for each in used(self.kernel.threads.table)]
-        return [end for end in (*ends, self.kernel.stacks.left.end) if end]
+        return [end for end in (*ends, *(cpu.left_stack for cpu in self.kernel.scheduler.cpus)) if end]
 
     def _count_stacks(self) -> None:
         """Count the kernel stacks that lie in the zone; others are global mappings."""

@@ -61,7 +61,7 @@ class Kernel(Component):
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
         self.libraries = Libraries(records, self.loader)
         self.user_memory = UserMemory(self.virtual_memory)
-        self.stacks = KernelStacks(records, layout, self.spaces)
+        self.stacks = KernelStacks(layout, self.spaces)
         self.threads = Threads(records, layout, self.stacks)
         self.scheduler = Scheduler(records, layout, self.cpu, self.spaces, self.timer, self.threads)
         self.first_cpu = self.scheduler.cpus[0]

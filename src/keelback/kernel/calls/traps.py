@@ -51,8 +51,9 @@ class Traps(Component):
 
         Returns the address of the trap frame to restore.
         """
-        if self.stacks.left.end != 0:
-            self.stacks.release_left()
+        if cpu.left_stack != 0:
+            self.stacks.release(cpu.left_stack)
+            cpu.left_stack = 0
         thread = self.scheduler.current(cpu)
         try:
             self._serve(thread, thread.frame.vector)

@@ -14,23 +14,16 @@ from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frames import STACK
 from keelback.kernel.memory.spaces import AddressSpaces
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, Struct, u32, word
-
-
-class LeftStack(Struct):
-    """The stack of a thread that has ended, which the CPU is about to leave; all zero means that there is none."""
-
-    end: word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, u32, word
 
 
 class KernelStacks(Component):
     """The stacks of all threads; a stack is known by the first address after it."""
 
-    def __init__(self, records: Region, layout: Layout, spaces: AddressSpaces) -> None:
+    def __init__(self, layout: Layout, spaces: AddressSpaces) -> None:
         self.layout = layout
         self.spaces = spaces
         self.frames = spaces.frames
-        self.left = records.struct(LeftStack)
 
     def create(self, thread: u32) -> word:
         """Return a new stack for the thread of an index.  Raises: OutOfMemory; nothing has changed."""
@@ -58,15 +51,6 @@ class KernelStacks(Component):
     def _release_frame(self, frame: u32) -> None:
         self.spaces.access.spoil(frame)
         self.frames.release_kernel(frame)
-
-    def leave(self, end: word) -> None:
-        """Free the stack that the CPU runs on as soon as it runs on another one."""
-        self.left.end = end
-
-    def release_left(self) -> None:
-        """Free the stack that the CPU has left."""
-        self.release(self.left.end)
-        self.left.end = 0
 
     # For those who look at a stack that went wrong.
 

@@ -215,8 +215,9 @@ class Processes(Component):
         while process.threads.first != 0:
             thread = self.threads.first(process.threads)
             self.scheduler.remove(thread)
-            if self.scheduler.is_current(thread):
-                self.threads.stacks.leave(thread.kernel_stack)
+            cpu = self.scheduler.cpus[thread.cpu]
+            if cpu.current is thread:
+                cpu.left_stack = thread.kernel_stack
             else:
                 self.threads.stacks.release(thread.kernel_stack)
             self.threads.release(thread, process.threads)

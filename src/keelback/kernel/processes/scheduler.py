@@ -12,7 +12,7 @@ from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.threads import DeadlineQueues, Thread, Threads, ThreadState, WaitQueues
 from keelback.kernel.x86.segments import TaskState
-from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Ref, Region, Struct, inline, u8, u16, u32, u64
+from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Ref, Region, Struct, inline, u8, u16, u32, u64, word
 
 CPUS = 1
 TICKS = 256
@@ -30,6 +30,7 @@ class CpuState(Struct):
     current: Ref[Thread]  # the thread whose frame a trap saved, or the next one to run
     idle: Ref[Thread]
     space: u32  # the address space in use: its page directory's frame
+    left_stack: word  # the end of the stack of a thread that has ended: freed by the next trap; 0: none
     number: u8  # of its queue of ready threads
     task: TaskState
 
@@ -68,13 +69,6 @@ class Scheduler(Component):
         thread = cpu.current
         assert thread is not None, "a CPU always has a current thread"
         return thread
-
-    def is_current(self, thread: Thread) -> bool:
-        """Say whether a CPU serves a trap of a thread, which may not be RUNNING any more: a tick makes it READY."""
-        for cpu in self.cpus:
-            if cpu.current is thread:
-                return True
-        return False
 
     def make_ready(self, thread: Thread) -> None:
         """Put a thread that is in no queue at the end of the ready ones."""
