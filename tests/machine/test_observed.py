@@ -226,3 +226,11 @@ def test_an_observer_that_fails_leaves_nothing_behind():
         observe(machine, at_booted=lambda: 1 // 0, after_trap=nothing)
     assert machine.process.returncode is not None and not machine.folder.exists()
     assert look(machine.layout, machine.contents).memory.frames.counts.user_free > 500
+
+
+def test_no_tick_of_the_bios_waits_for_the_first_program():
+    """Laying out a gigabyte takes longer than its timer needs to ask."""
+    with ObservedQemu(image_file("hello"), memory=1 << 30) as machine:
+        machine.boot()
+        (main,) = (line for line in machine.monitor("info pic").splitlines() if line.startswith("pic0"))
+    assert "irr=00" in main and "imr=fe" in main

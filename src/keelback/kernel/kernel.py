@@ -112,6 +112,8 @@ class Kernel(Component):
             self._refuse()
             return 0
         self.interrupts.count(TIMER)
+        self.timer.hold()
+        self.interrupts.start_controllers()
         self.timer.try_once()
         return self.memory.bounds.zone
 

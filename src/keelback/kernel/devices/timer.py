@@ -35,6 +35,10 @@ class Timer(Component):
         self.interrupts = interrupts
         self.clock = records.struct(Clock)
 
+    def hold(self) -> None:
+        """Ask for no interrupt for some milliseconds: the BIOS left the timer ticking."""
+        self._set(ONE_SHOT, 0)  # the longest there is
+
     def start(self) -> None:
         """Let the timer interrupt `TICKS_PER_SECOND` times a second."""
         self._set(RATE_GENERATOR, DIVISOR)

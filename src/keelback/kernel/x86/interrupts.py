@@ -45,7 +45,7 @@ class Interrupts(Component):
         self.table = records.struct(GateTable)
 
     def start(self) -> None:
-        """Let every vector enter the kernel, and only the timer's line interrupt."""
+        """Let every vector enter the kernel."""
         for vector in range(GATES):
             self._set(vector, INTERRUPT_GATE)
         self.table.gates[Vector.DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
@@ -53,6 +53,9 @@ class Interrupts(Component):
         for vector in (Vector.BREAKPOINT, Vector.OVERFLOW, SYSTEM_CALL):
             self._set(vector, INTERRUPT_GATE | FOR_USERS)
         self.cpu.load_idt(address_of(self.table), size_of(GateTable) - 1)
+
+    def start_controllers(self) -> None:
+        """Let only the timer's line interrupt; what any line asked for before is forgotten."""
         self._start_controller(MAIN, FIRST_DEVICE, 1 << 2, 0xFE)
         self._start_controller(SECOND, FIRST_DEVICE + 8, 2, 0xFF)
 
