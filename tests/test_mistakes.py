@@ -288,18 +288,20 @@ MISTAKES = {
     ),
     "a child that does not count as a library's user": (
         "loading.libraries", "Libraries", "inherit",
-        "self._add(child, library, parent.slots[index].address)",
-        "self._add(child, library, parent.slots[index].address); library.users -= 1", {"comparison", "invariants"},
+        "self._add(child, self._library(parent, index), parent.slots[index].address)",
+        "self._add(child, self._library(parent, index), parent.slots[index].address); self.table[0].users -= 1",
+        {"comparison", "invariants"},
     ),
     "a library that stays loaded when nobody has it": (
-        "loading.libraries", "Libraries", "_drop", "self._free(library)", "pass", {"comparison", "invariants"},
+        "loading.loaded_libraries", "LoadedLibraries", "drop",
+        "self.free(library)", "pass", {"comparison", "invariants"},
     ),
     "a process that ends and keeps its libraries": (
         "processes.processes", "Processes", "release", "self.libraries.drop_all(process.libraries)", "pass",
         {"comparison", "invariants"},
     ),
     "a slot that names a library after its unload": (
-        "loading.libraries", "Libraries", "_remove", "mapped.slots[place].library = None", "pass", {"comparison"},
+        "loading.libraries", "Libraries", "_drop", "mapped.slots[mapped.count].clear()", "pass", {"comparison"},
     ),
     "a child without promises": (
         "memory.virtual_memory", "VirtualMemory", "duplicate",

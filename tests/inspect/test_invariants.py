@@ -398,10 +398,10 @@ def keep_anonymous_memory_in_the_malloc_area(pc, lens):
 
 def load_a_library(pc, lens):
     """Let two processes have a library as is right; return what they list."""
-    pc.kernel.libraries.request.text.set_text("libit")
+    pc.kernel.libraries.loaded.request.text.set_text("libit")
     for pid in (2, 3):
         process = pc.kernel.processes.table[pid]
-        pc.kernel.libraries.map(process.space, process.libraries, pc.kernel.libraries.request.text)
+        pc.kernel.libraries.map(process.space, process.libraries, pc.kernel.libraries.loaded.request.text)
     check(lens)
     return lens.processes.table[2].libraries
 

@@ -64,14 +64,14 @@ MISTAKES = {
         *LIBRARIES, "_share_page", "not self.frames.share(frame)", "self.frames.is_full(frame)",
     ),
     "a library that goes while a child has it": (
-        *LIBRARIES, "inherit", "self._add(child, library, parent.slots[index].address)",
-        "self._add(child, library, parent.slots[index].address); library.users -= 1",
+        *LIBRARIES, "inherit", "self._add(child, self._library(parent, index), parent.slots[index].address)",
+        "self._add(child, self._library(parent, index), parent.slots[index].address); self.table[0].users -= 1",
     ),
     "a library that stays mapped when it goes": (
         *LIBRARIES, "unmap", "self.memory.remove(space, address, end)", "self.regions.carve(space, address, end)",
     ),
     "a list that keeps the wrong library": (
-        *LIBRARIES, "_remove", ".address = mapped.slots[place + 1].address", ".address += 0",
+        *LIBRARIES, "_drop", "mapped.slots.copy_from(index, mapped.slots, index + 1, mapped.count - index)", "pass",
     ),
     "libraries that are listed after exec": (
         "processes.programs", "Programs", "exec", "self.processes.libraries.drop_all(process.libraries)", "pass",

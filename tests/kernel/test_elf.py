@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from keelback.abi.errors import NotExecutable, OutOfMemory
 from keelback.inspect.invariants import check
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, Layout
-from keelback.kernel.loading.elf_file import INTERPRETER, RULES, SHARED_OBJECT, Rule
+from keelback.kernel.loading.elf_file import RULES, Rule
+from keelback.kernel.loading.elf_format import INTERPRETER, SHARED_OBJECT
 from keelback.kernel.processes.processes import Ending
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import ARGUMENT, LIBRARY, LIVES, Call, driven

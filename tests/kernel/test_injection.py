@@ -531,10 +531,11 @@ MISTAKES = {
         "                self.regions.settle(space)", "                pass",
     ),
     "a library that stays loaded when it can't be mapped": (
-        "load_library where it needs a table", "loading.libraries", "Libraries", "map", "self._free(library)", "pass",
+        "load_library where it needs a table", "loading.libraries", "Libraries", "map",
+        "self.loaded.free(library)", "pass",
     ),
     "a library that stays when there is no memory for all of it": (
-        "load_library", "loading.libraries", "Libraries", "_load", "self._free(library)", "pass",
+        "load_library", "loading.loaded_libraries", "LoadedLibraries", "load", "self.free(library)", "pass",
     ),
     "malloc pages that stay when there are not enough": (
         "malloc_pages at the end", "memory.malloc_pages", "MallocPages", "_map",

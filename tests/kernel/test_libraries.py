@@ -14,7 +14,8 @@ from keelback.abi.errors import (
 )
 from keelback.inspect.lens import user_pages
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.loading.libraries import MOST_LIBRARIES, MOST_MAPPED
+from keelback.kernel.loading.libraries import MOST_MAPPED
+from keelback.kernel.loading.loaded_libraries import MOST_LIBRARIES
 from keelback.kernel.memory.frames import LIBRARY as OWNER
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.regions import Kind

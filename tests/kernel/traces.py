@@ -23,7 +23,7 @@ def range_of(record: Struct, *names: str) -> Range:
 
 def scratch(kernel: Kernel) -> list[Range]:
     """Return where the notes lie that say only what the kernel looked at last, and the injection itself."""
-    parts = (kernel.programs.command, kernel.libraries.request, kernel.loader.file.image)
+    parts = (kernel.programs.command, kernel.libraries.loaded.request, kernel.loader.file.image)
     return [
         range_of(each) for each in (*parts, kernel.calls.buffer, kernel.endings.buffer, kernel.memory.frames.injection)
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keelback.inspect.lens import user_pages
 from keelback.inspect.records import raw, regions_of
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.loading.libraries import Library
+from keelback.kernel.loading.loaded_libraries import Library
 from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED
 from keelback.kernel.memory.regions import Kind, MemoryRegion
 from keelback.kernel.processes.processes import Process

@@ -17,7 +17,7 @@ from keelback.inspect.walk import Table as PageTable
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
-from keelback.kernel.loading.libraries import Library
+from keelback.kernel.loading.loaded_libraries import Library
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, PINNED, RESERVED, SHARED, STACK, TABLE, ZERO
 from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.memory.regions import Space as SpaceRecord

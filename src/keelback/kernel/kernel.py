@@ -15,6 +15,7 @@ from keelback.kernel.devices.timer import Timer
 from keelback.kernel.layout import KIB, Layout
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.loading.libraries import Libraries
+from keelback.kernel.loading.loaded_libraries import LoadedLibraries
 from keelback.kernel.loading.payload import Member, Payload
 from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.memory.malloc_pages import MallocPages
@@ -59,7 +60,7 @@ class Kernel(Component):
         self.malloc_pages = MallocPages(self.virtual_memory)
         self.payload = Payload(records)
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
-        self.libraries = Libraries(records, self.loader)
+        self.libraries = Libraries(LoadedLibraries(records, self.loader))
         self.user_memory = UserMemory(self.virtual_memory)
         self.stacks = KernelStacks(layout, self.spaces)
         self.threads = Threads(records, layout, self.stacks)

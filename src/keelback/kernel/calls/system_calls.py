@@ -279,8 +279,9 @@ class SystemCalls(Component):
         TooManyRegions, NoRoom or OutOfMemory; nothing has changed.
         """
         caller = self._caller(thread)
-        self.memory.copy_text_in(caller.space, thread.frame.argument(0), self.libraries.request.text)
-        return self.libraries.map(caller.space, caller.libraries, self.libraries.request.text)
+        name = self.libraries.loaded.request.text
+        self.memory.copy_text_in(caller.space, thread.frame.argument(0), name)
+        return self.libraries.map(caller.space, caller.libraries, name)
 
     def unload_library(self, thread: Thread) -> u32:
         """Unmap the library whose link page is at an address.

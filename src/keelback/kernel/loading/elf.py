@@ -7,7 +7,8 @@
 4. A page that is never writable is marked in its entry as loaded, for others that load the same file.
 """
 
-from keelback.kernel.loading.elf_file import CAN_EXECUTE, CAN_READ, CAN_WRITE, CheckedFile, ElfFile, Segment
+from keelback.kernel.loading.elf_file import CheckedFile, ElfFile
+from keelback.kernel.loading.elf_format import Segment
 from keelback.kernel.loading.payload import Payload
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
@@ -31,19 +32,17 @@ class ElfLoader(Component):
         """Return how many bytes have frames from the start; the layout says whether zeros that no file has do."""
         return segment.memory_size if self.layout.eager_image else segment.file_size
 
-    def count_read_only(self, image: CheckedFile) -> u32:
-        """Return how many pages will be marked as loaded."""
+    def count_read_only(self) -> u32:
+        """Return how many pages of the file that was checked last will be marked as loaded."""
         pages: u32 = 0
-        for segment in self.file.segments():
-            if not segment.flags & CAN_WRITE:
-                start: word = segment.address + image.bias
+        for segment, start in self.file.segments():
+            if not segment.can_write:
                 pages += (round_up(start + self._loaded_size(segment), PAGE_SIZE) - page_of(start)) // PAGE_SIZE
         return pages
 
     def place(self, space: Space, image: CheckedFile) -> None:
         """Make the regions for the segments of a file that was checked last."""
-        for segment in self.file.segments():
-            start: word = segment.address + image.bias
+        for segment, start in self.file.segments():
             end: word = round_up(start + segment.memory_size, PAGE_SIZE)
             self.regions.add(space, page_of(start), end, image.kind, permissions_of(segment))
 
@@ -52,26 +51,24 @@ class ElfLoader(Component):
 
         Raises: OutOfMemory; what was loaded is in the space, and releasing that frees it.
         """
-        for segment in self.file.segments():
-            self._load_segment(space, image, segment)
+        for segment, start in self.file.segments():
+            self._load_segment(space, image, segment, start)
         space.image.frame = self.spaces.frame(space.directory, image.base)
         space.image.base = image.base
         space.image.size = image.end - image.base
         space.image.file = image.start
 
-    def _load_segment(self, space: Space, image: CheckedFile, segment: Segment) -> None:
+    def _load_segment(self, space: Space, image: CheckedFile, segment: Segment, start: word) -> None:
         flags: u32 = permissions_of(segment)
         if not flags & WRITABLE:
             flags |= AS_LOADED
-        start: word = segment.address + image.bias
         for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
             entry = self.spaces.tables.find(space.directory, page)
             if entry is None or not entry.present:
-                self._fill(image, self.memory.enter_new(space, page, entry, flags), page, segment)
+                self._fill(image, self.memory.enter_new(space, page, entry, flags), page, segment, start)
 
-    def _fill(self, image: CheckedFile, frame: u32, page: word, segment: Segment) -> None:
+    def _fill(self, image: CheckedFile, frame: u32, page: word, segment: Segment, start: word) -> None:
         """Fill a new frame with what the file has for a page of a segment, and with zeros around that."""
-        start: word = segment.address + image.bias
         first = max(page, start)
         end = max(first, min(page + PAGE_SIZE, start + segment.file_size))
         content = self.access.page(frame).bytes
@@ -84,7 +81,7 @@ class ElfLoader(Component):
 
 def permissions_of(segment: Segment) -> u8:
     """Return the permissions of a segment's pages, as a page-table entry has them; 0: none."""
-    if segment.flags & CAN_WRITE:
+    if segment.can_write:
         return USER | WRITABLE
     # Without no-execute pages what can be executed can be read.
-    return USER if segment.flags & (CAN_READ | CAN_EXECUTE) else 0
+    return USER if segment.can_read or segment.can_execute else 0

@@ -5,141 +5,52 @@
 3. A file that breaks a rule is refused, and `broken` says which rule; `RULES` has it in words.
 
 Who makes a payload asks this code too, before any kernel runs (`inspect/executables.py`).
-
-Source: System V ABI, chapters 4 (object files) and 5 (program loading); i386 supplement.
 """
 
 from collections.abc import Iterator
-from enum import IntEnum
 
 from keelback.abi.errors import NotALibrary, NotExecutable
 from keelback.kernel.layout import Layout
+from keelback.kernel.loading import elf_format
+from keelback.kernel.loading.elf_format import ElfHeader, Segment
 from keelback.kernel.loading.payload import Member, Payload
 from keelback.kernel.memory.regions import Kind
 from keelback.kernel.x86.paging import page_of
-from keelback.lang import (
-    PAGE_SIZE,
-    Array,
-    Component,
-    Region,
-    Struct,
-    inline,
-    round_up,
-    size_of,
-    u8,
-    u16,
-    u32,
-    view,
-    word,
-)
+from keelback.lang import PAGE_SIZE, Component, Region, Struct, TextEnum, round_up, size_of, texts, u16, u32, view, word
 
-MAGIC = 0x464C457F
-CLASS_32 = 1
-LITTLE_ENDIAN = 1
-EXECUTABLE = 2
-SHARED_OBJECT = 3
-MACHINE_386 = 3
-LOAD = 1
-INTERPRETER = 3
-CAN_EXECUTE = 1
-CAN_WRITE = 2
-CAN_READ = 4
 MOST_SEGMENTS = 16
 MOST_LOADED = 8
 """The most segments that are loaded: each may be a region of its own."""
 
 
-class Rule(IntEnum):
-    """Which rule a file breaks."""
+class Rule(TextEnum):
+    """Which rule a file breaks, and what is said of it; "the file" comes before."""
 
-    NONE = 0
-    WHOLE = 1
-    CLASS = 2
-    BYTE_ORDER = 3
-    MACHINE = 4
-    EXECUTABLE = 5
-    SHARED_OBJECT = 6
-    NO_HEADERS = 7
-    HEADER_SIZE = 8
-    HEADER_COUNT = 9
-    HEADER_PLACE = 10
-    LINKER = 11
-    SIZE = 12
-    TRUNCATED = 13
-    PLACE = 14
-    ORDER = 15
-    PAGE = 16
-    NOTHING_LOADED = 17
-    LOADED_COUNT = 18
-    ENTRY = 19
-    GAP = 20
-    LINK_PAGE = 21
-
-
-RULES = (
-    "breaks no rule",
-    "is not a whole ELF file",
-    "is not for a 32-bit machine",
-    "is not for a little-endian machine",
-    "is not for an i386",
-    "is not a static executable",
-    "is not a shared object",
-    "has no program headers",
-    "has program headers that are not 32 bytes each",
-    "has more than 16 program headers",
-    "has program headers that do not lie in it, 4-aligned",
-    "needs a dynamic linker, and there is none",
-    "has a segment with more bytes in the file than in memory",
-    "ends before the bytes of a segment",
-    "has a segment where no image can be",
-    "has segments that are not in the order of their addresses",
-    "has two segments that share a page",
-    "has no segment to load",
-    "has more than 8 segments to load",
-    "starts outside its executable segments",
-    "has pages that do not follow each other, from its link page on",
-    "has nothing behind its link page",
-)
-"""What is said of a file, by `Rule`; "the file" comes before it."""
+    NONE = 0, "breaks no rule"
+    WHOLE = 1, "is not a whole ELF file"
+    CLASS = 2, "is not for a 32-bit machine"
+    BYTE_ORDER = 3, "is not for a little-endian machine"
+    MACHINE = 4, "is not for an i386"
+    EXECUTABLE = 5, "is not a static executable"
+    SHARED_OBJECT = 6, "is not a shared object"
+    NO_HEADERS = 7, "has no program headers"
+    HEADER_SIZE = 8, "has program headers that are not 32 bytes each"
+    HEADER_COUNT = 9, "has more than 16 program headers"
+    HEADER_PLACE = 10, "has program headers that do not lie in it, 4-aligned"
+    LINKER = 11, "needs a dynamic linker, and there is none"
+    SIZE = 12, "has a segment with more bytes in the file than in memory"
+    TRUNCATED = 13, "ends before the bytes of a segment"
+    PLACE = 14, "has a segment where no image can be"
+    ORDER = 15, "has segments that are not in the order of their addresses"
+    PAGE = 16, "has two segments that share a page"
+    NOTHING_LOADED = 17, "has no segment to load"
+    LOADED_COUNT = 18, "has more than 8 segments to load"
+    ENTRY = 19, "starts outside its executable segments"
+    GAP = 20, "has pages that do not follow each other, from its link page on"
+    LINK_PAGE = 21, "has nothing behind its link page"
 
 
-class ElfHeader(Struct):
-    """The first 52 bytes of a 32-bit ELF file."""
-
-    magic: u32
-    bits: u8
-    byte_order: u8
-    identification: Array[u8] = inline(10)
-    type: u16
-    machine: u16
-    version: u32
-    entry: u32
-    segments: u32  # file offset of the program headers
-    sections: u32
-    flags: u32
-    header_size: u16
-    segment_size: u16  # bytes of one program header
-    segment_count: u16
-    section_size: u16
-    section_count: u16
-    section_names: u16
-
-
-class Segment(Struct):
-    """One program header."""
-
-    type: u32
-    offset: u32  # in the file
-    address: u32
-    physical: u32
-    file_size: u32
-    memory_size: u32  # what the file does not give is zero
-    flags: u32
-    alignment: u32
-
-    def is_loaded(self) -> bool:
-        """Say whether the segment takes memory of the process."""
-        return self.type == LOAD and self.memory_size != 0
+RULES = texts(Rule)
 
 
 class CheckedFile(Struct):
@@ -171,7 +82,7 @@ class ElfFile(Component):
         image = self.image
         image.kind = Kind.IMAGE
         image.bias = 0
-        self._check(member, EXECUTABLE, Rule.EXECUTABLE)
+        self._check(member, elf_format.EXECUTABLE, Rule.EXECUTABLE)
         self._rule(Rule.ENTRY, self._can_enter(image.entry))
         return image
 
@@ -184,19 +95,19 @@ class ElfFile(Component):
         image.kind = Kind.LIBRARY
         image.bias = base
         try:
-            self._check(member, SHARED_OBJECT, Rule.SHARED_OBJECT)
+            self._check(member, elf_format.SHARED_OBJECT, Rule.SHARED_OBJECT)
             self._rule(Rule.GAP, self._is_dense(base))
             self._rule(Rule.LINK_PAGE, image.end - base > PAGE_SIZE)
         except NotExecutable:
             raise NotALibrary from None
         return image
 
-    def segments(self) -> Iterator[Segment]:
-        """Yield each segment of the file that was checked last that is to be loaded, lowest first."""
+    def segments(self) -> Iterator[tuple[Segment, word]]:
+        """Yield each segment of the file that was checked last that is to be loaded, and its address, lowest first."""
         for number in range(self.image.count):
             segment = self._segment(number)
             if segment.is_loaded():
-                yield segment
+                yield segment, segment.address + self.image.bias
 
     def _segment(self, number: u32) -> Segment:
         return view(self.ram, Segment, self.payload.address(self.image.segments + number * size_of(Segment)))
@@ -214,12 +125,12 @@ class ElfFile(Component):
         image.size = member.size
         self._rule(Rule.WHOLE, member.size >= size_of(ElfHeader))
         header = view(self.ram, ElfHeader, self.payload.address(member.start))
-        self._rule(Rule.WHOLE, header.magic == MAGIC)
-        self._rule(Rule.CLASS, header.bits == CLASS_32)
-        self._rule(Rule.BYTE_ORDER, header.byte_order == LITTLE_ENDIAN)
-        self._rule(Rule.MACHINE, header.machine == MACHINE_386)
+        self._rule(Rule.WHOLE, header.magic == elf_format.MAGIC)
+        self._rule(Rule.CLASS, header.bits == elf_format.CLASS_32)
+        self._rule(Rule.BYTE_ORDER, header.byte_order == elf_format.LITTLE_ENDIAN)
+        self._rule(Rule.MACHINE, header.machine == elf_format.MACHINE_386)
         # Of a program that is none only because it can lie anywhere, the better reason is the linker that it needs.
-        self._rule(of_type, header.type == type or header.type == SHARED_OBJECT)
+        self._rule(of_type, header.type == type or header.type == elf_format.SHARED_OBJECT)
         self._check_headers(header)
         self._rule(Rule.LINKER, not self._needs_linker())
         self._rule(of_type, header.type == type)
@@ -242,7 +153,7 @@ class ElfFile(Component):
 
     def _needs_linker(self) -> bool:
         for number in range(self.image.count):
-            if self._segment(number).type == INTERPRETER:
+            if self._segment(number).type == elf_format.INTERPRETER:
                 return True
         return False
 
@@ -255,7 +166,7 @@ class ElfFile(Component):
         before: word = 0  # the page that the segment before starts in
         for number in range(image.count):
             segment = self._segment(number)
-            if segment.type == LOAD:
+            if segment.type == elf_format.LOAD:
                 self._check_sizes(segment)
             if segment.is_loaded():
                 start: word = self._start_of(segment)
@@ -282,9 +193,8 @@ class ElfFile(Component):
 
     def _can_enter(self, entry: word) -> bool:
         """Say whether an address lies in a segment that can execute."""
-        for segment in self.segments():
-            inside = segment.address <= entry < segment.address + segment.memory_size
-            if inside and segment.flags & CAN_EXECUTE:
+        for segment, start in self.segments():
+            if segment.can_execute and start <= entry < start + segment.memory_size:
                 return True
         return False
 
@@ -294,8 +204,7 @@ class ElfFile(Component):
         In such a gap the process could have other memory, which would go with the library.
         """
         position: word = base
-        for segment in self.segments():
-            start: word = segment.address + self.image.bias
+        for segment, start in self.segments():
             if page_of(start) != position:
                 return False
             position = round_up(start + segment.memory_size, PAGE_SIZE)

@@ -197,7 +197,7 @@ class Programs(Component):
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
         number = self.processes.running[member].first
-        missing: u32 = self.loader.count_read_only(image) if number != 0 else 0
+        missing: u32 = self.loader.count_read_only() if number != 0 else 0
         while number != 0 and missing > 0:
             other = self.processes.table[number]
             missing -= self.virtual_memory.share_loaded(other.space, space)
