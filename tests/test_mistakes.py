@@ -26,14 +26,14 @@ FAMILY = """
 int main(void)
 {
     struct ending ending;
-    char *pages = map_memory(NULL, 4 * PAGE, CAN_WRITE);
+    char *pages = sys_map(NULL, 4 * PAGE, CAN_WRITE);
     int32_t child;
 
     pages[0] = pages[PAGE] = 1;
     print_number(pages[2 * PAGE]);
     for (int round = 0; round < 2; round++) {
         pages[0]++;
-        child = fork();
+        child = sys_fork_child();
         pages[PAGE] += child == 0;
         if (child == 0)
             sys_exit(pages[PAGE]);
@@ -41,31 +41,31 @@ int main(void)
         if (round == 0)
             sys_yield();
         pages[0]++;
-        print_number(wait_for(ANY_CHILD, &ending) == child && ending.status == 2);
+        print_number(sys_wait(ANY_CHILD, &ending) == child && ending.status == 2);
     }
-    protect_memory(pages + PAGE, PAGE, CAN_READ);
+    sys_protect(pages + PAGE, PAGE, CAN_READ);
     sys_page_alloc(pages + 2 * PAGE);
     sys_page_alloc(pages);
     print_number(pages[0]);
-    unmap_memory(pages, 4 * PAGE);
+    sys_unmap(pages, 4 * PAGE);
     for (int number = 0; number < 3; number++) {
-        child = fork();
+        child = sys_fork_child();
         if (child == 0)
             sys_sleep(number == 0 ? 1000 : number);
         if (child == 0)
             sys_exit(number);
     }
-    kill(child - 1);
-    kill(child - 2);
+    sys_kill(child - 1);
+    sys_kill(child - 2);
     for (int number = 0; number < 3; number++)
-        print_number(child - wait_for(ANY_CHILD, &ending));
+        print_number(child - sys_wait(ANY_CHILD, &ending));
     for (int number = 0; number < 12; number++)
-        pages = map_memory(pages + 2 * PAGE, PAGE, CAN_READ);
-    if (fork() == 0)
-        sys_exit(unmap_memory(pages - 6 * PAGE, 4 * PAGE));
-    protect_memory(pages - 4 * PAGE, PAGE, NO_ACCESS);
-    unmap_memory(pages - 22 * PAGE, 16 * PAGE);
-    spawn("pong", "1");
+        pages = sys_map(pages + 2 * PAGE, PAGE, CAN_READ);
+    if (sys_fork_child() == 0)
+        sys_exit(sys_unmap(pages - 6 * PAGE, 4 * PAGE));
+    sys_protect(pages - 4 * PAGE, PAGE, NO_ACCESS);
+    sys_unmap(pages - 22 * PAGE, 16 * PAGE);
+    sys_spawn("pong", "1");
     print("\\n");
     return 0;
 }
@@ -75,21 +75,21 @@ MALLOC = """
 
 int main(void)
 {
-    char *pages = malloc_pages(4);
+    char *pages = sys_malloc_pages(4);
     struct ending ending;
 
     pages[0] = pages[3 * PAGE] = 1;
-    if (fork() == 0) {
-        free_pages(pages, 1);
+    if (sys_fork_child() == 0) {
+        sys_free_pages(pages, 1);
         pages[0] = 1; /* and dies */
     }
-    wait_for(ANY_CHILD, &ending);
-    free_pages(pages + 3 * PAGE, 1);
-    if (fork() == 0)
+    sys_wait(ANY_CHILD, &ending);
+    sys_free_pages(pages + 3 * PAGE, 1);
+    if (sys_fork_child() == 0)
         pages[3 * PAGE] = 1; /* and dies */
-    wait_for(ANY_CHILD, &ending);
-    free_pages(pages, 1);
-    print_number(malloc_pages(1) == pages && pages[0] == 0);
+    sys_wait(ANY_CHILD, &ending);
+    sys_free_pages(pages, 1);
+    print_number(sys_malloc_pages(1) == pages && pages[0] == 0);
     return 0;
 }
 """
@@ -98,19 +98,19 @@ LIBRARY = """
 
 int main(void)
 {
-    char *library = load_library("libit"), *data = library + 2 * PAGE;
+    char *library = sys_load_library("libit"), *data = library + 2 * PAGE;
     struct ending ending;
 
     data[0]++;
-    unmap_memory(library, PAGE); /* in vain */
-    if (fork() == 0) {
+    sys_unmap(library, PAGE); /* in vain */
+    if (sys_fork_child() == 0) {
         data[0]++;
-        unload_library(library);
+        sys_unload_library(library);
         data[0] = 1; /* and dies */
     }
-    wait_for(ANY_CHILD, &ending);
-    unload_library(library);
-    library = load_library("libit");
+    sys_wait(ANY_CHILD, &ending);
+    sys_unload_library(library);
+    library = sys_load_library("libit");
     print_number(library[2 * PAGE] == 'p');
     return 0;
 }

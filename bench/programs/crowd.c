@@ -8,7 +8,7 @@ static int32_t sleepers[512];
 
 static int32_t sleeper(uint32_t ticks)
 {
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
 
     if (child == 0)
         for (;;)
@@ -34,21 +34,21 @@ static void wake(void)
         }
         note(&rounds, dearest);
     }
-    kill(child);
-    wait_for(child, NULL);
+    sys_kill(child);
+    sys_wait(child, NULL);
     say("wake", &rounds);
 }
 
 static void wait_for_one(int32_t pid, const char *name)
 {
     for (int i = 0; i < ROUNDS; i++) {
-        int32_t child = fork();
+        int32_t child = sys_fork_child();
 
         if (child == 0)
             sys_exit(0);
         sys_yield();
         start();
-        wait_for(pid == ANY_CHILD ? pid : child, NULL);
+        sys_wait(pid == ANY_CHILD ? pid : child, NULL);
         stop(&rounds);
     }
     say(name, &rounds);
@@ -60,8 +60,8 @@ static void kill_and_replace(int count)
         int one = count * i / ROUNDS;
 
         start();
-        kill(sleepers[one]);
-        wait_for(sleepers[one], NULL);
+        sys_kill(sleepers[one]);
+        sys_wait(sleepers[one], NULL);
         stop(&rounds);
         sleepers[one] = sleeper(LONG);
         sys_yield();
@@ -73,9 +73,9 @@ static void fork_exit_wait(void)
 {
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        if (fork() == 0)
+        if (sys_fork_child() == 0)
             sys_exit(0);
-        wait_for(ANY_CHILD, NULL);
+        sys_wait(ANY_CHILD, NULL);
         stop(&rounds);
     }
     say("round", &rounds);
@@ -98,6 +98,6 @@ int main(const char *argument)
     kill_and_replace(count);
     fork_exit_wait();
     for (int i = 0; i < count; i++)
-        kill(sleepers[i]);
+        sys_kill(sleepers[i]);
     return 0;
 }

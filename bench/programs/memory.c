@@ -7,7 +7,7 @@ static struct rounds rounds, others;
 
 static void zero_fill(void)
 {
-    char *memory = map_memory(NULL, (ROUNDS + 1) * PAGE, CAN_WRITE);
+    char *memory = sys_map(NULL, (ROUNDS + 1) * PAGE, CAN_WRITE);
 
     memory[0] = 1;
     for (int i = 1; i <= ROUNDS; i++) {
@@ -15,13 +15,13 @@ static void zero_fill(void)
         memory[i * PAGE] = 1;
         stop(&rounds);
     }
-    unmap_memory(memory, (ROUNDS + 1) * PAGE);
+    sys_unmap(memory, (ROUNDS + 1) * PAGE);
     say("zero", &rounds);
 }
 
 static void first_read(void)
 {
-    volatile char *memory = map_memory(NULL, (ROUNDS + 1) * PAGE, CAN_WRITE);
+    volatile char *memory = sys_map(NULL, (ROUNDS + 1) * PAGE, CAN_WRITE);
 
     memory[0] = 1;
     for (int i = 1; i <= ROUNDS; i++) {
@@ -29,24 +29,24 @@ static void first_read(void)
         (void)memory[i * PAGE];
         stop(&rounds);
     }
-    unmap_memory((void *)memory, (ROUNDS + 1) * PAGE);
+    sys_unmap((void *)memory, (ROUNDS + 1) * PAGE);
     say("read", &rounds);
 }
 
 /* The first page of what one page table reaches: its table comes with it, and goes with it. */
 static void first_page_of_a_table(void)
 {
-    char *memory = map_memory(NULL, 2 * TABLE_REACH, CAN_WRITE);
+    char *memory = sys_map(NULL, 2 * TABLE_REACH, CAN_WRITE);
     char *place = (char *)(((uintptr_t)memory + TABLE_REACH - 1) / TABLE_REACH * TABLE_REACH);
 
     for (int i = 0; i < ROUNDS; i++) {
         start();
         place[0] = 1;
         stop(&rounds);
-        unmap_memory(place, PAGE);
-        map_memory(place, PAGE, CAN_WRITE);
+        sys_unmap(place, PAGE);
+        sys_map(place, PAGE, CAN_WRITE);
     }
-    unmap_memory(memory, 2 * TABLE_REACH);
+    sys_unmap(memory, 2 * TABLE_REACH);
     say("table", &rounds);
 }
 
@@ -54,10 +54,10 @@ static void map_touch_unmap(int pages, const char *name)
 {
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        char *memory = map_memory(NULL, pages * PAGE, CAN_WRITE);
+        char *memory = sys_map(NULL, pages * PAGE, CAN_WRITE);
         for (int page = 0; page < pages; page++)
             memory[page * PAGE] = 1;
-        unmap_memory(memory, pages * PAGE);
+        sys_unmap(memory, pages * PAGE);
         stop(&rounds);
     }
     say(name, &rounds);
@@ -70,9 +70,9 @@ static void among_regions(int regions, const char *touch, const char *change)
 
     for (int i = 0; i < regions; i++) {
         char *page = i < regions / 2 ? below + i * PAGE : gap + (1 + i - regions / 2) * PAGE;
-        map_memory(page, PAGE, i % 2 ? CAN_WRITE : CAN_READ);
+        sys_map(page, PAGE, i % 2 ? CAN_WRITE : CAN_READ);
     }
-    map_memory(memory, (ROUNDS + 1) * PAGE, CAN_WRITE);
+    sys_map(memory, (ROUNDS + 1) * PAGE, CAN_WRITE);
     memory[0] = 1;
     for (int i = 1; i <= ROUNDS; i++) {
         start();
@@ -82,23 +82,23 @@ static void among_regions(int regions, const char *touch, const char *change)
     say(touch, &rounds);
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        map_memory(gap, PAGE, NO_ACCESS);
-        unmap_memory(gap, PAGE);
+        sys_map(gap, PAGE, NO_ACCESS);
+        sys_unmap(gap, PAGE);
         stop(&rounds);
     }
     say(change, &rounds);
-    unmap_memory(below, (regions + ROUNDS + 3) * PAGE);
+    sys_unmap(below, (regions + ROUNDS + 3) * PAGE);
 }
 
 /* The child reads what the parent wrote, and writes: a copy.  Then the parent, the last holder, does. */
 static void copy_on_write(void)
 {
-    char *memory = map_memory(NULL, ROUNDS * PAGE, CAN_WRITE);
+    char *memory = sys_map(NULL, ROUNDS * PAGE, CAN_WRITE);
     struct ending ending;
 
     for (int i = 0; i < ROUNDS; i++)
         memory[i * PAGE] = 1;
-    if (fork() == 0) {
+    if (sys_fork_child() == 0) {
         for (int i = 0; i < ROUNDS; i++) {
             start();
             memory[i * PAGE] = 2;
@@ -107,13 +107,13 @@ static void copy_on_write(void)
         say("copy", &rounds);
         sys_exit(0);
     }
-    wait_for(ANY_CHILD, &ending);
+    sys_wait(ANY_CHILD, &ending);
     for (int i = 0; i < ROUNDS; i++) {
         start();
         memory[i * PAGE] = 3;
         stop(&rounds);
     }
-    unmap_memory(memory, ROUNDS * PAGE);
+    sys_unmap(memory, ROUNDS * PAGE);
     say("last", &rounds);
 }
 
@@ -121,10 +121,10 @@ static void fork_exit_wait(const char *name, const char *fork_name)
 {
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        if (fork() == 0)
+        if (sys_fork_child() == 0)
             sys_exit(0);
         uint32_t forked = since_start(); /* to be noted when it is no write to a shared page any more */
-        wait_for(ANY_CHILD, NULL);
+        sys_wait(ANY_CHILD, NULL);
         stop(&rounds);
         note(&others, forked);
     }
@@ -134,23 +134,23 @@ static void fork_exit_wait(const char *name, const char *fork_name)
 
 static void fork_exit_wait_with(int pages, const char *name, const char *fork_name)
 {
-    char *memory = map_memory(NULL, pages * PAGE, CAN_WRITE);
+    char *memory = sys_map(NULL, pages * PAGE, CAN_WRITE);
 
     for (int i = 0; i < pages; i++)
         memory[i * PAGE] = 1;
     fork_exit_wait(name, fork_name);
-    unmap_memory(memory, pages * PAGE);
+    sys_unmap(memory, pages * PAGE);
 }
 
 static void fork_exec(void)
 {
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        if (fork() == 0) {
-            exec("nothing", "");
+        if (sys_fork_child() == 0) {
+            sys_exec("nothing", "");
             sys_panic("no nothing");
         }
-        wait_for(ANY_CHILD, NULL);
+        sys_wait(ANY_CHILD, NULL);
         stop(&rounds);
     }
     say("exec", &rounds);
@@ -160,9 +160,9 @@ static void spawn_exit(const char *program, const char *name)
 {
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        if (failed(spawn(program, "")))
+        if (failed(sys_spawn(program, "")))
             sys_panic("no such program");
-        wait_for(ANY_CHILD, NULL);
+        sys_wait(ANY_CHILD, NULL);
         stop(&rounds);
     }
     say(name, &rounds);
@@ -170,7 +170,7 @@ static void spawn_exit(const char *program, const char *name)
 
 static void yield_and_back(void)
 {
-    int32_t partner = fork();
+    int32_t partner = sys_fork_child();
 
     if (partner == 0)
         for (;;)
@@ -180,8 +180,8 @@ static void yield_and_back(void)
         sys_yield();
         stop(&rounds);
     }
-    kill(partner);
-    wait_for(ANY_CHILD, NULL);
+    sys_kill(partner);
+    sys_wait(ANY_CHILD, NULL);
     say("yield", &rounds);
 }
 
@@ -199,14 +199,14 @@ static void malloc_and_free(void)
 
 static void take_a_page_and_give_it_back(void)
 {
-    char *other = malloc_pages(1); /* so that the table is there */
+    char *other = sys_malloc_pages(1); /* so that the table is there */
 
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        free_pages(malloc_pages(1), 1);
+        sys_free_pages(sys_malloc_pages(1), 1);
         stop(&rounds);
     }
-    free_pages(other, 1);
+    sys_free_pages(other, 1);
     say("malloc_page", &rounds);
 }
 

@@ -17,10 +17,10 @@ static void load_and_unload(const char *load_name, const char *unload_name)
 {
     for (int i = 0; i < ROUNDS; i++) {
         start();
-        void *library = load_library("libcount");
+        void *library = sys_load_library("libcount");
         stop(&rounds);
         start();
-        unload_library(library);
+        sys_unload_library(library);
         stop(&others);
     }
     say(load_name, &rounds);
@@ -57,11 +57,11 @@ int main(const char *argument)
     if (load_libcount(&count) < 0)
         sys_panic("no libcount");
     call(&count);
-    if (fork() == 0) {
-        unload_library(count.library);
+    if (sys_fork_child() == 0) {
+        sys_unload_library(count.library);
         load_and_unload("load", "unload");
         sys_exit(0);
     }
-    wait_for(ANY_CHILD, NULL);
+    sys_wait(ANY_CHILD, NULL);
     return 0;
 }

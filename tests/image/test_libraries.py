@@ -269,7 +269,9 @@ def test_a_compact_image_starts_a_page_too():
 
 def test_the_word_image_size_alone_fixes_nothing(tmp_path):
     source = tmp_path / "plain.c"
-    source.write_text('#include "keelback.h"\nint image_size = 1;\nint main(void) { return image_size; }\n')
+    source.write_text(
+        '#include "keelback.h"\nint image_size = 1;\nint main(void) { print("text"); return image_size; }\n'
+    )
     assert len(segments(build_program(source, runtime=RUNTIME, image_base=BASE))) == 3
 
 

@@ -42,22 +42,22 @@ PROGRAM = """
 static int ends_by(int child)
 {
     struct ending ending;
-    wait_for(child, &ending);
+    sys_wait(child, &ending);
     return ending.how == FAULTED ? ending.status : -ending.status;
 }
 int main(void)
 {
-    int child = fork();
+    int child = sys_fork_child();
     if (child == 0) {
         __asm__ volatile("pushl $0x23; pushl %esp; pushl $0x20202; pushl $0x1b; pushl $1f; iretl; 1: nop");
         sys_exit(7);
     }
     print("virtual-8086 mode: "); print_number(ends_by(child)); print("\\n");
-    child = fork();
+    child = sys_fork_child();
     if (child == 0)
         __asm__ volatile("movl $7, %eax; movl %eax, %ds");
     print("a local descriptor: "); print_number(ends_by(child)); print("\\n");
-    print("hostile: "); print_number(ends_by(spawn("hostile", ""))); print("\\n");
+    print("hostile: "); print_number(ends_by(sys_spawn("hostile", ""))); print("\\n");
     for (int i = 0; i < 8192; i++)
         print(".");
     return 0;

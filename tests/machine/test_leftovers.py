@@ -46,13 +46,13 @@ PROGRAM = """
 static int ending_of(void (*run)(void))
 {
     struct ending ending;
-    int child = fork();
+    int child = sys_fork_child();
 
     if (child == 0) {
         run();
         sys_exit(0);
     }
-    wait_for(child, &ending);
+    sys_wait(child, &ending);
     return ending.how == FAULTED ? ending.status : 0;
 }
 static void fast(void) { __asm__ volatile("sysenter"); }

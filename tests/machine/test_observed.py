@@ -34,10 +34,10 @@ int main(void)
     struct ending ending;
 
     for (int child = 0; child < 2; child++)
-        if (fork() == 0)
+        if (sys_fork_child() == 0)
             return 0;
     for (int child = 0; child < 2; child++)
-        wait_for(-1, &ending);
+        sys_wait(-1, &ending);
     return 0;
 }"""
 

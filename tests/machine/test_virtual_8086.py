@@ -33,14 +33,14 @@ static const uint32_t flags[] = {FLAGS}, selectors[] = {SELECTORS};
 static int ends(uint32_t flag, uint32_t selector)
 {
     struct ending ending;
-    int child = fork();
+    int child = sys_fork_child();
 
     if (child == 0) {
         __asm__ volatile("pushl $0xffff; pushl $0x1234; pushl $3; pushl $0x23; pushl %0; pushl %%esp; pushl %1;"
                          "pushl %0; pushl $1f; iretl; 1: nop" : : "r"(selector), "r"(flag | 1 << 17));
         return 7;
     }
-    wait_for(child, &ending);
+    sys_wait(child, &ending);
     return ending.how == FAULTED && ending.status == 13;
 }
 int main(void)

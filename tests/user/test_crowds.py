@@ -22,13 +22,13 @@ int main(const char *argument)
         uint32_t now = 0;
 
         for (child = 1; now < left && child > 0; now += child > 0) {
-            child = fork();
+            child = sys_fork_child();
             if (child == 0)
                 *(volatile char *)0 = 1;
         }
         left -= now;
         most = now > most ? now : most;
-        for (; wait_for(ANY_CHILD, &ending) > 0; now--)
+        for (; sys_wait(ANY_CHILD, &ending) > 0; now--)
             if (ending.how != FAULTED || ending.status != 14)
                 sys_panic("a child ended in another way");
         if (now != 0)
@@ -48,11 +48,11 @@ int main(const char *argument)
     uint32_t children = number_in(argument, 300);
 
     for (uint32_t number = 0; number < children; number++)
-        if (fork() == 0) {
+        if (sys_fork_child() == 0) {
             sys_sleep(10);
             return 0;
         }
-    while (wait_for(ANY_CHILD, NULL) > 0)
+    while (sys_wait(ANY_CHILD, NULL) > 0)
         ;
     return 0;
 }

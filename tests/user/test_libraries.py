@@ -91,7 +91,7 @@ int main(void)
     gfx.box(1, 2, 2, 3);
     gfx.text(1, 2, "C");
     print_unsigned(gfx.calls());
-    unload_library(gfx.library);
+    sys_unload_library(gfx.library);
     return 0;
 }
 """
@@ -173,7 +173,7 @@ def test_a_missing_export_is_an_error_and_the_library_is_given_back():
             'static const char *const wanted[] = {"count_name", "count_nex", NULL};\n'
             "int main(void) { struct libcount count; void *library;"
             ' if (connect_library("libcount", wanted, &count) != MISSING_EXPORT) return 1;'
-            ' library = load_library("libgfx");'
+            ' library = sys_load_library("libgfx");'
             ' return find_export(library, "box") == NULL || find_export(library, "bo") || find_export(library, ""); }'
         )
     )

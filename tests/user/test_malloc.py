@@ -211,7 +211,7 @@ def test_before_malloc_says_that_there_is_no_memory_it_gives_back_what_it_keeps(
         char *one = malloc(50000), *other = malloc(9);
         free(one);
         expect(now().pages > 12, "nothing is kept");
-        count_frames(&frames);
+        sys_frame_counts(&frames);
         one = malloc((frames.user_free + 8) * 4096);
         expect(one != NULL, "what is kept is not used");
         free(one);

@@ -152,29 +152,29 @@ int main(void)
     int regions = 0, right = 1;
 
     for (int i = 0; i < MANY; i++)
-        regions += map_memory(memory + i * PAGE, PAGE, i % 2 ? CAN_WRITE : CAN_READ) == memory + i * PAGE;
+        regions += sys_map(memory + i * PAGE, PAGE, i % 2 ? CAN_WRITE : CAN_READ) == memory + i * PAGE;
     for (int i = SOME; i < MANY; i += 2 * SOME)
         memory[i * PAGE] = (char)i;
-    if (fork() == 0) {
-        right = unmap_memory(memory + PAGE, MANY / 2 * PAGE) == 0;
+    if (sys_fork_child() == 0) {
+        right = sys_unmap(memory + PAGE, MANY / 2 * PAGE) == 0;
         for (int i = SOME; i < MANY; i += 2 * SOME)
             right &= i <= MANY / 2 || memory[i * PAGE] == (char)i;
         sys_exit(right);
     }
-    wait_for(ANY_CHILD, &ending);
+    sys_wait(ANY_CHILD, &ending);
     print_number(regions);
     print_number(ending.status);
-    print_number(protect_memory(memory, MANY * PAGE, CAN_WRITE));
+    print_number(sys_protect(memory, MANY * PAGE, CAN_WRITE));
     for (int i = 0; i < MANY; i += SOME)
         right &= memory[i * PAGE] == (i % 2 ? (char)i : 0);
     memory[2 * PAGE] = 1;
     print_number(right);
     for (int i = 0; i < MANY; i += 2)
-        right &= unmap_memory(memory + i * PAGE, PAGE) == 0;
-    right &= map_memory(memory, PAGE, CAN_READ) == memory && memory[3 * PAGE] == 0;
+        right &= sys_unmap(memory + i * PAGE, PAGE) == 0;
+    right &= sys_map(memory, PAGE, CAN_READ) == memory && memory[3 * PAGE] == 0;
     print_number(right);
-    print_number(unmap_memory(memory, MANY * PAGE));
-    if (fork() == 0)
+    print_number(sys_unmap(memory, MANY * PAGE));
+    if (sys_fork_child() == 0)
         memory[PAGE] = 1; /* and dies */
     print("\\n");
     return 0;

@@ -48,14 +48,14 @@ static uint32_t frames_left(void)
 {
     struct frame_counts counts;
 
-    count_frames(&counts);
+    sys_frame_counts(&counts);
     return counts.user_free;
 }
 
 /* Make a child that uses all that a child has, as soon as nothing is left; not 0: an error. */
 static int32_t make_child(void)
 {
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
 
     if (child != 0)
         return child;
@@ -70,7 +70,7 @@ static void expect_end_of(int32_t child)
 {
     struct ending ending;
 
-    expect(child > 0 && wait_for(child, &ending) == child, "no child");
+    expect(child > 0 && sys_wait(child, &ending) == child, "no child");
     expect(ending.how == EXITED && ending.status == 42, "the child died");
 }
 
@@ -84,10 +84,11 @@ int main(void)
         *piece = (struct piece){.before = newest, .number = ++number};
         newest = piece;
     }
-    while (!failed((int32_t)malloc_pages(1)))
+    while (!failed((int32_t)sys_malloc_pages(1)))
         ;
     expect(number > 1000 && frames_left() == 0 && malloc(PAGE) == NULL, "there is still memory");
-    expect(fork() == ERROR_OUT_OF_MEMORY && spawn("it", "") == ERROR_OUT_OF_MEMORY, "a child without memory");
+    expect(sys_fork_child() == ERROR_OUT_OF_MEMORY, "a child without memory");
+    expect(sys_spawn("it", "") == ERROR_OUT_OF_MEMORY, "a program without memory");
     expect_end_of(early);
     write_all();
     go_deep();

@@ -61,7 +61,7 @@ class Call:
     method: str = ""
     """What it is called in Python, where that is not its name."""
     c: str = ""
-    """What its stub in C is called, where that is not `sys_` and its name."""
+    """What its stub in C is called, where that is not `sys_` and its name, which courses know as something else."""
     c_result: str = "int32_t "
     leaves: bool = False
     """The caller becomes two, another program, or ends: a stub first writes what is left of a line."""
@@ -99,51 +99,51 @@ CALLS = (
     ),
     Call(
         6, "fork", {}, "the child's id; 0 in the child", (OutOfMemory, NoProcessSlot),
-        "Make a child that is as the caller; return its id, 0 in the child, or an error.", c="fork", leaves=True,
+        "Make a child that is as the caller; return its id, 0 in the child, or an error.",
+        c="sys_fork_child", leaves=True,
     ),
     Call(
         7, "detach", {}, "0; the caller is nobody's child", (), "Let the caller be nobody's child.",
     ),
     Call(
         8, "exec", {"name": TEXT, "argument": TEXT}, NEVER, PROGRAMS,
-        "Run another program of the payload instead of this one; return only if that failed.", c="exec", leaves=True,
+        "Run another program of the payload instead of this one; return only if that failed.", leaves=True,
     ),
     Call(
         9, "spawn", {"name": TEXT, "argument": TEXT}, "the child's id", (*PROGRAMS, NoProcessSlot),
-        "Start a program of the payload as a child; return its id, or an error.", c="spawn", leaves=True,
+        "Start a program of the payload as a child; return its id, or an error.", leaves=True,
     ),
     Call(
         10, "wait", {"id": NUMBER, "ending": Ending}, "the id of the child that ended", (*ADDRESSES, NoChild),
-        "Wait until a child has ended, or any; return its id, or an error.  The ending may be 0.", c="wait_for",
+        "Wait until a child has ended, or any; return its id, or an error.  The ending may be 0.",
     ),
-    Call(11, "kill", {"id": NUMBER}, "0", (NoSuchProcess, NotPermitted), "End a process.", c="kill"),
+    Call(11, "kill", {"id": NUMBER}, "0", (NoSuchProcess, NotPermitted), "End a process."),
     Call(
         12, "page_alloc", {"address": ADDRESS}, "0", (*RANGES, OutOfMemory),
-        "Let a page be new, zero and writable; what was there is freed.", c="allocate_page",
+        "Let a page be new, zero and writable; what was there is freed.",
     ),
     Call(
         13, "map", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "the address",
         (*RANGES, OutOfMemory, NoRoom),
         "Map zeros at an address, or where there is room (0); return the address, or an error.",
-        c="map_memory", c_result="void *",
+        c_result="void *",
     ),
     Call(
         14, "unmap", {"address": ADDRESS, "length": SIZE}, "0", (*RANGES, OutOfMemory), "Free the pages of a range.",
-        c="unmap_memory",
     ),
     Call(
         15, "protect", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "0", (*RANGES, OutOfMemory),
-        "Give the pages of a range other permissions.", c="protect_memory",
+        "Give the pages of a range other permissions.",
     ),
-    Call(16, "frame_counts", {"counts": FrameCounts}, "0", ADDRESSES, "Count page frames.", c="count_frames"),
+    Call(16, "frame_counts", {"counts": FrameCounts}, "0", ADDRESSES, "Count page frames."),
     Call(
         17, "malloc_pages", {"count": COUNT}, "the address", (BadArgument, OutOfMemory, TooManyRegions, NoRoom),
         "Take new pages of zeros in a row; return the address of the first, or an error.",
-        c="malloc_pages", c_result="void *",
+        c_result="void *",
     ),
     Call(
         18, "free_pages", {"address": ADDRESS, "count": COUNT}, "0", (BadAddress, BadArgument),
-        "Give pages back that `malloc_pages` took.", c="free_pages",
+        "Give pages back that `malloc_pages` took.",
     ),
     Call(
         19, "load_library", {"name": TEXT}, "the address of its link page",
@@ -151,11 +151,11 @@ CALLS = (
             BadAddress, BadArgument, OutOfMemory, TooManyRegions, NoRoom, NoSuchLibrary, NotALibrary, TooManyLibraries,
         ),
         "Map a library of the payload; return the address of its link page (`library.h`), or an error.",
-        c="load_library", c_result="void *",
+        c_result="void *",
     ),
     Call(
         20, "unload_library", {"address": ADDRESS}, "0", (BadArgument, OutOfMemory, TooManyRegions),
-        "Unmap the library whose link page is at an address.", c="unload_library",
+        "Unmap the library whose link page is at an address.",
     ),
     Call(21, "uptime", {"uptime": Uptime}, "0", ADDRESSES, "Tell how long the kernel has run."),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from keelback.image.toolchain import link_elf
+from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, link_elf
 
 SIZE_SYMBOL: Final = "__image_size"
 """The absolute symbol that `IMAGE_SIZE` of keelback.h defines."""
@@ -34,7 +34,7 @@ def link_sized(objects: Mapping[str, bytes], runtime: Mapping[str, bytes], image
     Raises: ToolchainError, too where the image is larger.
     """
     script = compact_script(image_base, size)
-    return link_elf(objects, script, archive=runtime, flags=["--strip-debug"])
+    return link_elf(objects, script, archive=runtime, flags=PROGRAM_LINKER_FLAGS)
 
 
 def compact_script(base: int, size: str = "", *, header: int = 0) -> str:
@@ -61,10 +61,10 @@ SECTIONS
 {{
     . = {base:#x};
     {header_section}
-    .text : {{ *(.text .text.*) *(.rodata .rodata.*) }} :text
+    .text : {{ KEEP(*(.text)) *(.text.*) KEEP(*(.rodata)) *(.rodata.*) }} :text
     . = ALIGN({_PAGE});
-    .data : {{ *(.data .data.*) *(.got .got.plt) }} :data
-    .bss (NOLOAD) : {{ *(.bss .bss.* .record.* COMMON) {fill} }} :data
+    .data : {{ KEEP(*(.data)) *(.data.*) *(.got .got.plt) }} :data
+    .bss (NOLOAD) : {{ KEEP(*(.bss)) *(.bss.* .record.* COMMON) {fill} }} :data
     {check}
     /DISCARD/ : {{
         *(.comment .note .note.* .eh_frame)

@@ -16,10 +16,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from keelback.errors import UserError
+from keelback.image.c_library import add_library, library_headers
 from keelback.image.compact import SIZE_SYMBOL, compact_script, fixes_its_size
+from keelback.image.division import DIVISION_FLAGS
 from keelback.image.link_page import PAGE_SIZE, make_link_page
-from keelback.image.programs import build_runtime
-from keelback.image.toolchain import USER_FLAGS, ToolchainError, compile_c, link_elf
+from keelback.image.programs import build_runtime, named
+from keelback.image.symbols import defined_in
+from keelback.image.toolchain import (
+    HOSTED_FLAGS,
+    PROGRAM_LINKER_FLAGS,
+    USER_FLAGS,
+    ToolchainError,
+    c_headers,
+    compile_c,
+    link_elf,
+)
 
 LIBRARY_FLAGS: Final = (
     *USER_FLAGS,
@@ -27,7 +38,7 @@ LIBRARY_FLAGS: Final = (
     "-fvisibility=hidden",
     "-fno-jump-tables",  # else a switch may become a table of addresses
 )
-_LINKER_FLAGS: Final = ("--strip-debug", "-pie", "--entry=0", "--hash-style=sysv")
+_LINKER_FLAGS: Final = (*PROGRAM_LINKER_FLAGS, "-pie", "--entry=0", "--hash-style=sysv")
 
 
 class LibraryError(UserError):
@@ -48,7 +59,9 @@ def build_library(source: Path, *, runtime: Path, flags: Sequence[str] = ()) -> 
         ToolchainError: the compiler or the linker refused it.
         OSError: the source can't be read.
     """
-    compiled = compile_c(source, includes=[runtime], flags=(*LIBRARY_FLAGS, *flags))
+    headers = (runtime, *library_headers(runtime))
+    flags = (*LIBRARY_FLAGS, *DIVISION_FLAGS, *c_headers(), *flags)
+    compiled = compile_c(source, includes=headers, flags=(*HOSTED_FLAGS, *flags))
     size = SIZE_SYMBOL if fixes_its_size(compiled) else ""
     linked = link_library(source, f"{source.stem}.o", compiled, runtime=runtime, size=size)
     return finish(source, linked, {symbol.name: symbol["st_value"] for symbol in _visible(source, linked)})
@@ -60,9 +73,11 @@ def link_library(source: Path, name: str, compiled: bytes, *, runtime: Path, siz
     Raises: ToolchainError.
     """
     script = compact_script(0, size, header=PAGE_SIZE)
-    archive = build_runtime(runtime, LIBRARY_FLAGS)
+    base = build_runtime(runtime, LIBRARY_FLAGS)
+    archive = named(base, source.stem) | add_library({name: compiled}, runtime, base, LIBRARY_FLAGS)
+    kept = (f"--undefined={symbol}" for symbol in sorted(defined_in(compiled)))
     try:
-        return link_elf({name: compiled}, script, archive=archive, flags=_LINKER_FLAGS)
+        return link_elf({name: compiled}, script, archive=archive, flags=(*_LINKER_FLAGS, *kept))
     except ToolchainError as error:
         raise ToolchainError(source, "does not link", error.diagnostics) from None
 

@@ -11,7 +11,7 @@ from keelback.image.cache import Entry, find, find_or_build, keep, key_of
 
 BUILT_FROM = ("abi", "compiler", "image", "lang", "user")
 """The parts of Keelback that decide what becomes of a program or library."""
-SUFFIXES = (".py", ".c", ".h")
+SUFFIXES = (".py", ".c", ".h", ".S", ".zig", ".list")
 
 
 def kept_build(parts: Sequence[str], *key: object, build: Callable[[], bytes]) -> bytes:

@@ -6,8 +6,8 @@ from typing import Any
 from keelback.compiler import compile_program
 from keelback.image.compact import link_sized
 from keelback.image.compiled import build_object
-from keelback.image.programs import build_runtime, program_script
-from keelback.image.toolchain import USER_FLAGS, link_elf
+from keelback.image.programs import build_runtime, named, program_script
+from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, USER_FLAGS, link_elf
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
 
@@ -20,7 +20,7 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     """
     program: Any = root
     compiled = compile_program(root, ram, {"main": program._start})
-    own, library = {f"{name}.o": build_object(compiled, name, USER_FLAGS)}, build_runtime(runtime)
+    own, library = {f"{name}.o": build_object(compiled, name, USER_FLAGS)}, named(build_runtime(runtime), name)
     if program.image_size:
         return link_sized(own, library, image_base, str(program.image_size))
-    return link_elf(own, program_script(image_base), archive=library, flags=["--strip-debug"])
+    return link_elf(own, program_script(image_base), archive=library, flags=PROGRAM_LINKER_FLAGS)

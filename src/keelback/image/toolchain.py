@@ -23,8 +23,8 @@ from types import MappingProxyType
 from typing import Final
 
 from keelback.errors import UserError
+from keelback.image import division, integers_only
 from keelback.image.cache import Entry, digest_of, find_or_build, key_of
-from keelback.image.integers_only import RULE, first_use
 from keelback.image.leftovers import run_tool
 
 
@@ -74,13 +74,28 @@ C_FLAGS: Final = (
 USER_FLAGS: Final = ("-Xclang", "-fstack-clash-protection")
 """Flags for code in ring 3: a large stack frame is touched page by page, so that none lands behind the guard."""
 
+HOSTED_FLAGS: Final = ("-fhosted", "-fno-builtin")
+"""Flags for C whose main is as ISO C has it; no call of a library function is changed or left out all the same."""
+
+SECTION_FLAGS: Final = ("-ffunction-sections", "-fdata-sections")
+"""Flags for code of which the linker takes, with `--gc-sections`, only what a program uses."""
+
 NO_WARNINGS: Final = ("-Werror",)
 """Flags for our own C, which has to compile without a warning."""
 
+PROGRAM_LINKER_FLAGS: Final = ("--strip-debug", "--gc-sections")
+"""Flags to link a program with: it has no line tables, and of the objects only those sections that it uses."""
+
 _LINKER_FLAGS: Final = ("-z", "max-page-size=4096", "--no-dynamic-linker")
+_ZIG_FLAGS: Final = (
+    *("-target", "x86-linux-musl", "-mcpu=i686", "-lc"),  # what zig builds its C library for
+    *("-O", "ReleaseSmall", "-fstrip", "-ffunction-sections", "-fdata-sections", "-fsingle-threaded"),
+)
 _NO_DEFINES: Final[Mapping[str, int]] = MappingProxyType({})
 _NO_OBJECTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 _STEERING: Final = ("ZIG_", "CPATH", "C_INCLUDE_PATH", "CCC_OVERRIDE_OPTIONS", "CLICOLOR_FORCE")
+
+_RULES: Final = f"{integers_only.RULE}; {division.RULE}"
 
 _log = logging.getLogger(__name__)
 
@@ -112,12 +127,14 @@ def compile_c(
         OSError: the source can't be read.
     """
     flags = (*C_FLAGS, *target.c_flags, *flags)
-    return _translate(source, includes, defines, flags, target, "does not compile", check=_check_integers, rule=RULE)
+    return _translate(source, includes, defines, flags, target, "does not compile", finish=_finished, rule=_RULES)
 
 
-def _check_integers(source: Path, compiled: bytes) -> None:
-    if use := first_use(compiled):
+def _finished(source: Path, compiled: bytes) -> bytes:
+    """Return an object as it is kept.  Raises: ToolchainError where it has floating point."""
+    if use := integers_only.first_use(compiled):
         raise ToolchainError(source, "does not compile", str(use))
+    return division.with_divide_errors(compiled)
 
 
 def build_support(target: Target = I386, *, flags: Sequence[str] = ()) -> bytes:
@@ -143,6 +160,39 @@ def assemble(
     """
     # Absolute, because the assembler lets a file's directory be renamed but not be added.
     return _translate(source.absolute(), includes, defines, (), target, "does not assemble")
+
+
+def musl_folder() -> Path:
+    """Return the folder of musl's sources, which come with zig."""
+    return _zig_folder().resolve() / "lib" / "libc" / "musl"
+
+
+def c_headers() -> tuple[str, ...]:
+    """Return the flags that let C include the headers of musl."""
+    headers = _zig_folder().resolve() / "lib" / "libc" / "include"
+    return ("-isystem", str(headers / "x86-linux-musl"), "-isystem", str(headers / "generic-musl"))
+
+
+def build_zig_library(root: Path, parts: Sequence[str], *, empty: Sequence[str] = (), pic: bool = False) -> bytes:
+    """Build files of zig's C library, relative to its folder, under a root file of ours to one object for an i386.
+
+    Files named `empty` are taken for empty ones.  Raises: ToolchainError.
+    """
+    folder = _zig_folder() / "lib"
+    flags = ("-fPIC" if pic else "-fno-PIC", *_ZIG_FLAGS)
+
+    def build(work: Path) -> Entry:
+        (work / "source").mkdir()
+        for part in (*parts, *empty):
+            place = work / "source" / part
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(b"" if part in empty else (folder / part).read_bytes())
+        (work / "source" / root.name).write_bytes(root.read_bytes())
+        arguments = ["build-obj", root.name, *flags, f"-femit-bin={work / 'output.o'}"]
+        said = _zig(root, "does not compile", work, work / "source", arguments)
+        return Entry((work / "output.o").read_bytes(), said)
+
+    return _built(build, root, I386, "zig", root.read_bytes(), tuple(parts), tuple(empty), flags)
 
 
 def link_elf(
@@ -207,10 +257,10 @@ def _translate(
     flags: Sequence[str],
     target: Target,
     failure: str,
-    check: Callable[[Path, bytes], None] = lambda source, output: None,
+    finish: Callable[[Path, bytes], bytes] = lambda _source, output: output,
     rule: str = "",
 ) -> bytes:
-    """Compile or assemble one file, by its suffix; `check` refuses an output by a rule."""
+    """Compile or assemble one file, by its suffix; `finish` makes of the output what is kept, or refuses it."""
     text = source.read_bytes()
     options = (*flags, *(f"-D{name}={value}" for name, value in defines.items()))
     # The path as given is part of the key because messages repeat it.
@@ -224,8 +274,7 @@ def _translate(
         arguments += ["-MMD", "-MT", "output", "-MF", str(inputs)]
         arguments += ["-c", _as_operand(source), "-o", str(output)]
         said = _zig(source, failure, work, Path.cwd(), ["cc", *arguments])
-        check(source, output.read_bytes())
-        return Entry(output.read_bytes(), said, _files_read(inputs.read_text(errors="surrogateescape")))
+        return Entry(finish(source, output.read_bytes()), said, _files_read(inputs.read_text(errors="surrogateescape")))
 
     return _built(build, source, target, "object", source.name, text, places, options, rule)
 

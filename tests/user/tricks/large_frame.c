@@ -26,7 +26,7 @@ int main(const char *argument)
 {
     uint32_t where = 0;
 
-    print_hex((uint32_t)map_memory((void *)(BOTTOM - 0x50000), 0x40000, CAN_WRITE));
+    print_hex((uint32_t)sys_map((void *)(BOTTOM - 0x50000), 0x40000, CAN_WRITE));
     print(" is mapped below the guard\n");
     down(&where);
     print_hex(where);

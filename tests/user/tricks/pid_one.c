@@ -4,7 +4,7 @@
 static int32_t child_with_number_1(void)
 {
     for (;;) {
-        int32_t child = fork();
+        int32_t child = sys_fork_child();
 
         if (child == 0) {
             sys_sleep(20);
@@ -12,8 +12,8 @@ static int32_t child_with_number_1(void)
         }
         if (child == 1)
             return child;
-        kill(child);
-        wait_for(child, NULL);
+        sys_kill(child);
+        sys_wait(child, NULL);
     }
 }
 
@@ -21,22 +21,22 @@ int main(const char *argument)
 {
     struct ending ending;
 
-    if (fork() == 0) {
-        int32_t result = kill(1);
+    if (sys_fork_child() == 0) {
+        int32_t result = sys_kill(1);
 
-        for (; result == ERROR_NOT_PERMITTED; result = kill(1))
+        for (; result == ERROR_NOT_PERMITTED; result = sys_kill(1))
             sys_yield();
         print_number(result); /* the first has ended */
         print("\n");
     }
     if (sys_getpid() == 1) {
-        print_number(kill(1));
+        print_number(sys_kill(1));
         print(" is what the first hears\n");
         sys_call(CALL_DETACH, 0, 0, 0, 0);
         return 0;
     }
-    print_number(kill(child_with_number_1()));
-    print_number(wait_for(1, &ending) == 1 && ending.how == KILLED);
+    print_number(sys_kill(child_with_number_1()));
+    print_number(sys_wait(1, &ending) == 1 && ending.how == KILLED);
     print("\n");
     return 0;
 }

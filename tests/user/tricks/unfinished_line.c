@@ -6,18 +6,18 @@ int main(const char *argument)
     uint32_t how = number_in(argument, 0);
 
     print("before the fork; ");
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
     if (child == 0) {
         print("child\n");
         return 0;
     }
-    wait_for(child, NULL);
+    sys_wait(child, NULL);
     print("parent; ");
-    wait_for(spawn("hello", ""), NULL);
+    sys_wait(sys_spawn("hello", ""), NULL);
     print(how == 0 ? "returned" : how == 1 ? "exited" : "executed ");
     if (how == 1)
         sys_exit(0);
     if (how == 2)
-        exec("hello", "");
+        sys_exec("hello", "");
     return 0;
 }

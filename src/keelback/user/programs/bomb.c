@@ -11,16 +11,16 @@ int main(const char *argument)
     struct ending ending;
     int32_t child = 1;
 
-    count_frames(&before);
+    sys_frame_counts(&before);
     while (child > 0 && (most == 0 || forked < most)) {
-        child = fork();
+        child = sys_fork_child();
         forked += child > 0;
     }
     if (child == 0)
         return 0;
-    while (wait_for(ANY_CHILD, &ending) > 0)
+    while (sys_wait(ANY_CHILD, &ending) > 0)
         well += ending.how == EXITED && ending.status == 0;
-    count_frames(&after);
+    sys_frame_counts(&after);
 
     print("bomb: children: ");
     print_unsigned(forked);

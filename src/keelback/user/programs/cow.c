@@ -33,17 +33,17 @@ int main(const char *argument)
     if (count > 64)
         count = 64;
     write_all(count, 'a');
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
     if (failed(child) || !all_are(count, 'a'))
         sys_panic("fork failed, or changed what was there");
     uint32_t mine = child == 0 ? 'c' : 'p';
     write_all(count, mine);
     if (child == 0) {
-        count_frames(&counts);
+        sys_frame_counts(&counts);
         return all_are(count, mine) ? 0 : 1;
     }
 
-    if (wait_for(child, &ending) != child || ending.how != EXITED || ending.status != 0)
+    if (sys_wait(child, &ending) != child || ending.how != EXITED || ending.status != 0)
         sys_panic("the child found what it did not write");
     if (!all_are(count, mine) || counts.user_total != 0)
         sys_panic("the parent found what it did not write");

@@ -8,38 +8,38 @@ static void expect(int32_t child, uint32_t how, int32_t status)
 {
     struct ending ending;
 
-    if (wait_for(child, &ending) != child || ending.how != how || ending.status != status)
+    if (sys_wait(child, &ending) != child || ending.how != how || ending.status != status)
         sys_panic("a child ended otherwise than it should");
 }
 
 int main(void)
 {
-    int32_t child = spawn("hello", "you are spawned");
+    int32_t child = sys_spawn("hello", "you are spawned");
     expect(child, EXITED, 0);
 
-    if ((child = fork()) == 0) {
-        exec("hello", "you were somebody else");
+    if ((child = sys_fork_child()) == 0) {
+        sys_exec("hello", "you were somebody else");
         sys_panic("exec returned");
     }
     expect(child, EXITED, 0);
 
-    if ((child = fork()) == 0)
+    if ((child = sys_fork_child()) == 0)
         for (;;)
             sys_sleep(1000);
     sys_yield();
-    kill(child);
+    sys_kill(child);
     expect(child, KILLED, sys_getpid());
 
-    if ((child = fork()) == 0)
-        kill(sys_getpid());
+    if ((child = sys_fork_child()) == 0)
+        sys_kill(sys_getpid());
     expect(child, KILLED, child);
 
-    if ((child = fork()) == 0)
+    if ((child = sys_fork_child()) == 0)
         __asm__ volatile("ud2");
     expect(child, FAULTED, 6);
 
-    if ((child = fork()) == 0) {
-        if (fork() == 0)
+    if ((child = sys_fork_child()) == 0) {
+        if (sys_fork_child() == 0)
             sys_sleep(3); /* the orphan outlives its parent, and its record goes with it */
         return 5;
     }
@@ -47,7 +47,7 @@ int main(void)
 
     if ((child = sys_fork()) == 0)
         return 0;
-    if (wait_for(child, NULL) != ERROR_NO_CHILD) /* it detaches itself while it is waited for */
+    if (sys_wait(child, NULL) != ERROR_NO_CHILD) /* it detaches itself while it is waited for */
         sys_panic("a child that is nobody's can be waited for");
     print("family: each child ended as it should\n");
     return 0;

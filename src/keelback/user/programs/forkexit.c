@@ -48,7 +48,7 @@ int main(const char *argument)
     uint32_t turns = number_in(argument, 60);
     int first = 1;
 
-    pages = map_memory(NULL, PAGES * sizeof *pages, CAN_WRITE);
+    pages = sys_map(NULL, PAGES * sizeof *pages, CAN_WRITE);
     for (uint32_t turn = 0; !first || turns == 0 || turn < turns; turn++) {
         uint32_t choice = roll(8);
 

@@ -14,10 +14,10 @@ int main(const char *argument)
     if (forks > 8)
         forks = 8;
     for (uint32_t done = 0; done < forks; done++)
-        if (failed(fork()))
+        if (failed(sys_fork_child()))
             sys_panic("fork failed");
         /* Parent and child both go on from here. */
-    while (!failed(wait_for(ANY_CHILD, &ending)))
+    while (!failed(sys_wait(ANY_CHILD, &ending)))
         size += ending.status;
     if (sys_getpid() != first)
         return size;

@@ -14,7 +14,7 @@ int main(void)
 {
     struct frame_counts counts;
 
-    if (failed(count_frames(&counts)))
+    if (failed(sys_frame_counts(&counts)))
         return 1;
     line("free user frames", counts.user_free);
     line("of", counts.user_total);

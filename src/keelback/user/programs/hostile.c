@@ -52,7 +52,7 @@ static int ends_by(int32_t vector, int32_t child)
 {
     struct ending ending;
 
-    if (wait_for(child, &ending) != child)
+    if (sys_wait(child, &ending) != child)
         return 0;
     if (vector == NONE)
         return ending.how == EXITED && ending.status == 0;
@@ -64,7 +64,7 @@ int main(void)
     uint32_t wrong = 0;
 
     for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
-        int32_t child = fork();
+        int32_t child = sys_fork_child();
 
         if (child == 0) {
             attempts[i].run();
@@ -77,7 +77,7 @@ int main(void)
         print("\n");
         wrong++;
     }
-    wrong += !ends_by(NONE, spawn("liar", ""));
+    wrong += !ends_by(NONE, sys_spawn("liar", ""));
     print(wrong == 0 ? "hostile: the kernel stood it all\n" : "hostile: the kernel is not safe\n");
     return wrong == 0 ? 0 : 1;
 }

@@ -71,7 +71,7 @@ static void lie_about_processes(uint32_t dead)
     lie(ERROR_NO_SUCH_PROCESS, CALL_KILL, (uint32_t)-1, 0, 0);
     lie(ERROR_NO_SUCH_PROCESS, CALL_KILL, dead, 0, 0);
     lie(ERROR_NO_CHILD, CALL_WAIT, (uint32_t)sys_getpid(), 0, 0);
-    wrong += kill(1) != ERROR_NOT_PERMITTED && kill(1) != ERROR_NO_SUCH_PROCESS;
+    wrong += sys_kill(1) != ERROR_NOT_PERMITTED && sys_kill(1) != ERROR_NO_SUCH_PROCESS;
 }
 
 static void lie_about_pages(void)
@@ -99,10 +99,10 @@ static void lie_about_pages(void)
 /* Lie about malloc pages: of these two, the first is given back before. */
 static void lie_about_malloc(void)
 {
-    uint32_t given_back = (uint32_t)malloc_pages(2), taken = given_back + PAGE;
+    uint32_t given_back = (uint32_t)sys_malloc_pages(2), taken = given_back + PAGE;
     static const uint32_t strange[] = {0, KERNEL, NOT_MAPPED, LAST_PAGE, 0xbffff000, 0xc0000000};
 
-    wrong += free_pages((void *)given_back, 1) != 0;
+    wrong += sys_free_pages((void *)given_back, 1) != 0;
     lie(ERROR_BAD_ARGUMENT, CALL_MALLOC_PAGES, 0, 0, 0);
     lie(ERROR_NO_ROOM, CALL_MALLOC_PAGES, 0x40000, 0, 0);
     lie(ERROR_NO_ROOM, CALL_MALLOC_PAGES, UINT32_MAX, 0, 0);
@@ -122,13 +122,13 @@ static void lie_about_malloc(void)
     lie(ERROR_BAD_ADDRESS, CALL_UNMAP, NOT_MAPPED, 0x80000000, 0);
     lie(ERROR_BAD_ADDRESS, CALL_FRAME_COUNTS, given_back, 0, 0);
     *(uint32_t *)taken = 1; /* it is still there */
-    wrong += free_pages((void *)taken, 1) != 0;
+    wrong += sys_free_pages((void *)taken, 1) != 0;
 }
 
 static void lie_about_libraries(void)
 {
     const uint32_t strange[] = {0, 1, KERNEL, MY_PAGE, NOT_MAPPED, LAST_PAGE, UINT32_MAX};
-    uint32_t library = (uint32_t)load_library("libcount"), text = library + PAGE;
+    uint32_t library = (uint32_t)sys_load_library("libcount"), text = library + PAGE;
 
     wrong += failed((int32_t)library);
     lie(ERROR_NO_SUCH_LIBRARY, CALL_LOAD_LIBRARY, (uint32_t) "", 0, 0);
@@ -147,7 +147,7 @@ static void lie_about_libraries(void)
     lie(ERROR_BAD_ADDRESS, CALL_UNMAP, MY_PAGE, library - MY_PAGE + 1, 0);
     lie(ERROR_BAD_ADDRESS, CALL_FREE_PAGES, text, 1, 0);
     lie(ERROR_BAD_ADDRESS, CALL_FRAME_COUNTS, text, 0, 0);
-    wrong += load_library("libcount") != (void *)library || unload_library((void *)library) != 0;
+    wrong += sys_load_library("libcount") != (void *)library || sys_unload_library((void *)library) != 0;
     lie(ERROR_BAD_ARGUMENT, CALL_UNLOAD_LIBRARY, library, 0, 0);
 }
 
@@ -173,11 +173,11 @@ static void lie_about_output(uint32_t address, uint32_t dead)
 int main(const char *argument)
 {
     char *end = (char *)((uint32_t)argument & -PAGE) + PAGE; /* of the stack, whose last bytes hold the argument */
-    char *edge = map_memory(NULL, PAGE, CAN_WRITE), *closed = map_memory(NULL, PAGE, NO_ACCESS);
+    char *edge = sys_map(NULL, PAGE, CAN_WRITE), *closed = sys_map(NULL, PAGE, NO_ACCESS);
     uint32_t places[] = {
         0, KERNEL, NOT_MAPPED, LAST_PAGE - 4, UINT32_MAX - 3, (uint32_t)edge + PAGE - 4, (uint32_t)closed,
     };
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
 
     if (child == 0)
         sys_exit(7);
@@ -198,7 +198,7 @@ int main(const char *argument)
     lie_about_libraries();
 
     struct ending ending;
-    wrong += wait_for(child, &ending) != child || ending.how != EXITED || ending.status != 7;
+    wrong += sys_wait(child, &ending) != child || ending.how != EXITED || ending.status != 7;
     print(wrong == 0 ? "liar: the kernel believed nothing\n" : "liar: the kernel was taken in\n");
     return wrong == 0 ? 0 : 1;
 }

@@ -19,7 +19,7 @@ static struct ending ending_of(int32_t child)
 {
     struct ending ending = {0, 0};
 
-    wait_for(child, &ending);
+    sys_wait(child, &ending);
     return ending;
 }
 
@@ -34,11 +34,11 @@ static void load_what_is_none(void)
     static const char *const missing[] = {"count_next", "count_nothing", NULL};
     struct { void *library, *next, *nothing; } stubs;
 
-    expect((int32_t)load_library("libnone") == ERROR_NO_SUCH_LIBRARY, "there is a libnone");
-    expect((int32_t)load_library("hello") == ERROR_NOT_A_LIBRARY, "hello is a library");
-    expect((int32_t)load_library(NULL) == ERROR_BAD_ADDRESS, "the kernel read address 0");
+    expect((int32_t)sys_load_library("libnone") == ERROR_NO_SUCH_LIBRARY, "there is a libnone");
+    expect((int32_t)sys_load_library("hello") == ERROR_NOT_A_LIBRARY, "hello is a library");
+    expect((int32_t)sys_load_library(NULL) == ERROR_BAD_ADDRESS, "the kernel read address 0");
     expect(connect_library("libcount", missing, &stubs) == MISSING_EXPORT, "there is a count_nothing");
-    expect(unload_library(&count) == ERROR_BAD_ARGUMENT, "what is no library was unloaded");
+    expect(sys_unload_library(&count) == ERROR_BAD_ARGUMENT, "what is no library was unloaded");
 }
 
 int main(void)
@@ -46,32 +46,32 @@ int main(void)
     struct frame_counts before, after;
 
     load_what_is_none();
-    count_frames(&before);
+    sys_frame_counts(&before);
     expect(load_libcount(&count) == 0 && load_libgfx(&gfx) == 0, "a library is not there");
-    expect(load_library("libcount") == count.library, "a library was mapped twice");
+    expect(sys_load_library("libcount") == count.library, "a library was mapped twice");
     expect(count_to(142), "the library does not count");
 
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
     if (child == 0)
         sys_exit(count.next(8) == 150 && count.sum() == 292 ? 0 : 1);
     expect(ending_of(child).status == 0, "the child did not inherit the library's data");
     expect(count.sum() == 142, "the child's data are the parent's");
 
-    child = fork();
+    child = sys_fork_child();
     if (child == 0) {
-        unload_library(count.library);
+        sys_unload_library(count.library);
         load_libcount(&count);
         sys_exit(count_to(107) ? 0 : 1);
     }
     expect(ending_of(child).status == 0, "the library's data are not as they were made");
     expect(*count.name(3) == 't' && count.sum() == 142, "the library is not what it was");
 
-    expect(unload_library(gfx.library) == 0 && unload_library(count.library) == 0, "unload failed");
-    child = fork();
+    expect(sys_unload_library(gfx.library) == 0 && sys_unload_library(count.library) == 0, "unload failed");
+    child = sys_fork_child();
     if (child == 0)
         sys_exit(count.next(1));
     expect(ending_of(child).how == FAULTED, "the library is still there");
-    count_frames(&after);
+    sys_frame_counts(&after);
     expect(after.libraries == before.libraries, "somebody still has a library");
     print("libraries: each process had its own data\n");
     return 0;

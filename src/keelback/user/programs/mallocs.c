@@ -40,19 +40,19 @@ static void expect_all(const void *memory, uint32_t size, uint32_t mark)
 
     for (uint32_t i = 0; i < size / 4; i++)
         if (words[i] != mark)
-            sys_panic("mallocs: somebody wrote to my memory");
+            sys_panic("somebody wrote to my memory");
     for (uint32_t i = size & -4u; i < size; i++)
         if (bytes[i] != (unsigned char)mark)
-            sys_panic("mallocs: somebody wrote to my memory");
+            sys_panic("somebody wrote to my memory");
 }
 
 /* Take over memory for a piece; of it `kept` bytes have their content already. */
 static void fill(struct piece *piece, unsigned char *memory, uint32_t size, uint32_t kept)
 {
     if (memory == NULL)
-        sys_panic("mallocs: there is no memory");
+        sys_panic("there is no memory");
     if ((uint32_t)memory % 16 != 0)
-        sys_panic("mallocs: memory is not aligned");
+        sys_panic("memory is not aligned");
     asked += size - piece->size;
     *piece = (struct piece){memory, size};
     expect_all(memory, kept, mark_of(piece));
@@ -124,9 +124,9 @@ int main(const char *argument)
     struct malloc_counts left;
 
     run(WARM_UP); /* what malloc itself needs is there from then on */
-    count_frames(&first);
+    sys_frame_counts(&first);
     run(operations);
-    count_frames(&last);
+    sys_frame_counts(&last);
     malloc_count(&left);
 
     say("operations:", operations);

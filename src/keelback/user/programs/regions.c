@@ -12,7 +12,7 @@ enum access { READS = 'r', WRITES = 'w' };
 static int lives(volatile char *address, enum access access)
 {
     struct ending ending;
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
 
     if (child == 0) {
         if (access == WRITES)
@@ -21,7 +21,7 @@ static int lives(volatile char *address, enum access access)
             (void)*address;
         sys_exit(0);
     }
-    wait_for(child, &ending);
+    sys_wait(child, &ending);
     return ending.how == EXITED;
 }
 
@@ -33,26 +33,26 @@ static void expect(int as_it_should, const char *otherwise)
 
 int main(void)
 {
-    char *memory = map_memory(NULL, 3 * PAGE, CAN_WRITE), *middle = memory + PAGE;
+    char *memory = sys_map(NULL, 3 * PAGE, CAN_WRITE), *middle = memory + PAGE;
 
     expect(!failed((int32_t)memory), "there is no room");
     expect(memory[0] == 0 && middle[PAGE - 1] == 0, "new memory is not zero");
     expect(lives(middle, WRITES), "new memory can't be written");
     *middle = 42;
 
-    expect(protect_memory(middle, PAGE, CAN_READ) == 0, "protect failed");
+    expect(sys_protect(middle, PAGE, CAN_READ) == 0, "protect failed");
     expect(lives(middle, READS) && !lives(middle, WRITES), "the middle is not read-only");
     expect(lives(memory, WRITES) && lives(middle + PAGE, WRITES), "its neighbours are not as they were");
 
-    expect(protect_memory(middle, PAGE, NO_ACCESS) == 0, "protect failed");
+    expect(sys_protect(middle, PAGE, NO_ACCESS) == 0, "protect failed");
     expect(!lives(middle, READS), "the middle is not closed");
-    expect(protect_memory(middle, PAGE, CAN_WRITE) == 0, "protect failed");
+    expect(sys_protect(middle, PAGE, CAN_WRITE) == 0, "protect failed");
     expect(*middle == 42 && lives(middle, WRITES), "the middle is not what it was");
 
-    expect(unmap_memory(middle, PAGE) == 0, "unmap failed");
+    expect(sys_unmap(middle, PAGE) == 0, "unmap failed");
     expect(!lives(middle, READS), "the middle is still there");
-    expect(map_memory(NULL, 2 * PAGE, CAN_READ) == memory + 3 * PAGE, "the hole is too small, and was taken");
-    expect(map_memory(NULL, PAGE, CAN_READ) == middle && *middle == 0, "the hole was not taken, or is not zero");
+    expect(sys_map(NULL, 2 * PAGE, CAN_READ) == memory + 3 * PAGE, "the hole is too small, and was taken");
+    expect(sys_map(NULL, PAGE, CAN_READ) == middle && *middle == 0, "the hole was not taken, or is not zero");
     print("regions: all was as it should be\n");
     return 0;
 }

@@ -23,11 +23,11 @@ static uint32_t descend(uint32_t depth)
 static struct ending ending_at(uint32_t depth)
 {
     struct ending ending = {0, 0};
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
 
     if (child == 0)
         sys_exit(descend(depth) == depth ? 0 : 1);
-    wait_for(child, &ending);
+    sys_wait(child, &ending);
     return ending;
 }
 

@@ -15,14 +15,36 @@
  *     esp + 4            the pointer to it
  *     esp                a return address of 0; esp + 4 is a multiple of 16
  *
- * The runtime's `_start` calls `int main(const char *argument)` and exits with what it returns.
- * A status of 0 says that the program ended well.
+ * The runtime's `_start` calls `main`, which is `int main(void)`, `int main(const char *argument)` or
+ * `int main(int argc, char **argv)`, and exits with what it returns. A status of 0 says that the program ended well.
+ *
+ * The calls are sys_ and a name, and return what the kernel does: -1 ... -255 for errors, as in `calls.h`.
+ * The library's functions have plain names, and those of Unix return -1 and set errno: <unistd.h>, <sys/wait.h>.
  */
 #ifndef KEELBACK_H
 #define KEELBACK_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PAGESIZE 4096
+#define TICKS_PER_SECOND 100
+
+/*
+ * Where a process's memory lies, in the layout that the program is built for: user space, the area that
+ * malloc pages come from, and the stack at its largest. The first address behind the program is `extern char end[]`.
+ */
+#define USER_START ((uintptr_t)__user_start)
+#define USER_END ((uintptr_t)__user_end)
+#define MALLOC_START ((uintptr_t)__malloc_start)
+#define MALLOC_END ((uintptr_t)__malloc_end)
+#define STACK_BOTTOM ((uintptr_t)__stack_bottom)
+#define STACK_TOP ((uintptr_t)__stack_top)
+extern char __user_start[], __user_end[], __malloc_start[], __malloc_end[], __stack_bottom[], __stack_top[];
 
 /* Tell whether a system call's result is an error. */
 static inline int failed(int32_t result)
@@ -64,27 +86,32 @@ static inline void print_flush(void)
 /* The calls by name, the errors, and the records that the kernel writes. */
 #include "calls.h"
 
-/*
- * What courses on virtual memory call by these names; they return -1 for every error.
- */
-
-/* Let a page be new, zero and writable; what was there is freed. */
-static inline int32_t sys_page_alloc(void *address)
+/* Return the ticks since the kernel started, 100 a second: a clock that only goes forward. */
+static inline uint64_t uptime_ticks(void)
 {
-    return allocate_page(address) == 0 ? 0 : -1;
+    struct uptime uptime;
+
+    sys_uptime(&uptime);
+    return uptime.ticks;
 }
 
-/* Fork a child that nobody has to wait for. */
+/*
+ * Fork as courses on virtual memory know it: a child that nobody has to wait for, and -1 for every error.
+ * Other calls by the names that courses have, sys_page_alloc among them, are the kernel's own.
+ */
 static inline int32_t sys_fork(void)
 {
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
 
     if (child == 0)
         sys_detach();
     return failed(child) ? -1 : child;
 }
 
-/* Say what is wrong and end. */
+/* The name of the program's file, without its suffix. */
+extern const char program_name[32];
+
+/* Print "panic: ", the program's name and what is wrong, and end with status 1. */
 __attribute__((noreturn)) void sys_panic(const char *message);
 
 /*
@@ -92,6 +119,7 @@ __attribute__((noreturn)) void sys_panic(const char *message);
  * different processes do not mix. A line longer than the buffer is written in parts.
  */
 void print(const char *text);
+void print_character(char character);
 void print_number(int32_t number);
 void print_unsigned(uint32_t number);
 void print_hex(uint32_t number); /* as 0x0000002a */
@@ -131,10 +159,18 @@ struct malloc_counts {
 };
 void malloc_count(struct malloc_counts *counts);
 
+int fork(void); /* of <unistd.h>: a child to wait for; -1, and why in errno */
+
 size_t strlen(const char *text);
 void *memset(void *to, int value, size_t length);
 void *memcpy(void *to, const void *from, size_t length);
 void *memmove(void *to, const void *from, size_t length);
 int memcmp(const void *left, const void *right, size_t length);
+
+#include "old_names.h"
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

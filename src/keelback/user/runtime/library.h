@@ -36,10 +36,10 @@ struct link_page {
 };
 
 /* Tell whether an export has a name; both end with a zero, or are too long to be equal. */
-static inline int has_name(const struct library_export *export, const char *name)
+static inline int has_name(const struct library_export *entry, const char *name)
 {
     for (size_t i = 0; i < LINK_NAME_SIZE; i++) {
-        if (export->name[i] != name[i])
+        if (entry->name[i] != name[i])
             return 0;
         if (name[i] == 0)
             return 1;
@@ -50,7 +50,7 @@ static inline int has_name(const struct library_export *export, const char *name
 /* Return the address of a library's export, NULL when it has none of that name. */
 static inline void *find_export(void *library, const char *name)
 {
-    const struct link_page *page = library;
+    const struct link_page *page = (const struct link_page *)library;
 
     for (uint32_t i = 0; i < page->count; i++)
         if (has_name(&page->exports[i], name))
@@ -64,7 +64,7 @@ static inline void *find_export(void *library, const char *name)
  */
 static inline int32_t connect_library(const char *name, const char *const exports[], void *stubs)
 {
-    void **places = stubs, *library = load_library(name);
+    void **places = (void **)stubs, *library = sys_load_library(name);
 
     if (failed((int32_t)library))
         return (int32_t)library;
@@ -72,7 +72,7 @@ static inline int32_t connect_library(const char *name, const char *const export
     for (size_t i = 0; exports[i] != NULL; i++) {
         places[i] = find_export(library, exports[i]);
         if (places[i] == NULL) {
-            unload_library(library);
+            sys_unload_library(library);
             return MISSING_EXPORT;
         }
     }

@@ -10,8 +10,6 @@ void print_line(void)
     print_pending = 0;
 }
 
-void print_character(char character);
-
 void print_character(char character)
 {
     line[print_pending++] = character;
@@ -61,6 +59,8 @@ void print_hex(uint32_t number)
 void sys_panic(const char *message)
 {
     print("panic: ");
+    print(program_name);
+    print(": ");
     print(message);
     print("\n");
     sys_exit(1);

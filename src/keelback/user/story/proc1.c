@@ -9,7 +9,7 @@ IMAGE_SIZE(5673); /* 4,096 of text, 1,577 of data */
 int main(void)
 {
     struct libgfx gfx;
-    int32_t second = spawn("proc2", "");
+    int32_t second = sys_spawn("proc2", "");
 
     sys_yield(); /* the second process starts, and gives way */
     if (failed(load_libgfx(&gfx)))
@@ -19,5 +19,5 @@ int main(void)
     gfx.box(2, 2, 3, 20);
     gfx.text(3, 4, "I am the first");
     print("\n");
-    return wait_for(second, NULL) == second && gfx.calls() == 3 ? 0 : 1;
+    return sys_wait(second, NULL) == second && gfx.calls() == 3 ? 0 : 1;
 }

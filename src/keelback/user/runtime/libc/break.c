@@ -1,0 +1,61 @@
+/* sbrk: one piece of memory that grows and shrinks at its end, in malloc pages; its first page comes with the first call. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "error.h"
+
+static char *start, *now, *end_of_pages;
+
+static char *page_end(char *address)
+{
+    return (char *)(((uintptr_t)address + PAGESIZE - 1) / PAGESIZE * PAGESIZE);
+}
+
+static void *refuse(void)
+{
+    errno = ENOMEM;
+    return (void *)-1;
+}
+
+/* Take the pages up to an end: those that follow, or none. */
+static int grow(char *end)
+{
+    uint32_t count = (uint32_t)(end - end_of_pages) / PAGESIZE;
+    char *pages = sys_malloc_pages(count);
+
+    if (failed((int32_t)pages))
+        return -1;
+    if (pages != end_of_pages) { /* somebody's lie there already */
+        sys_free_pages(pages, count);
+        return -1;
+    }
+    end_of_pages = end;
+    return 0;
+}
+
+void *sbrk(intptr_t change)
+{
+    char *before, *end;
+
+    if (start == NULL) {
+        start = sys_malloc_pages(1);
+        if (failed((int32_t)start)) {
+            start = NULL;
+            return refuse();
+        }
+        now = start;
+        end_of_pages = start + PAGESIZE;
+    }
+    if (change < 0 ? -(uintptr_t)change > (uintptr_t)(now - start) : (uintptr_t)change > INTPTR_MAX - (uintptr_t)now % INTPTR_MAX)
+        return refuse();
+    before = now;
+    end = page_end(now + change);
+    if (end > end_of_pages && grow(end) != 0)
+        return refuse();
+    if (change < 0 && end < end_of_pages && end > start) {
+        sys_free_pages(end, (uint32_t)(end_of_pages - end) / PAGESIZE);
+        end_of_pages = end;
+    }
+    now = before + change;
+    return before;
+}

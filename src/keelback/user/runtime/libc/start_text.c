@@ -1,0 +1,11 @@
+/* The first instructions of a program that uses the library and whose main takes the argument as it is, or nothing. */
+#include <stdlib.h>
+
+#include "keelback.h"
+
+int main_of_a_text(const char *argument) __asm__("main"); /* that of ISO C takes none */
+
+__attribute__((noreturn)) void _start(const char *argument)
+{
+    exit(main_of_a_text(argument));
+}
