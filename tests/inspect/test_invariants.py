@@ -129,6 +129,14 @@ def share_a_page_table(pc, lens):
     poke(pc, second + (BASE >> 22) * 4, lambda old: shared)
 
 
+def give_a_used_slot_back(pc, lens):
+    lens.processes.free_slots.add(2)
+
+
+def forget_a_word_of_slots(pc, lens):
+    lens.threads.free_slots.bits.summary &= ~1
+
+
 def forget_a_process(pc, lens):
     lens.processes.counts.alive -= 1
 
@@ -561,6 +569,8 @@ MISTAKES = {
     map_a_kernel_frame: "no user mapping reaches",
     map_a_frame_that_is_not_there: "no user mapping reaches",
     share_a_page_table: "a page table belongs to one",
+    give_a_used_slot_back: "a slot of the tables",
+    forget_a_word_of_slots: "a slot of the tables",
     forget_a_process: "a process is alive exactly",
     call_a_process_first_that_never_was: "a process is alive exactly",
     lose_a_thread: "a process is alive exactly",

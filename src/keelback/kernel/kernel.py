@@ -128,6 +128,8 @@ class Kernel(Component):
             self.spaces.start(self.memory.bounds.region_top)
             self.segments.double_fault.cr3 = self.spaces.kernel.directory << PAGE_SHIFT
             self.control.start_paging(self.segments.double_fault.cr3)
+            self.threads.free_slots.start()
+            self.processes.free_slots.start()
             self.scheduler.start(self.first_cpu, self.memory.header.idle)
         except OutOfMemory:
             self._refuse()

@@ -22,6 +22,24 @@ def _families(census: Census) -> Iterator[str]:
             yield f"process {pid} has children and is {process.state.name}"
 
 
+@invariant("a slot of the tables of processes and threads is free just if nobody has it")
+def _free_slots(census: Census) -> Iterator[str]:
+    kernel = census.kernel
+    processes = [each._index for each in census.slots if each.state != ProcessState.FREE]
+    threads = [each._index for each in census.threads]
+    for name, slots, users in (
+        ("process", kernel.processes.free_slots, processes),
+        ("thread", kernel.threads.free_slots, threads),
+    ):
+        words = list(slots.bits.words)
+        found = sum(word << 32 * index for index, word in enumerate(words))
+        expected = (1 << slots.count) - 2 & ~sum(1 << number for number in users)
+        if wrong := found ^ expected:
+            yield f"the slot of {name} {(wrong & -wrong).bit_length() - 1}"
+        if slots.bits.summary != sum(1 << index for index, word in enumerate(words) if word):
+            yield f"the upper level for {name} slots does not sum the lower one up"
+
+
 @invariant("a process is alive exactly when it has a space and a thread; all alive are counted, the first is one")
 def _alive(census: Census) -> Iterator[str]:
     processes = census.kernel.processes

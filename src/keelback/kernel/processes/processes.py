@@ -20,6 +20,7 @@ from keelback.kernel.loading.libraries import Libraries, MappedLibraries
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.processes.scheduler import Scheduler
+from keelback.kernel.processes.slots import FreeSlots
 from keelback.kernel.processes.threads import Thread
 from keelback.lang import Array, Component, Region, Struct, Table, TextEnum, i16, i32, inline, texts, u8, u16, u32, word
 
@@ -144,6 +145,7 @@ class Processes(Component):
         self.scheduler = scheduler
         self.threads = scheduler.threads
         self.table = records.array(Process, layout.processes)
+        self.free_slots = FreeSlots(records, layout.processes)
         self.families = Families(self.table)
         self.runners = Runners(self.table)
         self.running: Table[Queue] = records.table(Queue)
@@ -154,7 +156,12 @@ class Processes(Component):
 
         Raises: NoProcessSlot or OutOfMemory; nothing has changed.
         """
-        process = self._free_slot()
+        number: u32 = self.free_slots.after(0 if self.layout.lowest_number else self.counts.last)
+        if number == 0:
+            raise NoProcessSlot
+        self.free_slots.remove(number)
+        process = self.table[number]
+        process.pid = number
         process.state = ProcessState.ALIVE
         self.counts.alive += 1
         try:
@@ -168,18 +175,6 @@ class Processes(Component):
         if parent > 0:
             self.families.push(self.table[parent].children, process.pid)
         return process
-
-    def _free_slot(self) -> Process:
-        """Return the next free slot after the last that was given, or the lowest, as the layout says."""
-        count: u32 = len(self.table) - 1
-        given: u32 = 0 if self.layout.lowest_number else self.counts.last
-        for offset in range(count):
-            pid: u32 = (given + offset) % count + 1
-            process = self.table[pid]
-            if process.state == ProcessState.FREE:
-                process.pid = pid
-                return process
-        raise NoProcessSlot
 
     def start(self, process: Process) -> None:
         """Let a process that is complete run, and be known by its number."""
@@ -236,6 +231,7 @@ class Processes(Component):
 
     def free(self, process: Process) -> None:
         """Free the record of a process that has nothing any more and is nobody's child."""
+        self.free_slots.add(process.pid)
         process.pid = 0
         process.parent = 0
         process.state = ProcessState.FREE

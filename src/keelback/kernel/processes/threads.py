@@ -17,6 +17,7 @@ from enum import IntEnum
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.processes.queues import Link, Queue, Queues
+from keelback.kernel.processes.slots import FreeSlots
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import (
     Array,
@@ -127,6 +128,7 @@ class Threads(Component):
         self.counts = records.struct(ThreadCounts)
         self.room = records.struct(InterruptRoom)
         self.table = records.array(Thread, layout.threads)
+        self.free_slots = FreeSlots(records, layout.threads)
         self.lists = ThreadLists(self.table)
 
     def create_idle(self, code: word) -> Thread:
@@ -138,26 +140,23 @@ class Threads(Component):
         return idle
 
     def create(self, pid: i16, threads: Queue) -> None:
-        """Add a thread that does not run yet to the list of its process.  Raises: OutOfMemory; nothing has changed."""
-        number = self._free_slot()
+        """Add a thread that does not run yet to the list of its process.  Raises: OutOfMemory; nothing has changed.
+
+        A layout has a thread for each process, so a slot is free.
+        """
+        number: u32 = self.free_slots.after(self.counts.last)
         stack: word = self.stacks.create(number)
+        self.free_slots.remove(number)
         thread = self.table[number]
         thread.number = number
         thread.kernel_stack = stack
         thread.pid = pid
         self.lists.push(threads, number)
 
-    def _free_slot(self) -> u16:
-        """Return the next free slot after the last that was given; a layout has a thread for each process."""
-        count: u32 = len(self.table) - 1
-        offset: u32 = self.counts.last
-        while self.table[offset % count + 1].number != 0:
-            offset += 1
-        return offset % count + 1
-
     def release(self, thread: Thread, threads: Queue) -> None:
         """Free a thread that is in no queue but the list of its process, and whose stack is free."""
         self.lists.remove(threads, thread.number)
+        self.free_slots.add(thread.number)
         thread.kernel_stack = 0
         thread.number = 0
         thread.pid = 0

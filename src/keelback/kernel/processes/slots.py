@@ -1,0 +1,62 @@
+"""Free slots of a table: the lowest one above any other, in a fixed number of steps.
+
+    summary    1 word      bit i set: word i is not 0
+    words      32 words    bit n set: slot n is free
+
+The bytes depend on which slots are free, never on the order in which they became so: undoing a call restores them.
+"""
+
+from keelback.lang import Array, Component, Region, Struct, inline, lowest_bit, u32
+
+WORDS = 32
+ALL_ONES = 0xFFFF_FFFF
+
+
+class SlotBits(Struct):
+    """The set; all zero means that no slot is free."""
+
+    summary: u32
+    words: Array[u32] = inline(WORDS)
+
+
+class FreeSlots(Component):
+    """The free slots of a table, whose first is never one."""
+
+    def __init__(self, records: Region, count: int) -> None:
+        assert count <= 32 * WORDS, "a table has at most 1,024 slots"
+        self.count = count
+        self.bits = records.struct(SlotBits)
+
+    def start(self) -> None:
+        """Let all slots be free but the first."""
+        for number in range(1, self.count):
+            self.add(number)
+
+    def add(self, number: u32) -> None:
+        """Let a slot be free."""
+        self.bits.words[number // 32] = self.bits.words[number // 32] | 1 << number % 32
+        self.bits.summary |= 1 << number // 32 % WORDS
+
+    def remove(self, number: u32) -> None:
+        """Let a slot be taken."""
+        left: u32 = self.bits.words[number // 32] & ~(1 << number % 32)
+        self.bits.words[number // 32] = left
+        if left == 0:
+            self.bits.summary &= ~(1 << number // 32 % WORDS)
+
+    def after(self, last: u32) -> u32:
+        """Return the lowest free slot above one of the table's, else the lowest of all; 0 when none is free."""
+        place: u32 = last // 32
+        free: u32 = above(self.bits.words[place], last)
+        if self.bits.summary == 0:
+            return 0
+        if free == 0:
+            words: u32 = above(self.bits.summary, place)
+            place = lowest_bit(words if words != 0 else self.bits.summary)
+            free = self.bits.words[place]
+        return place * 32 + lowest_bit(free)
+
+
+def above(bits: u32, number: u32) -> u32:
+    """Return the bits above the one with a number, modulo 32."""
+    return bits & ALL_ONES << number % 32 & ~(1 << number % 32)
