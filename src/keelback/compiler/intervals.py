@@ -126,3 +126,4 @@ BINARY = {
     "^": bit_or,
 }
 """How each operator bounds its result."""
+UNARY = {"-": negate, "~": invert}

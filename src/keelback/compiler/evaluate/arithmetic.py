@@ -7,7 +7,7 @@ from typing import Any
 
 from keelback.compiler import intervals, ir
 from keelback.compiler.evaluate.conditions import Conditions
-from keelback.compiler.evaluate.values import narrowed, not_negative
+from keelback.compiler.evaluate.values import bounds, narrowed
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import folds, is_plain
 from keelback.compiler.types import BOOLEAN, Integer
@@ -40,13 +40,11 @@ class Arithmetic(Conditions):
         value = self.value(node.operand)
         if isinstance(value, Static) and isinstance(value.value, int) and is_plain(value.value):
             return Static(UNARY[type(node.op)](value.value))
-        expression = self.dynamic(value, node)
-        if not isinstance(expression.type, Integer):
-            raise self.refuse(node, "types", "an integer is needed")
+        expression = self.integer(value, node, "an integer is needed")
         if isinstance(node.op, ast.UAdd):
             return expression
-        sign, bound = ("-", intervals.negate) if isinstance(node.op, ast.USub) else ("~", intervals.invert)
-        return ir.Unary(Integer(bound(expression.type.interval)), sign, expression)
+        sign = "-" if isinstance(node.op, ast.USub) else "~"
+        return ir.Unary(Integer(intervals.UNARY[sign](bounds(expression))), sign, expression)
 
     def value_BinOp(self, node: ast.BinOp) -> Value:
         """Arithmetic."""
@@ -70,17 +68,15 @@ class Arithmetic(Conditions):
         first, second = self.dynamic(left, node), self.dynamic(right, node)
         self.plain(first, node)
         self.plain(second, node)
-        if not isinstance(first.type, Integer) or not isinstance(second.type, Integer):
-            raise self.refuse(node, "types", f"{sign} takes integers")
+        first, second = (self.integer(each, node, f"{sign} takes integers") for each in (first, second))
         if sign in ("//", "%"):
             first, second = self.divided(first, second, node)
         elif sign in ("<<", ">>"):
             second = self.shifted(second, node)
-        assert isinstance(first.type, Integer) and isinstance(second.type, Integer)
         if sign in ("//", "%", ">>"):
             self.bounded(first, node)
-        bound = intervals.BINARY[sign](first.type.interval, second.type.interval)
-        together = first.type.interval.join(second.type.interval).join(bound)
+        bound = intervals.BINARY[sign](bounds(first), bounds(second))
+        together = bounds(first).join(bounds(second)).join(bound)
         if sign in ("//", "%") and not together.fits(self.program.widest):
             message = f"can't hold both sides of {sign} in one {self.program.widest}-bit type; annotate them"
             raise self.refuse(node, "bounded integers", message)
@@ -89,9 +85,9 @@ class Arithmetic(Conditions):
     def divided(self, left: ir.Expression, right: ir.Expression, node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
         """Check a divisor that may be 0."""
         self.bounded(right, node)
-        interval = right.type.interval  # type: ignore[union-attr]
+        interval = bounds(right)
         if interval.low <= 0 <= interval.high:
-            right = self.dynamic(self.frozen(right), node)
+            right = self.kept(right, node)
             self.check(ir.Binary(BOOLEAN, "!=", right, self.number(0)), "division by zero", node)
             if isinstance(right, ir.Constant):
                 return left, self.number(1)
@@ -100,11 +96,8 @@ class Arithmetic(Conditions):
 
     def shifted(self, right: ir.Expression, node: ast.AST) -> ir.Expression:
         """Check a shift that may be negative; refuse one that may be 64 or more."""
-        interval = right.type.interval  # type: ignore[union-attr]
-        if interval.high > 63:
+        if bounds(right).high > 63:
             raise self.refuse(node, "bounded integers", "can't bound this shift below 64; mask it")
-        if interval.low < 0:
-            right = self.dynamic(self.frozen(right), node)
-            self.check(ir.Binary(BOOLEAN, ">=", right, self.number(0)), "a negative shift", node)
-            right = not_negative(right)
+        if bounds(right).low < 0:
+            right = self.at_least(self.kept(right, node), 0, "a negative shift", node)
         return right

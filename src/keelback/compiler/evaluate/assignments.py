@@ -21,10 +21,9 @@ class Assignments(Calls):
         self.definition = definition_of(wanted.function)
         super().__init__(program, Frame(wanted.function, self.definition), types)
         self.key = key
-        self.at = self.definition
         self.beside_field = False
         """Whether a tuple is taken apart into fields or elements, and locals."""
-        self.enter(self.frame)
+        self.declare(self.frame)
         self.parameters: dict[str, Type] = {}
         for name, value in wanted.parameters:
             if isinstance(value, Static):
@@ -33,9 +32,8 @@ class Assignments(Calls):
                 self.parameters[name] = self.declared[self.variable(name)] = value
                 self.bind(name, Binding(local=self.variable(name)))
 
-    def enter(self, frame: Frame) -> None:
-        """Go on in another function, whose annotated locals are known from its start."""
-        self.frame = frame
+    def declare(self, frame: Frame) -> None:
+        """Declare the annotated locals of a function, which are known from its start."""
         for name, hint in annotated_locals(frame.function).items():
             type = self.program.type_of(hint)
             if type != VOID:
@@ -47,23 +45,22 @@ class Assignments(Calls):
 
     def statements(self, nodes: Sequence[ast.stmt]) -> None:
         """Evaluate statements in order, up to the first that nothing gets to."""
-        around = self.at
+        frame, around = self.frame, self.frame.at
         for node in nodes:
             if not self.reached:
                 break
-            self.at = node
+            frame.at = node
             method = getattr(self, f"do_{type(node).__name__}", None)
             if method is None:
                 raise self.refuse(node, "statements", f"Kernel Python has no {type(node).__name__} statement")
             method(node)
-        self.at = around
+        frame.at = around
 
     def inner(self, nodes: list[ast.stmt]) -> tuple[ir.Statement, ...]:
         """Evaluate statements into a block of their own."""
-        outer, self.block = self.block, []
-        self.statements(nodes)
-        outer, self.block = self.block, outer
-        return tuple(outer)
+        with self.collected() as block:
+            self.statements(nodes)
+        return tuple(block)
 
     # Assignments.
 

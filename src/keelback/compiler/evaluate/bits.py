@@ -6,6 +6,7 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.arithmetic import Arithmetic
+from keelback.compiler.evaluate.values import bounds
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.types import BOOLEAN, Integer, NoneType, Pointer, integer
@@ -27,16 +28,13 @@ class NamedBits(Arithmetic):
 
     def bits_in(self, whole: ir.Expression, bits: Bits) -> ir.Expression:
         """Return some bits of an integer."""
-        assert isinstance(whole.type, Integer)
         if bits.flag:
             masked = ir.Binary(Integer(Interval(0, bits.mask)), "&", whole, self.number(bits.mask))
             return ir.Binary(BOOLEAN, "!=", masked, self.number(0))
         value = whole
         if bits.low:
-            value = ir.Binary(
-                Integer(Interval(0, whole.type.interval.high >> bits.low)), ">>", whole, self.number(bits.low)
-            )
-        if value.type.interval.high > bits.most:  # type: ignore[union-attr]
+            value = ir.Binary(Integer(Interval(0, bounds(whole).high >> bits.low)), ">>", whole, self.number(bits.low))
+        if bounds(value).high > bits.most:
             value = ir.Binary(Integer(Interval(0, bits.most)), "&", value, self.number(bits.most))
         return value
 
@@ -54,11 +52,12 @@ class NamedBits(Arithmetic):
         """Return an integer with numbers in place of some of its bits."""
         mask = sum(bits.mask for bits, _ in parts)
         fixed = sum(part.value << bits.low for bits, part in parts if isinstance(part, Static))
-        found = self.binary(ast.BitAnd(), whole, Static(self.all_bits(parts[0][0]) & ~mask), self.at)
+        found = self.binary(ast.BitAnd(), whole, Static(self.all_bits(parts[0][0]) & ~mask), self.frame.at)
         placed = [(bits.low, part) for bits, part in parts if not isinstance(part, Static)]
         found = found if fixed == 0 else self.combined_bits(found, Static(fixed))
         for low, part in placed:
-            found = self.combined_bits(found, self.binary(ast.LShift(), part, Static(low), self.at) if low else part)
+            shifted = self.binary(ast.LShift(), part, Static(low), self.frame.at) if low else part
+            found = self.combined_bits(found, shifted)
         return found
 
     def all_bits(self, bits: Bits) -> int:
@@ -67,7 +66,7 @@ class NamedBits(Arithmetic):
 
     def combined_bits(self, left: Value, right: Value) -> Value:
         """Return what two integers without a common bit are together."""
-        return right if left == Static(0) else self.binary(ast.BitOr(), left, right, self.at)
+        return right if left == Static(0) else self.binary(ast.BitOr(), left, right, self.frame.at)
 
     def whole_of(self, struct: Any, node: ast.Call) -> Value:
         """Struct.of(whole, name=part, …): the integer of a struct that is one with named bits."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.functions import Functions
-from keelback.compiler.evaluate.values import narrowed, not_negative
+from keelback.compiler.evaluate.values import bounds, narrowed
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.types import BOOLEAN, ArrayPointer, Integer, Pointer, integer
@@ -28,7 +28,7 @@ class Blocks(Functions):
             self.check_placed(table, node)  # for no elements at all: others are out of its range
             return done
         record = self.dynamic(Static(table.record), node)
-        base, size = (self.dynamic(self.frozen(each), node) for each in self.values_of(getattr(Table, name), node))
+        base, size = (self.kept(each, node) for each in self.values_of(getattr(Table, name), node))
         unplaced = ir.Binary(BOOLEAN, "==", self.dynamic(self.member(record, "base", node), node), self.number(0))
         self.check(unplaced, "a table is placed once", node)
         base = self.aligned(base, table._element.alignment, node)
@@ -53,7 +53,7 @@ class Blocks(Functions):
         """Call a method that every struct has, of one that is not None."""
         assert isinstance(pointer.type, Pointer)
         type = Pointer(pointer.type.struct)
-        record = replace(self.dynamic(self.frozen(pointer), node), type=type)
+        record = replace(self.kept(pointer, node), type=type)
         values, place = self.values_of(getattr(Struct, name), node), self.place(node)
         if name == "clear":
             size = layout_of(type.struct, self.program.word_bits).size
@@ -88,7 +88,7 @@ class Blocks(Functions):
         elif name == "fill" and not isinstance(element, type):
             start, number, value = self.values_of(Array.fill, node)
             first, length = self.range(array, start, number, count, node)
-            fitted = self.dynamic(self.frozen(self.fitted(value, integer(element), "an element", node)), node)
+            fitted = self.kept(self.fitted(value, integer(element), "an element", node), node)
             self.emit(ir.FillElements(place, array, first, length, fitted))
         elif name == "copy_from":
             start, source, source_start, number = self.values_of(Array.copy_from, node)
@@ -106,26 +106,19 @@ class Blocks(Functions):
         self, array: ir.Expression, start: Value, number: Value, count: ir.Expression, node: ast.AST
     ) -> tuple[ir.Expression, ir.Expression]:
         """Return the start and length of a range that is checked to lie in an array."""
-        first = self.dynamic(self.frozen(start), node)
-        length = self.dynamic(self.frozen(number), node)
-        assert isinstance(count.type, Integer)
-        if not isinstance(first.type, Integer) or not isinstance(length.type, Integer):
-            raise self.refuse(node, "types", "a range of an array is told by integers")
-        for each in (first, length):
+        message, told = "a range leaves its array", "a range of an array is told by integers"
+        kept = [self.integer(self.frozen(each), node, told) for each in (start, number)]
+        for each in kept:
             self.bounded(each, node)
-            if each.type.interval.low < 0:  # type: ignore[union-attr]
-                self.check(ir.Binary(BOOLEAN, ">=", each, self.number(0)), "a range leaves its array", node)
-        first, length = (not_negative(each) for each in (first, length))
-        end = ir.Binary(Integer(Interval(0, first.type.interval.high + length.type.interval.high)), "+", first, length)  # type: ignore[union-attr]
-        if end.type.interval.high > count.type.interval.low:  # type: ignore[union-attr]
+        first, length = (self.at_least(each, 0, message, node) for each in kept)
+        end = ir.Binary(Integer(Interval(0, bounds(first).high + bounds(length).high)), "+", first, length)
+        if bounds(end).high > bounds(count).low:
             self.bounded(end, node)
-            self.check(ir.Binary(BOOLEAN, "<=", end, count), "a range leaves its array", node)
-        most = count.type.interval.high
-        first, length = narrowed(first, 0, most), narrowed(length, 0, most)
+            self.check(ir.Binary(BOOLEAN, "<=", end, count), message, node)
+        first, length = (narrowed(each, 0, bounds(count).high) for each in (first, length))
         return self.plausible(first, array, count), length
 
     def scaled(self, count: ir.Expression, size: int) -> ir.Expression:
         """Return how many bytes a number of elements has."""
-        assert isinstance(count.type, Integer)
-        interval = Interval(0, count.type.interval.high * size)
+        interval = Interval(0, bounds(count).high * size)
         return ir.Binary(Integer(interval), "*", count, self.number(size))

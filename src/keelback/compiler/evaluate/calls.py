@@ -80,10 +80,10 @@ class Calls(Language):
                 kind = self.field_value(expression, self.field(expression.type, field, node)).type
                 if kind == self.program.type_of(hints_of(function).get("return")):
                     return self.member(expression, field, node)
-            kept = self.dynamic(self.frozen(self.followed(expression, node)), node)
+            kept = self.kept(self.followed(expression, node), node)
             return self.call_function(function, replace(kept, type=Pointer(expression.type.struct)), node)
         if isinstance(expression.type, ArrayPointer):
-            array, count = self.dynamic(self.frozen(expression), node), self.number(expression.type.count)
+            array, count = self.kept(expression, node), self.number(expression.type.count)
             return self.call_array(array, count, name, node)
         raise self.refuse(node, "calls", f"no method {name}")
 
@@ -120,16 +120,15 @@ class Calls(Language):
             raise self.refuse(node, "calls", "only methods in a static tuple are picked at run time")
         if node.keywords or any(each.__func__.__code__.co_argcount != len(node.args) + 1 for each in methods.value):
             raise self.refuse(node, "calls", "methods that are picked at run time take all arguments by position")
-        number = self.dynamic(self.frozen(self.picked(picked, len(methods.value), function)), function)
+        number = self.kept(self.picked(picked, len(methods.value), function), function)
         results: list[Value] = []
         cases = []
         arguments = [self.frozen(each) for each in self.operands(node.args)]
         for method in methods.value:
             given = dict(zip(method.__func__.__code__.co_varnames, [Static(method.__self__), *arguments], strict=False))
-            outer, self.block = self.block, []
-            results.append(self.call_with(method.__func__, given, node))
-            emitted, self.block = self.block, outer
-            cases.append(emitted)
+            with self.collected() as case:
+                results.append(self.call_with(method.__func__, given, node))
+            cases.append(case)
         types = {each.type for each in results if isinstance(each, ir.Expression)}
         if not types:
             self.emit(ir.Switch(self.place(node), number, tuple(tuple(each) for each in cases)))

@@ -44,7 +44,7 @@ class Conditions(Values):
             held = self.compared(node.ops[rest], left, right, node)
             if rest + 1 == len(node.ops):
                 return held
-            return self.both(held, lambda: chain(right, rest + 1), node)
+            return self.short_circuit("and", held, lambda: chain(right, rest + 1), node)
 
         return chain(self.frozen(first), 0)
 
@@ -147,21 +147,13 @@ class Conditions(Values):
 
     def combined(self, node: ast.BoolOp, value_of: Callable[[ast.expr], Value]) -> Value:
         """Combine operands from left to right, each only where it is needed."""
-        combine = self.both if isinstance(node.op, ast.And) else self.either
+        sign = "and" if isinstance(node.op, ast.And) else "or"
 
         def fold(rest: list[ast.expr]) -> Value:
             value = value_of(rest[0])
-            return value if len(rest) == 1 else combine(value, lambda: fold(rest[1:]), node)
+            return value if len(rest) == 1 else self.short_circuit(sign, value, lambda: fold(rest[1:]), node)
 
         return fold(node.values)
-
-    def both(self, left: Value, right: Callable[[], Value], node: ast.AST) -> Value:
-        """Return `left and right`."""
-        return self.short_circuit("and", left, right, node)
-
-    def either(self, left: Value, right: Callable[[], Value], node: ast.AST) -> Value:
-        """Return `left or right`."""
-        return self.short_circuit("or", left, right, node)
 
     def short_circuit(self, sign: str, left: Value, right: Callable[[], Value], node: ast.AST) -> Value:
         """Combine bools: the right one's statements run only where its value is needed."""
@@ -169,8 +161,8 @@ class Conditions(Values):
             return right() if bool(left.value) == (sign == "and") else left
         before = self.here.copy()
         self.learn(left, sign == "and")
-        value, emitted = self.in_block(right)
-        second = self.dynamic(value, node)
+        with self.collected() as emitted:
+            second = self.dynamic(right(), node)
         if not emitted:
             self.here = before
             return ir.Binary(BOOLEAN, sign, left, second)
@@ -207,28 +199,20 @@ class Conditions(Values):
             return self.value(node.body if condition.value else node.orelse)
         before = self.here.copy()
         self.learn(condition, True)
-        first, then = self.in_block(lambda: self.value(node.body))
+        with self.collected() as then:
+            first = self.dynamic(self.value(node.body), node)
         after, self.here = self.here, before
         self.learn(condition, False)
-        second, otherwise = self.in_block(lambda: self.value(node.orelse))
+        with self.collected() as otherwise:
+            second = self.dynamic(self.value(node.orelse), node)
         self.go_on(after, self.here)
-        return self.chosen(condition, (self.dynamic(first, node), then), (self.dynamic(second, node), otherwise), node)
-
-    def chosen(
-        self,
-        condition: ir.Expression,
-        first: tuple[ir.Expression, tuple[ir.Statement, ...]],
-        second: tuple[ir.Expression, tuple[ir.Statement, ...]],
-        node: ast.AST,
-    ) -> ir.Expression:
-        """Return one of two values, each with the statements that it needs."""
-        joined = join(first[0].type, second[0].type)
+        joined = join(first.type, second.type)
         if joined is None:
             raise self.refuse(node, "types", "both values of a choice have one type")
-        if not first[1] and not second[1]:
-            return ir.Choice(joined, condition, first[0], second[0])
+        if not then and not otherwise:
+            return ir.Choice(joined, condition, first, second)
         result, place = self.new_temporary(joined), self.place(node)
-        then = (*first[1], ir.SetLocal(place, result.name, first[0]))
-        otherwise = (*second[1], ir.SetLocal(place, result.name, second[0]))
-        self.emit(ir.If(place, condition, then, otherwise))
+        then.append(ir.SetLocal(place, result.name, first))
+        otherwise.append(ir.SetLocal(place, result.name, second))
+        self.emit(ir.If(place, condition, tuple(then), tuple(otherwise)))
         return result

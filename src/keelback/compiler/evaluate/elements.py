@@ -5,7 +5,7 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.places import Places
-from keelback.compiler.evaluate.values import narrowed
+from keelback.compiler.evaluate.values import bounds, narrowed
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import is_tuple
@@ -58,12 +58,11 @@ class Elements(Places):
 
     def picked(self, index: ir.Expression, count: int, node: ast.AST) -> ir.Expression:
         """Return which element of a tuple an index means: a negative one counts from the end."""
-        if not isinstance(index.type, Integer):
-            raise self.refuse(node, "types", "an index is an integer")
-        if index.type.interval.low >= 0:
+        index = self.integer(index, node, "an index is an integer")
+        if bounds(index).low >= 0:
             return self.below(index, self.number(count), "an index is out of range", node)
         self.bounded(index, node)
-        kept = self.dynamic(self.frozen(index), node)
+        kept = self.kept(index, node)
         first, last = self.number(-count), self.number(count - 1)
         inside = ir.Binary(BOOLEAN, "and", self.ordered(">=", kept, first, node), self.ordered("<=", kept, last, node))
         self.check(inside, "an index is out of range", node)
@@ -84,28 +83,22 @@ class Elements(Places):
     def element(self, base: Value, index: Value, node: ast.AST) -> tuple[ir.Expression, ir.Expression]:
         """Return an array and an index that is checked to lie in it."""
         array, count = self.array(base, node)
-        place = self.dynamic(index, node)
-        if not isinstance(place.type, Integer):
-            raise self.refuse(node, "types", "an index is an integer")
+        place = self.integer(index, node, "an index is an integer")
         return array, self.plausible(self.below(place, count, "an index is out of range", node), array, count)
 
     def below(self, index: ir.Expression, count: ir.Expression, message: str, node: ast.AST) -> ir.Expression:
         """Return an index that is checked to be at least 0 and below a count."""
-        assert isinstance(index.type, Integer) and isinstance(count.type, Integer)
-        interval, limit = index.type.interval, count.type.interval
-        if interval.low >= 0 and interval.high < limit.low:
+        if bounds(index).low >= 0 and bounds(index).high < bounds(count).low:
             return index
         self.bounded(index, node)
-        kept = self.dynamic(self.frozen(index), node)
-        if interval.low < 0:
-            self.check(ir.Binary(BOOLEAN, ">=", kept, self.number(0)), message, node)
+        kept = self.at_least(self.kept(index, node), 0, message, node)
         self.check(ir.Binary(BOOLEAN, "<", kept, count), message, node)
-        return narrowed(kept, 0, max(limit.high - 1, 0))
+        return narrowed(kept, 0, max(bounds(count).high - 1, 0))
 
     def plausible(self, index: ir.Expression, array: ir.Expression, count: ir.Expression) -> ir.Expression:
         """Return a checked index; 0 for a constant whose check always fails, which a C compiler would refuse."""
-        assert isinstance(array.type, ArrayPointer) and isinstance(count.type, Integer)
-        limit = min(count.type.interval.high, (1 << self.program.word_bits) // self.size_of(array.type.element))
+        assert isinstance(array.type, ArrayPointer)
+        limit = min(bounds(count).high, (1 << self.program.word_bits) // self.size_of(array.type.element))
         if isinstance(index, ir.Constant) and not 0 <= int(index.value or 0) < limit:
             return self.number(0)
         return index

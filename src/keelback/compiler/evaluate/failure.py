@@ -92,7 +92,7 @@ class Failure(Loops):
     def marks(self) -> Marks:
         """Return how much was known so far of every place that may be jumped to."""
         noted = [*self.raised, *self.ended]
-        for loop in self.loops:
+        for loop in self.frame.loops:
             noted += [loop.left, loop.continued]
         return [(each, len(each)) for each in noted]
 

@@ -30,7 +30,6 @@ class Inlined:
 
     node: ast.For
     frame: "Frame"
-    loops: list[Loop]
     loop: Loop
     type: Type
     parts: tuple[Type, ...]
@@ -53,6 +52,9 @@ class Frame:
         self.locals = frozenset((*code.co_varnames, *code.co_cellvars))
         self.free = frozenset(code.co_freevars)
         self.assigned = assignments_in(definition)
+        self.loops: list[Loop] = []
+        self.at: ast.stmt = definition.body[0] if inlined is not None else definition
+        """The statement at hand."""
         self.error: str | None = None
         """The local of the error that is being handled."""
 

@@ -1,6 +1,7 @@
 """Generators: inlined into the loop that goes over them."""
 
 import ast
+from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, get_args, get_origin
 
@@ -25,18 +26,15 @@ class Generators(Assignments):
         given = {name: self.given(name, self.frozen(value), function, node) for name, value in arguments.items()}
         yielded = yielded_by(function)
         parts = tuple(map(self.program.type_of, get_args(yielded) if get_origin(yielded) is tuple else ()))
-        inlined = Inlined(node, self.frame, self.loops, loop, self.program.type_of(yielded), parts)
-        outer, self.block = self.block, []
-        self.enter(Frame(function, definition, f"${self.new_number()}", inlined))
-        self.loops = []
-        self.at = definition.body[0]
-        for name, (declared, value) in given.items():
-            if not isinstance(declared, Static):
-                self.declared[self.variable(name)] = declared
-            self.set_local(name, value, self.at)
-        self.statements(definition.body)
-        body, self.block = self.block, outer
-        self.frame, self.loops, self.at = inlined.frame, inlined.loops, node
+        inlined = Inlined(node, self.frame, loop, self.program.type_of(yielded), parts)
+        frame = Frame(function, definition, f"${self.new_number()}", inlined)
+        with self.collected() as body, self.inside(frame):
+            self.declare(frame)
+            for name, (declared, value) in given.items():
+                if not isinstance(declared, Static):
+                    self.declared[self.variable(name)] = declared
+                self.set_local(name, value, frame.at)
+            self.statements(definition.body)
         self.go_on(self.way(), *loop.left)
         self.emit(ir.Block(self.place(node), loop.leave, tuple(body)))
 
@@ -69,21 +67,24 @@ class Generators(Assignments):
 
     def do_yield(self, node: ast.Yield) -> None:
         """Evaluate the body of the loop that a generator is inlined into."""
-        generator, inlined = self.frame, self.frame.inlined
+        inlined = self.frame.inlined
         if inlined is None or node.value is None:
             raise self.refuse(node, "generators", "a generator is used in a for loop")
         pairs = self.yielded(node.value, inlined)
-        place, loops = self.place(node), self.loops
-        self.frame, self.loops = inlined.frame, [*inlined.loops, inlined.loop]
-        inlined.loop.following, inlined.loop.continued = self.new_label("round"), []
-        at, self.at = self.at, inlined.node
-        outer, self.block = self.block, []
-        self.store_each(pairs, inlined.node)
-        self.statements(inlined.node.body)
-        body, self.block = self.block, outer
-        self.go_on(self.way(), *inlined.loop.continued)
-        self.frame, self.loops, self.at = generator, loops, at
-        self.emit(ir.Block(place, inlined.loop.following, tuple(body)))
+        with self.inside(inlined.frame):
+            body = self.round(inlined.loop, lambda: self.store_each(pairs, inlined.node), inlined.node.body)
+        self.emit(ir.Block(self.place(node), inlined.loop.following, body))
+
+    def round(self, loop: Loop, store: Callable[[], None], nodes: list[ast.stmt]) -> tuple[ir.Statement, ...]:
+        """Evaluate one of the rounds that a loop is unrolled to, each a block of its own."""
+        loop.following, loop.continued = self.new_label("round"), []
+        self.frame.loops.append(loop)
+        with self.collected() as body:
+            store()
+            self.statements(nodes)
+        self.frame.loops.pop()
+        self.go_on(self.way(), *loop.continued)
+        return tuple(body)
 
     def yielded(self, node: ast.expr, inlined: Inlined) -> list[tuple[ast.expr, Value]]:
         """Return what the targets of the loop get: each value of a tuple by itself."""
@@ -93,10 +94,9 @@ class Generators(Assignments):
         if not isinstance(node, ast.Tuple) or len(node.elts) != len(inlined.parts):
             raise self.refuse(node, "generators", f"this generator yields {len(inlined.parts)} values, each by itself")
         if not isinstance(target, ast.Tuple) or len(target.elts) != len(inlined.parts):
-            at, self.frame = self.frame, inlined.frame
-            refusal = self.refuse(target, "generators", f"a target for each of the {len(inlined.parts)} values yielded")
-            self.frame = at
-            raise refusal
+            with self.inside(inlined.frame):
+                count = len(inlined.parts)
+                raise self.refuse(target, "generators", f"a target for each of the {count} values yielded")
         values = [self.one_yielded(each, type) for each, type in zip(node.elts, inlined.parts, strict=True)]
         return [*zip(target.elts, values, strict=True)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.text import Texts
-from keelback.compiler.evaluate.values import narrowed
+from keelback.compiler.evaluate.values import bounds, narrowed
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.statics import Passing, is_plain, is_struct, is_tuple
@@ -39,17 +39,16 @@ class Language(Texts):
             raise self.refuse(node, "types", "min and max take integers")
         if len(static) == len(values) and all(map(is_plain, static)):
             return Static(pick(*static))
-        best = self.dynamic(self.frozen(values[0]), node)
+        best = self.kept(values[0], node)
         for value in values[1:]:
-            other = self.dynamic(self.frozen(value), node)
-            if not isinstance(best.type, Integer) or not isinstance(other.type, Integer):
-                raise self.refuse(node, "types", "min and max take integers")
-            first, second = best.type.interval, other.type.interval
+            other = self.integer(self.frozen(value), node, "min and max take integers")
+            best = self.integer(best, node, "min and max take integers")
+            first, second = bounds(best), bounds(other)
             interval = Interval(pick(first.low, second.low), pick(first.high, second.high))
             held = self.ordered(sign, other, best, node)
             other, best = (narrowed(each, interval.low, interval.high) for each in (other, best))
             chosen = ir.Choice(Integer(interval), held, other, best)
-            best = self.dynamic(self.frozen(chosen), node)
+            best = self.kept(chosen, node)
         return best
 
     def do_reversed(self, node: ast.Call) -> Value:
@@ -120,8 +119,8 @@ class Language(Texts):
     def do_lowest_bit(self, node: ast.Call) -> Value:
         """lowest_bit(value): undefined for 0."""
         value = self.fitted(self.value(node.args[0]), self.program.type_of(u32), "lowest_bit", node)
-        kept = self.dynamic(self.frozen(value), node)
-        if kept.type.interval.low <= 0:  # type: ignore[union-attr]
+        kept = self.kept(value, node)
+        if bounds(kept).low <= 0:
             self.check(ir.Binary(BOOLEAN, "!=", kept, self.number(0)), "lowest_bit(0) is undefined", node)
         return self.call_with(lowest_bit, {"value": kept}, node)  # type: ignore[arg-type]
 

@@ -3,12 +3,14 @@
 import ast
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.environment import Environment, before_rounds, joined, unlike
 from keelback.compiler.evaluate.frame import Loop
 from keelback.compiler.evaluate.generators import Generators
+from keelback.compiler.evaluate.values import bounds
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
 from keelback.compiler.types import BOOLEAN, ArrayPointer, Boolean, Integer, Text, Type
@@ -22,26 +24,23 @@ class Loops(Generators):
     def do_While(self, node: ast.While) -> None:
         """Repeat while a condition holds."""
         loop, place = self.new_loop(), self.place(node)
-        outer, self.block = self.block, []
         start = self.any_round([node])
-        truth = self.truth(node.test)
-        condition, before = self.dynamic(truth, node.test), self.block
+        with self.collected() as before:
+            truth = self.truth(node.test)
+            condition = self.dynamic(truth, node.test)
         after = self.here.copy()
         self.learn(condition, True)
-        self.block = []
-        if not isinstance(truth, Static) or truth.value:
-            self.loops.append(loop)
-            self.statements(node.body)
-            self.loops.pop()
-        body, self.block = self.block, outer
+        self.frame.loops.append(loop)
+        body = self.inner(node.body if not isinstance(truth, Static) or truth.value else [])
+        self.frame.loops.pop()
         self.end_of_rounds(node, start, self.way(), *loop.continued)
         self.here, self.reached = after, True
         self.learn(condition, False)
         self.go_on(None if isinstance(truth, Static) and truth.value else self.way(), *loop.left)
         if before:
             leave = ir.If(place, self.negated(condition), (ir.Break(place, loop.leave),))
-            body, condition = [*before, leave, *body], ir.Constant(BOOLEAN, True)
-        self.emit(ir.Loop(place, loop.leave, condition, tuple(body)))
+            body, condition = (*before, leave, *body), ir.Constant(BOOLEAN, True)
+        self.emit(ir.Loop(place, loop.leave, condition, body))
 
     def new_loop(self) -> Loop:
         """Return a loop of the program at run time."""
@@ -66,13 +65,13 @@ class Loops(Generators):
 
     def do_Break(self, node: ast.Break) -> None:
         """Leave the loop."""
-        loop = self.loops[-1]
+        loop = self.frame.loops[-1]
         loop.left.append(self.here.copy())
         self.leave(ir.Break(self.place(node), loop.leave))
 
     def do_Continue(self, node: ast.Continue) -> None:
         """Go on with the loop's next round."""
-        loop, place = self.loops[-1], self.place(node)
+        loop, place = self.frame.loops[-1], self.place(node)
         loop.continued.append(self.here.copy())
         self.leave(ir.Break(place, loop.following) if loop.unrolled else ir.Continue(place, loop.following))
 
@@ -129,21 +128,19 @@ class Loops(Generators):
         element: Callable[[ir.Expression], Value],
     ) -> None:
         """Repeat a loop's body for each index; its target gets what `element` makes of the index."""
-        if not isinstance(start.type, Integer) or not isinstance(stop.type, Integer):
-            raise self.refuse(node, "types", "a range goes from integer to integer")
-        first, last = start.type.interval, stop.type.interval
+        start, stop = (self.integer(each, node, "a range goes from integer to integer") for each in (start, stop))
+        first, last = bounds(start), bounds(stop)
         most = max(last.high - 1, first.low)
         counter = self.new_temporary(Integer(Interval(first.low, max(first.high, most + step))))
         inside = ir.Local(Integer(Interval(first.low, most)), counter.name)
         place, loop = self.place(node), self.new_loop()
         self.emit(ir.SetLocal(place, counter.name, start))
-        outer, self.block = self.block, []
         before = self.any_round([node.target, *node.body])
-        self.loops.append(loop)
-        self.store(node.target, element(inside), node)
-        self.statements(node.body)
-        self.loops.pop()
-        body, self.block = self.block, outer
+        self.frame.loops.append(loop)
+        with self.collected() as body:
+            self.store(node.target, element(inside), node)
+            self.statements(node.body)
+        self.frame.loops.pop()
         end = self.end_of_rounds(node, before, self.way(), *loop.continued)
         self.go_on(None if first.high < last.low else before, end, *loop.left)
         following = ir.Binary(counter.type, "+", inside, self.number(step))
@@ -167,30 +164,22 @@ class Loops(Generators):
     def for_static(self, node: ast.For, values: tuple[Any, ...]) -> None:
         """Unroll a loop over a static tuple: what is known flows from round to round."""
         loop = Loop(self.new_label("unrolled"), "", unrolled=True)
-        outer, self.block = self.block, []
-        self.loops.append(loop)
         self.unrolled += 1
-        for value in values if self.reached else ():
-            loop.following, loop.continued = self.new_label("round"), []
-            round_outer, self.block = self.block, []
-            self.store(node.target, Static(value), node.target)
-            self.statements(node.body)
-            body, self.block = self.block, round_outer
-            self.go_on(self.way(), *loop.continued)
-            self.emit(ir.Block(self.place(node), loop.following, tuple(body)))
-            if not self.reached:
-                break
+        with self.collected() as rounds:
+            for value in values:
+                if self.reached:
+                    store = partial(self.store, node.target, Static(value), node.target)
+                    body = self.round(loop, store, node.body)
+                    self.emit(ir.Block(self.place(node), loop.following, body))
         self.unrolled -= 1
-        self.loops.pop()
-        body, self.block = self.block, outer
         self.go_on(self.way(), *loop.left)
-        self.emit(ir.Block(self.place(node), loop.leave, tuple(body)))
+        self.emit(ir.Block(self.place(node), loop.leave, tuple(rounds)))
 
     def for_array(self, node: ast.For, array: Value) -> None:
         """Go over the elements of an array by index."""
         kept = self.frozen(array)
         _, count = self.array(kept, node)
-        stop = self.dynamic(self.frozen(count), node)
+        stop = self.kept(count, node)
         self.count(node, self.number(0), stop, 1, lambda index: self.item(kept, index, node))
 
 

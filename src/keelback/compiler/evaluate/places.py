@@ -178,7 +178,7 @@ class Places(NamedBits):
         elsewhere = [each for each in ram.records if each.address != first and _holds(each.struct, struct)]
         if not elsewhere or isinstance(value, (ir.Constant, ir.FieldValue)):
             return value
-        kept = self.dynamic(self.frozen(value), node)
+        kept = self.kept(value, node)
         address = ir.AddressOf(self.program.type_of(word), kept)
         start, end = self.number(first), self.number(last + size)
         # Not the remainder of a difference, which would take two words.

@@ -26,7 +26,7 @@ class Texts(Blocks):
         self.note_call(key, node)
         parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
         values = self.operands([part.value if isinstance(part, ast.FormattedValue) else part for part in parts])
-        kept = [self.dynamic(self.frozen(value), part) for value, part in zip(values, parts, strict=True)]
+        kept = [self.kept(value, part) for value, part in zip(values, parts, strict=True)]
         for part, value in zip(parts, kept, strict=True):
             if isinstance(part, ast.FormattedValue):
                 self.write_number(key, part, value)

@@ -1,14 +1,15 @@
 """Values of the function at hand: static or trees, fitted to a type, kept and refused."""
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
 from keelback.compiler.evaluate.environment import Name
-from keelback.compiler.evaluate.frame import Frame, Loop
+from keelback.compiler.evaluate.frame import Frame
 from keelback.compiler.evaluate.known import Known
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Program, Static, Value
@@ -33,25 +34,22 @@ class Values(Known):
         self.block: list[ir.Statement] = []
         self.declared: dict[str, Type] = {}
         self.seen: dict[str, Type] = {}
-        self.loops: list[Loop] = []
         self.labels = 0
         self.temporaries: set[str] = set()
         self.checked_at: ir.Place | None = None
         self.unrolled = 0
-        self.at: ast.stmt
-        """The statement at hand."""
 
     def place(self, node: ast.AST | None = None) -> ir.Place:
         """Return where the statement at hand starts, which all that it does belongs to, or another statement."""
-        return (self.frame.file, (node if isinstance(node, ast.stmt) else self.at).lineno)
+        return (self.frame.file, (node if isinstance(node, ast.stmt) else self.frame.at).lineno)
 
     def where(self) -> tuple[str, int, int]:
         """Return file, line and column of the statement at hand."""
-        return (self.frame.file, self.at.lineno, self.at.col_offset + 1)
+        return (self.frame.file, self.frame.at.lineno, self.frame.at.col_offset + 1)
 
     def refuse(self, node: ast.AST, rule: str, message: str) -> CompileError:
         """Return the error that refuses a node."""
-        line, column = getattr(node, "lineno", self.at.lineno), getattr(node, "col_offset", 0)
+        line, column = getattr(node, "lineno", self.frame.at.lineno), getattr(node, "col_offset", 0)
         return CompileError(rule, message, self.frame.file, line, column + 1)
 
     def emit(self, statement: ir.Statement) -> None:
@@ -131,6 +129,10 @@ class Values(Known):
         self.emit(ir.SetLocal(self.place(), kept.name, value))
         return kept
 
+    def kept(self, value: Value, node: ast.AST) -> ir.Expression:
+        """Return a tree that later statements can't change."""
+        return self.dynamic(self.frozen(value), node)
+
     def check(self, condition: ir.Expression, message: str, node: ast.AST) -> None:
         """Panic unless a condition holds."""
         self.emit(ir.Check(self.checked_at or self.place(node), condition, message))
@@ -174,12 +176,17 @@ class Values(Known):
         if interval.high < wanted.interval.low or interval.low > wanted.interval.high:
             self.check(ir.Constant(BOOLEAN, False), f"does not fit {what}", node)
             return ir.Constant(wanted, wanted.interval.low)
-        kept = self.dynamic(self.frozen(value), node)
-        if interval.low < wanted.interval.low:
-            self.check(ir.Binary(BOOLEAN, ">=", kept, self.number(wanted.interval.low)), f"does not fit {what}", node)
+        kept = self.kept(value, node)
+        kept = self.at_least(kept, wanted.interval.low, f"does not fit {what}", node)
         if interval.high > wanted.interval.high:
             self.check(ir.Binary(BOOLEAN, "<=", kept, self.number(wanted.interval.high)), f"does not fit {what}", node)
         return narrowed(kept, wanted.interval.low, wanted.interval.high)
+
+    def at_least(self, value: ir.Expression, low: int, message: str, node: ast.AST) -> ir.Expression:
+        """Return an integer that is checked not to be below a bound, where that is not certain."""
+        if bounds(value).low < low:
+            self.check(ir.Binary(BOOLEAN, ">=", value, self.number(low)), message, node)
+        return narrowed(value, low, max(bounds(value).high, low))
 
     def bounded(self, value: ir.Expression, node: ast.AST, bits: int = 0) -> None:
         """Refuse an integer that no type of so many bits holds, or of two words."""
@@ -238,12 +245,26 @@ class Values(Known):
         operands = self.operands(nodes)
         return operands, self.kept_before([value], start)[0]
 
-    def in_block(self, evaluate: Callable[[], Value]) -> tuple[Value, tuple[ir.Statement, ...]]:
-        """Evaluate something whose statements go into a block of their own."""
+    @contextmanager
+    def collected(self) -> Iterator[list[ir.Statement]]:
+        """Collect the statements that are added meanwhile in a block of their own."""
         outer, self.block = self.block, []
-        value = evaluate()
-        emitted, self.block = self.block, outer
-        return value, tuple(emitted)
+        yield self.block
+        self.block = outer
+
+    @contextmanager
+    def inside(self, frame: Frame) -> Iterator[None]:
+        """Evaluate in another function meanwhile."""
+        outer, self.frame = self.frame, frame
+        yield
+        self.frame = outer
+
+    def integer(self, value: Value, node: ast.AST, message: str) -> ir.Expression:
+        """Return an integer as a tree; refuse what is none."""
+        expression = self.dynamic(value, node)
+        if not isinstance(expression.type, Integer):
+            raise self.refuse(node, "types", message)
+        return expression
 
 
 def narrowed(value: ir.Expression, low: int, high: int) -> ir.Expression:
@@ -253,6 +274,12 @@ def narrowed(value: ir.Expression, low: int, high: int) -> ir.Expression:
     if least > most:
         return ir.Constant(exactly(low if least == low else high), low if least == low else high)
     return replace(value, type=Integer(Interval(least, most), value.type.enum))
+
+
+def bounds(value: ir.Expression) -> Interval:
+    """Return the bounds of an integer."""
+    assert isinstance(value.type, Integer)
+    return value.type.interval
 
 
 def not_negative(value: ir.Expression) -> ir.Expression:

@@ -19,7 +19,6 @@ from keelback.compiler.types import (
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 from keelback.lang.layout import ArrayKind, Field, StructKind, layout_of
 
-UNARY = {"-": intervals.negate, "~": intervals.invert}
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 U8 = INTEGER_TYPES["u8"]
 
@@ -153,7 +152,7 @@ class Expressions:
         """`-` and `~` take an integer and bound what becomes of it, `not` takes a bool."""
         if node.operator == "not":
             return node.type == node.operand.type == BOOLEAN
-        operand, bound = node.operand.type, UNARY.get(node.operator)
+        operand, bound = node.operand.type, intervals.UNARY.get(node.operator)
         return isinstance(operand, Integer) and bound is not None and covers(node.type, bound(operand.interval))
 
     def Binary(self, node: ir.Binary) -> bool:
