@@ -9,7 +9,7 @@ from compiler.compare_lives import Lives
 from keelback import compiler
 from keelback.compiler import compile_program, source
 from keelback.compiler.errors import CompileError
-from keelback.compiler.evaluate.function import Evaluator
+from keelback.compiler.evaluate.arithmetic import Arithmetic
 from keelback.compiler.print_c import Printer
 from keelback.image.compiled import build_object
 
@@ -667,7 +667,7 @@ def test_mistake_of_the_compilers_tells_the_source_that_it_was_at(tmp_path, monk
     def fail(self, node):
         raise ZeroDivisionError("in the compiler\nitself")
 
-    monkeypatch.setattr(Evaluator, "value_BinOp", fail)
+    monkeypatch.setattr(Arithmetic, "value_BinOp", fail)
     error, first = refusal_of_body("if a:\n    x = (\n        a + 1)\nreturn a", tmp_path)
     assert f"{error.line - first}:{error.column - 8}: {error.message} [{error.rule}]" == (
         "2:5: the compiler failed here, which is a fault of Keelback's: ZeroDivisionError: in the compiler [compiler]"

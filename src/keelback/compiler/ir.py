@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keelback.compiler.intervals import Interval
-from keelback.compiler.types import Integer, Type
+from keelback.compiler.types import Integer, Type, exactly
 from keelback.lang.layout import Field
 
 Place = tuple[str, int]
@@ -381,3 +381,8 @@ PROCESS_FAULT = -256
 """The error code of `ProcessFault`; a `KernelError`'s is its number."""
 ERROR = Integer(Interval(PROCESS_FAULT, 0))
 """The type of a local that holds the error code of a call that may have failed, or 0."""
+
+
+def number(value: int) -> Constant:
+    """Return an integer as a constant."""
+    return Constant(exactly(value), int(value))

@@ -25,6 +25,11 @@ class Name(NamedTuple):
     suffix: str
     name: str
 
+    @property
+    def variable(self) -> str:
+        """Return what a local of this name is called in the tree."""
+        return self.name + self.suffix
+
 
 @dataclass(frozen=True)
 class Binding:

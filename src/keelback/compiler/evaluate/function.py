@@ -6,7 +6,32 @@ import re
 
 from keelback.compiler import ir
 from keelback.compiler.errors import blamed
-from keelback.compiler.evaluate.failure import Failure, is_none
+from keelback.compiler.evaluate.arithmetic import Arithmetic
+from keelback.compiler.evaluate.arrays import Arrays
+from keelback.compiler.evaluate.assignments import Assignments
+from keelback.compiler.evaluate.bits import NamedBits
+from keelback.compiler.evaluate.blocks import Blocks
+from keelback.compiler.evaluate.calls import Calls
+from keelback.compiler.evaluate.comparisons import Comparisons
+from keelback.compiler.evaluate.conditions import Conditions
+from keelback.compiler.evaluate.control import Control
+from keelback.compiler.evaluate.elements import Elements
+from keelback.compiler.evaluate.emitter import Emitter
+from keelback.compiler.evaluate.environment import Binding
+from keelback.compiler.evaluate.expressions import Expressions, named
+from keelback.compiler.evaluate.failure import Failure
+from keelback.compiler.evaluate.fields import Fields
+from keelback.compiler.evaluate.frame import Frame
+from keelback.compiler.evaluate.functions import Functions
+from keelback.compiler.evaluate.generators import Generators
+from keelback.compiler.evaluate.known import Known
+from keelback.compiler.evaluate.language import Language
+from keelback.compiler.evaluate.loops import Loops
+from keelback.compiler.evaluate.names import Names
+from keelback.compiler.evaluate.scope import Scope
+from keelback.compiler.evaluate.statements import Statements
+from keelback.compiler.evaluate.text import Texts
+from keelback.compiler.evaluate.values import Values
 from keelback.compiler.intervals import Interval
 from keelback.compiler.names import C_WORDS, ascii_name
 from keelback.compiler.program import Program, Specialisation, Static
@@ -26,18 +51,22 @@ def evaluate(program: Program, wanted: Specialisation, key: ir.FunctionKey) -> i
         return _native(wanted, key, native)
     types: dict[str, Type] = {}
     for round_number in range(ROUNDS):
-        evaluator = Evaluator(program, wanted, key, types)
+        evaluation = Evaluation(program, wanted, key, types)
         if inspect.isgeneratorfunction(wanted.function):
-            at = next(each for each in ast.walk(evaluator.definition) if isinstance(each, (ast.Yield, ast.YieldFrom)))
-            raise evaluator.refuse(at, "generators", "a generator is used in a for loop")
-        with blamed(evaluator.where):
-            function = evaluator.function()
-        if all(name in types and join(types[name], seen) == types[name] for name, seen in evaluator.seen.items()):
+            nodes = ast.walk(definition_of(wanted.function))
+            at = next(each for each in nodes if isinstance(each, (ast.Yield, ast.YieldFrom)))
+            raise evaluation.scope.refuse(at, "generators", "a generator is used in a for loop")
+        with blamed(evaluation.scope.where):
+            function = evaluation.function()
+        if all(
+            name in types and join(types[name], seen) == types[name] for name, seen in evaluation.scope.seen.items()
+        ):
             return function
-        for name, seen in evaluator.seen.items():
+        for name, seen in evaluation.scope.seen.items():
             joined = join(types.get(name, seen), seen)
             types[name] = _widened(joined) if round_number >= WIDEN_AFTER and joined != types.get(name) else joined  # type: ignore[assignment,arg-type]
-    raise evaluator.refuse(evaluator.definition, "bounded integers", "a local can't be bounded; annotate it")
+    definition, message = definition_of(wanted.function), "a local can't be bounded; annotate it"
+    raise evaluation.scope.refuse(definition, "bounded integers", message)
 
 
 def _widened(type: Type) -> Type:
@@ -64,80 +93,72 @@ def _native(wanted: Specialisation, key: ir.FunctionKey, body: str) -> ir.Functi
     )
 
 
-class Evaluator(Failure):
-    """Evaluates one specialisation, once."""
+class Evaluation:
+    """Evaluates one specialisation, once: what there is to evaluate it, and who holds whom."""
+
+    def __init__(self, program: Program, wanted: Specialisation, key: ir.FunctionKey, types: dict[str, Type]) -> None:
+        frame = Frame(wanted.function, definition_of(wanted.function))
+        self.scope = scope = Scope(program, key, frame, types)
+        self.known = known = Known()
+        self.out = out = Emitter(scope, known)
+        values = Values(scope, known, out)
+        expressions = Expressions(scope, out)
+        common = (scope, known, out, values, expressions)
+        arithmetic = Arithmetic(*common)
+        bits = NamedBits(*common, arithmetic)
+        fields = Fields(*common, arithmetic, bits)
+        arrays = Arrays(*common, fields)
+        comparisons = Comparisons(*common, arrays)
+        elements = Elements(*common, arrays, comparisons)
+        conditions = Conditions(*common, arithmetic, comparisons)
+        names = Names(*common, fields)
+        functions = Functions(*common, fields)
+        blocks = Blocks(*common, arithmetic, fields, arrays, functions)
+        texts = Texts(*common, fields, functions)
+        language = Language(*common, arithmetic, arrays, comparisons, conditions, functions)
+        calls = Calls(*common, bits, fields, elements, functions, blocks, texts, language)
+        expressions.methods = named("value_", (arithmetic, elements, conditions, names, calls))
+        self.statements = statements = Statements(*common)
+        assignments = Assignments(*common, arithmetic, fields, elements)
+        generators = Generators(*common, functions, statements, assignments)
+        loops = Loops(
+            *common,
+            fields,
+            arrays,
+            comparisons,
+            elements,
+            conditions,
+            functions,
+            language,
+            statements,
+            assignments,
+            generators,
+        )
+        failure = Failure(*common, statements, assignments)
+        control = Control(*common, conditions, calls, statements, generators)
+        statements.methods = named("do_", (assignments, loops, failure, control))
+        scope.declare_annotated()
+        self.parameters: dict[str, Type] = {}
+        for name, value in wanted.parameters:
+            if isinstance(value, Static):
+                assignments.set_local(name, value, frame.definition)
+            else:
+                variable = scope.variable(name)
+                self.parameters[variable] = scope.declared[variable] = value
+                assignments.bind(name, Binding(local=variable))
 
     def function(self) -> ir.Function:
         """Return the function as a tree."""
-        self.statements(self.definition.body)
-        if self.key.result != VOID and self.reached:
-            raise self.refuse(self.definition, "functions", f"{self.definition.name} may end without a result")
+        scope, definition = self.scope, self.scope.frame.definition
+        self.statements.run(definition.body)
+        if scope.key.result != VOID and self.known.reached:
+            raise scope.refuse(definition, "functions", f"{definition.name} may end without a result")
         locals = {
-            **self.seen,
-            **{name: self.types.get(name, type) for name, type in self.seen.items()},
-            **self.declared,
+            **scope.seen,
+            **{name: scope.types.get(name, type) for name, type in scope.seen.items()},
+            **scope.declared,
         }
-        parameters = {self.variable(name): type for name, type in self.parameters.items()}
-        for name in parameters:
+        for name in self.parameters:
             locals.pop(name, None)
-        place, body = self.place(self.definition), tuple(self.block)
-        return ir.Function(self.key, place, parameters, locals, body, numbers=self.labels)
-
-    def do_Pass(self, node: ast.Pass) -> None:
-        """Do nothing."""
-
-    def do_Expr(self, node: ast.Expr) -> None:
-        """Evaluate for its effects; a docstring has none."""
-        if isinstance(node.value, ast.Constant):
-            return
-        if isinstance(node.value, ast.Yield):
-            self.do_yield(node.value)
-        elif isinstance(node.value, ast.Call):
-            self.value_Call(node.value)
-        else:
-            raise self.refuse(node, "statements", "an expression without effect")
-
-    def do_Return(self, node: ast.Return) -> None:
-        """Return a value that fits the function's result."""
-        if self.frame.inlined is not None:
-            raise self.refuse(node, "generators", "a generator has no return")
-        if self.key.result == VOID and not is_none(node.value):
-            raise self.refuse(node, "functions", f"the result of {self.definition.name} needs a type of Kernel Python")
-        if node.value is None and self.key.result != VOID:
-            raise self.refuse(node, "functions", f"{self.definition.name} returns a value")
-        if node.value is None or self.key.result == VOID:
-            self.leave(ir.Return(self.place(node)))
-            return
-        value = self.fitted(self.value(node.value), self.key.result, f"the result of {self.definition.name}", node)
-        self.leave(ir.Return(self.place(node), value))
-
-    def do_Assert(self, node: ast.Assert) -> None:
-        """Panic unless the condition holds."""
-        message = node.msg.value if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
-        if not isinstance(message, str) or not isinstance(node.msg, ast.Constant | None):
-            raise self.refuse(node, "text", "the message of an assert is a text constant")
-        if node.msg is None:
-            message = message.encode("ascii", "replace").decode()
-        elif "\0" in message:
-            raise self.refuse(node.msg, "text", "the message of an assert ends at its first zero byte")
-        else:
-            self.refuse_text(message, node.msg)
-        truth = self.truth(node.test)
-        self.check(self.dynamic(truth, node.test), f"assertion failed: {message}", node)
-        self.reached = not isinstance(truth, Static) or bool(truth.value)
-
-    def do_If(self, node: ast.If) -> None:
-        """Take one branch: a condition that is static leaves no trace of the other."""
-        condition = self.truth(node.test)
-        if isinstance(condition, Static):
-            self.statements(node.body if condition.value else node.orelse)
-            return
-        before = self.here.copy()
-        self.learn(condition, True)
-        then = self.inner(node.body)
-        after = self.way()
-        self.go_on(before)
-        self.learn(condition, False)
-        otherwise = self.inner(node.orelse)
-        self.go_on(after, self.way())
-        self.emit(ir.If(self.place(node), condition, then, otherwise))
+        place, body = scope.place(definition), tuple(self.out.block)
+        return ir.Function(scope.key, place, self.parameters, locals, body, numbers=self.out.labels)

@@ -3,11 +3,13 @@
 import ast
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.evaluate.elements import Elements
+from keelback.compiler.evaluate.evaluator import Evaluator
+from keelback.compiler.evaluate.fields import Fields
 from keelback.compiler.program import Specialisation, Static, Value
 from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.compiler.types import VOID, ArrayPointer, Pointer, Type
@@ -17,20 +19,21 @@ from keelback.lang.struct import Struct
 from keelback.lang.table import Table
 
 
-class Functions(Elements):
+@dataclass
+class Functions(Evaluator):
     """Evaluates calls of what will be compiled too."""
 
-    key: ir.FunctionKey
+    fields: Fields
 
     def called(self, node: ast.expr) -> Any:
         """Return the function that an expression names, if that is known without evaluating anything; else None."""
         if isinstance(node, ast.Name):
-            value = self.value(node)
+            value = self.expressions.value(node)
             return value.value if isinstance(value, Static) else None
         if isinstance(node, ast.Attribute):
             owner = self.called(node.value)
             if owner is not None and not isinstance(owner, (Struct, Array, Table)):
-                value = self.static_member(owner, node.attr, node)
+                value = self.fields.static_member(owner, node.attr, node)
                 return value.value if isinstance(value, Static) else None
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             elements, index = self.called(node.value), node.slice.value
@@ -41,7 +44,7 @@ class Functions(Elements):
     def arguments(self, function: FunctionType, owner: Value | None, node: ast.Call) -> dict[str, Value]:
         """Return the arguments of a call by parameter, in the order of parameters."""
         parameters = [each.arg for each in definition_of(function).args.args]
-        given = self.operands([*node.args, *(each.value for each in node.keywords)])
+        given = self.expressions.operands([*node.args, *(each.value for each in node.keywords)])
         if owner is not None:
             given.insert(0, owner)
         names = [*parameters[: len(given) - len(node.keywords)], *(str(each.arg) for each in node.keywords)]
@@ -49,7 +52,7 @@ class Functions(Elements):
         found: dict[str, Value] = dict(zip(reversed(parameters), map(Static, reversed(defaults)), strict=False))
         found |= zip(names, given, strict=False)
         if len(given) != len(names) or len(names) != len(set(names)) or set(found) != set(parameters):
-            raise self.refuse(node, "calls", f"{function.__name__} takes {', '.join(parameters)}")
+            raise self.scope.refuse(node, "calls", f"{function.__name__} takes {', '.join(parameters)}")
         return {name: found[name] for name in parameters}
 
     def arguments_of(self, method: Callable[..., Any], node: ast.Call) -> list[ast.expr]:
@@ -58,7 +61,7 @@ class Functions(Elements):
         names = [*parameters[: len(node.args)], *(each.arg for each in node.keywords)]
         if len(node.args) > len(parameters) or sorted(map(str, names)) != sorted(parameters):
             what = ", ".join(parameters) or "no arguments"
-            raise self.refuse(node, "calls", f"{method.__name__} takes {what}")
+            raise self.scope.refuse(node, "calls", f"{method.__name__} takes {what}")
         given = dict(zip(names, [*node.args, *(each.value for each in node.keywords)], strict=True))
         return [given[each] for each in parameters]
 
@@ -66,13 +69,13 @@ class Functions(Elements):
         """Evaluate the arguments of a method of the language's as they are written; in the order of its parameters."""
         written = [*node.args, *(each.value for each in node.keywords)]
         nodes = self.arguments_of(method, node)
-        values = self.operands(written)
+        values = self.expressions.operands(written)
         return [values[written.index(each)] for each in nodes]
 
     def call_function(self, function: FunctionType, owner: Value | None, node: ast.Call) -> Value:
         """Call a function of the program."""
         if inspect.isgeneratorfunction(function):
-            raise self.refuse(node, "generators", "a generator is used in a for loop")
+            raise self.scope.refuse(node, "generators", "a generator is used in a for loop")
         return self.call_with(function, self.arguments(function, owner, node), node)
 
     def call_with(self, function: FunctionType, given: dict[str, Value], node: ast.AST) -> Value:
@@ -83,38 +86,38 @@ class Functions(Elements):
             wanted = self.passed_as(name, value, function, node)
             specialised.append((name, wanted))
             if not isinstance(wanted, Static):
-                self.checked_at = entry_of(function)
-                passed.append(self.fitted(value, wanted, f"{name} in {function.__name__}", node))
-                self.checked_at = None
-        key = self.program.request(Specialisation(function, tuple(specialised)))
+                self.out.checked_at = entry_of(function)
+                passed.append(self.values.fitted(value, wanted, f"{name} in {function.__name__}", node))
+                self.out.checked_at = None
+        key = self.scope.program.request(Specialisation(function, tuple(specialised)))
         return self.emit_call(key, passed, node)
 
     def passed_as(self, name: str, value: Value, function: FunctionType, node: ast.AST) -> Static | Type:
         """Return what a function is compiled for: the type of a parameter, or the value itself of a static one."""
-        declared = self.program.type_of(hints_of(function).get(name))
+        declared = self.scope.program.type_of(hints_of(function).get(name))
         if declared != VOID:
             return declared
         if isinstance(value, Static) and not isinstance(value.value, (Struct, Array)):
             return value
-        found = self.dynamic(value, node).type
+        found = self.values.tree(value, node).type
         if not isinstance(found, (ArrayPointer, Pointer)):
-            raise self.refuse(node, "calls", f"{name} of {function.__name__} needs an annotation")
+            raise self.scope.refuse(node, "calls", f"{name} of {function.__name__} needs an annotation")
         return found
 
     def note_call(self, key: ir.FunctionKey, node: ast.AST) -> None:
         """Take note of a call, for a cycle to be found."""
-        calls = self.program.calls.setdefault(self.key.name, {})
+        calls = self.scope.program.calls.setdefault(self.scope.key.name, {})
         if key.name not in calls:
-            calls[key.name] = self.refuse(node, "recursion", "calls form no cycle")
+            calls[key.name] = self.scope.refuse(node, "recursion", "calls form no cycle")
 
     def emit_call(self, key: ir.FunctionKey, arguments: list[ir.Expression], node: ast.AST) -> Value:
         """Call a compiled function; its result is kept in a temporary."""
         self.note_call(key, node)
         if key.result == VOID:
-            self.emit(ir.Call(self.place(node), key, tuple(arguments)))
+            self.out.emit(ir.Call(self.scope.place(node), key, tuple(arguments)))
             return Static(None)
-        result = self.new_temporary(key.result)
-        self.emit(ir.Call(self.place(node), key, tuple(arguments), result.name))
+        result = self.out.new_temporary(key.result)
+        self.out.emit(ir.Call(self.scope.place(node), key, tuple(arguments), result.name))
         return result
 
 

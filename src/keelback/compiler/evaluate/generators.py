@@ -2,88 +2,96 @@
 
 import ast
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any, get_args, get_origin
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.assignments import Assignments
+from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.frame import Frame, Inlined, Loop
-from keelback.compiler.evaluate.functions import entry_of
+from keelback.compiler.evaluate.functions import Functions, entry_of
+from keelback.compiler.evaluate.statements import Statements
 from keelback.compiler.program import Static, Value
 from keelback.compiler.source import definition_of, hints_of
 from keelback.compiler.types import VOID, Type
 
 
-class Generators(Assignments):
+@dataclass
+class Generators(Evaluator):
     """Evaluates loops over generators, and `yield`."""
+
+    functions: Functions
+    statements: Statements
+    assignments: Assignments
 
     def for_generator(self, node: ast.For, iterated: ast.Call) -> None:
         """Inline a generator: its one `yield` becomes the loop's body."""
         function, arguments = self.generator_call(iterated)
         definition = definition_of(function)
         self.check_generator(function, definition, iterated)
-        loop = Loop(self.new_label("generator"), "", unrolled=True)
-        given = {name: self.given(name, self.frozen(value), function, node) for name, value in arguments.items()}
+        loop = Loop(self.out.new_label("generator"), "", unrolled=True)
+        given = {name: self.given(name, self.out.frozen(value), function, node) for name, value in arguments.items()}
         yielded = yielded_by(function)
-        parts = tuple(map(self.program.type_of, get_args(yielded) if get_origin(yielded) is tuple else ()))
-        inlined = Inlined(node, self.frame, loop, self.program.type_of(yielded), parts)
-        frame = Frame(function, definition, f"${self.new_number()}", inlined)
-        with self.collected() as body, self.inside(frame):
-            self.declare(frame)
+        parts = tuple(map(self.scope.program.type_of, get_args(yielded) if get_origin(yielded) is tuple else ()))
+        inlined = Inlined(node, self.scope.frame, loop, self.scope.program.type_of(yielded), parts)
+        frame = Frame(function, definition, f"${self.out.new_number()}", inlined)
+        with self.out.collected() as body, self.scope.inside(frame):
+            self.scope.declare_annotated()
             for name, (declared, value) in given.items():
                 if not isinstance(declared, Static):
-                    self.declared[self.variable(name)] = declared
-                self.set_local(name, value, frame.at)
-            self.statements(definition.body)
-        self.go_on(self.way(), *loop.left)
-        self.emit(ir.Block(self.place(node), loop.leave, tuple(body)))
+                    self.scope.declared[self.scope.variable(name)] = declared
+                self.assignments.set_local(name, value, frame.at)
+            self.statements.run(definition.body)
+        self.known.go_on(self.known.way(), *loop.left)
+        self.out.emit(ir.Block(self.scope.place(node), loop.leave, tuple(body)))
 
     def given(self, name: str, value: Value, function: FunctionType, node: ast.For) -> tuple[Static | Type, Value]:
         """Return what a parameter of a generator is declared as, and its value, checked where the generator starts."""
-        declared = self.passed_as(name, value, function, node.iter)
+        declared = self.functions.passed_as(name, value, function, node.iter)
         if isinstance(declared, Static):
             return declared, declared
-        self.checked_at = entry_of(function)
-        fitted = self.fitted(value, declared, name, node)
-        self.checked_at = None
+        self.out.checked_at = entry_of(function)
+        fitted = self.values.fitted(value, declared, name, node)
+        self.out.checked_at = None
         return declared, fitted
 
     def check_generator(self, function: FunctionType, definition: ast.FunctionDef, node: ast.AST) -> None:
         """Refuse a generator that can't be inlined."""
-        if function in self.frame.callers():
-            raise self.refuse(node, "recursion", "calls form no cycle")
+        if function in self.scope.frame.callers():
+            raise self.scope.refuse(node, "recursion", "calls form no cycle")
         if sum(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(definition)) != 1:
-            raise self.refuse(node, "generators", "a generator has exactly one yield")
+            raise self.scope.refuse(node, "generators", "a generator has exactly one yield")
         for each in ast.walk(definition):
             if isinstance(each, ast.Try) and any(isinstance(inner, ast.Yield) for inner in ast.walk(each)):
-                raise self.refuse(node, "generators", "a generator does not yield within a try")
+                raise self.scope.refuse(node, "generators", "a generator does not yield within a try")
 
     def generator_call(self, node: ast.Call) -> tuple[FunctionType, dict[str, Value]]:
         """Return the generator that a call names, and its arguments by parameter."""
-        method = self.called(node.func)
+        method = self.functions.called(node.func)
         if not isinstance(method, MethodType) or not isinstance(method.__func__, FunctionType):
-            raise self.refuse(node, "generators", "a generator is a method of a component")
-        return method.__func__, self.arguments(method.__func__, Static(method.__self__), node)
+            raise self.scope.refuse(node, "generators", "a generator is a method of a component")
+        return method.__func__, self.functions.arguments(method.__func__, Static(method.__self__), node)
 
     def do_yield(self, node: ast.Yield) -> None:
         """Evaluate the body of the loop that a generator is inlined into."""
-        inlined = self.frame.inlined
+        inlined = self.scope.frame.inlined
         if inlined is None or node.value is None:
-            raise self.refuse(node, "generators", "a generator is used in a for loop")
+            raise self.scope.refuse(node, "generators", "a generator is used in a for loop")
         pairs = self.yielded(node.value, inlined)
-        with self.inside(inlined.frame):
-            body = self.round(inlined.loop, lambda: self.store_each(pairs, inlined.node), inlined.node.body)
-        self.emit(ir.Block(self.place(node), inlined.loop.following, body))
+        with self.scope.inside(inlined.frame):
+            body = self.round(inlined.loop, lambda: self.assignments.store_each(pairs, inlined.node), inlined.node.body)
+        self.out.emit(ir.Block(self.scope.place(node), inlined.loop.following, body))
 
     def round(self, loop: Loop, store: Callable[[], None], nodes: list[ast.stmt]) -> tuple[ir.Statement, ...]:
         """Evaluate one of the rounds that a loop is unrolled to, each a block of its own."""
-        loop.following, loop.continued = self.new_label("round"), []
-        self.frame.loops.append(loop)
-        with self.collected() as body:
+        loop.following, loop.continued = self.out.new_label("round"), []
+        self.scope.frame.loops.append(loop)
+        with self.out.collected() as body:
             store()
-            self.statements(nodes)
-        self.frame.loops.pop()
-        self.go_on(self.way(), *loop.continued)
+            self.statements.run(nodes)
+        self.scope.frame.loops.pop()
+        self.known.go_on(self.known.way(), *loop.continued)
         return tuple(body)
 
     def yielded(self, node: ast.expr, inlined: Inlined) -> list[tuple[ast.expr, Value]]:
@@ -91,19 +99,19 @@ class Generators(Assignments):
         target = inlined.node.target
         if not inlined.parts:
             return [(target, self.one_yielded(node, inlined.type))]
-        if not isinstance(node, ast.Tuple) or len(node.elts) != len(inlined.parts):
-            raise self.refuse(node, "generators", f"this generator yields {len(inlined.parts)} values, each by itself")
-        if not isinstance(target, ast.Tuple) or len(target.elts) != len(inlined.parts):
-            with self.inside(inlined.frame):
-                count = len(inlined.parts)
-                raise self.refuse(target, "generators", f"a target for each of the {count} values yielded")
+        count = len(inlined.parts)
+        if not isinstance(node, ast.Tuple) or len(node.elts) != count:
+            raise self.scope.refuse(node, "generators", f"this generator yields {count} values, each by itself")
+        if not isinstance(target, ast.Tuple) or len(target.elts) != count:
+            with self.scope.inside(inlined.frame):
+                raise self.scope.refuse(target, "generators", f"a target for each of the {count} values yielded")
         values = [self.one_yielded(each, type) for each, type in zip(node.elts, inlined.parts, strict=True)]
         return [*zip(target.elts, values, strict=True)]
 
     def one_yielded(self, node: ast.expr, type: Type) -> Value:
         """Evaluate a value that is yielded, and keep it."""
-        value = self.value(node)
-        return self.frozen(value if type == VOID else self.fitted(value, type, "what is yielded", node))
+        value = self.expressions.value(node)
+        return self.out.frozen(value if type == VOID else self.values.fitted(value, type, "what is yielded", node))
 
 
 def yielded_by(function: FunctionType) -> Any:

@@ -2,10 +2,16 @@
 
 import ast
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.evaluate.text import Texts
+from keelback.compiler.evaluate.arithmetic import Arithmetic
+from keelback.compiler.evaluate.arrays import Arrays
+from keelback.compiler.evaluate.comparisons import Comparisons
+from keelback.compiler.evaluate.conditions import Conditions
+from keelback.compiler.evaluate.evaluator import Evaluator
+from keelback.compiler.evaluate.functions import Functions
 from keelback.compiler.evaluate.values import bounds, narrowed
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
@@ -18,54 +24,59 @@ from keelback.lang.layout import layout_of
 from keelback.lang.native import lowest_bit
 
 
-class Language(Texts):
+@dataclass
+class Language(Evaluator):
     """Evaluates calls that are no calls at run time."""
 
-    # Of Python.
+    arithmetic: Arithmetic
+    arrays: Arrays
+    comparisons: Comparisons
+    conditions: Conditions
+    functions: Functions
 
     def do_len(self, node: ast.Call) -> Value:
         """len(array), len(table), len(static tuple)."""
-        value = self.value(node.args[0])
+        value = self.expressions.value(node.args[0])
         if isinstance(value, Static) and (is_tuple(value.value) or type(value.value) is str):
             return Static(len(value.value))
-        _, count = self.array(value, node)
+        _, count = self.arrays.array(value, node)
         return Static(count.value) if isinstance(count, ir.Constant) else count
 
     def do_extreme(self, node: ast.Call, sign: str, pick: Callable[..., int]) -> Value:
         """min and max of integers."""
-        values = self.operands(node.args)
+        values = self.expressions.operands(node.args)
         static = [each.value for each in values if isinstance(each, Static)]
         if not all(isinstance(each, int) for each in static):
-            raise self.refuse(node, "types", "min and max take integers")
+            raise self.scope.refuse(node, "types", "min and max take integers")
         if len(static) == len(values) and all(map(is_plain, static)):
             return Static(pick(*static))
-        best = self.kept(values[0], node)
+        best = self.values.kept(values[0], node)
         for value in values[1:]:
-            other = self.integer(self.frozen(value), node, "min and max take integers")
-            best = self.integer(best, node, "min and max take integers")
+            other = self.values.integer(self.out.frozen(value), node, "min and max take integers")
+            best = self.values.integer(best, node, "min and max take integers")
             first, second = bounds(best), bounds(other)
             interval = Interval(pick(first.low, second.low), pick(first.high, second.high))
-            held = self.ordered(sign, other, best, node)
+            held = self.comparisons.ordered(sign, other, best, node)
             other, best = (narrowed(each, interval.low, interval.high) for each in (other, best))
             chosen = ir.Choice(Integer(interval), held, other, best)
-            best = self.kept(chosen, node)
+            best = self.values.kept(chosen, node)
         return best
 
     def do_reversed(self, node: ast.Call) -> Value:
         """reversed(static tuple)."""
-        value = self.value(node.args[0])
+        value = self.expressions.value(node.args[0])
         if isinstance(value, Static) and is_tuple(value.value):
             return Static(Passing(value.value[::-1]))
-        raise self.refuse(node, "loops", "reversed takes a static tuple")
+        raise self.scope.refuse(node, "loops", "reversed takes a static tuple")
 
     def do_enumerate(self, node: ast.Call) -> Value:
         """enumerate(static tuple)."""
-        elements = self.elements(self.iterated(node.args[0]))
+        elements = self.gone_over(self.expressions.iterated(node.args[0]))
         if elements is not None:
             return Static(Passing(tuple(enumerate(elements))))
-        raise self.refuse(node, "loops", "enumerate takes a static tuple")
+        raise self.scope.refuse(node, "loops", "enumerate takes a static tuple")
 
-    def elements(self, value: Value) -> tuple[Any, ...] | None:
+    def gone_over(self, value: Value) -> tuple[Any, ...] | None:
         """Return what a loop over a static value goes over; None for what is no static tuple."""
         if not isinstance(value, Static):
             return None
@@ -75,62 +86,61 @@ class Language(Texts):
 
     def do_bool(self, node: ast.Call) -> Value:
         """bool(integer)."""
-        return self.truth(node.args[0])
+        return self.conditions.truth(node.args[0])
 
     def do_ord(self, node: ast.Call) -> Value:
         """ord(text constant of one character)."""
-        text = self.value(node.args[0])
+        text = self.expressions.value(node.args[0])
         if not isinstance(text, Static) or type(text.value) is not str or len(text.value) != 1:
-            raise self.refuse(node, "text", "ord takes a text constant of one character")
-        self.refuse_text(text.value, node)
+            raise self.scope.refuse(node, "text", "ord takes a text constant of one character")
+        self.values.refuse_text(text.value, node)
         return Static(ord(text.value))
-
-    # Of Kernel Python.
 
     def do_view(self, node: ast.Call) -> Value:
         """view(ram, Struct, address)."""
-        ram, struct, address = self.operands(node.args)
-        if not isinstance(ram, Static) or ram.value is not self.program.ram:
-            raise self.refuse(node, "structs", "view takes the RAM that the program's records lie in")
+        ram, struct, address = self.expressions.operands(node.args)
+        if not isinstance(ram, Static) or ram.value is not self.scope.program.ram:
+            raise self.scope.refuse(node, "structs", "view takes the RAM that the program's records lie in")
         if not isinstance(struct, Static) or not is_struct(struct.value):
-            raise self.refuse(node, "structs", "view takes a struct class")
-        if struct.value in self.program.ram.homes:
-            raise self.refuse(node, "structs", f"{struct.value.__name__} has a home array: index it")
-        fitted = self.fitted(address, self.program.type_of(word), "an address", node)
+            raise self.scope.refuse(node, "structs", "view takes a struct class")
+        if struct.value in self.scope.program.ram.homes:
+            raise self.scope.refuse(node, "structs", f"{struct.value.__name__} has a home array: index it")
+        fitted = self.values.fitted(address, self.scope.program.type_of(word), "an address", node)
         return ir.StructAt(Pointer(struct.value), fitted)
 
     def do_address_of(self, node: ast.Call) -> Value:
         """address_of(struct)."""
-        base = self.dynamic(self.value(node.args[0]), node)
+        base = self.values.tree(self.expressions.value(node.args[0]), node)
         if not isinstance(base.type, Pointer) or base.type == NONE:
-            raise self.refuse(node, "structs", f"address_of takes a struct, not {base.type}")
-        return ir.AddressOf(self.program.type_of(word), self.followed(base, node))
+            raise self.scope.refuse(node, "structs", f"address_of takes a struct, not {base.type}")
+        return ir.AddressOf(self.scope.program.type_of(word), self.values.followed(base, node))
 
     def do_size_of(self, node: ast.Call) -> Value:
         """size_of(Struct)."""
-        struct = self.value(node.args[0])
+        struct = self.expressions.value(node.args[0])
         if not isinstance(struct, Static) or not is_struct(struct.value):
-            raise self.refuse(node, "structs", "size_of takes a struct class")
+            raise self.scope.refuse(node, "structs", "size_of takes a struct class")
         size = lang_struct.size_of(struct.value)
-        if layout_of(struct.value, self.program.word_bits).size != size:
-            raise self.refuse(node, "structs", "size_of is the size on a machine with 32-bit words")
+        if layout_of(struct.value, self.scope.program.word_bits).size != size:
+            raise self.scope.refuse(node, "structs", "size_of is the size on a machine with 32-bit words")
         return Static(size)
 
     def do_lowest_bit(self, node: ast.Call) -> Value:
         """lowest_bit(value): undefined for 0."""
-        value = self.fitted(self.value(node.args[0]), self.program.type_of(u32), "lowest_bit", node)
-        kept = self.kept(value, node)
+        value, wanted = self.expressions.value(node.args[0]), self.scope.program.type_of(u32)
+        kept = self.values.kept(self.values.fitted(value, wanted, "lowest_bit", node), node)
         if bounds(kept).low <= 0:
-            self.check(ir.Binary(BOOLEAN, "!=", kept, self.number(0)), "lowest_bit(0) is undefined", node)
-        return self.call_with(lowest_bit, {"value": kept}, node)  # type: ignore[arg-type]
+            self.out.check(ir.Binary(BOOLEAN, "!=", kept, ir.number(0)), "lowest_bit(0) is undefined", node)
+        return self.functions.call_with(lowest_bit, {"value": kept}, node)  # type: ignore[arg-type]
 
     def do_round_up(self, node: ast.Call) -> Value:
         """round_up(value, constant)."""
-        value, alignment = self.operands(node.args)
+        value, alignment = self.expressions.operands(node.args)
         if not isinstance(alignment, Static) or not isinstance(alignment.value, int) or alignment.value <= 0:
-            raise self.refuse(node, "calls", "round_up takes a constant alignment above 0")
-        raised = self.binary(ast.Add(), value, Static(alignment.value - 1), node)
-        return self.binary(ast.Mult(), self.binary(ast.FloorDiv(), raised, alignment, node), alignment, node)
+            raise self.scope.refuse(node, "calls", "round_up takes a constant alignment above 0")
+        raised = self.arithmetic.binary(ast.Add(), value, Static(alignment.value - 1), node)
+        divided = self.arithmetic.binary(ast.FloorDiv(), raised, alignment, node)
+        return self.arithmetic.binary(ast.Mult(), divided, alignment, node)
 
 
 ARGUMENTS: dict[Any, tuple[int, int]] = {
@@ -140,7 +150,11 @@ ARGUMENTS: dict[Any, tuple[int, int]] = {
     lang_layout.round_up: (2, 2),
 }
 """How many arguments each takes, if not one."""
+
+
 BUILTINS = (len, min, max, reversed, enumerate, bool, ord)
+
+
 INTRINSICS: dict[Any, Callable[[Language, ast.Call], Value]] = {
     len: Language.do_len,
     min: lambda self, node: self.do_extreme(node, "<", min),

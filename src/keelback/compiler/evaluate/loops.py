@@ -3,13 +3,24 @@
 import ast
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.evaluate.arrays import Arrays
+from keelback.compiler.evaluate.assignments import Assignments
+from keelback.compiler.evaluate.comparisons import Comparisons, negated
+from keelback.compiler.evaluate.conditions import Conditions
+from keelback.compiler.evaluate.elements import Elements
 from keelback.compiler.evaluate.environment import Environment, before_rounds, joined, unlike
+from keelback.compiler.evaluate.evaluator import Evaluator
+from keelback.compiler.evaluate.fields import Fields
 from keelback.compiler.evaluate.frame import Loop
+from keelback.compiler.evaluate.functions import Functions
 from keelback.compiler.evaluate.generators import Generators
+from keelback.compiler.evaluate.language import Language
+from keelback.compiler.evaluate.statements import Statements
 from keelback.compiler.evaluate.values import bounds
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
@@ -18,41 +29,53 @@ from keelback.lang.array import Array
 from keelback.lang.table import Table
 
 
-class Loops(Generators):
+@dataclass
+class Loops(Evaluator):
     """Evaluates `while`, `for`, `break` and `continue`."""
+
+    fields: Fields
+    arrays: Arrays
+    comparisons: Comparisons
+    elements: Elements
+    conditions: Conditions
+    functions: Functions
+    language: Language
+    statements: Statements
+    assignments: Assignments
+    generators: Generators
 
     def do_While(self, node: ast.While) -> None:
         """Repeat while a condition holds."""
-        loop, place = self.new_loop(), self.place(node)
+        loop, place = self.new_loop(), self.scope.place(node)
         start = self.any_round([node])
-        with self.collected() as before:
-            truth = self.truth(node.test)
-            condition = self.dynamic(truth, node.test)
-        after = self.here.copy()
-        self.learn(condition, True)
-        self.frame.loops.append(loop)
-        body = self.inner(node.body if not isinstance(truth, Static) or truth.value else [])
-        self.frame.loops.pop()
-        self.end_of_rounds(node, start, self.way(), *loop.continued)
-        self.here, self.reached = after, True
-        self.learn(condition, False)
-        self.go_on(None if isinstance(truth, Static) and truth.value else self.way(), *loop.left)
+        with self.out.collected() as before:
+            truth = self.conditions.truth(node.test)
+            condition = self.values.tree(truth, node.test)
+        after = self.known.here.copy()
+        self.known.learn(condition, True)
+        self.scope.frame.loops.append(loop)
+        body = self.statements.block(node.body if not isinstance(truth, Static) or truth.value else [])
+        self.scope.frame.loops.pop()
+        self.end_of_rounds(node, start, self.known.way(), *loop.continued)
+        self.known.here, self.known.reached = after, True
+        self.known.learn(condition, False)
+        self.known.go_on(None if isinstance(truth, Static) and truth.value else self.known.way(), *loop.left)
         if before:
-            leave = ir.If(place, self.negated(condition), (ir.Break(place, loop.leave),))
+            leave = ir.If(place, negated(condition), (ir.Break(place, loop.leave),))
             body, condition = (*before, leave, *body), ir.Constant(BOOLEAN, True)
-        self.emit(ir.Loop(place, loop.leave, condition, body))
+        self.out.emit(ir.Loop(place, loop.leave, condition, body))
 
     def new_loop(self) -> Loop:
         """Return a loop of the program at run time."""
-        label = self.new_label("loop")
+        label = self.out.new_label("loop")
         return Loop(label, label)
 
     def any_round(self, nodes: Sequence[ast.AST]) -> Environment:
         """Forget what is not the same in every round of a loop; return what is known when one starts."""
-        bound = set(self.frame.bound(nodes))
-        locals = {self.variable_of(each) for each in bound}
-        start = before_rounds(self.here, bound, set(self.frame.deleted(nodes)), locals)
-        self.here = start.copy()
+        bound = set(self.scope.frame.bound(nodes))
+        locals = {each.variable for each in bound}
+        start = before_rounds(self.known.here, bound, set(self.scope.frame.deleted(nodes)), locals)
+        self.known.here = start.copy()
         return start
 
     def end_of_rounds(self, node: ast.AST, start: Environment, *ways: Environment | None) -> Environment | None:
@@ -60,55 +83,56 @@ class Loops(Generators):
         end = joined(ways)
         name = unlike(start, end) if end is not None else None
         if name is not None:
-            raise self.refuse(node, "names", f"{name.name} is another kind of thing after a round of this loop")
+            raise self.scope.refuse(node, "names", f"{name.name} is another kind of thing after a round of this loop")
         return end
 
     def do_Break(self, node: ast.Break) -> None:
         """Leave the loop."""
-        loop = self.frame.loops[-1]
-        loop.left.append(self.here.copy())
-        self.leave(ir.Break(self.place(node), loop.leave))
+        loop = self.scope.frame.loops[-1]
+        loop.left.append(self.known.here.copy())
+        self.out.leave(ir.Break(self.scope.place(node), loop.leave))
 
     def do_Continue(self, node: ast.Continue) -> None:
         """Go on with the loop's next round."""
-        loop, place = self.frame.loops[-1], self.place(node)
-        loop.continued.append(self.here.copy())
-        self.leave(ir.Break(place, loop.following) if loop.unrolled else ir.Continue(place, loop.following))
+        loop, place = self.scope.frame.loops[-1], self.scope.place(node)
+        loop.continued.append(self.known.here.copy())
+        self.out.leave(ir.Break(place, loop.following) if loop.unrolled else ir.Continue(place, loop.following))
 
     def do_For(self, node: ast.For) -> None:
         """Repeat over a range, an array, a generator, or a static tuple, which unrolls."""
         iterated = node.iter
         if isinstance(iterated, ast.Call):
-            called = self.called(iterated.func)
+            called = self.functions.called(iterated.func)
             if called is range:
                 self.for_range(node, iterated)
                 return
             if called is not None and inspect.isgeneratorfunction(called):
-                self.for_generator(node, iterated)
+                self.generators.for_generator(node, iterated)
                 return
-        value = self.iterated(iterated)
-        elements = self.elements(value)
+        value = self.expressions.iterated(iterated)
+        elements = self.language.gone_over(value)
         if elements is not None:
             self.for_static(node, elements)
         elif isinstance(value, Static) and isinstance(value.value, range):
-            start, stop = self.number(value.value.start), self.number(value.value.stop)
+            start, stop = ir.number(value.value.start), ir.number(value.value.stop)
             self.count(node, start, stop, self.step_of(value.value.step, node), lambda index: index)
         elif (isinstance(value, Static) and isinstance(value.value, (Array, Table))) or (
             isinstance(value, ir.Expression) and isinstance(value.type, ArrayPointer)
         ):
             if isinstance(value, Static) and isinstance(value.value, Table):
-                self.check_placed(value.value, node)
+                self.fields.check_placed(value.value, node)
             self.for_array(node, value)
         else:
-            raise self.refuse(node.iter, "loops", "a loop goes over a range, an array, a static tuple or a generator")
+            message = "a loop goes over a range, an array, a static tuple or a generator"
+            raise self.scope.refuse(node.iter, "loops", message)
 
     def for_range(self, node: ast.For, iterated: ast.Call) -> None:
         """Count: the bounds are evaluated once, before."""
         if not isinstance(node.target, ast.Name) or not 1 <= len(iterated.args) <= 3 or iterated.keywords:
-            raise self.refuse(node, "loops", "`for name in range(…)`")
-        values = [self.frozen(value) for value in self.operands(iterated.args)]
-        start = self.dynamic(Static(0) if len(values) == 1 else values[0], node)
-        stop = self.dynamic(values[0] if len(values) == 1 else values[1], node)
+            raise self.scope.refuse(node, "loops", "`for name in range(…)`")
+        values = [self.out.frozen(value) for value in self.expressions.operands(iterated.args)]
+        start = self.values.tree(Static(0) if len(values) == 1 else values[0], node)
+        stop = self.values.tree(values[0] if len(values) == 1 else values[1], node)
         step = values[2] if len(values) == 3 else Static(1)
         constant = self.step_of(step.value if isinstance(step, Static) else None, node)
         self.count(node, start, stop, constant, lambda index: index)
@@ -116,7 +140,7 @@ class Loops(Generators):
     def step_of(self, step: object, node: ast.AST) -> int:
         """Return the step of a range."""
         if not isinstance(step, int) or step <= 0:
-            raise self.refuse(node, "loops", "the step of a range is a constant above 0")
+            raise self.scope.refuse(node, "loops", "the step of a range is a constant above 0")
         return step
 
     def count(
@@ -128,59 +152,60 @@ class Loops(Generators):
         element: Callable[[ir.Expression], Value],
     ) -> None:
         """Repeat a loop's body for each index; its target gets what `element` makes of the index."""
-        start, stop = (self.integer(each, node, "a range goes from integer to integer") for each in (start, stop))
+        message = "a range goes from integer to integer"
+        start, stop = (self.values.integer(each, node, message) for each in (start, stop))
         first, last = bounds(start), bounds(stop)
         most = max(last.high - 1, first.low)
-        counter = self.new_temporary(Integer(Interval(first.low, max(first.high, most + step))))
+        counter = self.out.new_temporary(Integer(Interval(first.low, max(first.high, most + step))))
         inside = ir.Local(Integer(Interval(first.low, most)), counter.name)
-        place, loop = self.place(node), self.new_loop()
-        self.emit(ir.SetLocal(place, counter.name, start))
+        place, loop = self.scope.place(node), self.new_loop()
+        self.out.emit(ir.SetLocal(place, counter.name, start))
         before = self.any_round([node.target, *node.body])
-        self.frame.loops.append(loop)
-        with self.collected() as body:
-            self.store(node.target, element(inside), node)
-            self.statements(node.body)
-        self.frame.loops.pop()
-        end = self.end_of_rounds(node, before, self.way(), *loop.continued)
-        self.go_on(None if first.high < last.low else before, end, *loop.left)
-        following = ir.Binary(counter.type, "+", inside, self.number(step))
-        self.bounded(following, node)
-        condition = self.ordered("<", counter, stop, node)
+        self.scope.frame.loops.append(loop)
+        with self.out.collected() as body:
+            self.assignments.store(node.target, element(inside), node)
+            self.statements.run(node.body)
+        self.scope.frame.loops.pop()
+        end = self.end_of_rounds(node, before, self.known.way(), *loop.continued)
+        self.known.go_on(None if first.high < last.low else before, end, *loop.left)
+        following = ir.Binary(counter.type, "+", inside, ir.number(step))
+        self.values.bounded(following, node)
+        condition = self.comparisons.ordered("<", counter, stop, node)
         next_index = ir.SetLocal(place, counter.name, following)
         self.initialise(node, before)
-        self.emit(ir.Loop(place, loop.leave, condition, tuple(body), (next_index,)))
-        if not self.reached:
-            self.check(ir.Constant(BOOLEAN, False), "a loop has ended that has a round and no way out of it", node)
+        self.out.emit(ir.Loop(place, loop.leave, condition, tuple(body), (next_index,)))
+        if not self.known.reached:
+            self.out.check(ir.Constant(BOOLEAN, False), "a loop has ended that has a round and no way out of it", node)
 
     def initialise(self, node: ast.For, before: Environment) -> None:
         """Give a first value to the locals that a loop which surely has a round leaves: C compilers see no round."""
-        if not self.reached:
+        if not self.known.reached:
             return
-        for name, each in self.here.names.items():
-            if each.local is not None and name not in before.names and self.frame.reads_outside(name, node):
-                nothing = nothing_of(self.type_of_local(each.local))
-                self.block.append(ir.SetLocal(self.place(node), each.local, nothing))
+        for name, each in self.known.here.names.items():
+            if each.local is not None and name not in before.names and self.scope.frame.reads_outside(name, node):
+                nothing = nothing_of(self.scope.type_of_local(each.local))
+                self.out.block.append(ir.SetLocal(self.scope.place(node), each.local, nothing))
 
     def for_static(self, node: ast.For, values: tuple[Any, ...]) -> None:
         """Unroll a loop over a static tuple: what is known flows from round to round."""
-        loop = Loop(self.new_label("unrolled"), "", unrolled=True)
-        self.unrolled += 1
-        with self.collected() as rounds:
+        loop = Loop(self.out.new_label("unrolled"), "", unrolled=True)
+        self.scope.unrolled += 1
+        with self.out.collected() as rounds:
             for value in values:
-                if self.reached:
-                    store = partial(self.store, node.target, Static(value), node.target)
-                    body = self.round(loop, store, node.body)
-                    self.emit(ir.Block(self.place(node), loop.following, body))
-        self.unrolled -= 1
-        self.go_on(self.way(), *loop.left)
-        self.emit(ir.Block(self.place(node), loop.leave, tuple(rounds)))
+                if self.known.reached:
+                    store = partial(self.assignments.store, node.target, Static(value), node.target)
+                    body = self.generators.round(loop, store, node.body)
+                    self.out.emit(ir.Block(self.scope.place(node), loop.following, body))
+        self.scope.unrolled -= 1
+        self.known.go_on(self.known.way(), *loop.left)
+        self.out.emit(ir.Block(self.scope.place(node), loop.leave, tuple(rounds)))
 
     def for_array(self, node: ast.For, array: Value) -> None:
         """Go over the elements of an array by index."""
-        kept = self.frozen(array)
-        _, count = self.array(kept, node)
-        stop = self.kept(count, node)
-        self.count(node, self.number(0), stop, 1, lambda index: self.item(kept, index, node))
+        kept = self.out.frozen(array)
+        _, count = self.arrays.array(kept, node)
+        stop = self.values.kept(count, node)
+        self.count(node, ir.number(0), stop, 1, lambda index: self.elements.item(kept, index, node))
 
 
 def nothing_of(type: Type) -> ir.Expression:
