@@ -115,7 +115,44 @@ def test_sizes_that_overflow_are_refused_and_nothing_is_taken():
 )
 def test_what_is_not_the_programs_to_free_ends_it_with_one_line(body, why):
     [line] = said(body)
-    assert re.fullmatch(rf"panic: free of 0x[0-9a-f]{{8}}, which (is )?{why}", line)
+    assert re.fullmatch(rf"panic: program: free of 0x[0-9a-f]{{8}}, which (is )?{why}", line)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "int *p = malloc(100 * sizeof *p); p[100] = 1;",
+        "int *p = malloc(102 * sizeof *p); p[102] = 1;",  # the block has no room behind it
+        'char *p = malloc(3); strcpy(p, "abc");',
+        "char *p = malloc(14); p[14] = 0;",
+        "char *p = malloc(5000); p[5000] = 0;",
+        "char *p = calloc(9, 1); p[9] = 0;",
+        "char *p = realloc(malloc(5), 6); p[6] = 0;",
+        "char *p = realloc(malloc(500), 17); p[17] = 0;",
+        "char *p; free(malloc(20)); p = malloc(17); p[17] = 0;",
+        "char *p = malloc(0); p[0] = 0;",
+    ],
+)
+def test_free_and_realloc_notice_who_writes_behind_the_end(body):
+    for use in ("free(p);", "realloc(p, 50);"):
+        [line] = said(f"char *strcpy(char *, const char *);\n{body}\nmalloc(1); {use}")
+        assert re.fullmatch(
+            r"panic: program: free of 0x[0-9a-f]{8}, which "
+            r"(was written to behind its end|malloc never gave, or whose end was overwritten)",
+            line,
+        )
+
+
+def test_memory_is_the_programs_to_its_last_byte():
+    assert not said("""
+        for (size_t size = 0; size < 700; size++) {
+            char *memory = malloc(size), *other;
+            memset(memory, 0xff, size);
+            other = realloc(memory, size + size / 2);
+            memset(other, 0xff, size + size / 2);
+            free(realloc(other, size / 3));
+            malloc(5);
+        }""")
 
 
 def test_whole_pages_come_back_and_a_pair_at_the_edge_of_a_page_makes_no_calls():

@@ -7,12 +7,15 @@
          └───┴────────┴───────┴────────┴──────────┴─ ... ─┴─────┘
 
 1. A block is a multiple of 16 bytes, its header included; memory starts at a multiple of 16.
-2. A header has the size of its block and of the one before; so both neighbours are found at once.
+2. A header has the size of its block and of the one before; so both neighbours are found at once.  With the size of the
+   one before it has, in the lowest bits, how many bytes of that were not asked for.
 3. No two blocks that are free touch, and no two spans do.
 4. Free blocks are in lists by size, whose bitmap finds one that fits in a few steps.
 5. Whole pages of free blocks are given back when there are more than `KEPT_PAGES` of them.
 6. A small block that is freed waits, as it is, for the next request of its size, last in, first out.  All that wait
    become free when none of a wanted size waits, and after `MOST_WAITING` of them.
+7. The first and the last byte of a block that were not asked for are marked, so that `free` notices who writes behind
+   the end; where a block ends with what was asked for, the next one's header is there.
 """
 
 from keelback.lang import Array, Component, Region, Struct, inline, lowest_bit, native, u8, u32, view, word
@@ -31,19 +34,32 @@ MOST_WAITING = 512
 # The state of a block, in the lowest bits of its size.
 FREE, USED, END, WAITING = 0x5, 0xA, 0xE, 0x3
 STATE = 0xF
+MARK = 0xFD
+"""What a byte is that was not asked for."""
 
-NEVER_GIVEN, FREED, OVERWRITTEN = 0, 1, 2
-REASONS = ("malloc never gave", "is free already", "malloc never gave, or whose end was overwritten")
+NEVER_GIVEN, FREED, OVERWRITTEN, OVERRUN = 0, 1, 2, 3
+REASONS = (
+    "malloc never gave",
+    "is free already",
+    "malloc never gave, or whose end was overwritten",
+    "was written to behind its end",
+)
 """Why memory is not the program's to free."""
 
 
 class Block(Struct):
     """A header, and while the block is free or waits its place in a list."""
 
+    before: u32  # the size of the block before, and its bytes that were not asked for; of the first in a span 0
     size: u32  # with a state in its lowest bits; of the end of a span 0
-    before: u32  # the size of the block before; of the first in a span 0
     next: word
     previous: word
+
+
+class Byte(Struct):
+    """One byte of memory."""
+
+    value: u8
 
 
 class Content(Struct):
@@ -92,8 +108,13 @@ class Heap(Component):
                 waiting = self._at(block)
                 state.waiting[number] = waiting.next
                 waiting.size ^= WAITING ^ USED
+                self._mark(block, count)
                 return block + HEADER
-        return self._allocate(self._needed(count))
+        size: u32 = self._needed(count)
+        memory: word = self._allocate(size)
+        if memory != 0:
+            self._mark(memory - HEADER, count)
+        return memory
 
     def _allocate(self, size: u32) -> word:
         """Return the address of the memory of a block that does not wait; 0 when there is none, or size is 0."""
@@ -130,9 +151,11 @@ class Heap(Component):
             return 0
         self._free_waiting()
         if self._resize(block, size):
+            self._mark(block, count)
             return memory
         other: word = self._allocate(size)
         if other != 0:
+            self._mark(other - HEADER, count)
             kept: u32 = self._size(block) - HEADER
             for done in range(0, kept, PAGE_SIZE):
                 content = self._content(memory + done).bytes
@@ -146,7 +169,9 @@ class Heap(Component):
         if memory % UNIT == 0 and self._owns(block):
             size: u32 = self._at(block).size ^ USED
             end: u32 = (block + size) & 0xFFFF_FFFF
-            if size & ~SMALL_SIZES == 0 and self._owns_end(block, end) and self._at(end).before == size:
+            if size & ~SMALL_SIZES == 0 and self._owns_end(block, end) and (self._at(end).before ^ size) < UNIT:
+                if not self._is_marked(end):
+                    self._refuse(memory, OVERRUN)
                 self._wait(block, size)
                 return
         if memory != 0:
@@ -208,6 +233,24 @@ class Heap(Component):
     def _needed(self, count: u32) -> u32:
         """Return the size of the block for a number of bytes, 0 if that is too large."""
         return 0 if count > MOST_BYTES else (count + HEADER + UNIT - 1) // UNIT * UNIT
+
+    def _mark(self, block: word, count: u32) -> None:
+        """Note how many bytes of a used block were not asked for, and mark them."""
+        size: u32 = self._size(block)
+        end: word = (block + size) & 0xFFFF_FFFF
+        spare: u32 = (HEADER - count) % UNIT
+        self._at(end).before = size | spare
+        if spare != 0:
+            self._byte_before(end, spare).value = MARK
+            self._byte_before(end, 1).value = MARK
+
+    def _is_marked(self, end: word) -> bool:
+        """Say whether the marks are there of a used block that ends somewhere."""
+        spare: u32 = self._at(end).before % UNIT
+        return spare == 0 or self._byte_before(end, spare).value == self._byte_before(end, 1).value == MARK
+
+    def _byte_before(self, end: word, distance: u32) -> Byte:
+        return view(self.ram, Byte, (end - distance) & 0xFFFF_FFFF)
 
     # Pages.
 
@@ -328,7 +371,7 @@ class Heap(Component):
         if self._is(block + size, FREE):
             self._withdraw(block + size)
             size += self._size(block + size)
-        before = self._at(block).before
+        before: u32 = self._at(block).before & ~STATE
         if before != 0 and self._is(block - before, FREE):
             self._at(block).size = FREE  # so that to free it once more is noticed
             start = block - before
@@ -383,8 +426,9 @@ class Heap(Component):
         if self._owns(start - 1):
             block = start - HEADER  # the end of the span before
             before = self._at(block).before
-            if self._is(block - before, FREE):
-                block -= before
+            last: word = block - (before & ~STATE)
+            if self._is(last, FREE):
+                block = last
                 before = self._at(block).before
                 self._withdraw(block)
         following: word = end - HEADER
@@ -434,8 +478,8 @@ class Heap(Component):
             return self._refuse(memory, NEVER_GIVEN)
         size: u32 = self._at(block).size ^ USED
         end: u32 = (block + size) & 0xFFFF_FFFF
-        if size & STATE == 0 and self._owns_end(block, end) and self._at(end).before == size:
-            return block
+        if size & STATE == 0 and self._owns_end(block, end) and (self._at(end).before ^ size) < UNIT:
+            return block if self._is_marked(end) else self._refuse(memory, OVERRUN)
         if self._is(block, FREE) or self._is(block, WAITING):
             return self._refuse(memory, FREED)
         return self._refuse(memory, OVERWRITTEN)
@@ -443,7 +487,8 @@ class Heap(Component):
     def _refuse(self, memory: word, why: u32) -> word:
         """Say why memory is not the program's to free, and end it."""
         self.output.flush()
-        self.output.write(f"panic: free of {memory:#010x}, which ")
+        self.output.write_panic()
+        self.output.write(f"free of {memory:#010x}, which ")
         self.output.write(REASONS[why])
         self.output.write("\n")
         self.system.exit(1)

@@ -77,6 +77,10 @@ class Output(TextSink):
         """Write what there is of a line."""
         self.system.flush()
 
+    def write_panic(self) -> None:
+        """Write what a line starts with that says why the program ends itself."""
+        self.write("panic: ")
+
 
 class Program(Component):
     """A program; a subclass says what it does in `main`."""

@@ -111,7 +111,8 @@ static inline int32_t sys_fork(void)
 /* The name of the program's file, without its suffix. */
 extern const char program_name[32];
 
-/* Print "panic: ", the program's name and what is wrong, and end with status 1. */
+/* Print "panic: " and the program's name; print that and what is wrong, and end with status 1. */
+void print_panic(void);
 __attribute__((noreturn)) void sys_panic(const char *message);
 
 /*

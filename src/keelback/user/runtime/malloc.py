@@ -30,6 +30,10 @@ class Print(Output):
     def put(self, byte: u8) -> None:
         """Add a byte to the line."""
 
+    @native("void print_panic(void); print_panic();")
+    def write_panic(self) -> None:
+        """Write what a line starts with that says why the program ends itself: its name too."""
+
 
 class CHeap(Component):
     """The heap of a program in C."""

@@ -56,11 +56,16 @@ void print_hex(uint32_t number)
     print_digits(number, 16, 8);
 }
 
-void sys_panic(const char *message)
+void print_panic(void)
 {
     print("panic: ");
     print(program_name);
     print(": ");
+}
+
+void sys_panic(const char *message)
+{
+    print_panic();
     print(message);
     print("\n");
     sys_exit(1);
