@@ -142,7 +142,7 @@ MISTAKES = {
         {"comparison"},
     ),
     "one kernel entry too few": (
-        "memory.page_tables", "PageTables", "_share_table", "0, shared)", "0, shared - 1)",
+        "memory.page_tables", "PageTables", "_share_table", "* self.step)", "* self.step - 1)",
         {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a sleeper woken a tick late": (
@@ -333,7 +333,7 @@ MISTAKES = {
         {"comparison"},
     ),
     "a frame of zeros that is shared with what was there": (
-        "memory.virtual_memory", "VirtualMemory", "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes",
+        "memory.virtual_memory", "VirtualMemory", "_new_zeros", ".bytes.clear()", ".bytes",
         {"comparison"},
     ),
     "a parent that is not woken": (
@@ -489,6 +489,13 @@ def test_a_mistake_is_found_by_who_should_find_it(name):
     *place, finders = MISTAKES[name]
     with seeded(*place):
         assert {finder for finder, finds in FINDERS.items() if finds()} == finders
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_has_its_place_in_the_source(name):
+    *place, _finders = MISTAKES[name]
+    with seeded(*place):
+        pass
 
 
 def test_every_check_finds_something_and_there_are_many_mistakes():

@@ -503,7 +503,7 @@ def test_so_many_allocations_were_failed():
 
 MISTAKES = {
     "a frame that stays when there is none for its table": (
-        "page_alloc", "memory.virtual_memory", "VirtualMemory", "_make_table", "self.frames.drop(frame, space.owner)",
+        "page_alloc", "memory.virtual_memory", "VirtualMemory", "_enter", "self.frames.drop(frame, space.owner)",
         "pass",
     ),
     "a child that stays when there is no memory for it": (

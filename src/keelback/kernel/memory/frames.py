@@ -109,12 +109,6 @@ class Frames(Component):
         self._take(frame, use)
         return frame
 
-    def allocate_table(self, use: u16) -> u32:
-        """Take a frame, as `allocate_kernel` does, for a page table without a present entry.  Raises: OutOfMemory."""
-        table: u32 = self.allocate_kernel(use)
-        self.table[table].references = 0
-        return table
-
     def check_kernel(self, count: u32) -> None:
         """Check that so many free frames of the kernel zone are not promised.  Raises: OutOfMemory."""
         counts = self.counts

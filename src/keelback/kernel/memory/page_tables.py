@@ -55,6 +55,10 @@ class PageTables(Component):
         """Return an entry of a table."""
         return view(self.ram, Entry, self.access.place_of(table) + index * self.scheme.entry_size)
 
+    def like(self, table: u32, entry: Entry) -> Entry:
+        """Return the entry of a table that is for the same index as one of another table."""
+        return view(self.ram, Entry, self.access.place_of(table) + address_of(entry) % PAGE_SIZE)
+
     def frame_of(self, entry: Entry) -> u32:
         """Return the frame that an entry points to."""
         frame = entry.low >> PAGE_SHIFT
@@ -179,7 +183,8 @@ class PageTables(Component):
 
     def new_table(self, use: u16) -> u32:
         """Return a new table, which nothing leads to.  Raises: OutOfMemory; nothing has changed."""
-        table: u32 = self.frames.allocate_table(use)
+        table: u32 = self.frames.allocate_kernel(use)
+        self.frames.table[table].references = 0
         self.access.clear(table)
         return table
 
@@ -198,18 +203,18 @@ class PageTables(Component):
 
     # Ranges.
 
-    def tables(self, root: u32, start: word, end: word) -> Iterator[word]:
-        """Yield the first page of [start, end) in each lowest table that is there, lowest first."""
+    def tables(self, root: u32, start: word, end: word) -> Iterator[tuple[word, u32]]:
+        """Yield the first page of [start, end) in each lowest table that is there, and the table, lowest first."""
         position: word = start
         while position < end:
-            span: word = self._absent(root, position)
-            if span == 0:
-                yield position
-                span = self.reach - position % self.reach
+            table: u32 = self.table_of(root, position)
+            if table != 0:
+                yield position, table
+            span: word = self.reach - position % self.reach if table != 0 else self._absent(root, position)
             position += min(span, end - position)
 
     def _absent(self, root: u32, address: word) -> word:
-        """Return how many bytes from an address on have no table, because one entry is not present; 0: it has one."""
+        """Return how many bytes from an address on have no table, because one entry is not present."""
         table: u32 = root
         for level in self.scheme.directories:
             entry = self.entry(table, level.index(address))
@@ -218,20 +223,25 @@ class PageTables(Component):
             table = self.frame_of(entry)
         return 0
 
-    def present(self, table: u32, start: word, end: word) -> Iterator[u32]:
-        """Yield the index of each present entry of a lowest table for [start, end), highest first.
+    def present(self, table: u32, start: word, end: word) -> Iterator[Entry]:
+        """Yield each present entry of a lowest table for [start, end), highest first.
 
         It stops where all of the table's have been seen: a stack's pages are few, and at its top.
         """
-        words = self.at(table).words
-        left: u32 = self.frames.table[table].references
-        first: u32 = self.scheme.table.index(start)
-        index: u32 = self.after_last(start, end)
-        while index > first and left > 0:
-            index -= 1
-            if words[index * self.step] & PRESENT:
-                left -= 1
-                yield index
+        size = self.scheme.entry_size
+        first: word = self.access.place_of(table) + self.scheme.table.index(start) * size
+        last: word = self.access.place_of(table) + self.after_last(start, end) * size
+        seen: word = last - self.frames.table[table].references * size  # where all have been, but for gaps
+        place: word = last
+        while place > first:
+            place -= size
+            entry = view(self.ram, Entry, place)
+            if entry.present:
+                yield entry
+            else:
+                seen -= size
+                if place == seen:
+                    break
 
     def after_last(self, start: word, end: word) -> u32:
         """Return which entry of the lowest table for `start` comes after all that are for [start, end)."""

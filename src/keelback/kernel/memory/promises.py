@@ -62,8 +62,8 @@ class Promises(Component):
                 last: word = min(region.end, end)
                 middle: word = min(max(self.start_of(region), first), last)
                 count += (last - middle) >> PAGE_SHIFT
-                if first < middle:
-                    count += self.spaces.count_frames(space.directory, first, middle)
+                for frame in self.spaces.frames_of(space.directory, first, middle):
+                    count += 1 if frame != self.spaces.kernel.zero else 0
         return count
 
     def tables(self, space: Space, start: word, end: word) -> u32:

@@ -140,6 +140,7 @@ class Regions(Component):
         self.frames = frames
         self.access = access
         self.most = layout.regions
+        self.few = min(layout.regions, FEW) - SPARE  # with so many any change leaves few enough
         self.nowhere = records.struct(MemoryRegion)  # all zero, always
 
     # Looking.
@@ -235,10 +236,13 @@ class Regions(Component):
 
         Raises: TooManyRegions, OutOfMemory; nothing has changed.
         """
-        self._reserve(space, self._count_after(space, start, end, kind, kind, permissions))
+        if space.count > self.few:
+            self._reserve(space, self._count_after(space, start, end, kind, kind, permissions))
 
     def reserve_to_protect(self, space: Space, start: word, end: word, permissions: u8) -> None:
         """Take nodes, so that [start, end), all in regions, may have other permissions.  Raises: as `reserve`."""
+        if space.count <= self.few:
+            return
         kept: u32 = 0  # within the range only what differs in kind stays apart
         first: Kind = self.find(space, start).kind
         last: Kind = first

@@ -34,7 +34,7 @@ from keelback.kernel.x86.paging import (
     Entry,
     PagingScheme,
 )
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Region, Struct, address_of, u16, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Region, Struct, address_of, i32, u16, u32, word
 
 
 class KernelSpace(Struct):
@@ -152,22 +152,17 @@ class AddressSpaces(Component):
     def mappings(self, directory: u32, start: word, end: word) -> Iterator[tuple[word, Entry]]:
         """Yield each mapped page of [start, end) with its entry, lowest first; looks only at tables that are there."""
         tables = self.tables
-        for base in tables.tables(directory, start, end):
-            table: u32 = tables.table_of(directory, base)
+        for base, table in tables.tables(directory, start, end):
             for page in range(base, base + min(tables.reach - base % tables.reach, end - base), PAGE_SIZE):
                 entry = tables.entry(table, self.scheme.table.index(page))
                 if entry.present:
                     yield page, entry
 
-    def count_frames(self, directory: u32, start: word, end: word) -> u32:
-        """Return how many pages of [start, end) are mapped to frames of their own, not the one of zeros."""
-        count: u32 = 0
-        for base in self.tables.tables(directory, start, end):
-            table: u32 = self.tables.table_of(directory, base)
-            for index in self.tables.present(table, base, end):
-                if self.tables.frame_at(self.tables.at(table).words, index) != self.kernel.zero:
-                    count += 1
-        return count
+    def frames_of(self, directory: u32, start: word, end: word) -> Iterator[u32]:
+        """Yield the frame of each mapped page of [start, end)."""
+        for base, table in self.tables.tables(directory, start, end):
+            for entry in self.tables.present(table, base, end):
+                yield self.tables.frame_of(entry)
 
     def unmap(self, directory: u32, start: word, end: word, holder: u16) -> bool:
         """Unmap every page of [start, end), drop the holder's references to their frames, give empty tables back.
@@ -175,8 +170,7 @@ class AddressSpaces(Component):
         Returns whether there was an empty one.  The caller invalidates what the CPU may have kept.
         """
         emptied = False
-        for base in self.tables.tables(directory, start, end):
-            table: u32 = self.tables.table_of(directory, base)
+        for base, table in self.tables.tables(directory, start, end):
             self._clear(table, base, end, holder)
             if self.frames.table[table].references == 0:
                 self.tables.prune(directory, base)
@@ -188,9 +182,8 @@ class AddressSpaces(Component):
         words = self.tables.at(table).words
         total: u32 = self.frames.table[table].references
         first: u32 = self.scheme.table.index(start)
-        after: u32 = self.tables.after_last(start, end)
-        index: u32 = after
-        gaps: u32 = 0
+        index: u32 = self.tables.after_last(start, end)
+        seen: i32 = index - total  # where all of the table's have been, but for gaps: a stack's few are at its top
         while index > first:
             index -= 1
             if words[index * self.tables.step] & PRESENT:
@@ -199,10 +192,10 @@ class AddressSpaces(Component):
                 if not self.frames.drop_other(frame, holder):
                     self.frames.drop(frame, holder)
             else:
-                gaps += 1
-                if after - index - gaps == total:
-                    break  # all of the table's have been seen: a stack's pages are few, and at its top
-        self.tables.count(table, gaps + index - after)
+                seen -= 1
+                if index == seen:
+                    break
+        self.tables.count(table, index - seen - total)
 
     def restrict(self, directory: u32, start: word, end: word, permissions: u32, holder: u16) -> None:
         """Let every mapped page of [start, end) have at most some permissions, and never be written before a fault.
@@ -210,26 +203,14 @@ class AddressSpaces(Component):
         Frames are read-only then if the holder may not write to them any more, and its own if it alone may.
         The caller invalidates what the CPU may have kept.
         """
-        for base in self.tables.tables(directory, start, end):
-            table: u32 = self.tables.table_of(directory, base)
-            for index in self.tables.present(table, base, end):
-                entry = self.tables.entry(table, index)
+        for base, table in self.tables.tables(directory, start, end):
+            for entry in self.tables.present(table, base, end):
                 frame: u32 = self.tables.frame_of(entry)
                 self.tables.change(entry, frame, PRESENT | permissions & (USER | NO_EXECUTE))
                 if permissions & WRITABLE:
                     self.frames.take_over(frame, holder)
                 else:
                     self.frames.make_read_only(frame)
-
-    def count_alone(self, directory: u32, start: word, end: word) -> u32:
-        """Return how many pages of [start, end) are mapped to frames that nobody else has."""
-        count: u32 = 0
-        for base in self.tables.tables(directory, start, end):
-            table: u32 = self.tables.table_of(directory, base)
-            for index in self.tables.present(table, base, end):
-                if self.frames.is_alone(self.tables.frame_at(self.tables.at(table).words, index)):
-                    count += 1
-        return count
 
     # Fork.
 
@@ -238,7 +219,7 @@ class AddressSpaces(Component):
 
         Raises: OutOfMemory; the tables made by then are in the space.
         """
-        for base in self.tables.tables(other, start, end):
+        for base, _table in self.tables.tables(other, start, end):
             self.tables.reserve(directory, base)
 
     def is_copied(self, frame: u32, permissions: u32) -> bool:
@@ -253,8 +234,8 @@ class AddressSpaces(Component):
         Nobody may write to them any more without a fault.  The tables are there, so nothing can fail.
         The caller invalidates what the CPU may have kept of the other space.
         """
-        for base in self.tables.tables(other, start, end):
-            here, there = self.tables.table_of(directory, base), self.tables.table_of(other, base)
+        for base, there in self.tables.tables(other, start, end):
+            here: u32 = self.tables.table_of(directory, base)
             if self.may_copy():
                 self._share_rest(here, there, base, end)
             else:
@@ -266,8 +247,8 @@ class AddressSpaces(Component):
 
     def _share_rest(self, here: u32, there: u32, start: word, end: word) -> None:
         """Map the pages of one table that have not been copied."""
-        for index in self.tables.present(there, start, end):
-            entry, other = self.tables.entry(here, index), self.tables.entry(there, index)
+        for other in self.tables.present(there, start, end):
+            entry = self.tables.like(here, other)
             if not entry.present and self.frames.share(self.tables.frame_of(other)):
                 other.writable = False
                 self.tables.enter_like(entry, other)
@@ -277,9 +258,8 @@ class AddressSpaces(Component):
         words, step = self.tables.at(there).words, self.tables.step
         total: u32 = self.frames.table[there].references
         first: u32 = self.scheme.table.index(start)
-        after: u32 = self.tables.after_last(start, end)
-        index: u32 = after
-        gaps: u32 = 0
+        index: u32 = self.tables.after_last(start, end)
+        seen: i32 = index - total  # where all of the table's have been, but for gaps: a stack's few are at its top
         while index > first:
             index -= 1
             low = words[index * step]
@@ -287,11 +267,12 @@ class AddressSpaces(Component):
                 words[index * step] = low & ~WRITABLE
                 self.frames.share(self.tables.frame_at(words, index))
             else:
-                gaps += 1
-                if after - index - gaps == total:
+                seen -= 1
+                if index == seen:
                     break
+        after: u32 = self.tables.after_last(start, end)
         self.tables.at(here).words.copy_from(index * step, words, index * step, (after - index) * step)
-        self.tables.count(here, after - index - gaps)
+        self.tables.count(here, total + seen - index)
 
     def forget_user_pages(self, directory: u32) -> None:
         """Invalidate every translation of user pages, if the space is the one in use."""

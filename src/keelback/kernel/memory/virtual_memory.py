@@ -105,16 +105,15 @@ class VirtualMemory(Component):
 
         Raises: OutOfMemory; nothing has changed.
         """
-        return self.enter_zeros(space, page, self.tables.find(space.directory, page), permissions)
-
-    def enter_zeros(self, space: Space, page: word, entry: Entry | None, permissions: u32) -> u32:
-        """Map a page by its entry, as `map_zeros` does; None: its table is not there."""
-        frame: u32 = self.enter_new(space, page, entry, permissions)
-        self.access.page(frame).bytes.fill(0, PAGE_SIZE, 0)
+        frame: u32 = self.enter_new(space, page, self.tables.find(space.directory, page), permissions)
+        self.access.page(frame).bytes.clear()
         return frame
 
     def enter_new(self, space: Space, page: word, entry: Entry | None, permissions: u32) -> u32:
-        """Map a page likewise, to a new frame that the caller fills, all of it; return the frame."""
+        """Map a page by its entry, None: its table is not there, to a new frame that the caller fills; return that.
+
+        Raises: OutOfMemory; nothing has changed.
+        """
         frame: u32 = self._new_frame(space, permissions)
         self._enter(space, page, entry, frame, permissions)
         return frame
@@ -124,22 +123,18 @@ class VirtualMemory(Component):
 
         Raises: OutOfMemory; the reference to the frame has been dropped, and nothing else has changed.
         """
-        place: Entry = entry if entry is not None else self._make_table(space, page, frame)
-        self.spaces.enter(place, page, frame, permissions)
-        space.follow(page, frame)
-
-    def _make_table(self, space: Space, page: word, frame: u32) -> Entry:
-        """Make the table for a page; return the page's entry.  Raises: OutOfMemory; the frame has been dropped."""
         try:
-            return self.promises.make_table(space, page)
+            place: Entry = entry if entry is not None else self.promises.make_table(space, page)
         except OutOfMemory:
             self.frames.drop(frame, space.owner)
             raise
+        self.spaces.enter(place, page, frame, permissions)
+        space.follow(page, frame)
 
     def _new_zeros(self, space: Space) -> u32:
         """Return a new frame of zeros for a page that has a promise."""
         frame: u32 = self.frames.allocate_user(space.owner)
-        self.access.page(frame).bytes.fill(0, PAGE_SIZE, 0)
+        self.access.page(frame).bytes.clear()
         return frame
 
     def _new_frame(self, space: Space, permissions: u32) -> u32:
@@ -183,10 +178,11 @@ class VirtualMemory(Component):
         it is in use, or there is no room that large), TooManyRegions, OutOfMemory; nothing has changed.
         """
         self._check_pages(address, size)
-        layout = self.layout
         start: word = address
-        if start == 0:
-            start = self.find_room(space, layout.anonymous_base, layout.malloc_base, size)
+        if start != 0:
+            self._check_place(start, size)
+        else:
+            start = self.find_room(space, self.layout.anonymous_base, self.layout.malloc_base, size)
         end: word = start + round_up(size, PAGE_SIZE)
         if not self.regions.is_free(space, start, end):
             raise NoRoom
@@ -256,7 +252,8 @@ class VirtualMemory(Component):
             for region in self.regions.within(space, start, end):
                 if not region.permissions & WRITABLE:
                     first: word = max(region.start, start)
-                    count += self.spaces.count_alone(space.directory, first, min(region.end, end))
+                    for frame in self.spaces.frames_of(space.directory, first, min(region.end, end)):
+                        count += 1 if self.frames.is_alone(frame) else 0
         return count
 
     def allocate_page(self, space: Space, address: word) -> None:
@@ -292,7 +289,7 @@ class VirtualMemory(Component):
         if self.frames.is_alone(frame):
             # What is freed is there again, so this needs no memory.
             again: u32 = self.frames.renew(frame, space.owner)
-            self.access.page(again).bytes.fill(0, PAGE_SIZE, 0)
+            self.access.page(again).bytes.clear()
             return again
         self.promises.check(more, 0)
         new: u32 = self._new_zeros(space)
@@ -305,21 +302,23 @@ class VirtualMemory(Component):
         Raises: BadArgument, BadAddress.
         """
         self._check_pages(address, size)
-        if address == 0 or self.regions.has_library(space, address, address + round_up(size, PAGE_SIZE)):
+        self._check_place(address, size)
+        if self.regions.has_library(space, address, address + round_up(size, PAGE_SIZE)):
             raise BadAddress
 
     def _check_pages(self, address: word, size: u32) -> None:
-        """Check as `_check_range`, but let the address be 0."""
-        layout = self.layout
+        """Check that a range starts with a page and is not empty.  Raises: BadArgument."""
         if address % PAGE_SIZE != 0 or size == 0:
             raise BadArgument
-        if address != 0 and (address < layout.user_base or address >= layout.user_end):
+
+    def _check_place(self, address: word, size: u32) -> None:
+        """Check that a range is user space, none of it malloc's or the guard's.  Raises: BadAddress."""
+        layout = self.layout
+        if address < layout.user_base or address >= layout.user_end or size > layout.user_end - address:
             raise BadAddress
-        if address != 0 and size > layout.user_end - address:
+        if meets(address, size, layout.malloc_base, layout.malloc_limit):
             raise BadAddress
-        if address != 0 and meets(address, size, layout.malloc_base, layout.malloc_limit):
-            raise BadAddress
-        if address != 0 and meets(address, size, layout.stack_guard, layout.stack_bottom):
+        if meets(address, size, layout.stack_guard, layout.stack_bottom):
             raise BadAddress
 
     def find_room(self, space: Space, first: word, limit: word, size: u32) -> word:
