@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.native import RECORDS, RECORDS_END, SIZE, Native
-from keelback.kernel.processes.queues import Link, Queue
-from keelback.kernel.processes.threads import DeadlineQueues, Thread, WaitQueues
+from keelback.kernel.processes.queues import Link, Queue, Queues
+from keelback.kernel.processes.threads import Thread
 from keelback.lang import Array, Component, Ram, Region, Struct, freeze, inline, u16
 
 QUEUES, THREADS = 3, 6
@@ -25,8 +25,14 @@ class Root(Component):
     def __init__(self, records: Region) -> None:
         self.table = records.array(Thread, THREADS + 1)
         self.heads = records.struct(Heads)
-        self.waits = WaitQueues(self.table)
-        self.ends = DeadlineQueues(self.table)
+        self.waits = Queues(self._wait)
+        self.ends = Queues(self._end)
+
+    def _wait(self, number: u16) -> Link:
+        return self.table[number].waits
+
+    def _end(self, number: u16) -> Link:
+        return self.table[number].deadline
 
     def push_wait(self, queue: u16, number: u16) -> None:
         self.waits.push(self.heads.waits[queue], number)

@@ -25,7 +25,15 @@ def scratch(kernel: Kernel) -> list[Range]:
     """Return where the notes lie that say only what the kernel looked at last, and the injection itself."""
     parts = (kernel.programs.command, kernel.libraries.loaded.request, kernel.loader.file.image)
     return [
-        range_of(each) for each in (*parts, kernel.calls.buffer, kernel.endings.buffer, kernel.memory.frames.injection)
+        range_of(each)
+        for each in (
+            *parts,
+            kernel.calls.buffer,
+            kernel.calls.counts,
+            kernel.calls.time,
+            kernel.endings.answer,
+            kernel.memory.frames.injection,
+        )
     ]
 
 

@@ -68,23 +68,12 @@ class Kernel(Component):
         self.first_cpu = self.scheduler.cpus[0]
         self.processes = Processes(records, layout, self.libraries, self.scheduler)
         self.endings = Endings(records, self.processes, self.user_memory)
-        self.programs = Programs(records, self.options, self.console, self.loader, self.processes, self.user_memory)
-        self.calls = SystemCalls(
-            records, self.console, self.processes, self.endings, self.programs, self.user_memory, self.malloc_pages
-        )
+        self.programs = Programs(records, self.options, self.console, self.processes)
+        self.calls = SystemCalls(records, self.console, self.endings, self.programs, self.malloc_pages)
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
-        self.panics = Panics(records, layout, self.memory, self.stacks, self.console, self.power)
-        self.traps = Traps(
-            self.scheduler,
-            self.processes,
-            self.endings,
-            self.calls,
-            self.faults,
-            self.interrupts,
-            self.strays,
-            self.power,
-        )
+        self.panics = Panics(records, self.memory, self.stacks, self.console, self.power)
+        self.traps = Traps(self.calls, self.faults, self.interrupts, self.strays, self.power)
 
     def start(self, parameters: word) -> word:
         """Lay out memory, by the boot loader's page at an address, on the entry stack.

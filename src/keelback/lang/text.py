@@ -12,6 +12,10 @@ class TextSink(Component):
         """Take one byte."""
         raise NotImplementedError
 
+    def put_printable(self, byte: u8) -> None:
+        """Take one byte of a text that somebody else wrote: what is not printable ASCII becomes `?`."""
+        self.put(byte if ord(" ") <= byte <= ord("~") else ord("?"))
+
     def write(self, text: str) -> None:
         """Write a text constant or an f-string of them and integers (`{n}`, `{n:x}`, `{n:#010x}`)."""
         for byte in text.encode("ascii"):

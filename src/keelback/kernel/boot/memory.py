@@ -20,19 +20,7 @@ from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, RESERVED, Frames
 from keelback.kernel.memory.heap import BootHeap
-from keelback.lang import (
-    PAGE_SHIFT,
-    PAGE_SIZE,
-    Component,
-    Region,
-    Struct,
-    address_of,
-    round_up,
-    size_of,
-    u32,
-    view,
-    word,
-)
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, Struct, round_up, size_of, u32, view, word
 
 MAPS_SIZE = round_up(MOST_ENTRIES * size_of(BiosRange), 16) + round_up(MOST_RANGES * size_of(FrameRange), 16)
 """The bytes after kernel_top that the loader must know to be usable, because the maps that could tell lie there."""
@@ -75,15 +63,12 @@ class Memory(Component):
     def read_map(self, parameters: word, limit: u32) -> None:
         """Make the kernel memory map of the BIOS's in the boot parameters, without the frames from `limit` on."""
         bounds = self.bounds
-        bounds.kernel_top = round_up(address_of(self.header) + self._image_size(), PAGE_SIZE)
+        bounds.kernel_top = round_up(self.header.payload + self.header.payload_size, PAGE_SIZE)
         bounds.bios_map = bounds.kernel_top
         bounds.kernel_map = round_up(bounds.bios_map + MOST_ENTRIES * size_of(BiosRange), 16)
         bounds.heap = round_up(bounds.kernel_map + MOST_RANGES * size_of(FrameRange), 16)
         self.bios_map.copy(parameters, bounds.bios_map)
         self.map.make(bounds.kernel_map, limit)
-
-    def _image_size(self) -> u32:
-        return self.header.payload + self.header.payload_size - self.layout.kernel_start
 
     def _place_heap(self, more: u32) -> None:
         bounds = self.bounds

@@ -110,10 +110,8 @@ class MemoryMap(Component):
         """Take the ranges that have no frames any more out of the table."""
         kept: u32 = 0
         for index in range(self.fill.count):
-            usable = self.table[index]
-            if usable.start < usable.end:
-                self.table[kept].start = usable.start
-                self.table[kept].end = usable.end
+            if self.table[index].start < self.table[index].end:
+                self.table[kept].copy_from(self.table[index])
                 kept += 1
         self.fill.count = kept
 

@@ -19,6 +19,7 @@ from keelback.kernel.devices.console import Sink
 from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, TextSink, inline, u8, u32, u64, view, word
 
 LINE_SIZE = 2048
+SINKS = (("serial", Sink.SERIAL), ("screen", Sink.SCREEN), ("both", Sink.BOTH))
 UNITS = (("", 0), ("K", 10), ("M", 20), ("G", 30))
 LARGEST_NUMBER = 1 << 32  # of any unit, that is all memory
 LONGEST_NAME = 16
@@ -68,6 +69,12 @@ class Options(Component):
         self.line = records.struct(CommandLineText).text
         self.values = records.struct(OptionValues)
         self.name = records.struct(OptionName).text
+        self.options = (
+            ("init", self._take_init),
+            ("memory", self._take_memory),
+            ("console", self._take_console),
+            ("BOOT_IMAGE", self._ignore),
+        )
 
     def start(self, parameters: word, room: u32) -> None:
         """Copy the command line that the boot parameters name and take its options.
@@ -82,8 +89,8 @@ class Options(Component):
                 self.line[length] = self._given(place + length)
                 length += 1
             self.values.cut = length == room or self._given(place + length) != 0
-        for start in self._words():
-            self._take(start)
+        for start, end in self._words():
+            self._take(start, end)
 
     def _given(self, place: word) -> u8:
         return view(self.ram, GivenByte, place).byte
@@ -98,11 +105,12 @@ class Options(Component):
         if self.values.cut:
             console.write(f"keelback: the command line has more than {LINE_SIZE - 1} bytes; ")
             console.write("the others are ignored\n")
-        for start in self._words():
-            finding = self._take(start)
+        for start, end in self._words():
+            finding = self._take(start, end)
             if finding != Finding.TAKEN:
                 console.write("keelback: option ")
-                self._write(console, start)
+                for position in range(start, end):
+                    console.put_printable(self.line[position])
                 if finding == Finding.UNKNOWN:
                     console.write(" is unknown; ignored\n")
                 else:
@@ -110,33 +118,19 @@ class Options(Component):
 
     # Words.
 
-    def _words(self) -> Iterator[u32]:
-        """Yield where each word of the line starts."""
-        position: u32 = 0
-        while position < LINE_SIZE and self.line[position] != 0:
-            if self.line[position] == ord(" "):
-                position += 1
-            else:
-                start: u32 = position
-                position = self._end_of_word(start)
-                yield start
-
-    def _end_of_word(self, start: u32) -> u32:
-        """Return the end of the word that starts somewhere; a quote that is never closed ends with the line."""
-        position: u32 = start
+    def _words(self) -> Iterator[tuple[u32, u32]]:
+        """Yield where each word of the line starts and ends; a quote that is never closed ends with the line."""
+        start: u32 = 0
         quoted = False
-        while position < LINE_SIZE and self.line[position] != 0:
+        for position in range(LINE_SIZE):
             byte = self.line[position]
-            if byte == ord(" ") and not quoted:
-                break
             quoted = quoted != (byte == ord('"'))
-            position += 1
-        return position
-
-    def _write(self, console: TextSink, start: u32) -> None:
-        for position in range(start, self._end_of_word(start)):
-            byte = self.line[position]
-            console.put(byte if ord(" ") <= byte <= ord("~") else ord("?"))
+            if byte == 0 or (byte == ord(" ") and not quoted):
+                if start < position:
+                    yield start, position
+                start = position + 1
+            if byte == 0:
+                break
 
     def _is(self, start: u32, end: u32, text: str) -> bool:
         """Say whether [start, end) of the line is a text."""
@@ -148,25 +142,17 @@ class Options(Component):
 
     # Options.
 
-    def _take(self, start: u32) -> Finding:
-        """Let a word mean what it says, if it says something."""
-        word_end: u32 = self._end_of_word(start)
+    def _take(self, start: u32, word_end: u32) -> Finding:
+        """Let the word [start, word_end) mean what it says, if it says something."""
         name: u32 = self._inside_start(start, word_end)
         end: u32 = self._inside_end(start, word_end)
         name_end: u32 = name
         while name_end < end and self.line[name_end] != ord("="):
             name_end += 1
         given: u32 = min(name_end + 1, end)
-        first: u32 = self._inside_start(given, end)
-        last: u32 = self._inside_end(given, end)
-        if self._is(name, name_end, "init"):
-            return self._take_init(first, last)
-        if self._is(name, name_end, "memory"):
-            return self._take_memory(first, last)
-        if self._is(name, name_end, "console"):
-            return self._take_console(first, last)
-        if self._is(name, name_end, "BOOT_IMAGE"):
-            return Finding.TAKEN
+        for option, take in self.options:
+            if self._is(name, name_end, option):
+                return take(self._inside_start(given, end), self._inside_end(given, end))
         return Finding.UNKNOWN
 
     def _inside_start(self, start: u32, end: u32) -> u32:
@@ -203,12 +189,13 @@ class Options(Component):
         return Finding.TAKEN
 
     def _take_console(self, start: u32, end: u32) -> Finding:
-        if self._is(start, end, "serial"):
-            self.values.sink = Sink.SERIAL
-        elif self._is(start, end, "screen"):
-            self.values.sink = Sink.SCREEN
-        elif self._is(start, end, "both"):
-            self.values.sink = Sink.BOTH
-        else:
-            return Finding.WRONG
+        """Take [start, end) of the line as where text goes."""
+        for name, sink in SINKS:
+            if self._is(start, end, name):
+                self.values.sink = sink
+                return Finding.TAKEN
+        return Finding.WRONG
+
+    def _ignore(self, start: u32, end: u32) -> Finding:
+        """Take any value, and let it mean nothing."""
         return Finding.TAKEN

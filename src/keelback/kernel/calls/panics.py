@@ -12,7 +12,6 @@ from keelback.kernel.boot.memory import Memory
 from keelback.kernel.calls.places import LONGEST_NAME, Name, Places
 from keelback.kernel.devices.console import Console
 from keelback.kernel.devices.power import PANICKED, Power
-from keelback.kernel.layout import Layout
 from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.processes.scheduler import CpuState
 from keelback.kernel.x86.trap_frame import Ring0Frame, TrapFrame
@@ -62,17 +61,15 @@ class StackFrame(Struct):
 class Panics(Component):
     """Stops the machine and says why."""
 
-    def __init__(
-        self, records: Region, layout: Layout, memory: Memory, stacks: KernelStacks, console: Console, power: Power
-    ) -> None:
-        self.layout = layout
+    def __init__(self, records: Region, memory: Memory, stacks: KernelStacks, console: Console, power: Power) -> None:
+        self.ram = records.ram
+        self.layout = memory.layout
         self.bounds = memory.bounds
         self.stacks = stacks
         self.console = console
-        self.cpu = power.cpu
         self.power = power
-        self.ram = records.ram
-        self.places = Places(records, layout)
+        self.cpu = power.cpu
+        self.places = Places(records, memory.layout)
         self.record = records.struct(PanicRecord)
 
     def take(self, cpu: CpuState, frame: word) -> None:

@@ -11,14 +11,13 @@ from keelback.kernel.devices.console import Console
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.memory.regions import Kind
-from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.endings import Endings
-from keelback.kernel.processes.processes import Process, Processes
+from keelback.kernel.processes.processes import Process
 from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.kernel.x86.trap_frame import signed
-from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, i32, inline, size_of, u8, u32, view
+from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, i32, inline, size_of, u8, u32, word
 
 MOST_TEXT = 4096
 """The most bytes that one `puts` writes."""
@@ -35,27 +34,21 @@ class SystemCalls(Component):
     """Serves the calls; `calls[n]` is call number n + 1, since number 0 is never valid."""
 
     def __init__(
-        self,
-        home: Region,
-        console: Console,
-        processes: Processes,
-        endings: Endings,
-        programs: Programs,
-        memory: UserMemory,
-        malloc: MallocPages,
+        self, home: Region, console: Console, endings: Endings, programs: Programs, malloc: MallocPages
     ) -> None:
-        self.ram = home.ram
         self.console = console
-        self.processes = processes
         self.endings = endings
-        self.scheduler = processes.scheduler
+        self.memory = endings.memory
+        self.processes = endings.processes
+        self.scheduler = endings.scheduler
         self.programs = programs
-        self.memory = memory
         self.malloc = malloc
-        self.virtual_memory = processes.memory
-        self.libraries = processes.libraries
-        self.frames = processes.frames
+        self.virtual_memory = self.processes.memory
+        self.libraries = self.processes.libraries
+        self.frames = self.processes.frames
         self.buffer = home.struct(TextBuffer)
+        self.counts = home.struct(records.FrameCounts)
+        self.time = home.struct(records.Uptime)
         self.calls = tuple(getattr(self, call.python) for call in CALLS)
 
     def serve(self, thread: Thread) -> None:
@@ -225,7 +218,7 @@ class SystemCalls(Component):
         """
         counts, frames = self.frames.counts, self.frames
         user: u32 = frames.user_answered() - (counts.user_total - counts.user_free)
-        answer = view(self.ram, records.FrameCounts, address_of(self.buffer))
+        answer = self.counts
         answer.kernel_free = counts.kernel_free - min(counts.kernel_promised, counts.kernel_free)
         answer.kernel_total = counts.kernel_total
         answer.user_free = counts.user_free - min(user, counts.user_free)
@@ -240,19 +233,19 @@ class SystemCalls(Component):
         answer.reserved = counts.used[Role.RESERVED]
         answer.kernel_promised = counts.kernel_promised
         answer.user_promised = user
-        space = self._caller(thread).space
-        self.memory.copy_out(space, thread.frame.argument(0), size_of(records.FrameCounts), self.buffer.bytes)
-        return 0
+        return self._give(thread, address_of(answer), size_of(records.FrameCounts))
 
     def uptime(self, thread: Thread) -> u32:
         """Write how many ticks came since the kernel started to an address.
 
         Raises: BadAddress or OutOfMemory.
         """
-        answer = view(self.ram, records.Uptime, address_of(self.buffer))
-        answer.ticks = self.scheduler.timer.clock.ticks
-        space = self._caller(thread).space
-        self.memory.copy_out(space, thread.frame.argument(0), size_of(records.Uptime), self.buffer.bytes)
+        self.time.ticks = self.scheduler.timer.clock.ticks
+        return self._give(thread, address_of(self.time), size_of(records.Uptime))
+
+    def _give(self, thread: Thread, record: word, count: u32) -> u32:
+        """Copy a record at an address, `count` bytes, to where the caller's first argument says; return 0."""
+        self.memory.copy_record_out(self._caller(thread).space, thread.frame.argument(0), record, count)
         return 0
 
     def malloc_pages(self, thread: Thread) -> u32:

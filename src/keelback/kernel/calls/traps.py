@@ -11,9 +11,7 @@ from keelback.kernel.calls.faults import Faults
 from keelback.kernel.calls.strays import Strays
 from keelback.kernel.calls.system_calls import SystemCalls
 from keelback.kernel.devices.power import DONE, Power
-from keelback.kernel.processes.endings import Endings
-from keelback.kernel.processes.processes import Processes
-from keelback.kernel.processes.scheduler import CpuState, Scheduler
+from keelback.kernel.processes.scheduler import CpuState
 from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import Interrupts
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
@@ -25,25 +23,17 @@ class Traps(Component):
     """Serves every trap."""
 
     def __init__(
-        self,
-        scheduler: Scheduler,
-        processes: Processes,
-        endings: Endings,
-        calls: SystemCalls,
-        faults: Faults,
-        interrupts: Interrupts,
-        strays: Strays,
-        power: Power,
+        self, calls: SystemCalls, faults: Faults, interrupts: Interrupts, strays: Strays, power: Power
     ) -> None:
-        self.scheduler = scheduler
-        self.stacks = scheduler.threads.stacks
-        self.processes = processes
-        self.endings = endings
         self.calls = calls
+        self.endings = calls.endings
+        self.processes = calls.processes
+        self.scheduler = calls.scheduler
+        self.stacks = calls.scheduler.threads.stacks
         self.faults = faults
+        self.console = faults.console
         self.interrupts = interrupts
         self.strays = strays
-        self.console = faults.console
         self.power = power
 
     def trap(self, cpu: CpuState) -> word:

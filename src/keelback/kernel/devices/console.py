@@ -114,7 +114,6 @@ class Console(TextSink):
     def write_name(self, text: Array[u8]) -> None:
         """Write an array up to its first zero byte; what is not printable ASCII becomes `?`."""
         for index in range(len(text)):
-            byte = text[index]
-            if byte == 0:
+            if text[index] == 0:
                 return
-            self.put(byte if ord(" ") <= byte <= ord("~") else ord("?"))
+            self.put_printable(text[index])

@@ -8,7 +8,7 @@
 from keelback.abi.errors import BadAddress, BadArgument
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.lang import PAGE_SIZE, Array, Component, u8, u32, word
+from keelback.lang import PAGE_SIZE, Array, Component, Page, u8, u32, view, word
 
 
 class UserMemory(Component):
@@ -49,6 +49,13 @@ class UserMemory(Component):
         self.access.page(first).bytes.copy_from(offset, source, 0, block)
         if block < count:
             self.access.page(second).bytes.copy_from(0, source, block, count - block)
+
+    def copy_record_out(self, space: Space, address: word, record: word, count: u32) -> None:
+        """Copy a record of the kernel's at an address, `count` bytes, to a user address.
+
+        Raises: BadAddress or OutOfMemory; not a byte has been copied.
+        """
+        self.copy_out(space, address, count, view(self.access.ram, Page, record).bytes)
 
     def copy_text_in(self, space: Space, address: word, destination: Array[u8]) -> None:
         """Copy a zero-terminated text from a user address to an array, zero-padded.

@@ -15,34 +15,13 @@ from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import BY_KERNEL, NOBODY, Ending, Process, Processes, ProcessState
 from keelback.kernel.processes.scheduler import waiters_of
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import (
-    Array,
-    Component,
-    KernelError,
-    Ref,
-    Region,
-    Struct,
-    address_of,
-    i32,
-    inline,
-    size_of,
-    u8,
-    u32,
-    view,
-)
-
-
-class EndingBytes(Struct):
-    """How a child ended, as it goes to its parent's memory."""
-
-    bytes: Array[u8] = inline(size_of(EndingRecord))
+from keelback.lang import Component, KernelError, Ref, Region, address_of, i32, size_of, u32
 
 
 class Endings(Component):
     """Ends processes and answers who waits for that."""
 
     def __init__(self, home: Region, processes: Processes, memory: UserMemory) -> None:
-        self.ram = home.ram
         self.processes = processes
         self.table = processes.table
         self.counts = processes.counts
@@ -50,7 +29,7 @@ class Endings(Component):
         self.scheduler = processes.scheduler
         self.threads = processes.threads
         self.memory = memory
-        self.buffer = home.struct(EndingBytes)
+        self.answer = home.struct(EndingRecord)
 
     def exit(self, process: Process, status: i32) -> None:
         """End a process by its own wish."""
@@ -147,10 +126,9 @@ class Endings(Component):
             return 0
         address = thread.frame.argument(1)
         if address != 0:
-            answer = view(self.ram, EndingRecord, address_of(self.buffer))
-            answer.how = zombie.ending
-            answer.status = zombie.fault.vector if zombie.ending == Ending.FAULTED else zombie.exit_status
-            self.memory.copy_out(parent.space, address, size_of(EndingRecord), self.buffer.bytes)
+            self.answer.how = zombie.ending
+            self.answer.status = zombie.fault.vector if zombie.ending == Ending.FAULTED else zombie.exit_status
+            self.memory.copy_record_out(parent.space, address, address_of(self.answer), size_of(EndingRecord))
         ended: u32 = zombie.pid
         self.reap(zombie)
         return ended

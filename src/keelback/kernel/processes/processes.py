@@ -111,28 +111,6 @@ class ProcessCounts(Struct):
     first: i16  # to start, which nobody may kill; none any more when it has ended
 
 
-class Families(Queues):
-    """The children of each process."""
-
-    def __init__(self, table: Array[Process]) -> None:
-        self.table = table
-
-    def link(self, number: u16) -> Link:
-        """See `Queues`."""
-        return self.table[number].siblings
-
-
-class Runners(Queues):
-    """The processes that run the same member of the payload."""
-
-    def __init__(self, table: Array[Process]) -> None:
-        self.table = table
-
-    def link(self, number: u16) -> Link:
-        """See `Queues`."""
-        return self.table[number].runners
-
-
 class Processes(Component):
     """The process table, and who runs which member of the payload, by its slot in the index."""
 
@@ -146,8 +124,8 @@ class Processes(Component):
         self.threads = scheduler.threads
         self.table = records.array(Process, layout.processes)
         self.free_slots = FreeSlots(records, layout.processes)
-        self.families = Families(self.table)
-        self.runners = Runners(self.table)
+        self.families = Queues(self._siblings)
+        self.runners = Queues(self._runners)
         self.running: Table[Queue] = records.table(Queue)
         self.counts = records.struct(ProcessCounts)
 
@@ -262,3 +240,9 @@ class Processes(Component):
         """Return the process of a thread that is not the idle one."""
         assert thread.pid != 0, "the idle thread has no process"
         return self.table[thread.pid]
+
+    def _siblings(self, number: u16) -> Link:
+        return self.table[number].siblings
+
+    def _runners(self, number: u16) -> Link:
+        return self.table[number].runners

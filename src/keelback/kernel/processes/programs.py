@@ -3,10 +3,8 @@
 from keelback.abi.errors import BadArgument, NoSuchProgram, NotExecutable, OutOfMemory
 from keelback.kernel.boot.options import Options
 from keelback.kernel.devices.console import Console
-from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.loading.elf_file import RULES, CheckedFile
 from keelback.kernel.memory.regions import Kind, Space
-from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import NAME_SIZE, Process, Processes
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER, WRITABLE
@@ -25,38 +23,22 @@ class CommandLine(Struct):
     fits: bool  # neither had to be cut
 
 
-class InitName(Struct):
-    """The name of the payload's member that lists what to start."""
-
-    bytes: Array[u8] = inline(16)
-
-
 class Programs(Component):
     """Starts processes."""
 
-    def __init__(
-        self,
-        records: Region,
-        options: Options,
-        console: Console,
-        loader: ElfLoader,
-        processes: Processes,
-        memory: UserMemory,
-    ) -> None:
+    def __init__(self, records: Region, options: Options, console: Console, processes: Processes) -> None:
         self.options = options
-        self.layout = loader.layout
         self.console = console
-        self.payload = loader.payload
-        self.loader = loader
         self.processes = processes
         self.threads = processes.threads
         self.virtual_memory = processes.memory
         self.spaces = processes.spaces
         self.promises = processes.memory.promises
-        self.memory = memory
+        self.loader = processes.libraries.loaded.loader
+        self.layout = self.loader.layout
+        self.payload = self.loader.payload
         self.command = records.struct(CommandLine)
         self.next = records.struct(Space)
-        self.init_name = records.struct(InitName)
 
     def start_all(self) -> None:
         """Start what the option `init` names, else what the payload's member `etc/init` lists, a line a process.
@@ -71,9 +53,9 @@ class Programs(Component):
             self._start_listed()
 
     def _start_listed(self) -> None:
-        self.init_name.bytes.set_text("etc/init")
+        self.command.name.set_text("etc/init")
         try:
-            listed = self.payload.members[self.payload.find(self.init_name.bytes)]
+            listed = self.payload.members[self.payload.find(self.command.name)]
         except NoSuchProgram:
             self.console.write("keelback: the payload has no list of programs to start\n")
             return
@@ -86,47 +68,40 @@ class Programs(Component):
 
     def _read_line(self, content: Array[u8], start: u32, end: u32) -> u32:
         """Read one line of a text, which ends at `end`, into `command`; return where the next starts."""
-        self.command.name.clear()
-        self.command.argument.clear()
-        position: u32 = start
-        length: u32 = 0
-        while position < end and content[position] != NEW_LINE and content[position] != SPACE:
-            if length < NAME_SIZE - 1:
-                self.command.name[length] = content[position]
-            length += 1
-            position += 1
-        self.command.fits = length < NAME_SIZE
+        self.command.fits = True
+        position: u32 = self._read_text(content, start, end, SPACE, self.command.name)
         if position < end and content[position] == SPACE:
             position += 1
-        length = 0
-        while position < end and content[position] != NEW_LINE:
-            if length < ARGUMENT_SIZE - 1:
-                self.command.argument[length] = content[position]
-            length += 1
+        return self._read_text(content, position, end, NEW_LINE, self.command.argument) + 1
+
+    def _read_text(self, content: Array[u8], start: u32, end: u32, stop: u8, destination: Array[u8]) -> u32:
+        """Read a text, up to a byte or the end of its line, as far as there is room; return where it ends."""
+        destination.clear()
+        position: u32 = start
+        while position < end and content[position] != NEW_LINE and content[position] != stop:
+            if position - start < len(destination) - 1:
+                destination[position - start] = content[position]
             position += 1
-        self.command.fits = self.command.fits and length < ARGUMENT_SIZE
-        return position + 1
+        if position - start >= len(destination):
+            self.command.fits = False
+        return position
 
     def _start_reported(self) -> None:
         try:
             if not self.command.fits:
                 raise BadArgument
             self.spawn(0, self.command)
-        except NotExecutable:
-            self._report()
-            self.console.write("The file ")
-            self.console.write(RULES[self.loader.file.image.broken])
-            self.console.write(".\n")
         except KernelError as error:
-            self._report()
-            self.console.write(error.sentence)
-            self.console.write("\n")
-
-    def _report(self) -> None:
-        """Start the line that says why `command` can't be started."""
-        self.console.write("keelback: can't start ")
-        self.console.write_name(self.command.name)
-        self.console.write(". ")
+            self.console.write("keelback: can't start ")
+            self.console.write_name(self.command.name)
+            self.console.write(". ")
+            if error.number == NotExecutable.number:
+                self.console.write("The file ")
+                self.console.write(RULES[self.loader.file.image.broken])
+                self.console.write(".\n")
+            else:
+                self.console.write(error.sentence)
+                self.console.write("\n")
 
     def spawn(self, parent: i16, command: CommandLine) -> Process:
         """Start the program that a command names, with its argument, and return the process.

@@ -7,6 +7,8 @@
 2. An element has a link for each kind of queue that it can be in at a time; all zero in a link means in none, or alone.
 """
 
+from collections.abc import Callable
+
 from keelback.lang import Component, Struct, u16
 
 
@@ -25,11 +27,10 @@ class Link(Struct):
 
 
 class Queues(Component):
-    """What is done to queues of one kind; a subclass says in `link` which table and which link they go by."""
+    """What is done to queues of one kind: `link` returns the link of an element by which they go."""
 
-    def link(self, number: u16) -> Link:
-        """Return the link of an element."""
-        raise NotImplementedError
+    def __init__(self, link: Callable[[u16], Link]) -> None:
+        self.link = link
 
     def push(self, queue: Queue, number: u16) -> None:
         """Put an element that is in no queue of this kind behind the others."""

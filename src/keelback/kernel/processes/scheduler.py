@@ -10,7 +10,7 @@ from keelback.kernel.devices.timer import Timer
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.processes.queues import Queue
-from keelback.kernel.processes.threads import DeadlineQueues, Thread, Threads, ThreadState, WaitQueues
+from keelback.kernel.processes.threads import Thread, Threads, ThreadState
 from keelback.kernel.x86.segments import TaskState
 from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Ref, Region, Struct, inline, u8, u16, u32, u64, word
 
@@ -51,8 +51,8 @@ class Scheduler(Component):
         self.spaces = spaces
         self.timer = timer
         self.threads = threads
-        self.waits = WaitQueues(threads.table)
-        self.ends = DeadlineQueues(threads.table)
+        self.waits = threads.waits
+        self.ends = threads.ends
         self.queues = records.array(Queue, CPUS + layout.processes)
         self.deadlines = records.struct(Deadlines)
         self.cpus = records.array(CpuState, CPUS)

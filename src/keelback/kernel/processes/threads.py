@@ -19,21 +19,7 @@ from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.processes.slots import FreeSlots
 from keelback.kernel.x86.trap_frame import TrapFrame
-from keelback.lang import (
-    Array,
-    Component,
-    Region,
-    Struct,
-    address_of,
-    i16,
-    inline,
-    size_of,
-    u8,
-    u16,
-    u32,
-    u64,
-    word,
-)
+from keelback.lang import Array, Component, Region, Struct, address_of, i16, inline, size_of, u8, u16, u32, u64, word
 
 INTERRUPT_WORDS = 4
 """Room below each trap frame for what a non-maskable interrupt of ring 0 pushes, three words."""
@@ -84,39 +70,6 @@ class ThreadCounts(Struct):
     last: u16
 
 
-class WaitQueues(Queues):
-    """Queues by what a thread waits for: a CPU, or something that happens."""
-
-    def __init__(self, table: Array[Thread]) -> None:
-        self.table = table
-
-    def link(self, number: u16) -> Link:
-        """See `Queues`."""
-        return self.table[number].waits
-
-
-class DeadlineQueues(Queues):
-    """Queues by when a thread stops to wait."""
-
-    def __init__(self, table: Array[Thread]) -> None:
-        self.table = table
-
-    def link(self, number: u16) -> Link:
-        """See `Queues`."""
-        return self.table[number].deadline
-
-
-class ThreadLists(Queues):
-    """The threads of each process."""
-
-    def __init__(self, table: Array[Thread]) -> None:
-        self.table = table
-
-    def link(self, number: u16) -> Link:
-        """See `Queues`."""
-        return self.table[number].siblings
-
-
 class Threads(Component):
     """The thread table: which records are free, and whose the others are.
 
@@ -129,7 +82,9 @@ class Threads(Component):
         self.room = records.struct(InterruptRoom)
         self.table = records.array(Thread, layout.threads)
         self.free_slots = FreeSlots(records, layout.threads)
-        self.lists = ThreadLists(self.table)
+        self.waits = Queues(self._waits)
+        self.ends = Queues(self._deadline)
+        self.lists = Queues(self._siblings)
 
     def create_idle(self, code: word) -> Thread:
         """Return the idle thread, which runs code of ring 0.  Raises: OutOfMemory; nothing has changed."""
@@ -165,3 +120,12 @@ class Threads(Component):
     def first(self, threads: Queue) -> Thread:
         """Return the thread that a process, which has one, started with."""
         return self.table[threads.first]
+
+    def _waits(self, number: u16) -> Link:
+        return self.table[number].waits
+
+    def _deadline(self, number: u16) -> Link:
+        return self.table[number].deadline
+
+    def _siblings(self, number: u16) -> Link:
+        return self.table[number].siblings

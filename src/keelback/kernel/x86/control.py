@@ -20,24 +20,23 @@ CR0_WRITE_PROTECT = 1 << 16
 CR0_PAGING = 1 << 31
 CR0_START = CR0_PROTECTION | CR0_MONITOR_FPU | CR0_TASK_SWITCHED | CR0_EXTENSION | CR0_NATIVE_ERRORS | CR0_WRITE_PROTECT
 
-CR4_GLOBAL_PAGES = 1 << 7
-CR4_NO_USER_TABLES = 1 << 11  # UMIP: user mode can't ask where the descriptor tables lie
-CR4_NO_USER_CODE = 1 << 20  # SMEP: ring 0 executes no user page
-CR4_NO_USER_DATA = 1 << 21  # SMAP: ring 0 reads and writes none; eflags' AC, which would let it, is 0 in the kernel
-
 # CPUID: leaves, registers, bits.
 EAX, EBX, ECX, EDX = 0, 1, 2, 3
 FEATURES, MORE_FEATURES, EXTENDED, EXTENDED_FEATURES = 1, 7, 0x8000_0000, 0x8000_0001
 LAST_EXTENDED = 0x8000_FFFF
 HAS_MACHINE_REGISTERS = 1 << 5  # FEATURES, edx
 HAS_SYSENTER = 1 << 11
-HAS_GLOBAL_PAGES = 1 << 13
-HAS_NO_USER_CODE = 1 << 7  # MORE_FEATURES, ebx
-HAS_NO_USER_DATA = 1 << 20
-HAS_NO_USER_TABLES = 1 << 2  # MORE_FEATURES, ecx
 HAS_EFER = 1 << 11 | 1 << 20 | 1 << 29  # EXTENDED_FEATURES, edx: any of syscall, no-execute, long mode
 FIRST_WITH_SYSENTER = 0x633
 """Family, model and stepping: older ones say that they have it, and have not."""
+
+EXTENSIONS = (
+    (FEATURES, EDX, 1 << 13, 1 << 7),  # global pages
+    (MORE_FEATURES, ECX, 1 << 2, 1 << 11),  # UMIP: user mode can't ask where the descriptor tables lie
+    (MORE_FEATURES, EBX, 1 << 7, 1 << 20),  # SMEP: ring 0 executes no user page
+    (MORE_FEATURES, EBX, 1 << 20, 1 << 21),  # SMAP: ring 0 reads and writes none; AC, which would let it, is 0 here
+)
+"""Bits of CR4 that are set where the CPU has what they mean: leaf and register of CPUID, bit in it, bit of CR4."""
 
 # Model-specific registers.
 SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
@@ -92,13 +91,8 @@ class ControlState(Component):
     def _extensions(self) -> u32:
         """Return the bits of CR4 that are wanted and that the CPU has."""
         extensions: u32 = 0
-        if self.cpu.cpuid(FEATURES, EDX) & HAS_GLOBAL_PAGES:
-            extensions = CR4_GLOBAL_PAGES
-        if self.cpu.cpuid(0, EAX) >= MORE_FEATURES:
-            if self.cpu.cpuid(MORE_FEATURES, EBX) & HAS_NO_USER_CODE:
-                extensions |= CR4_NO_USER_CODE
-            if self.cpu.cpuid(MORE_FEATURES, EBX) & HAS_NO_USER_DATA:
-                extensions |= CR4_NO_USER_DATA
-            if self.cpu.cpuid(MORE_FEATURES, ECX) & HAS_NO_USER_TABLES:
-                extensions |= CR4_NO_USER_TABLES
+        last: u32 = self.cpu.cpuid(0, EAX)
+        for leaf, register, has, extension in EXTENSIONS:
+            if leaf <= last and self.cpu.cpuid(leaf, register) & has:
+                extensions |= extension
         return extensions
