@@ -170,6 +170,14 @@ def test_every_int_without_a_present_gate_is_a_not_present_fault(bare):
         bare.set_gate(vector, USER_GATE if vector == 0x80 else PRESENT_GATE)
 
 
+@pytest.mark.parametrize("gate", [0, 0x0E00, 0x8E00, 0xEC00, 0x6000, 0xE000])
+@pytest.mark.parametrize("vector", [0, 6, 0x80, 0x90, 255])
+def test_an_int_whose_gate_is_none_or_not_for_users_is_a_general_protection_fault_present_or_not(bare, vector, gate):
+    bare.set_gate(vector, gate)
+    assert trap(bare, f"90cd{vector:02x}") == (13, vector * 8 + 2, 1)
+    bare.set_gate(vector, USER_GATE if vector == 0x80 else PRESENT_GATE)
+
+
 @pytest.mark.parametrize("prefix", ["", "66"])
 def test_every_int_with_a_gate_for_users_traps_behind_itself_without_an_error_code(bare, prefix):
     for vector in range(256):

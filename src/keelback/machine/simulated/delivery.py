@@ -12,7 +12,16 @@ from unicorn import x86_const as x86
 from keelback.lang import Panic
 from keelback.machine.simulated.engine import NO_EXCEPTION
 from keelback.machine.simulated.offsets import GENERAL
-from keelback.machine.simulated.processor import FOR_USERS, GATE_PRESENT, WITH_ERROR_CODE, Processor
+from keelback.machine.simulated.processor import (
+    FOR_USERS,
+    GATE_KIND,
+    GATE_KINDS,
+    GATE_PRESENT,
+    INTERRUPT_GATE,
+    TASK_GATE,
+    WITH_ERROR_CODE,
+    Processor,
+)
 from keelback.machine.simulated.ring0_memory import PAGING, DeliveryFault
 from keelback.machine.simulated.saved_state import INTERRUPTS, SELECTORS, VIRTUAL_8086
 from keelback.machine.simulated.system_registers import NO_TIME_STAMP, TASK_BUSY
@@ -34,7 +43,6 @@ from keelback.machine.simulated.task_switch import (
 CR0_TASK_SWITCHED = 1 << 3
 NESTED_TASK = 1 << 14
 LOST_ON_ENTRY = 1 << 8 | NESTED_TASK | 1 << 16 | VIRTUAL_8086  # trap flag, nested task, resume
-GATE_KIND, INTERRUPT_GATE, TRAP_GATE, TASK_GATE = 0x1F00, 0x0E00, 0x0F00, 0x0500
 ESP0 = 4  # in the task-state segment; ss0 follows
 
 
@@ -76,7 +84,7 @@ class Delivery:
         low, high = self.memory.gate(vector)
         state, kind = self.processor.state, high & GATE_KIND
         external = EXTERNAL if high & FOR_USERS != FOR_USERS else 0  # only an `int` goes through such a gate
-        known = kind in (INTERRUPT_GATE, TRAP_GATE, TASK_GATE)
+        known = kind in GATE_KINDS
         if not known or not high & GATE_PRESENT:
             why = f"vector {vector} has no gate into the kernel: {high:08x} {low:08x}"
             raise DeliveryFault(NOT_PRESENT if known else PROTECTION, 8 * vector + 2 + external, why)

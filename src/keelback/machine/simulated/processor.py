@@ -39,7 +39,10 @@ INT_INVALID_OPCODE = bytes([0xCD, INVALID_OPCODE])
 LIMIT_AT_RESET = 0xFFFF
 """Of the local descriptor table, at address 0, that a CPU has after reset until another is loaded, or none."""
 GATE_PRESENT = 1 << 15
-FOR_USERS = GATE_PRESENT | 3 << 13
+USER_LEVEL = 3 << 13
+FOR_USERS = GATE_PRESENT | USER_LEVEL
+GATE_KIND, INTERRUPT_GATE, TRAP_GATE, TASK_GATE = 0x1F00, 0x0E00, 0x0F00, 0x0500
+GATE_KINDS = frozenset({INTERRUPT_GATE, TRAP_GATE, TASK_GATE})
 VIRTUAL_INTERRUPTS = 3 << 19
 ARITHMETIC = 0x8D5  # carry, parity, adjust, zero, sign, overflow
 OF_THE_RESULT = 0x0C4  # parity, zero, sign
@@ -172,20 +175,25 @@ class Processor:
     def _software_interrupt(self, begun: int, vector: int) -> Stop:
         """Let an `int` instruction, which eip stands behind, trap if its gate lets it."""
         gate = self._gate(vector)
-        if gate & FOR_USERS == FOR_USERS:
+        if gate & FOR_USERS == FOR_USERS and gate & GATE_KIND in GATE_KINDS:
             return Stop(Kind.TRAP, begun, vector)
         self.state.eip = self.code.start_of_int(vector)
         return self._forbidden_int(begun, vector, gate)
 
     def _forbidden_int(self, begun: int, vector: int, gate: int) -> Stop:
-        return Stop(Kind.TRAP, begun, PROTECTION if gate & GATE_PRESENT else NOT_PRESENT, vector * 8 + 2)
+        """Tell why an `int` can't trap: its gate is none or not for user mode, or else is not present.
+
+        Source: Intel SDM volume 2, INT n, the operation in protected mode, which asks in this order.
+        """
+        absent = gate & GATE_KIND in GATE_KINDS and gate & USER_LEVEL == USER_LEVEL
+        return Stop(Kind.TRAP, begun, NOT_PRESENT if absent else PROTECTION, vector * 8 + 2)
 
     def _invalid(self, begun: int) -> Stop:
         """Tell what instruction the emulator calls invalid; eip stands at it."""
         instruction = self.code.instruction()
         if instruction.startswith(INT_INVALID_OPCODE):
             gate = self._gate(INVALID_OPCODE)
-            if gate & FOR_USERS != FOR_USERS:
+            if gate & FOR_USERS != FOR_USERS or gate & GATE_KIND not in GATE_KINDS:
                 return self._forbidden_int(begun, INVALID_OPCODE, gate)
             self.code.skip(len(INT_INVALID_OPCODE))
         elif instruction.startswith(INT1):
@@ -201,4 +209,4 @@ class Processor:
         try:
             return self.ring0_memory.gate(vector)[1]
         except DeliveryFault:
-            return FOR_USERS
+            return FOR_USERS | INTERRUPT_GATE
