@@ -12,16 +12,7 @@ from collections.abc import Iterator
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
-from keelback.kernel.x86.paging import (
-    LOW_FLAGS,
-    NO_EXECUTE,
-    PRESENT,
-    Entry,
-    Level,
-    PageTable,
-    PagingScheme,
-    WideEntry,
-)
+from keelback.kernel.x86.paging import LOW_FLAGS, NO_EXECUTE, PRESENT, Entry, Level, PageTable, PagingScheme, WideEntry
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Component, address_of, i32, native, u16, u32, view, word
 
 

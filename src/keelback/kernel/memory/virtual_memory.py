@@ -16,16 +16,7 @@ from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
 from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, Entry, page_of
-from keelback.lang import (
-    PAGE_SHIFT,
-    PAGE_SIZE,
-    Component,
-    Region,
-    round_up,
-    u8,
-    u32,
-    word,
-)
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, round_up, u8, u32, word
 
 
 class VirtualMemory(Component):

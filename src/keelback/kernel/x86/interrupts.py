@@ -47,11 +47,11 @@ class Interrupts(Component):
     def start(self) -> None:
         """Let every vector enter the kernel."""
         for vector in range(GATES):
-            self._set(vector, INTERRUPT_GATE)
+            self._set(vector, vector, INTERRUPT_GATE)
         self.table.gates[Vector.DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
         self.table.gates[Vector.DOUBLE_FAULT].high = TASK_GATE
         for vector in (Vector.BREAKPOINT, Vector.OVERFLOW, SYSTEM_CALL):
-            self._set(vector, INTERRUPT_GATE | FOR_USERS)
+            self._set(vector, vector, INTERRUPT_GATE | FOR_USERS)
         self.cpu.load_idt(address_of(self.table), size_of(GateTable) - 1)
 
     def start_controllers(self) -> None:
@@ -59,12 +59,9 @@ class Interrupts(Component):
         self._start_controller(MAIN, FIRST_DEVICE, 1 << 2, 0xFE)
         self._start_controller(SECOND, FIRST_DEVICE + 8, 2, 0xFF)
 
-    def _set(self, vector: u32, kind: u32) -> None:
-        self._enter_by(vector, vector, kind)
-
-    def _enter_by(self, vector: u32, other: u32, kind: u32) -> None:
-        """Let a vector enter by the stub of another."""
-        stub = self.stub_of(other)
+    def _set(self, vector: u32, entered: u32, kind: u32) -> None:
+        """Let a vector enter by the stub of one."""
+        stub = self.stub_of(entered)
         gate = self.table.gates[vector]
         gate.low = KERNEL_CODE << 16 | stub & 0xFFFF
         gate.high = stub & 0xFFFF_0000 | kind
@@ -87,11 +84,11 @@ class Interrupts(Component):
 
     def count(self, vector: u32) -> None:
         """Let a vector be counted as a non-maskable interrupt is, by entry code alone, while the kernel starts."""
-        self._enter_by(vector, Vector.NON_MASKABLE, INTERRUPT_GATE)
+        self._set(vector, Vector.NON_MASKABLE, INTERRUPT_GATE)
 
     def take(self, vector: u32) -> None:
         """Let a vector enter the kernel again."""
-        self._set(vector, INTERRUPT_GATE)
+        self._set(vector, vector, INTERRUPT_GATE)
 
     def finish(self, vector: u32) -> None:
         """Tell the controllers that a device's interrupt is served.

@@ -6,7 +6,7 @@ no-execute, and the lowest 20 bits of the frame's number.
 Source: Intel SDM volume 3, sections 4.3 to 4.5 (32-bit, PAE and 4-level paging) and 4.6 (access rights).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keelback.lang import PAGE_SIZE, Array, Struct, bit, inline, u32, word
 
@@ -131,19 +131,15 @@ PAE = PagingScheme(
     global_pages=True,
 )
 
-X86_64 = PagingScheme(
-    "x86-64",
-    (
+X86_64 = replace(
+    PAE,
+    name="x86-64",
+    levels=(
         Level("page map level 4", 39, 9),
         Level("page-directory pointers", 30, 9),
         Level("page directory", 21, 9),
         Level("page table", 12, 9),
     ),
-    entry_size=8,
-    address_mask=0x000F_FFFF_FFFF_F000,
-    no_execute=True,
-    large_pages=True,
-    global_pages=True,
 )
 
 SCHEMES = (I386, PAE, X86_64)

@@ -17,10 +17,7 @@ DOUBLE_FAULT_TASK = 0x30
 EFLAGS_FIXED = 1 << 1
 
 # Access bytes, with the accessed bit that the CPU would set.
-ACCESS_KERNEL_CODE = 0x9B
-ACCESS_KERNEL_DATA = 0x93
-ACCESS_USER_CODE = 0xFB
-ACCESS_USER_DATA = 0xF3
+ACCESSES = ((KERNEL_CODE, 0x9B), (KERNEL_DATA, 0x93), (USER_CODE, 0xFB), (USER_DATA, 0xF3))
 ACCESS_TASK = 0x89
 FLAT = 0xC  # 4 KiB units, 32-bit
 
@@ -70,10 +67,8 @@ class Segments(Component):
 
     def start(self, task: TaskState, handler: u32) -> None:
         """Fill in all, a CPU's task state too, and use them, with the entry code for double faults; there is no LDT."""
-        self._set(KERNEL_CODE, 0, 0xF_FFFF, ACCESS_KERNEL_CODE, FLAT)
-        self._set(KERNEL_DATA, 0, 0xF_FFFF, ACCESS_KERNEL_DATA, FLAT)
-        self._set(USER_CODE, 0, 0xF_FFFF, ACCESS_USER_CODE, FLAT)
-        self._set(USER_DATA, 0, 0xF_FFFF, ACCESS_USER_DATA, FLAT)
+        for selector, access in ACCESSES:
+            self._set(selector, 0, 0xF_FFFF, access, FLAT)
         self._set(TASK, address_of(task), size_of(TaskState) - 1, ACCESS_TASK, 0)
         self._set(DOUBLE_FAULT_TASK, address_of(self.double_fault), size_of(TaskState) - 1, ACCESS_TASK, 0)
         task.ss0 = KERNEL_DATA
