@@ -71,11 +71,12 @@ LIBRARY_FIGURES = {
     "direct": "call of the same function in the program",
 }
 FIRST_INSTRUCTION = """
-from keelback.cli.session import Session
+from keelback.cli.machines import make_interpreted
+from keelback.cli.programs import select
 from keelback.kernel.layout import MICROKERNEL
-session = Session(["hello"], layout=MICROKERNEL, memory=64 << 20, check=False)
-session.pc.boot()
-session.pc.step()
+pc = make_interpreted(MICROKERNEL, select(["hello"], MICROKERNEL).payload(), memory=64 << 20)
+pc.boot()
+pc.step()
 """
 
 

@@ -18,3 +18,11 @@ class Interrupted(BaseException):
 
     A `BaseException`, so that nobody takes it for an error.
     """
+
+
+class LimitReached(Interrupted):
+    """A limit that was set for a run has ended it; `limit` is in words."""
+
+    def __init__(self, limit: str, place: str = "") -> None:
+        self.limit = limit
+        super().__init__(place)

@@ -138,7 +138,7 @@ def test_c_that_does_not_compile_shows_the_compilers_message(tmp_path):
 def test_too_little_memory_for_the_kernel_is_said():
     done = command("run", "--memory", "2560K", "hello")
     assert done.returncode == 1
-    assert done.stderr == "keelback: the kernel could not start: give the machine more with --memory\n"
+    assert done.stderr == "keelback: the kernel could not start: the console says why\n"
     assert "keelback: can't start. There is not enough memory: from 0x100000 on it ends at 0x280000" in done.stdout
 
 

@@ -10,6 +10,7 @@ from cli.test_run import COMMAND, ENVIRONMENT
 from keelback.cli.report import print_report
 from keelback.cli.streams import CALM, escaped, escaped_lines
 from keelback.inspect.endings import ProcessEnding
+from keelback.inspect.family import Family, Member
 from keelback.machine.observed import Outcome
 from support import run
 
@@ -37,7 +38,9 @@ def test_a_report_shows_hostile_names_escaped(capsys):
     machine = run(programs={})
     assert machine.outcome is not Outcome.RUNNING
     name, place = "\x1b[31mx\n", "0x1 in \x1b]0;owned\x07main\n  2  y  exited with status 0"
-    print_report(machine.kernel, [ProcessEnding(1, name, False, "killed: \x07", place)])
+    family = Family(machine.kernel, machine.contents, {})
+    family.roots = [Member(1, name, None, ending=ProcessEnding(1, name, False, "killed: \x07", place))]
+    print_report(machine.kernel, family)
     said = capsys.readouterr().out
     assert "\x1b" not in said and "\x07" not in said and "\\x1b[31mx\\n" in said
     assert not any(line.startswith("  2  y") for line in said.splitlines())

@@ -8,8 +8,9 @@ from io import BytesIO
 import pytest
 from elftools.elf.elffile import ELFFile
 
-import keelback.cli.qemu  # noqa: F401
-from keelback.cli.run import run_programs, run_qemu
+import keelback.cli.images  # noqa: F401
+from keelback.cli.commands.run import RunOptions
+from keelback.cli.run import run_programs
 from keelback.image.images import make_image, make_image_file, make_symbols
 from keelback.image.kernels import compiled, kernel_of
 from keelback.image.payload import make_payload
@@ -463,18 +464,9 @@ def test_the_command_ends_with_status_3_and_one_clear_line(both_wrong, how, monk
     for module in [each for name, each in sys.modules.items() if name.startswith("keelback.")]:
         if vars(module).get("compiled") is compiled:
             monkeypatch.setattr(module, "compiled", lambda layout: both_wrong)
-    if how == "QEMU":
-        status = run_qemu(["ping", "hello"], layout="microkernel", memory=16 * MIB, cpu="max", command_line="")
-    else:
-        status = run_programs(
-            ["ping", "hello"],
-            layout="microkernel",
-            compiled=how == "compiled",
-            memory=8 * MIB,
-            command_line="",
-            check=False,
-            verbose=False,
-        )
+    memory = 16 * MIB if how == "QEMU" else 8 * MIB
+    options = RunOptions(on_qemu=how == "QEMU", compiled=how == "compiled", memory=memory, cpu="max")
+    status = run_programs(["ping", "hello"], options)
     said = capfd.readouterr()
     assert status == 3
     [line] = said.err.splitlines()

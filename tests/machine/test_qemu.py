@@ -15,9 +15,10 @@ from elftools.elf.elffile import ELFFile
 
 import keelback.machine.qemu.qemu
 from cli.test_run import command
+from keelback.cli.commands.run import RunOptions
 from keelback.cli.libraries import payload_libraries
 from keelback.cli.ours import build_ours, our_programs
-from keelback.cli.qemu import run_on_qemu
+from keelback.cli.run import run_programs
 from keelback.errors import UserError
 from keelback.image.images import make_image, make_image_file, make_symbols
 from keelback.image.kernels import compiled
@@ -352,7 +353,7 @@ def test_without_qemu_the_line_to_type_is_told(monkeypatch):
     with pytest.raises(QemuError, match=message):
         Qemu(b"", memory=MEMORY)
     with pytest.raises(UserError, match=message):
-        run_on_qemu(["hello"], layout=MICROKERNEL, memory=MEMORY, cpu="max", command_line="")
+        run("hello", cpu="max")
 
 
 @pytest.mark.parametrize(
@@ -372,7 +373,7 @@ def test_a_program_that_is_no_qemu_is_one_line(monkeypatch, tmp_path, program, s
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(qemu, "WAIT", 1)
     with pytest.raises(QemuError) as refused:
-        run_on_qemu(["hello"], layout=MICROKERNEL, memory=MEMORY, cpu="max", command_line="")
+        run("hello", cpu="max")
     assert str(refused.value) == says.format(tmp_path / "qemu-system-x86_64")
 
 
@@ -422,7 +423,7 @@ def test_what_qemu_refuses_is_told_in_its_own_words(options, says):
 
 
 def run(*words, memory=MEMORY, cpu=None, command_line=""):
-    return run_on_qemu(words, layout=MICROKERNEL, memory=memory, cpu=cpu, command_line=command_line)
+    return run_programs(words, RunOptions(on_qemu=True, memory=memory, cpu=cpu, command_line=command_line))
 
 
 def test_the_command_runs_programs_on_qemu():
@@ -442,7 +443,7 @@ def test_a_program_that_dies_is_status_1(capfd):
 def test_a_kernel_that_can_t_start_is_status_1_with_its_reason(capfd):
     assert run("hello", cpu="486") == 1
     said = capfd.readouterr()
-    assert NO_CMOV in said.out and said.err == "keelback: the kernel could not start\n"
+    assert NO_CMOV in said.out and said.err == "keelback: the kernel could not start: the console says why\n"
 
 
 def test_the_command_line_reaches_the_kernel(capfd):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from keelback.cli.statuses import BADLY, HOST_FAILED, INTERRUPTED, KERNEL_WRONG, MISTAKE, WELL
 from keelback.cli.streams import escaped, escaped_lines
-from keelback.errors import Interrupted, UserError
+from keelback.errors import Interrupted, LimitReached, UserError
 
 SHOW_ALL = "KEELBACK_TRACEBACK"
 """The variable of the environment that lets an error of Keelback's own be shown with its traceback."""
@@ -76,6 +76,8 @@ def _told(error: BaseException) -> tuple[str, str, int]:
 
     if isinstance(error, Panic):
         return f"kernel panic: {error}", "", KERNEL_WRONG
+    if isinstance(error, LimitReached):
+        return f"stopped after {error.limit}{f', in {error}' if str(error) else ''}", "", BADLY
     if isinstance(error, Interrupted | KeyboardInterrupt):
         return f"interrupted{f' in {error}' if str(error) else ''}", "", INTERRUPTED
     if isinstance(error, BrokenPipeError):  # who read the output has seen enough

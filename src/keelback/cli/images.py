@@ -16,12 +16,12 @@ def build_image(words: Sequence[str], layout: Layout, *, command_line: str = "")
     Those that a command line names are in it too.  Raises: UserError.
     """
     selection = select(words, layout, command_line=command_line)
-    return selection, build_image_of(selection, layout)
+    return selection, build_image_of(selection.payload(), layout)
 
 
-def build_image_of(selection: Selection, layout: Layout) -> bytes:
-    """Return the kernel image file that starts the programs of a selection.  Raises: UserError."""
-    return make_image_file(layout, make_image(layout, selection.payload(), compiled(layout)))
+def build_image_of(payload: bytes, layout: Layout) -> bytes:
+    """Return the kernel image file with a payload.  Raises: UserError."""
+    return make_image_file(layout, make_image(layout, payload, compiled(layout)))
 
 
 def check_memory(image: bytes, layout: Layout, memory: int) -> None:

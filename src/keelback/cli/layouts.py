@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from keelback.cli.machines import check_start, make_interpreted
+from keelback.cli.running import stoppable
 from keelback.image.boot_protocol import SECTOR, SETUP_SIZE
 from keelback.image.payload import make_payload
 from keelback.inspect.drawing import CORE, draw_image_file, draw_kernel_region, draw_live, draw_virtual, usable_ranges
 from keelback.kernel.layout import LAYOUTS, Layout, layout_named
-from keelback.machine.breaking import interruptible
 
 
 def show_layouts(name: str | None) -> int:
@@ -33,7 +33,7 @@ def show_live(layout: str, memory: int) -> int:
     """Boot a simulated PC and draw the boundaries that its kernel settled on.  Raises: UserError."""
     where = layout_named(layout)
     pc = make_interpreted(where, make_payload({"etc/init": b""}), memory=memory)
-    with interruptible(pc):
+    with stoppable(pc):
         pc.boot()
     check_start(pc)
     print(f"The kernel region of a running machine with {memory // 1024:,} KiB, {where.name} layout\n")

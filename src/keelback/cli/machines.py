@@ -1,13 +1,54 @@
-"""The simulated PC that a command asks for, and whether a kernel could start."""
+"""The machine that a command asks for, and whether a kernel could start."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from keelback.cli.commands.run import RunOptions
 from keelback.errors import UserError
 from keelback.image.images import make_image
 from keelback.kernel.layout import Layout
-from keelback.machine.observed import Observed, Outcome
+from keelback.machine.observed import Machine, Outcome
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.pc import SimulatedPc
+
+
+@contextmanager
+def machine_for(options: RunOptions, layout: Layout, payload: bytes) -> Iterator[Machine]:
+    """Make the machine that `keelback run` asks for, whose console is shown.  Raises: UserError."""
+    memory, command_line = options.memory, options.command_line
+    show = (lambda data: None) if options.as_json else _show
+    if options.on_qemu:
+        from keelback.cli.images import build_image_of, check_memory
+        from keelback.machine.qemu.qemu import CPU
+        from keelback.machine.qemu.running_qemu import RunningQemu
+
+        image = build_image_of(payload, layout)
+        check_memory(image, layout, memory)
+        cpu = options.cpu or CPU
+        with RunningQemu(image, memory=memory, cpu=cpu, command_line=command_line, output=show) as machine:
+            yield machine
+    elif options.compiled:
+        yield make_compiled(layout, payload, memory=memory, command_line=command_line, output=_by_bytes(show))
+    else:
+        yield make_interpreted(
+            layout,
+            payload,
+            memory=memory,
+            command_line=command_line,
+            check=options.check,
+            output=_by_bytes(show),
+        )
+
+
+def _show(data: bytes) -> None:
+    sys.stdout.buffer.write(data)  # not as text: what it means is between the program and the terminal
+    if b"\n" in data:
+        sys.stdout.flush()
+
+
+def _by_bytes(show: Callable[[bytes], None]) -> Callable[[int], None]:
+    return lambda byte: show(bytes((byte,)))
 
 
 def make_interpreted(
@@ -41,7 +82,7 @@ def make_compiled(
     return CompiledPc(layout, image, memory=memory, command_line=command_line, output=output)
 
 
-def check_start(machine: Observed) -> None:
+def check_start(machine: Machine) -> None:
     """Check that the kernel of a machine did not refuse to start.  Raises: UserError, in the kernel's words."""
     if machine.outcome is Outcome.REFUSED:
         raise UserError(bytes(machine.console).decode(errors="replace").partition("keelback: ")[2].strip())

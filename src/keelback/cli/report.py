@@ -1,41 +1,98 @@
-"""The report at the end of a run: how each process ended, and where the memory is."""
+"""The report at the end of a run: how each process ended, as a tree, and where the memory is."""
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from keelback.cli.streams import escaped
-from keelback.inspect.endings import ProcessEnding
+from keelback.inspect.family import Family, Member
 from keelback.kernel.kernel import Kernel
+from keelback.machine.observed import Machine
+from keelback.machine.simulated.pc import SimulatedPc
+
+MOST_ROWS = 200
 
 
-def print_report(kernel: Kernel, ended: Sequence[ProcessEnding], *, counted: str = "") -> None:
+def print_report(kernel: Kernel, family: Family, *, counted: str = "") -> None:
     """Print the report; `counted` is what else the machine can tell."""
     console = Console(highlight=False, soft_wrap=True)
     console.print()
-    if ended:
-        console.print(_processes(ended))
+    rows = list(_rows(family))
+    if rows:
+        console.print(_processes(rows[:MOST_ROWS], family))
         console.print()
-    counts = kernel.memory.frames.counts
-    for name, free, total in (
-        ("user frames", counts.user_free, counts.user_total),
-        ("kernel zone", counts.kernel_free, counts.kernel_total),
-    ):
-        console.print(f"{name}: {total:,}, of which {total - free:,} used and {free:,} free")
+    if more := len(rows[MOST_ROWS:]) + family.uncounted:
+        console.print(f"and {more:,} more process{'es' if more > 1 else ''}\n")
+    for name, counts in _frames(kernel).items():
+        total, free = counts["total"], counts["free"]
+        console.print(f"{name.replace('_', ' ')}: {total:,}, of which {total - free:,} used and {free:,} free")
     if counted:
         console.print(counted)
 
 
-def _processes(ended: Sequence[ProcessEnding]) -> Table:
+def _rows(family: Family) -> Iterator[tuple[str, Member]]:
+    """Yield every process behind the lines that lead to it in the tree."""
+    waiting = [("", "", member) for member in reversed(family.roots)]
+    while waiting:
+        line, below, member = waiting.pop()
+        yield line, member
+        for child in reversed(member.children):
+            last = child is member.children[-1]
+            waiting.append((below + ("└ " if last else "├ "), below + ("  " if last else "│ "), child))
+
+
+def _processes(rows: list[tuple[str, Member]], family: Family) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("pid", justify="right")
     table.add_column("program")
     table.add_column("ended", overflow="fold")
-    for each in ended:
-        how = Text(escaped(each.how), style="green" if each.well else "red")
+    for line, member in rows:
+        each = family.ending(member)
+        how = Text(escaped(each.how), style="green" if each.well else "" if member.told else "red")
         if each.place:
             how.append(f"\nat {escaped(each.place)}", style="dim")
-        table.add_row(str(each.pid), Text(escaped(each.name)), how)
+        table.add_row(str(each.pid), Text(line + escaped(each.name)), how)
     return table
+
+
+def print_json(kernel: Kernel, family: Family, machine: Machine, status: int) -> None:
+    """Print all that the report says as JSON, and the console."""
+    facts = _facts(machine, status) | {"processes": [_member(family, each) for _, each in _rows(family)]}
+    _print({**facts, "more_processes": family.uncounted, **_frames(kernel)})
+
+
+def print_failure(line: str, machine: Machine, status: int) -> None:
+    """Print why a run has no report, and the console, as JSON."""
+    _print({**_facts(machine, status), "failure": line})
+
+
+def _facts(machine: Machine, status: int) -> dict[str, Any]:
+    facts = {"status": status, "outcome": machine.outcome.value}
+    if isinstance(machine, SimulatedPc):
+        facts |= {"traps": machine.traps, "instructions": machine.instructions, "time": machine.time}
+    return {**facts, "console": bytes(machine.console).decode(errors="backslashreplace")}
+
+
+def _member(family: Family, member: Member) -> dict[str, Any]:
+    ending = family.ending(member)
+    parent = member.parent.pid if member.parent is not None else None
+    facts = {"pid": ending.pid, "parent": parent, "program": ending.name, "well": ending.well, "how": ending.how}
+    return facts | ({"place": ending.place} if ending.place else {})
+
+
+def _frames(kernel: Kernel) -> dict[str, dict[str, int]]:
+    counts = kernel.memory.frames.counts
+    return {
+        "user_frames": {"total": counts.user_total, "free": counts.user_free},
+        "kernel_zone": {"total": counts.kernel_total, "free": counts.kernel_free},
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    json.dump(facts, sys.stdout, indent=2)
+    print()

@@ -1,8 +1,8 @@
-"""`keelback run`: programs on the simulated PC."""
+"""`keelback run`: programs on the simulated PC, in both lives, or on QEMU."""
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from keelback.cli.commands.run import RunOptions
 from keelback.lang import strict
 
 TOUR = ("hello tourist", "ping 3", "pong 3", "primes 5000")
@@ -15,55 +15,34 @@ Next:  keelback run hello null           a program that reads address 0 dies alo
        keelback run "primes 100000"      a program with an argument
        keelback run --check --verbose hello
        keelback run yours.c              your own program
+       keelback programs                 what else there is
 """
 
 
-def run_programs(
-    words: Sequence[str], *, layout: str, compiled: bool, memory: int, command_line: str, check: bool, verbose: bool
-) -> int:
+def run_programs(words: Sequence[str], options: RunOptions) -> int:
     """Run the programs that the words name, or the tour, to their end; return the exit status.
 
-    Raises: UserError.
+    Raises: UserError; Interrupted; LimitReached.
     """
-    if check and not compiled and not strict.is_installed("keelback.kernel"):
+    if options.check and not options.compiled and not strict.is_installed("keelback.kernel"):
         strict.install("keelback.kernel")
-    # Imported here: strict mode has to come first.
-    from keelback.cli.session import Session
-    from keelback.kernel.layout import layout_named
-
-    def run(chosen: Sequence[str]) -> int:
-        session = Session(
-            chosen,
-            layout=layout_named(layout),
-            compiled=compiled,
-            memory=memory,
-            command_line=command_line,
-            check=check,
-        )
-        if verbose:
-            session.trace(sys.stderr)
-        return session.run()
-
-    return _with_tour(words, run)
-
-
-def run_qemu(words: Sequence[str], *, layout: str, memory: int, cpu: str | None, command_line: str) -> int:
-    """Run the programs that the words name, or the tour, on QEMU; return the exit status.  Raises: UserError."""
-    from keelback.cli.qemu import run_on_qemu
-    from keelback.kernel.layout import layout_named
-
-    def run(chosen: Sequence[str]) -> int:
-        return run_on_qemu(chosen, layout=layout_named(layout), memory=memory, cpu=cpu, command_line=command_line)
-
-    return _with_tour(words, run)
-
-
-def _with_tour(words: Sequence[str], run: Callable[[Sequence[str]], int]) -> int:
-    """Run the words, or the tour between two words about it."""
-    if words:
-        return run(words)
+    if words or options.as_json:
+        return _run(words or TOUR, options)
     print(WELCOME)
-    status = run(TOUR)
+    status = _run(TOUR, options)
     if status == 0:
         print(FAREWELL, end="")
     return status
+
+
+def _run(words: Sequence[str], options: RunOptions) -> int:
+    # Imported here: strict mode has to come first.
+    from keelback.cli.machines import machine_for
+    from keelback.cli.programs import select
+    from keelback.cli.session import Session
+    from keelback.kernel.layout import layout_named
+
+    layout = layout_named(options.layout)
+    selection = select(words, layout, command_line=options.command_line)
+    with machine_for(options, layout, selection.payload()) as machine:
+        return Session(machine, selection, options).run()

@@ -1,103 +1,119 @@
-"""One run of the simulated PC for a person: console, checks, trace and the report at the end."""
+"""One run of a machine for a person: console, checks, trace and the report at the end."""
 
 import sys
-from collections.abc import Sequence
-from typing import TextIO
 
+from keelback.cli.commands.run import RunOptions
 from keelback.cli.ending import fail
-from keelback.cli.machines import make_compiled, make_interpreted
-from keelback.cli.programs import Selection, select
-from keelback.cli.report import print_report
+from keelback.cli.programs import Selection
+from keelback.cli.running import run_to_end
 from keelback.cli.statuses import BADLY, KERNEL_WRONG, WELL
 from keelback.cli.streams import take_terminal_back
 from keelback.cli.trace import Trace
-from keelback.inspect.endings import ProcessEnding, endings
+from keelback.errors import Interrupted
+from keelback.inspect.family import Family
 from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
-from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import Layout
 from keelback.lang import Panic
-from keelback.machine.breaking import interruptible
-from keelback.machine.observed import Outcome
+from keelback.machine.observed import Machine, Outcome
+from keelback.machine.simulated.pc import SimulatedPc
 
 CHECKED_TRAPS, CHECK_EVERY = 1000, 64
 SMALL = 4 << 20
 """A machine with no more memory than this is checked after every trap."""
+FAILURES = {
+    Outcome.REFUSED: ("the kernel could not start: the console says why", BADLY),
+    Outcome.HALTED: ("the machine halted: nothing could wake the processes that are left", BADLY),
+    Outcome.STOPPED: ("QEMU was stopped from outside", BADLY),
+    Outcome.RESET: ("the machine reset itself: the kernel could not serve a fault of its own", KERNEL_WRONG),
+}
+NO_REPORT = (Outcome.REFUSED, Outcome.STOPPED, Outcome.RESET)
 
 
 class Session:
     """A machine with the programs that a command names; `run` runs it once."""
 
-    def __init__(
-        self,
-        words: Sequence[str],
-        *,
-        layout: Layout,
-        memory: int,
-        check: bool,
-        compiled: bool = False,
-        command_line: str = "",
-    ) -> None:
-        """Build everything.  Raises: UserError."""
-        self.selection = select(words, layout, command_line=command_line)
-        payload = self.selection.payload()
-        if compiled:
-            self.pc = make_compiled(layout, payload, memory=memory, command_line=command_line, output=_show)
-        else:
-            self.pc = make_interpreted(
-                layout, payload, memory=memory, command_line=command_line, check=check, output=_show
-            )
-        self.lens = look(layout, self.pc.ram.contents)
-        self.checks = check
-        if check:
-            self.pc.after_trap.append(self._check_some)
+    def __init__(self, machine: Machine, selection: Selection, options: RunOptions) -> None:
+        self.machine = machine
+        self.selection = selection
+        self.options = options
+        self.lens = look(machine.layout, machine.contents)
+        self.family = Family(self.lens, machine.contents, selection.files)
+        if isinstance(machine, SimulatedPc):
+            self._watch_traps(machine)
 
-    def trace(self, stream: TextIO) -> None:
-        """Print every trap to a stream."""
-        trace = Trace(self.pc, self.lens, stream)
-        self.pc.before_trap.append(trace.trapped)
-        self.pc.after_trap.append(trace.served)
+    def _watch_traps(self, pc: SimulatedPc) -> None:
+        pc.before_trap += [self._look_first, self.family.note_trap]
+        pc.after_trap.append(self.family.look)
+        if self.options.check:
+            pc.after_trap.append(lambda: self._check_some(pc))
+        if self.options.verbose:
+            trace = Trace(pc, self.lens, sys.stderr)
+            pc.before_trap.append(trace.trapped)
+            pc.after_trap.append(trace.served)
 
-    def run(self) -> int:
-        """Run to the end, print the report, and return the exit status."""
-        sys.stdout.flush()  # the console's bytes pass by what is still held back as text
-        try:
-            with interruptible(self.pc):
-                self.pc.boot()
-                self.pc.run()
-            if self.checks and self.pc.outcome is not Outcome.REFUSED:
-                check(self.lens)
-        except Panic as panic:
-            return fail(f"kernel panic after {self._traps()}: {panic}", KERNEL_WRONG)
-        except InvariantBroken as broken:
-            return fail(f"an invariant is broken after {self._traps()}: {broken}", KERNEL_WRONG)
-        return self._report()
+    def _look_first(self) -> None:
+        """Note who is there before the first trap."""
+        assert isinstance(self.machine, SimulatedPc)
+        self.machine.before_trap.remove(self._look_first)
+        self.family.look()
 
-    def _report(self) -> int:
-        if self.pc.outcome is Outcome.REFUSED:
-            return fail("the kernel could not start: give the machine more with --memory", BADLY)
-        take_terminal_back(self.pc.console)
-        ended = list(endings(self.lens, self.selection.files))
-        print_report(self.lens, ended, counted=f"{self._traps()}, {self.pc.instructions:,} user instructions")
-        if self.pc.outcome is Outcome.HALTED:
-            return fail("the machine halted: nothing could wake the processes that are left", BADLY)
-        return WELL if is_well(self.lens, ended, self.selection) else BADLY
-
-    def _traps(self) -> str:
-        return "1 trap" if self.pc.traps == 1 else f"{self.pc.traps:,} traps"
-
-    def _check_some(self) -> None:
-        if self.pc.ram.size <= SMALL or self.pc.traps <= CHECKED_TRAPS or self.pc.traps % CHECK_EVERY == 0:
+    def _check_some(self, pc: SimulatedPc) -> None:
+        if pc.ram.size <= SMALL or pc.traps <= CHECKED_TRAPS or pc.traps % CHECK_EVERY == 0:
             check(self.lens)
 
+    def run(self) -> int:
+        """Run to the end or a limit, print the report, and return the exit status.
 
-def _show(byte: int) -> None:
-    sys.stdout.buffer.write(bytes((byte,)))  # not as text: what it means is between the program and the terminal
-    if byte == ord("\n"):
-        sys.stdout.flush()
+        Raises: Interrupted; LimitReached; QemuError.
+        """
+        sys.stdout.flush()  # the console's bytes pass by what is still held back as text
+        stopped: Interrupted | None = None
+        try:
+            run_to_end(self.machine, instructions=self.options.instructions, seconds=self.options.seconds)
+            if self.options.check and self.machine.outcome is not Outcome.REFUSED:
+                check(self.lens)
+        except Interrupted as error:
+            if str(error):  # the kernel has not finished what it was at
+                raise
+            stopped = error
+        except Panic as panic:
+            return self._fail(f"kernel panic{self._after()}: {panic}", KERNEL_WRONG)
+        except InvariantBroken as broken:
+            return self._fail(f"an invariant is broken{self._after()}: {broken}", KERNEL_WRONG)
+        return self._report(stopped)
+
+    def _report(self, stopped: Interrupted | None) -> int:
+        failure, status = FAILURES.get(self.machine.outcome, ("", WELL))
+        if self.machine.outcome in NO_REPORT:
+            return self._fail(failure, status)
+        self.family.look()
+        well = self.family.is_well(1 if self.lens.options.values.init_end else len(self.selection.lines))
+        # Imported here, because that takes longer than to run a small program.
+        from keelback.cli.report import print_json, print_report
+
+        if self.options.as_json:
+            print_json(self.lens, self.family, self.machine, BADLY if failure or stopped or not well else WELL)
+        else:
+            take_terminal_back(self.machine.console)
+            print_report(self.lens, self.family, counted=self._counts())
+        if stopped is not None:
+            raise stopped
+        return fail(failure, status) if failure else WELL if well else BADLY
+
+    def _fail(self, line: str, status: int) -> int:
+        if self.options.as_json:
+            from keelback.cli.report import print_failure
+
+            print_failure(line, self.machine, status)
+        return fail(line, status)
+
+    def _counts(self) -> str:
+        pc = self.machine
+        return f"{_traps(pc)}, {pc.instructions:,} user instructions" if isinstance(pc, SimulatedPc) else ""
+
+    def _after(self) -> str:
+        return f" after {_traps(self.machine)}" if isinstance(self.machine, SimulatedPc) else ""
 
 
-def is_well(lens: Kernel, ended: Sequence[ProcessEnding], selection: Selection) -> bool:
-    """Say whether all that was to be started was, and ended well."""
-    wanted = 1 if lens.options.values.init_end else len(selection.lines)
-    return len(ended) == wanted and all(each.well for each in ended)
+def _traps(pc: SimulatedPc) -> str:
+    return "1 trap" if pc.traps == 1 else f"{pc.traps:,} traps"

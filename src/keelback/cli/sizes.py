@@ -1,4 +1,4 @@
-"""Sizes of memory, as a command says them."""
+"""Sizes of memory, counts and times, as a command says them."""
 
 import re
 
@@ -6,6 +6,10 @@ from keelback.errors import UserError
 
 SIZE = re.compile("([0-9]{1,18})([KMG]?)")
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+THOUSANDS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+TIME = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(MS|S|M|H|)")
+MOST_SECONDS = 24 * 3600
+SECONDS = {"MS": 0.001, "": 1.0, "S": 1.0, "M": 60.0, "H": 3600.0}
 
 
 def memory_size(text: str) -> int:
@@ -16,6 +20,22 @@ def memory_size(text: str) -> int:
 def qemu_memory_size(text: str) -> int:
     """Return the bytes of a QEMU machine's memory, such as `6G`.  Raises: UserError."""
     return _size(text, "1M", "1024G")
+
+
+def instructions(text: str) -> int:
+    """Return the number of instructions of `--limit`, such as `10M`.  Raises: UserError."""
+    found = SIZE.fullmatch(text.upper())
+    if found is None or int(found[1]) == 0:
+        raise UserError(f"--limit {text}: not a count such as 50000, 10M or 2G")
+    return int(found[1]) * THOUSANDS[found[2]]
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of `--time`, such as `30s` or `1.5m`.  Raises: UserError."""
+    found = TIME.fullmatch(text.upper())
+    if found is None or float(found[1]) == 0 or float(found[1]) * SECONDS[found[2]] > MOST_SECONDS:
+        raise UserError(f"--time {text}: not a time such as 500ms, 30s, 5m or 1h, at most a day")
+    return float(found[1]) * SECONDS[found[2]]
 
 
 def _size(text: str, unit: str, end: str) -> int:

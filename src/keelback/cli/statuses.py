@@ -6,7 +6,7 @@ WELL, BADLY, MISTAKE, KERNEL_WRONG, HOST_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 13
 
 STATUSES: Final = (
     ("0", "all went well"),
-    ("1", "a program ended badly, two lives differ, or nobody reads the output"),
+    ("1", "a process ended badly or not at all, two lives differ, or nobody reads the output"),
     ("2", "a mistake in the command or its files, or a tool is missing or fails"),
     ("3", "the kernel itself was found wrong"),
     ("4", "the host has no memory or no room, or Keelback itself failed"),

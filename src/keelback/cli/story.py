@@ -13,13 +13,13 @@ from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.needs import with_needs
 from keelback.cli.ours import build_c, build_ours
 from keelback.cli.programs import Selection
+from keelback.cli.running import stoppable
 from keelback.cli.statuses import BADLY, WELL
 from keelback.inspect.address_tables import Row
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
 from keelback.inspect.story import Step, Story
 from keelback.kernel.layout import USERMODE
-from keelback.machine.breaking import breakable, interruptible
 from keelback.machine.observed import Observed, observe
 from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.user import STORY
@@ -29,17 +29,15 @@ def tell_on_simulated_pc(*, compiled: bool, memory: int, as_json: bool) -> int:
     """Tell the story on the simulated PC; return the exit status.  Raises: UserError."""
     selection = _selection()
     make_pc = make_compiled if compiled else make_interpreted
-    pc = make_pc(USERMODE, selection.payload(), memory=memory)
-    with interruptible(pc):
-        return _tell(pc, selection, as_json)
+    return _tell(make_pc(USERMODE, selection.payload(), memory=memory), selection, as_json)
 
 
 def tell_on_qemu(*, memory: int, as_json: bool) -> int:
     """Tell the story on QEMU; return the exit status.  Raises: UserError."""
     selection = _selection()
-    image = build_image_of(selection, USERMODE)
+    image = build_image_of(selection.payload(), USERMODE)
     check_memory(image, USERMODE, memory)
-    with ObservedQemu(image, memory=memory) as machine, breakable(machine, USERMODE):
+    with ObservedQemu(image, memory=memory) as machine:
         return _tell(machine, selection, as_json)
 
 
@@ -55,7 +53,8 @@ def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
     """Run a machine to its end and print the story; return the exit status.  Raises: UserError."""
     kernel = look(machine.layout, machine.contents)
     story = Story(kernel)
-    observe(machine, at_booted=story.look, at_begun=story.look, after_trap=story.look)
+    with stoppable(machine):
+        observe(machine, at_booted=story.look, at_begun=story.look, after_trap=story.look)
     check_start(machine)
     print_steps(story.steps, as_json)
     ended = list(endings(kernel, selection.files))

@@ -23,7 +23,7 @@ def read_word(text: str) -> Word:
         return Word(text, "")
     stream = io.StringIO(text)
     lexer = shlex.shlex(stream, posix=True, punctuation_chars=False)
-    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters, lexer.escape = " \t", True, "", ""
     try:
         name = lexer.get_token() or ""
     except ValueError:

@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from keelback.inspect.symbols import place_in
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Ending, FaultRecord, Process, ProcessState
+from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
 from keelback.lang import text_of
+
+DOING = {
+    ThreadState.READY: "ready to run",
+    ThreadState.RUNNING: "running",
+    ThreadState.SLEEPING: "asleep",
+    ThreadState.WAITING: "waiting for a child",
+}
+"""What a thread does, by its state."""
 
 
 @dataclass(frozen=True)
 class ProcessEnding:
-    """One process: `well` when it exited with status 0; `how` says the rest, `place` where a fault was."""
+    """One process: `well` when it exited with status 0; `how` says the rest, `place` where it was at last."""
 
     pid: int
     name: str
@@ -25,10 +34,11 @@ def endings(kernel: Kernel, programs: Mapping[str, bytes]) -> Iterator[ProcessEn
     """Yield every process of the table, in order of ids; `programs` are the ELF files by name, for symbols."""
     for process in kernel.processes.table:
         if process.state != ProcessState.FREE:
-            yield _ending(process, programs)
+            yield ending_of(process, kernel, programs)
 
 
-def _ending(process: Process, programs: Mapping[str, bytes]) -> ProcessEnding:
+def ending_of(process: Process, kernel: Kernel, programs: Mapping[str, bytes]) -> ProcessEnding:
+    """Return how a process of the table ended, or what it was doing, and where."""
     name = text_of(process.name)
     if process.ending == Ending.FAULTED:
         place = place_in(programs.get(name, b""), process.fault.instruction)
@@ -37,7 +47,9 @@ def _ending(process: Process, programs: Mapping[str, bytes]) -> ProcessEnding:
         return ProcessEnding(process.pid, name, process.exit_status == 0, f"exited with status {process.exit_status}")
     if process.ending == Ending.KILLED:
         return ProcessEnding(process.pid, name, False, f"killed by process {process.exit_status}")
-    return ProcessEnding(process.pid, name, False, "had not ended")
+    thread = kernel.threads.first(process.threads)
+    place = place_in(programs.get(name, b""), thread.frame.eip)
+    return ProcessEnding(process.pid, name, False, f"had not ended: {DOING[thread.state]}", place)
 
 
 def fault_in_words(fault: FaultRecord) -> str:

@@ -55,6 +55,8 @@ def breakable(machine: Qemu, layout: Layout) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        with suppress(QemuError, OSError):
+            machine.command("stop")
         raise Interrupted(_place_on_qemu(machine, layout)) from None
     finally:
         signal.signal(signal.SIGINT, before)

@@ -25,17 +25,16 @@ class Outcome(Enum):
     POWERED_OFF = "powered off"
     HALTED = "halted with nothing to wait for"
     REFUSED = "the kernel could not start"
+    RESET = "the machine reset itself"
+    STOPPED = "the machine was stopped"
 
 
-class Observed(Protocol):
-    """A machine that can be looked at; ready for `boot`, then for `run`, which both raise Panic."""
+class Machine(Protocol):
+    """A machine with a kernel; ready for `boot`, then for `run`, which both raise Panic."""
 
     layout: Layout
     console: bytearray
-    traps: int
     outcome: Outcome
-    at_booted: list[Observer]
-    after_trap: list[Observer]
 
     @property
     def contents(self) -> Any:
@@ -46,6 +45,14 @@ class Observed(Protocol):
 
     def run(self) -> Outcome:
         """Run to the machine's end; return how it ended."""
+
+
+class Observed(Machine, Protocol):
+    """A machine that can be looked at as it runs."""
+
+    traps: int
+    at_booted: list[Observer]
+    after_trap: list[Observer]
 
 
 def _nothing() -> None:

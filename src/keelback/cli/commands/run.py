@@ -1,14 +1,32 @@
 """`keelback run`."""
 
 import os
+from dataclasses import dataclass
 
 import click
 
 from keelback.cli import options
-from keelback.cli.sizes import memory_size, qemu_memory_size
+from keelback.cli.sizes import instructions, memory_size, qemu_memory_size, seconds
 from keelback.errors import UserError
 
 LONGEST_COMMAND_LINE = 2047
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What `keelback run` is told beside the programs."""
+
+    layout: str = options.LAYOUTS[0]
+    on_qemu: bool = False
+    compiled: bool = False
+    memory: int = 64 << 20
+    cpu: str | None = None
+    command_line: str = ""
+    check: bool = False
+    verbose: bool = False
+    instructions: int | None = None
+    seconds: float | None = None
+    as_json: bool = False
 
 
 @click.command()
@@ -25,6 +43,11 @@ LONGEST_COMMAND_LINE = 2047
     "at the end; in the interpreted life also integers, memory accesses and TLB invalidations.",
 )
 @click.option("--verbose", is_flag=True, help="Print every trap, on standard error.")
+@click.option(
+    "--limit", metavar="COUNT", help="Stop after so many instructions of the simulated PC's time, such as 10M."
+)
+@click.option("--time", metavar="TIME", help="Stop after a time on this machine's clock, such as 30s or 5m.")
+@options.json
 def command(
     programs: tuple[str, ...],
     machine: str,
@@ -35,32 +58,42 @@ def command(
     append: str,
     check: bool,
     verbose: bool,
+    limit: str | None,
+    time: str | None,
+    as_json: bool,
 ) -> int:
     """Boot the kernel and run programs.
 
-    A PROGRAM is a name from the payload or the path of an ELF or C file, each with an argument string if you like
-    ("primes 1000").  Without any, a short tour.
+    A PROGRAM is a name (`keelback programs` lists them) or the path of a C, Python or ELF file, each with an argument
+    string if you like: "primes 1000".  Without any, a short tour.
 
-    The exit status is 0 when every program ended well, 1 when one did not.
+    At the end, at a limit and at control-C a report tells how each process ended, or where it was.  The exit status
+    is 0 when every process ended well, 1 when one did not; that of a child whose parent waited for it does not count.
     """
-    from keelback.cli.run import run_programs, run_qemu
+    from keelback.cli.run import run_programs
 
     if len(os.fsencode(append)) > LONGEST_COMMAND_LINE:
         raise UserError(
             f"--append has {len(os.fsencode(append))} bytes; a command line has at most {LONGEST_COMMAND_LINE}"
         )
-    if machine == "simulated":
-        if cpu is not None:
-            raise UserError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
-        return run_programs(
-            programs,
-            layout=layout,
-            compiled=kernel == "compiled",
-            memory=memory_size(memory),
-            command_line=append,
-            check=check,
-            verbose=verbose,
-        )
-    if kernel == "interpreted" or check or verbose:
+    on_qemu = machine == "qemu"
+    if not on_qemu and cpu is not None:
+        raise UserError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
+    if on_qemu and (kernel == "interpreted" or check or verbose):
         raise UserError("QEMU runs the compiled kernel, without --check and --verbose; try --machine simulated")
-    return run_qemu(programs, layout=layout, memory=qemu_memory_size(memory), cpu=cpu, command_line=append)
+    if on_qemu and limit is not None:
+        raise UserError("--limit counts the simulated PC's instructions; with QEMU, say --time")
+    given = RunOptions(
+        layout=layout,
+        on_qemu=on_qemu,
+        compiled=kernel == "compiled",
+        memory=qemu_memory_size(memory) if on_qemu else memory_size(memory),
+        cpu=cpu,
+        command_line=append,
+        check=check,
+        verbose=verbose,
+        instructions=None if limit is None else instructions(limit),
+        seconds=None if time is None else seconds(time),
+        as_json=as_json,
+    )
+    return run_programs(programs, given)

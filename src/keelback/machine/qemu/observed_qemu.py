@@ -1,17 +1,12 @@
 """QEMU as a machine that can be looked at: it stops at breakpoints, where the kernel's state is whole."""
 
 from collections.abc import Callable
-from typing import Any
 
-from keelback.image.image_reader import read_image_file
-from keelback.kernel.kernel import make_kernel
-from keelback.lang import NoHardware, Ram
 from keelback.machine.observed import Observer, Outcome
-from keelback.machine.panics import panic_of
 from keelback.machine.qemu.gdb_remote import GdbRemote
-from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, CPU, Qemu, QemuError, Verdict
+from keelback.machine.qemu.qemu import CPU, QemuError
+from keelback.machine.qemu.running_qemu import RunningQemu
 
-OUTCOMES = {Verdict.DONE: Outcome.POWERED_OFF, Verdict.REFUSED: Outcome.REFUSED}
 EVENTS = 100  # microseconds from one to the next: 100 to a tick
 # fmt: off
 SHORT_JUMPS = (
@@ -26,7 +21,7 @@ jumps to the next event of any timer.  Without this filter that would be the ker
 """
 
 
-class ObservedQemu(Qemu):
+class ObservedQemu(RunningQemu):
     """QEMU with a kernel image file, as a machine that can be looked at; a context, as every QEMU is.
 
     Where `after_trap` is empty, the machine runs on undisturbed and its traps are not counted any more.
@@ -42,15 +37,11 @@ class ObservedQemu(Qemu):
         output: Callable[[bytes], None] = lambda data: None,
     ) -> None:
         """Start QEMU; it stands before its first instruction.  Raises: BadImageFile; QemuError."""
-        kernel = read_image_file(image)
-        self.layout = kernel.layout
         self.traps = 0
-        self.outcome = Outcome.RUNNING
         self.at_booted: list[Observer] = []
         self.after_trap: list[Observer] = []
-        self._booted, self._leave = kernel.header["booted"], kernel.header["leave"]
-        arguments = ("-S", *BY_INSTRUCTIONS, *SHORT_JUMPS)
-        super().__init__(image, memory=memory, cpu=cpu, command_line=command_line, arguments=arguments, output=output)
+        super().__init__(image, memory=memory, cpu=cpu, command_line=command_line, arguments=SHORT_JUMPS, output=output)
+        self._booted, self._leave = self.header["booted"], self.header["leave"]
         try:
             self._remote = self._start_gdb_server()
         except BaseException:
@@ -60,11 +51,6 @@ class ObservedQemu(Qemu):
     def _start_gdb_server(self) -> GdbRemote:
         self.monitor(f"gdbserver unix:{self.folder / 'gdb'},server=on,wait=off")
         return GdbRemote(self.connect("gdb"))
-
-    @property
-    def contents(self) -> Any:
-        """Return RAM, as far as it lies below 4 GiB."""
-        return self.ram
 
     def boot(self) -> None:
         """Run to where the kernel has started its programs.  Raises: Panic when it is wrong; QemuError."""
@@ -109,13 +95,9 @@ class ObservedQemu(Qemu):
 
     def _end(self) -> None:
         """Take notice that the machine has ended.  Raises: Panic; QemuError when the kernel did not end it."""
-        verdict = self.wait()
-        if verdict is Verdict.PANICKED:
-            ram = Ram(len(self.ram), contents=self.ram)
-            raise panic_of(make_kernel(self.layout, ram, NoHardware()))
-        if verdict not in OUTCOMES:
-            raise QemuError(f"QEMU ended early: {verdict.value}")
-        self.outcome = OUTCOMES[verdict]
+        super()._end()
+        if self.outcome in (Outcome.RESET, Outcome.STOPPED):
+            raise QemuError(f"QEMU ended early: {self.outcome.value}")
 
     def close(self) -> None:
         """End QEMU if it still runs, and remove its files; `contents` stay readable."""

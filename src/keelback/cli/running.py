@@ -1,0 +1,68 @@
+"""One run of a machine, of whatever kind: to its end, to a control-C, or to a limit."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from keelback.errors import Interrupted, LimitReached
+from keelback.machine.breaking import breakable, interruptible
+from keelback.machine.observed import Machine
+from keelback.machine.qemu.running_qemu import RunningQemu
+from keelback.machine.simulated.pc import SimulatedPc
+
+
+def stoppable(machine: Machine) -> AbstractContextManager[None]:
+    """Let control-C end the run of a machine.  Raises: Interrupted."""
+    if isinstance(machine, RunningQemu):
+        return breakable(machine, machine.layout)
+    assert isinstance(machine, SimulatedPc), "there are two kinds of machines"
+    return interruptible(machine)
+
+
+def run_to_end(machine: Machine, *, instructions: int | None = None, seconds: float | None = None) -> None:
+    """Run a machine from boot to its end, for so many instructions of a simulated PC's time or so long at most.
+
+    It stops at the first trap at or after the limit; a tick of the timer is one.
+    Raises: Panic; LimitReached; Interrupted; what an observer raises.
+    """
+    if instructions is not None:
+        assert isinstance(machine, SimulatedPc), "only its time is counted in instructions"
+        machine.after_trap.append(lambda: _stop_after(machine, instructions))
+    with _within(seconds), stoppable(machine):
+        machine.boot()
+        machine.run()
+
+
+def _stop_after(machine: SimulatedPc, instructions: int) -> None:
+    if machine.time >= instructions:
+        raise LimitReached(f"{instructions:,} instructions of virtual time")
+
+
+@contextmanager
+def _within(seconds: float | None) -> Iterator[None]:
+    """Interrupt what runs in the main thread after a time, as control-C does.  Raises: LimitReached."""
+    if seconds is None:
+        yield
+        return
+    lock, state = threading.Lock(), {"over": False, "reached": False}
+
+    def interrupt() -> None:
+        with lock:
+            if not state["over"]:
+                state["reached"] = True
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    timer = threading.Timer(seconds, interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Interrupted as stopped:
+        if not state["reached"]:
+            raise
+        raise LimitReached(f"{seconds:g} seconds", str(stopped)) from None
+    finally:
+        timer.cancel()
+        with lock:
+            state["over"] = True

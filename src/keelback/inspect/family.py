@@ -1,0 +1,169 @@
+"""Every process that a run has had, as a tree: those whose records are gone too, where the machine was watched.
+
+A record goes when its parent is told how the child ended, or at its end where nobody could be told.  `note_trap` and
+`look`, before and after every trap, see it go, and why.  Where only the end of a run is looked at, the tree has the
+processes that the kernel still has.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from keelback.abi.calls import CALLS
+from keelback.inspect.endings import ProcessEnding, ending_of
+from keelback.inspect.symbols import place_in
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState
+from keelback.kernel.processes.scheduler import CpuState
+from keelback.kernel.processes.threads import Thread
+from keelback.kernel.x86.trap_frame import TrapFrame, signed
+from keelback.kernel.x86.vectors import SYSTEM_CALL, VECTOR_NAMES
+from keelback.lang import address_of, layout_of, size_of, text_of
+
+EXIT, KILL, EXEC = (next(call.number for call in CALLS if call.name == name) for name in ("exit", "kill", "exec"))
+FRAME_SIZE, THREAD_SIZE = size_of(TrapFrame), size_of(Thread)
+WORD = struct.Struct("<I")
+OFFSETS = tuple(layout_of(TrapFrame).field(name).offset for name in ("vector", "eax", "ebx", "eip"))
+MOST_KEPT = 1000
+"""Of more processes, those that ended well and have no children are only counted."""
+
+
+@dataclass
+class Member:
+    """One process: its `ending` where it has ended; `told` when its parent was told of that, by `wait`."""
+
+    pid: int
+    name: str
+    parent: "Member | None"
+    by_kernel: bool = False
+    thread: int = 0
+    ending: ProcessEnding | None = None
+    told: bool = False
+    children: list["Member"] = field(default_factory=list)
+
+
+class Family:
+    """The processes of a running machine; `roots` are those that have no parent, first the one that started first."""
+
+    def __init__(self, kernel: Kernel, contents: Any, programs: Mapping[str, bytes]) -> None:
+        """Take a kernel, only read, the RAM that it is in, and the ELF files of programs by name, for symbols."""
+        self.kernel = kernel
+        self.programs = programs
+        self.roots: list[Member] = []
+        self.uncounted = 0
+        """Processes that are in the tree no more."""
+        self._kept = 0
+        self._present: dict[int, Member] = {}
+        self._bytes = contents
+        table, counts = kernel.processes.table, address_of(kernel.processes.counts)
+        base, self._size = address_of(table[0]), size_of(Process)
+        self._table = slice(base, base + len(table) * self._size)
+        self._counts = slice(counts, counts + size_of(ProcessCounts))
+        self._state = base + layout_of(Process).field("state").offset
+        self._current = address_of(kernel.first_cpu) + layout_of(CpuState).field("current").offset
+        self._threads = address_of(kernel.threads.table[0])
+        self._trap = 0, bytes(FRAME_SIZE)
+        self._seen = bytes(len(table) * self._size)
+        self._counted = b""
+        self._zombies: list[int] = []
+
+    def note_trap(self) -> None:
+        """Note which thread has trapped, and its frame, which a trap that ends it may spoil."""
+        number = WORD.unpack_from(self._bytes, self._current)[0] - 1  # as a `Ref` is stored
+        start = self._threads + number * THREAD_SIZE
+        self._trap = number, bytes(self._bytes[start : start + FRAME_SIZE])
+
+    def look(self) -> None:
+        """Note who has begun, ended or gone since the last look; after each trap, nobody is missed."""
+        counted = bytes(self._bytes[self._counts])
+        has_changed = counted != self._counted or WORD.unpack_from(self._trap[1], OFFSETS[1])[0] == EXEC
+        if has_changed or any(self._bytes[each] != ProcessState.ZOMBIE for each in self._zombies):
+            self._counted = counted
+            self._look_at_table()
+
+    def _look_at_table(self) -> None:
+        now, before, size = bytes(self._bytes[self._table]), self._seen, self._size
+        self._seen = now
+        for pid in range(1, len(now) // size):
+            if now[pid * size : (pid + 1) * size] != before[pid * size : (pid + 1) * size]:
+                self._look_at(pid)
+        zombies = (pid for pid, each in self._present.items() if each.ending is not None)
+        self._zombies = [self._state + pid * size for pid in zombies]
+
+    def _look_at(self, pid: int) -> None:
+        process, member = self.kernel.processes.table[pid], self._present.get(pid)
+        if member is not None and (process.state == ProcessState.FREE or self._is_another(member)):
+            self._go(self._present.pop(pid))
+            member = None
+        if process.state == ProcessState.FREE:
+            return
+        if member is None:
+            member = self._begin(pid)
+        member.name = text_of(process.name)
+        if process.state == ProcessState.ZOMBIE:
+            member.ending = ending_of(process, self.kernel, self.programs)
+
+    def _is_another(self, member: Member) -> bool:
+        """Say whether a record that was a zombie's is a new process's."""
+        return member.ending is not None and self.kernel.processes.table[member.pid].state == ProcessState.ALIVE
+
+    def _begin(self, pid: int) -> Member:
+        process = self.kernel.processes.table[pid]
+        parent = self._present.get(process.parent)
+        member = Member(pid, "", parent, process.parent == BY_KERNEL, process.threads.first)
+        (self.roots if parent is None else parent.children).append(member)
+        self._present[pid] = member
+        self._kept += 1
+        return member
+
+    def _go(self, member: Member) -> None:
+        """Note that a process's record is gone, and how it ended if that is not known yet."""
+        if member.ending is None:
+            member.ending = self._last_words(member)
+        member.told = self._is_told(member)
+        if self._kept > MOST_KEPT and member.ending.well and not member.children and member.parent is not None:
+            member.parent.children.remove(member)
+            self._kept -= 1
+            self.uncounted += 1
+
+    def _is_told(self, member: Member) -> bool:
+        """Say whether its parent has just had a process's id as the result of `wait`."""
+        parent = self.kernel.processes.table[member.parent.pid] if member.parent is not None else None
+        if parent is None or parent.state != ProcessState.ALIVE:
+            return False
+        return self.kernel.threads.table[parent.threads.first].frame.eax == member.pid
+
+    def _last_words(self, member: Member) -> ProcessEnding:
+        """Return how a process ended whose record went in the same trap, by the frame of that."""
+        trapped, frame = self._trap
+        if trapped != member.thread:
+            killer = self.kernel.threads.table[trapped].pid
+            return ProcessEnding(member.pid, member.name, False, f"killed by process {killer}")
+        vector, number, status, place = (WORD.unpack_from(frame, offset)[0] for offset in OFFSETS)
+        if vector == SYSTEM_CALL and number == EXIT:
+            return ProcessEnding(member.pid, member.name, status == 0, f"exited with status {signed(status)}")
+        if vector == SYSTEM_CALL and number == KILL:
+            return ProcessEnding(member.pid, member.name, False, f"killed by process {member.pid}")
+        what = f": {VECTOR_NAMES[vector]}" if vector < len(VECTOR_NAMES) else " in a system call"
+        at = place_in(self.programs.get(member.name, b""), place)
+        return ProcessEnding(member.pid, member.name, False, f"killed{what}", at)
+
+    def ending(self, member: Member) -> ProcessEnding:
+        """Return how a process ended, or what it is doing."""
+        process = self.kernel.processes.table[member.pid]
+        return member.ending or ending_of(process, self.kernel, self.programs)
+
+    def is_well(self, started: int) -> bool:
+        """Say whether the kernel has started so many processes, and all ended well of whom no parent was told."""
+        members = [member for _, member in self.members()]
+        begun = sum(member.by_kernel for member in members)
+        return begun == started and all(member.told or self.ending(member).well for member in members)
+
+    def members(self) -> Iterator[tuple[int, Member]]:
+        """Yield every process with how many ancestors it has, each before its children."""
+        waiting = [(0, member) for member in reversed(self.roots)]
+        while waiting:
+            depth, member = waiting.pop()
+            yield depth, member
+            waiting += [(depth + 1, child) for child in reversed(member.children)]

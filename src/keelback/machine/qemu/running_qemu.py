@@ -1,0 +1,64 @@
+"""QEMU as a machine that is run from boot to its end, and looked at then."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keelback.image.image_reader import read_image_file
+from keelback.kernel.kernel import make_kernel
+from keelback.lang import NoHardware, Ram
+from keelback.machine.observed import Outcome
+from keelback.machine.panics import panic_of
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, CPU, Qemu, Verdict
+
+OUTCOMES = {
+    Verdict.DONE: Outcome.POWERED_OFF,
+    Verdict.REFUSED: Outcome.REFUSED,
+    Verdict.RESET: Outcome.RESET,
+    Verdict.STOPPED: Outcome.STOPPED,
+}
+
+
+class RunningQemu(Qemu):
+    """QEMU with a kernel image file; a context, as every QEMU is."""
+
+    def __init__(
+        self,
+        image: bytes,
+        *,
+        memory: int,
+        cpu: str = CPU,
+        command_line: str = "",
+        arguments: Sequence[str] = (),
+        output: Callable[[bytes], None] = lambda data: None,
+    ) -> None:
+        """Start QEMU; it stands before its first instruction.  Raises: BadImageFile; QemuError."""
+        kernel = read_image_file(image)
+        self.layout, self.header = kernel.layout, kernel.header
+        self.outcome = Outcome.RUNNING
+        all_arguments = ("-S", *BY_INSTRUCTIONS, *arguments)
+        super().__init__(
+            image, memory=memory, cpu=cpu, command_line=command_line, arguments=all_arguments, output=output
+        )
+
+    @property
+    def contents(self) -> Any:
+        """Return RAM, as far as it lies below 4 GiB."""
+        return self.ram
+
+    def boot(self) -> None:
+        """Let the machine run.  Raises: QemuError."""
+        self.command("cont")
+
+    def run(self) -> Outcome:
+        """Run to the machine's end.  Raises: Panic when the kernel is wrong; QemuError."""
+        if self.outcome is Outcome.RUNNING:
+            self._end()
+        return self.outcome
+
+    def _end(self) -> None:
+        """Take notice of how the machine ends.  Raises: Panic; QemuError."""
+        verdict = self.wait()
+        if verdict is Verdict.PANICKED:
+            ram = Ram(len(self.ram), contents=self.ram)
+            raise panic_of(make_kernel(self.layout, ram, NoHardware()))
+        self.outcome = OUTCOMES[verdict]

@@ -1,0 +1,90 @@
+"""A run that is stopped, by a limit or by control-C, ends with the report: where each process was."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from cli.test_run import COMMAND, ENVIRONMENT, command
+
+WAYS = [("--kernel", "interpreted"), ("--kernel", "compiled"), ("--machine", "qemu")]
+
+
+@pytest.mark.parametrize("kernel", ["interpreted", "compiled"])
+def test_a_limit_of_virtual_time_ends_a_run_at_the_same_trap_every_time(kernel):
+    runs = [command("run", "--kernel", kernel, "--limit", "1M", "primes 1000000", "sleeper 100") for _ in range(2)]
+    assert runs[0].stdout == runs[1].stdout and runs[0].returncode == 1
+    assert runs[0].stderr == "keelback: stopped after 1,000,000 instructions of virtual time\n"
+    assert "1  primes   had not ended: running" in runs[0].stdout and " in main+0x" in runs[0].stdout
+    assert "2  sleeper  had not ended: asleep" in runs[0].stdout
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+def test_a_time_ends_a_run(way):
+    done = command("run", *way, "--time", "500ms", "primes 4000000000", "hello")
+    assert (done.returncode, done.stderr) == (1, "keelback: stopped after 0.5 seconds\n")
+    assert "1  primes   had not ended: r" in done.stdout and " in main+0x" in done.stdout
+    assert "exited with status 0" in done.stdout and "user frames: " in done.stdout
+
+
+def test_a_run_that_ends_before_its_limits_is_as_without_them():
+    plain = command("run", "hello")
+    assert command("run", "--time", "1h", "--limit", "1G", "hello").stdout == plain.stdout
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+def test_control_c_shows_where_each_process_was(way):
+    words = [*COMMAND, "run", *way, "primes 4000000000", "hello"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    while "hello: I am process 2" not in (line := process.stdout.readline()):
+        assert line
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "keelback: interrupted\n")
+    assert "1  primes   had not ended: r" in output and " in main+0x" in output
+    assert "\n  2  hello    " in output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--limit", "10x"], "--limit 10x: not a count such as 50000, 10M or 2G"),
+        (["--limit", "0"], "--limit 0: not a count such as 50000, 10M or 2G"),
+        (["--time", "soon"], "--time soon: not a time such as 500ms, 30s, 5m or 1h, at most a day"),
+        (["--time", "48h"], "--time 48h: not a time such as 500ms, 30s, 5m or 1h, at most a day"),
+        (
+            ["--machine", "qemu", "--limit", "1M"],
+            "--limit counts the simulated PC's instructions; with QEMU, say --time",
+        ),
+    ],
+)
+def test_a_limit_that_is_none_is_one_clear_line(words, says):
+    done = command("run", *words, "hello")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"keelback: {says}\n")
+
+
+# The report as JSON.
+
+
+def test_json_has_all_that_the_report_says_and_the_console():
+    done = command("run", "--json", "hello", "family", "null")
+    facts = json.loads(done.stdout)
+    assert done.returncode == facts["status"] == 1 and done.stderr == ""
+    assert "hello: I am process 1\n" in facts["console"] and facts["outcome"] == "powered off"
+    by_pid = {each["pid"]: each for each in facts["processes"]}
+    assert by_pid[1] == {"pid": 1, "parent": None, "program": "hello", "well": True, "how": "exited with status 0"}
+    assert by_pid[3]["how"].startswith("killed: page fault, read of 0x00000000") and "main+" in by_pid[3]["place"]
+    assert {each["parent"] for each in facts["processes"]} > {None, 2}
+    assert facts["user_frames"]["total"] == facts["user_frames"]["free"] > 10_000
+    assert facts["traps"] > 50 and facts["instructions"] > 1000
+
+
+def test_json_tells_a_run_that_was_stopped_or_failed():
+    stopped = command("run", "--json", "--limit", "1M", "primes 1000000")
+    assert json.loads(stopped.stdout)["status"] == stopped.returncode == 1
+    assert json.loads(stopped.stdout)["outcome"] == "still running"
+    refused = command("run", "--json", "--memory", "2560K", "hello")
+    facts = json.loads(refused.stdout)
+    assert facts["failure"].startswith("the kernel could not start") and facts["status"] == refused.returncode == 1
+    assert "There is not enough memory" in facts["console"]
