@@ -68,7 +68,7 @@ def test_a_name_is_read_from_strings_includes_and_imports_only():
 
 def test_a_users_file_brings_what_it_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "shell.c").write_text('#include "keelback.h"\nint main(const char *a) { return spawn("null", a) < 0; }')
+    (tmp_path / "shell.c").write_text('#include "keelback.h"\nint main(const char *a) { return sys_spawn("null", a) < 0; }')
     assert names("shell.c") == ["null", "shell"]
     (tmp_path / "shell.elf").write_bytes(select(["shell.c"], MICROKERNEL).files["shell"])
     assert names("shell.elf") == ["null", "shell"]

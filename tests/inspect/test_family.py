@@ -17,21 +17,21 @@ PROGRAM = """
 int main(const char *argument)
 {
     struct ending ending;
-    int32_t child = fork();
+    int32_t child = sys_fork_child();
 
     if (child == 0) {
         switch (*argument) {
         case 'f': *(volatile int *)16 = 1; break;
-        case 'k': kill(sys_getpid()); break;
+        case 'k': sys_kill(sys_getpid()); break;
         case 's': sys_sleep(1000); break;
         case 'd': sys_detach(); break;
-        case 'e': exec("hello", ""); break;
-        case 'c': if (fork() == 0) sys_exit(7); wait_for(ANY_CHILD, &ending); break;
+        case 'e': sys_exec("hello", ""); break;
+        case 'c': if (sys_fork_child() == 0) sys_exit(7); sys_wait(ANY_CHILD, &ending); break;
         }
         sys_exit(*argument == 'x' ? 5 : 0);
     }
-    if (argument[0] == 's') { sys_sleep(2); kill(child); }
-    if (argument[1] != 'n') wait_for(child, &ending);
+    if (argument[0] == 's') { sys_sleep(2); sys_kill(child); }
+    if (argument[1] != 'n') sys_wait(child, &ending);
     return 0;
 }
 """

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 NAME: Final = r"keelback-[0-9]+-[a-z0-9_]+"
 """What scratch folders are called: the maker's process number, and what `tempfile` adds."""
 
+MOMENT: Final = 1.0
+"""Seconds that what has been killed may take to end."""
+
 _lock = threading.RLock()  # its holder may be interrupted by a handler that wants it too
 _places: dict[Path, int] = {}  # scratch folders and drafts, with the descriptors of the folders' locks
 _programs: dict[int, Popen[bytes]] = {}
@@ -112,6 +115,9 @@ def remove_all() -> None:
     _lock.acquire()
     for process in _programs.values():
         _kill(process)
+    for process in _programs.values():
+        with suppress(Exception):
+            process.wait(MOMENT)  # what is dying may still write
     for place in [*_places]:
         _remove(place)
 
@@ -140,17 +146,27 @@ def _make_folder(parent: Path) -> Path:
 
 
 def _remove(place: Path) -> None:
-    import shutil
-
     with _lock:
         descriptor = _places.pop(place, -1)
         if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place, ignore_errors=True)
+            _remove_folder(place)
         else:
             with suppress(OSError):
                 place.unlink()
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder in which others, which are ending, may still make files for a moment."""
+    import shutil
+    import time
+
+    until = time.monotonic() + MOMENT
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sweep(parent: Path) -> None:
