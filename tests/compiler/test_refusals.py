@@ -11,7 +11,7 @@ from keelback.compiler import compile_program, source
 from keelback.compiler.errors import CompileError
 from keelback.compiler.evaluate.arithmetic import Arithmetic
 from keelback.compiler.print_c import Printer
-from keelback.image.compiled import build_object
+from keelback.image.compiled import KERNEL_FLAGS, LARGEST_FRAME, build_object
 
 HEAD = '''\
 from collections.abc import Iterator
@@ -702,6 +702,25 @@ def test_what_the_c_compiler_refuses_is_told_in_the_python(native, line, rule, m
         build_object(compiled, "program")
     assert (caught.value.file, caught.value.line) == (str(path), before.count("\n") + line)
     assert (caught.value.rule, caught.value.message) == (rule, message)
+
+
+def test_a_function_of_a_kernel_takes_no_more_stack_than_its_guard_can_catch(tmp_path):
+    path, before = tmp_path / "program.py", HEAD.rpartition("    def entry")[0]
+    body = "volatile char room[SIZE]; room[n % SIZE] = 1; return room[0];"
+    for size in (900, 4000):
+        text = f"""    @native("{body.replace("SIZE", str(size))}")\n    def other(self, n: u32) -> u32:\n        return n\n"""
+        path.write_text(before + text)
+        source._definitions.cache_clear()
+        lives = Lives(path)
+        compiled = compile_program(lives.root, lives.ram, {"other": lives.root.other})
+        build_object(compiled, "program")
+        if size < LARGEST_FRAME:
+            build_object(compiled, "kernel", KERNEL_FLAGS)
+    with pytest.raises(CompileError) as caught:
+        build_object(compiled, "kernel", KERNEL_FLAGS)
+    assert (caught.value.file, caught.value.line, caught.value.rule) == (str(path), before.count("\n") + 1, "stack")
+    assert caught.value.message.startswith("this takes 4,")
+    assert caught.value.message.endswith(" bytes of stack, and no function of a kernel may take more than 1,024")
 
 
 def test_what_the_compiler_printed_wrongly_is_its_own_fault(tmp_path, monkeypatch):

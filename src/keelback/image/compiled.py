@@ -22,9 +22,14 @@ from keelback.lang.ram import Ram
 
 __all__ = ["PANIC", "build_object", "compile_kernel"]
 
-C_FLAGS = ("-w", "-fbracket-depth=4096")
+C_FLAGS = ("-Wno-everything", "-fbracket-depth=4096")
 """What the C warns of is nothing that a reader of the Kernel Python could change, and it nests as deep as that."""
-KERNEL_FLAGS = ('-DSTOP="ud2"', "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
+LARGEST_FRAME = 1024
+"""Bytes of stack that a function of the kernel may take: none jumps over the guard page below a kernel stack."""
+KERNEL_FLAGS = (
+    *('-DSTOP="ud2"', "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"),
+    *(f"-Wframe-larger-than={LARGEST_FRAME}", "-Werror=frame-larger-than"),
+)
 """A failed check is a trap from ring 0, and panics walk the stack by its frames."""
 
 
@@ -69,6 +74,9 @@ def refusal_of(compiled: Compiled, error: ToolchainError) -> CompileError | Tool
     if found is None or not inside:
         return error
     file, line = inside[0].place[0], int(found[2])
+    if frame := re.match(r"stack frame size \((\d+)\) exceeds limit", found[3]):
+        message = f"this takes {int(frame[1]):,} bytes of stack, and no function of a kernel may take more than"
+        return CompileError("stack", f"{message} {LARGEST_FRAME:,}", file, line, 1)
     if any(each.native and each.place[1] == line for each in inside):
         return CompileError("native", f"the C compiler refuses this body: {found[3]}", file, line, 1)
     message = f"the C compiler refuses what this became, which is a fault of Keelback's: {found[3]}"
