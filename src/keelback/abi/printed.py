@@ -86,7 +86,7 @@ def _c_stub(call: Call) -> str:
     sentence = f"/* {call.sentence} */\n"
     name = call.c or f"sys_{call.name}"
     if call.never:
-        head = f"__attribute__((noreturn)) static inline void {name}({given})"
+        head = f"__attribute__((__noreturn__)) static inline void {name}({given})"
         return f"{sentence}{head}\n{{\n{flush}    for (;;)\n        {made};\n}}"
     cast = "" if call.c_result == "int32_t " else f"({call.c_result})"
     return f"{sentence}static inline {call.c_result}{name}({given})\n{{\n{flush}    return {cast}{made};\n}}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keelback.cli.users_files import check_readable, users_python
 from keelback.errors import UserError
+from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.libraries import build_library
 from keelback.image.own_sources import BUILT_FROM, kept_build
 from keelback.user import LIBRARIES, RUNTIME
@@ -36,17 +37,17 @@ def check_library_file(word: str, source: Path) -> None:
         raise UserError(f"{word}: {source.stem!r} is no library name: at most {LONGEST_NAME} ASCII characters")
 
 
-def build(source: Path) -> bytes:
+def build(source: Path, options: COptions = NO_C_OPTIONS) -> bytes:
     """Return a library, built from its source.  Raises: UserError."""
     if source.parent == LIBRARIES:
-        return kept_build(BUILT_FROM, "library", source.name, build=lambda: _build(source))
+        return kept_build(BUILT_FROM, "library", source.name, build=lambda: _build(source, options))
     check_readable(source)
-    return _build(source)
+    return _build(source, options)
 
 
-def _build(source: Path) -> bytes:
+def _build(source: Path, options: COptions) -> bytes:
     if source.suffix == ".c":
-        return build_library(source, runtime=RUNTIME)
+        return build_library(source, runtime=RUNTIME, options=options)
     with users_python(source):
         from keelback.cli.python_files import build_library_file  # here, because most need no compiler
 

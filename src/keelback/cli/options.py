@@ -1,7 +1,8 @@
 """Options and arguments that several commands have."""
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -12,8 +13,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def programs(function: F) -> F:
-    """Add the programs that a command starts, as `programs`."""
-    return click.argument("programs", metavar="[PROGRAM]...", nargs=-1)(function)
+    """Add the programs that a command starts, as `programs`: words that have the options for their C files in them."""
+
+    @functools.wraps(function)
+    def called(
+        *arguments: Any, programs: tuple[str, ...], include: tuple[str, ...], define: tuple[str, ...], **others: Any
+    ) -> Any:
+        from keelback.cli.words import with_options
+
+        return function(*arguments, programs=with_options(programs, include, define), **others)
+
+    include = click.option("-I", "include", metavar="FOLDER", multiple=True, help="Where C files look for headers.")
+    define = click.option("-D", "define", metavar="NAME[=VALUE]", multiple=True, help="A macro for C files.")
+    return cast(F, click.argument("programs", metavar="[PROGRAM]...", nargs=-1)(include(define(called))))
 
 
 def machine(function: F) -> F:

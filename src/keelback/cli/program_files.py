@@ -1,11 +1,13 @@
 """Program files that a user names by path: in C, in Kernel Python, or built elsewhere to an ELF file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from keelback.cli.needs import named_in_elf, named_in_source
 from keelback.cli.users_files import check_readable
 from keelback.errors import UserError
-from keelback.image.programs import build_program
+from keelback.image.c_options import COptions
+from keelback.image.programs import build_program as build_c_program
 from keelback.inspect.executables import broken_rule
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.elf_file import RULES, Rule
@@ -14,20 +16,39 @@ from keelback.user import RUNTIME
 MACHINES = {2: "SPARC", 3: "i386", 8: "MIPS", 20: "PowerPC", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
 
 
-def build_file(path: Path, layout: Layout) -> bytes:
-    """Return the ELF file that a path names, or that its C or Python file becomes.  Raises: UserError."""
+def build_files(paths: Sequence[Path], layout: Layout, options: COptions) -> bytes:
+    """Return the ELF file that a path names, or that a Python file or some C files become.  Raises: UserError."""
+    path, *more = paths
+    for each in more:
+        if {path.suffix, each.suffix} != {".c"}:
+            raise UserError(f"{path}+{each}: only C files become one program")
     if path.suffix == ".py":
         from keelback.cli.python_files import build_program_file  # here, because most need no compiler
 
         content = build_program_file(path, layout.image_base)
     elif path.suffix == ".c":
-        check_readable(path)
-        content = build_program(path, runtime=RUNTIME, image_base=layout.image_base)
+        for each in paths:
+            check_readable(each)
+        content = build_c_program(
+            *paths, runtime=RUNTIME, image_base=layout.image_base, options=options, symbols=_addresses(layout)
+        )
     else:
         content = _read(path, layout.kernel_limit)
     if problem := elf_problem(content, layout):
         raise UserError(f"{path}: {problem}")
     return content
+
+
+def _addresses(layout: Layout) -> dict[str, int]:
+    """Return where a process's memory lies, by the names that `keelback.h` has for it."""
+    return {
+        "__user_start": layout.user_base,
+        "__user_end": layout.user_end,
+        "__malloc_start": layout.malloc_base,
+        "__malloc_end": layout.malloc_limit,
+        "__stack_bottom": layout.stack_bottom,
+        "__stack_top": layout.stack_top,
+    }
 
 
 def names_in_file(path: Path, content: bytes) -> set[str]:

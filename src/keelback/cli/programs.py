@@ -12,9 +12,10 @@ from pathlib import Path
 from keelback.cli.libraries import build, check_library_file, is_library, our_libraries
 from keelback.cli.needs import named_in_text, with_needs
 from keelback.cli.ours import build_ours, our_programs
-from keelback.cli.program_files import build_file, names_in_file
+from keelback.cli.program_files import build_files, names_in_file
 from keelback.cli.words import Word, read_word
 from keelback.errors import UserError
+from keelback.image.c_options import COptions
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import Layout
 
@@ -71,23 +72,25 @@ class _Chosen:
             self.names.add(self._free(word.name, word.name))
             name = word.name
         elif _is_path(word.name, library):
-            name = self._add_file(Path(word.name), word.name, library)
+            name = self._add_files(word, library)
         else:
             raise UserError(_unknown(word.name, library, [*ours]))
         if not library:
             self.lines.append(f"{name} {word.argument}".strip())
 
-    def _add_file(self, path: Path, shown: str, library: bool) -> str:
-        """Build or read a file and keep it under its stem; return that."""
+    def _add_files(self, word: Word, library: bool) -> str:
+        """Build or read a program's or library's files and keep that under the stem of the first; return this."""
+        path, *more = word.paths
         name = path.stem if library else path.stem.replace(" ", "_")
         if library:
-            check_library_file(shown, path)
+            check_library_file(word.name, path)
         elif len(name) > LONGEST_NAME or not name.isascii() or not name.isprintable():
             raise UserError(f"{path}: {name!r} is no program name: at most {LONGEST_NAME} ASCII characters")
-        self._free(name, shown, path)
+        self._free(name, word.name, path)
         if name not in self.files:
-            content = build(path) if library else build_file(path, self.layout)
-            self.names |= names_in_file(path, content)
+            options = COptions(tuple(map(Path, word.includes)), word.defines)
+            content = build(path, options) if library else build_files([path, *more], self.layout, options)
+            self.names.update(*(names_in_file(each, content) for each in (path, *more)))
             self.files[name] = content
         return name
 

@@ -1,20 +1,50 @@
-"""A word of the command line that names a program: its name or path, and the argument string behind it."""
+"""A word of the command line that names a program.
+
+It has the program's name or path, or several paths with `+` between, and behind that the argument string:
+`main.c+list.c 20`.  In front of it a command puts what it was told for C files: `-DSIZE=3 -Iheaders main.c+list.c 20`.
+"""
 
 import io
+import re
 import shlex
+from collections.abc import Sequence
 from os.path import isfile
+from pathlib import Path
 from typing import NamedTuple
 
 from keelback.errors import UserError
 
 LONGEST_ARGUMENT = 255
+OPTIONS = ("-I", "-D")
+DEFINE = re.compile(r"[A-Za-z_]\w*(=.*)?", re.ASCII)
 
 
 class Word(NamedTuple):
-    """A program's name or path, and its argument string, which may be empty."""
+    """A program's name or path, its argument string, and the folders of headers and macros for its C files."""
 
     name: str
     argument: str
+    includes: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> list[Path]:
+        """Return the files that make the program."""
+        return [Path(self.name)] if isfile(self.name) else [Path(part) for part in self.name.split("+") if part]
+
+
+def with_options(words: Sequence[str], includes: Sequence[str], defines: Sequence[str]) -> tuple[str, ...]:
+    """Return words that have options in front of what they say.  Raises: UserError."""
+    for include in includes:
+        if not Path(include).is_dir():
+            raise UserError(f"-I {include}: there is no such folder")
+    for define in defines:
+        if not DEFINE.fullmatch(define):
+            raise UserError(f"-D {define}: not NAME or NAME=VALUE")
+    options = [shlex.quote(f"-I{each}") for each in includes] + [shlex.quote(f"-D{each}") for each in defines]
+    if not options:
+        return tuple(words)
+    return tuple(" ".join([*options, shlex.quote(word) if isfile(word) else word]) for word in words)
 
 
 def read_word(text: str) -> Word:
@@ -25,7 +55,7 @@ def read_word(text: str) -> Word:
     lexer = shlex.shlex(stream, posix=True, punctuation_chars=False)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters, lexer.escape = " \t", True, "", ""
     try:
-        name = lexer.get_token() or ""
+        name, given = _read_options(lexer)
     except ValueError:
         raise UserError(f"{text}: a quotation mark has no other") from None
     argument = stream.read().strip()
@@ -35,4 +65,13 @@ def read_word(text: str) -> Word:
         raise UserError(f"{name}: the argument {argument!r} is not printable ASCII")
     if len(argument) > LONGEST_ARGUMENT:
         raise UserError(f"{name}: the argument has {len(argument)} characters; {LONGEST_ARGUMENT} are the most")
-    return Word(name, argument)
+    includes, defines = (tuple(value for option, value in given if option == each) for each in OPTIONS)
+    return Word(name, argument, includes, defines)
+
+
+def _read_options(lexer: shlex.shlex) -> tuple[str, list[tuple[str, str]]]:
+    """Return the first token that is no option, and the options before it, each with its value."""
+    given = []
+    while (token := lexer.get_token() or "").startswith(OPTIONS):
+        given.append((token[:2], token[2:] or lexer.get_token() or ""))
+    return token, given

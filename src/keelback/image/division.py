@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Final
 
-DIVISION_FLAGS: Final = ("-fsanitize=integer-divide-by-zero", "-fsanitize-trap=integer-divide-by-zero")
+DIVISION_FLAGS: Final = (
+    "-fsanitize=integer-divide-by-zero",
+    "-fsanitize-trap=integer-divide-by-zero",
+    "-fno-sanitize-merge=integer-divide-by-zero",  # each at its own place
+)
 RULE: Final = "divisions are divisions, 1"
 """What this module makes of the same object; part of the name under which one is kept."""
 _TRAP: Final = bytes.fromhex("0fb94003")

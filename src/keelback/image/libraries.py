@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from keelback.errors import UserError
 from keelback.image.c_library import add_library, library_headers
+from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.compact import SIZE_SYMBOL, compact_script, fixes_its_size
 from keelback.image.division import DIVISION_FLAGS
 from keelback.image.link_page import PAGE_SIZE, make_link_page
@@ -51,7 +52,13 @@ class LibraryError(UserError):
         self.problem = problem
 
 
-def build_library(source: Path, *, runtime: Path, flags: Sequence[str] = ()) -> bytes:
+def build_library(
+    source: Path,
+    *,
+    runtime: Path,
+    flags: Sequence[str] = (),
+    options: COptions = NO_C_OPTIONS,
+) -> bytes:
     """Compile a C file to a library, with those of the runtime's functions that it uses.
 
     Raises:
@@ -59,8 +66,8 @@ def build_library(source: Path, *, runtime: Path, flags: Sequence[str] = ()) -> 
         ToolchainError: the compiler or the linker refused it.
         OSError: the source can't be read.
     """
-    headers = (runtime, *library_headers(runtime))
-    flags = (*LIBRARY_FLAGS, *DIVISION_FLAGS, *c_headers(), *flags)
+    headers = (*options.includes, runtime, *library_headers(runtime))
+    flags = (*LIBRARY_FLAGS, *DIVISION_FLAGS, *c_headers(), *options.define_flags(), *flags)
     compiled = compile_c(source, includes=headers, flags=(*HOSTED_FLAGS, *flags))
     size = SIZE_SYMBOL if fixes_its_size(compiled) else ""
     linked = link_library(source, f"{source.stem}.o", compiled, runtime=runtime, size=size)

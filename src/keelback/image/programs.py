@@ -23,12 +23,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from keelback.image.c_library import add_library, build_part, library_headers
+from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.compact import SIZE_SYMBOL, fixes_its_size, link_sized
 from keelback.image.division import DIVISION_FLAGS
 from keelback.image.own_sources import BUILT_FROM, kept_build
@@ -57,20 +57,12 @@ _TEXT_REFUSED: Final = "first parameter of 'main'"
 _NO_SYMBOLS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class COptions:
-    """What a user says of how his C is compiled: folders of headers, macros as `NAME` or `NAME=VALUE`."""
-
-    includes: tuple[Path, ...] = ()
-    defines: tuple[str, ...] = ()
-
-
 def build_program(
     *sources: Path,
     runtime: Path,
     image_base: int,
     flags: Sequence[str] = (),
-    options: COptions = COptions(),
+    options: COptions = NO_C_OPTIONS,
     symbols: Mapping[str, int] = _NO_SYMBOLS,
 ) -> bytes:
     """Compile C files with the C files and headers of a runtime directory to an ELF file, named by the first's stem.
@@ -116,7 +108,7 @@ def compile_user_c(
     runtime: Path,
     *,
     flags: Sequence[str] = (),
-    options: COptions = COptions(),
+    options: COptions = NO_C_OPTIONS,
 ) -> bytes:
     """Compile a C file of a user's to an object.
 
@@ -124,8 +116,7 @@ def compile_user_c(
     Raises: ToolchainError; OSError.
     """
     includes = (*options.includes, runtime, *library_headers(runtime))
-    defines = (f"-D{define}" for define in options.defines)
-    common = (*USER_FLAGS, *DIVISION_FLAGS, *c_headers(), *defines, *flags)
+    common = (*USER_FLAGS, *DIVISION_FLAGS, *c_headers(), *options.define_flags(), *flags)
     if _TEXT_MAIN.search(source.read_text(errors="replace")):
         return compile_c(source, includes=includes, flags=common)
     try:

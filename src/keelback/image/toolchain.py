@@ -69,6 +69,7 @@ C_FLAGS: Final = (
     "-Wall",
     "-Wextra",
     "-Wno-unused-parameter",
+    "-UNDEBUG",  # zig defines it, with -O2
 )
 
 USER_FLAGS: Final = ("-Xclang", "-fstack-clash-protection")

@@ -94,7 +94,7 @@ static inline int32_t sys_yield(void)
 }
 
 /* End the calling process. */
-__attribute__((noreturn)) static inline void sys_exit(int32_t status)
+__attribute__((__noreturn__)) static inline void sys_exit(int32_t status)
 {
     print_flush();
     for (;;)

@@ -113,7 +113,7 @@ extern const char program_name[32];
 
 /* Print "panic: " and the program's name; print that and what is wrong, and end with status 1. */
 void print_panic(void);
-__attribute__((noreturn)) void sys_panic(const char *message);
+__attribute__((__noreturn__)) void sys_panic(const char *message);
 
 /*
  * Printing collects a line and writes it with one system call when it ends, so that lines of

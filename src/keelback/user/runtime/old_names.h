@@ -2,7 +2,7 @@
 #ifndef KEELBACK_OLD_NAMES_H
 #define KEELBACK_OLD_NAMES_H
 
-#define KEELBACK_NOW(name) __attribute__((deprecated("it is called " #name " now"))) static inline
+#define KEELBACK_NOW(name) __attribute__((__deprecated__("it is called " #name " now"))) static inline
 
 KEELBACK_NOW(sys_exec) int32_t exec(const char *name, const char *argument) { return sys_exec(name, argument); }
 KEELBACK_NOW(sys_spawn) int32_t spawn(const char *name, const char *argument) { return sys_spawn(name, argument); }

@@ -31,7 +31,7 @@ static void print_digits(uint32_t number, uint32_t base, size_t width)
         print_character(digits[--count]);
 }
 
-void print(const char *text)
+__attribute__((noinline)) void print(const char *text)
 {
     while (*text != 0)
         print_character(*text++);

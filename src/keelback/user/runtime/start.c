@@ -4,7 +4,7 @@
 int main(const char *argument);
 
 /* Run main on the argument string that the kernel left on the stack, then exit with its result. */
-__attribute__((noreturn)) void _start(const char *argument)
+__attribute__((__noreturn__)) void _start(const char *argument)
 {
     sys_exit(main(argument));
 }

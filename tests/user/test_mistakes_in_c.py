@@ -1,0 +1,95 @@
+"""Mistakes of students keep their effect, and the runtime says whose they are."""
+
+import re
+
+import pytest
+
+from keelback.inspect.endings import endings
+from support import c_program, console, run
+
+
+def ended(text):
+    """Run a program; return how it ended and what it said."""
+    program = c_program(text)
+    pc = run("it", programs={"it": program})
+    [ending] = endings(pc.kernel, {"it": program})
+    return ending, console(pc)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "int zero = 0; return 1 / zero;",
+        "return 1 / 0;",
+        "return 7 % 0;",
+        "int zero = 0; 1 / zero; return 0;",
+        "int zero = 0, lost = 5 % zero; return 0;",
+        "unsigned zero = 0; return (int)(1u / zero);",
+        "long long zero = 0; return (int)(1 / zero);",
+        "unsigned long long zero = 0; return (int)(1 % zero);",
+        "short zero = 0; return 3 / zero;",
+        "int zero = 0; zero /= zero; return 0;",
+        "volatile int zero = 0; for (int i = 0; i < 3; i++) print_number(i / zero); return 0;",
+        "volatile int least = -2147483647 - 1, minus = -1; return least / minus;",
+    ],
+)
+def test_division_by_zero_is_a_divide_error_at_its_place(body):
+    ending, lines = ended(f"int main(void)\n{{\n    {body}\n}}\n")
+    assert ending.how == "killed: division error" and " in main+0x" in ending.place
+    assert len(lines) == 1
+
+
+def test_two_divisions_are_two_places():
+    program = c_program("""
+int main(const char *argument)
+{
+    int zero = *argument == 0 ? 0 : 1, other = *argument == 'x' ? 0 : 1;
+    print_number(5 / zero);
+    print_number(6 / other);
+    return 0;
+}
+""")
+    places = set()
+    for argument in ("", "x"):
+        line = next(line for line in console(run(f"it {argument}", programs={"it": program})) if "division" in line)
+        places.add(re.search(r"instruction at (0x[0-9a-f]+)", line)[1])
+    assert len(places) == 2
+
+
+@pytest.mark.parametrize("main", ["int main(void)", "int main()", "int main(int argc, char **argv)"])
+def test_main_need_not_return(main):
+    ending, lines = ended(f'#include <stdio.h>\n{main}\n{{\n    printf("said");\n}}\n')
+    assert ending.well and lines == ["said"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('int main(void) { sys_panic("too bad"); }', "panic: program: too bad"),
+        (
+            "#include <assert.h>\nint main(void)\n{\n    assert(1 + 1 == 3);\n}\n",
+            "program: program.c:5: main: assertion failed: 1 + 1 == 3",
+        ),
+        (
+            '#include <stdio.h>\nint main(void) { printf("%f", 1.5); }',
+            "panic: program: printf or scanf of floating point, which programs do not have here: "
+            "no such register outlives a trap",
+        ),
+        ('#include <stdio.h>\nint main(void) { float f; sscanf("1", "%f", &f); }', "panic: program: printf or scanf "),
+        ('#include <err.h>\nint main(void) { errx(3, "no %s", "luck"); }', "program: no luck"),
+        (
+            '#include <stdio.h>\n#include <errno.h>\nint main(void) { errno = ENOMEM; perror("I"); return 1; }',
+            "I: Out of memory",
+        ),
+    ],
+)
+def test_a_program_that_gives_up_says_who_it_is(text, line):
+    ending, lines = ended(text)
+    assert not ending.well and lines[0].startswith(line)
+
+
+def test_a_variable_that_would_need_floating_point_is_refused_by_the_compiler():
+    from keelback.image.toolchain import ToolchainError
+
+    with pytest.raises(ToolchainError, match="floating point"):
+        c_program("int main(void) { volatile double x = 3; return (int)(x * 1.5); }")
