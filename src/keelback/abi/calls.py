@@ -86,7 +86,7 @@ CALLS = (
     Call(1, "getpid", {}, "the caller's process id", (), "Return the process id of the caller."),
     Call(
         2, "yield", {}, "0, after the other ready processes have run", (),
-        "Let every other process that is ready run before the caller goes on.", method="give_way",
+        "Run every other process that is ready before the caller goes on.", method="give_way",
     ),
     Call(3, "exit", {"status": NUMBER}, NEVER, (), "End the calling process.", leaves=True),
     Call(
@@ -103,7 +103,7 @@ CALLS = (
         c="sys_fork_child", leaves=True,
     ),
     Call(
-        7, "detach", {}, "0; the caller is nobody's child", (), "Let the caller be nobody's child.",
+        7, "detach", {}, "0; the caller is nobody's child", (), "Detach the caller from its parent.",
     ),
     Call(
         8, "exec", {"name": TEXT, "argument": TEXT}, NEVER, PROGRAMS,
@@ -120,7 +120,7 @@ CALLS = (
     Call(11, "kill", {"id": NUMBER}, "0", (NoSuchProcess, NotPermitted), "End a process."),
     Call(
         12, "page_alloc", {"address": ADDRESS}, "0", (*RANGES, OutOfMemory),
-        "Let a page be new, zero and writable; what was there is freed.",
+        "Put a new page, zero and writable, at an address; what was there is freed.",
     ),
     Call(
         13, "map", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "the address",

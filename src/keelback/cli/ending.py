@@ -107,7 +107,7 @@ def _own_trouble(error: BaseException) -> str:
 
 
 def _give_up_output() -> None:
-    """Let Python's own end find nothing that it can't write."""
+    """Drop what Python could not write at its own end."""
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
         try:
             stream.flush()

@@ -66,7 +66,7 @@ def _read(machine: Qemu) -> None:
 
 @contextmanager
 def _interrupts_left_to_gdb() -> Iterator[None]:
-    """Let control-C be gdb's, to stop the machine; with `SIG_IGN` gdb would start deaf to it too."""
+    """Leave control-C to gdb, to stop the machine; with `SIG_IGN` gdb would start deaf to it too."""
     before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
         yield

@@ -36,7 +36,7 @@ def _escape_of(character: str) -> str:
 
 
 def take_terminal_back(console: bytes | bytearray) -> None:
-    """Let what follows a machine's console be read as it is, whatever its programs have told a terminal.
+    """Reset a terminal after a machine's console, whatever its programs have told it.
 
     An unfinished sequence ends, colours and character sets are the usual ones, and lines go on at the screen's end.
     """
@@ -47,7 +47,7 @@ def take_terminal_back(console: bytes | bytearray) -> None:
 
 
 def open_streams() -> None:
-    """Let this process have all three streams, whatever it was started with, and show any text on the last two."""
+    """Open all three streams, whatever this process was started with; the last two show any text."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

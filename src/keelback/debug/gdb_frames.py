@@ -83,5 +83,5 @@ def value_at(address: int, kind: Any) -> Any:
 
 
 def use() -> None:
-    """Let gdb find callers so."""
+    """Register the finder of callers with gdb."""
     register_unwinder(None, KernelFrames(), replace=True)

@@ -62,7 +62,7 @@ def words_of(command_line: str) -> list[str]:
 
 
 def _make(scratch: Path, disc: Path) -> bytes:
-    """Let grub-mkrescue make the ISO of a folder.  Raises: IsoError."""
+    """Make the ISO of a folder by grub-mkrescue.  Raises: IsoError."""
     made = scratch / "keelback.iso"
     # fmt: off
     command = [

@@ -160,7 +160,7 @@ add_range:
         incb    MAP_ENTRIES
         ret
 
-/* Let addresses from 1 MiB on reach memory: by the BIOS, the keyboard controller, the system port. */
+/* Open addresses from 1 MiB on: by the BIOS, the keyboard controller, the system port. */
 open_a20:
         call    a20_is_open
         jne     1f

@@ -9,7 +9,7 @@ DEEP = 20_000
 
 @contextmanager
 def deep_walks() -> Iterator[None]:
-    """Let functions call themselves `DEEP` times: as deep as a tree that Python itself could parse."""
+    """Allow functions to call themselves `DEEP` times: as deep as a tree that Python itself could parse."""
     usual = sys.getrecursionlimit()
     sys.setrecursionlimit(max(usual, DEEP))
     try:

@@ -62,7 +62,7 @@ class Struct(StructBase, metaclass=_StructType):
         return f"<{type(self).__name__} at {self._address:#x}>"
 
     def copy_from(self, other: Self) -> None:
-        """Be as another record of the same struct, byte for byte: what is inside it, and what its Refs stand for."""
+        """Copy another record of the same struct, byte for byte: what is inside it, and what its Refs stand for."""
         if struct_of(other) is not struct_of(self):
             raise Panic(f"a {type(self).__name__} is copied from one of its own, not from {other!r}")
         size = self._touch_whole()

@@ -34,7 +34,7 @@ GRACE: Final = 0.5
 
 @contextmanager
 def interruptible(*machines: SimulatedPc) -> Iterator[None]:
-    """Let control-C end the run of machines.  Raises: Interrupted."""
+    """Make control-C end the run of machines.  Raises: Interrupted."""
     breaking = _Breaking(machines)
     before = signal.signal(signal.SIGINT, breaking.handle)
     woken = signal.set_wakeup_fd(breaking.start_watch(), warn_on_full_buffer=False)
@@ -50,7 +50,7 @@ def interruptible(*machines: SimulatedPc) -> Iterator[None]:
 
 @contextmanager
 def breakable(machine: Qemu, layout: Layout) -> Iterator[None]:
-    """Let control-C end the run of a machine on QEMU.  Raises: Interrupted."""
+    """Make control-C end the run of a machine on QEMU.  Raises: Interrupted."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

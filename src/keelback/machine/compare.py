@@ -142,7 +142,7 @@ class Comparison:
         return Report(self.machines[0].traps, self.bytes, difference)
 
     def _after(self, step: Callable[[SimulatedPc], None]) -> Difference | None:
-        """Let both machines take a step, and compare them."""
+        """Step both machines, and compare them."""
         for pc in self.machines:
             step(pc)
         return self.difference()

@@ -41,7 +41,7 @@ class Calls(Component):
 
     @native(f'u32 result; {CALL}"0"(2){LOST}')
     def give_way(self) -> u32:
-        """Let every other process that is ready run before the caller goes on."""
+        """Run every other process that is ready before the caller goes on."""
         return served(self.kernel).serve("give_way")
 
     @native(f'u32 result; {CALL}"0"(3), "b"(status){LOST}')
@@ -66,7 +66,7 @@ class Calls(Component):
 
     @native(f'u32 result; {CALL}"0"(7){LOST}')
     def detach(self) -> u32:
-        """Let the caller be nobody's child."""
+        """Detach the caller from its parent."""
         return served(self.kernel).serve("detach")
 
     @native(f'u32 result; {CALL}"0"(8), "b"(name), "S"(argument){LOST}')
@@ -91,7 +91,7 @@ class Calls(Component):
 
     @native(f'u32 result; {CALL}"0"(12), "b"(address){LOST}')
     def page_alloc(self, address: word) -> u32:
-        """Let a page be new, zero and writable; what was there is freed."""
+        """Put a new page, zero and writable, at an address; what was there is freed."""
         return served(self.kernel).serve("page_alloc", address)
 
     @native(f'u32 result; {CALL}"0"(13), "b"(address), "S"(length), "D"(permissions){LOST}')

@@ -101,11 +101,11 @@ class PythonKernel(HostObject):
         raise NotPermitted if process == 1 else NoSuchProcess
 
     def page_alloc(self, address: int) -> int:
-        """Have no memory left."""
+        """Say that no memory is left."""
         raise OutOfMemory
 
     def map(self, address: int, length: int, permissions: int) -> int:
-        """Have no room."""
+        """Say that there is no room."""
         raise NoRoom
 
     def unmap(self, address: int, length: int) -> int:
@@ -133,7 +133,7 @@ class PythonKernel(HostObject):
         raise OutOfMemory
 
     def free_pages(self, address: int, count: int) -> int:
-        """Let pages be free again, if all of them are taken."""
+        """Free pages, if all of them are taken."""
         pages = {*range(address, address + count * PAGE_SIZE, PAGE_SIZE)}
         if not pages or not pages <= self.taken:
             raise BadAddress

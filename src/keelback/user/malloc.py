@@ -180,7 +180,7 @@ class Heap(Component):
                 self._settle(block)
 
     def _wait(self, block: word, size: u32) -> None:
-        """Let a small block wait that was used."""
+        """Put a small block that was used among those that wait."""
         state, number = self.state, size // UNIT % (SMALL // UNIT)
         self._at(block).size = size | WAITING
         self._at(block).next = state.waiting[number]
@@ -190,7 +190,7 @@ class Heap(Component):
             self._free_waiting()
 
     def _free_waiting(self) -> None:
-        """Let all blocks be free that wait."""
+        """Free all blocks that wait."""
         state = self.state
         if state.freed == 0:
             return
@@ -360,12 +360,12 @@ class Heap(Component):
         self._insert(block)
 
     def _settle(self, block: word) -> None:
-        """Let a block that was used be free, together with its neighbours."""
+        """Free a block that was used, together with its neighbours."""
         self.state.used -= self._size(block)
         self._merge(block)
 
     def _merge(self, block: word) -> None:
-        """Let a block be free, together with its neighbours."""
+        """Put a block among the free ones, together with its neighbours."""
         size: u32 = self._size(block)
         start: word = block
         if self._is(block + size, FREE):
@@ -419,7 +419,7 @@ class Heap(Component):
         return True
 
     def _add_span(self, start: word, pages: u32) -> None:
-        """Let new pages be free, one block with what is free at either side of them."""
+        """Put new pages among the free blocks, one block with what is free at either side of them."""
         end: word = start + pages * PAGE_SIZE
         block: word = start + HEADER
         before: u32 = 0
@@ -447,7 +447,7 @@ class Heap(Component):
     # Blocks that are used.
 
     def _use(self, block: word, size: u32) -> None:
-        """Let a block that is in no list be used and have a size; what it has more is free."""
+        """Mark a block that is in no list used, with a size; what it has more is free."""
         rest: u32 = self._size(block) - size
         self._at(block).size = size | USED
         self._at(block + size).before = size
@@ -457,7 +457,7 @@ class Heap(Component):
             self._merge(block + size)
 
     def _resize(self, block: word, size: u32) -> bool:
-        """Let a block have a size where it lies, if the room behind it is free; say whether it was."""
+        """Resize a block where it lies, if the room behind it is free; say whether it was."""
         old: u32 = self._size(block)
         room: u32 = old
         if self._is(block + old, FREE):

@@ -143,7 +143,7 @@ class Options(Component):
     # Options.
 
     def _take(self, start: u32, word_end: u32) -> Finding:
-        """Let the word [start, word_end) mean what it says, if it says something."""
+        """Take the word [start, word_end) as an option, if it is one."""
         name: u32 = self._inside_start(start, word_end)
         end: u32 = self._inside_end(start, word_end)
         name_end: u32 = name

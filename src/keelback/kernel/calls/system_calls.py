@@ -70,7 +70,7 @@ class SystemCalls(Component):
         return thread.pid
 
     def give_way(self, thread: Thread) -> u32:
-        """Let the other ready threads run first.  (`yield` is a word of Python's.)"""
+        """Put the caller behind the other ready threads.  (`yield` is a word of Python's.)"""
         self.scheduler.give_way(thread)
         return 0
 
@@ -94,7 +94,7 @@ class SystemCalls(Component):
         return count
 
     def sleep(self, thread: Thread) -> u32:
-        """Let the caller wait for a number of ticks of the timer.
+        """Suspend the caller for a number of ticks of the timer.
 
         Raises: BadArgument (more than `MOST_TICKS`).
         """
@@ -117,7 +117,7 @@ class SystemCalls(Component):
         return child.pid
 
     def detach(self, thread: Thread) -> u32:
-        """Let the caller be nobody's child: nobody can wait for it."""
+        """Detach the caller from its parent: nobody can wait for it."""
         self.endings.detach(self._caller(thread))
         return 0
 
@@ -164,7 +164,7 @@ class SystemCalls(Component):
     # Memory.
 
     def page_alloc(self, thread: Thread) -> u32:
-        """Let the page at an address be new, zero and writable; what was there is freed.
+        """Put a new page, zero and writable, at an address; what was there is freed.
 
         Raises: BadArgument (the address starts no page), BadAddress (it is not user space), OutOfMemory or
         TooManyRegions; nothing has changed.

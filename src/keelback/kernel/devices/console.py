@@ -94,7 +94,7 @@ class Console(TextSink):
         return False
 
     def _leave_line(self) -> None:
-        """Let text go to the screen alone."""
+        """Send text to the screen alone from now on."""
         if self.state.sink == Sink.SERIAL:
             self.screen.start()
         self.state.sink = Sink.SCREEN

@@ -40,7 +40,7 @@ class Timer(Component):
         self._set(ONE_SHOT, 0)  # the longest there is
 
     def start(self) -> None:
-        """Let the timer interrupt `TICKS_PER_SECOND` times a second."""
+        """Start the ticks, `TICKS_PER_SECOND` a second."""
         self._set(RATE_GENERATOR, DIVISOR)
 
     def _set(self, mode: u8, divisor: u16) -> None:
@@ -49,7 +49,7 @@ class Timer(Component):
         self.cpu.out8(0x40, divisor >> 8)
 
     def try_once(self) -> None:
-        """Let the timer count down once, and note whether it asks for an interrupt; interrupts are off."""
+        """Start one countdown, and note whether the timer asks for an interrupt; interrupts are off."""
         self._set(ONE_SHOT, TRIAL)
         for _ in range(POLLS):
             if self.interrupts.is_requested(TIMER):

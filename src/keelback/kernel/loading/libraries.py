@@ -166,7 +166,7 @@ class Libraries(Component):
     # Fork, exec, exit.
 
     def inherit(self, child: MappedLibraries, parent: MappedLibraries) -> None:
-        """Let a new process, whose list is empty, have the libraries that its parent has."""
+        """Give a new process, whose list is empty, the libraries that its parent has."""
         for index in range(parent.count):
             self._add(child, self._library(parent, index), parent.slots[index].address)
 

@@ -41,7 +41,7 @@ class Window(Component):
         self.step = step
 
     def open(self, frame: u32) -> Page:
-        """Let the window show a frame and return its bytes."""
+        """Show a frame in the window and return its bytes."""
         if self.step > 1:
             self.words[self.index + 1] = frame >> 20
             self.words[self.index] = (frame & 0xF_FFFF) << PAGE_SHIFT | self.flags
@@ -88,7 +88,7 @@ class FrameAccess(Component):
             words.clear()
 
     def spoil(self, frame: u32) -> None:
-        """Let a frame that is to be free not be taken for one that is all zero."""
+        """Mark a frame that is to be free as one that may not be all zero."""
         self.table(frame).words[0] = 1
 
     def place_of(self, frame: u32) -> word:

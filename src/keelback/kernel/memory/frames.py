@@ -238,12 +238,12 @@ class Frames(Component):
         record.use = use
 
     def pin(self, frame: u32) -> None:
-        """Let a frame in use be never written and never freed, however many pages show it."""
+        """Pin a frame in use: it is never written and never freed, however many pages show it."""
         self.table[frame].references = PINNED
         self.read_only[frame] = 1  # and `counts.read_only` does not count it: no promise could answer for it
 
     def make_read_only(self, frame: u32) -> None:
-        """Let no promise answer for a user frame any more."""
+        """Count a user frame as one that no promise answers for any more."""
         self.counts.read_only += 1 - self.read_only[frame]
         self.read_only[frame] = 1
 
@@ -265,7 +265,7 @@ class Frames(Component):
         return self.table[frame].references == self.most_references
 
     def take_over(self, frame: u32, holder: u16) -> bool:
-        """Let the only holder of a frame own it; say whether there is only one."""
+        """Make the only holder of a frame its owner; say whether there is only one."""
         record = self.table[frame]
         if record.references > 1:
             return False

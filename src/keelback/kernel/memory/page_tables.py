@@ -68,7 +68,7 @@ class PageTables(Component):
         return view(self.ram, WideEntry, address_of(entry))
 
     def change(self, entry: Entry, frame: u32, flags: u32) -> None:
-        """Let an entry point to a frame; the caller invalidates what the CPU may have kept of it."""
+        """Point an entry at a frame; the caller invalidates what the CPU may have kept of it."""
         if self.step == 1:
             entry.low = frame << PAGE_SHIFT | flags & LOW_FLAGS
         else:
@@ -84,7 +84,7 @@ class PageTables(Component):
         entry.low = low
 
     def enter(self, entry: Entry, frame: u32, flags: u32) -> None:
-        """Let an entry that is not present point to a frame.
+        """Point an entry that is not present at a frame.
 
         No invalidation: the CPU keeps nothing of an entry that was not present.
         """
@@ -93,7 +93,7 @@ class PageTables(Component):
         self.count(self.access.frame_at(address_of(entry)), 1)
 
     def enter_like(self, entry: Entry, other: Entry) -> None:
-        """Let an entry that is not present be as another."""
+        """Copy another entry to one that is not present."""
         self.enter(entry, self.frame_of(other), self.flags_of(other))
 
     def flags_of(self, entry: Entry) -> u32:
@@ -102,12 +102,12 @@ class PageTables(Component):
         return low if self.step == 1 else low | self._wide(entry).high & NO_EXECUTE
 
     def remove(self, entry: Entry) -> None:
-        """Let an entry that is present point nowhere; the caller invalidates what the CPU may have kept of it."""
+        """Clear an entry that is present; the caller invalidates what the CPU may have kept of it."""
         self.change(entry, 0, 0)
         self.count(self.access.frame_at(address_of(entry)), -1)
 
     def withdraw(self, table: u32, words: Array[u32], index: u32) -> None:
-        """Let an entry of a table be absent, which its count does not know yet; the caller invalidates."""
+        """Clear an entry of a table, which its count does not know yet; the caller invalidates."""
         if self.step == 1:
             words[index] = 0
         else:

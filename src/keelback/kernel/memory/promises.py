@@ -135,30 +135,30 @@ class Promises(Component):
             self.frames.check_kernel(tables)
 
     def add(self, space: Space, pages: i32, tables: i32) -> None:
-        """Let a space have so many promises more, or fewer."""
+        """Change the promises of a space by so many."""
         space.promised.pages += pages
         space.promised.tables += tables
         self.counts.user_promised += pages
         self.counts.kernel_promised += tables
 
     def take(self, space: Space, pages: i32, tables: i32) -> None:
-        """Let a space have so many promises more.  Raises: OutOfMemory; nothing has changed."""
+        """Give a space so many promises more.  Raises: OutOfMemory; nothing has changed."""
         self.check(pages, tables)
         self.add(space, pages, tables)
 
     def take_all(self, space: Space) -> None:
-        """Let a space that maps nothing yet have the promises for its regions.  Raises: as `take`."""
+        """Give a space that maps nothing yet the promises for its regions.  Raises: as `take`."""
         start, end = self.layout.user_base, self.layout.user_end
         self.take(space, self.pages(space, start, end), self.tables(space, start, end))
 
     def end(self, space: Space) -> None:
-        """Let a space have no promise any more."""
+        """Take all promises of a space back."""
         pages: u32 = space.promised.pages
         tables: u32 = space.promised.tables
         self.add(space, -pages, -tables)
 
     def take_to_protect(self, space: Space, start: word, end: word, permissions: u8, spared: u32) -> None:
-        """Let a space have the promises that it needs when [start, end), all in regions, has other permissions.
+        """Give a space the promises that it needs when [start, end), all in regions, has other permissions.
 
         So many of them are for frames that are read-only until then.  Raises: OutOfMemory; nothing has changed.
         """

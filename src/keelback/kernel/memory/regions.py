@@ -61,7 +61,7 @@ class MemoryRegion(Struct):
     permissions: u8  # USER and WRITABLE of a page-table entry; 0: none
 
     def set(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
-        """Be a region."""
+        """Set the region's range, kind and permissions."""
         self.start = start
         self.end = end
         self.kind = kind
@@ -121,12 +121,12 @@ class Space(Struct):
             self.image.frame = frame
 
     def describe_like(self, other: "Space") -> None:
-        """Have the image and the malloc record that another space has, instead of none."""
+        """Copy the image and the malloc record of another space; this one has none yet."""
         self.image.copy_from(other.image)
         self.malloc.copy_from(other.malloc)
 
     def become(self, other: "Space") -> None:
-        """Be what another space is, instead of none; the other is none then."""
+        """Move all of another space here, where there is none; the other is none then."""
         self.copy_from(other)
         other.clear()
 
@@ -332,7 +332,7 @@ class Regions(Component):
             self.at(space, index).set(start, end, kind, permissions)
 
     def carve(self, space: Space, start: word, end: word) -> None:
-        """Let no region have a page of [start, end); one that goes on at both sides becomes two."""
+        """Take the pages of [start, end) out of all regions; one that goes on at both sides becomes two."""
         first: u32 = self.first_behind(space, start)
         if first < space.count and self.at(space, first).start < start:
             if self.at(space, first).end > end:
@@ -355,7 +355,7 @@ class Regions(Component):
         self._join(space, max(first, 1) - 1, min(last + 1, space.count))
 
     def _split(self, space: Space, address: word) -> None:
-        """Let a region that goes on at both sides of an address be two."""
+        """Split a region that goes on at both sides of an address in two."""
         index: u32 = self.first_behind(space, address)
         if index < space.count and self.at(space, index).start < address:
             self._insert(space, index)
@@ -364,7 +364,7 @@ class Regions(Component):
             above.start = address
 
     def _join(self, space: Space, first: u32, last: u32) -> None:
-        """Let neighbours that are alike be one, of the regions [first, last)."""
+        """Join neighbours that are alike, of the regions [first, last)."""
         kept: u32 = first
         for index in range(first + 1, last):
             before, region = self.at(space, kept), self.at(space, index)
@@ -415,7 +415,7 @@ class Regions(Component):
     # Whole spaces.
 
     def duplicate(self, child: Space, parent: Space) -> None:
-        """Let a new space have the regions of another.  Raises: OutOfMemory; `release` gives back what it has then."""
+        """Copy the regions of another space to a new one.  Raises: OutOfMemory; `release` gives back what it has."""
         self._take_nodes(child, parent.count)
         if parent.nodes == 0:
             child.regions.copy_from(0, parent.regions, 0, parent.count)

@@ -142,7 +142,7 @@ class AddressSpaces(Component):
         self.tables.enter(entry, frame, permissions)
 
     def change(self, entry: Entry, page: word, frame: u32, permissions: u32) -> None:
-        """Let a page that is mapped mean a frame with other permissions; the caller sees to the references.
+        """Remap a page that is mapped, to a frame with other permissions; the caller sees to the references.
 
         The CPU may have kept the translation that was, in the space in use: it is invalidated.
         """
@@ -198,7 +198,7 @@ class AddressSpaces(Component):
         self.tables.count(table, index - seen - total)
 
     def restrict(self, directory: u32, start: word, end: word, permissions: u32, holder: u16) -> None:
-        """Let every mapped page of [start, end) have at most some permissions, and never be written before a fault.
+        """Restrict every mapped page of [start, end) to some permissions at most, and to no write before a fault.
 
         Frames are read-only then if the holder may not write to them any more, and its own if it alone may.
         The caller invalidates what the CPU may have kept.

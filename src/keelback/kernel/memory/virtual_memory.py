@@ -34,7 +34,7 @@ class VirtualMemory(Component):
     # Page faults, the kernel's own accesses among them.
 
     def make_readable(self, space: Space, address: word) -> u32:
-        """Let the page of an address be read; return its frame.
+        """Make the page of an address readable; return its frame.
 
         Raises: BadAddress when it is nobody's to read; OutOfMemory when its table has no promise; nothing has changed.
         """
@@ -50,7 +50,7 @@ class VirtualMemory(Component):
         return self.spaces.kernel.zero
 
     def make_writable(self, space: Space, address: word) -> u32:
-        """Let the page of an address be written, in a frame that no other holder has; return that.
+        """Make the page of an address writable, in a frame that no other holder has; return that.
 
         Raises: BadAddress when it is nobody's to write; OutOfMemory when it has no promise; nothing has changed.
         """
@@ -145,7 +145,7 @@ class VirtualMemory(Component):
         return frame
 
     def _change(self, space: Space, page: word, entry: Entry, frame: u32) -> None:
-        """Let a page that is mapped be written, in a frame."""
+        """Make a page that is mapped writable, in a frame."""
         self.spaces.change(entry, page, frame, USER | WRITABLE)
         space.follow(page, frame)
 
@@ -201,7 +201,7 @@ class VirtualMemory(Component):
         self.remove(space, address, end)
 
     def remove(self, space: Space, start: word, end: word) -> None:
-        """Let a space, which has room for the regions left, have no page of [start, end) any more."""
+        """Remove the pages of [start, end) from a space, which has room for the regions left."""
         pages: u32 = self.promises.pages(space, start, end)
         tables: u32 = self.promises.tables(space, start, end)
         self.spaces.unmap(space.directory, start, end, space.owner)
@@ -248,7 +248,7 @@ class VirtualMemory(Component):
         return count
 
     def allocate_page(self, space: Space, address: word) -> None:
-        """Let a page be anonymous memory that may be written, in a new frame of zeros; what was there is freed.
+        """Make a page anonymous memory that may be written, in a new frame of zeros; what was there is freed.
 
         Raises: BadArgument (the address starts no page), BadAddress (it is not user space, or a library's),
         OutOfMemory, TooManyRegions; nothing has changed.
@@ -345,7 +345,7 @@ class VirtualMemory(Component):
         return count
 
     def duplicate(self, parent: Space, child: Space) -> None:
-        """Let a new space have what another has, which is the one in use: regions, and frames shared or copied.
+        """Copy what the space in use has to a new one: regions, and frames shared or copied.
 
         Raises: OutOfMemory; the parent is as it was, and what the child has by then, `release` frees.
         """

@@ -68,7 +68,7 @@ class Endings(Component):
             self._answer_waiters(parent)
 
     def _leave_children(self, process: Process) -> None:
-        """Let the children of a process that ends be nobody's: zombies go, the others will when they end."""
+        """Detach the children of a process that ends: zombies go, the others will when they end."""
         while process.zombies.first != 0:
             self.reap(self.table[process.zombies.first])
         while process.children.first != 0:
@@ -77,7 +77,7 @@ class Endings(Component):
             child.parent = NOBODY
 
     def detach(self, child: Process) -> None:
-        """Let a process be nobody's child: nobody can wait for it, and its record is free when it ends."""
+        """Detach a process from its parent: nobody can wait for it, and its record is free when it ends."""
         parent = child.parent
         self.processes.remove_child(child)
         child.parent = NOBODY

@@ -155,7 +155,7 @@ class Processes(Component):
         return process
 
     def start(self, process: Process) -> None:
-        """Let a process that is complete run, and be known by its number."""
+        """Make a process that is complete ready to run, and known by its number."""
         if self.counts.last == 0:
             self.counts.first = process.pid
         self.counts.last = process.pid

@@ -124,7 +124,7 @@ class Programs(Component):
         return process
 
     def exec(self, thread: Thread, command: CommandLine) -> None:
-        """Let the process of a thread, which made the call, run the program that a command names instead.
+        """Replace the program of a thread's process, which made the call, by the one that a command names.
 
         Raises: NoSuchProgram, NotExecutable or OutOfMemory; the process goes on as it was.
         """

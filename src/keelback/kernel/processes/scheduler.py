@@ -58,7 +58,7 @@ class Scheduler(Component):
         self.cpus = records.array(CpuState, CPUS)
 
     def start(self, cpu: CpuState, idle_code: u32) -> None:
-        """Let a CPU's idle thread be current.  Raises: OutOfMemory; nothing has changed."""
+        """Make a CPU's idle thread current.  Raises: OutOfMemory; nothing has changed."""
         idle = self.threads.create_idle(idle_code)
         cpu.idle = idle
         cpu.current = idle
@@ -80,7 +80,7 @@ class Scheduler(Component):
         self.waits.push(self.queues[queue], thread.number)
 
     def sleep(self, thread: Thread, ticks: u32) -> None:
-        """Let the current thread wait for a number of ticks, one or more."""
+        """Suspend the current thread for a number of ticks, one or more."""
         thread.state = ThreadState.SLEEPING
         thread.timed = True
         thread.wake_tick = self.timer.later(ticks)
@@ -99,7 +99,7 @@ class Scheduler(Component):
                 self.wake(sleeper)
 
     def wait(self, thread: Thread, queue: u16) -> None:
-        """Let the current thread wait in a queue until somebody who has finished its call wakes it."""
+        """Suspend the current thread, in a queue, until somebody who has finished its call wakes it."""
         self._put(thread, queue, ThreadState.WAITING)
 
     def wake(self, thread: Thread) -> None:
@@ -140,7 +140,7 @@ class Scheduler(Component):
         return thread
 
     def use_space(self, cpu: CpuState, space: u32) -> None:
-        """Let user addresses mean what they mean in a space."""
+        """Switch to an address space, unless it is in use."""
         if cpu.space != space:
             # Loading cr3 drops every translation that is not global: those of the space that is left.
             self.cpu.write_cr3(space << PAGE_SHIFT)

@@ -28,17 +28,17 @@ class FreeSlots(Component):
         self.bits = records.struct(SlotBits)
 
     def start(self) -> None:
-        """Let all slots be free but the first."""
+        """Free all slots but the first."""
         for number in range(1, self.count):
             self.add(number)
 
     def add(self, number: u32) -> None:
-        """Let a slot be free."""
+        """Free a slot."""
         self.bits.words[number // 32] = self.bits.words[number // 32] | 1 << number % 32
         self.bits.summary |= 1 << number // 32 % WORDS
 
     def remove(self, number: u32) -> None:
-        """Let a slot be taken."""
+        """Take a slot."""
         left: u32 = self.bits.words[number // 32] & ~(1 << number % 32)
         self.bits.words[number // 32] = left
         if left == 0:

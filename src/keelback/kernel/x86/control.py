@@ -61,7 +61,7 @@ class ControlState(Component):
             self._forbid_fast_calls()
 
     def _forbid_fast_calls(self) -> None:
-        """Let `sysenter` and `syscall` be faults."""
+        """Make `sysenter` and `syscall` faults."""
         if self._has_sysenter():
             self.cpu.write_msr(SYSENTER_CS, 0)
             self.cpu.write_msr(SYSENTER_ESP, 0)

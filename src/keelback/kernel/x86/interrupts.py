@@ -45,7 +45,7 @@ class Interrupts(Component):
         self.table = records.struct(GateTable)
 
     def start(self) -> None:
-        """Let every vector enter the kernel."""
+        """Point the gate of every vector at its stub."""
         for vector in range(GATES):
             self._set(vector, vector, INTERRUPT_GATE)
         self.table.gates[Vector.DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
@@ -55,12 +55,12 @@ class Interrupts(Component):
         self.cpu.load_idt(address_of(self.table), size_of(GateTable) - 1)
 
     def start_controllers(self) -> None:
-        """Let only the timer's line interrupt; what any line asked for before is forgotten."""
+        """Set up both controllers, with only the timer's line open; what any line asked for before is forgotten."""
         self._start_controller(MAIN, FIRST_DEVICE, 1 << 2, 0xFE)
         self._start_controller(SECOND, FIRST_DEVICE + 8, 2, 0xFF)
 
     def _set(self, vector: u32, entered: u32, kind: u32) -> None:
-        """Let a vector enter by the stub of one."""
+        """Point the gate of a vector at the stub of one."""
         stub = self.stub_of(entered)
         gate = self.table.gates[vector]
         gate.low = KERNEL_CODE << 16 | stub & 0xFFFF
@@ -83,11 +83,11 @@ class Interrupts(Component):
         return self.cpu.in8(MAIN) >> (vector & 7) & 1 != 0
 
     def count(self, vector: u32) -> None:
-        """Let a vector be counted as a non-maskable interrupt is, by entry code alone, while the kernel starts."""
+        """Count a vector as a non-maskable interrupt is, by entry code alone, while the kernel starts."""
         self._set(vector, Vector.NON_MASKABLE, INTERRUPT_GATE)
 
     def take(self, vector: u32) -> None:
-        """Let a vector enter the kernel again."""
+        """Point the gate of a vector at its own stub again."""
         self._set(vector, vector, INTERRUPT_GATE)
 
     def finish(self, vector: u32) -> None:

@@ -51,7 +51,7 @@ class TrapFrame(Struct):
         return self.ebx if index == 0 else self.esi if index == 1 else self.edi if index == 2 else self.ebp
 
     def set_result(self, result: u32) -> None:
-        """Have the system call return a result."""
+        """Set what the system call returns."""
         self.eax = result
 
     def esp_before(self) -> word:

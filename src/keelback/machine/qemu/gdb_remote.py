@@ -33,7 +33,7 @@ class GdbRemote:
     # Breakpoints.
 
     def set_breakpoint(self, address: int) -> None:
-        """Let the machine stop before the instruction at an address.  Raises: QemuError."""
+        """Set a breakpoint: the machine stops before the instruction at an address.  Raises: QemuError."""
         for kind in BREAKPOINTS:
             if self._ask(f"Z{kind},{address:x},1") == "OK":
                 self._kinds[address] = kind
@@ -41,14 +41,14 @@ class GdbRemote:
         raise QemuError(f"QEMU's gdb server sets no breakpoint at {address:#x}")
 
     def remove_breakpoint(self, address: int) -> None:
-        """Let the machine pass an address at which it would stop.  Raises: QemuError."""
+        """Remove the breakpoint at an address.  Raises: QemuError."""
         order = f"z{self._kinds.pop(address)},{address:x},1"
         self._check(order, self._ask(order))
 
     # Running.
 
     def go_on(self) -> bool:
-        """Let the machine run to a breakpoint; return whether it came to one, and did not end.
+        """Run the machine to a breakpoint; return whether it came to one, and did not end.
 
         A machine that stands at a breakpoint stays there until a `step`.
         Raises: QemuError.
@@ -56,7 +56,7 @@ class GdbRemote:
         return self._run("c")
 
     def step(self) -> bool:
-        """Let the machine execute one instruction, at a breakpoint too; return whether it did, and did not end.
+        """Execute one instruction, at a breakpoint too; return whether it did, and did not end.
 
         Raises: QemuError.
         """
@@ -74,7 +74,7 @@ class GdbRemote:
     # The end.
 
     def detach(self) -> None:
-        """Let the machine run on, and stop no more.  Raises: QemuError."""
+        """Leave the machine running; it stops no more.  Raises: QemuError."""
         with suppress(ConnectionError):  # it runs before the server has said so, and may be at its end by then
             self._check("D", self._exchange("D"))
         self.close()

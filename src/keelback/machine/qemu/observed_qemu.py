@@ -85,7 +85,7 @@ class ObservedQemu(RunningQemu):
             self._end()
 
     def _comes_to_a_stop(self) -> bool:
-        """Let the machine run to the next breakpoint or to its end; say whether it stands at one."""
+        """Run the machine to the next breakpoint or to its end; say whether it stands at one."""
         stands = self._remote.go_on()
         if stands:
             self.read_console()

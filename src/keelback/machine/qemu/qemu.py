@@ -86,7 +86,7 @@ def find_qemu(program: str = PROGRAM) -> str:
 
 
 def _die_with_parent() -> None:
-    """Let the kernel of the host end this process when who started it ends, however that is."""
+    """Tell the host's kernel to end this process when who started it ends, however that is."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -183,7 +183,7 @@ class Qemu:
     # The monitor.
 
     def command(self, name: str, **arguments: Any) -> Any:
-        """Let QEMU's monitor execute a QMP command; return its answer.  Raises: QemuError when QEMU refuses."""
+        """Send QEMU's monitor a QMP command; return its answer.  Raises: QemuError when QEMU refuses."""
         if self._monitor is None:
             self._monitor = self.connect("qmp")
             self._lines = self._monitor.makefile("r")

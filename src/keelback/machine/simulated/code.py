@@ -35,7 +35,7 @@ class Code:
         return self.read(self.state.eip, LONGEST_INSTRUCTION).lstrip(PREFIXES)
 
     def skip(self, length: int) -> None:
-        """Let eip stand behind the instruction that it stands at, `length` bytes without its prefixes."""
+        """Move eip behind the instruction that it stands at, `length` bytes without its prefixes."""
         prefixes = len(self.read(self.state.eip, LONGEST_INSTRUCTION)) - len(self.instruction())
         self.state.eip = self.state.eip + prefixes + length & 0xFFFF_FFFF
 

@@ -37,7 +37,7 @@ class CompiledPc(SimulatedPc):
         return self._panic_if_any(self.ring0.begin())
 
     def _write_frame(self, vector: int, error: int) -> None:
-        """Let the CPU push its part of the frame; where somebody looks, the entry stub pushes the rest."""
+        """Push the CPU's part of the frame; where somebody looks, the entry stub pushes the rest."""
         self.ring0.delivery.deliver(vector, error)
         if self.before_trap:
             self.ring0.run_stub()

@@ -120,7 +120,7 @@ class InterruptController(Device):
         return self.is_connected and not self.mask >> line & 1 and not self.in_service & as_urgent
 
     def acknowledge(self, line: int) -> int:
-        """Let the CPU take the interrupt of a line; return its vector."""
+        """Give the CPU the interrupt of a line; return its vector."""
         self.requested &= ~(1 << line)
         self.in_service |= 1 << line
         return self.vector + line
@@ -150,7 +150,7 @@ class IntervalTimer(Device):
         self.is_dead = False
 
     def asked(self) -> bool:
-        """Let a clock of one shot pass; say whether it was the last."""
+        """Count one clock of the one shot; say whether it was the last."""
         self.left -= self.left > 0 and not self.is_dead
         return self.is_once and self.left == 0
 
@@ -172,7 +172,7 @@ class IntervalTimer(Device):
             self.due = self.now() + self.period
 
     def tick(self) -> None:
-        """Let the next tick come a period later."""
+        """Move the next tick a period on."""
         if self.due is not None:
             self.due += self.period
 

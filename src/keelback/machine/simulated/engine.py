@@ -87,7 +87,7 @@ class Engine:
             self._hook(UC_HOOK_INTR, function, 1, 0)
 
     def _hook(self, kind: int, function: Any, first: int, last: int) -> int:
-        """Let Unicorn call a C function; for addresses in [first, last], or all when `first` is above `last`.
+        """Hook a C function, which Unicorn calls; for addresses in [first, last], or all when `first` is above `last`.
 
         Returns Unicorn's handle of the hook.
         """
@@ -109,7 +109,7 @@ class Engine:
         self.uc.ctl_flush_tb()
 
     def add_absent(self, end: int) -> None:
-        """Let addresses from the end of RAM to another read as ones, and forget what is written there."""
+        """Make addresses from the end of RAM to another read as ones, and forget what is written there."""
         start, end = len(self._buffer), -(-end // 4096) * 4096
         if start < end:
             self.uc.mmio_map(start, end - start, _read_ones, None, _write_nothing, None)

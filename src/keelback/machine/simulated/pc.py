@@ -110,7 +110,7 @@ class SimulatedPc(HostObject, ABC):
         self.ports = PortBus(self.serial, self.controller, InterruptController(0xA0), self.timer, self.exit)
 
     def _poll_timer(self) -> None:
-        """Let the timer's one shot go on, and ask for an interrupt at its end."""
+        """Count the timer's one shot down, and ask for an interrupt at its end."""
         if self.timer.asked():
             self.controller.raise_line(TIMER_LINE)
 
@@ -127,11 +127,11 @@ class SimulatedPc(HostObject, ABC):
 
     @abstractmethod
     def _bring_up_kernel(self) -> bool:
-        """Let the kernel start, up to where it would start programs; return whether it could."""
+        """Start the kernel, up to where it would start programs; return whether it could."""
 
     @abstractmethod
     def _begin_programs(self) -> int:
-        """Let the kernel start its programs; return the address of the first trap frame to restore, 0 for none."""
+        """Start the kernel's programs; return the address of the first trap frame to restore, 0 for none."""
 
     @abstractmethod
     def _write_frame(self, vector: int, error: int) -> None:
@@ -139,11 +139,11 @@ class SimulatedPc(HostObject, ABC):
 
     @abstractmethod
     def _serve_trap(self) -> int:
-        """Let the kernel serve the trap; return the address of the trap frame to restore, 0 when there is none."""
+        """Run the kernel to serve the trap; return the address of the trap frame to restore, 0 when there is none."""
 
     @abstractmethod
     def _count_non_maskable(self) -> None:
-        """Let entry code take a non-maskable interrupt where the processor stands."""
+        """Deliver a non-maskable interrupt to entry code where the processor stands."""
 
     def _leave_kernel(self) -> None:
         """Do what is to be done before user mode goes on."""
@@ -170,7 +170,7 @@ class SimulatedPc(HostObject, ABC):
             observer()
 
     def begin(self) -> None:
-        """Let a kernel that is up start its programs; on a machine that has ended, nothing happens.
+        """Start the programs of a kernel that is up; on a machine that has ended, nothing happens.
 
         Raises: Panic when the kernel is wrong.
         """
@@ -291,7 +291,7 @@ class SimulatedPc(HostObject, ABC):
         return stop.vector, stop.error
 
     def _interrupt(self, stop: Stop) -> bool:
-        """Let the timer tick that a slice ends at, or that an idle CPU waits for; say whether the CPU can go on."""
+        """Deliver the tick that a slice ends at, or that an idle CPU waits for; say whether the CPU can go on."""
         if self.timer.due is None:
             return stop.kind is Kind.SLICE_END
         if stop.kind is Kind.HALT:

@@ -162,7 +162,7 @@ class Processor:
         return self.state.error if vector in WITH_ERROR_CODE else 0
 
     def _correct_flags(self) -> None:
-        """Let eflags be what it was before the instruction that faulted.
+        """Restore eflags to what it was before the instruction that faulted.
 
         The emulator keeps flags as operands and the kind of operation.  Before an instruction it turns them into flags
         to be counted by, in the operand's place, and a fault then takes these for the operand (its pull request 2373).
@@ -173,7 +173,7 @@ class Processor:
             self.state.eflags = eflags & ~ARITHMETIC | before
 
     def _software_interrupt(self, begun: int, vector: int) -> Stop:
-        """Let an `int` instruction, which eip stands behind, trap if its gate lets it."""
+        """Deliver the trap of an `int` instruction, which eip stands behind, if its gate lets it."""
         gate = self._gate(vector)
         if gate & FOR_USERS == FOR_USERS and gate & GATE_KIND in GATE_KINDS:
             return Stop(Kind.TRAP, begun, vector)

@@ -93,7 +93,7 @@ class Ring0:
         return came
 
     def begin(self) -> int:
-        """Let the kernel that is up start its programs; return what `run_kernel` does."""
+        """Run the kernel that is up until it has started its programs; return what `run_kernel` does."""
         self.instructions -= 1  # the one that it stopped at was counted
         return self.run_kernel()
 
@@ -160,7 +160,7 @@ class Ring0:
     # Entry stubs.
 
     def take_non_maskable(self) -> None:
-        """Let the kernel's stub take a non-maskable interrupt, and come back to where the processor stands."""
+        """Run the kernel's stub for a non-maskable interrupt, and come back to where the processor stands."""
         self.delivery.deliver(Vector.NON_MASKABLE, 0)
         self._run_some(NON_MASKABLE_STUB)
         self.state.cr4 |= NO_TIME_STAMP

@@ -8,7 +8,7 @@
 
 enum access { READS = 'r', WRITES = 'w' };
 
-/* Let a child touch an address; tell whether it lived. */
+/* Touch an address in a child; tell whether it lived. */
 static int lives(volatile char *address, enum access access)
 {
     struct ending ending;

@@ -19,7 +19,7 @@ static uint32_t descend(uint32_t depth)
     return descend(depth - 1) + (uint32_t)room[0];
 }
 
-/* Let a child go down; return how it ended. */
+/* Send a child down; return how it ended. */
 static struct ending ending_at(uint32_t depth)
 {
     struct ending ending = {0, 0};

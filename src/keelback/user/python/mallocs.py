@@ -97,7 +97,7 @@ class Mallocs(Program):
         return 1 + self.random_below(1250 if kind < 8 else 50)
 
     def operate(self, number: u32) -> None:
-        """Let a piece be allocated, resized or freed."""
+        """Allocate, resize or free a piece."""
         piece = self.pieces.items[number]
         words: u32 = self.random_words()
         how: u32 = self.random_below(4)

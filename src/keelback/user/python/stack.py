@@ -29,7 +29,7 @@ class Stack(Program):
         self.ending = records.struct(Ending)
 
     def main(self, argument: word) -> i32:
-        """Let one child after the other go down, the first one page."""
+        """Send one child after the other down, the first one page."""
         top: word = argument // PAGE_SIZE * PAGE_SIZE
         depth: u32 = 1
         while depth <= DEEPEST:

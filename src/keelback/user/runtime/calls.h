@@ -87,7 +87,7 @@ static inline int32_t sys_getpid(void)
     return sys_call(CALL_GETPID, 0, 0, 0, 0);
 }
 
-/* Let every other process that is ready run before the caller goes on. */
+/* Run every other process that is ready before the caller goes on. */
 static inline int32_t sys_yield(void)
 {
     return sys_call(CALL_YIELD, 0, 0, 0, 0);
@@ -120,7 +120,7 @@ static inline int32_t sys_fork_child(void)
     return sys_call(CALL_FORK, 0, 0, 0, 0);
 }
 
-/* Let the caller be nobody's child. */
+/* Detach the caller from its parent. */
 static inline int32_t sys_detach(void)
 {
     return sys_call(CALL_DETACH, 0, 0, 0, 0);
@@ -152,7 +152,7 @@ static inline int32_t sys_kill(int32_t id)
     return sys_call(CALL_KILL, (uint32_t)id, 0, 0, 0);
 }
 
-/* Let a page be new, zero and writable; what was there is freed. */
+/* Put a new page, zero and writable, at an address; what was there is freed. */
 static inline int32_t sys_page_alloc(void *address)
 {
     return sys_call(CALL_PAGE_ALLOC, (uint32_t)address, 0, 0, 0);

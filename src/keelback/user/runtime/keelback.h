@@ -125,7 +125,7 @@ void print_number(int32_t number);
 void print_unsigned(uint32_t number);
 void print_hex(uint32_t number); /* as 0x0000002a */
 
-/* Let a function of a library be called by programs; all others are its own. */
+/* Export a function of a library to programs; all others are its own. */
 #define EXPORT __attribute__((visibility("default")))
 
 /*
