@@ -233,7 +233,7 @@ class SystemCalls(Component):
         answer.reserved = counts.used[Role.RESERVED]
         answer.kernel_promised = counts.kernel_promised
         answer.user_promised = user
-        return self._give(thread, address_of(answer), size_of(records.FrameCounts))
+        return self._give(thread, thread.frame.argument(0), address_of(answer), size_of(records.FrameCounts))
 
     def uptime(self, thread: Thread) -> u32:
         """Write how many ticks came since the kernel started to an address.
@@ -241,11 +241,11 @@ class SystemCalls(Component):
         Raises: BadAddress or OutOfMemory.
         """
         self.time.ticks = self.scheduler.timer.clock.ticks
-        return self._give(thread, address_of(self.time), size_of(records.Uptime))
+        return self._give(thread, thread.frame.argument(0), address_of(self.time), size_of(records.Uptime))
 
-    def _give(self, thread: Thread, record: word, count: u32) -> u32:
-        """Copy a record at an address, `count` bytes, to where the caller's first argument says; return 0."""
-        self.memory.copy_record_out(self._caller(thread).space, thread.frame.argument(0), record, count)
+    def _give(self, thread: Thread, address: word, record: word, count: u32) -> u32:
+        """Copy a record of the kernel's, `count` bytes, to an address of the caller's; return 0."""
+        self.memory.copy_record_out(self._caller(thread).space, address, record, count)
         return 0
 
     def malloc_pages(self, thread: Thread) -> u32:
