@@ -130,7 +130,7 @@ MISTAKES = {
         {"strict RAM and TLB"},
     ),
     "a switch without a new page directory": (
-        "processes.scheduler", "Scheduler", "use_space", "self.cpu.write_cr3(space << PAGE_SHIFT)", "pass",
+        "processes.scheduler", "Scheduler", "use_space", "self.cpu.write_cr3(directory << PAGE_SHIFT)", "pass",
         {"comparison"},
     ),
     "a reference that is not dropped": (

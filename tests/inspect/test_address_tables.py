@@ -12,7 +12,7 @@ from keelback.inspect.story import Story
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import NOBODY as NO_OWNER
 from keelback.kernel.memory.frames import RESERVED, SHARED
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from kernel.driven import (
     ANYWHERE,
     BSS,
@@ -120,7 +120,11 @@ def test_a_row_is_written_with_inclusive_ends():
 
 
 edges = st.sets(st.integers(MICROKERNEL.user_base // PAGE, MICROKERNEL.user_end // PAGE), max_size=24)
-kinds = st.lists(st.sampled_from([Kind.IMAGE, Kind.STACK, Kind.ANONYMOUS, Kind.MALLOC]), min_size=12, max_size=12)
+kinds = st.lists(
+    st.sampled_from([RegionKind.IMAGE, RegionKind.STACK, RegionKind.ANONYMOUS, RegionKind.MALLOC]),
+    min_size=12,
+    max_size=12,
+)
 
 
 @given(edges, kinds)

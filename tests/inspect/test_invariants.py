@@ -7,7 +7,7 @@ import pytest
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.regions import Kind, Node
+from keelback.kernel.memory.regions import Node, RegionKind
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import view
@@ -271,7 +271,7 @@ def let_two_regions_overlap(pc, lens):
 def keep_an_empty_region(pc, lens):
     space = lens.processes.table[2].space
     region, other = space.regions[space.count - 1], space.regions[space.count]
-    other.start, other.end, other.kind, other.permissions = region.end, region.end, Kind.ANONYMOUS, 0
+    other.start, other.end, other.kind, other.permissions = region.end, region.end, RegionKind.ANONYMOUS, 0
     space.count += 1
 
 
@@ -279,7 +279,7 @@ def map_many_regions(pc, lens, pid=2, count=300):
     """Let a process have so many regions more, as is right; return its space."""
     space = lens.processes.table[pid].space
     for number in range(count):
-        pc.kernel.virtual_memory.map(space, 0x5000_0000 + number * 0x2000, 0x1000, Kind.ANONYMOUS, 4)
+        pc.kernel.virtual_memory.map(space, 0x5000_0000 + number * 0x2000, 0x1000, RegionKind.ANONYMOUS, 4)
     check(lens)
     return space
 
@@ -331,12 +331,12 @@ def load_a_library_below_images(pc, lens):
 
 
 def call_an_image_a_stack(pc, lens):
-    lens.processes.table[2].space.regions[0].kind = Kind.STACK
+    lens.processes.table[2].space.regions[0].kind = RegionKind.STACK
 
 
 def call_a_stack_an_image(pc, lens):
     space = lens.processes.table[2].space
-    space.regions[space.count - 1].kind = Kind.IMAGE
+    space.regions[space.count - 1].kind = RegionKind.IMAGE
 
 
 def forget_who_runs_a_program(pc, lens):
@@ -401,7 +401,7 @@ def end_the_malloc_region_too_late(pc, lens):
 
 def keep_anonymous_memory_in_the_malloc_area(pc, lens):
     space, page = take_a_malloc_page(pc, lens)
-    lens.regions.find(space, page).kind = Kind.ANONYMOUS
+    lens.regions.find(space, page).kind = RegionKind.ANONYMOUS
 
 
 def load_a_library(pc, lens):
@@ -409,7 +409,7 @@ def load_a_library(pc, lens):
     pc.kernel.libraries.loaded.request.text.set_text("libit")
     for pid in (2, 3):
         process = pc.kernel.processes.table[pid]
-        pc.kernel.libraries.map(process.space, process.libraries, pc.kernel.libraries.loaded.request.text)
+        pc.kernel.libraries.load(process.space, process.libraries, pc.kernel.libraries.loaded.request.text)
     check(lens)
     return lens.processes.table[2].libraries
 
@@ -441,7 +441,7 @@ def list_a_library_elsewhere(pc, lens):
 def call_a_library_page_anonymous(pc, lens):
     address = load_a_library(pc, lens).slots[0].address
     space = lens.processes.table[2].space
-    lens.regions.find(space, address).kind = Kind.ANONYMOUS
+    lens.regions.find(space, address).kind = RegionKind.ANONYMOUS
 
 
 def let_library_text_be_written(pc, lens):
@@ -457,7 +457,7 @@ def keep_a_library_that_nobody_has(pc, lens):
     for pid in (2, 3):
         process = pc.kernel.processes.table[pid]
         library.users = 2
-        pc.kernel.libraries.unmap(process.space, process.libraries, process.libraries.slots[0].address)
+        pc.kernel.libraries.unload(process.space, process.libraries, process.libraries.slots[0].address)
 
 
 def call_text_written(pc, lens):
@@ -483,7 +483,7 @@ def count_a_promise_that_nobody_has(pc, lens):
 def promise_more_than_is_free(pc, lens):
     """Give a process more memory than there is, with the promises that it would have."""
     space = lens.processes.table[2].space
-    lens.regions.add(space, 0x4000_0000, 0x6000_0000, Kind.ANONYMOUS, 6)
+    lens.regions.add(space, 0x4000_0000, 0x6000_0000, RegionKind.ANONYMOUS, 6)
     lens.promises.add(space, 1 << 17, 1 << 7)
 
 

@@ -68,7 +68,8 @@ MISTAKES = {
         "self._add(child, self._library(parent, index), parent.slots[index].address); self.table[0].users -= 1",
     ),
     "a library that stays mapped when it goes": (
-        *LIBRARIES, "unmap", "self.memory.remove(space, address, end)", "self.regions.carve(space, address, end)",
+        *LIBRARIES, "unload",
+        "self.virtual_memory.remove(space, address, end)", "self.regions.carve(space, address, end)",
     ),
     "a list that keeps the wrong library": (
         *LIBRARIES, "_drop", "mapped.slots.copy_from(index, mapped.slots, index + 1, mapped.count - index)", "pass",

@@ -16,7 +16,7 @@ from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.memory.heap import BootHeap
 from keelback.kernel.memory.promises import Promises
-from keelback.kernel.memory.regions import Kind, Regions, Space
+from keelback.kernel.memory.regions import RegionKind, Regions, Space
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import I386, PAE, X86_64, PagingScheme
@@ -186,7 +186,7 @@ class World(Component):
 
     def map_memory(self, address: word, size: u32, permissions: u8) -> None:
         """Make anonymous memory a region of that space, as `map` does."""
-        self.memory.map(self.space, address, size, Kind.ANONYMOUS, permissions)
+        self.memory.map(self.space, address, size, RegionKind.ANONYMOUS, permissions)
 
     def unmap_memory(self, address: word, size: u32) -> None:
         """Take memory out of its regions, as `unmap` does."""

@@ -97,5 +97,5 @@ def test_the_space_of_a_killed_process_is_left_before_it_goes():
     pc.boot()
     while not pc.kernel.processes.table[1].ending:
         pc.step()
-    space = pc.kernel.first_cpu.space
+    space = pc.kernel.first_cpu.directory
     assert space == pc.kernel.processes.table[2].space.directory

@@ -521,7 +521,7 @@ MISTAKES = {
     ),
     "library pages that stay when there are not enough": (
         "load_library where it needs a table", "loading.libraries", "Libraries", "_place",
-        "self.memory.remove(space, start, start + size)", "pass",
+        "self.virtual_memory.remove(space, start, start + size)", "pass",
     ),
     "a node that stays when there are not enough": (
         "fork with two nodes", "memory.regions", "Regions", "release", "self.settle(space)", "pass",
@@ -531,7 +531,7 @@ MISTAKES = {
         "                self.regions.settle(space)", "                pass",
     ),
     "a library that stays loaded when it can't be mapped": (
-        "load_library where it needs a table", "loading.libraries", "Libraries", "map",
+        "load_library where it needs a table", "loading.libraries", "Libraries", "load",
         "self.loaded.free(library)", "pass",
     ),
     "a library that stays when there is no memory for all of it": (
@@ -543,8 +543,8 @@ MISTAKES = {
     ),
     "an answer that is written in part": (
         "frame_counts to two pages", "memory.user_memory", "UserMemory", "copy_out",
-        "first: u32 = self.memory.make_writable(space, address)",
-        "first: u32 = self.memory.make_writable(space, address); self.access.page(first).bytes.fill(0, 1, 1)",
+        "first: u32 = self.virtual_memory.make_writable(space, address)",
+        "first: u32 = self.virtual_memory.make_writable(space, address); self.access.page(first).bytes.fill(0, 1, 1)",
     ),
     "a zombie that is gone before its ending is told": (
         "wait, the ending to memory that is nowhere yet", "processes.endings", "Endings", "_collect",

@@ -18,7 +18,7 @@ from keelback.kernel.loading.libraries import MOST_MAPPED
 from keelback.kernel.loading.loaded_libraries import MOST_LIBRARIES
 from keelback.kernel.memory.frames import LIBRARY as OWNER
 from keelback.kernel.memory.frames import Role
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.x86.paging import WRITABLE
 from kernel.driven import (
     ANYWHERE,
@@ -92,7 +92,7 @@ def end(machine, pid):
 
 def test_a_library_lies_directly_after_the_image(machine):
     assert load(machine, 1) == AFTER_IMAGE
-    regions = [each for each in machine.regions(1) if each.kind == Kind.LIBRARY]
+    regions = [each for each in machine.regions(1) if each.kind == RegionKind.LIBRARY]
     assert [(each.start, each.end) for each in regions] == [
         (AFTER_IMAGE, AFTER_IMAGE + LIBRARY_DATA),
         (AFTER_IMAGE + LIBRARY_DATA, AFTER_IMAGE + LIBRARY_END),

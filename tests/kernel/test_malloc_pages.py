@@ -7,7 +7,7 @@ import pytest
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.inspect.lens import malloc_pages
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Access, Ending, Reason
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (
@@ -53,7 +53,7 @@ def taken(machine: Driven, pid: int = 1) -> list[int]:
 
 def region(machine: Driven, pid: int = 1) -> list[tuple[int, int]]:
     """Return what the malloc region covers, in pages from the base."""
-    found = [each for each in machine.regions(pid) if each.kind == Kind.MALLOC]
+    found = [each for each in machine.regions(pid) if each.kind == RegionKind.MALLOC]
     return [((each.start - MALLOC) // PAGE, (each.end - MALLOC) // PAGE) for each in found]
 
 

@@ -283,7 +283,7 @@ def test_reports_follow_the_greeting():
 def test_no_frame_from_the_limit_on_is_used_or_has_a_record():
     console, pc = run_both(b"memory=6M", "stop", memory=16 * MIB)
     frames = pc.kernel.memory.frames
-    assert len(frames.table) == pc.kernel.memory.map.end() == 6 * MIB // PAGE
+    assert len(frames.table) == pc.kernel.memory.kernel_map.end() == 6 * MIB // PAGE
     assert pc.kernel.memory.bounds.region_top <= 6 * MIB
     unlimited, _ = run_both(b"", "stop", memory=6 * MIB)
     assert console == unlimited, "as much is free as in a machine that has no more"

@@ -5,7 +5,7 @@ from capstone import CS_ARCH_X86, CS_MODE_32, CS_MODE_64, Cs
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.page_tables import PageTables
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.x86.paging import AS_LOADED, I386, NO_EXECUTE, PAE, SCHEMES, USER, WRITABLE, X86_64
 from keelback.lang import PAGE_SIZE, Panic
 from kernel.driven import driven
@@ -320,7 +320,7 @@ def test_a_page_is_walked_to_once(walks):
     assert count(user.copy_out, space, BSS + 5 * PAGE_SIZE - 4, 8, source) == 2
     image = list(machine.kernel.spaces.mappings(space.directory, space.image.base, space.image.base + space.image.size))
     assert count(memory.share_loaded, space, machine.process(2).space) <= 1 + len(image)
-    area = memory.map(space, 0, 32 * PAGE_SIZE, Kind.ANONYMOUS, USER | WRITABLE)
+    area = memory.map(space, 0, 32 * PAGE_SIZE, RegionKind.ANONYMOUS, USER | WRITABLE)
     for page in range(area, area + 32 * PAGE_SIZE, PAGE_SIZE):
         memory.make_writable(space, page)
     assert count(machine.kernel.spaces.restrict, space.directory, area, area + 32 * PAGE_SIZE, USER, 1) == 1

@@ -9,7 +9,7 @@ import pytest
 from keelback.abi.errors import OutOfMemory, TooManyRegions
 from keelback.inspect.records import regions_of
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.regions import FEW, IN_NODE, MOST_NODES, SPARE, Kind, Node, Regions, Space
+from keelback.kernel.memory.regions import FEW, IN_NODE, MOST_NODES, SPARE, Node, RegionKind, Regions, Space
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import Panic, Ram, Region, size_of
 from kernel.driven import MOST_REGIONS
@@ -17,9 +17,14 @@ from support import make_pc
 
 PAGE = 4096
 BASE, PAGES = 0x4000_0000, 48
-Pages = dict[int, tuple[Kind, int]]
-Found = tuple[int, int, Kind, int]
-WHAT = [(Kind.ANONYMOUS, USER | WRITABLE), (Kind.ANONYMOUS, USER), (Kind.IMAGE, USER | WRITABLE), (Kind.IMAGE, 0)]
+Pages = dict[int, tuple[RegionKind, int]]
+Found = tuple[int, int, RegionKind, int]
+WHAT = [
+    (RegionKind.ANONYMOUS, USER | WRITABLE),
+    (RegionKind.ANONYMOUS, USER),
+    (RegionKind.IMAGE, USER | WRITABLE),
+    (RegionKind.IMAGE, 0),
+]
 
 
 class Booted:
@@ -38,7 +43,7 @@ class Booted:
         assert [(each.start, each.end) for each in self.regions.of(self.space)] == [(e.start, e.end) for e in found]
         return [(each.start, each.end, each.kind, each.permissions) for each in found]
 
-    def change(self, start: int, end: int, kind: Kind | None, permissions: int) -> None:
+    def change(self, start: int, end: int, kind: RegionKind | None, permissions: int) -> None:
         """Change regions as `VirtualMemory` does; with no kind, only permissions."""
         regions, space = self.regions, self.space
         if kind is None:
@@ -47,7 +52,7 @@ class Booted:
         else:
             regions.reserve(space, start, end, kind, permissions)
             regions.carve(space, start, end)
-            if kind != Kind.NONE:
+            if kind != RegionKind.NONE:
                 regions.add(space, start, end, kind, permissions)
         regions.settle(space)
 
@@ -83,20 +88,20 @@ def regions_in(pages: Pages) -> list[Found]:
     return found
 
 
-def drawn(chance: random.Random, pages: Pages) -> tuple[int, int, Kind | None, int]:
+def drawn(chance: random.Random, pages: Pages) -> tuple[int, int, RegionKind | None, int]:
     """Draw a request; one that protects only what is in regions."""
     first = chance.randrange(PAGES)
     start, end = BASE + first * PAGE, BASE + min(first + chance.choice([1, 1, 1, 2, 5, 12]), PAGES) * PAGE
-    kind, permissions = chance.choice([*WHAT, (Kind.NONE, 0), (None, USER), (None, USER | WRITABLE)])
+    kind, permissions = chance.choice([*WHAT, (RegionKind.NONE, 0), (None, USER), (None, USER | WRITABLE)])
     if kind is None and any(page not in pages for page in range(start, end, PAGE)):
-        kind = Kind.ANONYMOUS
+        kind = RegionKind.ANONYMOUS
     return start, end, kind, permissions
 
 
-def after(pages: Pages, start: int, end: int, kind: Kind | None, permissions: int) -> Pages:
+def after(pages: Pages, start: int, end: int, kind: RegionKind | None, permissions: int) -> Pages:
     """Return what a request makes of single pages, however many regions that is."""
     left = {page: what for page, what in pages.items() if not start <= page < end}
-    if kind == Kind.NONE:
+    if kind == RegionKind.NONE:
         return left
     return left | {page: (kind or pages[page][0], permissions) for page in range(start, end, PAGE)}
 
@@ -130,13 +135,13 @@ class Intervals:
         """Return what the regions have of a range, cut to it."""
         return [(max(s, start), min(e, end), k, p) for s, e, k, p in self.found if s < end and start < e]
 
-    def after(self, start: int, end: int, kind: Kind | None, permissions: int) -> "Intervals":
+    def after(self, start: int, end: int, kind: RegionKind | None, permissions: int) -> "Intervals":
         made = Intervals()
         outside = [*self.within(0, start), *self.within(end, 1 << 32)]
         if kind is None:
             inside = [(s, e, k, permissions) for s, e, k, _ in self.within(start, end)]
         else:
-            inside = [] if kind == Kind.NONE else [(start, end, kind, permissions)]
+            inside = [] if kind == RegionKind.NONE else [(start, end, kind, permissions)]
         for each in sorted([*outside, *inside]):
             if made.found and (made.found[-1][1:]) == (each[0], *each[2:]):
                 made.found[-1] = (made.found[-1][0], *each[1:])
@@ -148,15 +153,19 @@ class Intervals:
         return sum(e - s for s, e, *_ in self.within(start, end)) == end - start
 
 
-def request(chance: random.Random, model: Intervals, grow: bool) -> tuple[int, int, Kind | None, int]:
+def request(chance: random.Random, model: Intervals, grow: bool) -> tuple[int, int, RegionKind | None, int]:
     """Draw a request among 4,000 pages that mostly adds regions, or mostly takes some away."""
     pages = chance.choice([1, 1, 1, 2, 3] if grow else [1, 3, 40, 400])
     first = chance.randrange(4000 - pages)
     start, end = BASE + first * PAGE, BASE + (first + pages) * PAGE
-    kinds = [*WHAT, *WHAT, (None, USER), (None, 0)] if grow else [*WHAT, (Kind.NONE, 0), (Kind.NONE, 0), (None, USER)]
+    kinds = (
+        [*WHAT, *WHAT, (None, USER), (None, 0)]
+        if grow
+        else [*WHAT, (RegionKind.NONE, 0), (RegionKind.NONE, 0), (None, USER)]
+    )
     kind, permissions = chance.choice(kinds)
     if kind is None and not model.covers(start, end):
-        kind = Kind.NONE
+        kind = RegionKind.NONE
     return start, end, kind, permissions
 
 
@@ -187,7 +196,7 @@ def many():
     """Return a space with a thousand regions of one page each, one page apart."""
     booted = Booted(32_000)
     for number in range(1000):
-        booted.change(BASE + 2 * number * PAGE, BASE + (2 * number + 1) * PAGE, Kind.ANONYMOUS, USER)
+        booted.change(BASE + 2 * number * PAGE, BASE + (2 * number + 1) * PAGE, RegionKind.ANONYMOUS, USER)
     return booted
 
 
@@ -233,7 +242,7 @@ def test_a_copy_has_all_regions_in_nodes_of_its_own(many):
     many.regions.duplicate(child, many.space)
     assert [(each.start, each.end) for each in many.regions.of(child)] == [each[:2] for each in many.listed()]
     assert many.kernel.memory.frames.counts.kernel_free == free - 4 == free - child.nodes
-    many.regions.add(child, BASE - PAGE, BASE, Kind.ANONYMOUS, 0)
+    many.regions.add(child, BASE - PAGE, BASE, RegionKind.ANONYMOUS, 0)
     assert many.space.count == 1000 == len(many.listed())
     many.regions.release(child)
     child.clear()
@@ -256,14 +265,14 @@ def test_a_copy_without_memory_gives_back_what_it_took(many):
 def test_one_region_more_takes_a_node_and_gives_it_back(count):
     booted = Booted(32_000)
     for number in range(count):
-        booted.change(BASE + 2 * number * PAGE, BASE + (2 * number + 1) * PAGE, Kind.ANONYMOUS, USER)
+        booted.change(BASE + 2 * number * PAGE, BASE + (2 * number + 1) * PAGE, RegionKind.ANONYMOUS, USER)
     full, nodes = booted.content(), booted.space.nodes
     for number in (0, count // 2, count - 1):
         between = BASE + 2 * number * PAGE + PAGE
-        booted.change(between, between + PAGE, Kind.ANONYMOUS, 0)
+        booted.change(between, between + PAGE, RegionKind.ANONYMOUS, 0)
         assert (booted.space.count, booted.space.nodes) == (count + 1, nodes + 1)
         booted.assert_tidy()
-        booted.change(between, between + PAGE, Kind.NONE, 0)
+        booted.change(between, between + PAGE, RegionKind.NONE, 0)
         assert booted.content() == full
         booted.assert_tidy()
 

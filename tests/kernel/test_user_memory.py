@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from keelback.abi.errors import BadAddress
 from keelback.inspect.records import regions_of
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import BSS, LIVES, Call, driven
 from support import frame_at, make_pc
@@ -22,8 +22,8 @@ def machine():
     kernel, space = pc.kernel, pc.kernel.programs.next
     space.directory, space.owner = kernel.spaces.create(7), 1
     for page, rights in ((BASE, WRITABLE), (BASE + PAGE, WRITABLE), (BASE + 2 * PAGE, 0), (BASE + 4 * PAGE, WRITABLE)):
-        kernel.regions.add(space, page, page + PAGE, Kind.IMAGE, USER | rights)
-    kernel.regions.add(space, TOP - PAGE, TOP, Kind.STACK, USER | WRITABLE)
+        kernel.regions.add(space, page, page + PAGE, RegionKind.IMAGE, USER | rights)
+    kernel.regions.add(space, TOP - PAGE, TOP, RegionKind.STACK, USER | WRITABLE)
     kernel.promises.take_all(space)
     for region in regions_of(kernel, space):
         for page in range(region.start, region.end, PAGE):

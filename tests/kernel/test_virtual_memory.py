@@ -5,7 +5,7 @@ import pytest
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import PINNED, Role
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Access, Ending, Reason
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (
@@ -65,7 +65,7 @@ def fault_of(machine: Driven) -> tuple[Access, int, Reason]:
     return fault.access, fault.address, fault.reason
 
 
-def regions_of(machine: Driven, pid: int = 1) -> list[tuple[int, int, Kind, int]]:
+def regions_of(machine: Driven, pid: int = 1) -> list[tuple[int, int, RegionKind, int]]:
     return [(each.start, each.end, each.kind, each.permissions) for each in machine.regions(pid)]
 
 
@@ -364,13 +364,13 @@ def test_page_alloc_makes_any_page_memory_that_can_be_written(machine, before):
     assert machine.call(Call.PAGE_ALLOC, address) == 0
     machine.write(address, 3)
     assert machine.read(address) == 3
-    assert (address, address + PAGE, Kind.ANONYMOUS, USER | WRITABLE) in regions_of(machine)
+    assert (address, address + PAGE, RegionKind.ANONYMOUS, USER | WRITABLE) in regions_of(machine)
 
 
 def test_pages_that_are_allocated_side_by_side_are_one_region(machine):
     for number in (0, 2, 1, 3):
         machine.call(Call.PAGE_ALLOC, ANYWHERE + number * PAGE)
-    assert (ANYWHERE, ANYWHERE + 4 * PAGE, Kind.ANONYMOUS, USER | WRITABLE) in regions_of(machine)
+    assert (ANYWHERE, ANYWHERE + 4 * PAGE, RegionKind.ANONYMOUS, USER | WRITABLE) in regions_of(machine)
 
 
 def test_page_alloc_gives_out_every_frame_and_then_says_that_there_is_none(life):

@@ -300,7 +300,7 @@ def test_memory_that_the_map_claims_and_that_is_not_there_is_left_out(layout, li
     lines = [re.fullmatch(ABSENT, line) for line in pc.console.decode().splitlines()[:-1]]
     assert [(int(each[1], 16), int(each[2], 16)) for each in lines if each] == said and all(lines)
     kernel = look(layout, pc.ram.contents)
-    ends = [each.end << 12 for each in list(kernel.memory.map.table)[: kernel.memory.map.fill.count]]
+    ends = [each.end << 12 for each in list(kernel.memory.kernel_map.table)[: kernel.memory.kernel_map.fill.count]]
     assert ends == sorted(ends) and ends[-1] == min(
         16 * MIB, max(base + size for base, size in claims if base < 16 * MIB)
     )

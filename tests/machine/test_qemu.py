@@ -183,7 +183,7 @@ def test_memory_is_laid_out_in_order_whatever_the_machine_has(machine):
     assert bounds.zone - bounds.stack == layout.boot_stack
     tables = {kernel.spaces.kernel.directory << 12, stack_frame(kernel, 0) << 12}
     assert all(bounds.zone <= address < bounds.region_top for address in tables), "initial page allocations"
-    end = kernel.memory.map.end() << 12
+    end = kernel.memory.kernel_map.end() << 12
     assert low - MIB < end <= low, "all below 4 GiB but what the BIOS keeps"
     assert len(kernel.memory.frames.table) == end >> 12
     usable = sum(each.size_low | each.size_high << 32 for each in kernel.memory.bios_map.table if each.type == 1)

@@ -11,7 +11,7 @@ from keelback.inspect.records import raw, regions_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.loaded_libraries import Library
 from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED
-from keelback.kernel.memory.regions import Kind, MemoryRegion
+from keelback.kernel.memory.regions import MemoryRegion, RegionKind
 from keelback.kernel.processes.processes import Process
 from keelback.lang import PAGE_SHIFT, Array
 
@@ -69,12 +69,12 @@ def virtual_table(kernel: Kernel, process: Process | None) -> list[Row]:
 
 def _label(process: Process, region: MemoryRegion) -> str:
     name = text_of(process.name)
-    if region.kind == Kind.LIBRARY:
+    if region.kind == RegionKind.LIBRARY:
         before = [each for each in mapped(process) if each[1] <= region.start]
         return f"{text_of(max(before, key=lambda each: each[1])[0].name)} space in {name} space"
-    if region.kind == Kind.ANONYMOUS:
+    if region.kind == RegionKind.ANONYMOUS:
         return f"Anonymous memory of {name}"
-    if region.kind == Kind.MALLOC:
+    if region.kind == RegionKind.MALLOC:
         return f"Malloc pages of {name}"
     return f"User space for {name}"
 

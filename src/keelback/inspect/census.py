@@ -152,7 +152,7 @@ class Census:
     def _count_fixed(self) -> "Fixed":
         """Count what boot gave away for ever."""
         kernel, bounds = self.kernel, self.kernel.memory.bounds
-        usable = [kernel.memory.map.table[index] for index in range(kernel.memory.map.fill.count)]
+        usable = [kernel.memory.kernel_map.table[index] for index in range(kernel.memory.kernel_map.fill.count)]
         ranges = tuple((each.start, each.end) for each in usable)
         return fixed_frames(kernel.layout, bounds.zone, bounds.region_top, self._frame_count, ranges)
 

@@ -187,7 +187,7 @@ def _sized(parts: Iterable[Part], end: int) -> Iterator[Part]:
 
 def usable_ranges(kernel: Kernel) -> Iterator[str]:
     """Yield a line for each range of memory that a running kernel found usable."""
-    memory_map = kernel.memory.map
+    memory_map = kernel.memory.kernel_map
     for index in range(memory_map.fill.count):
         usable = memory_map.table[index]
         start, end = usable.start * PAGE_SIZE, usable.end * PAGE_SIZE

@@ -131,7 +131,7 @@ class Story:
 
     def _said_of_library(self, actor: Process, taken: list[Row]) -> Iterator[str]:
         name = text_of(actor.name)
-        in_use = self.kernel.first_cpu.space
+        in_use = self.kernel.first_cpu.directory
         [whose] = [text_of(each.name) for each in self._processes() if each.space.directory == in_use]
         yield f"the mapping is switched to that of {whose}"
         library, address = mapped(actor)[-1]

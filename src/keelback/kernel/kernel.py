@@ -52,7 +52,7 @@ class Kernel(Component):
         self.interrupts = Interrupts(records, layout, self.cpu)
         self.timer = Timer(records, self.cpu, self.interrupts)
         self.memory = Memory(records, layout)
-        self.handover = Handover(ram, self.cpu, self.memory.map)
+        self.handover = Handover(ram, self.cpu, self.memory.kernel_map)
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory.frames)
         self.regions = Regions(records, layout, self.memory.frames, self.spaces.access)
         self.promises = Promises(self.spaces, self.regions)

@@ -8,7 +8,7 @@ from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.loaded_pages import loaded_page
 from keelback.inspect.records import members, numbered
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
-from keelback.kernel.memory.regions import Kind, Space
+from keelback.kernel.memory.regions import RegionKind, Space
 from keelback.lang import PAGE_SIZE
 
 
@@ -54,10 +54,10 @@ def _malloc_region(census: Census) -> Iterator[str]:
     base, limit = census.kernel.layout.malloc_base, census.kernel.layout.malloc_limit
     for process in census.processes():
         regions = census.regions(process.space)
-        there = [each for each in regions if each.kind == Kind.MALLOC or (each.start < limit and base < each.end)]
+        there = [each for each in regions if each.kind == RegionKind.MALLOC or (each.start < limit and base < each.end)]
         found = [(each.kind, each.start, each.end) for each in there]
         taken = _malloc_pages(census, process.pid)
-        if found != ([(Kind.MALLOC, base, max(taken) + PAGE_SIZE)] if taken else []):
+        if found != ([(RegionKind.MALLOC, base, max(taken) + PAGE_SIZE)] if taken else []):
             said = ", ".join(f"{kind.name} [{start:#010x}, {end:#010x})" for kind, start, end in found)
             yield f"process {process.pid} has {said or 'no region'} for malloc pages: {len(taken)}"
 
@@ -105,5 +105,5 @@ def _library_regions(census: Census) -> Iterator[str]:
 
 def _pages(census: Census, space: Space, offset: int) -> dict[int, int]:
     """Return the pages of a space's library regions, moved by an offset, and their permissions."""
-    regions = [each for each in census.regions(space) if each.kind == Kind.LIBRARY]
+    regions = [each for each in census.regions(space) if each.kind == RegionKind.LIBRARY]
     return {page + offset: each.permissions for each in regions for page in range(each.start, each.end, PAGE_SIZE)}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.walk import USER, WRITABLE
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Process
 from keelback.lang import PAGE_SIZE
 
@@ -32,9 +32,9 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
     pages, needed = 0, set[int]()
     for region in census.regions(space):
         on_demand = range(region.start, region.end, PAGE_SIZE)
-        if region.kind in (Kind.MALLOC, Kind.SPARSE):
+        if region.kind in (RegionKind.MALLOC, RegionKind.SPARSE):
             on_demand = range(0)
-        elif region.kind == Kind.STACK:
+        elif region.kind == RegionKind.STACK:
             on_demand = range(max(region.start, growth), max(region.end, growth), PAGE_SIZE)
         if region.permissions & WRITABLE:
             taken = sum(region.start <= page < region.end and page not in on_demand for page in present)

@@ -7,7 +7,7 @@ from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.records import holder, nodes_of
 from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE
-from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE, Kind, MemoryRegion, Space
+from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE, MemoryRegion, RegionKind, Space
 from keelback.lang import PAGE_SIZE, size_of
 
 REGION_WORDS, NODE_WORDS = size_of(MemoryRegion) // 4, IN_NODE * size_of(MemoryRegion) // 4
@@ -71,7 +71,7 @@ def _nodes(census: Census) -> Iterator[str]:
 def _areas(census: Census) -> Iterator[str]:
     layout = census.kernel.layout
     images, stack = (layout.image_start, layout.image_limit), (layout.stack_bottom, layout.stack_top)
-    areas = {Kind.IMAGE: images, Kind.LIBRARY: images, Kind.STACK: stack}
+    areas = {RegionKind.IMAGE: images, RegionKind.LIBRARY: images, RegionKind.STACK: stack}
     for whose, regions in _regions_of_all(census):
         for region in regions:
             first, limit = areas.get(region.kind, (layout.user_base, layout.user_end))

@@ -16,10 +16,10 @@ LAST_PAGE = 0xFFFF_F000
 class Handover(Component):
     """Checks the boot parameters and the memory map."""
 
-    def __init__(self, ram: Ram, cpu: Cpu, map: MemoryMap) -> None:
+    def __init__(self, ram: Ram, cpu: Cpu, kernel_map: MemoryMap) -> None:
         self.ram = ram
         self.cpu = cpu
-        self.map = map
+        self.kernel_map = kernel_map
 
     def is_memory(self, address: word) -> bool:
         """Say whether the word at an address keeps what is written to it; it then has what it had."""
@@ -70,14 +70,14 @@ class Handover(Component):
 
     def check_map(self, console: Console) -> None:
         """Leave out of the map what is not there, and say so."""
-        for index in range(self.map.fill.count):
-            claimed = self.map.table[index]
+        for index in range(self.kernel_map.fill.count):
+            claimed = self.kernel_map.table[index]
             end: u32 = self._end_of_memory(claimed.start, claimed.end)
             if end != claimed.end:
                 console.write(f"keelback: there is no memory from {end << PAGE_SHIFT:#010x} on, ")
                 console.write(f"though the memory map claims it up to {claimed.end << PAGE_SHIFT:#x}; not used\n")
                 claimed.end = end
-        self.map.leave_out_empty()
+        self.kernel_map.leave_out_empty()
 
     def _end_of_memory(self, start: u32, end: u32) -> u32:
         """Return where the memory of frames [start, end) ends, if it ends once."""

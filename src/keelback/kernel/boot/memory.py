@@ -46,7 +46,7 @@ class Memory(Component):
         self.header = view(records.ram, ImageHeader, layout.kernel_start)
         self.bounds = records.struct(Boundaries)
         self.bios_map = BiosMemoryMap(records)
-        self.map = MemoryMap(records, self.bios_map)
+        self.kernel_map = MemoryMap(records, self.bios_map)
         self.heap = BootHeap(records)
         self.frames = Frames(records, layout)
 
@@ -68,13 +68,13 @@ class Memory(Component):
         bounds.kernel_map = round_up(bounds.bios_map + MOST_ENTRIES * size_of(BiosRange), 16)
         bounds.heap = round_up(bounds.kernel_map + MOST_RANGES * size_of(FrameRange), 16)
         self.bios_map.copy(parameters, bounds.bios_map)
-        self.map.make(bounds.kernel_map, limit)
+        self.kernel_map.make(bounds.kernel_map, limit)
 
     def _place_heap(self, more: u32) -> None:
         bounds = self.bounds
-        bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.map.end()) + more, PAGE_SIZE)
+        bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.kernel_map.end()) + more, PAGE_SIZE)
         bounds.zone = bounds.stack + self.layout.boot_stack
-        share = (self.map.end() << PAGE_SHIFT) // self.layout.zone_share
+        share = (self.kernel_map.end() << PAGE_SHIFT) // self.layout.zone_share
         least = max(bounds.zone + self.layout.zone_least, self.layout.region_least)
         wanted = max(least, round_up(bounds.zone + share, PAGE_SIZE))
         end = self.loaded_end()
@@ -85,14 +85,14 @@ class Memory(Component):
 
     def loaded_end(self) -> word:
         """Return where the usable memory ends that the kernel was loaded into."""
-        return self.map.usable_after(self.layout.kernel_start >> PAGE_SHIFT) << PAGE_SHIFT
+        return self.kernel_map.usable_after(self.layout.kernel_start >> PAGE_SHIFT) << PAGE_SHIFT
 
     def owned_end(self) -> word:
         """Return the address at which the memory that is the kernel's ends."""
         return max(self.bounds.region_top, self.layout.owned_end)
 
     def _place_frame_table(self) -> None:
-        count: u32 = self.map.end()
+        count: u32 = self.kernel_map.end()
         frames = self.frames
         frames.table.place(self.heap.allocate(count * frames.table.element_size), count)
         frames.read_only.place(self.heap.allocate(count), count)
@@ -110,13 +110,13 @@ class Memory(Component):
         self.frames.reserve_range(top, end, KERNEL)
         self._give_out_user_frames(1, start)
         self.frames.reserve_range(SCREEN >> PAGE_SHIFT, (SCREEN >> PAGE_SHIFT) + 1, CONSOLE)
-        self._give_out_user_frames(end, self.map.end())
+        self._give_out_user_frames(end, self.kernel_map.end())
 
     def _give_out_user_frames(self, start: u32, end: u32) -> None:
         """Make the usable frames of [start, end) user frames and reserve the others."""
         position: u32 = start
-        for index in range(self.map.fill.count):
-            usable = self.map.table[index]
+        for index in range(self.kernel_map.fill.count):
+            usable = self.kernel_map.table[index]
             first: u32 = min(max(usable.start, position), end)
             last: u32 = min(max(usable.end, position), end)
             self.frames.reserve_range(position, first, RESERVED)

@@ -5,7 +5,7 @@ Source: Intel SDM volume 3, section 6.15 (exceptions).
 
 from keelback.abi.errors import BadAddress, OutOfMemory
 from keelback.kernel.devices.console import Console
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Access, Process, Reason
 from keelback.kernel.x86.trap_frame import TrapFrame
@@ -16,11 +16,11 @@ from keelback.lang import Component, Cpu, ProcessFault, word
 class Faults(Component):
     """Decides what becomes of a program that faults."""
 
-    def __init__(self, console: Console, cpu: Cpu, memory: VirtualMemory) -> None:
+    def __init__(self, console: Console, cpu: Cpu, virtual_memory: VirtualMemory) -> None:
         self.console = console
         self.cpu = cpu
-        self.memory = memory
-        self.layout = memory.layout
+        self.virtual_memory = virtual_memory
+        self.layout = virtual_memory.layout
 
     def take(self, process: Process, frame: TrapFrame) -> None:
         """Serve the fault in a process's trap frame; one that can't be served is recorded.
@@ -57,9 +57,9 @@ class Faults(Component):
                 # The CPU itself was kept off a user page, and would be again, for ever: QEMU's, at `iret` with SMAP.
                 raise BadAddress
             if frame.writing:
-                self.memory.make_writable(process.space, address)
+                self.virtual_memory.make_writable(process.space, address)
             else:
-                self.memory.make_readable(process.space, address)
+                self.virtual_memory.make_readable(process.space, address)
         except BadAddress:
             reason = self._reason(process, frame, address)
         except OutOfMemory:
@@ -73,8 +73,8 @@ class Faults(Component):
 
     def _reason(self, process: Process, frame: TrapFrame, address: word) -> Reason:
         """Return why nobody may do that there."""
-        kind = self.memory.regions.find(process.space, address).kind
-        if frame.forbidden or (kind != Kind.NONE and kind != Kind.MALLOC):
+        kind = self.virtual_memory.regions.find(process.space, address).kind
+        if frame.forbidden or (kind != RegionKind.NONE and kind != RegionKind.MALLOC):
             return Reason.PROTECTED
         layout = self.layout
         if layout.guard_pages > 0 and layout.stack_guard <= address < layout.stack_bottom:

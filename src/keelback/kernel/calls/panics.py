@@ -88,7 +88,7 @@ class Panics(Component):
         elif trap.vector == Vector.PAGE_FAULT or trap.vector == Vector.DOUBLE_FAULT:
             record.address = self.cpu.read_cr2()
         if trap.vector == Vector.DOUBLE_FAULT:
-            record.cr3 = cpu.space << PAGE_SHIFT
+            record.cr3 = cpu.directory << PAGE_SHIFT
         self.places.start()
         self._walk(trap.eip, trap.ebp, record.frame.esp)
         if record.message[0] != 0 and record.depth > 0:

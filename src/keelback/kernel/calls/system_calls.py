@@ -10,7 +10,7 @@ from keelback.abi.rights import READ, SPARSE, WRITE
 from keelback.kernel.devices.console import Console
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.malloc_pages import MallocPages
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.endings import Endings
 from keelback.kernel.processes.processes import Process
 from keelback.kernel.processes.programs import Programs
@@ -38,12 +38,12 @@ class SystemCalls(Component):
     ) -> None:
         self.console = console
         self.endings = endings
-        self.memory = endings.memory
+        self.user_memory = endings.user_memory
         self.processes = endings.processes
         self.scheduler = endings.scheduler
         self.programs = programs
         self.malloc = malloc
-        self.virtual_memory = self.processes.memory
+        self.virtual_memory = self.processes.virtual_memory
         self.libraries = self.processes.libraries
         self.frames = self.processes.frames
         self.buffer = home.struct(TextBuffer)
@@ -89,7 +89,7 @@ class SystemCalls(Component):
         count = thread.frame.argument(1)
         if count > MOST_TEXT:
             raise BadArgument
-        self.memory.copy_in(self._caller(thread).space, address, count, self.buffer.bytes)
+        self.user_memory.copy_in(self._caller(thread).space, address, count, self.buffer.bytes)
         self.console.write_bytes(self.buffer.bytes, count)
         return count
 
@@ -141,8 +141,8 @@ class SystemCalls(Component):
 
     def _read_command(self, thread: Thread) -> None:
         space = self._caller(thread).space
-        self.memory.copy_text_in(space, thread.frame.argument(0), self.programs.command.name)
-        self.memory.copy_text_in(space, thread.frame.argument(1), self.programs.command.argument)
+        self.user_memory.copy_text_in(space, thread.frame.argument(0), self.programs.command.name)
+        self.user_memory.copy_text_in(space, thread.frame.argument(1), self.programs.command.argument)
 
     def wait(self, thread: Thread) -> u32:
         """Wait for the end of the child of an id, or of any (-1); return its id.
@@ -180,7 +180,7 @@ class SystemCalls(Component):
         """
         frame = thread.frame
         permissions = self._permissions(frame.argument(2) & ~SPARSE)
-        kind: Kind = Kind.SPARSE if frame.argument(2) & SPARSE else Kind.ANONYMOUS
+        kind: RegionKind = RegionKind.SPARSE if frame.argument(2) & SPARSE else RegionKind.ANONYMOUS
         return self.virtual_memory.map(
             self._caller(thread).space, frame.argument(0), frame.argument(1), kind, permissions
         )
@@ -245,7 +245,7 @@ class SystemCalls(Component):
 
     def _give(self, thread: Thread, address: word, record: word, count: u32) -> u32:
         """Copy a record of the kernel's, `count` bytes, to an address of the caller's; return 0."""
-        self.memory.copy_record_out(self._caller(thread).space, address, record, count)
+        self.user_memory.copy_record_out(self._caller(thread).space, address, record, count)
         return 0
 
     def malloc_pages(self, thread: Thread) -> u32:
@@ -273,8 +273,8 @@ class SystemCalls(Component):
         """
         caller = self._caller(thread)
         name = self.libraries.loaded.request.text
-        self.memory.copy_text_in(caller.space, thread.frame.argument(0), name)
-        return self.libraries.map(caller.space, caller.libraries, name)
+        self.user_memory.copy_text_in(caller.space, thread.frame.argument(0), name)
+        return self.libraries.load(caller.space, caller.libraries, name)
 
     def unload_library(self, thread: Thread) -> u32:
         """Unmap the library whose link page is at an address.
@@ -282,7 +282,7 @@ class SystemCalls(Component):
         Raises: BadArgument (there is none), TooManyRegions or OutOfMemory; nothing has changed.
         """
         caller = self._caller(thread)
-        self.libraries.unmap(caller.space, caller.libraries, thread.frame.argument(0))
+        self.libraries.unload(caller.space, caller.libraries, thread.frame.argument(0))
         return 0
 
     def _caller(self, thread: Thread) -> Process:

@@ -19,14 +19,14 @@ from keelback.lang import PAGE_SIZE, Component, Region, round_up, u8, u32, word
 class ElfLoader(Component):
     """Loads programs and libraries of the payload into address spaces."""
 
-    def __init__(self, records: Region, memory: VirtualMemory, payload: Payload) -> None:
-        self.layout = memory.layout
-        self.memory = memory
-        self.regions = memory.regions
-        self.spaces = memory.spaces
+    def __init__(self, records: Region, virtual_memory: VirtualMemory, payload: Payload) -> None:
+        self.layout = virtual_memory.layout
+        self.virtual_memory = virtual_memory
+        self.regions = virtual_memory.regions
+        self.spaces = virtual_memory.spaces
         self.payload = payload
-        self.access = memory.access
-        self.file = ElfFile(records, memory.layout, payload)
+        self.access = virtual_memory.access
+        self.file = ElfFile(records, virtual_memory.layout, payload)
 
     def _loaded_size(self, segment: Segment) -> u32:
         """Return how many bytes have frames from the start; the layout says whether zeros that no file has do."""
@@ -65,7 +65,7 @@ class ElfLoader(Component):
         for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
             entry = self.spaces.tables.find(space.directory, page)
             if entry is None or not entry.present:
-                self._fill(image, self.memory.enter_new(space, page, entry, flags), page, segment, start)
+                self._fill(image, self.virtual_memory.enter_new(space, page, entry, flags), page, segment, start)
 
     def _fill(self, image: CheckedFile, frame: u32, page: word, segment: Segment, start: word) -> None:
         """Fill a new frame with what the file has for a page of a segment, and with zeros around that."""

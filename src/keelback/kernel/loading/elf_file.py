@@ -14,7 +14,7 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.loading import elf_format
 from keelback.kernel.loading.elf_format import ElfHeader, Segment
 from keelback.kernel.loading.payload import Member, Payload
-from keelback.kernel.memory.regions import Kind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.x86.paging import page_of
 from keelback.lang import PAGE_SIZE, Component, Region, Struct, TextEnum, round_up, size_of, texts, u16, u32, view, word
 
@@ -60,7 +60,7 @@ class CheckedFile(Struct):
     start: u32  # where it starts in the payload
     size: u32  # bytes
     entry: word
-    kind: Kind  # of its regions
+    kind: RegionKind  # of its regions
     bias: word  # what is added to the addresses in the file
     base: word  # the start of its first page in memory
     end: word  # the first address after its last byte in memory
@@ -80,7 +80,7 @@ class ElfFile(Component):
     def check_program(self, member: Member) -> CheckedFile:
         """Check that a member is a program; return what describes it.  Raises: NotExecutable; `image` says why."""
         image = self.image
-        image.kind = Kind.IMAGE
+        image.kind = RegionKind.IMAGE
         image.bias = 0
         self._check(member, elf_format.EXECUTABLE, Rule.EXECUTABLE)
         self._rule(Rule.ENTRY, self._can_enter(image.entry))
@@ -92,7 +92,7 @@ class ElfFile(Component):
         Raises: NotALibrary; `image` says why.
         """
         image = self.image
-        image.kind = Kind.LIBRARY
+        image.kind = RegionKind.LIBRARY
         image.bias = base
         try:
             self._check(member, elf_format.SHARED_OBJECT, Rule.SHARED_OBJECT)

@@ -11,7 +11,7 @@
 
 from keelback.abi.errors import BadArgument, OutOfMemory, TooManyLibraries
 from keelback.kernel.loading.loaded_libraries import Library, LoadedLibraries
-from keelback.kernel.memory.regions import Kind, Space
+from keelback.kernel.memory.regions import RegionKind, Space
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SIZE, Array, Component, KernelError, Ref, Struct, inline, round_up, u8, u16, u32, word
 
@@ -40,16 +40,16 @@ class Libraries(Component):
         self.loaded = loaded
         self.table = loaded.table
         self.layout = loaded.loader.layout
-        self.memory = loaded.loader.memory
-        self.regions = self.memory.regions
-        self.spaces = self.memory.spaces
+        self.virtual_memory = loaded.loader.virtual_memory
+        self.regions = self.virtual_memory.regions
+        self.spaces = self.virtual_memory.spaces
         self.tables = self.spaces.tables
-        self.promises = self.memory.promises
-        self.frames = self.memory.frames
+        self.promises = self.virtual_memory.promises
+        self.frames = self.virtual_memory.frames
 
     # Mapping.
 
-    def map(self, space: Space, mapped: MappedLibraries, name: Array[u8]) -> word:
+    def load(self, space: Space, mapped: MappedLibraries, name: Array[u8]) -> word:
         """Map the library of a name, directly after image and other libraries; return its link page.
 
         One that is mapped already stays where it is.
@@ -87,7 +87,7 @@ class Libraries(Component):
         image = space.image
         size: u32 = library.span()
         after: word = round_up(image.base + image.size, PAGE_SIZE)
-        start: word = self.memory.find_room(space, after, self.layout.image_limit, size)
+        start: word = self.virtual_memory.find_room(space, after, self.layout.image_limit, size)
         self.regions.reserve_more(space, library.space.count)
         try:
             pages: u32 = self._count_writable(library)
@@ -99,7 +99,7 @@ class Libraries(Component):
         try:
             self._share(space, library, start)
         except OutOfMemory:
-            self.memory.remove(space, start, start + size)
+            self.virtual_memory.remove(space, start, start + size)
             raise
         self.regions.settle(space)
         return start
@@ -116,7 +116,7 @@ class Libraries(Component):
         base: word = library.space.image.base
         for region in self.regions.of(library.space):
             first: word = region.start - base + start
-            self.regions.add(space, first, first + (region.end - region.start), Kind.LIBRARY, region.permissions)
+            self.regions.add(space, first, first + (region.end - region.start), RegionKind.LIBRARY, region.permissions)
 
     def _share(self, space: Space, library: Library, start: word) -> None:
         """Map the frames of a library from an address on.
@@ -132,10 +132,10 @@ class Libraries(Component):
         """Map a frame of a library, or a copy where it can't be shared.  Raises: OutOfMemory; a table may be there."""
         entry = self.promises.entry(space, page)
         if not self.frames.share(frame):
-            frame = self.memory.new_copy(space, frame, permissions)
+            frame = self.virtual_memory.new_copy(space, frame, permissions)
         self.spaces.enter(entry, page, frame, permissions & USER)
 
-    def unmap(self, space: Space, mapped: MappedLibraries, address: word) -> None:
+    def unload(self, space: Space, mapped: MappedLibraries, address: word) -> None:
         """Unmap the library whose link page is at an address; the last user frees it.
 
         Raises: BadArgument when there is none; TooManyRegions or OutOfMemory; nothing has changed.
@@ -143,8 +143,8 @@ class Libraries(Component):
         for index in range(mapped.count):
             if mapped.slots[index].address == address:
                 end: word = address + self._library(mapped, index).span()
-                self.regions.reserve(space, address, end, Kind.NONE, 0)
-                self.memory.remove(space, address, end)
+                self.regions.reserve(space, address, end, RegionKind.NONE, 0)
+                self.virtual_memory.remove(space, address, end)
                 self._drop(mapped, index)
                 return
         raise BadArgument

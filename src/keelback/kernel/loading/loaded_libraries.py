@@ -88,6 +88,6 @@ class LoadedLibraries(Component):
 
     def free(self, library: Library) -> None:
         """Free a library that nobody maps, loaded in part or whole."""
-        self.loader.memory.release(library.space)
+        self.loader.virtual_memory.release(library.space)
         library.name.clear()
         library.size = 0

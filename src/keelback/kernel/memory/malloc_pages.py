@@ -11,7 +11,7 @@
 """
 
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
-from keelback.kernel.memory.regions import Kind, Space
+from keelback.kernel.memory.regions import RegionKind, Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, u32, word
@@ -20,14 +20,14 @@ from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, u32, word
 class MallocPages(Component):
     """Takes malloc pages for a process, and gives them back."""
 
-    def __init__(self, memory: VirtualMemory) -> None:
-        self.layout = memory.layout
-        self.memory = memory
-        self.regions = memory.regions
-        self.spaces = memory.spaces
-        self.promises = memory.promises
-        self.base = memory.layout.malloc_base
-        self.most = (memory.layout.malloc_limit - memory.layout.malloc_base) >> PAGE_SHIFT
+    def __init__(self, virtual_memory: VirtualMemory) -> None:
+        self.layout = virtual_memory.layout
+        self.virtual_memory = virtual_memory
+        self.regions = virtual_memory.regions
+        self.spaces = virtual_memory.spaces
+        self.promises = virtual_memory.promises
+        self.base = virtual_memory.layout.malloc_base
+        self.most = (virtual_memory.layout.malloc_limit - self.base) >> PAGE_SHIFT
 
     def _end(self, space: Space) -> word:
         """Return where the region ends; the base when there is none."""
@@ -52,7 +52,7 @@ class MallocPages(Component):
             raise
         # From here on nothing can fail.
         if end > self._end(space):
-            self.regions.add(space, start, end, Kind.MALLOC, USER | WRITABLE)
+            self.regions.add(space, start, end, RegionKind.MALLOC, USER | WRITABLE)
         space.malloc.count += count
         if self._number(start) == space.malloc.first:
             space.malloc.first += count
@@ -79,7 +79,7 @@ class MallocPages(Component):
         self.promises.take(space, count, 0)
         try:
             for page in range(start, end, PAGE_SIZE):
-                self.memory.map_zeros(space, page, USER | WRITABLE)
+                self.virtual_memory.map_zeros(space, page, USER | WRITABLE)
         except OutOfMemory:
             # No page of it was mapped before, nor used since: whatever is there now goes, and its tables.
             self._unmap(space, start, end, count)

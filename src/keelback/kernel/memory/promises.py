@@ -19,7 +19,7 @@ sentences stay true.  A layout with overcommit counts as all do, and promises mo
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
-from keelback.kernel.memory.regions import Kind, MemoryRegion, Regions, Space
+from keelback.kernel.memory.regions import MemoryRegion, RegionKind, Regions, Space
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.x86.paging import USER, WRITABLE, Entry, Level
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, i32, u8, u32, word
@@ -43,9 +43,9 @@ class Promises(Component):
 
     def start_of(self, region: MemoryRegion) -> word:
         """Return where the pages of a region start that have a promise though they have no frame; its end: nowhere."""
-        if region.kind == Kind.STACK:
+        if region.kind == RegionKind.STACK:
             return min(max(region.start, self.layout.stack_growth), region.end)
-        if region.kind == Kind.MALLOC or region.kind == Kind.SPARSE:
+        if region.kind == RegionKind.MALLOC or region.kind == RegionKind.SPARSE:
             return region.end
         return region.start
 

@@ -40,7 +40,7 @@ IN_NODE = 256
 MOST_NODES = 256
 
 
-class Kind(IntEnum):
+class RegionKind(IntEnum):
     """What a region is for."""
 
     NONE = 0
@@ -57,17 +57,17 @@ class MemoryRegion(Struct):
 
     start: word
     end: word
-    kind: Kind
+    kind: RegionKind
     permissions: u8  # USER and WRITABLE of a page-table entry; 0: none
 
-    def set(self, start: word, end: word, kind: Kind, permissions: u8) -> None:
+    def set(self, start: word, end: word, kind: RegionKind, permissions: u8) -> None:
         """Set the region's range, kind and permissions."""
         self.start = start
         self.end = end
         self.kind = kind
         self.permissions = permissions
 
-    def is_like(self, kind: Kind, permissions: u8) -> bool:
+    def is_like(self, kind: RegionKind, permissions: u8) -> bool:
         """Say whether a region is of a kind and has some permissions."""
         return self.kind == kind and self.permissions == permissions
 
@@ -216,7 +216,7 @@ class Regions(Component):
     def has_library(self, space: Space, start: word, end: word) -> bool:
         """Say whether a library has a page of [start, end)."""
         for region in self.within(space, start, end):
-            if region.kind == Kind.LIBRARY:
+            if region.kind == RegionKind.LIBRARY:
                 return True
         return False
 
@@ -231,7 +231,7 @@ class Regions(Component):
 
     # Room for what will be.
 
-    def reserve(self, space: Space, start: word, end: word, kind: Kind, permissions: u8) -> None:
+    def reserve(self, space: Space, start: word, end: word, kind: RegionKind, permissions: u8) -> None:
         """Take nodes, so that [start, end) may become one region, or part of none (NONE).
 
         Raises: TooManyRegions, OutOfMemory; nothing has changed.
@@ -244,8 +244,8 @@ class Regions(Component):
         if space.count <= self.few:
             return
         kept: u32 = 0  # within the range only what differs in kind stays apart
-        first: Kind = self.find(space, start).kind
-        last: Kind = first
+        first: RegionKind = self.find(space, start).kind
+        last: RegionKind = first
         for region in self.within(space, start, end):
             if region.kind != last:
                 kept += 1
@@ -256,13 +256,15 @@ class Regions(Component):
         """Take nodes for so many regions more.  Raises: as `reserve`."""
         self._reserve(space, space.count + count)
 
-    def _count_after(self, space: Space, start: word, end: word, first: Kind, last: Kind, permissions: u8) -> u32:
+    def _count_after(
+        self, space: Space, start: word, end: word, first: RegionKind, last: RegionKind, permissions: u8
+    ) -> u32:
         """Count where regions will start: outside the range as now, and at its two edges."""
         below: u32 = self._count_before(space, self.first_behind(space, start), start)
         index: u32 = self.first_behind(space, end)
         above: u32 = self._count_before(space, index, end + 1)
         count: u32 = space.count - (above - below)
-        if first != Kind.NONE and not (below > 0 and self._goes_on(space, below - 1, start, first, permissions)):
+        if first != RegionKind.NONE and not (below > 0 and self._goes_on(space, below - 1, start, first, permissions)):
             count += 1
         if above > index and not self.at(space, index).is_like(last, permissions):
             count += 1
@@ -272,7 +274,7 @@ class Regions(Component):
         """Return how many regions start before an address, of which `index` end before it or there."""
         return index + 1 if index < space.count and self.at(space, index).start < address else index
 
-    def _goes_on(self, space: Space, index: u32, address: word, kind: Kind, permissions: u8) -> bool:
+    def _goes_on(self, space: Space, index: u32, address: word, kind: RegionKind, permissions: u8) -> bool:
         """Say whether a region of a kind and with some permissions reaches up to an address."""
         region = self.at(space, index)
         return region.end >= address and region.is_like(kind, permissions)
@@ -313,7 +315,7 @@ class Regions(Component):
 
     # Changes, for which there is room.
 
-    def add(self, space: Space, start: word, end: word, kind: Kind, permissions: u8) -> None:
+    def add(self, space: Space, start: word, end: word, kind: RegionKind, permissions: u8) -> None:
         """Make [start, end), which is free, a region; it becomes one with neighbours that are alike."""
         index: u32 = self.first_behind(space, start)
         before = self.at(space, index - 1) if index > 0 else self.nowhere

@@ -14,11 +14,11 @@ from keelback.lang import PAGE_SIZE, Array, Component, Page, u8, u32, view, word
 class UserMemory(Component):
     """Copy-in and copy-out, a block a page."""
 
-    def __init__(self, memory: VirtualMemory) -> None:
-        self.memory = memory
-        self.spaces = memory.spaces
-        self.layout = memory.layout
-        self.access = memory.access
+    def __init__(self, virtual_memory: VirtualMemory) -> None:
+        self.virtual_memory = virtual_memory
+        self.spaces = virtual_memory.spaces
+        self.layout = virtual_memory.layout
+        self.access = virtual_memory.access
 
     def copy_in(self, space: Space, address: word, count: u32, destination: Array[u8]) -> None:
         """Copy `count` bytes from a user address to the start of an array that has room for them.
@@ -30,7 +30,7 @@ class UserMemory(Component):
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(count - done, PAGE_SIZE - offset)
-            page = self.access.page(self.memory.make_readable(space, address + done))
+            page = self.access.page(self.virtual_memory.make_readable(space, address + done))
             destination.copy_from(done, page.bytes, offset, block)
             done += block
 
@@ -43,8 +43,8 @@ class UserMemory(Component):
         assert 0 < count <= PAGE_SIZE, "an answer lies in one page or two"
         offset: u32 = address % PAGE_SIZE
         block: u32 = min(count, PAGE_SIZE - offset)
-        first: u32 = self.memory.make_writable(space, address)
-        second: u32 = self.memory.make_writable(space, address + block) if block < count else 0
+        first: u32 = self.virtual_memory.make_writable(space, address)
+        second: u32 = self.virtual_memory.make_writable(space, address + block) if block < count else 0
         # From here on nothing can fail.
         self.access.page(first).bytes.copy_from(offset, source, 0, block)
         if block < count:
@@ -68,7 +68,7 @@ class UserMemory(Component):
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(len(destination) - done, PAGE_SIZE - offset)
             self._check_range((address + done) & 0xFFFF_FFFF, 1)
-            page = self.access.page(self.memory.make_readable(space, address + done))
+            page = self.access.page(self.virtual_memory.make_readable(space, address + done))
             for index in range(block):
                 byte = page.bytes[offset + index]
                 if byte == 0:

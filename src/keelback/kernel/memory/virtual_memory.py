@@ -14,7 +14,7 @@ something to do first.
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.promises import Promises
-from keelback.kernel.memory.regions import Kind, MemoryRegion, Space
+from keelback.kernel.memory.regions import MemoryRegion, RegionKind, Space
 from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, Entry, page_of
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, round_up, u8, u32, word
 
@@ -68,7 +68,7 @@ class VirtualMemory(Component):
 
     def _check_demand(self, region: MemoryRegion) -> None:
         """Check that the pages of a region come when they are touched; malloc pages do not.  Raises: BadAddress."""
-        if region.kind == Kind.MALLOC:
+        if region.kind == RegionKind.MALLOC:
             raise BadAddress
 
     def _write_first(self, space: Space, region: MemoryRegion, page: word, entry: Entry | None) -> u32:
@@ -161,7 +161,7 @@ class VirtualMemory(Component):
 
     # Regions.
 
-    def map(self, space: Space, address: word, size: u32, kind: Kind, permissions: u8) -> word:
+    def map(self, space: Space, address: word, size: u32, kind: RegionKind, permissions: u8) -> word:
         """Make a region of memory of whole pages, ANONYMOUS or SPARSE, zero when touched; return where it starts.
 
         An address of 0 leaves the place to the kernel: the lowest from the layout's anonymous base.
@@ -178,7 +178,7 @@ class VirtualMemory(Component):
         if not self.regions.is_free(space, start, end):
             raise NoRoom
         self.regions.reserve(space, start, end, kind, permissions)
-        if kind == Kind.ANONYMOUS and permissions & USER:
+        if kind == RegionKind.ANONYMOUS and permissions & USER:
             pages: u32 = (end - start) >> PAGE_SHIFT if permissions & WRITABLE else 0
             try:
                 self.promises.take(space, pages, self.promises.more_tables(space, start, end))
@@ -197,7 +197,7 @@ class VirtualMemory(Component):
         """
         self._check_range(space, address, size)
         end: word = address + round_up(size, PAGE_SIZE)
-        self.regions.reserve(space, address, end, Kind.NONE, 0)
+        self.regions.reserve(space, address, end, RegionKind.NONE, 0)
         self.remove(space, address, end)
 
     def remove(self, space: Space, start: word, end: word) -> None:
@@ -255,7 +255,7 @@ class VirtualMemory(Component):
         """
         self._check_range(space, address, PAGE_SIZE)
         end: word = address + PAGE_SIZE
-        self.regions.reserve(space, address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        self.regions.reserve(space, address, end, RegionKind.ANONYMOUS, USER | WRITABLE)
         more: u32 = 1 - self.promises.pages(space, address, end)
         entry = self.tables.find(space.directory, address)
         try:
@@ -268,7 +268,7 @@ class VirtualMemory(Component):
             self.regions.settle(space)
             raise
         self.regions.carve(space, address, end)
-        self.regions.add(space, address, end, Kind.ANONYMOUS, USER | WRITABLE)
+        self.regions.add(space, address, end, RegionKind.ANONYMOUS, USER | WRITABLE)
         self.regions.settle(space)
         self.promises.add(space, more, 0)
 

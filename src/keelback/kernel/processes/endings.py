@@ -21,14 +21,14 @@ from keelback.lang import Component, KernelError, Ref, Region, address_of, i32, 
 class Endings(Component):
     """Ends processes and answers who waits for that."""
 
-    def __init__(self, home: Region, processes: Processes, memory: UserMemory) -> None:
+    def __init__(self, home: Region, processes: Processes, user_memory: UserMemory) -> None:
         self.processes = processes
         self.table = processes.table
         self.counts = processes.counts
         self.families = processes.families
         self.scheduler = processes.scheduler
         self.threads = processes.threads
-        self.memory = memory
+        self.user_memory = user_memory
         self.answer = home.struct(EndingRecord)
 
     def exit(self, process: Process, status: i32) -> None:
@@ -128,7 +128,7 @@ class Endings(Component):
         if address != 0:
             self.answer.how = zombie.ending
             self.answer.status = zombie.fault.vector if zombie.ending == Ending.FAULTED else zombie.exit_status
-            self.memory.copy_record_out(parent.space, address, address_of(self.answer), size_of(EndingRecord))
+            self.user_memory.copy_record_out(parent.space, address, address_of(self.answer), size_of(EndingRecord))
         ended: u32 = zombie.pid
         self.reap(zombie)
         return ended

@@ -117,9 +117,9 @@ class Processes(Component):
     def __init__(self, records: Region, layout: Layout, libraries: Libraries, scheduler: Scheduler) -> None:
         self.layout = layout
         self.libraries = libraries
-        self.memory = memory = libraries.memory
-        self.spaces = memory.spaces
-        self.frames = memory.frames
+        self.virtual_memory = virtual_memory = libraries.virtual_memory
+        self.spaces = virtual_memory.spaces
+        self.frames = virtual_memory.frames
         self.scheduler = scheduler
         self.threads = scheduler.threads
         self.table = records.array(Process, layout.processes)
@@ -171,7 +171,7 @@ class Processes(Component):
         parent = self.of(caller)
         child = self.create(parent.pid)
         try:
-            self.memory.duplicate(parent.space, child.space)
+            self.virtual_memory.duplicate(parent.space, child.space)
         except OutOfMemory:
             self.discard(child)
             raise
@@ -196,7 +196,7 @@ class Processes(Component):
             self.threads.release(thread, process.threads)
         if process.space.directory != 0:
             self.scheduler.replace_space(process.space.directory, self.spaces.kernel.directory)
-            self.memory.release(process.space)
+            self.virtual_memory.release(process.space)
             self.libraries.drop_all(process.libraries)
         self.leave_runners(process)
         self.counts.alive -= 1

@@ -4,7 +4,7 @@ from keelback.abi.errors import BadArgument, NoSuchProgram, NotExecutable, OutOf
 from keelback.kernel.boot.options import Options
 from keelback.kernel.devices.console import Console
 from keelback.kernel.loading.elf_file import RULES, CheckedFile
-from keelback.kernel.memory.regions import Kind, Space
+from keelback.kernel.memory.regions import RegionKind, Space
 from keelback.kernel.processes.processes import NAME_SIZE, Process, Processes
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER, WRITABLE
@@ -31,9 +31,9 @@ class Programs(Component):
         self.console = console
         self.processes = processes
         self.threads = processes.threads
-        self.virtual_memory = processes.memory
+        self.virtual_memory = processes.virtual_memory
         self.spaces = processes.spaces
-        self.promises = processes.memory.promises
+        self.promises = processes.virtual_memory.promises
         self.loader = processes.libraries.loaded.loader
         self.layout = self.loader.layout
         self.payload = self.loader.payload
@@ -158,7 +158,8 @@ class Programs(Component):
 
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
-        self.loader.regions.add(space, self.layout.stack_bottom, self.layout.stack_top, Kind.STACK, USER | WRITABLE)
+        top: word = self.layout.stack_top
+        self.loader.regions.add(space, self.layout.stack_bottom, top, RegionKind.STACK, USER | WRITABLE)
         self.loader.place(space, image)
         self.promises.take_all(space)
         stack: word = self._make_stack(space, argument)

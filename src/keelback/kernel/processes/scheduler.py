@@ -29,7 +29,7 @@ class CpuState(Struct):
 
     current: Ref[Thread]  # the thread whose frame a trap saved, or the next one to run
     idle: Ref[Thread]
-    space: u32  # the address space in use: its page directory's frame
+    directory: u32  # the frame of that of the address space in use
     left_stack: word  # the end of the stack of a thread that has ended: freed by the next trap; 0: none
     number: u8  # of its queue of ready threads
     task: TaskState
@@ -62,7 +62,7 @@ class Scheduler(Component):
         idle = self.threads.create_idle(idle_code)
         cpu.idle = idle
         cpu.current = idle
-        cpu.space = self.spaces.kernel.directory
+        cpu.directory = self.spaces.kernel.directory
 
     def current(self, cpu: CpuState) -> Thread:
         """Return the thread that the trap interrupted."""
@@ -139,15 +139,15 @@ class Scheduler(Component):
         thread.state = ThreadState.RUNNING
         return thread
 
-    def use_space(self, cpu: CpuState, space: u32) -> None:
+    def use_space(self, cpu: CpuState, directory: u32) -> None:
         """Switch to an address space, unless it is in use."""
-        if cpu.space != space:
+        if cpu.directory != directory:
             # Loading cr3 drops every translation that is not global: those of the space that is left.
-            self.cpu.write_cr3(space << PAGE_SHIFT)
-            cpu.space = space
+            self.cpu.write_cr3(directory << PAGE_SHIFT)
+            cpu.directory = directory
 
-    def replace_space(self, space: u32, other: u32) -> None:
+    def replace_space(self, directory: u32, other: u32) -> None:
         """Use another address space wherever one is in use that is to be destroyed."""
         for cpu in self.cpus:
-            if cpu.space == space:
+            if cpu.directory == directory:
                 self.use_space(cpu, other)
