@@ -56,8 +56,10 @@ def run(command, **options):
 
 
 def run_console(page, command, folder):
-    """Return what a page's command prints in an empty folder, where the page's C files are."""
-    for source in blocks(page, "c"):
-        name = re.match(r"/\* (\w+\.c) \*/", source)
-        (folder / name[1]).write_text(source)
-    return "".join(line.rstrip() + "\n" for line in run(command, cwd=folder).stdout.splitlines())
+    """Return what a page's command prints, errors too, in an empty folder with the page's files."""
+    for source in blocks(page, "c") + blocks(page, "python"):
+        name = re.match(r"(?:/\*|#) (\w+\.(?:c|py))\b", source)
+        if name is not None:
+            (folder / name[1]).write_text(source)
+    done = run(command, cwd=folder, stderr=subprocess.STDOUT)
+    return "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())

@@ -159,3 +159,11 @@ CALLS = (
     ),
     Call(21, "uptime", {"uptime": Uptime}, "0", ADDRESSES, "Tell how long the kernel has run."),
 )  # fmt: skip
+
+OWN_CALLS: list[Call] = []
+"""Calls that a user's own part of the kernel adds, numbered on from ours."""
+
+
+def known_calls() -> tuple[Call, ...]:
+    """Return the calls of the kernel, own ones after ours."""
+    return (*CALLS, *OWN_CALLS)

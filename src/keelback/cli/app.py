@@ -7,7 +7,7 @@ import click
 
 from keelback.cli.statuses import STATUSES
 
-COMMANDS = ("run", "compare", "story", "layouts", "compile", "gdb", "build", "image")
+COMMANDS = ("run", "check", "compare", "story", "layouts", "compile", "gdb", "build", "image")
 
 
 class Commands(click.Group):

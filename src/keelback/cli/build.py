@@ -6,38 +6,42 @@ from hashlib import sha256
 from pathlib import Path
 
 from keelback.cli.images import build_image
+from keelback.cli.options import KernelChoice
+from keelback.cli.own_parts import chosen_layout
 from keelback.cli.run import TOUR
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.image_reader import read_image_file
 from keelback.image.iso import build_iso
 from keelback.image.leftovers import draft_of
-from keelback.kernel.layout import layout_named
+from keelback.kernel.layout import Layout
 
 IMAGE, ISO = Path("keelback.img"), Path("keelback.iso")
 
 
-def build_file(words: Sequence[str], layout: str, output: Path) -> int:
+def build_file(words: Sequence[str], choice: KernelChoice, output: Path) -> int:
     """Write the kernel image file that starts the programs that the words name, or the tour's; return the exit status.
 
     Raises: UserError.
     """
-    _, image = build_image(words or TOUR, layout_named(layout))
+    chosen = chosen_layout(choice)
+    _, image = build_image(words or TOUR, chosen)
     _write(output, image)
-    _print_facts(output, image, image)
+    _print_facts(output, image, image, chosen)
     return 0
 
 
-def build_disc(words: Sequence[str], layout: str, output: Path, command_line: str) -> int:
+def build_disc(words: Sequence[str], choice: KernelChoice, output: Path, command_line: str) -> int:
     """Write a GRUB rescue ISO with that image, which gives the kernel a command line; return the exit status.
 
     Raises: UserError.
     """
     _check_command_line(command_line)
-    _, image = build_image(words or TOUR, layout_named(layout), command_line=command_line)
+    chosen = chosen_layout(choice)
+    _, image = build_image(words or TOUR, chosen, command_line=command_line)
     disc = build_iso(image, command_line)
     _write(output, disc)
-    _print_facts(output, disc, image)
+    _print_facts(output, disc, image, chosen)
     return 0
 
 
@@ -62,7 +66,7 @@ def _write(path: Path, content: bytes) -> None:
         raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _print_facts(path: Path, content: bytes, image: bytes) -> None:
+def _print_facts(path: Path, content: bytes, image: bytes, layout: Layout) -> None:
     print(f"{path}: {len(content):,} bytes")
     print(f"SHA-256   {sha256(content).hexdigest()}")
-    print(f"build id  {read_image_file(image).build_id.hex()}")
+    print(f"build id  {read_image_file(image, layout).build_id.hex()}")

@@ -3,21 +3,22 @@
 from collections.abc import Sequence
 
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
+from keelback.cli.options import KernelChoice
 from keelback.cli.ours import our_programs
+from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
-from keelback.kernel.layout import layout_named
 from keelback.machine.breaking import interruptible
 from keelback.machine.compare import compare
 
 EQUAL, DIFFERENT = 0, 1
 
 
-def compare_lives(words: Sequence[str], *, layout: str, memory: int) -> int:
+def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
     Without words, all programs of the payload.  Raises: UserError.
     """
-    where = layout_named(layout)
+    where = chosen_layout(choice)
     selection = select(words or [*our_programs()], where)
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)

@@ -9,34 +9,35 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keelback.cli.options import KernelChoice
+from keelback.cli.own_parts import chosen_layout
 from keelback.compiler import compile_program, ir
 from keelback.compiler.print_c import Printer, short_path
 from keelback.compiler.source import end_line
 from keelback.errors import UserError
 from keelback.image.kernels import entries_of, kernel_of
-from keelback.kernel.layout import layout_named
 from keelback.lang import Ram
 
 LEAST_WIDTH = 150
 
 
-def list_functions(layout: str, patterns: Sequence[str]) -> int:
+def list_functions(choice: KernelChoice, patterns: Sequence[str]) -> int:
     """Print the names in C of functions of the kernel, and where each comes from.
 
     Raises: UserError when no function has such a name.
     """
-    _, functions = _functions(layout)
+    _, functions = _functions(choice)
     for function in (each for pattern in patterns for each in _found(functions, pattern)):
         print(f"{function.key.name:<40} {short_path(function.place[0])}:{function.place[1]}")
     return 0
 
 
-def show_c(layout: str, patterns: Sequence[str], width: int | None = None) -> int:
+def show_c(choice: KernelChoice, patterns: Sequence[str], width: int | None = None) -> int:
     """Print functions of the kernel: their Python, and beside it the C that it becomes.
 
     Raises: UserError when no function has such a name.
     """
-    ram, functions = _functions(layout)
+    ram, functions = _functions(choice)
     printer = Printer(ram, functions, lines=False)
     console = Console(highlight=False, width=width)
     console.width = max(console.width, LEAST_WIDTH)
@@ -54,8 +55,8 @@ def _found(functions: dict[str, ir.Function], pattern: str) -> list[ir.Function]
     return found
 
 
-def _functions(layout: str) -> tuple[Ram, dict[str, ir.Function]]:
-    kernel, ram = kernel_of(layout_named(layout))
+def _functions(choice: KernelChoice) -> tuple[Ram, dict[str, ir.Function]]:
+    kernel, ram = kernel_of(chosen_layout(choice))
     return ram, dict(compile_program(kernel, ram, entries_of(kernel)).functions)
 
 

@@ -8,24 +8,26 @@ from pathlib import Path
 from threading import Thread
 
 from keelback.cli.images import build_image, check_memory
+from keelback.cli.options import KernelChoice
+from keelback.cli.own_parts import chosen_layout
 from keelback.cli.run import TOUR
 from keelback.debug.debugger import find_gdb, prepare
 from keelback.image.kernels import compiled
 from keelback.image.leftovers import end, scratch_folder, start_tool
-from keelback.kernel.layout import Layout, layout_named
+from keelback.kernel.layout import Layout
 from keelback.machine.qemu.qemu import Qemu, QemuError
 
 QEMU = "qemu-system-i386"
 """To gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, and then gdb can't walk our stacks."""
 
 
-def debug_programs(words: Sequence[str], *, layout: str, memory: int, arguments: Sequence[str] = ()) -> int:
+def debug_programs(words: Sequence[str], *, choice: KernelChoice, memory: int, arguments: Sequence[str] = ()) -> int:
     """Boot the programs that the words name, or the tour, under gdb; return gdb's exit status.
 
     `arguments` are more of gdb's own.  Raises: UserError.
     """
     find_gdb()
-    where = layout_named(layout)
+    where = chosen_layout(choice)
     _, image = build_image(words or TOUR, where)
     check_memory(image, where, memory)
     with scratch_folder() as folder:

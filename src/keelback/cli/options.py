@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import click
 
@@ -45,15 +45,40 @@ def machine(function: F) -> F:
     )(function)
 
 
-def layout(function: F) -> F:
-    """Add `--layout`, as `layout`."""
-    return click.option(
+class KernelChoice(NamedTuple):
+    """Which kernel a command is to use, in its words: a layout, and files with a user's own parts."""
+
+    layout: str = LAYOUTS[0]
+    parts: tuple[str, ...] = ()
+
+
+def least_memory(choice: KernelChoice) -> str:
+    """Return the memory of a machine that runs the payload's programs and is quickly compared."""
+    return "16M" if choice.layout == "usermode" else "8M"
+
+
+def kernel(function: F) -> F:
+    """Add `--layout` and `--with`: which kernel, as the `KernelChoice` `choice`."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, layout: str, parts: tuple[str, ...], **others: Any) -> Any:
+        return function(*arguments, choice=KernelChoice(layout, parts), **others)
+
+    own = click.option(
+        "--with",
+        "parts",
+        metavar="FILE.py",
+        multiple=True,
+        help="Parts of the kernel that you wrote: what has @replaces stands in for ours.",
+    )
+    published = click.option(
         "--layout",
-        type=click.Choice(LAYOUTS),
+        metavar=f"[{'|'.join(LAYOUTS)}|FILE.py:NAME]",
         default=LAYOUTS[0],
         show_default=True,
-        help="Where everything lies: a published layout.",
-    )(function)
+        help="Where everything lies: a published layout, or one of your own.",
+    )
+    return cast(F, published(own(called)))
 
 
 def memory(default: str | None, shown: str = "", what: str = "How much memory the machine has.") -> Callable[[F], F]:

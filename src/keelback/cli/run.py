@@ -38,11 +38,11 @@ def run_programs(words: Sequence[str], options: RunOptions) -> int:
 def _run(words: Sequence[str], options: RunOptions) -> int:
     # Imported here: strict mode has to come first.
     from keelback.cli.machines import machine_for
+    from keelback.cli.own_parts import chosen_layout
     from keelback.cli.programs import select
     from keelback.cli.session import Session
-    from keelback.kernel.layout import layout_named
 
-    layout = layout_named(options.layout)
+    layout = chosen_layout(options.choice)
     selection = select(words, layout, command_line=options.command_line)
     with machine_for(options, layout, selection.payload()) as machine:
         return Session(machine, selection, options).run()

@@ -2,6 +2,7 @@
 
 import sys
 
+from keelback.cli.checks import Checks
 from keelback.cli.commands.run import RunOptions
 from keelback.cli.ending import fail
 from keelback.cli.programs import Selection
@@ -17,9 +18,6 @@ from keelback.lang import Panic
 from keelback.machine.observed import Machine, Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
-CHECKED_TRAPS, CHECK_EVERY = 1000, 64
-SMALL = 4 << 20
-"""A machine with no more memory than this is checked after every trap."""
 FAILURES = {
     Outcome.REFUSED: ("the kernel could not start: the console says why", BADLY),
     Outcome.HALTED: ("the machine halted: nothing could wake the processes that are left", BADLY),
@@ -45,7 +43,7 @@ class Session:
         pc.before_trap += [self._look_first, self.family.note_trap]
         pc.after_trap.append(self.family.look)
         if self.options.check:
-            pc.after_trap.append(lambda: self._check_some(pc))
+            Checks(pc, self.lens)
         if self.options.verbose:
             trace = Trace(pc, self.lens, sys.stderr)
             pc.before_trap.append(trace.trapped)
@@ -56,10 +54,6 @@ class Session:
         assert isinstance(self.machine, SimulatedPc)
         self.machine.before_trap.remove(self._look_first)
         self.family.look()
-
-    def _check_some(self, pc: SimulatedPc) -> None:
-        if pc.ram.size <= SMALL or pc.traps <= CHECKED_TRAPS or pc.traps % CHECK_EVERY == 0:
-            check(self.lens)
 
     def run(self) -> int:
         """Run to the end or a limit, print the report, and return the exit status.

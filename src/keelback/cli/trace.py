@@ -2,7 +2,7 @@
 
 from typing import TextIO
 
-from keelback.abi.calls import CALLS, REGISTERS
+from keelback.abi.calls import REGISTERS, known_calls
 from keelback.cli.streams import escaped
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.threads import Thread, ThreadState
@@ -48,6 +48,6 @@ class Trace:
         if frame.vector != SYSTEM_CALL:
             return f"{VECTOR_NAMES[named(frame.vector & ~FROM_VIRTUAL_8086)]} at {frame.eip:#010x}"
         number = frame.eax
-        known = {call.number: (call.name, REGISTERS[: len(call.arguments)]) for call in CALLS}
+        known = {call.number: (call.name, REGISTERS[: len(call.arguments)]) for call in known_calls()}
         name, taken = known.get(number, (f"system call {number}", REGISTERS))
         return f"{name}({', '.join(f'{getattr(frame, register):#x}' for register in taken)})"

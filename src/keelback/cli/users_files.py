@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keelback.errors import UserError
+from keelback.lang.replacing import WrongReplacement
 
 MOST_BYTES = 1 << 30
 """More than this is no program and no image: a machine has less than 4 GiB for all."""
@@ -51,7 +52,8 @@ def users_python(source: Path) -> Iterator[None]:
     except UserError:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: they are the file's, no signal's
-        raise UserError(f"{_place(source, error)}: {type(error).__name__}{_said(error)}") from None
+        what = "" if isinstance(error, WrongReplacement) else f"{type(error).__name__}: "
+        raise UserError(f"{_place(source, error)}: {what}{_said(error)}".rstrip(": ")) from None
     finally:
         sys.dont_write_bytecode = writes
 
@@ -70,4 +72,4 @@ def _said(error: BaseException) -> str:
         said = error.msg if isinstance(error, SyntaxError) else str(error)
     except BaseException:  # a hostile author's
         return ""
-    return f": {said}" if said else ""
+    return said

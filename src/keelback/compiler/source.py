@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from keelback.compiler.errors import CompileError
 from keelback.compiler.syntax import Refused, refused_in_body, refused_in_head
-from keelback.lang.native import native
+from keelback.lang.replacing import DECORATORS
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -55,8 +55,8 @@ def _refused(definition: Definition, function: FunctionType) -> Iterator[Refused
     """Yield what Kernel Python does not have in a definition; a native body is not looked at."""
     for decorator in definition.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else None
-        if not isinstance(called, ast.Name) or function.__globals__.get(called.id) is not native:
-            yield Refused(decorator, "functions", "Kernel Python has no decorator but @native")
+        if not isinstance(called, ast.Name) or function.__globals__.get(called.id) not in DECORATORS:
+            yield Refused(decorator, "functions", "Kernel Python has no decorator but @native and @replaces")
     yield from refused_in_head(definition)
     if isinstance(definition, ast.FunctionDef) and not hasattr(function, "c_body"):
         yield from refused_in_body(definition)

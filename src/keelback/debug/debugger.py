@@ -16,6 +16,7 @@ from keelback.errors import UserError
 from keelback.image.images import ENTRY, make_symbols
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.kernels import kernel_of
+from keelback.inspect import methods
 from keelback.kernel.layout import Layout
 
 PROGRAM = "gdb"
@@ -47,5 +48,6 @@ def prepare(folder: Path, layout: Layout, compiled: CompiledKernel, socket: Path
     (folder / "kernel.json").write_text(json.dumps(describe(*kernel_of(layout))))
     # Last on the path: what else lies beside our package is for this Python, not for gdb's.
     find = f"import sys; sys.path.append({SOURCES[0]!r}); from keelback.debug import gdb_script"
-    start = f"gdb_script.start{(str(folder), str(socket), layout.kernel_start, SOURCES)!r}"
+    own = sorted({str(path.parent) for path in methods.SOURCES.values() if not path.is_relative_to(methods.KERNEL)})
+    start = f"gdb_script.start{(str(folder), str(socket), layout.kernel_start, (*SOURCES, *own))!r}"
     return [gdb, "--quiet", "--eval-command", f"python {find}; {start}"]

@@ -18,8 +18,6 @@ from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.layout import LAYOUTS, Layout
 from keelback.lang import layout_of
 
-BY_NUMBER: Mapping[int, Layout] = {layout.number: layout for layout in LAYOUTS}
-"""The published layouts, by their numbers."""
 _HEADER = layout_of(ImageHeader)
 _INTEGERS = tuple(field for field in _HEADER.fields if field.name not in ("jump", "build_id"))
 
@@ -29,6 +27,8 @@ class KernelFile:
     """A kernel image file that was found good in all its parts.  Raises: BadImageFile when it is not."""
 
     file: ImageFile
+    layouts: tuple[Layout, ...] = LAYOUTS
+    """Those that it may be of: the published ones, or a user's own."""
 
     def __post_init__(self) -> None:
         for problem in self._problems():
@@ -43,7 +43,7 @@ class KernelFile:
     @property
     def layout(self) -> Layout:
         """Return the layout that the kernel was built for."""
-        return BY_NUMBER[self.header["layout"]]
+        return next(each for each in self.layouts if each.number == self.header["layout"])
 
     @property
     def build_id(self) -> bytes:
@@ -65,7 +65,7 @@ class KernelFile:
         for name, ours in (("magic", MAGIC), ("version", VERSION)):
             if self.header[name] != ours:
                 yield f"the {name} in its kernel's header is {self.header[name]:#x}; ours is {ours:#x}"
-        if self.header["layout"] not in BY_NUMBER:
+        if self.header["layout"] not in (each.number for each in self.layouts):
             yield f"its kernel is of layout {self.header['layout']}, which this Keelback does not know"
         yield from self._misplaced()
         if self.build_id != (own := _build_id_of(self.file.kernel)):
@@ -97,9 +97,12 @@ class KernelFile:
             return False
 
 
-def read_image_file(content: bytes) -> KernelFile:
-    """Return a kernel image file's contents, checked.  Raises: BadImageFile."""
-    return KernelFile(ImageFile(content))
+def read_image_file(content: bytes, layout: Layout | None = None) -> KernelFile:
+    """Return a kernel image file's contents, checked: one of a layout, or of any that is published.
+
+    Raises: BadImageFile.
+    """
+    return KernelFile(ImageFile(content), LAYOUTS if layout is None else (layout,))
 
 
 def _build_id_of(kernel: bytes) -> bytes:

@@ -12,7 +12,7 @@ from keelback.kernel.kernel import Kernel
 
 KERNEL = Path(keelback.__file__).parent / "kernel"
 SOURCES = {path.name: path for path in KERNEL.rglob("*.py")}
-"""The kernel's sources by their names, of which no two are alike."""
+"""The kernel's sources by their names, of which no two are alike; a user's own parts are added."""
 
 
 class Method(NamedTuple):
@@ -53,7 +53,8 @@ def in_words(file: str, line: int) -> str:
     methods = methods_of(path) if line else ()
     around = [each for each in methods[: bisect_right(methods, line, key=lambda each: each.first)] if line < each.end]
     name = f" ({around[-1].name})" if around else ""
-    return f"kernel/{path.relative_to(KERNEL)}{f':{line}' if line else ''}{name}"
+    shown = f"kernel/{path.relative_to(KERNEL)}" if path.is_relative_to(KERNEL) else path.name
+    return f"{shown}{f':{line}' if line else ''}{name}"
 
 
 def place_of_address(kernel: Kernel, contents: Any, address: int) -> str:

@@ -11,6 +11,7 @@ from keelback.lang.page import PAGE_SHIFT, PAGE_SIZE, Page
 from keelback.lang.ram import Ram, Record
 from keelback.lang.records import Region, name_of
 from keelback.lang.ref import Ref
+from keelback.lang.replacing import replaces
 from keelback.lang.struct import Struct, address_of, size_of, view, view_at
 from keelback.lang.table import Table
 from keelback.lang.text import TextSink, text_of
@@ -53,6 +54,7 @@ __all__ = [
     "lowest_bit",
     "name_of",
     "native",
+    "replaces",
     "round_up",
     "size_of",
     "static_parts",

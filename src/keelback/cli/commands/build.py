@@ -13,8 +13,10 @@ from keelback.errors import UserError
 @click.option("--output", "-o", metavar="FILE", help="The file to write.  [default: keelback.img, or keelback.iso]")
 @click.option("--iso", is_flag=True, help="Make a GRUB rescue ISO that boots the image.")
 @click.option("--append", metavar="TEXT", help="The command line that the ISO gives the kernel.")
-@options.layout
-def command(programs: tuple[str, ...], output: str | None, iso: bool, append: str | None, layout: str) -> int:
+@options.kernel
+def command(
+    programs: tuple[str, ...], output: str | None, iso: bool, append: str | None, choice: options.KernelChoice
+) -> int:
     """Build the kernel image file, or a rescue disc.
 
     Boot loaders load it.  Without a PROGRAM, it has the tour's.
@@ -24,7 +26,7 @@ def command(programs: tuple[str, ...], output: str | None, iso: bool, append: st
     from keelback.cli.build import IMAGE, ISO, build_disc, build_file
 
     if iso:
-        return build_disc(programs, layout, Path(output or ISO), append or "")
+        return build_disc(programs, choice, Path(output or ISO), append or "")
     if append is not None:
         raise UserError("--append: only with --iso; whoever boots an image file gives it a command line")
-    return build_file(programs, layout, Path(output or IMAGE))
+    return build_file(programs, choice, Path(output or IMAGE))

@@ -8,9 +8,9 @@ from keelback.cli.sizes import memory_size
 
 @click.command()
 @options.programs
-@options.layout
+@options.kernel
 @options.memory(None, "8M; 16M with the usermode layout", "How much memory the machines have.")
-def command(programs: tuple[str, ...], layout: str, memory: str | None) -> int:
+def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str | None) -> int:
     """Run programs in both lives, and compare all RAM.
 
     That is after every trap of the interpreted and of the compiled kernel.  Without a PROGRAM, all of the payload.
@@ -20,5 +20,5 @@ def command(programs: tuple[str, ...], layout: str, memory: str | None) -> int:
     """
     from keelback.cli.compare import compare_lives
 
-    size = memory_size(memory or ("16M" if layout == "usermode" else "8M"))
-    return compare_lives(programs, layout=layout, memory=size)
+    size = memory_size(memory or options.least_memory(choice))
+    return compare_lives(programs, choice=choice, memory=size)

@@ -10,8 +10,8 @@ from keelback.cli import options
 @click.option(
     "--show", type=click.Choice(["c"]), help="What to show of the functions: their Python, and beside it this."
 )
-@options.layout
-def command(functions: tuple[str, ...], show: str | None, layout: str) -> int:
+@options.kernel
+def command(functions: tuple[str, ...], show: str | None, choice: options.KernelChoice) -> int:
     """Compile the kernel, and show what becomes of it.
 
     It lists the functions, or prints some; a FUNCTION is a name in C, which may have wildcards.
@@ -19,5 +19,5 @@ def command(functions: tuple[str, ...], show: str | None, layout: str) -> int:
     from keelback.cli.compile import list_functions, show_c
 
     if show is None or not functions:
-        return list_functions(layout, functions or ["*"])
-    return show_c(layout, functions)
+        return list_functions(choice, functions or ["*"])
+    return show_c(choice, functions)

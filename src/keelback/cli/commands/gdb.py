@@ -8,13 +8,18 @@ from keelback.cli.sizes import qemu_memory_size
 
 @click.command()
 @options.programs
-@options.layout
+@options.kernel
 @options.memory("64M")
 @click.option("--command", "-x", "files", metavar="FILE", multiple=True, help="Let gdb execute a file first.")
 @click.option("--execute", "-e", "lines", metavar="COMMAND", multiple=True, help="Let gdb execute a command first.")
 @click.option("--batch", is_flag=True, help="End after these, instead of asking what to do.")
 def command(
-    programs: tuple[str, ...], layout: str, memory: str, files: tuple[str, ...], lines: tuple[str, ...], batch: bool
+    programs: tuple[str, ...],
+    choice: options.KernelChoice,
+    memory: str,
+    files: tuple[str, ...],
+    lines: tuple[str, ...],
+    batch: bool,
 ) -> int:
     """Debug the compiled kernel with gdb, on QEMU.
 
@@ -28,4 +33,4 @@ def command(
     arguments = [f"--command={file}" for file in files] + [f"--eval-command={line}" for line in lines]
     if batch:
         arguments.append("--batch")
-    return debug_programs(programs, layout=layout, memory=qemu_memory_size(memory), arguments=arguments)
+    return debug_programs(programs, choice=choice, memory=qemu_memory_size(memory), arguments=arguments)

@@ -16,7 +16,7 @@ LONGEST_COMMAND_LINE = 2047
 class RunOptions:
     """What `keelback run` is told beside the programs."""
 
-    layout: str = options.LAYOUTS[0]
+    choice: options.KernelChoice = options.KernelChoice()
     on_qemu: bool = False
     compiled: bool = False
     memory: int = 64 << 20
@@ -32,7 +32,7 @@ class RunOptions:
 @click.command()
 @options.programs
 @options.machine
-@options.layout
+@options.kernel
 @options.memory("64M")
 @click.option("--cpu", metavar="NAME", help="QEMU's name of the CPU, as for its own -cpu.  [default: max,-smap]")
 @click.option("--append", metavar="TEXT", default="", help="The kernel's command line: init=, memory=, console=.")
@@ -52,7 +52,7 @@ def command(
     programs: tuple[str, ...],
     machine: str,
     kernel: str | None,
-    layout: str,
+    choice: options.KernelChoice,
     memory: str,
     cpu: str | None,
     append: str,
@@ -84,7 +84,7 @@ def command(
     if on_qemu and limit is not None:
         raise UserError("--limit counts the simulated PC's instructions; with QEMU, say --time")
     given = RunOptions(
-        layout=layout,
+        choice=choice,
         on_qemu=on_qemu,
         compiled=kernel == "compiled",
         memory=qemu_memory_size(memory) if on_qemu else memory_size(memory),

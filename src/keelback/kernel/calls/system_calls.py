@@ -4,7 +4,7 @@ An error is the negative number of its class; everything from 0 up to -256 as un
 """
 
 from keelback.abi import records
-from keelback.abi.calls import CALLS
+from keelback.abi.calls import known_calls
 from keelback.abi.errors import BadArgument, UnknownCall
 from keelback.abi.rights import READ, SPARSE, WRITE
 from keelback.kernel.devices.console import Console
@@ -49,7 +49,7 @@ class SystemCalls(Component):
         self.buffer = home.struct(TextBuffer)
         self.counts = home.struct(records.FrameCounts)
         self.time = home.struct(records.Uptime)
-        self.calls = tuple(getattr(self, call.python) for call in CALLS)
+        self.calls = tuple(getattr(self, call.python) for call in known_calls())
 
     def serve(self, thread: Thread) -> None:
         """Serve the call in a thread's trap frame and put its result there.

@@ -1,0 +1,30 @@
+"""`keelback check`."""
+
+import click
+
+from keelback.cli import options
+from keelback.cli.sizes import memory_size
+
+
+@click.command()
+@options.programs
+@options.kernel
+@options.memory(None, "8M; 16M with the usermode layout", "How much memory the machines have.")
+@options.json
+def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str | None, as_json: bool) -> int:
+    """Check the kernel in every way: one answer.
+
+    It runs programs in the interpreted life, strictly and with all invariants, compiles the kernel, and compares both
+    lives after every trap.  Without a PROGRAM, all of the payload run.
+
+    The exit status is 0 when all is well, 1 when only a program ended badly, 3 when the kernel is wrong.
+    """
+    from keelback.lang import strict
+
+    if not strict.is_installed("keelback.kernel"):
+        strict.install("keelback.kernel")
+    # Imported here: strict mode has to come first.
+    from keelback.cli.check import check_kernel
+
+    size = memory_size(memory or options.least_memory(choice))
+    return check_kernel(programs, choice=choice, memory=size, as_json=as_json)

@@ -1,0 +1,77 @@
+"""Parts of the kernel that a user has written: `--with FILE.py`, and layouts, `--layout FILE.py:NAME`."""
+
+import sys
+from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from keelback.cli.options import KernelChoice
+from keelback.cli.users_files import check_readable, users_python
+from keelback.errors import UserError
+from keelback.inspect.methods import SOURCES
+from keelback.kernel.layout import LAYOUTS, Layout
+from keelback.lang import strict
+from keelback.lang.replacing import REPLACED
+
+PACKAGE = "keelback.kernel"
+
+
+def chosen_layout(choice: KernelChoice) -> Layout:
+    """Return the layout that a command's words choose, and put a user's parts in place, strictly if ours are.
+
+    Raises: UserError, with the file's line.
+    """
+    _load_parts(choice.parts)
+    return _layout_of(choice.layout)
+
+
+def _load_parts(files: Sequence[str]) -> None:
+    for file in files:
+        before = len(REPLACED)
+        _module(Path(file))
+        if len(REPLACED) == before:
+            raise UserError(
+                f"{file}: it replaces nothing of the kernel: no function in it has @replaces or @system_call"
+            )
+
+
+def _layout_of(word: str) -> Layout:
+    """Return the layout of a published name, or of `FILE.py:NAME`.  Raises: UserError."""
+    published = {layout.name: layout for layout in LAYOUTS}
+    if word in published:
+        return published[word]
+    file, separator, name = word.rpartition(":")
+    if not separator:
+        known = ", ".join([*published, "or your own, FILE.py:NAME"])
+        raise UserError(f"there is no layout {word}; there are {known}")
+    own = getattr(_module(Path(file)), name, None)
+    if not isinstance(own, Layout):
+        raise UserError(f"{file}: {name} is no Layout in it")
+    if own.number in (layout.number for layout in LAYOUTS):
+        raise UserError(f"{file}: {name} has number {own.number}, which is a published layout's; give it another")
+    return own
+
+
+def _module(source: Path) -> ModuleType:
+    """Return the module of a user's file, as a source of the kernel.  Raises: UserError."""
+    check_readable(source)
+    path = source.absolute()
+    name = f"{PACKAGE}.with.{path.stem}"
+    if path.suffix != ".py":
+        raise UserError(f"{source}: a part of the kernel is a Python file, .py")
+    if SOURCES.setdefault(path.name, path) != path:
+        raise UserError(f"{source}: a source of the kernel is called {path.name} too; give yours another name")
+    if name in sys.modules:
+        return sys.modules[name]
+    with users_python(source):
+        spec = spec_from_file_location(name, path, loader=strict.loader_of(name, str(path), PACKAGE))
+        assert spec is not None and spec.loader is not None
+        module = module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return module

@@ -1,0 +1,119 @@
+"""A user's own parts of the kernel: what is in place, and what is said of those that are wrong."""
+
+import json
+import re
+
+import pytest
+
+from consoles import ROOT, blocks, run
+
+PAGE = ROOT / "docs" / "own-parts.md"
+HEAD = """\
+from keelback.abi.calls import COUNT
+from keelback.kernel.calls.own_calls import system_call
+from keelback.kernel.memory.frames import Frames
+from keelback.kernel.processes.threads import Thread
+from keelback.lang import replaces, u16, u32
+
+"""
+BODY = "return self.table[frame].references == 1"
+GOOD = HEAD + "@replaces(Frames.is_alone)\ndef is_alone(self, frame: u32) -> bool:\n" + f"    {BODY}\n"
+CRASH = GOOD.replace("table[frame]", "table[frame + 1_000_000]")
+TWICE = HEAD + '@system_call("double", {"number": COUNT}, "")\ndef double(self, thread: Thread) -> u32:\n    return 1\n'
+
+
+@pytest.fixture
+def keelback(tmp_path):
+    """Return what runs a command in a folder with the page's files."""
+    for source in blocks(PAGE, "python") + blocks(PAGE, "c"):
+        (tmp_path / re.match(r"(?:/\*|#) ([\w.]+)", source)[1]).write_text(source)
+
+    def command(line, **files):
+        for name, content in files.items():
+            (tmp_path / f"{name}.py").write_text(content)
+        return run(f"keelback {line}", cwd=tmp_path)
+
+    return command
+
+
+WRONG = {
+    "no such file": ("absent", None, "absent.py: No such file or directory"),
+    "nothing in it": ("empty", "x = 1\n", "empty.py: it replaces nothing of the kernel"),
+    "no Python": ("broken", "def (\n", "broken.py:1: SyntaxError: invalid syntax"),
+    "an error": ("failing", HEAD + "1 / 0\n", "failing.py:7: ZeroDivisionError: division by zero"),
+    "no such method": ("gone", HEAD + "@replaces(Frames.no_such)\ndef f(self): ...\n", "gone.py:7: AttributeError"),
+    "a name of ours": ("frames", GOOD, "frames.py: a source of the kernel is called frames.py too"),
+    "a call of ours": ("ours", TWICE.replace('"double"', '"puts"'), "ours.py:7: there is a system call puts already"),
+    "a method of ours": ("serves", TWICE.replace('"double"', '"serve"'), "serves.py:7: SystemCalls has a serve"),
+    "another form": ("form", TWICE.replace(" -> u32", " -> u16"), "form.py:7: a system call is (self, thread"),
+    "an exit": ("leaving", HEAD + "raise SystemExit(0)\n", "leaving.py:7: SystemExit: 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_is_one_line_with_its_place(keelback, name):
+    stem, content, said = WRONG[name]
+    done = keelback(f"run --with {stem}.py hello", **({stem: content} if content is not None else {}))
+    assert done.returncode == 2 and done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"keelback: {said}")
+
+
+def test_what_is_no_python_file_is_refused(keelback):
+    assert "a part of the kernel is a Python file, .py" in keelback("run --with twice.c hello").stderr
+
+
+LAYOUTS = {
+    "small.py:NONE": "small.py: NONE is no Layout in it",
+    "small.py:replace": "small.py: replace is no Layout in it",
+    "published.py:OURS": "published.py: OURS has number 1, which is a published layout's; give it another",
+    "impossible.py:L": "impossible.py:2: AssertionError: every process has a thread",
+    "microkernels": "there is no layout microkernels; there are microkernel, usermode, or your own, FILE.py:NAME",
+    "absent.py:L": "absent.py: No such file or directory",
+}
+
+
+@pytest.mark.parametrize("word", LAYOUTS)
+def test_a_layout_that_is_none_is_one_line(keelback, word):
+    head = "from dataclasses import replace; from keelback.kernel.layout import MICROKERNEL\n"
+    done = keelback(
+        f"run --layout {word} hello",
+        published=head + "OURS = replace(MICROKERNEL, name='mine')\n",
+        impossible=head + "L = replace(MICROKERNEL, number=9, threads=3)\n",
+    )
+    assert (done.returncode, done.stderr) == (2, f"keelback: {LAYOUTS[word]}\n")
+
+
+def test_a_panic_names_the_line_in_both_lives(keelback):
+    for life in ("interpreted", "compiled"):
+        done = keelback(f"run --kernel {life} --with crash.py forkexit", crash=CRASH)
+        assert done.returncode == 3 and "(crash.py:9)" in done.stderr.splitlines()[-1]
+
+
+def test_what_is_built_has_it_and_a_file_that_changes_is_built_again(keelback):
+    ids = []
+    for content in (GOOD, GOOD.replace("== 1", "<= 1"), GOOD):
+        done = keelback("build --with mine.py hello", mine=content)
+        ids.append(re.search(r"^build id +(\w+)$", done.stdout, re.MULTILINE)[1])
+    assert ids[0] == ids[2] != ids[1]
+    assert f"{ids[0]}" not in keelback("build hello").stdout
+
+
+def test_the_trace_shows_own_calls_by_name(keelback):
+    done = keelback("run --verbose --with double.py 'twice.c 300'")
+    assert "600" in done.stdout and "double(0x12c) = 600" in done.stderr
+
+
+def test_check_answers_machines_too_whatever_a_part_prints(keelback):
+    noisy = GOOD.replace("    return", "    print(frame)\n    return")
+    done = keelback("check --json --with noisy.py forkexit", noisy=noisy)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 3 and not answer["well"]
+    run, compiler, lives = answer["verdicts"]
+    assert (run["well"], compiler["well"], lives["well"]) == (True, False, None)
+    assert "noisy.py:9:5: " in compiler["said"] and answer["programs"][0]["well"]
+
+
+@pytest.mark.parametrize(("line", "status"), [("hello", 0), ("null", 1), ("--with crash.py forkexit", 3)])
+def test_the_status_says_who_is_wrong(keelback, line, status):
+    assert keelback(f"check {line}", crash=CRASH).returncode == status
