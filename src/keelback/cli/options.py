@@ -52,6 +52,10 @@ class KernelChoice(NamedTuple):
     parts: tuple[str, ...] = ()
 
 
+PUBLISHED = KernelChoice()
+"""The kernel that is used where nothing is said."""
+
+
 def least_memory(choice: KernelChoice) -> str:
     """Return the memory of a machine that runs the payload's programs and is quickly compared."""
     return "16M" if choice.layout == "usermode" else "8M"

@@ -16,7 +16,7 @@ LONGEST_COMMAND_LINE = 2047
 class RunOptions:
     """What `keelback run` is told beside the programs."""
 
-    choice: options.KernelChoice = options.KernelChoice()
+    choice: options.KernelChoice = options.PUBLISHED
     on_qemu: bool = False
     compiled: bool = False
     memory: int = 64 << 20
