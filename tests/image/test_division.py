@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 from keelback.image.division import _traps, with_divide_errors
-from keelback.image.programs import compile_user_c
+from keelback.image.user_c import compile_user_c
 from keelback.user import RUNTIME
 
 TRAP = bytes.fromhex("0fb94003")

@@ -7,7 +7,8 @@ import pytest
 
 from keelback.image.integers_only import MARK, first_use
 from keelback.image.libraries import build_library
-from keelback.image.programs import build_program, build_runtime
+from keelback.image.programs import build_program
+from keelback.image.runtime import build_runtime
 from keelback.image.toolchain import X86_64, ToolchainError, compile_c
 from keelback.kernel.layout import MICROKERNEL
 from keelback.user import PROGRAMS, RUNTIME

@@ -11,7 +11,8 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 from elftools.elf.segments import Segment
 
-from keelback.image.programs import build_program, build_programs, program_script
+from keelback.image.program_linking import program_script
+from keelback.image.programs import build_program, build_programs
 from keelback.image.toolchain import NO_WARNINGS, ToolchainError
 from keelback.user import PROGRAMS, RUNTIME
 

@@ -9,7 +9,9 @@ it calls, those that define what these call, and so on; the linker leaves out of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -44,22 +46,44 @@ def library_headers(runtime: Path) -> tuple[Path, ...]:
     return (folder,) if folder.is_dir() else ()
 
 
-def add_library(
+def needs_library(objects: Mapping[str, bytes], runtime: Path, base: Mapping[str, bytes]) -> bool:
+    """Say whether objects need a part of the library, beside the runtime's own objects."""
+    return not _wanted(objects, base).isdisjoint(_providers(runtime))
+
+
+def build_library_parts(
     objects: Mapping[str, bytes], runtime: Path, base: Mapping[str, bytes], flags: Sequence[str]
 ) -> dict[str, bytes]:
     """Return the parts of the library that objects need beside those of the runtime, by file name.
 
     Raises: ToolchainError; OSError.
     """
-    providers = _providers(runtime)
-    here = set[str]().union(*map(defined_in, (*objects.values(), *base.values())))
-    wanted = set[str]().union(*map(undefined_in, objects.values())) - here
-    found: dict[str, bytes] = {}
-    while parts := {providers[name] for name in wanted if name in providers} - found.keys():
-        for part in sorted(parts):
-            found[part] = build_part(part, runtime, flags)
-        wanted = set[str]().union(*map(undefined_in, found.values())) - here
-    return {_object_name(part): compiled for part, compiled in sorted(found.items())}
+    providers, here = _providers(runtime), _defined(base)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        building: dict[str, Future[bytes]] = {}
+
+        def begin(names: Iterable[str]) -> set[Future[bytes]]:
+            """Begin with the parts that define names and are not begun yet."""
+            parts = sorted({providers[name] for name in names if name in providers} - building.keys())
+            begun = {part: pool.submit(build_part, part, runtime, flags) for part in parts}
+            building.update(begun)
+            return {*begun.values()}
+
+        waiting = begin(_wanted(objects, base))
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for each in done:
+                waiting |= begin(undefined_in(each.result()) - here)
+        return {_object_name(part): building[part].result() for part in sorted(building)}
+
+
+def _wanted(objects: Mapping[str, bytes], base: Mapping[str, bytes]) -> set[str]:
+    """Return the names that neither objects define that leave them to others, nor the runtime."""
+    return set[str]().union(*map(undefined_in, objects.values())) - _defined(objects) - _defined(base)
+
+
+def _defined(objects: Mapping[str, bytes]) -> set[str]:
+    return set[str]().union(*map(defined_in, objects.values()))
 
 
 def build_part(part: str, runtime: Path, flags: Sequence[str]) -> bytes:

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from keelback.errors import UserError
-from keelback.image.c_library import add_library, library_headers
+from keelback.image.c_library import build_library_parts, library_headers
 from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.compact import SIZE_SYMBOL, compact_script, fixes_its_size
 from keelback.image.division import DIVISION_FLAGS
 from keelback.image.link_page import PAGE_SIZE, make_link_page
-from keelback.image.programs import build_runtime, named
+from keelback.image.runtime import build_runtime, named
 from keelback.image.symbols import defined_in
 from keelback.image.toolchain import (
     HOSTED_FLAGS,
@@ -81,7 +81,7 @@ def link_library(source: Path, name: str, compiled: bytes, *, runtime: Path, siz
     """
     script = compact_script(0, size, header=PAGE_SIZE)
     base = build_runtime(runtime, LIBRARY_FLAGS)
-    archive = named(base, source.stem) | add_library({name: compiled}, runtime, base, LIBRARY_FLAGS)
+    archive = named(base, source.stem) | build_library_parts({name: compiled}, runtime, base, LIBRARY_FLAGS)
     kept = (f"--undefined={symbol}" for symbol in sorted(defined_in(compiled)))
     try:
         return link_elf({name: compiled}, script, archive=archive, flags=(*_LINKER_FLAGS, *kept))

@@ -6,7 +6,8 @@ from typing import Any
 from keelback.compiler import compile_program
 from keelback.image.compact import link_sized
 from keelback.image.compiled import build_object
-from keelback.image.programs import build_runtime, named, program_script
+from keelback.image.program_linking import program_script
+from keelback.image.runtime import build_runtime, named
 from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, USER_FLAGS, link_elf
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
