@@ -1,10 +1,12 @@
 """However a command ends: its status, one line, and nothing left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -152,15 +154,61 @@ def left_in(folder):
     return [path.name for path in folder.iterdir() if path.name != "cache"] + kept
 
 
+def wait_for_handlers(process):
+    """Wait until signals are the command's affair: before, they are Python's, which says what it likes."""
+    until, caught = time.monotonic() + 60, ""
+    while not int(caught or "0", 16) >> signal.SIGTERM - 1 & 1:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())[1]
+
+
 def test_control_c_at_any_moment_of_the_start_is_one_line_at_most(tmp_path):
-    """The first moment is Python's own, which is ended by the signal itself, or says so."""
-    for step in range(2, 14):
+    for step in range(12):
         process = start(tmp_path, "run", "primes 100000000")
+        wait_for_handlers(process)
         time.sleep(0.1 * step)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
-        assert (process.returncode, errors) in ((130, "keelback: interrupted\n"), (130, ""), (-signal.SIGINT, "")), step
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) in ((130, "keelback: interrupted\n"), (130, "")), step
         assert left_in(tmp_path) == []
+
+
+MAKES = {
+    "a program": (
+        "subprocess",
+        "Popen",
+        "leftovers.start_tool([sys.executable, '-c', 'input()', sys.argv[1]], stdin=-1)",
+    ),
+    "a folder": ("tempfile", "mkdtemp", "leftovers.scratch_folder(Path(sys.argv[1])).__enter__()"),
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("made", MAKES)
+def test_a_signal_while_something_is_made_leaves_nothing_of_it(tmp_path, made, number):
+    module, name, make = MAKES[made]
+    script = f"""
+import {module}, os, signal, sys
+from pathlib import Path
+from keelback.cli import end_at_once
+from keelback.image import leftovers
+
+def interrupted(*arguments, make={module}.{name}, **options):
+    made = make(*arguments, **options)
+    os.kill(os.getpid(), {int(number)})
+    print("made", flush=True)
+    return made
+
+signal.signal({int(number)}, end_at_once)
+{module}.{name} = interrupted
+{make}
+print("not ended")
+"""
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
+    assert (done.returncode, done.stdout) == (128 + number, "made\n")
+    assert list(tmp_path.iterdir()) == [] and str(tmp_path) not in all_commands()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -12,13 +12,18 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
-from keelback.image.leftovers import remove_all
+from keelback.image.leftovers import postpone, remove_all
 
 CAN_NOT_START = 4
 
 
-def end_at_once(number: int, _frame: FrameType | None = None) -> NoReturn:
-    """End this process, from whichever thread and place, as a signal asks it to; nothing stays behind."""
+def end_at_once(number: int, _frame: FrameType | None = None) -> None:
+    """End this process, from whichever thread and place, as a signal asks it to; nothing stays behind.
+
+    Where it interrupts the making of something, this returns, and is called again when that is made.
+    """
+    if postpone(lambda: end_at_once(number)):
+        return
     remove_all()
     if number == signal.SIGINT:
         _say("interrupted")

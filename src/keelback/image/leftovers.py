@@ -11,7 +11,7 @@ import fcntl
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 NAME: Final = r"keelback-[0-9]+-[a-z0-9_]+"
 """What scratch folders are called: the maker's process number, and what `tempfile` adds."""
 
-MOMENT: Final = 1.0
-"""Seconds that what has been killed may take to end."""
+MOMENT: Final = 10.0
+"""Seconds that what has been killed may take to end, on a host that is busy with other things."""
 
 _lock = threading.RLock()  # its holder may be interrupted by a handler that wants it too
 _places: dict[Path, int] = {}  # scratch folders and drafts, with the descriptors of the folders' locks
 _programs: dict[int, Popen[bytes]] = {}
 _swept: set[Path] = set()
+_is_making = False  # the main thread is making something that is not noted above yet
+_postponed: list[Callable[[], object]] = []
 
 
 @contextmanager
@@ -75,7 +77,7 @@ def start_tool(command: Sequence[str], *, foreground: bool = False, **options: A
     """
     import subprocess
 
-    with _lock:
+    with _making():
         process = subprocess.Popen(command, start_new_session=not foreground, **options)
         _programs[process.pid] = process
     return process
@@ -116,8 +118,7 @@ def remove_all() -> None:
     for process in _programs.values():
         _kill(process)
     for process in _programs.values():
-        with suppress(Exception):
-            process.wait(MOMENT)  # what is dying may still write
+        _wait_for(process)  # what is dying may still write
     for place in [*_places]:
         _remove(place)
 
@@ -129,12 +130,45 @@ def _kill(process: Popen[bytes]) -> None:
             (os.killpg if os.getpgid(process.pid) == process.pid else os.kill)(process.pid, signal.SIGKILL)
 
 
+def _wait_for(process: Popen[bytes]) -> None:
+    """Wait for the end of a program that was killed; who was interrupted may wait for it too, and have Popen's lock."""
+    import time
+
+    until = time.monotonic() + MOMENT
+    with suppress(OSError):  # somebody has taken notice of its end
+        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() > until:
+                return
+            time.sleep(0.01)
+
+
+@contextmanager
+def _making() -> Iterator[None]:
+    """Hold the lock while something is made and noted; what a signal asks for meanwhile is done then."""
+    global _is_making
+    with _lock:
+        _is_making = threading.current_thread() is threading.main_thread()
+        try:
+            yield
+        finally:
+            _is_making = False
+            while _postponed:
+                _postponed.pop()()
+
+
+def postpone(action: Callable[[], object]) -> bool:
+    """Let the action of a signal wait where it would miss what is being made; return whether it has to."""
+    if _is_making:
+        _postponed.append(action)
+    return _is_making
+
+
 def _make_folder(parent: Path) -> Path:
     """Make and lock a folder; another process may take one that is not locked yet for left, so try again."""
     import tempfile
 
     while True:
-        with _lock:
+        with _making():
             folder = Path(tempfile.mkdtemp(prefix=f"keelback-{os.getpid()}-", dir=parent))
             _places[folder] = -1
         with suppress(OSError):
