@@ -44,7 +44,7 @@ def trees_of(root, ram, entries) -> Iterator[Tree]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(compiler, "verify", keep)
         compiler.compile_program(root, ram, entries)
-    for nodes in {each[2] for each in kept}:
+    for nodes in dict.fromkeys(each[2] for each in kept):
         functions = {function.key.name: function for function, _, stage in kept if stage is nodes}
         yield from (Tree(each, functions, nodes) for each in functions.values() if each.body)
 

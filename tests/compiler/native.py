@@ -18,9 +18,10 @@ from unicorn import x86_const as x86
 
 from keelback.compiler import compile_program, ir
 from keelback.compiler.names import STRICT_C
-from keelback.compiler.types import Boolean, Integer, Type, Void
+from keelback.compiler.types import Boolean, Type, Void
 from keelback.image.toolchain import TARGETS, Target, build_support, compile_c, link_elf
 from keelback.lang import Component, Panic, Ram
+from keelback.lang.integers import IntegerType
 
 TEXT, RECORDS, RECORDS_END, SIZE = 0x10000, 0x100000, 0x180000, 0x200000
 RETURNED, STACK, RESULT = 0x0F000, 0x1F0000, 0x1F0800
@@ -136,8 +137,8 @@ class Native:
 
     def _bits(self, type: Type) -> int:
         """Return how wide a value of a type is where it is passed."""
-        if isinstance(type, Integer):
-            return type.c.bits
+        if isinstance(type, IntegerType):
+            return type.bits
         return 32 if isinstance(type, Boolean) else self.word_bits
 
     def _by_pointer(self, function: ir.Function) -> bool:
@@ -159,7 +160,7 @@ class Native:
         if by_pointer:
             returned = int.from_bytes(self.uc.mem_read(RESULT, 8), "little")
         value = returned & (1 << self._bits(result)) - 1
-        return _signed(value, result.c.bits) if isinstance(result, Integer) and result.c.signed else value
+        return _signed(value, result.bits) if isinstance(result, IntegerType) and result.signed else value
 
     def _panic(self) -> Panic:
         message, file = self._text(self.convention.message), self._text(self.convention.file)

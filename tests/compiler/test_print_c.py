@@ -7,22 +7,24 @@ import pytest
 from compiler.compare_lives import Lives
 from compiler.generate import Scope, Unit, interval
 from keelback.compiler import ir
+from keelback.compiler.c_types import decide_types
 from keelback.compiler.intervals import Interval
 from keelback.compiler.print_c import Printer, short_path
-from keelback.compiler.types import BOOLEAN, Integer, exactly, integer
+from keelback.compiler.types import BOOLEAN, Integer, exactly
 from keelback.lang import Ram
 from keelback.lang.integers import INTEGER_TYPES
 
-I32 = integer(INTEGER_TYPES["i32"])
+PLACE = ("f.py", 1)
 SMALL = Integer(Interval(-100, 100))
 HEAD = '"""Random expressions."""\n\nfrom keelback.lang import *\n\n\nclass Root(Component):\n'
 
 
 def printed(expression, **locals):
-    function = ir.Function(ir.FunctionKey("f", I32), ("f.py", 1), {}, dict(locals))
-    printer = Printer(Ram(1 << 16), {"f": function})
-    printer.prototype(function)
-    return printer.text(expression)
+    function = ir.Function(
+        ir.FunctionKey("f", expression.type), PLACE, {}, dict(locals), (ir.Return(PLACE, expression),)
+    )
+    functions = decide_types({"f": function}, 32)
+    return Printer(Ram(1 << 16), functions).text(functions["f"].body[0].value)
 
 
 def local(name, type=SMALL):

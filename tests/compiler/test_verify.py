@@ -12,7 +12,7 @@ from compiler.compare_lives import Lives
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
 from keelback.compiler.types import BOOLEAN, TEXT, VOID, ArrayPointer, Integer, Pointer, exactly, integer
-from keelback.compiler.verify import EVALUATED, LOWERED, TreeError, verify
+from keelback.compiler.verify import EVALUATED, LOWERED, TYPED, TreeError, verify
 from keelback.lang import Array, Struct, inline, u8, u32
 from keelback.lang.integers import INTEGER_TYPES
 from keelback.lang.layout import layout_of
@@ -151,8 +151,9 @@ BROKEN = {
     "a copy of less than nothing": ([ir.CopyElements(PLACE, BYTES, number(0), BYTES, number(0), number(-1))], "Elements are copied between ranges"),
     "a copy between structs of two classes": ([ir.CopyStruct(PLACE, ITEM, OTHER)], "A struct is copied over one of its own class."),
     "a copy over None": ([ir.CopyStruct(PLACE, *[ir.Local(Pointer(Item, True), "n")] * 2)], "A struct is copied over one of its own class."),
-    "an integer that is cleared": ([ir.FillBytes(PLACE, X, number(1), number(0))], "An array or a struct is filled with a byte."),
-    "a fill with more than a byte": ([ir.FillBytes(PLACE, ITEM, number(1), number(256))], "An array or a struct is filled with a byte."),
+    "an integer that is cleared": ([ir.FillBytes(PLACE, X, number(1), number(0))], "An array, or a whole struct, is filled"),
+    "a part of a struct that is cleared": ([ir.FillBytes(PLACE, ITEM, number(1), number(0))], "An array, or a whole struct, is filled"),
+    "a fill with more than a byte": ([ir.FillBytes(PLACE, ITEM, number(20), number(256))], "An array, or a whole struct, is filled"),
     "a fill of structs": ([ir.FillElements(PLACE, ITEMS, number(0), number(1), number(0))], "Elements of an array of integers are filled"),
     "a text of another length": ([ir.SetText(PLACE, BYTES, "hi")], "A text fills an array of bytes of its length."),
     # Calls.
@@ -238,7 +239,7 @@ def test_broken_tree_of_a_function_with_a_result_is_refused(body, message):
 
 def test_every_node_has_a_rule_and_a_pass():
     nodes = {each for base in (ir.Expression, ir.Statement) for each in base.__subclasses__()}
-    assert nodes == EVALUATED | LOWERED
+    assert nodes == EVALUATED | LOWERED | TYPED
 
 
 @pytest.mark.parametrize("word_bits", [32, 64])

@@ -8,10 +8,11 @@ The passes, in order, each a module or a package:
     statics      what is constant in a static object
     program      which functions are reached, for which static objects; what everything is called
     evaluate     syntax and static values to the typed tree
-    intervals    bounds of every integer: the smallest C type, and the checks that are not needed
+    intervals    bounds of every integer, and the checks that are not needed
     raises       which errors leave each function
     exceptions   try, except and finally become jumps
-    verify       the tree is what the printer may rely on
+    c_types      what each integer is in C
+    verify       the tree is what the next pass may rely on, after each
     print_c      C text
 """
 
@@ -20,13 +21,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.c_types import decide_types
 from keelback.compiler.errors import blamed
 from keelback.compiler.evaluate import evaluate
 from keelback.compiler.exceptions import lower_exceptions
 from keelback.compiler.print_c import PANIC, Printer
 from keelback.compiler.program import Program
 from keelback.compiler.raises import find_raises
-from keelback.compiler.verify import EVALUATED, LOWERED, verify
+from keelback.compiler.verify import EVALUATED, LOWERED, TYPED, verify
 from keelback.lang.component import Component
 from keelback.lang.deep import deep_walks
 from keelback.lang.ram import Ram
@@ -65,6 +67,9 @@ def compile_program(
         for function in program.each():
             lower_exceptions(function, functions)
             verify(function, functions, ram.word_bits, LOWERED)
+        program.functions = functions = decide_types(functions, ram.word_bits)
+        for function in program.each():
+            verify(function, functions, ram.word_bits, TYPED)
         printer = Printer(ram, functions, tuple(entries), program.raised, lines=lines)
         bodies = [printer.function_text(function) for function in program.each()]
         return Compiled(printer.program(bodies), tuple(printer.sections()), functions)

@@ -130,6 +130,13 @@ class Binary(Expression):
 
 
 @dataclass(frozen=True)
+class Cast(Expression):
+    """An integer of one C type as another: its low bits, where it does not fit."""
+
+    value: Expression
+
+
+@dataclass(frozen=True)
 class SameBytes(Expression):
     """Whether an array and another, or a text constant, have the same first `size` bytes."""
 
@@ -256,6 +263,18 @@ class WriteNumber(Statement):
 
 
 @dataclass(frozen=True)
+class WriteDigits(Statement):
+    """Write a magnitude of 64 bits, after a minus if it is of a negative number: what WriteNumber becomes."""
+
+    put: "FunctionKey"
+    magnitude: Expression
+    negative: Expression
+    base: int
+    prefix: bool
+    width: int
+
+
+@dataclass(frozen=True)
 class Check(Statement):
     """Panic unless a condition holds."""
 
@@ -365,6 +384,7 @@ class Function:
     """A function: parameters and locals by name, and its statements.
 
     `raises` are the codes it may fail with; labels and locals that a pass adds have numbers above `numbers`.
+    `packed` says that it returns an error in the high half of 64 bits, above its result.
     """
 
     key: FunctionKey
@@ -375,6 +395,7 @@ class Function:
     native: str | None = None
     raises: frozenset[int] = frozenset()
     numbers: int = 0
+    packed: bool = False
 
 
 PROCESS_FAULT = -256

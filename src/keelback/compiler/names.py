@@ -31,7 +31,7 @@ STRICT_C = "-std=c17"
 
 def ascii_name(name: str) -> str:
     """Return a name with each character beyond ASCII as its number."""
-    return "".join(each if each.isascii() else f"${ord(each):x}_" for each in name)
+    return name if name.isascii() else "".join(each if each.isascii() else f"${ord(each):x}_" for each in name)
 
 
 def field_name(name: str) -> str:

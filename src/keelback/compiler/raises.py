@@ -15,7 +15,7 @@ def find_raises(functions: Mapping[str, ir.Function]) -> None:
     changed = True
     while changed:
         changed = False
-        for function in functions.values():
+        for function in reversed([*functions.values()]):  # callees come after their callers
             codes = raised_by(function.body, functions, {})
             changed = changed or codes != function.raises
             function.raises = codes

@@ -21,11 +21,6 @@ class Integer:
         names = [each.name for each in INTEGER_TYPES.values() if each.bits and interval_of(each) == self.interval]
         return self.enum.__name__ if self.enum else (names or [f"{low}" if low == high else f"[{low}, {high}]"])[0]
 
-    @property
-    def c(self) -> IntegerType:
-        """Return the smallest C type of 32 or 64 bits that holds it: what a declared type is passed as."""
-        return smallest(self.interval, 64)
-
 
 @dataclass(frozen=True)
 class Boolean:
@@ -84,7 +79,7 @@ def smallest(interval: Interval, widest: int) -> IntegerType:
     return next((each for each in types if interval in interval_of(each)), types[-1])  # else its low bits are used
 
 
-Type = Integer | Boolean | Pointer | ArrayPointer | Text | Void
+Type = Integer | IntegerType | Boolean | Pointer | ArrayPointer | Text | Void
 
 BOOLEAN, TEXT, VOID = Boolean(), Text(), Void()
 
@@ -113,6 +108,11 @@ def held_by(kind: Kind) -> Type:
         case StructKind():
             return Pointer(kind.layout.struct)
     return ArrayPointer(element_of(kind.element), kind.count)
+
+
+def promoted(type: Type) -> Type:
+    """Return what C makes of a value by itself where it computes: an integer of less than 32 bits becomes an `i32`."""
+    return I32 if isinstance(type, IntegerType) and type.bits < 32 else type
 
 
 def exactly(value: int) -> Integer:

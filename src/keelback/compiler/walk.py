@@ -1,9 +1,9 @@
 """Walks over the tree: all statements, and all expressions of one."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from keelback.compiler import ir
 
@@ -40,6 +40,12 @@ def _operands(node: type) -> tuple[str, ...]:
     return tuple(each.name for each in fields(node) if "Expression" in str(each.type))
 
 
+@cache
+def _blocks(node: type) -> tuple[str, ...]:
+    """Return the names of a node's fields that hold statements."""
+    return tuple(each.name for each in fields(node) if "Statement" in str(each.type))
+
+
 def expressions_in(tree: ir.Statement | ir.Expression) -> Iterator[ir.Expression]:
     """Yield an expression and all inside it, or those of a statement, but not of the statements inside."""
     waiting: list[Any] = [tree]
@@ -51,6 +57,27 @@ def expressions_in(tree: ir.Statement | ir.Expression) -> Iterator[ir.Expression
             if isinstance(each, ir.Expression):
                 yield each
             waiting += [getattr(each, name) for name in _operands(each.__class__)]
+
+
+N = TypeVar("N", ir.Statement, ir.Expression)
+
+
+def rebuilt(
+    node: N,
+    expression: Callable[[ir.Expression], ir.Expression],
+    body: Callable[[tuple[ir.Statement, ...]], tuple[ir.Statement, ...]] | None = None,
+) -> N:
+    """Return a node with others in place of the expressions in it, and of the statements inside it, by part."""
+    kind: Any = type(node)
+    new: dict[str, Any] = {}
+    for name in _operands(kind):
+        old = getattr(node, name)
+        new[name] = tuple(map(expression, old)) if isinstance(old, tuple) else old and expression(old)
+    if body is not None:
+        for name in _blocks(kind):
+            old = getattr(node, name)
+            new[name] = tuple(map(body, old)) if isinstance(node, ir.Switch) else body(old)
+    return replace(node, **new)
 
 
 def leaves(body: Iterable[ir.Statement], label: str) -> bool:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from keelback.compiler import ir
@@ -79,11 +80,15 @@ def _reads_ram(value: Value) -> bool:
     return any(isinstance(each, (ir.FieldValue, ir.ElementValue, ir.SameBytes)) for each in expressions_in(value))
 
 
-def named(prefix: str, evaluators: Iterable[object]) -> dict[str, Callable[[Any], Any]]:
+def named(prefix: str, evaluators: Iterable[Any]) -> dict[str, Callable[[Any], Any]]:
     """Return the methods of some evaluators whose names start alike, by what follows."""
-    return {
-        name.removeprefix(prefix): getattr(each, name)
-        for each in evaluators
-        for name in vars(type(each))
-        if name.startswith(prefix)
-    }
+    found: dict[str, Callable[[Any], Any]] = {}
+    for each in evaluators:
+        kind: Any = type(each)
+        found |= {name: getattr(each, prefix + name) for name in _suffixes(kind, prefix)}
+    return found
+
+
+@cache
+def _suffixes(kind: type, prefix: str) -> list[str]:
+    return [name.removeprefix(prefix) for name in vars(kind) if name.startswith(prefix)]

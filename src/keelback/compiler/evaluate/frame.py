@@ -64,7 +64,7 @@ class Frame:
 
     def bound(self, nodes: Sequence[ast.AST]) -> Iterator[Name]:
         """Yield every name that some statements may give a value, those in the loop that a `yield` stands for too."""
-        for each in (each for node in nodes for each in ast.walk(node)):
+        for each in (each for node in nodes for each in _telling(node)):
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
                 yield self.name(each.id)
             elif isinstance(each, ast.Yield) and self.inlined is not None:
@@ -73,7 +73,7 @@ class Frame:
 
     def deleted(self, nodes: Sequence[ast.AST]) -> Iterator[Name]:
         """Yield every name that a handler in some statements deletes."""
-        for each in (each for node in nodes for each in ast.walk(node)):
+        for each in (each for node in nodes for each in _telling(node)):
             if isinstance(each, ast.ExceptHandler) and each.name is not None:
                 yield self.name(each.name)
             elif isinstance(each, ast.Yield) and self.inlined is not None:
@@ -90,6 +90,12 @@ class Frame:
         yield self.function
         if self.inlined is not None:
             yield from self.inlined.frame.callers()
+
+
+@cache
+def _telling(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes in a node that may give a name a value, or delete one."""
+    return [each for each in ast.walk(node) if isinstance(each, (ast.Name, ast.Yield, ast.ExceptHandler))]
 
 
 @cache

@@ -1,6 +1,6 @@
 """C text: the only place that makes any.
 
-1. Every integer operation names its C type: operands are cast to it, constants are written in it.
+1. An integer is written in the C type that it has; every conversion is one of the tree.
 2. Parentheses follow C's precedence, and stand wherever a reader could doubt it.
 3. A struct's layout is ours: packed, padded and asserted.
 

@@ -4,10 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.intervals import Interval
 from keelback.compiler.names import Names, field_name
 from keelback.compiler.print_c.spelling import literal, record_name, section, spaced
-from keelback.compiler.types import ArrayPointer, Boolean, Integer, Pointer, Text, Type, Void, element_of, smallest
+from keelback.compiler.types import ArrayPointer, Boolean, Pointer, Text, Type, Void, element_of
 from keelback.compiler.walk import statements_in
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 from keelback.lang.layout import ArrayKind, Kind, StructKind, StructLayout, layout_of
@@ -37,9 +36,8 @@ class Places:
         self.structs: dict[type, str] = {}
         self.homes: dict[type, tuple[str, str]] = {}
         """What makes a pointer of a Ref to a struct, and a Ref of a pointer."""
-        self.tables: dict[tuple[Any, ...], str] = {}
+        self.tables: dict[tuple[Any, ...], tuple[str, Type]] = {}
         self.error_texts = False
-        self.used: set[str] = set()
         self.names = Names(functions)
         self.record_names = {record.address: self.names.take(record_name(record)) for record in ram.records}
         self.sinks = {put: _writers(put, self.names) for put in sorted(_puts(functions))}
@@ -61,17 +59,10 @@ class Places:
 
     # Types.
 
-    def c(self, *intervals: Interval) -> IntegerType:
-        """Return the C type of what lies between some bounds, of at most two words."""
-        together = intervals[0]
-        for each in intervals[1:]:
-            together = together.join(each)
-        return smallest(together, 2 * self.word.bits)
-
     def c_type(self, type: Type) -> str:
         """Return the C name of a type."""
-        if isinstance(type, Integer):
-            return self.c(type.interval).name
+        if isinstance(type, IntegerType):
+            return type.name
         if isinstance(type, Pointer):
             return f"{self.struct(type.struct)} *"
         if isinstance(type, ArrayPointer):
@@ -186,4 +177,4 @@ def _writers(put: str, names: Names) -> tuple[str, str]:
 def _puts(functions: Mapping[str, ir.Function]) -> set[str]:
     """Return the functions that texts and numbers are written by."""
     statements = (each for function in functions.values() for each in statements_in(function.body))
-    return {each.put.name for each in statements if isinstance(each, (ir.WriteText, ir.WriteNumber))}
+    return {each.put.name for each in statements if isinstance(each, (ir.WriteText, ir.WriteDigits))}

@@ -1,17 +1,17 @@
 """The C file: its parts in order, and its functions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
 from keelback.compiler import ir
-from keelback.compiler.intervals import Interval
 from keelback.compiler.prelude import PANIC, PRELUDE, SINK, UNMERGED, UNMERGED_END, WIDE
-from keelback.compiler.print_c.spelling import declared, literal, quoted, spaced
+from keelback.compiler.print_c.spelling import literal, quoted, spaced
 from keelback.compiler.print_c.statements import Statements
-from keelback.compiler.types import ArrayPointer, Integer, Void
-from keelback.compiler.walk import expressions_in, statements_in
+from keelback.compiler.types import ArrayPointer, Void
+from keelback.compiler.walk import statements_in
 from keelback.lang.errors import KernelError
+from keelback.lang.integers import IntegerType
 
 FEW_STATEMENTS: Final = 5
 """A function of so many, picked by a switch, may become part of its caller."""
@@ -49,12 +49,11 @@ class Printer(Statements):
 
     def table_texts(self) -> Iterator[str]:
         """Yield the constant tuples that are indexed at run time."""
-        for values, name in self.tables.items():
+        for values, (name, c) in self.tables.items():
             if isinstance(values[0], str):
                 items = ", ".join(f"{{{quoted(each)}, {len(each)}}}" for each in values)
                 yield f"static const text {name}[] = {{{items}}};"
-            else:
-                c = self.c(Interval(min(values), max(values)))
+            elif isinstance(c, IntegerType):
                 yield f"static const {c.name} {name}[] = {{{', '.join(literal(each, c) for each in values)}}};"
 
     def error_text(self) -> Iterator[str]:
@@ -81,15 +80,13 @@ class Printer(Statements):
         self.function = function
         exact = function.native is not None
         parameters = [
-            f"{declared(type)} {name}"
-            if exact and isinstance(type, Integer)
-            else self.declaration(type, name if exact else self.names.local(name))
+            self.declaration(type, name if exact else self.names.local(name))
             for name, type in function.parameters.items()
         ]
         result = self.c_type(function.key.result)
         if function.raises:
-            result = "u64" if self.packed(function) else "i32"
-            if not self.packed(function) and not isinstance(function.key.result, Void):
+            result = "u64" if function.packed else "i32"
+            if not function.packed and not isinstance(function.key.result, Void):
                 parameters.append(self.declaration(function.key.result, "*result$0"))
         inline = " inline" if function.native is not None else ""
         kept = "noinline, " if function.key.name in self.kept_apart else ""
@@ -117,41 +114,12 @@ class Printer(Statements):
         head = self.line(function.place) + self.prototype(function)
         if function.native is not None:
             return f"{head}\n{{\n{self.line(function.place)}    {function.native}\n}}\n"
-        self.used = _needed(function.body) | self.results_by_pointer(function.body)
         body = "".join(self.statement(each, 1) for each in function.body)
         locals = "".join(
-            f"    {self.declaration(type, self.names.local(name))};\n"
-            for name, type in function.locals.items()
-            if name in self.used
+            f"    {self.declaration(type, self.names.local(name))};\n" for name, type in function.locals.items()
         )
         if function.raises and isinstance(function.key.result, Void):
             body += "    return 0;\n"
         elif not isinstance(function.key.result, Void):
             body += "    __builtin_unreachable();\n"
         return f"{head}\n{{\n{locals}{body}}}\n"
-
-    def results_by_pointer(self, body: Iterable[ir.Statement]) -> set[str]:
-        """Return the locals that a callee stores its result in."""
-        found = set()
-        for statement in statements_in(body):
-            if isinstance(statement, ir.Call) and statement.result:
-                callee = self.functions[statement.function.name]
-                if callee.raises and not self.packed(callee):
-                    found.add(statement.result)
-        return found
-
-
-def _needed(body: Iterable[ir.Statement]) -> set[str]:
-    """Return the locals that are read for something else than locals that are not needed themselves."""
-    reads = [
-        (each.name if isinstance(each, ir.SetLocal) else None, [*_locals_read(each)]) for each in statements_in(body)
-    ]
-    needed, more = set[str](), True
-    while more:
-        found = {name for target, names in reads if target is None or target in needed for name in names}
-        more, needed = found != needed, found
-    return needed
-
-
-def _locals_read(statement: ir.Statement) -> Iterator[str]:
-    return (each.name for each in expressions_in(statement) if isinstance(each, ir.Local))

@@ -2,18 +2,15 @@
 
 import re
 
-from keelback.compiler.intervals import Interval, interval_of
+from keelback.compiler.intervals import Interval
 from keelback.compiler.names import path_name
-from keelback.compiler.types import I64, U64, Integer
-from keelback.lang.integers import INTEGER_TYPES, IntegerType
+from keelback.compiler.types import I64, U64
+from keelback.lang.integers import IntegerType
 from keelback.lang.ram import Record
 
 
 def literal(value: int, c: IntegerType) -> str:
-    """Return a constant, written in a C type; what does not fit is never used, or only its low bits are."""
-    value &= (1 << c.bits) - 1
-    if value > c.maximum:
-        value -= 1 << c.bits
+    """Return a constant, written in a C type."""
     if c.bits == 128:
         low = literal(value, I64 if value < 0 else U64)
         high = f"({c.name})({literal(value >> 64, I64)}) << 64 | {literal(value & U64.maximum, U64)}"
@@ -48,11 +45,6 @@ def record_name(record: Record) -> str:
 def section(record: Record) -> str:
     """Return the section that a static record lies in."""
     return f".record.at_{record.address:08x}"
-
-
-def declared(type: Integer) -> str:
-    """Return the name of the declared type that has just the values of a parameter."""
-    return next(each.name for each in INTEGER_TYPES.values() if each.bits and interval_of(each) == type.interval)
 
 
 def spaced(type: str) -> str:

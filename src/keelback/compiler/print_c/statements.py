@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from keelback.compiler import ir
 from keelback.compiler.print_c.expressions import CAST, POSTFIX, PRECEDENCE, Expressions
 from keelback.compiler.print_c.spelling import quoted, short_path
-from keelback.compiler.types import U64, ArrayPointer, Boolean, Integer, Pointer, Void
+from keelback.compiler.types import ArrayPointer, Pointer, Void
 from keelback.compiler.walk import goes_on, leaves
 from keelback.lang.integers import IntegerType
-from keelback.lang.layout import IntegerKind, RefKind, layout_of
+from keelback.lang.layout import RefKind, layout_of
 
 
 class Statements(Expressions):
@@ -31,25 +31,17 @@ class Statements(Expressions):
     # Stores.
 
     def print_SetLocal(self, statement: ir.SetLocal, indent: str, depth: int) -> str:
-        if statement.name not in self.used:
-            return ""
-        type = self.function.locals.get(statement.name) or self.function.parameters[statement.name]
-        if isinstance(statement.value, ir.Local) and statement.value.name == statement.name:
-            return ""
-        return f"{indent}{self.names.local(statement.name)} = {self.converted(statement.value, type)};\n"
+        return f"{indent}{self.names.local(statement.name)} = {self.text(statement.value)};\n"
 
     def print_StoreField(self, statement: ir.StoreField, indent: str, depth: int) -> str:
-        kind = statement.field.kind
-        target = self.member(statement.base, statement.field)
-        if isinstance(kind, RefKind):
-            return f"{indent}{target} = {self.home(kind.target)[1]}({self.text(statement.value)});\n"
-        assert isinstance(kind, IntegerKind)
-        return f"{indent}{target} = {self.stored(statement.value, kind.type)};\n"
+        kind, target = statement.field.kind, self.member(statement.base, statement.field)
+        place = f"{self.home(kind.target)[1]}" if isinstance(kind, RefKind) else ""
+        value = self.text(statement.value)
+        return f"{indent}{target} = {place}({value});\n" if place else f"{indent}{target} = {value};\n"
 
     def print_StoreElement(self, statement: ir.StoreElement, indent: str, depth: int) -> str:
-        assert isinstance(statement.base.type, ArrayPointer) and isinstance(statement.base.type.element, IntegerType)
         target = f"{self.text(statement.base, POSTFIX)}[{self.text(statement.index)}]"
-        return f"{indent}{target} = {self.stored(statement.value, statement.base.type.element)};\n"
+        return f"{indent}{target} = {self.text(statement.value)};\n"
 
     def print_CopyElements(self, statement: ir.CopyElements, indent: str, depth: int) -> str:
         size = self.scaled(statement.count, statement.target)
@@ -72,9 +64,9 @@ class Statements(Expressions):
         assert isinstance(element, IntegerType)
         start = f"&{self.text(statement.target, POSTFIX)}[{self.text(statement.start)}]"
         if element.size == 1:
-            return f"{indent}memset({start}, {self.stored(statement.value, element)}, {self.text(statement.count)});\n"
+            return f"{indent}memset({start}, {self.text(statement.value)}, {self.text(statement.count)});\n"
         loop = f"for ({self.word.name} i$0 = 0, n$0 = {self.text(statement.count)}; i$0 < n$0; i$0++)"
-        return f"{indent}{loop}\n{indent}    ({start})[i$0] = {self.stored(statement.value, element)};\n"
+        return f"{indent}{loop}\n{indent}    ({start})[i$0] = {self.text(statement.value)};\n"
 
     def scaled(self, count: ir.Expression, array: ir.Expression) -> str:
         """Return how many bytes a number of elements has."""
@@ -90,14 +82,13 @@ class Statements(Expressions):
 
     def print_Call(self, statement: ir.Call, indent: str, depth: int) -> str:
         callee = self.functions[statement.function.name]
-        types = list(callee.parameters.values())
-        arguments = [self.converted(each, type) for each, type in zip(statement.arguments, types, strict=True)]
-        result = self.names.local(str(statement.result)) if statement.result in self.used else None
+        arguments = [self.text(each) for each in statement.arguments]
+        result = self.names.local(statement.result) if statement.result else None
         error = self.names.local(statement.error) if statement.error else None
         if not callee.raises:
             call = f"{statement.function.name}({', '.join(arguments)})"
             return f"{indent}{result} = {call};\n" if result else f"{indent}{call};\n"
-        if self.packed(callee):
+        if callee.packed:
             call = f"{statement.function.name}({', '.join(arguments)})"
             text = f"{indent}{{\n{self.line(statement.place)}{indent}    u64 both$0 = {call};\n"
             text += f"{indent}    {error} = (i32)(both$0 >> 32);\n"
@@ -108,25 +99,13 @@ class Statements(Expressions):
             arguments.append(f"&{result}")
         return f"{indent}{error} = {statement.function.name}({', '.join(arguments)});\n"
 
-    def packed(self, function: ir.Function) -> bool:
-        """Say whether value and error of a failing function fit one 64-bit result."""
-        result = function.key.result
-        if isinstance(result, Integer):
-            return result.c.bits == 32
-        return isinstance(result, Boolean) or (isinstance(result, Pointer) and self.ram.word_bits == 32)
-
     def print_WriteText(self, statement: ir.WriteText, indent: str, depth: int) -> str:
         return f"{indent}{self.sinks[statement.put.name][0]}({self.text(statement.text)});\n"
 
-    def print_WriteNumber(self, statement: ir.WriteNumber, indent: str, depth: int) -> str:
-        assert isinstance(statement.value.type, Integer)
-        low = statement.value.type.interval.low
-        value = self.text(statement.value, CAST)
-        sign = f"{value} < 0" if low < 0 else "0"
-        magnitude = f"{value} < 0 ? -(u64){value} : (u64){value}" if low < 0 else self.operand(statement.value, U64)
-        prefix = quoted("0x" if statement.prefix else "")
+    def print_WriteDigits(self, statement: ir.WriteDigits, indent: str, depth: int) -> str:
+        how = f"{statement.base}, {quoted('0x' if statement.prefix else '')}, {statement.width}"
         put = self.sinks[statement.put.name][1]
-        return f"{indent}{put}({magnitude}, {sign}, {statement.base}, {prefix}, {statement.width});\n"
+        return f"{indent}{put}({self.text(statement.magnitude)}, {self.text(statement.negative)}, {how});\n"
 
     # Control.
 
@@ -171,13 +150,13 @@ class Statements(Expressions):
     def print_Return(self, statement: ir.Return, indent: str, depth: int) -> str:
         if statement.value is None:
             return f"{indent}return{' 0' if self.function.raises else ''};\n"
-        value = self.converted(statement.value, self.function.key.result)
+        value = self.text(statement.value)
         if not self.function.raises:
             return f"{indent}return {value};\n"
-        if self.packed(self.function):
+        if self.function.packed:
             return f"{indent}return (u32)({value});\n"
         return f"{indent}*result$0 = {value};\n{indent}return 0;\n"
 
     def print_Fail(self, statement: ir.Fail, indent: str, depth: int) -> str:
         code = self.text(statement.code, CAST)
-        return f"{indent}return {f'(u64)(u32){code} << 32' if self.packed(self.function) else code};\n"
+        return f"{indent}return {f'(u64)(u32){code} << 32' if self.function.packed else code};\n"

@@ -15,9 +15,10 @@ from keelback.compiler.types import (
     held_by,
     integer,
     join,
+    promoted,
 )
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
-from keelback.lang.layout import ArrayKind, Field, StructKind, layout_of
+from keelback.lang.layout import ArrayKind, Field, Kind, StructKind, layout_of
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 U8 = INTEGER_TYPES["u8"]
@@ -37,7 +38,7 @@ def fits(found: Type, wanted: Type) -> bool:
         return found.interval in wanted.interval
     if isinstance(found, Pointer) and isinstance(wanted, Pointer):
         return found.struct in (wanted.struct, NoneType) and (wanted.optional or not found.optional)
-    return found == wanted
+    return wanted in (found, promoted(found))
 
 
 def reads(found: Type, stored: Type) -> bool:
@@ -48,8 +49,10 @@ def reads(found: Type, stored: Type) -> bool:
 
 
 def within(value: ir.Expression, low: int, high: int) -> bool:
-    """Say whether a value is an integer between two bounds."""
-    return isinstance(value.type, Integer) and value.type.interval in Interval(low, high)
+    """Say whether a value is an integer between two bounds; those of one that has a C type are not known."""
+    if isinstance(value.type, Integer):
+        return value.type.interval in Interval(low, high)
+    return isinstance(value.type, IntegerType)
 
 
 def is_text(value: object) -> bool:
@@ -64,6 +67,14 @@ class Expressions:
         self.locals = locals
         self.word_bits = word_bits
         self.highest = (1 << word_bits) - 1
+
+    def held(self, kind: Kind) -> Type:
+        """Return the type of what a field holds."""
+        return held_by(kind)
+
+    def integer(self, type: IntegerType) -> Type:
+        """Return the type of an integer in an array."""
+        return integer(type)
 
     # Values.
 
@@ -105,17 +116,17 @@ class Expressions:
     def FieldValue(self, node: ir.FieldValue) -> bool:
         """A field is one of the struct's, and has the type of what it holds."""
         inside = isinstance(node.field.kind, (StructKind, ArrayKind))
-        return self.has(node.base, node.field) and not inside and reads(node.type, held_by(node.field.kind))
+        return self.has(node.base, node.field) and not inside and reads(node.type, self.held(node.field.kind))
 
     def FieldPlace(self, node: ir.FieldPlace) -> bool:
         """What lies inside a struct is a struct or an array among its fields."""
         inside = isinstance(node.field.kind, (StructKind, ArrayKind))
-        return self.has(node.base, node.field) and inside and reads(node.type, held_by(node.field.kind))
+        return self.has(node.base, node.field) and inside and reads(node.type, self.held(node.field.kind))
 
     def ElementValue(self, node: ir.ElementValue) -> bool:
         """An integer element lies in an array of such, at an index in it."""
         element = self.element(node.base, node.index)
-        return isinstance(element, IntegerType) and reads(node.type, integer(element))
+        return isinstance(element, IntegerType) and reads(node.type, self.integer(element))
 
     def ElementPlace(self, node: ir.ElementPlace) -> bool:
         """A struct element lies in an array of such, at an index in it."""

@@ -5,12 +5,11 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.intervals import Interval
-from keelback.compiler.types import BOOLEAN, TEXT, VOID, ArrayPointer, Integer, Pointer, held_by, integer
+from keelback.compiler.types import BOOLEAN, TEXT, VOID, ArrayPointer, Integer, Pointer, Type, promoted
 from keelback.compiler.verify.expressions import U8, Expressions, TreeError, fits, is_text, within
-from keelback.compiler.verify.flow import Flow
 from keelback.compiler.walk import expressions_in, parts_of
 from keelback.lang.integers import IntegerType
-from keelback.lang.layout import ArrayKind, StructKind
+from keelback.lang.layout import ArrayKind, StructKind, layout_of
 
 ALWAYS = (
     *(ir.Constant, ir.TextConstant, ir.Local, ir.StaticPlace, ir.FieldValue, ir.FieldPlace, ir.ElementValue),
@@ -23,21 +22,17 @@ EVALUATED = frozenset({*ALWAYS, ir.Raise, ir.Try})
 """The nodes that the evaluator makes."""
 LOWERED = frozenset({*ALWAYS, ir.Fail})
 """The nodes that are left when exceptions have become jumps."""
+TYPED = LOWERED - {ir.WriteNumber} | {ir.Cast, ir.WriteDigits}
+"""The nodes that are printed, whose integers have C types."""
 Exits = frozenset[Any]
 """How a statement may leave what it is in: classes of statements, and those that name a label with the label."""
 
 
-def verify(function: ir.Function, functions: Mapping[str, ir.Function], word_bits: int, nodes: frozenset[type]) -> None:
-    """Check a function of a program, in which only some nodes are left.  Raises: TreeError."""
-    if function.native is None:
-        leaving = frozenset({ir.Return, ir.Raise, ir.Fail})
-        Statements(function, functions, word_bits, nodes).body(function.body, leaving)
-        if ir.Try not in nodes:
-            Flow(function).check()
-
-
 class Statements(Expressions):
     """The rules of statements."""
+
+    error: Type = ir.ERROR
+    """The type of a local that holds an error."""
 
     def __init__(
         self, function: ir.Function, functions: Mapping[str, ir.Function], word_bits: int, nodes: frozenset[type]
@@ -80,12 +75,12 @@ class Statements(Expressions):
     def StoreField(self, node: ir.StoreField) -> bool:
         """A field that is stored is one of the struct's, holds no struct or array, and gets what fits it."""
         stored = not isinstance(node.field.kind, (StructKind, ArrayKind))
-        return self.has(node.base, node.field) and stored and fits(node.value.type, held_by(node.field.kind))
+        return self.has(node.base, node.field) and stored and fits(node.value.type, self.held(node.field.kind))
 
     def StoreElement(self, node: ir.StoreElement) -> bool:
         """An element that is stored is one of an array of integers, and gets what fits it."""
         element = self.element(node.base, node.index)
-        return isinstance(element, IntegerType) and fits(node.value.type, integer(element))
+        return isinstance(element, IntegerType) and fits(node.value.type, self.integer(element))
 
     def CopyElements(self, node: ir.CopyElements) -> bool:
         """Elements are copied between ranges of arrays of one type."""
@@ -98,14 +93,17 @@ class Statements(Expressions):
         return is_struct(node.target) and node.source.type == node.target.type
 
     def FillBytes(self, node: ir.FillBytes) -> bool:
-        """An array or a struct is filled with a byte."""
-        filled = is_struct(node.target) or isinstance(node.target.type, ArrayPointer)
+        """An array, or a whole struct, is filled with a byte."""
+        filled = isinstance(node.target.type, ArrayPointer)
+        if isinstance(node.target.type, Pointer) and is_struct(node.target):
+            size = layout_of(node.target.type.struct, self.word_bits).size
+            filled = isinstance(node.size, ir.Constant) and node.size.value == size
         return filled and self.is_length(node.size) and within(node.value, 0, 255)
 
     def FillElements(self, node: ir.FillElements) -> bool:
         """Elements of an array of integers are filled with what fits them."""
         element = self.element(node.target, node.start, past=0)
-        fitting = isinstance(element, IntegerType) and fits(node.value.type, integer(element))
+        fitting = isinstance(element, IntegerType) and fits(node.value.type, self.integer(element))
         return fitting and self.is_length(node.count)
 
     def SetText(self, node: ir.SetText) -> bool:
@@ -126,8 +124,13 @@ class Statements(Expressions):
         fails = bool(callee.raises) and ir.Fail in self.rules
         result = VOID if node.result is None else self.locals.get(node.result)
         error = None if node.error is None else self.locals.get(node.error, VOID)
-        passed = all(map(fits, arguments, callee.parameters.values()))
-        return passed and result == callee.key.result and error == (ir.ERROR if fails else None)
+        passed = all(map(fits, arguments, map(promoted, callee.parameters.values())))
+        returned = result == callee.key.result or self.is_unread(node, callee)
+        return passed and returned and error == (self.error if fails else None)
+
+    def is_unread(self, node: ir.Call, callee: ir.Function) -> bool:
+        """Say whether a call is one whose result nobody reads."""
+        return False
 
     def WriteText(self, node: ir.WriteText) -> bool:
         """A text is written to a function that takes each of its bytes."""
@@ -142,7 +145,7 @@ class Statements(Expressions):
     def is_sink(self, put: ir.FunctionKey) -> bool:
         """Say whether a function takes a byte."""
         taken = [*self.functions[put.name].parameters.values()] if put.name in self.functions else []
-        return len(taken) == 1 and fits(Integer(Interval(0, 127)), taken[0])
+        return len(taken) == 1 and (isinstance(taken[0], IntegerType) or fits(Integer(Interval(0, 127)), taken[0]))
 
     # Control.
 
@@ -189,18 +192,18 @@ class Statements(Expressions):
 
     def Raise(self, node: ir.Raise) -> bool:
         """What is raised is the number of an error, or that of the error at hand."""
-        at_hand = isinstance(node.code, ir.Local) and node.code.type == ir.ERROR
+        at_hand = isinstance(node.code, ir.Local) and node.code.type == self.error
         return ir.Raise in self.exits and (at_hand or is_error(node.code))
 
     def Fail(self, node: ir.Fail) -> bool:
         """A function fails that raises, with the number of an error, or that of the error at hand."""
-        at_hand = isinstance(node.code, ir.Local) and node.code.type == ir.ERROR
+        at_hand = isinstance(node.code, ir.Local) and node.code.type == self.error
         return bool(self.function.raises) and ir.Fail in self.exits and (at_hand or is_error(node.code))
 
     def Try(self, node: ir.Try) -> bool:
         """A handler takes errors, and has a local that holds one."""
         errors = range(ir.PROCESS_FAULT, 0)
-        return all(self.locals.get(each.name) == ir.ERROR and each.codes <= {*errors} for each in node.handlers)
+        return all(self.locals.get(each.name) == self.error and each.codes <= {*errors} for each in node.handlers)
 
 
 def is_struct(value: ir.Expression) -> bool:
