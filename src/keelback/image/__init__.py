@@ -1,1 +1,1 @@
-"""What the machine loads: object code, programs, the payload."""
+"""What a machine loads: programs and libraries, the payload, the kernel image and its file."""
