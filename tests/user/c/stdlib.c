@@ -38,6 +38,15 @@ int main(void)
         printf("%d\n", errno == ERANGE);
     }
     printf("%ld %lu\n", strtol("-zz", NULL, 36), strtoul("777", NULL, 8));
+    for (int base = 2; base <= 36; base += 7) {
+        errno = 0;
+        printf("%lld ", strtoll("0xz12", &end, base));
+        printf("%s %d ", end, errno == EINVAL);
+    }
+    printf("%lld ", strtoll("0xz", &end, 16));
+    printf("%s %lld ", end, strtoll("00010010001101000101011001111000", NULL, 2));
+    printf("%lld ", strtoll("-9223372036854775809", &end, 10));
+    printf("[%s] %llu\n", end, strtoull("-1", NULL, 10));
     printf("%d %d %d %ld\n", parts.quot, parts.rem, abs(-5), labs(-6L));
 
     qsort(numbers, sizeof numbers / sizeof *numbers, sizeof *numbers, by_value);

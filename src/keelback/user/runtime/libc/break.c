@@ -33,26 +33,31 @@ static int grow(char *end)
     return 0;
 }
 
+/* Take the first page; say whether there was one. */
+static int begin(void)
+{
+    char *page = sys_malloc_pages(1);
+
+    if (failed((int32_t)page))
+        return 0;
+    start = now = page;
+    end_of_pages = page + PAGESIZE;
+    return 1;
+}
+
 void *sbrk(intptr_t change)
 {
     char *before, *end;
 
-    if (start == NULL) {
-        start = sys_malloc_pages(1);
-        if (failed((int32_t)start)) {
-            start = NULL;
-            return refuse();
-        }
-        now = start;
-        end_of_pages = start + PAGESIZE;
-    }
-    if (change < 0 ? -(uintptr_t)change > (uintptr_t)(now - start) : (uintptr_t)change > INTPTR_MAX - (uintptr_t)now % INTPTR_MAX)
+    if (start == NULL && !begin())
+        return refuse();
+    if (change < 0 ? (uintptr_t)(now - start) < -(uintptr_t)change : UINTPTR_MAX - PAGESIZE - (uintptr_t)now < (uintptr_t)change)
         return refuse();
     before = now;
     end = page_end(now + change);
     if (end > end_of_pages && grow(end) != 0)
         return refuse();
-    if (change < 0 && end < end_of_pages && end > start) {
+    if (end < end_of_pages && end > start) {
         sys_free_pages(end, (uint32_t)(end_of_pages - end) / PAGESIZE);
         end_of_pages = end;
     }
