@@ -243,7 +243,7 @@ def test_a_machine_that_the_image_does_not_fit_is_refused(tell):
     [
         (8192, 1, "can't start proc1. There is not enough memory."),
         (8204, 2, "panic: proc1: there is no libgfx"),
-        (8232, 3, "panic: proc2: there is no libgfx"),
+        (8232, 3, "panic: proc1: there is no libgfx"),
     ],
 )
 def test_a_story_that_memory_cuts_short_says_why(kib, step, why, capsys):

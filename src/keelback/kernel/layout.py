@@ -71,7 +71,7 @@ class Layout:
     kernel_stack_slots: int
     """How many of them have a slot in that area, from its start, each with a guard page; 0: they lie in the zone."""
     windows: int
-    """The window pages of the first CPU."""
+    """The first window page."""
     window_count: int
     kernel_limit: int
     """KLIMIT: kernel below, the running process above."""

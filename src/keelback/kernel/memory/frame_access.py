@@ -3,6 +3,9 @@
     frame of a page table    at its own address: the kernel zone is mapped to itself
     any other                through a window: a page of the kernel's, whose entry is changed for it
 
+Nothing is kept of a window from one opening to the next: its entry is written and its translation invalidated on the
+CPU that opens it.  So CPUs that serve traps one at a time can share the windows; others would need some each.
+
 A layout that maps all memory would answer here, and nobody else would notice.
 """
 
