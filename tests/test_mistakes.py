@@ -126,7 +126,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a window without invalidation": (
-        "memory.frame_access", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass",
+        "memory.windows", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass",
         {"strict RAM and TLB"},
     ),
     "a switch without a new page directory": (

@@ -83,7 +83,7 @@ def test_a_stack_that_is_freed_while_the_kernel_runs_on_it_is_the_end(tmp_path):
 
 # Guards.
 
-DEEP = ("memory.frame_access", "Window", "_shown", "return (Page *)self_address;",
+DEEP = ("memory.windows", "Window", "_shown", "return (Page *)self_address;",
         "u8 deep[5000]; u8 *volatile place = deep; *place = 1; return (Page *)self_address;")  # fmt: skip
 
 

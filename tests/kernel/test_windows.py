@@ -2,7 +2,7 @@
 
 import pytest
 
-from keelback.kernel.memory.frame_access import Window
+from keelback.kernel.memory.windows import Window
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,

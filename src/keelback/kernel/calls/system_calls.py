@@ -17,7 +17,7 @@ from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.kernel.x86.trap_frame import signed
-from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, i32, inline, size_of, u8, u32, word
+from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, inline, size_of, u8, u32, word
 
 MOST_TEXT = 4096
 """The most bytes that one `puts` writes."""
@@ -76,8 +76,7 @@ class SystemCalls(Component):
 
     def exit(self, thread: Thread) -> u32:
         """End the caller with a status; does not return to it."""
-        status: i32 = signed(thread.frame.argument(0))
-        self.endings.exit(self._caller(thread), status)
+        self.endings.exit(self._caller(thread), signed(thread.frame.argument(0)))
         return 0
 
     def puts(self, thread: Thread) -> u32:
@@ -157,8 +156,7 @@ class SystemCalls(Component):
 
         Raises: NoSuchProcess; NotPermitted for the first process.
         """
-        pid: i32 = signed(thread.frame.argument(0))
-        self.endings.kill(self._caller(thread), pid)
+        self.endings.kill(self._caller(thread), signed(thread.frame.argument(0)))
         return 0
 
     # Memory.

@@ -10,53 +10,9 @@ A layout that maps all memory would answer here, and nobody else would notice.
 """
 
 from keelback.kernel.layout import Layout
+from keelback.kernel.memory.windows import Window
 from keelback.kernel.x86.paging import KERNEL_WRITE, PageTable, PagingScheme
-from keelback.lang import (
-    PAGE_SHIFT,
-    PAGE_SIZE,
-    Array,
-    Component,
-    Cpu,
-    Page,
-    Ram,
-    Region,
-    native,
-    u32,
-    view,
-    view_at,
-    word,
-)
-
-
-class Window(Component):
-    """The page at `address`, which `words[index]` maps: the low word of an entry of a table that all spaces share.
-
-    What `open` returns is good until the next `open`, and is never stored.
-    """
-
-    def __init__(self, ram: Ram, cpu: Cpu, words: Array[u32], index: int, address: int, flags: int, step: int) -> None:
-        self.ram = ram
-        self.cpu = cpu
-        self.words = words
-        self.index = index
-        self.address = address
-        self.flags = flags
-        self.step = step
-
-    def open(self, frame: u32) -> Page:
-        """Show a frame in the window and return its bytes."""
-        if self.step > 1:
-            self.words[self.index + 1] = frame >> 20
-            self.words[self.index] = (frame & 0xF_FFFF) << PAGE_SHIFT | self.flags
-        else:
-            self.words[self.index] = frame << PAGE_SHIFT | self.flags
-        self.cpu.invalidate_page(self.address)
-        return self._shown(frame)
-
-    @native("return (Page *)self_address;")
-    def _shown(self, frame: u32) -> Page:
-        self.cpu.hardware.window_opened(self.address)
-        return view_at(self.ram, Page, self.address, frame << PAGE_SHIFT)
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Page, Region, u32, view, word
 
 
 class FrameAccess(Component):

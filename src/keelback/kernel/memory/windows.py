@@ -1,0 +1,37 @@
+"""Windows: pages of the kernel's through which it reaches any one frame.
+
+Source: Intel SDM volume 3, section 4.10.4 (invalidation of what a changed entry has left in the TLB).
+"""
+
+from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Page, Ram, native, u32, view_at
+
+
+class Window(Component):
+    """The page at `address`, which `words[index]` maps: the low word of an entry of a table that all spaces share.
+
+    What `open` returns is good until the next `open`, and is never stored.
+    """
+
+    def __init__(self, ram: Ram, cpu: Cpu, words: Array[u32], index: int, address: int, flags: int, step: int) -> None:
+        self.ram = ram
+        self.cpu = cpu
+        self.words = words
+        self.index = index
+        self.address = address
+        self.flags = flags
+        self.step = step
+
+    def open(self, frame: u32) -> Page:
+        """Show a frame in the window and return its bytes."""
+        if self.step > 1:
+            self.words[self.index + 1] = frame >> 20
+            self.words[self.index] = (frame & 0xF_FFFF) << PAGE_SHIFT | self.flags
+        else:
+            self.words[self.index] = frame << PAGE_SHIFT | self.flags
+        self.cpu.invalidate_page(self.address)
+        return self._shown(frame)
+
+    @native("return (Page *)self_address;")
+    def _shown(self, frame: u32) -> Page:
+        self.cpu.hardware.window_opened(self.address)
+        return view_at(self.ram, Page, self.address, frame << PAGE_SHIFT)
