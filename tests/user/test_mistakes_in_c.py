@@ -93,3 +93,39 @@ def test_a_variable_that_would_need_floating_point_is_refused_by_the_compiler():
 
     with pytest.raises(ToolchainError, match="floating point"):
         c_program("int main(void) { volatile double x = 3; return (int)(x * 1.5); }")
+
+
+def test_a_heap_that_was_overwritten_ends_the_program_with_a_line():
+    ending, lines = ended("""
+int main(void)
+{
+    char *first = malloc(600), *second = malloc(600), *third = malloc(700);
+
+    free(second);
+    memset(first, 0xff, 1300);
+    free(third);
+    return malloc(5000) == NULL;
+}
+""")
+    assert not ending.well and len(lines) == 1 and lines[0].startswith("panic: program: ")
+
+
+def test_a_check_of_kernel_python_that_fails_says_whose_it_is_and_where(tmp_path):
+    from keelback.cli.programs import select
+    from keelback.kernel.layout import MICROKERNEL
+    from support import make_pc
+
+    (tmp_path / "mine.py").write_text(
+        '"""Mine."""\nfrom keelback.lang import i32, u32, word\nfrom keelback.user.system import Program\n\n\n'
+        'class Mine(Program):\n    """Mine."""\n\n    def main(self, argument: word) -> i32:\n        """Count."""\n'
+        '        count: u32 = self.number(argument, 0)\n        assert count > 0, "no number"\n'
+        "        return 8 // (count - 1)\n\n\nPROGRAM = Mine\n"
+    )
+    selection = select([f"{tmp_path}/mine.py", f"{tmp_path}/mine.py 1", f"{tmp_path}/mine.py 5"], MICROKERNEL)
+    pc = make_pc(*selection.lines, programs=selection.files)
+    pc.boot()
+    pc.run()
+    first, second = console(pc)
+    assert re.fullmatch(r"panic: mine: .*mine\.py:12: assertion failed: no number", first)
+    assert re.fullmatch(r"panic: mine: .*mine\.py:13: .*", second)
+    assert pc.kernel.processes.table[3].exit_status == 2

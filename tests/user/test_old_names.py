@@ -17,6 +17,7 @@ int main(const char *argument)
     print_number(protect_memory(page, 4096, CAN_READ) + unmap_memory(page, 4096) + free_pages(pages, 2));
     print_number(allocate_page(page) + count_frames(&counts));
     print_number(failed((int32_t)load_library("none")) + failed(spawn("none", "")) + failed(unload_library(NULL)));
+    print_number(failed(kill(77)));
     print("\\n");
     return 0;
 }
@@ -30,7 +31,7 @@ def test_old_names_call_what_they_called_with_a_warning(caplog):
         )
     assert "'map_memory' is deprecated: it is called sys_map now" in caplog.text
     pc = run("it", programs={"it": program})
-    assert console(pc) == ["003"]
+    assert console(pc) == ["0031"]
 
 
 def test_courses_fork_is_nobodys_child_and_its_errors_are_minus_1():

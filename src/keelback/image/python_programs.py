@@ -5,7 +5,7 @@ from typing import Any
 
 from keelback.compiler import compile_program
 from keelback.image.compact import link_sized
-from keelback.image.compiled import build_object
+from keelback.image.compiled import CHECK_FLAG, build_object
 from keelback.image.program_linking import program_script
 from keelback.image.runtime import build_runtime, named
 from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, USER_FLAGS, link_elf
@@ -21,7 +21,10 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     """
     program: Any = root
     compiled = compile_program(root, ram, {"main": program._start})
-    own, library = {f"{name}.o": build_object(compiled, name, USER_FLAGS)}, named(build_runtime(runtime), name)
+    own, library = (
+        {f"{name}.o": build_object(compiled, name, (*USER_FLAGS, CHECK_FLAG))},
+        named(build_runtime(runtime), name),
+    )
     if program.image_size:
         return link_sized(own, library, image_base, str(program.image_size))
     return link_elf(own, program_script(image_base), archive=library, flags=PROGRAM_LINKER_FLAGS)

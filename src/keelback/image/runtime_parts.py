@@ -23,10 +23,10 @@ def _kept(source: Path, flags: Sequence[str]) -> bytes:
 def _build(source: Path, flags: Sequence[str]) -> bytes:
     # Imported here: who finds the object in the cache needs no compiler.
     from keelback.compiler import compile_program
-    from keelback.image.compiled import build_object
+    from keelback.image.compiled import CHECK_FLAG, build_object
 
     spec = spec_from_file_location(f"keelback.user.runtime.{source.stem}", source)
     assert spec is not None and spec.loader is not None, "a file of Python has a loader"
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    return build_object(compile_program(*module.make_part()), source.stem, flags)
+    return build_object(compile_program(*module.make_part()), source.stem, (*flags, CHECK_FLAG))

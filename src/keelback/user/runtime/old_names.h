@@ -23,6 +23,11 @@ KEELBACK_NOW(sys_free_pages) int32_t free_pages(void *address, uint32_t count) {
 KEELBACK_NOW(sys_load_library) void *load_library(const char *name) { return sys_load_library(name); }
 KEELBACK_NOW(sys_unload_library) int32_t unload_library(void *address) { return sys_unload_library(address); }
 
+
+#ifdef __clang__ /* beside the kill of <signal.h>, which takes a signal too */
+KEELBACK_NOW(sys_kill) __attribute__((__overloadable__)) int32_t kill(int32_t id) { return sys_kill(id); }
+#endif
+
 #undef KEELBACK_NOW
 
 #endif

@@ -70,3 +70,36 @@ void sys_panic(const char *message)
     print("\n");
     sys_exit(1);
 }
+
+/*
+ * Where a program comes when a check of its Kernel Python fails, that of malloc too: the compiler's `panic` leaves in
+ * registers what is wrong and where (`compiler/prelude.py`).
+ */
+__attribute__((__noreturn__, used)) static void fail(const char *what, const char *file, uint32_t line)
+{
+    char digits[] = "            ", *at = digits + sizeof digits - 1;
+
+    for (; line > 0; line /= 10)
+        *--at = (char)('0' + line % 10);
+    print("panic: ");
+    print(program_name);
+    print(": ");
+    print(file);
+    print(":");
+    print(at);
+    print(": ");
+    print(what);
+    print("\n");
+    sys_exit(1);
+}
+
+__asm__(".section .text.check_failed, \"ax\"\n"
+        ".globl check_failed\n"
+        ".type check_failed, @function\n"
+        "check_failed:\n\t"
+        "push %edx\n\t"
+        "push %ecx\n\t"
+        "push %ebx\n\t"
+        "call fail\n"
+        ".size check_failed, . - check_failed\n"
+        ".text\n");

@@ -57,7 +57,9 @@ void *sbrk(intptr_t change)
     end = page_end(now + change);
     if (end > end_of_pages && grow(end) != 0)
         return refuse();
-    if (end < end_of_pages && end > start) {
+    if (end == start)
+        end = start + PAGESIZE; /* the first page stays, so that nobody else comes to lie there */
+    if (end < end_of_pages) {
         sys_free_pages(end, (uint32_t)(end_of_pages - end) / PAGESIZE);
         end_of_pages = end;
     }
