@@ -28,7 +28,8 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
     growth = census.kernel.layout.stack_top - census.kernel.layout.stack_promised * PAGE_SIZE
     zero = census.kernel.spaces.kernel.zero
     present = {each.page for each in mapped.user if each.frame != zero}
-    tables = {each.page >> 22 for each in mapped.user}
+    shift = census.walker.scheme.levels[-2].shift
+    tables = {each.page >> shift for each in mapped.user}
     pages, needed = 0, set[int]()
     for region in census.regions(space):
         on_demand = range(region.start, region.end, PAGE_SIZE)
@@ -40,7 +41,7 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
             taken = sum(region.start <= page < region.end and page not in on_demand for page in present)
             pages += len(on_demand) + taken
         if region.permissions & USER and on_demand:
-            needed.update(range(on_demand.start >> 22, (on_demand.stop - 1 >> 22) + 1))
+            needed.update(range(on_demand.start >> shift, (on_demand.stop - 1 >> shift) + 1))
     return pages, len(needed - tables)
 
 
