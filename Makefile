@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/runs
 READY := $(VENV)/ready
 COMMANDS := qemu-system-x86_64 gdb grub-mkrescue xorriso file bochs
 PACKAGES := qemu-system-x86 gdb grub-pc-bin grub-common xorriso file bochs bochs-term bochsbios vgabios
@@ -16,7 +17,7 @@ unexport CI BUILD_NUMBER
 
 .PHONY: run test tools check fuzz bench clean
 
-run: $(READY)            ## Boot the kernel and run the tour
+run: $(RUNS)             ## Boot the kernel and run the tour
 	$(BIN)/keelback run
 
 test: tools $(READY)     ## Run all tests
@@ -51,9 +52,13 @@ bench: $(READY)          ## Measure; prints the figures of this run
 clean:                   ## Remove what the targets above made
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage src/*.egg-info
 
-$(READY): pyproject.toml
+$(RUNS): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Keelback needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(READY): $(RUNS)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import keelback
-from keelback.image.iso import GRUB, INSTALL, TOOLS, words_of
+from keelback.image.host_tools import install_line
+from keelback.image.iso import GRUB, TOOLS, words_of
 from keelback.machine.qemu.qemu import Medium, Qemu, Verdict
 
 SOURCE = Path(keelback.__file__).parents[1]
@@ -56,7 +57,7 @@ def image(tmp_path_factory):
 def disc(tmp_path_factory):
     """Return an ISO whose command line says more than its programs do."""
     if any(shutil.which(tool) is None for tool in TOOLS) or not GRUB.is_dir():
-        pytest.fail(f"there is no GRUB on this machine: {INSTALL}")
+        pytest.fail(f"there is no GRUB on this machine: {install_line(*TOOLS)}")
     path = tmp_path_factory.mktemp("disc") / "keelback.iso"
     well("--iso", "-o", path, *ON_DISC)
     return path

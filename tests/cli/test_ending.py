@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.test_run import COMMAND, ENVIRONMENT
+from consoles import ROOT
 from keelback.cli import ending, statuses
 from keelback.cli.ending import run_command
 from keelback.cli.statuses import STATUSES
@@ -89,6 +90,12 @@ def test_the_statuses_are_those_of_the_help():
     assert statuses.INTERRUPTED == 128 + signal.SIGINT
 
 
+def test_the_docs_have_the_statuses_in_one_table():
+    page = (ROOT / "docs" / "commands.md").read_text()
+    table = page.split("| status | meaning |\n|---|---|\n")[1].split("\n\n")[0]
+    assert table.splitlines() == [f"| {status} | {meaning} |" for status, meaning in STATUSES]
+
+
 # Streams.
 
 
@@ -150,7 +157,11 @@ def start(tmp_path, *words):
 
 def left_in(folder):
     """Return what is left in a folder of temporary files but the cache of builds, and in that but builds."""
-    kept = [path.name for path in (folder / "cache").glob("*") if len(path.name) != 64 and path.name != "compiled"]
+    kept = [
+        path.name
+        for path in (folder / "cache").glob("*")
+        if len(path.name) != 64 and path.name not in ("compiled", "tidied")
+    ]
     return [path.name for path in folder.iterdir() if path.name != "cache"] + kept
 
 

@@ -5,8 +5,8 @@ from io import BytesIO
 
 import pytest
 
-from keelback.cli.libraries import our_libraries
 from keelback.cli.programs import select
+from keelback.cli.sources import our_libraries
 from keelback.errors import UserError
 from keelback.kernel.layout import MICROKERNEL
 from libraries import Machine

@@ -4,10 +4,9 @@ import re
 
 import pytest
 
-from keelback.cli.libraries import our_libraries
 from keelback.cli.needs import named_in_elf, named_in_source, with_needs
-from keelback.cli.ours import our_programs, purpose_of
 from keelback.cli.programs import select
+from keelback.cli.sources import our_libraries, our_programs, purpose_of
 from keelback.cli.words import Word, read_word
 from keelback.errors import UserError
 from keelback.kernel.layout import MICROKERNEL

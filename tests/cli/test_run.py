@@ -1,6 +1,7 @@
 """`keelback run` as a person runs it: in its own process, output and exit status looked at."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,9 +181,9 @@ def test_version_and_help():
 
 
 def test_a_command_that_is_none_is_told_with_what_is_near():
-    done = command("complie")
+    done = command("stroy")
     assert done.returncode == 2
-    assert done.stderr == "keelback: No such command 'complie'. (Did you mean one of: 'compare', 'compile'?)\n"
+    assert done.stderr == "keelback: No such command 'stroy'. Did you mean 'story'?\n"
 
 
 def test_every_command_has_a_help_and_says_its_first_line_in_the_list():
@@ -191,7 +192,7 @@ def test_every_command_has_a_help_and_says_its_first_line_in_the_list():
         help = command(name, "--help")
         assert help.returncode == 0 and f"Usage: keelback {name} " in help.stdout
         first = help.stdout.splitlines()[2].strip()
-        assert f"  {name:<8} {first}"[:90] in listed
+        assert re.search(rf"^  {name} +{re.escape(first[:50])}", listed, re.MULTILINE)
 
 
 def test_the_help_imports_no_kernel_and_no_emulator():

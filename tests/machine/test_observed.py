@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 from unicorn import x86_const as x86
 
+from keelback.image.host_tools import install_line
 from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
@@ -19,7 +20,7 @@ from keelback.lang import Panic
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome, observe
 from keelback.machine.qemu.observed_qemu import ObservedQemu
-from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, INSTALL, Qemu, QemuError
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, Qemu, QemuError
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
 from support import MIB, c_program, payload_programs
@@ -218,7 +219,7 @@ def test_a_qemu_that_is_missing_or_does_not_start_is_one_clear_line(monkeypatch)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(QemuError) as caught:
         machine_of("QEMU", "hello")
-    assert str(caught.value) == f"there is no qemu-system-x86_64 on this machine: {INSTALL}"
+    assert str(caught.value) == f"there is no qemu-system-x86_64 on this machine: {install_line('qemu-system-x86_64')}"
 
 
 def test_an_observer_that_fails_leaves_nothing_behind():

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -17,9 +18,11 @@ import keelback.machine.qemu.qemu
 from cli.test_run import command
 from keelback.cli.commands.run import RunOptions
 from keelback.cli.libraries import payload_libraries
-from keelback.cli.ours import build_ours, our_programs
+from keelback.cli.ours import build_ours
 from keelback.cli.run import run_programs
+from keelback.cli.sources import our_programs
 from keelback.errors import UserError
+from keelback.image.host_tools import install_line
 from keelback.image.images import make_image, make_image_file, make_symbols
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
@@ -31,7 +34,7 @@ from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.lang import text_of
 from keelback.machine.observed import Outcome
 from keelback.machine.qemu import qemu
-from keelback.machine.qemu.qemu import INSTALL, WAIT, Medium, Qemu, QemuError, Verdict
+from keelback.machine.qemu.qemu import WAIT, Medium, Qemu, QemuError, Verdict
 from keelback.machine.simulated.boot_loader import BiosEntry
 from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, code_program, stack_frame
@@ -349,7 +352,7 @@ def test_nothing_is_left_behind():
 
 def test_without_qemu_the_line_to_type_is_told(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    message = f"there is no qemu-system-x86_64 on this machine: {INSTALL}"
+    message = f"there is no qemu-system-x86_64 on this machine: {install_line('qemu-system-x86_64')}"
     with pytest.raises(QemuError, match=message):
         Qemu(b"", memory=MEMORY)
     with pytest.raises(UserError, match=message):
@@ -431,6 +434,12 @@ def test_the_command_runs_programs_on_qemu():
     assert done.returncode == 0 and done.stderr == ""
     assert "hello: I am process 1, and I was told: you\n" in done.stdout and "ping 2\n" in done.stdout
     assert "1  hello    exited with status 0" in done.stdout and ", of which 0 used and" in done.stdout
+
+
+def test_a_host_without_prctl_runs_qemu_too(monkeypatch, capfd):
+    monkeypatch.setattr(qemu, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(qemu, "_die_with_parent", None)
+    assert run("hello") == 0 and "hello: I am process 1" in capfd.readouterr().out
 
 
 def test_a_program_that_dies_is_status_1(capfd):

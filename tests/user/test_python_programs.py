@@ -5,7 +5,8 @@ from importlib import import_module
 import pytest
 
 from keelback.abi.records import ANY_CHILD, ArgumentText, Ending, FrameCounts
-from keelback.cli.ours import build_python, our_programs
+from keelback.cli.ours import build_python
+from keelback.cli.sources import our_programs
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload

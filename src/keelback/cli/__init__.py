@@ -24,6 +24,8 @@ def end_at_once(number: int, _frame: FrameType | None = None) -> None:
     """
     if postpone(lambda: end_at_once(number)):
         return
+    if progress := sys.modules.get("keelback.cli.progress"):
+        progress.restore_terminal()
     remove_all()
     if number == signal.SIGINT:
         _say("interrupted")

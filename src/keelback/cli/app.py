@@ -7,7 +7,10 @@ import click
 
 from keelback.cli.statuses import STATUSES
 
-COMMANDS = ("run", "check", "compare", "story", "layouts", "compile", "gdb", "build", "image")
+COMMANDS = (
+    *("run", "programs", "check", "compare", "story", "layouts", "compile", "gdb", "build", "image"),
+    *("doctor", "completion", "man"),
+)
 
 
 class Commands(click.Group):

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from keelback.cli.images import build_image
+from keelback.cli.json_output import print_json
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.run import TOUR
@@ -19,7 +20,7 @@ from keelback.kernel.layout import Layout
 IMAGE, ISO = Path("keelback.img"), Path("keelback.iso")
 
 
-def build_file(words: Sequence[str], choice: KernelChoice, output: Path) -> int:
+def build_file(words: Sequence[str], choice: KernelChoice, output: Path, *, as_json: bool = False) -> int:
     """Write the kernel image file that starts the programs that the words name, or the tour's; return the exit status.
 
     Raises: UserError.
@@ -27,11 +28,13 @@ def build_file(words: Sequence[str], choice: KernelChoice, output: Path) -> int:
     chosen = chosen_layout(choice)
     _, image = build_image(words or TOUR, chosen)
     _write(output, image)
-    _print_facts(output, image, image, chosen)
+    _print_facts(output, image, image, chosen, as_json)
     return 0
 
 
-def build_disc(words: Sequence[str], choice: KernelChoice, output: Path, command_line: str) -> int:
+def build_disc(
+    words: Sequence[str], choice: KernelChoice, output: Path, command_line: str, *, as_json: bool = False
+) -> int:
     """Write a GRUB rescue ISO with that image, which gives the kernel a command line; return the exit status.
 
     Raises: UserError.
@@ -41,7 +44,7 @@ def build_disc(words: Sequence[str], choice: KernelChoice, output: Path, command
     _, image = build_image(words or TOUR, chosen, command_line=command_line)
     disc = build_iso(image, command_line)
     _write(output, disc)
-    _print_facts(output, disc, image, chosen)
+    _print_facts(output, disc, image, chosen, as_json)
     return 0
 
 
@@ -66,7 +69,11 @@ def _write(path: Path, content: bytes) -> None:
         raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _print_facts(path: Path, content: bytes, image: bytes, layout: Layout) -> None:
+def _print_facts(path: Path, content: bytes, image: bytes, layout: Layout, as_json: bool) -> None:
+    digest, build_id = sha256(content).hexdigest(), read_image_file(image, layout).build_id.hex()
+    if as_json:
+        print_json({"file": str(path), "bytes": len(content), "sha256": digest, "build_id": build_id})
+        return
     print(f"{path}: {len(content):,} bytes")
-    print(f"SHA-256   {sha256(content).hexdigest()}")
-    print(f"build id  {read_image_file(image, layout).build_id.hex()}")
+    print(f"SHA-256   {digest}")
+    print(f"build id  {build_id}")

@@ -16,9 +16,10 @@ from typing import Any
 from keelback.cli.checks import Checks
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.options import KernelChoice
-from keelback.cli.ours import our_programs
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
+from keelback.cli.running import stoppable
+from keelback.cli.sources import our_programs
 from keelback.cli.statuses import BADLY, KERNEL_WRONG, WELL
 from keelback.cli.streams import escaped
 from keelback.compiler.errors import CompileError
@@ -27,7 +28,6 @@ from keelback.inspect.endings import endings
 from keelback.inspect.invariants import InvariantBroken
 from keelback.inspect.lens import look
 from keelback.lang import Panic, text_of
-from keelback.machine.breaking import interruptible
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 
@@ -91,7 +91,7 @@ class _Check:
         lens = look(self.layout, pc.contents)
         checks = Checks(pc, lens)
         try:
-            with interruptible(pc):
+            with stoppable(pc):
                 pc.boot()
                 pc.run()
             check_start(pc)
@@ -124,7 +124,7 @@ class _Check:
             make_compiled(self.layout, self.payload, memory=self.memory),
         )
         try:
-            with interruptible(*lives):
+            with stoppable(*lives):
                 report = compare(*lives)
         except Panic as panic:
             return Verdict("both lives", False, f"kernel panic after {lives[1].traps:,} traps: {panic}")

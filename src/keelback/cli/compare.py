@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
+from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.options import KernelChoice
-from keelback.cli.ours import our_programs
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
-from keelback.machine.breaking import interruptible
+from keelback.cli.running import stoppable
+from keelback.cli.sources import our_programs
 from keelback.machine.compare import compare
 
 EQUAL, DIFFERENT = 0, 1
 
 
-def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int) -> int:
+def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, as_json: bool = False) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
     Without words, all programs of the payload.  Raises: UserError.
@@ -23,8 +24,12 @@ def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int) ->
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)
-    with interruptible(interpreted, other):
+    with stoppable(interpreted, other):
         report = compare(interpreted, other)
+    if as_json:
+        different = None if report.difference is None else str(report.difference)
+        print_json({"equal": different is None, "traps": report.traps, "bytes": report.bytes, "difference": different})
+        return EQUAL if different is None else DIFFERENT
     if report.difference is not None:
         print(f"different after {report.traps:,} traps: {report.difference}")
         return DIFFERENT

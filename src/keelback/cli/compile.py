@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keelback.cli.json_output import print_json
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.compiler import compile_program, ir
@@ -21,13 +22,19 @@ from keelback.lang import Ram
 LEAST_WIDTH = 150
 
 
-def list_functions(choice: KernelChoice, patterns: Sequence[str]) -> int:
+def list_functions(choice: KernelChoice, patterns: Sequence[str], *, as_json: bool = False) -> int:
     """Print the names in C of functions of the kernel, and where each comes from.
 
     Raises: UserError when no function has such a name.
     """
     _, functions = _functions(choice)
-    for function in (each for pattern in patterns for each in _found(functions, pattern)):
+    found = [each for pattern in patterns for each in _found(functions, pattern)]
+    if as_json:
+        print_json(
+            [{"name": each.key.name, "file": short_path(each.place[0]), "line": each.place[1]} for each in found]
+        )
+        return 0
+    for function in found:
         print(f"{function.key.name:<40} {short_path(function.place[0])}:{function.place[1]}")
     return 0
 

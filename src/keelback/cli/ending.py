@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from keelback.cli.progress import shown_progress, take_away
 from keelback.cli.statuses import BADLY, HOST_FAILED, INTERRUPTED, KERNEL_WRONG, MISTAKE, WELL
 from keelback.cli.streams import escaped, escaped_lines
 from keelback.errors import Interrupted, LimitReached, UserError
@@ -46,7 +47,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     from keelback.cli.app import app
 
     try:
-        return int(app(arguments, prog_name="keelback", standalone_mode=False) or WELL)
+        with shown_progress():
+            return int(app(arguments, prog_name="keelback", standalone_mode=False) or WELL)
     except click.ClickException as error:
         raise UserError(error.format_message()) from None
 
@@ -59,6 +61,7 @@ def fail(message: str, status: int) -> int:
 
 def tell(line: str, details: str = "") -> None:
     """Say a line on standard error, and more below it, after all output; nothing where there is no line."""
+    take_away()
     with suppress(OSError):
         sys.stdout.flush()
     with suppress(OSError):
@@ -120,5 +123,6 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one, of one line or several."""
+        take_away()
         with suppress(OSError):
             print(escaped_lines(record.getMessage()), file=sys.stderr)

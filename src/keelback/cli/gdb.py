@@ -10,6 +10,7 @@ from threading import Thread
 from keelback.cli.images import build_image, check_memory
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
+from keelback.cli.progress import take_away
 from keelback.cli.run import TOUR
 from keelback.debug.debugger import find_gdb, prepare
 from keelback.image.kernels import compiled
@@ -37,6 +38,7 @@ def debug_programs(words: Sequence[str], *, choice: KernelChoice, memory: int, a
 def _debug(layout: Layout, image: bytes, memory: int, folder: Path, arguments: Sequence[str]) -> int:
     socket = folder / "gdb"
     command = prepare(folder, layout, compiled(layout), socket)
+    take_away()
     with _interrupts_left_to_gdb(), _stopped_machine(image, memory, socket):
         gdb = start_tool([*command, *arguments], foreground=True)
         try:

@@ -1,11 +1,13 @@
 """`keelback image show`: what is in a kernel image file."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from keelback.cli.json_output import print_json
 from keelback.cli.streams import escaped
 from keelback.cli.users_files import read_file
 from keelback.errors import UserError
@@ -14,18 +16,39 @@ from keelback.image.image_file import BadImageFile, Part
 from keelback.image.image_reader import KernelFile, read_image_file
 
 
-def show_image(path: Path) -> int:
+def show_image(path: Path, *, as_json: bool = False) -> int:
     """Print the parts of a kernel image file and what its headers say; return the exit status.
 
     Raises: UserError when the file can't be read or is no whole kernel image of ours.
     """
     kernel = _read(path)
+    if as_json:
+        print_json(_facts(path, kernel))
+        return 0
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(escaped(f"{path}: {kernel.file.version}, {len(kernel.file.content):,} bytes")))
     for table in (_parts(kernel.file.parts), _setup_header(kernel), _kernel_header(kernel), _members(kernel)):
         console.print()
         console.print(table)
     return 0
+
+
+def _facts(path: Path, kernel: KernelFile) -> dict[str, Any]:
+    """Return what the tables show."""
+    return {
+        "file": str(path),
+        "version": kernel.file.version,
+        "layout": kernel.layout.name,
+        "bytes": len(kernel.file.content),
+        "build_id": kernel.build_id.hex(),
+        "parts": [
+            {"part": each.name, "start": each.start, "end": each.end, "address": each.address}
+            for each in kernel.file.parts
+        ],
+        "setup_header": {field.name: kernel.file.field(field.name) for field in FIELDS},
+        "kernel_header": dict(kernel.header),
+        "payload": [{"name": each.name, "start": each.start, "bytes": len(each.content)} for each in kernel.members],
+    }
 
 
 def _read(path: Path) -> KernelFile:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from keelback.cli.sources import our_libraries
 from keelback.cli.users_files import check_readable, users_python
 from keelback.errors import UserError
 from keelback.image.c_options import NO_C_OPTIONS, COptions
@@ -17,11 +18,6 @@ SUFFIXES = (".c", ".py")
 def is_library(word: str) -> bool:
     """Say whether a word names a library."""
     return Path(word).name.startswith("lib") and (Path(word).suffix in ("", *SUFFIXES))
-
-
-def our_libraries() -> dict[str, Path]:
-    """Return the sources of our libraries, by name, sorted."""
-    return {path.stem: path for path in sorted(LIBRARIES.glob("lib*")) if path.suffix in SUFFIXES}
 
 
 def payload_libraries() -> dict[str, bytes]:

@@ -2,9 +2,12 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 LAYOUTS = ("microkernel", "usermode")
 """The names of the published layouts, known here so that the help need not import them."""
@@ -25,7 +28,18 @@ def programs(function: F) -> F:
 
     include = click.option("-I", "include", metavar="FOLDER", multiple=True, help="Where C files look for headers.")
     define = click.option("-D", "define", metavar="NAME[=VALUE]", multiple=True, help="A macro for C files.")
-    return cast(F, click.argument("programs", metavar="[PROGRAM]...", nargs=-1)(include(define(called))))
+    argument = click.argument("programs", metavar="[PROGRAM]...", nargs=-1, shell_complete=_complete_program)
+    return cast(F, argument(include(define(called))))
+
+
+def _complete_program(_context: click.Context, _argument: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Return what a shell may complete a word to: our programs and libraries, and files."""
+    from click.shell_completion import CompletionItem
+
+    from keelback.cli.sources import our_libraries, our_programs
+
+    names = [name for name in (our_programs() | our_libraries()) if name.startswith(incomplete)]
+    return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]
 
 
 def machine(function: F) -> F:

@@ -1,27 +1,15 @@
-"""Our own programs and libraries: their sources by name, and what is built from them, each when it is asked for."""
+"""What is built from our own programs and libraries, each when it is asked for."""
 
-import ast
-import re
 from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 
-from keelback.cli.libraries import build, our_libraries
+from keelback.cli.libraries import build
+from keelback.cli.sources import our_libraries, our_programs
 from keelback.image.own_sources import BUILT_FROM, kept_build, kept_builds
 from keelback.image.programs import build_programs
 from keelback.image.toolchain import NO_WARNINGS
-from keelback.user import PROGRAMS, RUNTIME
-
-
-def our_programs() -> dict[str, Path]:
-    """Return the sources of our programs, by their names in the payload, sorted.
-
-    Where there is a program of one name in C and in Kernel Python, the latter has `.py` behind its name.
-    """
-    in_c = {path.stem: path for path in PROGRAMS.glob("*.c")}
-    in_python = {path.stem: path for path in (PROGRAMS.parent / "python").glob("[a-z]*.py")}
-    renamed = {f"{name}.py" if name in in_c else name: path for name, path in in_python.items()}
-    return dict(sorted((in_c | renamed).items()))
+from keelback.user import RUNTIME
 
 
 def build_ours(names: Collection[str], image_base: int) -> dict[str, bytes]:
@@ -57,14 +45,3 @@ def _compile_python(name: str, image_base: int) -> bytes:
 
     module = import_module(f"keelback.user.python.{our_programs()[name].stem}")
     return compile_program_class(name, module.PROGRAM, image_base)
-
-
-def purpose_of(source: Path) -> str:
-    """Return what a source says at its start that it is for, the first sentence."""
-    text = source.read_text()
-    if source.suffix == ".py":
-        said = ast.get_docstring(ast.parse(text)) or ""
-    else:
-        comment = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
-        said = comment[1].replace("\n *", " ") if comment else ""
-    return re.split(r"(?<=\.)\s", " ".join(said.split()))[0]

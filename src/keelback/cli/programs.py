@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from os.path import isfile
 from pathlib import Path
 
-from keelback.cli.libraries import build, check_library_file, is_library, our_libraries
+from keelback.cli.libraries import build, check_library_file, is_library
 from keelback.cli.needs import named_in_text, with_needs
-from keelback.cli.ours import build_ours, our_programs
+from keelback.cli.ours import build_ours
 from keelback.cli.program_files import build_files, names_in_file
+from keelback.cli.sources import our_libraries, our_programs
 from keelback.cli.words import Word, read_word
 from keelback.errors import UserError
 from keelback.image.c_options import COptions

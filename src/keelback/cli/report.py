@@ -1,7 +1,5 @@
 """The report at the end of a run: how each process ended, as a tree, and where the memory is."""
 
-import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keelback.cli.json_output import print_json
 from keelback.cli.streams import escaped
 from keelback.inspect.family import Family, Member
 from keelback.kernel.kernel import Kernel
@@ -60,15 +59,15 @@ def _processes(rows: list[tuple[str, Member]], family: Family) -> Table:
     return table
 
 
-def print_json(kernel: Kernel, family: Family, machine: Machine, status: int) -> None:
+def print_facts(kernel: Kernel, family: Family, machine: Machine, status: int) -> None:
     """Print all that the report says as JSON, and the console."""
     facts = _facts(machine, status) | {"processes": [_member(family, each) for _, each in _rows(family)]}
-    _print({**facts, "more_processes": family.uncounted, **_frames(kernel)})
+    print_json({**facts, "more_processes": family.uncounted, **_frames(kernel)})
 
 
 def print_failure(line: str, machine: Machine, status: int) -> None:
     """Print why a run has no report, and the console, as JSON."""
-    _print({**_facts(machine, status), "failure": line})
+    print_json({**_facts(machine, status), "failure": line})
 
 
 def _facts(machine: Machine, status: int) -> dict[str, Any]:
@@ -91,8 +90,3 @@ def _frames(kernel: Kernel) -> dict[str, dict[str, int]]:
         "user_frames": {"total": counts.user_total, "free": counts.user_free},
         "kernel_zone": {"total": counts.kernel_total, "free": counts.kernel_free},
     }
-
-
-def _print(facts: dict[str, Any]) -> None:
-    json.dump(facts, sys.stdout, indent=2)
-    print()

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from keelback.cli.progress import take_away
 from keelback.errors import Interrupted, LimitReached
 from keelback.machine.breaking import breakable, interruptible
 from keelback.machine.observed import Machine
@@ -12,12 +13,12 @@ from keelback.machine.qemu.running_qemu import RunningQemu
 from keelback.machine.simulated.pc import SimulatedPc
 
 
-def stoppable(machine: Machine) -> AbstractContextManager[None]:
-    """Let control-C end the run of a machine.  Raises: Interrupted."""
-    if isinstance(machine, RunningQemu):
-        return breakable(machine, machine.layout)
-    assert isinstance(machine, SimulatedPc), "there are two kinds of machines"
-    return interruptible(machine)
+def stoppable(*machines: Machine) -> AbstractContextManager[None]:
+    """Let control-C end the run of a machine, or of several simulated PCs.  Raises: Interrupted."""
+    take_away()
+    if isinstance(machines[0], RunningQemu):
+        return breakable(machines[0], machines[0].layout)
+    return interruptible(*(each for each in machines if isinstance(each, SimulatedPc)))
 
 
 def run_to_end(machine: Machine, *, instructions: int | None = None, seconds: float | None = None) -> None:

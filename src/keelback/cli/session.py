@@ -83,10 +83,10 @@ class Session:
         self.family.look()
         well = self.family.is_well(1 if self.lens.options.values.init_end else len(self.selection.lines))
         # Imported here, because that takes longer than to run a small program.
-        from keelback.cli.report import print_json, print_report
+        from keelback.cli.report import print_facts, print_report
 
         if self.options.as_json:
-            print_json(self.lens, self.family, self.machine, BADLY if failure or stopped or not well else WELL)
+            print_facts(self.lens, self.family, self.machine, BADLY if failure or stopped or not well else WELL)
         else:
             take_terminal_back(self.machine.console)
             print_report(self.lens, self.family, counted=self._counts())

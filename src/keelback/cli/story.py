@@ -1,19 +1,17 @@
 """`keelback story`: the five steps of user-mode paging, from the running kernel."""
 
-import json
-import sys
-
 from rich.console import Console
 from rich.text import Text
 
 from keelback.cli.ending import fail
 from keelback.cli.images import build_image_of, check_memory
-from keelback.cli.libraries import our_libraries
+from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.needs import with_needs
 from keelback.cli.ours import build_c, build_ours
 from keelback.cli.programs import Selection
 from keelback.cli.running import stoppable
+from keelback.cli.sources import our_libraries
 from keelback.cli.statuses import BADLY, WELL
 from keelback.inspect.address_tables import Row
 from keelback.inspect.endings import endings
@@ -73,8 +71,7 @@ def _last_words(machine: Observed) -> str:
 def print_steps(steps: list[Step], as_json: bool) -> None:
     """Print the steps, as JSON or for a person: a row that was not in the table before has a `+`."""
     if as_json:
-        json.dump({"layout": USERMODE.name, "steps": [step.facts() for step in steps]}, sys.stdout, indent=2)
-        print()
+        print_json({"layout": USERMODE.name, "steps": [step.facts() for step in steps]})
         return
     console = Console(highlight=False, soft_wrap=True)
     before: dict[str, list[Row]] = {}

@@ -14,6 +14,8 @@ import sys
 import unicodedata
 from typing import Any, TextIO
 
+from keelback.cli.progress import take_away
+
 CALM = b"\x18\x0f\x1b[!p\x1b[0m\x1b[999;1H\n"
 """Cancel, the usual character set, a soft reset, no colour, the last line: what no program can have made unknown."""
 
@@ -75,6 +77,8 @@ class _Output(io.FileIO):
 
     def write(self, data: Any) -> int:
         """Write bytes; return how many were written.  Raises: OSError."""
+        if self.fileno() == 1:
+            take_away()
         try:
             return super().write(data)
         except OSError as error:

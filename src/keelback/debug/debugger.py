@@ -13,6 +13,7 @@ from pathlib import Path
 import keelback
 from keelback.debug.description import describe
 from keelback.errors import UserError
+from keelback.image.host_tools import install_line
 from keelback.image.images import ENTRY, make_symbols
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.kernels import kernel_of
@@ -20,7 +21,6 @@ from keelback.inspect import methods
 from keelback.kernel.layout import Layout
 
 PROGRAM = "gdb"
-INSTALL = "apt-get install -y gdb"
 SOURCES = (str(Path(keelback.__file__).parents[1]), str(ENTRY.parent))
 """Where the file names in the symbols start from: the package's parent, and for entry code its own folder."""
 
@@ -33,7 +33,7 @@ def find_gdb() -> str:
     """Return the path of gdb.  Raises: DebuggerError with the line to type where there is none."""
     found = shutil.which(PROGRAM)
     if found is None:
-        raise DebuggerError(f"there is no {PROGRAM} on this machine: {INSTALL}")
+        raise DebuggerError(f"there is no {PROGRAM} on this machine: {install_line(PROGRAM)}")
     return found
 
 

@@ -24,6 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from keelback.image.cache_bound import note_use, tidy
 from keelback.image.leftovers import folder_of_this_process, scratch_folder
 
 _FORMAT: Final = "keelback build 1"
@@ -93,8 +94,9 @@ def digest_of(path: Path) -> str | None:
 def cache_directory() -> Path:
     """Make and return the directory of finished builds.
 
-    It is `$KEELBACK_CACHE`, else `$XDG_CACHE_HOME/keelback`, else `~/.cache/keelback`; where that can't be
-    written, a directory of this user's among the temporary files.
+    It is `$KEELBACK_CACHE`, else where this system keeps a user's caches: `$XDG_CACHE_HOME/keelback`, else
+    `~/.cache/keelback`, or on macOS `~/Library/Caches/keelback`; where that can't be written, a directory of this
+    user's among the temporary files.
     """
     with suppress(OSError, RuntimeError):  # RuntimeError: this user has no home
         wanted = _wanted_directory()
@@ -108,9 +110,12 @@ def _wanted_directory() -> Path:
     """Return where the user wants the cache to be, made or not."""
     if named := os.environ.get("KEELBACK_CACHE"):
         return Path(named).absolute()
-    if caches := os.environ.get("XDG_CACHE_HOME"):
-        return Path(caches).absolute() / "keelback"
-    return Path.home() / ".cache" / "keelback"
+    from platformdirs import user_cache_path  # here, because who names a place needs no other
+
+    place = user_cache_path("keelback", appauthor=False)
+    if str(place).startswith("~"):
+        raise RuntimeError("this user has no home")
+    return place.absolute()
 
 
 @functools.cache
@@ -128,10 +133,14 @@ def _temporary_cache() -> Path:
 def find(key: str) -> Entry | None:
     """Return the entry kept under a key if there is one, it is whole and it is current."""
     try:
-        entry = Entry.unpack((cache_directory() / key).read_bytes())
+        place = cache_directory() / key
+        entry = Entry.unpack(place.read_bytes())
     except OSError:
         return None
-    return entry if entry is not None and entry.is_current() else None
+    if entry is None or not entry.is_current():
+        return None
+    note_use(place)
+    return entry
 
 
 def keep(key: str, entry: Entry) -> None:
@@ -140,3 +149,4 @@ def keep(key: str, entry: Entry) -> None:
     with suppress(OSError), scratch_folder(folder) as scratch:
         (scratch / "entry").write_bytes(entry.pack())
         os.replace(scratch / "entry", folder / key)
+    tidy(folder)

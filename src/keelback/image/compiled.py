@@ -16,6 +16,7 @@ from keelback.compiler.print_c import short_path
 from keelback.image.cache import cache_directory
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.leftovers import folder_of_this_process
+from keelback.image.progress import working_on
 from keelback.image.toolchain import ToolchainError, compile_c
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
@@ -40,7 +41,8 @@ def compile_kernel(root: Component, ram: Ram, entries: Mapping[str, Callable[...
 
     Raises: CompileError; ToolchainError.
     """
-    compiled = compile_program(root, ram, entries)
+    with working_on("the kernel"):
+        compiled = compile_program(root, ram, entries)
     return CompiledKernel({"kernel.o": build_object(compiled, "kernel", KERNEL_FLAGS)}, compiled.sections)
 
 

@@ -6,14 +6,13 @@ Sources: GRUB's manual, `grub-mkrescue` and `linux`; xorriso's manual, `-volume_
 """
 
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
 from keelback.errors import UserError
+from keelback.image.host_tools import install_line, missing_tools
 from keelback.image.leftovers import run_tool, scratch_folder
 
-INSTALL: Final = "apt-get install -y grub-pc-bin grub-common xorriso"
 TOOLS: Final = ("grub-mkrescue", "xorriso")
 GRUB: Final = Path("/usr/lib/grub/i386-pc")
 """GRUB for a PC with a BIOS."""
@@ -43,8 +42,8 @@ def build_iso(image: bytes, command_line: str = "") -> bytes:
 
     Raises: IsoError.
     """
-    if any(shutil.which(tool) is None for tool in TOOLS) or not GRUB.is_dir():
-        raise IsoError(f"an ISO needs GRUB and xorriso: {INSTALL}")
+    if missing_tools(TOOLS) or not GRUB.is_dir():
+        raise IsoError(f"an ISO needs GRUB and xorriso: {install_line(*TOOLS)}")
     with scratch_folder() as scratch:
         boot = scratch / "disc" / "boot"
         (boot / "grub").mkdir(parents=True)

@@ -136,10 +136,15 @@ def _wait_for(process: Popen[bytes]) -> None:
 
     until = time.monotonic() + MOMENT
     with suppress(OSError):  # somebody has taken notice of its end
-        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-            if time.monotonic() > until:
-                return
+        while not _has_ended(process.pid) and time.monotonic() < until:
             time.sleep(0.01)
+
+
+def _has_ended(pid: int) -> bool:
+    """Say whether a child has ended.  Raises: OSError when somebody has taken notice of it."""
+    if hasattr(os, "waitid"):  # not in Python 3.11 and 3.12 on macOS
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    return os.waitpid(pid, os.WNOHANG)[0] == pid
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from keelback.compiler import compile_program
 from keelback.image.compact import link_sized
 from keelback.image.compiled import CHECK_FLAG, build_object
 from keelback.image.program_linking import program_script
+from keelback.image.progress import working_on
 from keelback.image.runtime import build_runtime, named
 from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, USER_FLAGS, link_elf
 from keelback.lang.component import Component
@@ -20,7 +21,8 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     Raises: CompileError; ToolchainError; ValueError when the image base is not the start of a page.
     """
     program: Any = root
-    compiled = compile_program(root, ram, {"main": program._start})
+    with working_on(name):
+        compiled = compile_program(root, ram, {"main": program._start})
     own, library = (
         {f"{name}.o": build_object(compiled, name, (*USER_FLAGS, CHECK_FLAG))},
         named(build_runtime(runtime), name),

@@ -26,6 +26,7 @@ from keelback.errors import UserError
 from keelback.image import division, integers_only
 from keelback.image.cache import Entry, digest_of, find_or_build, key_of
 from keelback.image.leftovers import run_tool
+from keelback.image.progress import working_on
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,8 @@ def _translate(
         arguments += [f"-I{include}" for include in includes]
         arguments += ["-MMD", "-MT", "output", "-MF", str(inputs)]
         arguments += ["-c", _as_operand(source), "-o", str(output)]
-        said = _zig(source, failure, work, Path.cwd(), ["cc", *arguments])
+        with working_on(source.name):
+            said = _zig(source, failure, work, Path.cwd(), ["cc", *arguments])
         return Entry(finish(source, output.read_bytes()), said, _files_read(inputs.read_text(errors="surrogateescape")))
 
     return _built(build, source, target, "object", source.name, text, places, options, rule)
@@ -321,7 +323,8 @@ def _link(
     arguments += ["-T", str(work / "script"), "-o", str(work / "output")]
     arguments += [f"./{name}" for name in objects]
     arguments += ["--start-lib", *(f"./{name}" for name in archive), "--end-lib"] if archive else []
-    said = _zig(source, "does not link", work, inputs, ["ld.lld", *arguments])
+    with working_on(source.stem):
+        said = _zig(source, "does not link", work, inputs, ["ld.lld", *arguments])
     return Entry((work / "output").read_bytes(), said)
 
 
@@ -342,6 +345,11 @@ def _zig_folder() -> Path:
     """Return the folder of the ziglang package, which has the compiler and its headers."""
     # Not by import: a file of the user's directory must not be taken for it.
     return Path(str(importlib.metadata.distribution("ziglang").locate_file("ziglang")))
+
+
+def zig_program() -> Path:
+    """Return the C compiler.  Raises: PackageNotFoundError."""
+    return _zig_folder() / "zig"
 
 
 @functools.cache
@@ -366,7 +374,7 @@ def _zig(source: Path, failure: str, work: Path, directory: Path, arguments: Seq
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_STEERING)}
     environment |= {"ZIG_GLOBAL_CACHE_DIR": str(work / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig")}
     environment |= {"NO_COLOR": "1", "TMPDIR": str(work)}
-    done = run_tool([str(_zig_folder() / "zig"), *arguments], directory=directory, environment=environment)
+    done = run_tool([str(zig_program()), *arguments], directory=directory, environment=environment)
     said = done.stderr.decode(errors="replace").strip()
     if done.returncode != 0:
         raise ToolchainError(source, failure, said or f"zig ended with status {done.returncode}")

@@ -9,8 +9,9 @@ from keelback.cli.sizes import memory_size
 @click.command()
 @options.programs
 @options.kernel
+@options.json
 @options.memory(None, "8M; 16M with the usermode layout", "How much memory the machines have.")
-def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str | None) -> int:
+def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str | None, as_json: bool) -> int:
     """Run programs in both lives, and compare all RAM.
 
     That is after every trap of the interpreted and of the compiled kernel.  Without a PROGRAM, all of the payload.
@@ -21,4 +22,4 @@ def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str
     from keelback.cli.compare import compare_lives
 
     size = memory_size(memory or options.least_memory(choice))
-    return compare_lives(programs, choice=choice, memory=size)
+    return compare_lives(programs, choice=choice, memory=size, as_json=as_json)

@@ -3,6 +3,7 @@
 import click
 
 from keelback.cli import options
+from keelback.errors import UserError
 
 
 @click.command()
@@ -11,13 +12,16 @@ from keelback.cli import options
     "--show", type=click.Choice(["c"]), help="What to show of the functions: their Python, and beside it this."
 )
 @options.kernel
-def command(functions: tuple[str, ...], show: str | None, choice: options.KernelChoice) -> int:
+@options.json
+def command(functions: tuple[str, ...], show: str | None, choice: options.KernelChoice, as_json: bool) -> int:
     """Compile the kernel, and show what becomes of it.
 
     It lists the functions, or prints some; a FUNCTION is a name in C, which may have wildcards.
     """
     from keelback.cli.compile import list_functions, show_c
 
+    if as_json and show is not None and functions:
+        raise UserError("--json lists functions; it does not show them")
     if show is None or not functions:
-        return list_functions(choice, functions or ["*"])
+        return list_functions(choice, functions or ["*"], as_json=as_json)
     return show_c(choice, functions)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from keelback.cli import options
+
 
 @click.group("image", invoke_without_command=True)
 @click.pass_context
@@ -15,11 +17,12 @@ def command(context: click.Context) -> None:
 
 @command.command()
 @click.argument("file")
-def show(file: str) -> int:
+@options.json
+def show(file: str, as_json: bool) -> int:
     """Print the parts, headers and payload of a kernel image file.
 
     A file that is truncated, changed or no kernel image at all is refused, with status 2.
     """
     from keelback.cli.image import show_image
 
-    return show_image(Path(file))
+    return show_image(Path(file), as_json=as_json)

@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -24,6 +25,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
 from keelback.errors import UserError
+from keelback.image.host_tools import install_line
 from keelback.image.leftovers import end, scratch_folder, start_tool
 from keelback.kernel.devices.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
 from keelback.machine.clock import SHIFT
@@ -31,7 +33,6 @@ from keelback.machine.clock import SHIFT
 PROGRAM: Final = "qemu-system-x86_64"
 CPU: Final = "max,-smap"
 """The CPU that a machine has unless told: QEMU before 9.1 keeps `iret` of ring 3 off the stack where there is SMAP."""
-INSTALL = "apt-get install -y qemu-system-x86"
 GIB = 1 << 30
 LOW_MEMORY, SPLIT_MEMORY = 3 * GIB + GIB // 2, 3 * GIB
 """QEMU's PC has all RAM below 4 GiB up to the first, and with more than that only as much as the second says."""
@@ -81,7 +82,7 @@ def find_qemu(program: str = PROGRAM) -> str:
     """Return the path of a QEMU program.  Raises: QemuError with the line to type where there is none."""
     found = shutil.which(program)
     if found is None:
-        raise QemuError(f"there is no {program} on this machine: {INSTALL}")
+        raise QemuError(f"there is no {program} on this machine: {install_line(program)}")
     return found
 
 
@@ -146,7 +147,7 @@ class Qemu:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         except OSError as error:
             raise QemuError(f"QEMU did not start: {program}: {error.strerror}") from error

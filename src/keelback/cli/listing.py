@@ -1,0 +1,38 @@
+"""`keelback programs`: our programs and libraries, and what each is for."""
+
+from rich.console import Console
+from rich.table import Table
+
+from keelback.cli.json_output import print_json
+from keelback.cli.sources import our_libraries, our_programs, purpose_of
+
+LANGUAGES = {".c": "C", ".py": "Kernel Python"}
+HOW = """
+keelback run "primes 1000" ping pong     runs some, each with an argument if you like
+keelback run mine.c theirs.py            runs yours
+"""
+
+
+def list_programs(*, as_json: bool) -> int:
+    """Print all programs and libraries; return the exit status."""
+    facts = [
+        {"name": name, "kind": kind, "language": LANGUAGES[path.suffix], "purpose": purpose_of(path)}
+        for kind, sources in (("program", our_programs()), ("library", our_libraries()))
+        for name, path in sources.items()
+    ]
+    if as_json:
+        print_json(facts)
+        return 0
+    console = Console(highlight=False)
+    for kind, title in (("program", "program"), ("library", "library")):
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table.add_column(title, no_wrap=True)
+        table.add_column("in", no_wrap=True)
+        table.add_column("what it does")
+        for each in facts:
+            if each["kind"] == kind:
+                table.add_row(each["name"], "C" if each["language"] == "C" else "Python", each["purpose"])
+        console.print(table)
+        console.print()
+    print(HOW.strip())
+    return 0

@@ -1,0 +1,34 @@
+"""The sources of our own programs and libraries, by name."""
+
+import ast
+import re
+from pathlib import Path
+
+from keelback.user import LIBRARIES, PROGRAMS
+
+
+def our_programs() -> dict[str, Path]:
+    """Return the sources of our programs, by their names in the payload, sorted.
+
+    Where there is a program of one name in C and in Kernel Python, the latter has `.py` behind its name.
+    """
+    in_c = {path.stem: path for path in PROGRAMS.glob("*.c")}
+    in_python = {path.stem: path for path in (PROGRAMS.parent / "python").glob("[a-z]*.py")}
+    renamed = {f"{name}.py" if name in in_c else name: path for name, path in in_python.items()}
+    return dict(sorted((in_c | renamed).items()))
+
+
+def our_libraries() -> dict[str, Path]:
+    """Return the sources of our libraries, by name, sorted."""
+    return {path.stem: path for path in sorted(LIBRARIES.glob("lib*")) if path.suffix in (".c", ".py")}
+
+
+def purpose_of(source: Path) -> str:
+    """Return what a source says at its start that it is for, the first sentence."""
+    text = source.read_text()
+    if source.suffix == ".py":
+        said = ast.get_docstring(ast.parse(text)) or ""
+    else:
+        comment = re.match(r"/\*(.*?)\*/", text, re.DOTALL)
+        said = comment[1].replace("\n *", " ") if comment else ""
+    return re.split(r"(?<=\.)\s", " ".join(said.split()))[0]

@@ -1,0 +1,170 @@
+"""What helps a person along: what there is, what is missing, completion, a manual page, and what takes long."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from cli.test_run import COMMAND, ENVIRONMENT, command
+from keelback.cli import doctor, progress
+from keelback.cli.app import COMMANDS
+from keelback.cli.sources import our_libraries, our_programs, purpose_of
+from keelback.cli.statuses import STATUSES
+
+
+def test_programs_lists_each_with_what_it_is_for():
+    facts = json.loads(command("programs", "--json").stdout)
+    ours = our_programs() | our_libraries()
+    assert {each["name"]: each["purpose"] for each in facts} == {name: purpose_of(path) for name, path in ours.items()}
+    shown = " ".join(command("programs").stdout.split())
+    assert "hello C The smallest program that uses the kernel" in shown and "libgfx Python " in shown
+
+
+# What is missing.
+
+
+def test_doctor_finds_all_that_the_tests_need():
+    done = command("doctor")
+    assert (done.returncode, done.stderr) == (0, "") and "Nothing is missing." in done.stdout
+    facts = json.loads(command("doctor", "--json").stdout)
+    assert facts["status"] == 0 and all(each["found"] for each in facts["findings"])
+
+
+def test_doctor_says_what_is_missing_and_the_line_to_type(monkeypatch, capsys, tmp_path):
+    for tool in ("apt-get", "gdb"):
+        (tmp_path / tool).write_text("#!/bin/sh\n")
+        (tmp_path / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor.examine(as_json=False) == 0
+    said = capsys.readouterr().out
+    assert "  apt-get install -y qemu-system-x86\n" in said and "install -y gdb" not in said
+    assert re.search(r"qemu-system-x86_64 .* missing", said)
+
+
+def test_doctor_fails_where_nothing_can_be_run(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "run_tool", lambda command: subprocess.CompletedProcess(command, 1, b"", b""))
+    assert doctor.examine(as_json=False) == 2
+    assert "pip install --force-reinstall ziglang" in capsys.readouterr().out
+
+
+# Completion.
+
+
+def completed(line):
+    words = line.split(" ")
+    environment = {"_KEELBACK_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run(COMMAND, capture_output=True, text=True, env=ENVIRONMENT | environment)
+    return [each.partition(",")[2] for each in done.stdout.splitlines()]
+
+
+def test_a_shell_completes_commands_options_and_programs():
+    assert completed("keelback com") == ["compare", "compile", "completion"]
+    assert completed("keelback run --mem") == ["--memory"]
+    assert completed("keelback run --kernel c") == ["compiled"]
+    assert completed("keelback run hell") == ["hello", "hello.py", "hell"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_scripts_for_shells_call_keelback(shell):
+    done = command("completion", shell)
+    assert done.returncode == 0 and f"_KEELBACK_COMPLETE={shell}_complete" in done.stdout
+    if shutil.which(shell):
+        assert subprocess.run([shell, "-n"], input=done.stdout, text=True).returncode == 0
+
+
+# The manual page.
+
+
+def test_the_manual_page_has_every_command_option_and_status(tmp_path):
+    page = command("man").stdout
+    (tmp_path / "keelback.1").write_text(page)
+    words = ["man", "--warnings", "-l", str(tmp_path / "keelback.1")]
+    shown = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT | {"MANWIDTH": "200", "LC_ALL": "C"})
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for name in COMMANDS:
+        assert f"keelback {name} [" in shown.stdout or f"keelback {name}\n" in shown.stdout
+        for option in re.findall(r"^ +(--[a-z]+)", command(name, "--help").stdout, re.MULTILINE):
+            assert option in shown.stdout
+    text = " ".join(shown.stdout.split())
+    for status, meaning in STATUSES:
+        assert f"{status} {meaning}" in text
+
+
+# What takes long.
+
+
+def on_a_terminal(tmp_path, *words, **environment):
+    """Return what a command sends to the terminal that is its standard error, and its output."""
+    master, slave = pty.openpty()
+    environment = ENVIRONMENT | {"KEELBACK_CACHE": str(tmp_path), "TERM": "xterm"} | environment
+    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=slave, env=environment) as process:
+        os.close(slave)
+        said = b""
+        while chunk := _read(master):
+            said += chunk
+        output = process.stdout.read()
+    os.close(master)
+    return said, output
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other end is closed
+        return b""
+
+
+def test_a_build_that_takes_long_is_said_and_the_line_goes(tmp_path):
+    said, output = on_a_terminal(tmp_path, "run", "--kernel", "compiled", "hello")
+    assert b"building kernel.c (" in said and b"exited with status 0" in output
+    assert said.endswith(b"\x1b[?25h") or said.rindex(b"\x1b[?25h") > said.rindex(b"\x1b[?25l")
+    assert said.rindex(b"\x1b[2K") > said.rindex(b"building")
+    assert on_a_terminal(tmp_path, "run", "--kernel", "compiled", "hello")[0] == b""
+
+
+def test_nothing_is_said_where_nobody_sees_it(tmp_path, monkeypatch):
+    done = subprocess.run(
+        [*COMMAND, "run", "--kernel", "compiled", "hello"],
+        capture_output=True,
+        env=ENVIRONMENT | {"KEELBACK_CACHE": str(tmp_path)},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_line_is_taken_away_at_once_for_a_process_that_ends(monkeypatch):
+    written = []
+    monkeypatch.setattr(progress.os, "write", lambda descriptor, data: written.append((descriptor, data)))
+    progress.restore_terminal()
+    assert written == []
+    monkeypatch.setattr(progress, "_status", object())
+    progress.restore_terminal()
+    assert written == [(2, progress.TAKE_AWAY)]
+
+
+# JSON, from every command that prints a table.
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        (["compare", "hello"], {"equal", "traps", "bytes", "difference"}),
+        (["build", "-o", "it.img", "hello"], {"file", "bytes", "sha256", "build_id"}),
+        (["image", "show", "it.img"], {"parts", "setup_header", "kernel_header", "payload", "build_id", "version"}),
+    ],
+)
+def test_json_is_facts(tmp_path_factory, words, keys):
+    folder = tmp_path_factory.getbasetemp()
+    if "show" in words:
+        command("build", "-o", "it.img", "hello", cwd=folder)
+    done = command(*words, "--json", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert keys <= json.loads(done.stdout).keys()
+
+
+def test_json_lists_functions_of_the_kernel():
+    [facts] = json.loads(command("compile", "--json", "scheduler_choose").stdout)
+    assert facts["name"] == "scheduler_choose" and facts["file"].endswith("processes/scheduler.py")
