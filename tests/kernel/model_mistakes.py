@@ -39,9 +39,11 @@ MISTAKES = {
         "self.regions.protect(space, address, end, 0)",
     ),
     "page_alloc that keeps what was there": (
-        *MEMORY, "_renew", "self.access.page(again).bytes.fill(0, PAGE_SIZE, 0)", "pass",
+        *MEMORY, "_renew", "self.access.page(again).bytes.clear()", "pass",
     ),
-    "pages that come with what a frame was used for": (*MEMORY, "_new_zeros", ".bytes.fill(0, PAGE_SIZE, 0)", ".bytes"),
+    "pages that come with what a frame was used for": (
+        *MEMORY, "_new_zeros", "self.access.page(frame).bytes.clear()", "pass",
+    ),
     "a frame of zeros that is written": (
         *MEMORY, "_write_first", "self._change(space, page, entry, frame)",
         "self._change(space, page, entry, self.tables.frame_of(entry))",

@@ -10,6 +10,7 @@ from keelback.image.payload import make_payload
 from keelback.kernel.devices.screen import COLUMNS, ROWS, SCREEN, Screen
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import CONSOLE
+from keelback.kernel.x86.paging import GLOBAL, USER, WRITABLE
 from keelback.lang import Cpu, NoHardware, Ram, Region
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.devices import Device
@@ -217,7 +218,7 @@ def test_the_screens_page_is_the_kernels_in_every_space():
     spaces = [kernel.spaces.kernel.directory, *(kernel.processes.table[pid].space.directory for pid in (1, 2))]
     for space in spaces:
         found = walker.walk(space << 12, SCREEN)
-        assert (found.frame, found.writable, found.user, found.is_global) == (SCREEN >> 12, True, False, True)
+        assert (found.frame, found.flags & (WRITABLE | USER | GLOBAL)) == (SCREEN >> 12, WRITABLE | GLOBAL)
         assert walker.walk(space << 12, SCREEN - 1) is None and walker.walk(space << 12, SCREEN + 4096) is None
 
 
