@@ -58,9 +58,7 @@ def evaluate(program: Program, wanted: Specialisation, key: ir.FunctionKey) -> i
             raise evaluation.scope.refuse(at, "generators", "a generator is used in a for loop")
         with blamed(evaluation.scope.where):
             function = evaluation.function()
-        if all(
-            name in types and join(types[name], seen) == types[name] for name, seen in evaluation.scope.seen.items()
-        ):
+        if evaluation.scope.is_settled():
             return function
         for name, seen in evaluation.scope.seen.items():
             joined = join(types.get(name, seen), seen)

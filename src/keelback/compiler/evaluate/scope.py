@@ -10,7 +10,7 @@ from keelback.compiler.annotations import annotated_locals
 from keelback.compiler.errors import CompileError
 from keelback.compiler.evaluate.frame import Frame
 from keelback.compiler.program import Program
-from keelback.compiler.types import VOID, Type
+from keelback.compiler.types import VOID, Type, join
 
 
 @dataclass
@@ -25,6 +25,8 @@ class Scope:
     declared: dict[str, Type] = field(default_factory=dict)
     seen: dict[str, Type] = field(default_factory=dict)
     """What locals that are not declared were seen to get."""
+    read: dict[str, Type] = field(default_factory=dict)
+    """What locals were first read as."""
     unrolled: int = 0
     """How many loops around are unrolled over a static tuple."""
 
@@ -54,7 +56,15 @@ class Scope:
 
     def type_of_local(self, name: str) -> Type:
         """Return the type that a local has in C, as far as that is known."""
-        return self.declared.get(name) or self.types.get(name) or self.seen[name]
+        known = self.declared.get(name) or self.types.get(name) or self.seen[name]
+        self.read.setdefault(name, known)
+        return known
+
+    def is_settled(self) -> bool:
+        """Say whether every local was read as what it holds in the end."""
+        return all(
+            join(self.read.get(name, seen), seen) == self.read.get(name, seen) for name, seen in self.seen.items()
+        )
 
     def declare_annotated(self) -> None:
         """Declare the annotated locals of the function at hand, which are known from its start."""
