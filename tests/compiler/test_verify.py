@@ -39,7 +39,9 @@ OTHER = ir.StaticPlace(Pointer(Other), 0x2000)
 ITEMS = ir.StaticPlace(ArrayPointer(Item, 3), 0x3000)
 BYTES = ir.StaticPlace(ArrayPointer(INTEGER_TYPES["u8"], 5), 0x4000)
 ARRAY = ir.FieldPlace(ArrayPointer(INTEGER_TYPES["u32"], 4), ITEM, WORDS)
-X, B, E = ir.Local(U8, "x"), ir.Local(BOOLEAN, "b"), ir.Local(ir.ERROR, "e")
+X, B = ir.Local(U8, "x"), ir.Local(BOOLEAN, "b")
+C = INTEGER_TYPES
+C_X, C_WORD = ir.Local(C["i32"], "x"), ir.Local(C["u32"], "w")
 
 
 def number(value):
@@ -186,6 +188,8 @@ BROKEN = {
     # What other passes have.
     "a raise after lowering": ([ir.Raise(PLACE, number(-4))], "There is no Raise here."),
     "a try after lowering": ([ir.Try(PLACE, (), (), (), ())], "There is no Try here."),
+    "a cast before C types are decided": ([stored(ir.Cast(U8, X))], "There is no Cast here."),
+    "digits before C types are decided": ([ir.WriteDigits(PLACE, key("takes"), X, B, 10, False, 0)], "There is no WriteDigits here."),
     "a node that no pass knows": ([ir.Statement(PLACE)], "There is no Statement here."),
     "a failure of what does not fail": ([ir.Fail(PLACE, number(-4))], "A function fails that raises"),
 }  # fmt: skip
@@ -199,6 +203,24 @@ BROKEN_BEFORE = {
     "a handler of no error": ([ir.Try(PLACE, (), (ir.Handler(frozenset({4}), "e", ()),), (), ())], "A handler takes errors"),
     "a handler without a local": ([ir.Try(PLACE, (), (ir.Handler(frozenset({-4}), "x", ()),), (), ())], "A handler takes errors"),
     "what is wrong in a handler": ([ir.Try(PLACE, (), (ir.Handler(frozenset({-4}), "e", (stored(number(300)),)),), (), ())], "A local is declared"),
+}  # fmt: skip
+BROKEN_TYPED = {
+    "a bound in place of a C type": ([ir.SetLocal(PLACE, "x", ir.Constant(byte(0, 3), 3))], "A local is declared, and gets what fits it."),
+    "a value of another C type": ([ir.SetLocal(PLACE, "x", C_WORD)], "A local is declared, and gets what fits it."),
+    "a constant beyond its C type": ([ir.SetLocal(PLACE, "x", ir.Constant(C["i32"], 1 << 31))], "A constant is a value of its type."),
+    "an element of a tuple beyond its C type": ([ir.SetLocal(PLACE, "x", ir.ConstantElement(C["i32"], (1, 1 << 31), C_X))], "An element is picked from a constant tuple"),
+    "a cast of a bool": ([ir.SetLocal(PLACE, "x", ir.Cast(C["i32"], B))], "A cast makes an integer of an integer."),
+    "a sum of two C types": ([ir.SetLocal(PLACE, "x", ir.Binary(C["i32"], "+", C_X, C_WORD))], "An operator takes two values of one type"),
+    "a sum as another C type": ([ir.SetLocal(PLACE, "w", ir.Binary(C["u32"], "+", C_X, C_X))], "An operator takes two values of one type"),
+    "a comparison of two C types": ([ir.SetLocal(PLACE, "b", ir.Binary(BOOLEAN, "<", C_X, C_WORD))], "An operator takes two values of one type"),
+    "a shift by a word": ([ir.SetLocal(PLACE, "x", ir.Binary(C["i32"], "<<", C_X, C_WORD))], "An operator takes two values of one type"),
+    "a division of another width": ([ir.SetLocal(PLACE, "x", ir.Binary(C["i32"], "floor_div", C_X, C_X))], "An operator takes two values of one type"),
+    "an operator of Python's": ([ir.SetLocal(PLACE, "x", ir.Binary(C["i32"], "//", C_X, C_X))], "An operator takes two values of one type"),
+    "a minus of another C type": ([ir.SetLocal(PLACE, "x", ir.Unary(C["i32"], "-", C_WORD))], "`-` and `~` take an integer of their type"),
+    "a field of another C type": ([ir.StoreField(PLACE, ITEM, VALUE, C_X)], "A field that is stored is one of the struct's"),
+    "a number that is not of 64 bits": ([ir.WriteDigits(PLACE, key("takes"), C_X, B, 10, False, 0)], "A magnitude of 64 bits is written"),
+    "a number before its digits": ([ir.WriteNumber(PLACE, key("takes"), C_X, 10, False, 0)], "There is no WriteNumber here."),
+    "an argument of another C type": ([ir.Call(PLACE, key("takes"), (C_WORD,))], "A function that is there is called"),
 }  # fmt: skip
 BROKEN_WITH_RESULT = {
     "a return without a value": ([ir.Return(PLACE)], "A return has a value that fits"),
@@ -229,6 +251,15 @@ def test_broken_tree_is_refused(body, message):
 def test_broken_tree_is_refused_before_exceptions_are_jumps(body, message):
     with refused(message):
         verified(*body, nodes=EVALUATED)
+
+
+@pytest.mark.parametrize(("body", "message"), BROKEN_TYPED.values(), ids=BROKEN_TYPED)
+def test_broken_tree_is_refused_when_c_types_are_decided(body, message):
+    locals = {"x": C["i32"], "w": C["u32"], "b": BOOLEAN}
+    function = ir.Function(key("f"), PLACE, locals, {}, tuple(body))
+    callee = ir.Function(key("takes"), PLACE, {"p": C["i32"]})
+    with refused(message):
+        verify(function, {"takes": callee}, 32, TYPED)
 
 
 @pytest.mark.parametrize(("body", "message"), BROKEN_WITH_RESULT.values(), ids=BROKEN_WITH_RESULT)

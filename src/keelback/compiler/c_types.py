@@ -30,7 +30,7 @@ from keelback.compiler.types import (
     promoted,
     smallest,
 )
-from keelback.compiler.walk import expressions_in, rebuilt, statements_in
+from keelback.compiler.walk import expressions_in, rebuilt, statements_in, with_blocks
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 from keelback.lang.layout import IntegerKind
 
@@ -127,7 +127,7 @@ class _Decision:
                 return self.written(node)
             case ir.Return(value=ir.Expression() as value):
                 return replace(node, value=self.converted(value, self.key.result))
-        return rebuilt(node, self.value, self.body)
+        return with_blocks(rebuilt(node, self.value), self.body)
 
     def written(self, node: ir.WriteNumber) -> ir.Statement:
         """Return how a number is written: whether it is negative, and how much it is."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from keelback.compiler import ir
 from keelback.compiler.raises import Codes, raised_by
 from keelback.compiler.types import BOOLEAN, Type, exactly
+from keelback.compiler.walk import with_blocks
 
 
 @dataclass(frozen=True)
@@ -82,17 +83,12 @@ class _Lowering:
         return [self.inside(statement, context)]
 
     def inside(self, statement: ir.Statement, context: Context) -> ir.Statement:
-        if isinstance(statement, ir.If):
-            then, otherwise = self.lower(statement.then, context), self.lower(statement.otherwise, context)
-            return replace(statement, then=tuple(then), otherwise=tuple(otherwise))
-        if isinstance(statement, ir.Switch):
-            return replace(statement, cases=tuple(tuple(self.lower(case, context)) for case in statement.cases))
         if isinstance(statement, (ir.Loop, ir.Block)):
             name = self.new_label(statement.label) if statement.label in self.labels else statement.label
             self.labels.add(name)
-            body = self.lower(statement.body, (*context, Inside(statement.label, name)))
-            return replace(statement, label=name, body=tuple(body))
-        return statement
+            context = (*context, Inside(statement.label, name))
+            statement = replace(statement, label=name)
+        return with_blocks(statement, lambda body: tuple(self.lower(body, context)))
 
     def lower_call(self, call: ir.Call, context: Context) -> list[ir.Statement]:
         error = self.new_local("failed", ir.ERROR)

@@ -6,7 +6,7 @@
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, dataclass_transform
 
 from keelback.compiler.intervals import Interval
 from keelback.compiler.types import Integer, Type, exactly
@@ -16,42 +16,46 @@ Place = tuple[str, int]
 """File and line in the source."""
 
 
-@dataclass(frozen=True)
-class Expression:
+@dataclass_transform(frozen_default=True)
+class Node:
+    """Base of all expressions and statements, each a frozen dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True)(cls)
+
+
+class Expression(Node):
     """Base of all expressions."""
 
     type: Type
 
 
-@dataclass(frozen=True)
 class Constant(Expression):
     """An integer, a bool or None."""
 
     value: int | bool | None
 
 
-@dataclass(frozen=True)
 class TextConstant(Expression):
     """Constant text."""
 
     value: str
 
 
-@dataclass(frozen=True)
 class Local(Expression):
     """A local variable or parameter."""
 
     name: str
 
 
-@dataclass(frozen=True)
 class StaticPlace(Expression):
     """A struct or an array at a fixed address."""
 
     address: int
 
 
-@dataclass(frozen=True)
 class FieldValue(Expression):
     """The value of a field of a struct; a Ref's is the element itself."""
 
@@ -59,7 +63,6 @@ class FieldValue(Expression):
     field: Field
 
 
-@dataclass(frozen=True)
 class FieldPlace(Expression):
     """A struct or array inside a struct."""
 
@@ -67,7 +70,6 @@ class FieldPlace(Expression):
     field: Field
 
 
-@dataclass(frozen=True)
 class ElementValue(Expression):
     """An integer element of an array; the index is in range."""
 
@@ -75,7 +77,6 @@ class ElementValue(Expression):
     index: Expression
 
 
-@dataclass(frozen=True)
 class ElementPlace(Expression):
     """A struct element of an array; the index is in range."""
 
@@ -83,21 +84,18 @@ class ElementPlace(Expression):
     index: Expression
 
 
-@dataclass(frozen=True)
 class AddressOf(Expression):
     """The address of a struct, as an integer."""
 
     base: Expression
 
 
-@dataclass(frozen=True)
 class StructAt(Expression):
     """The struct at an address, or with an ArrayPointer type the array."""
 
     address: Expression
 
 
-@dataclass(frozen=True)
 class ConstantElement(Expression):
     """An element of a constant tuple of integers or texts; the index is in range."""
 
@@ -105,14 +103,12 @@ class ConstantElement(Expression):
     index: Expression
 
 
-@dataclass(frozen=True)
 class ErrorText(Expression):
     """The sentence of the error class whose number an expression is."""
 
     number: Expression
 
 
-@dataclass(frozen=True)
 class Unary(Expression):
     """`-`, `~` or `not`."""
 
@@ -120,7 +116,6 @@ class Unary(Expression):
     operand: Expression
 
 
-@dataclass(frozen=True)
 class Binary(Expression):
     """Arithmetic, comparison (`==`, `<` …), or `and` and `or` of bools."""
 
@@ -129,14 +124,12 @@ class Binary(Expression):
     right: Expression
 
 
-@dataclass(frozen=True)
 class Cast(Expression):
     """An integer of one C type as another: its low bits, where it does not fit."""
 
     value: Expression
 
 
-@dataclass(frozen=True)
 class SameBytes(Expression):
     """Whether an array and another, or a text constant, have the same first `size` bytes."""
 
@@ -145,7 +138,6 @@ class SameBytes(Expression):
     size: int
 
 
-@dataclass(frozen=True)
 class Choice(Expression):
     """`left if condition else right`."""
 
@@ -154,14 +146,12 @@ class Choice(Expression):
     right: Expression
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(Node):
     """Base of all statements."""
 
     place: Place
 
 
-@dataclass(frozen=True)
 class SetLocal(Statement):
     """Give a local a value."""
 
@@ -169,7 +159,6 @@ class SetLocal(Statement):
     value: Expression
 
 
-@dataclass(frozen=True)
 class StoreField(Statement):
     """Store into a field; the value fits it."""
 
@@ -178,7 +167,6 @@ class StoreField(Statement):
     value: Expression
 
 
-@dataclass(frozen=True)
 class StoreElement(Statement):
     """Store into an integer element; the value fits it, the index is in range."""
 
@@ -187,7 +175,6 @@ class StoreElement(Statement):
     value: Expression
 
 
-@dataclass(frozen=True)
 class CopyElements(Statement):
     """Move `count` elements between arrays, which may overlap; both ranges are inside."""
 
@@ -198,7 +185,6 @@ class CopyElements(Statement):
     count: Expression
 
 
-@dataclass(frozen=True)
 class CopyStruct(Statement):
     """Copy all bytes of a struct over those of another of the same class."""
 
@@ -206,7 +192,6 @@ class CopyStruct(Statement):
     source: Expression
 
 
-@dataclass(frozen=True)
 class FillBytes(Statement):
     """Set `size` bytes from the start of an array or a struct to one byte."""
 
@@ -215,7 +200,6 @@ class FillBytes(Statement):
     value: Expression
 
 
-@dataclass(frozen=True)
 class FillElements(Statement):
     """Set `count` integers of an array to a value that fits; the range is inside."""
 
@@ -225,7 +209,6 @@ class FillElements(Statement):
     value: Expression
 
 
-@dataclass(frozen=True)
 class SetText(Statement):
     """Fill a whole array of `u8` with a text constant of the same length."""
 
@@ -233,7 +216,6 @@ class SetText(Statement):
     text: str
 
 
-@dataclass(frozen=True)
 class Call(Statement):
     """Call a function; `result` names the local that gets its value, `error` the one that says how it failed."""
 
@@ -243,7 +225,6 @@ class Call(Statement):
     error: str | None = None
 
 
-@dataclass(frozen=True)
 class WriteText(Statement):
     """Give every byte of a text to a sink's `put`."""
 
@@ -251,7 +232,6 @@ class WriteText(Statement):
     text: Expression
 
 
-@dataclass(frozen=True)
 class WriteNumber(Statement):
     """Write an integer to a sink's `put`: base 10 or 16, prefix `0x` or not, zero-padded to a width."""
 
@@ -262,7 +242,6 @@ class WriteNumber(Statement):
     width: int
 
 
-@dataclass(frozen=True)
 class WriteDigits(Statement):
     """Write a magnitude of 64 bits, after a minus if it is of a negative number: what WriteNumber becomes."""
 
@@ -274,7 +253,6 @@ class WriteDigits(Statement):
     width: int
 
 
-@dataclass(frozen=True)
 class Check(Statement):
     """Panic unless a condition holds."""
 
@@ -282,7 +260,6 @@ class Check(Statement):
     message: str
 
 
-@dataclass(frozen=True)
 class If(Statement):
     """Do one or the other."""
 
@@ -291,7 +268,6 @@ class If(Statement):
     otherwise: tuple[Statement, ...] = ()
 
 
-@dataclass(frozen=True)
 class Switch(Statement):
     """Do the case whose number an expression is; it is one of them."""
 
@@ -299,7 +275,6 @@ class Switch(Statement):
     cases: tuple[tuple[Statement, ...], ...]
 
 
-@dataclass(frozen=True)
 class Loop(Statement):
     """Repeat: leave when `condition` is false, do `body`, then `step`.  `Break` and `Continue` name the loop."""
 
@@ -309,21 +284,18 @@ class Loop(Statement):
     step: tuple[Statement, ...] = ()
 
 
-@dataclass(frozen=True)
 class Break(Statement):
     """Leave a loop or a labelled block."""
 
     label: str
 
 
-@dataclass(frozen=True)
 class Continue(Statement):
     """Go on with a loop's step."""
 
     label: str
 
 
-@dataclass(frozen=True)
 class Block(Statement):
     """Statements that `Break` with the label leaves."""
 
@@ -331,21 +303,18 @@ class Block(Statement):
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True)
 class Return(Statement):
     """Leave the function."""
 
     value: Expression | None = None
 
 
-@dataclass(frozen=True)
 class Raise(Statement):
     """Fail with the error code that an expression is."""
 
     code: Expression
 
 
-@dataclass(frozen=True)
 class Fail(Statement):
     """Leave the function with an error code: what Raise becomes."""
 
@@ -361,7 +330,6 @@ class Handler:
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True)
 class Try(Statement):
     """Python's try statement; the exceptions pass turns it into jumps."""
 

@@ -10,18 +10,13 @@ from keelback.compiler import ir
 
 def parts_of(statement: ir.Statement) -> tuple[tuple[ir.Statement, ...], ...]:
     """Return the statements inside a statement, by part."""
-    if isinstance(statement, ir.If):
-        return (statement.then, statement.otherwise)
     if isinstance(statement, ir.Switch):
         return statement.cases
-    if isinstance(statement, ir.Loop):
-        return (statement.body, statement.step)
-    if isinstance(statement, ir.Block):
-        return (statement.body,)
     if isinstance(statement, ir.Try):
         handlers = tuple(handler.body for handler in statement.handlers)
         return (statement.body, *handlers, statement.otherwise, statement.final)
-    return ()
+    kind: Any = statement.__class__
+    return tuple(getattr(statement, name) for name in _blocks(kind))
 
 
 def statements_in(body: Iterable[ir.Statement]) -> Iterator[ir.Statement]:
@@ -60,24 +55,26 @@ def expressions_in(tree: ir.Statement | ir.Expression) -> Iterator[ir.Expression
 
 
 N = TypeVar("N", ir.Statement, ir.Expression)
+Body = tuple[ir.Statement, ...]
 
 
-def rebuilt(
-    node: N,
-    expression: Callable[[ir.Expression], ir.Expression],
-    body: Callable[[tuple[ir.Statement, ...]], tuple[ir.Statement, ...]] | None = None,
-) -> N:
-    """Return a node with others in place of the expressions in it, and of the statements inside it, by part."""
+def rebuilt(node: N, expression: Callable[[ir.Expression], ir.Expression]) -> N:
+    """Return a node with others in place of the expressions in it."""
     kind: Any = type(node)
     new: dict[str, Any] = {}
     for name in _operands(kind):
         old = getattr(node, name)
         new[name] = tuple(map(expression, old)) if isinstance(old, tuple) else old and expression(old)
-    if body is not None:
-        for name in _blocks(kind):
-            old = getattr(node, name)
-            new[name] = tuple(map(body, old)) if isinstance(node, ir.Switch) else body(old)
-    return replace(node, **new)
+    return replace(node, **new) if new else node
+
+
+def with_blocks(node: ir.Statement, body: Callable[[Body], Body]) -> ir.Statement:
+    """Return a statement with others in place of those inside it, by part."""
+    if isinstance(node, ir.Switch):
+        return replace(node, cases=tuple(map(body, node.cases)))
+    kind: Any = type(node)
+    blocks: dict[str, Any] = {name: body(getattr(node, name)) for name in _blocks(kind)}
+    return replace(node, **blocks) if blocks else node
 
 
 def leaves(body: Iterable[ir.Statement], label: str) -> bool:

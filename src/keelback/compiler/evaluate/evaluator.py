@@ -1,6 +1,8 @@
-"""What every evaluator holds."""
+"""What every evaluator holds, and how those of one function come to hold each other."""
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any
 
 from keelback.compiler.evaluate.emitter import Emitter
 from keelback.compiler.evaluate.expressions import Expressions
@@ -18,3 +20,15 @@ class Evaluator:
     out: Emitter
     values: Values
     expressions: Expressions
+
+
+def made(kind: Any, held: dict[type, Any]) -> Any:
+    """Return the one object of a class that there is for a function, which holds those that its fields name."""
+    if kind not in held:
+        held[kind] = kind(*(made(each, held) for each in _fields(kind)))
+    return held[kind]
+
+
+@cache
+def _fields(kind: Any) -> list[Any]:
+    return [each.type for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]

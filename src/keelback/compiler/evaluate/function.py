@@ -3,41 +3,36 @@
 import ast
 import inspect
 import re
+from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.errors import blamed
 from keelback.compiler.evaluate.arithmetic import Arithmetic
-from keelback.compiler.evaluate.arrays import Arrays
 from keelback.compiler.evaluate.assignments import Assignments
-from keelback.compiler.evaluate.bits import NamedBits
-from keelback.compiler.evaluate.blocks import Blocks
 from keelback.compiler.evaluate.calls import Calls
-from keelback.compiler.evaluate.comparisons import Comparisons
 from keelback.compiler.evaluate.conditions import Conditions
 from keelback.compiler.evaluate.control import Control
 from keelback.compiler.evaluate.elements import Elements
 from keelback.compiler.evaluate.emitter import Emitter
 from keelback.compiler.evaluate.environment import Binding
+from keelback.compiler.evaluate.evaluator import made
 from keelback.compiler.evaluate.expressions import Expressions, named
 from keelback.compiler.evaluate.failure import Failure
-from keelback.compiler.evaluate.fields import Fields
 from keelback.compiler.evaluate.frame import Frame
-from keelback.compiler.evaluate.functions import Functions
-from keelback.compiler.evaluate.generators import Generators
 from keelback.compiler.evaluate.known import Known
-from keelback.compiler.evaluate.language import Language
 from keelback.compiler.evaluate.loops import Loops
 from keelback.compiler.evaluate.names import Names
 from keelback.compiler.evaluate.scope import Scope
 from keelback.compiler.evaluate.statements import Statements
-from keelback.compiler.evaluate.text import Texts
-from keelback.compiler.evaluate.values import Values
 from keelback.compiler.intervals import Interval
 from keelback.compiler.names import C_WORDS, ascii_name
 from keelback.compiler.program import Program, Specialisation, Static
 from keelback.compiler.source import definition_of, file_of
 from keelback.compiler.types import VOID, Integer, Type, join
 
+EXPRESSIONS: tuple[type, ...] = (Arithmetic, Elements, Conditions, Names, Calls)
+STATEMENTS: tuple[type, ...] = (Assignments, Loops, Failure, Control)
+"""The evaluators that have methods for nodes of Python's syntax."""
 ROUNDS = 8
 WIDEN_AFTER = 3
 WIDE = (-(1 << 63), -(1 << 31), 0, (1 << 31) - 1, (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1)
@@ -92,49 +87,16 @@ def _native(wanted: Specialisation, key: ir.FunctionKey, body: str) -> ir.Functi
 
 
 class Evaluation:
-    """Evaluates one specialisation, once: what there is to evaluate it, and who holds whom."""
+    """Evaluates one specialisation, once."""
 
     def __init__(self, program: Program, wanted: Specialisation, key: ir.FunctionKey, types: dict[str, Type]) -> None:
         frame = Frame(wanted.function, definition_of(wanted.function))
         self.scope = scope = Scope(program, key, frame, types)
-        self.known = known = Known()
-        self.out = out = Emitter(scope, known)
-        values = Values(scope, known, out)
-        expressions = Expressions(scope, out)
-        common = (scope, known, out, values, expressions)
-        arithmetic = Arithmetic(*common)
-        bits = NamedBits(*common, arithmetic)
-        fields = Fields(*common, arithmetic, bits)
-        arrays = Arrays(*common, fields)
-        comparisons = Comparisons(*common, arrays)
-        elements = Elements(*common, arrays, comparisons)
-        conditions = Conditions(*common, arithmetic, comparisons)
-        names = Names(*common, fields)
-        functions = Functions(*common, fields)
-        blocks = Blocks(*common, arithmetic, fields, arrays, functions)
-        texts = Texts(*common, fields, functions)
-        language = Language(*common, arithmetic, arrays, comparisons, conditions, functions)
-        calls = Calls(*common, bits, fields, elements, functions, blocks, texts, language)
-        expressions.methods = named("value_", (arithmetic, elements, conditions, names, calls))
-        self.statements = statements = Statements(*common)
-        assignments = Assignments(*common, arithmetic, fields, elements)
-        generators = Generators(*common, functions, statements, assignments)
-        loops = Loops(
-            *common,
-            fields,
-            arrays,
-            comparisons,
-            elements,
-            conditions,
-            functions,
-            language,
-            statements,
-            assignments,
-            generators,
-        )
-        failure = Failure(*common, statements, assignments)
-        control = Control(*common, conditions, calls, statements, generators)
-        statements.methods = named("do_", (assignments, loops, failure, control))
+        held: dict[type, Any] = {Scope: scope}
+        self.known, self.out, self.statements = (made(kind, held) for kind in (Known, Emitter, Statements))
+        self.statements.methods = named("do_", [made(each, held) for each in STATEMENTS])
+        made(Expressions, held).methods = named("value_", [made(each, held) for each in EXPRESSIONS])
+        assignments = made(Assignments, held)
         scope.declare_annotated()
         self.parameters: dict[str, Type] = {}
         for name, value in wanted.parameters:

@@ -2,10 +2,10 @@
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 from keelback.compiler import ir
 from keelback.compiler.evaluate.evaluator import Evaluator
@@ -17,6 +17,8 @@ from keelback.lang.array import Array
 from keelback.lang.errors import LANGUAGE
 from keelback.lang.struct import Struct
 from keelback.lang.table import Table
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -41,34 +43,33 @@ class Functions(Evaluator):
                 return elements[index]
         return None
 
-    def arguments(self, function: FunctionType, owner: Value | None, node: ast.Call) -> dict[str, Value]:
-        """Return the arguments of a call by parameter, in the order of parameters."""
-        parameters = [each.arg for each in definition_of(function).args.args]
-        given = self.expressions.operands([*node.args, *(each.value for each in node.keywords)])
-        if owner is not None:
-            given.insert(0, owner)
+    def bound(
+        self, called: Any, parameters: Sequence[str], given: Sequence[T], defaults: dict[str, T], node: ast.Call
+    ) -> dict[str, T]:
+        """Return what a call gives for each parameter; what stands behind a name comes last in `given`."""
         names = [*parameters[: len(given) - len(node.keywords)], *(str(each.arg) for each in node.keywords)]
-        defaults = function.__defaults__ or ()
-        found: dict[str, Value] = dict(zip(reversed(parameters), map(Static, reversed(defaults)), strict=False))
-        found |= zip(names, given, strict=False)
+        found = {**defaults, **dict(zip(names, given, strict=False))}
         if len(given) != len(names) or len(names) != len(set(names)) or set(found) != set(parameters):
-            raise self.scope.refuse(node, "calls", f"{function.__name__} takes {', '.join(parameters)}")
+            what = ", ".join(parameters) or "no arguments"
+            raise self.scope.refuse(node, "calls", f"{called.__name__} takes {what}")
         return {name: found[name] for name in parameters}
+
+    def arguments(self, function: FunctionType, owner: Value | None, node: ast.Call) -> dict[str, Value]:
+        """Evaluate the arguments of a call, by parameter."""
+        parameters = [each.arg for each in definition_of(function).args.args]
+        given = self.expressions.operands(written_in(node))
+        defaults = map(Static, reversed(function.__defaults__ or ()))
+        known: dict[str, Value] = dict(zip(reversed(parameters), defaults, strict=False))
+        return self.bound(function, parameters, given if owner is None else [owner, *given], known, node)
 
     def arguments_of(self, method: Callable[..., Any], node: ast.Call) -> list[ast.expr]:
         """Return the arguments of a method of the language's, in the order of its parameters."""
         parameters = [*inspect.signature(method).parameters][1:]
-        names = [*parameters[: len(node.args)], *(each.arg for each in node.keywords)]
-        if len(node.args) > len(parameters) or sorted(map(str, names)) != sorted(parameters):
-            what = ", ".join(parameters) or "no arguments"
-            raise self.scope.refuse(node, "calls", f"{method.__name__} takes {what}")
-        given = dict(zip(names, [*node.args, *(each.value for each in node.keywords)], strict=True))
-        return [given[each] for each in parameters]
+        return [*self.bound(method, parameters, written_in(node), {}, node).values()]
 
     def values_of(self, method: Callable[..., Any], node: ast.Call) -> list[Value]:
         """Evaluate the arguments of a method of the language's as they are written; in the order of its parameters."""
-        written = [*node.args, *(each.value for each in node.keywords)]
-        nodes = self.arguments_of(method, node)
+        nodes, written = self.arguments_of(method, node), written_in(node)
         values = self.expressions.operands(written)
         return [values[written.index(each)] for each in nodes]
 
@@ -119,6 +120,11 @@ class Functions(Evaluator):
         result = self.out.new_temporary(key.result)
         self.out.emit(ir.Call(self.scope.place(node), key, tuple(arguments), result.name))
         return result
+
+
+def written_in(node: ast.Call) -> list[ast.expr]:
+    """Return the arguments of a call, as they are written."""
+    return [*node.args, *(each.value for each in node.keywords)]
 
 
 def entry_of(function: FunctionType) -> ir.Place | None:

@@ -1,5 +1,7 @@
 """What is known at the point that is being evaluated, as statements are added and ways part and meet."""
 
+from dataclasses import dataclass, field
+
 from keelback.compiler import ir
 from keelback.compiler.evaluate.environment import Environment, Place, joined, place_of
 
@@ -18,19 +20,19 @@ CHANGING = (
 NEITHER: tuple[frozenset[Place], frozenset[Place]] = (frozenset(), frozenset())
 
 
+@dataclass
 class Known:
     """Follows what is known."""
 
-    def __init__(self) -> None:
-        self.here = Environment()
-        self.reached = True
-        """Whether the point at hand can be reached; `here` is what is known there."""
-        self.raised: list[list[Environment]] = []
-        """For each try at hand with handlers: what is known wherever an error may leave it."""
-        self.ended: list[list[Environment]] = []
-        """For each try at hand with a finally: what is known wherever anything may leave it."""
-        self.because: dict[str, tuple[frozenset[Place], frozenset[Place]]] = {}
-        """What is known to be present where the local of a condition is False, and where it is True."""
+    here: Environment = field(default_factory=Environment)
+    reached: bool = True
+    """Whether the point at hand can be reached; `here` is what is known there."""
+    raised: list[list[Environment]] = field(default_factory=list)
+    """For each try at hand with handlers: what is known wherever an error may leave it."""
+    ended: list[list[Environment]] = field(default_factory=list)
+    """For each try at hand with a finally: what is known wherever anything may leave it."""
+    because: dict[str, tuple[frozenset[Place], frozenset[Place]]] = field(default_factory=dict)
+    """What is known to be present where the local of a condition is False, and where it is True."""
 
     def follow(self, statement: ir.Statement) -> None:
         """Take note of what is known after a statement."""
