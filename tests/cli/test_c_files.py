@@ -113,3 +113,25 @@ def test_where_memory_lies_is_that_of_the_layout(folder):
         wanted = (layout.user_base, layout.user_end, layout.malloc_base, layout.malloc_limit)
         assert console(pc) == [" ".join(f"{each:x}" for each in (*wanted, layout.stack_bottom, layout.stack_top))]
         assert pc.kernel.processes.table[1].exit_status == 0
+
+
+def test_a_library_may_use_the_c_library_but_for_its_files(folder):
+    (folder / "libmine.c").write_text(
+        '#include <errno.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include "keelback.h"\n'
+        "EXPORT int length_of(const char *text)\n{\n    char number[32];\n\n"
+        '    snprintf(number, sizeof number, "%d", LESS);\n    errno = 0;\n'
+        "    return (int)strlen(text) + atoi(number) + (strtol(number, NULL, 99), errno == EINVAL);\n}\n"
+    )
+    (folder / "user.c").write_text(
+        '#include "library.h"\n#include <stdio.h>\n'
+        "static struct { void *library; int (*length_of)(const char *); } mine;\n"
+        'static const char *const names[] = {"length_of", NULL};\n'
+        'int main(void)\n{\n    int error = connect_library("libmine", names, &mine);\n\n'
+        '    printf("%d ", error);\n    printf("%d\\n", mine.length_of("xyz"));\n}\n'
+    )
+    assert said(with_options(["libmine.c", "user.c"], [], ["LESS=-2"])) == ["0 2"]
+    (folder / "libprints.c").write_text(
+        '#include <stdio.h>\n#include "keelback.h"\nEXPORT int say(void) { return puts("x"); }\n'
+    )
+    with pytest.raises(UserError, match="'__stdout_FILE' holds an address"):
+        select(["libprints.c", "user.c"], MICROKERNEL)

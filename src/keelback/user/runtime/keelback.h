@@ -109,7 +109,7 @@ static inline int32_t sys_fork(void)
 }
 
 /* The name of the program's file, without its suffix. */
-extern const char program_name[32];
+extern __attribute__((__visibility__("hidden"))) const char program_name[32];
 
 /* Print "panic: " and the program's name; print that and what is wrong, and end with status 1. */
 void print_panic(void);

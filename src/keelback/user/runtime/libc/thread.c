@@ -6,7 +6,15 @@
 
 struct __libc __libc;
 
-struct __pthread __only_thread = {.tid = 1, .locale = &__libc.global_locale};
+/* Return the record, filled in at run time: in a shared library no constant can be an address. */
+uintptr_t __the_thread(void)
+{
+    static struct __pthread thread;
+
+    thread.tid = 1;
+    thread.locale = &__libc.global_locale;
+    return (uintptr_t)&thread;
+}
 
 void __lock(volatile int *lock)
 {

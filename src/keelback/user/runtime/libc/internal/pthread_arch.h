@@ -1,9 +1,9 @@
 /* In place of musl's: the one thread's record lies at a fixed place, not where gs points. */
+__attribute__((visibility("hidden"))) uintptr_t __the_thread(void);
+
 static inline uintptr_t __get_tp(void)
 {
-    extern __attribute__((visibility("hidden"))) struct __pthread __only_thread;
-
-    return (uintptr_t)&__only_thread;
+    return __the_thread();
 }
 
 #define MC_PC gregs[REG_EIP]
