@@ -12,7 +12,7 @@ ALLOWED = {
     "kernel": {"abi", "lang"},
     "user": {"abi", "lang"},
     "compiler": {"errors", "lang"},
-    "image": {"abi", "compiler", "errors", "kernel", "lang", "__version__"},
+    "image": {"abi", "compiler", "errors", "inspect", "kernel", "lang", "__version__"},
     "inspect": {"abi", "kernel", "lang"},
     "machine": {"abi", "errors", "image", "inspect", "kernel", "lang"},
     "debug": {"errors", "image", "inspect", "kernel", "lang"},

@@ -18,8 +18,9 @@ import keelback.lang
 from keelback.image.images import make_image, make_symbols
 from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.kernels import compiled
-from keelback.image.places import build_table, source_places
+from keelback.image.places import build_table
 from keelback.image.toolchain import compile_c, link_elf
+from keelback.inspect.source_places import source_places
 from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Name, Place, Places, TableStart
 from keelback.kernel.layout import MICROKERNEL
 from keelback.lang import Ram, Region, layout_of, text_of, view

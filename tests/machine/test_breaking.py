@@ -13,7 +13,7 @@ from keelback.errors import Interrupted
 from keelback.image.images import make_image, make_image_file, make_symbols
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
-from keelback.image.places import source_places
+from keelback.inspect.source_places import source_places
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.machine.breaking import breakable, interruptible

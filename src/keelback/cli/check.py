@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from keelback.cli.checks import Checks
+from keelback.cli.debug_files import WithDebugData
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
@@ -103,7 +104,7 @@ class _Check:
             return Verdict("strict run", False, f"kernel panic after {pc.traps:,} traps: {panic}", places)
         except InvariantBroken as broken:
             return Verdict("strict run", False, f"an invariant is broken after {pc.traps:,} traps: {broken}")
-        for each in endings(lens, self.selection.files):
+        for each in endings(lens, WithDebugData(self.selection.files)):
             self.programs.append({"pid": each.pid, "program": each.name, "ended": each.how, "well": each.well})
         if pc.outcome is Outcome.HALTED:
             return Verdict("strict run", False, "the machine halted: nothing could wake the processes that are left")

@@ -55,6 +55,8 @@ def _processes(rows: list[tuple[str, Member]], family: Family) -> Table:
         how = Text(escaped(each.how), style="green" if each.well else "" if member.told else "red")
         if each.place:
             how.append(f"\nat {escaped(each.place)}", style="dim")
+        for caller in each.way:
+            how.append(f"\nby {escaped(caller)}", style="dim")
         table.add_row(str(each.pid), Text(line + escaped(each.name)), how)
     return table
 
@@ -81,7 +83,7 @@ def _member(family: Family, member: Member) -> dict[str, Any]:
     ending = family.ending(member)
     parent = member.parent.pid if member.parent is not None else None
     facts = {"pid": ending.pid, "parent": parent, "program": ending.name, "well": ending.well, "how": ending.how}
-    return facts | ({"place": ending.place} if ending.place else {})
+    return facts | ({"place": ending.place, "way": [*ending.way]} if ending.place else {})
 
 
 def _frames(kernel: Kernel) -> dict[str, dict[str, int]]:

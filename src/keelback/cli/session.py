@@ -4,6 +4,7 @@ import sys
 
 from keelback.cli.checks import Checks
 from keelback.cli.commands.run import RunOptions
+from keelback.cli.debug_files import WithDebugData
 from keelback.cli.ending import fail
 from keelback.cli.programs import Selection
 from keelback.cli.running import run_to_end
@@ -35,12 +36,12 @@ class Session:
         self.selection = selection
         self.options = options
         self.lens = look(machine.layout, machine.contents)
-        self.family = Family(self.lens, machine.contents, selection.files)
+        self.family = Family(self.lens, machine.contents, WithDebugData(selection.files))
         if isinstance(machine, SimulatedPc):
             self._watch_traps(machine)
 
     def _watch_traps(self, pc: SimulatedPc) -> None:
-        pc.before_trap += [self._look_first, self.family.note_trap]
+        pc.before_trap += [self.family.note_trap, self._look_first]  # the latter goes when it was called
         pc.after_trap.append(self.family.look)
         if self.options.check:
             Checks(pc, self.lens)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, link_elf
+from keelback.image.debug_data import link_with_debug_data
 
 SIZE_SYMBOL: Final = "__image_size"
 """The absolute symbol that `IMAGE_SIZE` of keelback.h defines."""
@@ -34,7 +34,7 @@ def link_sized(objects: Mapping[str, bytes], runtime: Mapping[str, bytes], image
     Raises: ToolchainError, too where the image is larger.
     """
     script = compact_script(image_base, size)
-    return link_elf(objects, script, archive=runtime, flags=PROGRAM_LINKER_FLAGS)
+    return link_with_debug_data(objects, script, archive=runtime)
 
 
 def compact_script(base: int, size: str = "", *, header: int = 0) -> str:

@@ -25,10 +25,11 @@ from typing import Final
 
 from keelback.image.c_library import build_library_parts, build_part, needs_library
 from keelback.image.compact import SIZE_SYMBOL, fixes_its_size, link_sized
+from keelback.image.debug_data import link_with_debug_data
 from keelback.image.own_sources import BUILT_FROM, kept_build
 from keelback.image.runtime import named
 from keelback.image.symbols import takes_words
-from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, USER_FLAGS, ToolchainError, link_elf
+from keelback.image.toolchain import USER_FLAGS, ToolchainError
 
 NO_SYMBOLS: Final[Mapping[str, int]] = MappingProxyType({})
 _PAGE: Final = 4096
@@ -64,7 +65,7 @@ def _link_new(
     try:
         if any(map(fixes_its_size, own.values())):
             return link_sized(objects, archive, image_base, SIZE_SYMBOL)
-        return link_elf(objects, program_script(image_base, symbols), archive=archive, flags=PROGRAM_LINKER_FLAGS)
+        return link_with_debug_data(objects, program_script(image_base, symbols), archive=archive)
     except ToolchainError as error:
         raise ToolchainError(source, "does not link", _with_hint(error.diagnostics)) from None
 

@@ -6,10 +6,11 @@ from typing import Any
 from keelback.compiler import compile_program
 from keelback.image.compact import link_sized
 from keelback.image.compiled import CHECK_FLAG, build_object
+from keelback.image.debug_data import link_with_debug_data
 from keelback.image.program_linking import program_script
 from keelback.image.progress import working_on
 from keelback.image.runtime import build_runtime, named
-from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, USER_FLAGS, link_elf
+from keelback.image.toolchain import USER_FLAGS
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
 
@@ -29,4 +30,4 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     )
     if program.image_size:
         return link_sized(own, library, image_base, str(program.image_size))
-    return link_elf(own, program_script(image_base), archive=library, flags=PROGRAM_LINKER_FLAGS)
+    return link_with_debug_data(own, program_script(image_base), archive=library)

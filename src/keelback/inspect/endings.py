@@ -21,13 +21,17 @@ DOING = {
 
 @dataclass(frozen=True)
 class ProcessEnding:
-    """One process: `well` when it exited with status 0; `how` says the rest, `place` where it was at last."""
+    """One process: `well` when it exited with status 0; `how` says the rest, `place` where it was at last.
+
+    `way` are the lines that led there, the innermost first, where they are known.
+    """
 
     pid: int
     name: str
     well: bool
     how: str
     place: str = ""
+    way: tuple[str, ...] = ()
 
 
 def endings(kernel: Kernel, programs: Mapping[str, bytes]) -> Iterator[ProcessEnding]:

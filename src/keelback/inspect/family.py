@@ -7,22 +7,24 @@ processes that the kernel still has.
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keelback.abi.calls import CALLS
+from keelback.inspect.backtrace import FRAME_SIZE, Stack, pointer_of, way_of
 from keelback.inspect.endings import ProcessEnding, ending_of
 from keelback.inspect.symbols import place_in
+from keelback.inspect.walk import Walker, reader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState
 from keelback.kernel.processes.scheduler import CpuState
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.trap_frame import TrapFrame, signed
-from keelback.kernel.x86.vectors import SYSTEM_CALL, VECTOR_NAMES
+from keelback.kernel.x86.vectors import SYSTEM_CALL, VECTOR_NAMES, Vector
 from keelback.lang import address_of, layout_of, size_of, text_of
 
 EXIT, KILL, EXEC = (next(call.number for call in CALLS if call.name == name) for name in ("exit", "kill", "exec"))
-FRAME_SIZE, THREAD_SIZE = size_of(TrapFrame), size_of(Thread)
+THREAD_SIZE = size_of(Thread)
 WORD = struct.Struct("<I")
 OFFSETS = tuple(layout_of(TrapFrame).field(name).offset for name in ("vector", "eax", "ebx", "eip"))
 MOST_KEPT = 1000
@@ -64,6 +66,8 @@ class Family:
         self._current = address_of(kernel.first_cpu) + layout_of(CpuState).field("current").offset
         self._threads = address_of(kernel.threads.table[0])
         self._trap = 0, bytes(FRAME_SIZE)
+        self._stack: Stack | None = None
+        self._walker = Walker("i386", reader(memoryview(contents)))
         self._seen = bytes(len(table) * self._size)
         self._counted = b""
         self._zombies: list[int] = []
@@ -72,7 +76,10 @@ class Family:
         """Note which thread has trapped, and its frame, which a trap that ends it may spoil."""
         number = WORD.unpack_from(self._bytes, self._current)[0] - 1  # as a `Ref` is stored
         start = self._threads + number * THREAD_SIZE
-        self._trap = number, bytes(self._bytes[start : start + FRAME_SIZE])
+        frame = bytes(self._bytes[start : start + FRAME_SIZE])
+        self._trap = number, frame
+        is_fault = WORD.unpack_from(frame, OFFSETS[0])[0] <= Vector.LAST_EXCEPTION
+        self._stack = self._stack_of(self.kernel.threads.table[number], frame) if is_fault else None
 
     def look(self) -> None:
         """Note who has begun, ended or gone since the last look; after each trap, nobody is missed."""
@@ -102,7 +109,7 @@ class Family:
             member = self._begin(pid)
         member.name = text_of(process.name)
         if process.state == ProcessState.ZOMBIE:
-            member.ending = ending_of(process, self.kernel, self.programs)
+            member.ending = self._with_way(ending_of(process, self.kernel, self.programs), member)
 
     def _is_another(self, member: Member) -> bool:
         """Say whether a record that was a zombie's is a new process's."""
@@ -147,12 +154,29 @@ class Family:
             return ProcessEnding(member.pid, member.name, False, f"killed by process {member.pid}")
         what = f": {VECTOR_NAMES[vector]}" if vector < len(VECTOR_NAMES) else " in a system call"
         at = place_in(self.programs.get(member.name, b""), place)
-        return ProcessEnding(member.pid, member.name, False, f"killed{what}", at)
+        return self._with_way(ProcessEnding(member.pid, member.name, False, f"killed{what}", at), member)
+
+    def _stack_of(self, thread: Thread, frame: bytes) -> Stack:
+        space = self.kernel.processes.table[thread.pid].space
+        return Stack(self._walker, self._bytes, space.directory, pointer_of(frame))
+
+    def _with_way(self, ending: ProcessEnding, member: Member) -> ProcessEnding:
+        """Add how a process came to where it died, if the last trap was the fault that it died of."""
+        trapped, frame = self._trap
+        if self._stack is None or trapped != member.thread or not ending.place:
+            return ending
+        return replace(ending, way=way_of(self.programs.get(member.name, b""), frame, self._stack))
 
     def ending(self, member: Member) -> ProcessEnding:
         """Return how a process ended, or what it is doing."""
         process = self.kernel.processes.table[member.pid]
-        return member.ending or ending_of(process, self.kernel, self.programs)
+        if member.ending is not None:
+            return member.ending
+        thread = self.kernel.threads.first(process.threads)
+        start = address_of(thread.frame)
+        frame = bytes(self._bytes[start : start + FRAME_SIZE])
+        way = way_of(self.programs.get(member.name, b""), frame, self._stack_of(thread, frame))
+        return replace(ending_of(process, self.kernel, self.programs), way=way)
 
     def is_well(self, started: int) -> bool:
         """Say whether the kernel has started so many processes, and all ended well of whom no parent was told."""

@@ -6,28 +6,72 @@ Source: System V ABI, chapter 4 (sections and symbols); i386 supplement.
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
+
+from keelback.inspect.source_places import SourcePlace, source_places
 
 LONGEST_INSTRUCTION = 15
 LONGEST_NAME = 200
 HEADER, TABLES = 52, struct.Struct("<28xII8xH2xH2x")  # where program and section headers start; how many there are
 SEGMENT, SECTION, SYMBOL = struct.Struct("<8I"), struct.Struct("<10I"), struct.Struct("<3IBBH")
+CLANGS_OWN = "__clang_trap_msg$"
+"""How functions are called that clang makes up, to say why it put in an instruction that traps."""
 LOAD, SYMBOL_TABLE, FUNCTION = 1, 2, 2
 
 
-def place_in(elf: bytes, address: int) -> str:
-    """Return what lies at an address of a program's file: `main+0x3: mov eax, dword ptr [0]`.
+class OwnElf(bytes):
+    """An ELF file that we have linked ourselves, whose debug data can be trusted; of others only symbols are read."""
 
-    It is the address alone where the file has no symbol for it, and has no instruction where none can be decoded.
+
+def place_in(elf: bytes, address: int) -> str:
+    """Return what lies at an address of a program's file: `null.c:9 in main, 0x08048013: mov eax, dword ptr [0]`.
+
+    Without debug data in the file it is `0x08048013 in main+0x13: …`, without a symbol the address alone; there is no
+    instruction where none can be decoded.
     """
+    lines = lines_of(elf, address)
     found = f"{address:#010x}"
     if len(elf) < HEADER:
         return found
+    code = _code(elf, _table(elf, SEGMENT), address)
+    said = f": {instruction}" if (instruction := _disassembled(code, address)) else ""
+    if lines:
+        return f"{lines[0]}, {found}{said}"
+    function = _function(elf, list(_table(elf, SECTION)), address)
+    return f"{found} in {function}{said}" if function else f"{found}{said}"
+
+
+def lines_of(elf: bytes, address: int) -> list[str]:
+    """Return the line of an address, then those at which its function was inlined: `null.c:9 in main`.
+
+    It is empty where the file has no debug data for it.
+    """
+    if not isinstance(elf, OwnElf) or not _code(elf, _table(elf, SEGMENT), address):
+        return []  # the debug data of functions that were left out says that they lie at 0
+    places = _source_places(elf)
+    index = bisect_right(places, address, key=lambda each: each[0]) - 1
+    place = places[index][1] if index >= 0 else None
+    lines = []
+    while place is not None:
+        if place.file and not place.function.startswith(CLANGS_OWN):
+            line = f":{place.line}" if place.line else ""
+            lines.append(f"{place.file.removeprefix('./')}{line} in {place.function}")
+        place = place.caller
+    return lines
+
+
+@lru_cache(8)
+def _source_places(elf: OwnElf) -> list[tuple[int, SourcePlace | None]]:
+    return source_places(elf, made_up=".none")
+
+
+def _table(elf: bytes, form: struct.Struct) -> Iterator[tuple[int, ...]]:
+    """Yield the records of the file's table of segments or of sections."""
     segments, sections, segment_count, section_count = TABLES.unpack_from(elf)
-    if function := _function(elf, list(_records(SECTION, elf, sections, SECTION.size * section_count)), address):
-        found += f" in {function}"
-    code = _code(elf, _records(SEGMENT, elf, segments, SEGMENT.size * segment_count), address)
-    return f"{found}: {instruction}" if (instruction := _disassembled(code, address)) else found
+    start, count = (segments, segment_count) if form is SEGMENT else (sections, section_count)
+    return _records(form, elf, start, form.size * count)
 
 
 def _records(form: struct.Struct, elf: bytes, start: int, size: int) -> Iterator[tuple[int, ...]]:

@@ -1,0 +1,69 @@
+"""The way to a place in a program: from its registers and its stack, by the call frame information of its debug data.
+
+Source: DWARF version 4, section 6.4 (call frame information); System V ABI, i386 supplement (numbers of registers).
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+
+ESP, EBP, RETURN = 4, 5, 8
+KEPT = (3, EBP, 6, 7)  # ebx, ebp, esi and edi, which a function gives back as it found them
+MOST_FRAMES = 10_000
+WORD = 0xFFFF_FFFF
+
+
+def callers(elf: bytes, registers: dict[int, int], word_at: Callable[[int], int | None]) -> Iterator[int]:
+    """Yield the address that each function on the way returns to, the innermost first.
+
+    `registers` has eip, esp and those that functions keep, by DWARF's numbers; `word_at` reads the stack, None where it
+    is not there.  What the debug data does not tell, or the stack no longer has, ends it.
+    """
+    frames = _Frames(elf)
+    values, seen = dict(registers), 0
+    at = values[RETURN]
+    while seen < MOST_FRAMES and (row := frames.row_of(at)) is not None:
+        base = values.get(row["cfa"].reg)
+        if base is None:
+            return
+        frame = base + row["cfa"].offset & WORD
+        for number in (RETURN, *KEPT):
+            if number in row:
+                value = word_at(frame + row[number].arg & WORD) if row[number].type == "OFFSET" else None
+                if value is None:
+                    return
+                values[number] = value
+        values[ESP] = frame
+        if values[RETURN] == 0:
+            return
+        yield values[RETURN]
+        at, seen = values[RETURN] - 1, seen + 1  # the call, which may be a function's last instruction
+
+
+class _Frames:
+    """The rows of call frame information, by the code that they are for."""
+
+    def __init__(self, elf: bytes) -> None:
+        from elftools.dwarf.callframe import FDE
+        from elftools.elf.elffile import ELFFile
+
+        dwarf = ELFFile(BytesIO(elf)).get_dwarf_info()
+        entries = dwarf.CFI_entries() if dwarf.has_CFI() else []
+        self._entries = sorted(
+            ((each["initial_location"], each["address_range"], each) for each in entries if isinstance(each, FDE)),
+            key=lambda each: each[0],
+        )
+        self._starts = [start for start, _, _ in self._entries]
+
+    def row_of(self, address: int) -> dict[Any, Any] | None:
+        """Return the row of an instruction, None where there is none."""
+        index = bisect_right(self._starts, address) - 1
+        if index < 0 or address >= self._starts[index] + self._entries[index][1]:
+            return None
+        found = None
+        for row in self._entries[index][2].get_decoded().table:
+            if row["pc"] > address:
+                break
+            found = row
+        return found

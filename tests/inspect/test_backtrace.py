@@ -1,0 +1,219 @@
+"""Where a program died and the way there: lines that the sources mark, in both lives, against calls that were made."""
+
+import re
+
+import pytest
+
+from keelback.cli.debug_files import WithDebugData
+from keelback.cli.python_files import build_program_file
+from keelback.image.debug_data import with_debug_data
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
+from keelback.image.payload import make_payload
+from keelback.image.programs import build_program
+from keelback.inspect.family import Family
+from keelback.inspect.lens import look
+from keelback.inspect.symbols import OwnElf, lines_of, place_in
+from keelback.kernel.layout import MICROKERNEL
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.user import RUNTIME
+from support import MIB, make_pc
+
+LIVES = ["interpreted", "compiled"]
+# A comment names the place that it stands at; the way goes through them in the order of a row below.
+SOURCE = """\
+#include "keelback.h"
+
+typedef int (*action)(int);
+volatile int zero;
+
+__attribute__((noinline)) static int divide(int n) { return n / zero; } // divide
+
+static inline int inlined(int n)
+{
+    int value = *(volatile int *)(uintptr_t)(n + 4); // inlined
+    __asm__ volatile("" : "+r"(value));
+    return value;
+}
+
+__attribute__((noinline)) int saved(int a, int b, int c)
+{
+    int one = number_in("1", a), two = number_in("2", b), three = number_in("3", c);
+    sys_yield();
+    int four = inlined(0); // saved
+    return one + two * three - four + number_in("4", one);
+}
+
+__attribute__((noinline)) int large(int n)
+{
+    volatile char room[3000];
+    room[n] = 1;
+    return divide(room[n]) + room[0]; // large
+}
+
+__attribute__((noinline)) int variable(int n)
+{
+    volatile char room[n * 16 + 1];
+    room[n] = 1;
+    return divide(room[n]) + room[n]; // variable
+}
+
+__attribute__((noinline)) int calls(action what, int n)
+{
+    int result = what(n); // calls
+    sys_yield();
+    return result + 1;
+}
+
+__attribute__((noinline)) int again(int n)
+{
+    if (n == 0)
+        return divide(1) + 2; // last
+    return again(n - 1) * 3 + n; // again
+}
+
+__attribute__((noreturn, noinline)) void never(int n)
+{
+    sys_exit(divide(n)); // never
+}
+
+__attribute__((noinline)) void leaves(int n)
+{
+    sys_yield();
+    never(n); // leaves
+}
+
+__attribute__((optnone)) int main(const char *argument)
+{
+    switch (*argument) {
+    case 'd': return divide(1) + 1; // main d
+    case 's': return saved(1, 2, 3) + 1; // main s
+    case 'l': return large(5) + 1; // main l
+    case 'v': return variable(5) + 1; // main v
+    case 'c': return calls(divide, 1) + 1; // main c
+    case 'n': return calls((action)0, 1) + 1; // main n
+    case 'a': return again(3) + 1; // main a
+    case 'm': return again(40) + 1; // main m
+    case 'x': leaves(1); return 0; // main x
+    case 'u': __asm__ volatile("ud2"); return 1; // main u
+    default: while (1) zero = zero; // main w
+    }
+}
+"""
+LINES = {name: number for number, text in enumerate(SOURCE.splitlines(), 1) for name in re.findall(r"// (.*)$", text)}
+WAYS = {
+    "d": ("divide", "main d"),
+    "s": ("inlined", "saved", "main s"),
+    "l": ("divide", "large", "main l"),
+    "v": ("divide", "variable", "main v"),
+    "c": ("divide", "calls", "main c"),
+    "n": ("", "calls", "main n"),
+    "a": ("divide", "last", "again", "again", "again", "main a"),
+    "x": ("divide", "never", "leaves", "main x"),
+    "u": ("main u",),
+}
+FUNCTIONS = {"last": "again"} | {name: "main" for name in LINES if name.startswith("main")}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    source = tmp_path_factory.mktemp("backtrace") / "marked.c"
+    source.write_text(SOURCE)
+    return build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
+
+
+def ended(program, life, argument, *, traps=None):
+    """Return how the program ended, or what it does after some traps."""
+    programs = {"marked": program}
+    if life == "interpreted":
+        pc = make_pc(f"marked {argument}", programs=programs, memory=8 * MIB, check=False)
+    else:
+        payload = make_payload({"etc/init": f"marked {argument}\n".encode(), **programs})
+        pc = CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), memory=8 * MIB)
+    family = Family(look(MICROKERNEL, pc.contents), pc.contents, WithDebugData(programs))
+    pc.before_trap.append(family.note_trap)
+    pc.after_trap.append(family.look)
+    pc.boot()
+    family.look()
+    if traps is None:
+        pc.run()
+    else:
+        for _ in range(traps):
+            pc.step()
+    [(_, member)] = family.members()
+    return family.ending(member)
+
+
+def line_of(name):
+    return f"marked.c:{LINES[name]} in {FUNCTIONS.get(name, name)}"
+
+
+@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("argument", WAYS)
+def test_the_way_to_a_fault_is_the_calls_that_were_made(program, life, argument):
+    first, *rest = WAYS[argument]
+    ending = ended(program, life, argument)
+    assert ending.how.startswith("killed: ")
+    assert ending.place.startswith(f"{line_of(first)}, 0x" if first else "0x00000000")
+    assert ending.way == tuple(map(line_of, rest))
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_a_long_way_has_its_ends(program, life):
+    way = ended(program, life, "m").way
+    assert way[:2] == (line_of("last"), line_of("again"))
+    assert way[-2:] == ("… 35 more", line_of("main m")) and len(way) == 9
+
+
+def test_a_process_that_runs_says_where_it_is(program):
+    ending = ended(program, "interpreted", "w", traps=4)
+    assert ending.how == "had not ended: running"
+    assert ending.place.startswith(line_of("main w")) and ending.way == ()
+
+
+def test_debug_data_is_kept_apart_from_the_program(program):
+    whole = with_debug_data(program)
+    assert isinstance(whole, OwnElf) and b".debug_line" in whole and b".debug_line" not in program
+    assert with_debug_data(b"\x7fELF of somebody") == b"\x7fELF of somebody"
+    address = int.from_bytes(program[24:28], "little")
+    assert lines_of(whole, address) and not lines_of(program, address) and not lines_of(bytes(whole), address)
+    assert place_in(program, address) != place_in(whole, address)
+
+
+def test_an_address_without_code_has_no_line(program):
+    for address in (0, 1, 0x0804_7FFF, 0x0900_0000, 0xFFFF_FFFF):
+        assert lines_of(with_debug_data(program), address) == []
+
+
+PYTHON = """\
+from keelback.lang import Struct, i32, u32, view, word
+from keelback.user.system import Program
+
+
+class Pair(Struct):
+    first: u32
+
+
+class Wild(Program):
+    def main(self, argument: word) -> i32:
+        return self.outer(self.number(argument, 8)) + 1  # main
+
+    def outer(self, place: u32) -> i32:
+        self.output.write("now\\n")
+        return self.inner(place)  # outer
+
+    def inner(self, place: u32) -> i32:
+        return view(self.ram, Pair, place).first & 0xFFFF  # inner
+
+
+PROGRAM = Wild
+"""
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_a_program_in_kernel_python_dies_at_lines_of_python(life, tmp_path):
+    (tmp_path / "wild.py").write_text(PYTHON)
+    ending = ended(build_program_file(tmp_path / "wild.py", MICROKERNEL.image_base), life, "")
+    lines = {name: n for n, text in enumerate(PYTHON.splitlines(), 1) for name in re.findall(r"# (\w+)$", text)}
+    places = [re.sub(r" in \w+_", " in ", each.partition(",")[0]) for each in (ending.place, *ending.way)]
+    assert places[:3] == [f"wild.py:{lines[name]} in {name}" for name in ("inner", "outer", "main")]
