@@ -35,7 +35,7 @@ def test_a_program_that_dies_is_status_1_and_is_told_with_its_place():
     done = command("run", "null", "hello")
     assert done.returncode == 1
     assert "killed: page fault, read of 0x00000000, not mapped" in done.stdout
-    assert " in main+0x" in done.stdout and ": mov " in done.stdout
+    assert "at null.c:12 in main, 0x" in done.stdout and ": mov " in done.stdout
     assert "hello: I am process 2" in done.stdout
 
 
