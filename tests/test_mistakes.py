@@ -142,7 +142,7 @@ MISTAKES = {
         {"comparison"},
     ),
     "one kernel entry too few": (
-        "memory.page_tables", "PageTables", "_share_table", "* self.step)", "* self.step - 1)",
+        "memory.page_tables", "PageTables", "_share_table", "0, shared)", "0, shared - 1)",
         {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a sleeper woken a tick late": (
@@ -254,7 +254,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a malloc page that a child does not count": (
-        "memory.regions", "Space", "describe_like", "self.malloc.copy_from(other.malloc)", "pass",
+        "memory.virtual_memory", "VirtualMemory", "duplicate", "child.malloc.copy_from(parent.malloc)", "pass",
         {"comparison", "invariants"},
     ),
     "a node that stays when its regions go": (

@@ -43,8 +43,9 @@ def destroy(kernel, space, holder):
 
 def test_a_new_space_has_the_kernel_part_and_nothing_else(kernel):
     space = kernel.spaces.create(7)
-    entries = list(kernel.spaces.tables.at(space).words)
-    assert entries[:32] == list(kernel.spaces.tables.at(kernel.spaces.kernel.directory).words)[:32]
+    table = kernel.spaces.access.table
+    entries = list(table(space).words)
+    assert entries[:32] == list(table(kernel.spaces.kernel.directory).words)[:32]
     assert not any(entries[32:])
 
 
@@ -52,9 +53,10 @@ def test_a_page_is_found_where_it_was_mapped(kernel):
     spaces = kernel.spaces
     space = spaces.create(7)
     frame = map_new(kernel, space, BASE + 0x5000, USER | WRITABLE, 7)
-    entry = spaces.lookup(space, BASE + 0x5FFF)
-    assert (entry >> 12, entry & 0xFFF) == (frame, PRESENT | USER | WRITABLE)
-    assert spaces.lookup(space, BASE + 0x6000) == spaces.lookup(space, BASE + 0x4FFF) == 0
+    entry = spaces.tables.find(space, BASE + 0x5FFF).low
+    assert (entry >> 12, entry & 0xFFF) == (spaces.frame(space, BASE + 0x5FFF), PRESENT | USER | WRITABLE)
+    assert spaces.frame(space, BASE + 0x5FFF) == frame
+    assert spaces.frame(space, BASE + 0x6000) == spaces.frame(space, BASE + 0x4FFF) == 0
     assert kernel.memory.frames.table[frame].use == 7
 
 

@@ -141,9 +141,10 @@ class Frames(Component):
         """
         if self.user_zone.is_empty() or self._is_to_fail():
             raise OutOfMemory
-        return self._take_user(use)
+        return self.take_user(use)
 
-    def _take_user(self, use: u16) -> u32:
+    def take_user(self, use: u16) -> u32:
+        """Take the lowest free user frame where there is one, since another has just been freed."""
         frame: u32 = self.user_zone.lowest()
         self.user_zone.remove(frame)
         self.counts.user_free -= 1
@@ -250,11 +251,6 @@ class Frames(Component):
     def _let_answer(self, frame: u32) -> None:
         self.read_only[frame] = 0
         self.counts.read_only -= 1
-
-    def renew(self, frame: u32, holder: u16) -> u32:
-        """Free a frame, whose only holder this is, and return the lowest that is free then."""
-        self.drop(frame, holder)
-        return self._take_user(holder)
 
     def is_alone(self, frame: u32) -> bool:
         """Say whether a frame has one holder."""

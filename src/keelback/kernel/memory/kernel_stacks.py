@@ -61,7 +61,7 @@ class KernelStacks(Component):
         if not layout.globals_start <= address < end:
             return 0
         lowest: word = address - (address - layout.globals_start) % layout.kernel_stack_slot + PAGE_SIZE
-        return lowest if self.spaces.lookup(self.spaces.kernel.directory, lowest) != 0 else 0
+        return lowest if self.spaces.frame(self.spaces.kernel.directory, lowest) != 0 else 0
 
     def is_guard(self, address: word) -> bool:
         """Say whether an address lies in the guard below a stack."""

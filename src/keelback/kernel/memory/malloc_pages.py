@@ -124,6 +124,6 @@ class MallocPages(Component):
     def _highest_end(self, space: Space, end: word) -> word:
         """Return the end of the highest page that is taken below an address; the base when there is none."""
         page: word = end
-        while page > self.base and self.spaces.lookup(space.directory, page - PAGE_SIZE) == 0:
+        while page > self.base and self.spaces.frame(space.directory, page - PAGE_SIZE) == 0:
             page -= PAGE_SIZE
         return page

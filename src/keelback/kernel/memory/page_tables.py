@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
-from keelback.kernel.x86.paging import LOW_FLAGS, NO_EXECUTE, PRESENT, Entry, Level, PageTable, PagingScheme, WideEntry
+from keelback.kernel.x86.paging import LOW_FLAGS, NO_EXECUTE, PRESENT, Entry, Level, PagingScheme, WideEntry
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Component, address_of, i32, native, u16, u32, view, word
 
 
@@ -37,10 +37,6 @@ class PageTables(Component):
         self.links = tuple(zip(scheme.levels, self.own[1:], strict=False))
 
     # One entry.
-
-    def at(self, table: u32) -> PageTable:
-        """Return the table in a frame."""
-        return self.access.table(table)
 
     def entry(self, table: u32, index: u32) -> Entry:
         """Return an entry of a table."""
@@ -92,10 +88,6 @@ class PageTables(Component):
         self.change(entry, frame, flags | PRESENT)
         self.count(self.access.frame_at(address_of(entry)), 1)
 
-    def enter_like(self, entry: Entry, other: Entry) -> None:
-        """Copy another entry to one that is not present."""
-        self.enter(entry, self.frame_of(other), self.flags_of(other))
-
     def flags_of(self, entry: Entry) -> u32:
         """Return the flags of an entry."""
         low: u32 = entry.low & LOW_FLAGS
@@ -119,7 +111,7 @@ class PageTables(Component):
 
     def map_to_itself(self, table: u32, start: word, end: word, flags: u32) -> None:
         """Map the pages of [start, end), all of one lowest table and none mapped, to the frames at their addresses."""
-        words = self.at(table).words
+        words = self.access.table(table).words
         position: u32 = self.scheme.table.index(start) * self.step
         for page in range(start, end, PAGE_SIZE):
             words[position] = page | flags
@@ -263,7 +255,8 @@ class PageTables(Component):
     def _share_table(self, kernel: u32, level: Level, use: u16) -> u32:
         """Return a new table of a level with the entries of the kernel part that another has."""
         table: u32 = self.new_table(use)
-        self.at(table).words.copy_from(0, self.at(kernel).words, 0, level.index(self.kernel_limit) * self.step)
+        shared: u32 = level.index(self.kernel_limit) * self.step
+        self.access.table(table).words.copy_from(0, self.access.table(kernel).words, 0, shared)
         self.frames.table[table].references = self.frames.table[kernel].references
         return table
 
@@ -284,5 +277,5 @@ class PageTables(Component):
         for level, way in reversed(self.own):
             table: u32 = self.follow(way, root, self.kernel_limit)
             if table != 0:
-                self.at(table).words.fill(0, (level.index(self.kernel_limit) + 1) * self.step, 0)
+                self.access.table(table).words.fill(0, (level.index(self.kernel_limit) + 1) * self.step, 0)
                 self.frames.release_kernel(table)

@@ -120,11 +120,6 @@ class Space(Struct):
         if page == self.image.base:
             self.image.frame = frame
 
-    def describe_like(self, other: "Space") -> None:
-        """Copy the image and the malloc record of another space; this one has none yet."""
-        self.image.copy_from(other.image)
-        self.malloc.copy_from(other.malloc)
-
     def become(self, other: "Space") -> None:
         """Move all of another space here, where there is none; the other is none then."""
         self.copy_from(other)
@@ -264,7 +259,8 @@ class Regions(Component):
         index: u32 = self.first_behind(space, end)
         above: u32 = self._count_before(space, index, end + 1)
         count: u32 = space.count - (above - below)
-        if first != RegionKind.NONE and not (below > 0 and self._goes_on(space, below - 1, start, first, permissions)):
+        before = self.at(space, below - 1) if below > 0 else self.nowhere
+        if first != RegionKind.NONE and not (before.end >= start and before.is_like(first, permissions)):
             count += 1
         if above > index and not self.at(space, index).is_like(last, permissions):
             count += 1
@@ -273,11 +269,6 @@ class Regions(Component):
     def _count_before(self, space: Space, index: u32, address: word) -> u32:
         """Return how many regions start before an address, of which `index` end before it or there."""
         return index + 1 if index < space.count and self.at(space, index).start < address else index
-
-    def _goes_on(self, space: Space, index: u32, address: word, kind: RegionKind, permissions: u8) -> bool:
-        """Say whether a region of a kind and with some permissions reaches up to an address."""
-        region = self.at(space, index)
-        return region.end >= address and region.is_like(kind, permissions)
 
     def _reserve(self, space: Space, count: u32) -> None:
         if count > self.most:

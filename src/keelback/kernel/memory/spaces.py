@@ -126,11 +126,6 @@ class AddressSpaces(Component):
         """Give back a page directory, whose user part is empty."""
         self.tables.destroy(directory, self.kernel.directory)
 
-    def lookup(self, directory: u32, address: word) -> u32:
-        """Return the entry that maps the page of an address, its low word; 0 when none does."""
-        entry = self.tables.find(directory, address)
-        return entry.low if entry is not None and entry.present else 0
-
     def frame(self, directory: u32, address: word) -> u32:
         """Return the frame that the page of an address is mapped to, 0 when it is not mapped."""
         entry = self.tables.find(directory, address)
@@ -179,7 +174,7 @@ class AddressSpaces(Component):
 
     def _clear(self, table: u32, start: word, end: word, holder: u16) -> None:
         """Clear the entries of one table for its pages of [start, end)."""
-        words = self.tables.at(table).words
+        words = self.access.table(table).words
         total: u32 = self.frames.table[table].references
         first: u32 = self.scheme.table.index(start)
         index: u32 = self.tables.after_last(start, end)
@@ -249,13 +244,14 @@ class AddressSpaces(Component):
         """Map the pages of one table that have not been copied."""
         for other in self.tables.present(there, start, end):
             entry = self.tables.like(here, other)
-            if not entry.present and self.frames.share(self.tables.frame_of(other)):
+            frame: u32 = self.tables.frame_of(other)
+            if not entry.present and self.frames.share(frame):
                 other.writable = False
-                self.tables.enter_like(entry, other)
+                self.tables.enter(entry, frame, self.tables.flags_of(other))
 
     def _share_all(self, here: u32, there: u32, start: word, end: word) -> None:
         """Map all pages of one table, as a block: no CPU uses the space that gets them yet."""
-        words, step = self.tables.at(there).words, self.tables.step
+        words, step = self.access.table(there).words, self.tables.step
         total: u32 = self.frames.table[there].references
         first: u32 = self.scheme.table.index(start)
         index: u32 = self.tables.after_last(start, end)
@@ -271,7 +267,7 @@ class AddressSpaces(Component):
                 if index == seen:
                     break
         after: u32 = self.tables.after_last(start, end)
-        self.tables.at(here).words.copy_from(index * step, words, index * step, (after - index) * step)
+        self.access.table(here).words.copy_from(index * step, words, index * step, (after - index) * step)
         self.tables.count(here, total + seen - index)
 
     def forget_user_pages(self, directory: u32) -> None:

@@ -279,7 +279,8 @@ class VirtualMemory(Component):
         """
         if self.frames.is_alone(frame):
             # What is freed is there again, so this needs no memory.
-            again: u32 = self.frames.renew(frame, space.owner)
+            self.frames.drop(frame, space.owner)
+            again: u32 = self.frames.take_user(space.owner)
             self.access.page(again).bytes.clear()
             return again
         self.promises.check(more, 0)
@@ -350,7 +351,8 @@ class VirtualMemory(Component):
         Raises: OutOfMemory; the parent is as it was, and what the child has by then, `release` frees.
         """
         self.regions.duplicate(child, parent)
-        child.describe_like(parent)
+        child.image.copy_from(parent.image)
+        child.malloc.copy_from(parent.malloc)
         self.promises.take(child, parent.promised.pages, parent.promised.tables)
         for region in self.regions.of(parent):
             self.spaces.reserve_like(child.directory, parent.directory, region.start, region.end)
