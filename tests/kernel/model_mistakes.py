@@ -41,9 +41,7 @@ MISTAKES = {
     "page_alloc that keeps what was there": (
         *MEMORY, "_renew", "self.access.page(again).bytes.clear()", "pass",
     ),
-    "pages that come with what a frame was used for": (
-        *MEMORY, "_new_zeros", "self.access.page(frame).bytes.clear()", "pass",
-    ),
+    "pages that come with what a frame was used for": (*MEMORY, "_new_zeros", ".bytes.clear()", ".bytes"),
     "a frame of zeros that is written": (
         *MEMORY, "_write_first", "self._change(space, page, entry, frame)",
         "self._change(space, page, entry, self.tables.frame_of(entry))",

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from kernel.memory_model import MemoryModel
+from kernel.mistaken import mistaken
 from kernel.model_mistakes import MISTAKES, is_found
 from support import sliced
 
@@ -28,6 +29,12 @@ def test_random_requests_do_what_the_model_says_in_the_compiled_life():
         life = "compiled"
 
     run_state_machine_as_test(Compiled, settings=a_slice(12))
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_has_its_place_in_the_source(name, tmp_path):
+    with mistaken(tmp_path, *MISTAKES[name]):
+        pass
 
 
 @pytest.mark.parametrize("name", sliced(MISTAKES, 3))

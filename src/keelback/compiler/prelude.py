@@ -19,8 +19,17 @@ typedef struct { const char *at; u32 length; } text;
 void *memcpy(void *to, const void *from, __SIZE_TYPE__ size);
 void *memmove(void *to, const void *from, __SIZE_TYPE__ size);
 void *memset(void *to, int byte, __SIZE_TYPE__ size);
-/* So that a small size that is known is no call. */
-#define memset __builtin_memset
+/* So that a size that is known is no call: a small one is stores, and pages of zeros are one instruction. */
+static inline __attribute__((always_inline, unused)) void *set_bytes(void *to, int byte, __SIZE_TYPE__ size)
+{
+    void *at = to;
+    __SIZE_TYPE__ words = size / 4;
+    if (!__builtin_constant_p(byte) || byte != 0 || !__builtin_constant_p(size) || size == 0 || size % 4096 != 0)
+        return __builtin_memset(to, byte, size);
+    __asm__ volatile("rep stosl" : "+D"(at), "+c"(words) : "a"(0) : "memory");
+    return to;
+}
+#define memset set_bytes
 
 #ifndef STOP /* who can take a trap may stop by another instruction */
 #define STOP "cli; hlt"
