@@ -179,3 +179,25 @@ def test_a_frame_that_is_free_has_no_owner_after_destroy(kernel):
     frame = map_new(kernel, space, BASE, USER, 4)
     destroy(kernel, space, 4)
     assert kernel.memory.frames.table[frame].use == NOBODY
+
+
+def test_a_free_frame_is_cleared_unless_its_first_word_is_zero(kernel):
+    access, frame = kernel.spaces.access, kernel.memory.frames.kernel_zone.lowest()
+    words = access.table(frame).words
+    assert words[0] != 0, "never used"
+    words[5] = 7
+    access.clear(frame)
+    assert not any(words)
+    words[5] = 7
+    access.clear(frame)
+    assert words[5] == 7, "taken for zero"
+    access.spoil(frame)
+    access.clear(frame)
+    assert not any(words)
+
+
+def test_a_space_that_is_destroyed_leaves_zeros_for_the_next_one(kernel):
+    zone = kernel.memory.frames.kernel_zone
+    taken = zone.lowest()
+    kernel.spaces.destroy(kernel.spaces.create(7))
+    assert zone.lowest() == taken and not any(kernel.spaces.access.table(taken).words)

@@ -67,7 +67,7 @@ class AddressSpaces(Component):
         layout, tables = self.layout, self.tables
         top: u32 = region_top >> PAGE_SHIFT
         for frame in range(top - self.frames.counts.kernel_total, top):
-            self.access.spoil(frame)
+            self.access.spoil(frame)  # nobody knows what is there
         self.kernel.directory = tables.new_table(TABLE)
         shown = tables.reserve_last(self.kernel.directory, layout.windows)
         tables.enter(shown, address_of(self.access.window_table) >> PAGE_SHIFT, DIRECTORY)
