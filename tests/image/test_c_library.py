@@ -63,6 +63,8 @@ def test_a_programs_own_function_comes_before_the_librarys(tmp_path):
         ("int main()", False),
         ("int main(const char *argument)", False),
         ("int main(char *argument)", False),
+        ("/* int main(const char *argument) */\nint main(int argc, char **argv)", True),
+        ("#define TEXT const char *\nint main(TEXT argument)", False),
         ("typedef const char *text;\nint main(text argument)", False),
         ("int main(int argc, char **argv)", True),
         ("int main(int argc, char *argv[], char **environment)", True),

@@ -1,6 +1,8 @@
 """Mistakes of students keep their effect, and the runtime says whose they are."""
 
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +131,26 @@ def test_a_check_of_kernel_python_that_fails_says_whose_it_is_and_where(tmp_path
     assert re.fullmatch(r"panic: mine: .*mine\.py:12: assertion failed: no number", first)
     assert re.fullmatch(r"panic: mine: .*mine\.py:13: .*", second)
     assert pc.kernel.processes.table[3].exit_status == 2
+
+
+def test_a_program_may_have_functions_of_the_runtimes_names():
+    from keelback.image.programs import build_program
+    from keelback.kernel.layout import MICROKERNEL
+    from keelback.user import RUNTIME
+
+    names = ("print", "print_number", "print_line", "print_hex", "number_in", "kill", "sleep", "clock", "write")
+    names += ("fork", "wait", "malloc_trim", "sbrk", "fail", "line", "sys_panic", "check_failed", "strlcpy", "index")
+    functions = "".join(f'int {name}(int n) {{ printf("{name} "); return n; }}\n' for name in names)
+    calls = " + ".join(f"{name}(1)" for name in names)
+    text = (
+        f"#define _ISOC11_SOURCE\n#include <assert.h>\nint printf(const char *, ...);\nvoid *malloc(unsigned);\n"
+        f"void exit(int);\nint getpid(void);\n{functions}"
+        f'int main(int argc, char **argv)\n{{\n    malloc(5); getpid();\n    printf("%d\\n", {calls});\n'
+        f"    assert(argc == 7);\n}}\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "mine.c").write_text(text)
+        elf = build_program(Path(folder, "mine.c"), runtime=RUNTIME, image_base=MICROKERNEL.image_base)
+    said, failed, *rest = console(run("it", programs={"it": elf}))
+    assert sorted(said.split()) == sorted([*names, str(len(names))])
+    assert failed.startswith("mine: mine.c:") and failed.endswith("main: assertion failed: argc == 7") and not rest

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from keelback.image.symbols import defined_in, undefined_in
+from keelback.image.symbols import defined_in, undefined_in, with_weak_names
 from keelback.image.toolchain import (
     HOSTED_FLAGS,
     NO_WARNINGS,
@@ -100,7 +100,7 @@ def build_part(part: str, runtime: Path, flags: Sequence[str]) -> bytes:
         changes = ("-include", str(folder / "internal" / "integers_only.h")) if name in _HAVE_FLOATING_POINT else ()
         return compile_c(musl / "src" / name, includes=inside, flags=(*_MUSL_FLAGS, *changes, *common))
     own = (folder, runtime, *inside)
-    return compile_c(folder / name, includes=own, flags=("-D_GNU_SOURCE", *NO_WARNINGS, *common))
+    return with_weak_names(compile_c(folder / name, includes=own, flags=("-D_GNU_SOURCE", *NO_WARNINGS, *common)))
 
 
 @cache

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from keelback.image.runtime_parts import build_parts
+from keelback.image.symbols import with_weak_names
 from keelback.image.toolchain import NO_WARNINGS, SECTION_FLAGS, USER_FLAGS, build_support, compile_c
 
-NAME_PART: Final = "runtime/name.o"
+NAME_PART: Final = "runtime/print.o"
 _NAME_SIZE: Final = 32
 _NAME: Final = b"\1the name of the program\1".ljust(_NAME_SIZE, b"\0")
-"""What `name.c` of the runtime has in place of the program's name."""
+"""What `print.c` of the runtime has in place of the program's name."""
 
 
 def build_runtime(runtime: Path, flags: Sequence[str] = USER_FLAGS) -> Mapping[str, bytes]:
@@ -33,7 +34,8 @@ def compile_runtime(runtime: Path, pool: Executor, flags: Sequence[str] = USER_F
     sources = sorted(runtime.glob("*.c"))
     objects = pool.map(lambda source: compile_c(source, includes=[runtime], flags=own), sources)
     compiled = {f"runtime/{source.stem}.o": data for source, data in zip(sources, objects, strict=True)}
-    return compiled | build_parts(runtime, flags) | {"support.o": build_support(flags=flags)}
+    made = compiled | build_parts(runtime, flags)
+    return {name: with_weak_names(each) for name, each in made.items()} | {"support.o": build_support(flags=flags)}
 
 
 def named(objects: Mapping[str, bytes], name: str) -> dict[str, bytes]:

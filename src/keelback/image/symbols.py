@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
+
+_INFO: Final = 12  # of st_info in an Elf32_Sym
+_WEAK: Final = 2  # STB_WEAK
 
 
 def defined_in(compiled: bytes) -> set[str]:
@@ -22,6 +25,21 @@ def weak_in(compiled: bytes) -> set[str]:
 def undefined_in(compiled: bytes) -> set[str]:
     """Return the names that an object file leaves to others."""
     return {symbol.name for symbol in _globals(compiled) if symbol["st_shndx"] == "SHN_UNDEF"}
+
+
+def with_weak_names(compiled: bytes) -> bytes:
+    """Return an object file for an i386 whose names give way to those that a program has for its own functions.
+
+    Those that start with _ are no program's to have.
+    """
+    made = bytearray(compiled)
+    table = _read(compiled).get_section_by_name(".symtab")
+    for number, symbol in enumerate(table.iter_symbols()):
+        theirs = symbol["st_shndx"] == "SHN_UNDEF" or symbol.name.startswith("_")
+        if symbol["st_info"]["bind"] == "STB_GLOBAL" and not theirs:
+            place = table["sh_offset"] + number * table["sh_entsize"] + _INFO
+            made[place] = _WEAK << 4 | made[place] & 0xF
+    return bytes(made)
 
 
 def takes_words(compiled: bytes) -> bool:

@@ -12,6 +12,7 @@ from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.division import DIVISION_FLAGS
 from keelback.image.toolchain import HOSTED_FLAGS, USER_FLAGS, ToolchainError, c_headers, compile_c
 
+_COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _TEXT_MAIN: Final = re.compile(r"\bmain\s*\(\s*(const\s+)?char\b")
 _TEXT_REFUSED: Final = "first parameter of 'main'"
 
@@ -30,7 +31,7 @@ def compile_user_c(
     """
     includes = (*options.includes, runtime, *library_headers(runtime))
     common = (*USER_FLAGS, *DIVISION_FLAGS, *c_headers(), *options.define_flags(), *flags)
-    if _TEXT_MAIN.search(source.read_text(errors="replace")):
+    if _TEXT_MAIN.search(_COMMENT.sub(" ", source.read_text(errors="replace"))):  # a guess, to be spared a second try
         return compile_c(source, includes=includes, flags=common)
     try:
         return compile_c(source, includes=includes, flags=(*HOSTED_FLAGS, *common))

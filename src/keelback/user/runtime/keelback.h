@@ -72,15 +72,18 @@ static inline int32_t sys_call(uint32_t number, uint32_t a, uint32_t b, uint32_t
     return result;
 }
 
-/* What print has of an unfinished line: how many bytes, and a function that writes them. */
-extern size_t print_pending;
-void print_line(void);
+/*
+ * The runtime's own names start with __, so that a program may have functions called print, or line, of its own.
+ * What print has of an unfinished line: how many bytes, and a function that writes them.
+ */
+extern size_t __pending;
+void __flush(void);
 
 /* Write what print has of an unfinished line; done before fork, exec, spawn and exit, so that it is said once. */
 static inline void print_flush(void)
 {
-    if (print_pending != 0)
-        print_line();
+    if (__pending != 0)
+        __flush();
 }
 
 /* The calls by name, the errors, and the records that the kernel writes. */
@@ -109,10 +112,9 @@ static inline int32_t sys_fork(void)
 }
 
 /* The name of the program's file, without its suffix. */
-extern __attribute__((__visibility__("hidden"))) const char program_name[32];
+extern __attribute__((__visibility__("hidden"))) const char __program[32];
 
-/* Print "panic: " and the program's name; print that and what is wrong, and end with status 1. */
-void print_panic(void);
+/* Print "panic: ", the program's name and what is wrong, and end with status 1. */
 __attribute__((__noreturn__)) void sys_panic(const char *message);
 
 /*
@@ -120,10 +122,13 @@ __attribute__((__noreturn__)) void sys_panic(const char *message);
  * different processes do not mix. A line longer than the buffer is written in parts.
  */
 void print(const char *text);
-void print_character(char character);
 void print_number(int32_t number);
 void print_unsigned(uint32_t number);
 void print_hex(uint32_t number); /* as 0x0000002a */
+void __put(char character);
+void __print(const char *text);
+void __print_decimal(uint32_t number); /* from 1 on */
+void __panic(void); /* what a panic's line starts with */
 
 /* Export a function of a library to programs; all others are its own. */
 #define EXPORT __attribute__((visibility("default")))

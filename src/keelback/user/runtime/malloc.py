@@ -18,7 +18,7 @@ class Counts(Struct):
 class PrintSystem(System):
     """The system calls, with what `print.c` has of a line before those that leave."""
 
-    @native("extern word print_pending; void print_line(void); if (print_pending != 0) print_line();")
+    @native("extern word __pending; void __flush(void); if (__pending != 0) __flush();")
     def flush(self) -> None:
         """Write what there is of a line."""
 
@@ -26,11 +26,11 @@ class PrintSystem(System):
 class Print(Output):
     """Text by `print.c`."""
 
-    @native("void print_character(char); print_character((char)byte);")
+    @native("void __put(char); __put((char)byte);")
     def put(self, byte: u8) -> None:
         """Add a byte to the line."""
 
-    @native("void print_panic(void); print_panic();")
+    @native("void __panic(void); __panic();")
     def write_panic(self) -> None:
         """Write what a line starts with that says why the program ends itself: its name too."""
 

@@ -1,20 +1,23 @@
 /* Text and numbers on the console, a line at a time. */
 #include "keelback.h"
 
-static char line[128];
-size_t print_pending;
+/* The program's name: what stands here is replaced when a program is linked (`image/runtime.py`). */
+const char __program[32] = "\1the name of the program\1";
 
-void print_line(void)
+static char line[128];
+size_t __pending;
+
+void __flush(void)
 {
-    sys_puts(line, print_pending);
-    print_pending = 0;
+    sys_puts(line, __pending);
+    __pending = 0;
 }
 
-void print_character(char character)
+void __put(char character)
 {
-    line[print_pending++] = character;
-    if (character == '\n' || print_pending == sizeof line)
-        print_line();
+    line[__pending++] = character;
+    if (character == '\n' || __pending == sizeof line)
+        __flush();
 }
 
 /* Print a number in a base of at most 16, with zeros in front up to a number of digits. */
@@ -28,22 +31,24 @@ static void print_digits(uint32_t number, uint32_t base, size_t width)
         number /= base;
     } while (number > 0 || count < width);
     while (count > 0)
-        print_character(digits[--count]);
+        __put(digits[--count]);
 }
 
-__attribute__((noinline)) void print(const char *text)
+__attribute__((noinline)) void __print(const char *text)
 {
     while (*text != 0)
-        print_character(*text++);
+        __put(*text++);
 }
 
 void print_number(int32_t number)
 {
     if (number < 0)
-        print_character('-');
+        __put('-');
     /* Negated as unsigned: -2^31 has no positive counterpart. */
     print_digits(number < 0 ? 0 - (uint32_t)number : (uint32_t)number, 10, 1);
 }
+
+void print(const char *text) __attribute__((alias("__print")));
 
 void print_unsigned(uint32_t number)
 {
@@ -52,23 +57,33 @@ void print_unsigned(uint32_t number)
 
 void print_hex(uint32_t number)
 {
-    print("0x");
+    __print("0x");
     print_digits(number, 16, 8);
 }
 
-void print_panic(void)
+void __panic(void)
 {
-    print("panic: ");
-    print(program_name);
-    print(": ");
+    __print("panic: ");
+    __print(__program);
+    __print(": ");
 }
 
 void sys_panic(const char *message)
 {
-    print_panic();
-    print(message);
-    print("\n");
+    __panic();
+    __print(message);
+    __print("\n");
     sys_exit(1);
+}
+
+/* Print the number of a line, from 1 on. */
+void __print_decimal(uint32_t number)
+{
+    char digits[] = "            ", *at = digits + sizeof digits - 1;
+
+    for (; number > 0; number /= 10)
+        *--at = (char)('0' + number % 10);
+    __print(at);
 }
 
 /*
@@ -77,19 +92,15 @@ void sys_panic(const char *message)
  */
 __attribute__((__noreturn__, used)) static void fail(const char *what, const char *file, uint32_t line)
 {
-    char digits[] = "            ", *at = digits + sizeof digits - 1;
-
-    for (; line > 0; line /= 10)
-        *--at = (char)('0' + line % 10);
-    print("panic: ");
-    print(program_name);
-    print(": ");
-    print(file);
-    print(":");
-    print(at);
-    print(": ");
-    print(what);
-    print("\n");
+    __print("panic: ");
+    __print(__program);
+    __print(": ");
+    __print(file);
+    __print(":");
+    __print_decimal(line);
+    __print(": ");
+    __print(what);
+    __print("\n");
     sys_exit(1);
 }
 

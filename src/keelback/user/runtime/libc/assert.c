@@ -7,15 +7,15 @@
 _Noreturn void __assert_fail(const char *condition, const char *file, int line, const char *function)
 {
     print_flush();
-    print(program_name);
-    print(": ");
-    print(file);
-    print(":");
-    print_number(line);
-    print(": ");
-    print(function);
-    print(": assertion failed: ");
-    print(condition);
-    print("\n");
+    __print(__program);
+    __print(": ");
+    __print(file);
+    __print(":");
+    __print_decimal((uint32_t)line);
+    __print(": ");
+    __print(function);
+    __print(": assertion failed: ");
+    __print(condition);
+    __print("\n");
     abort();
 }

@@ -6,7 +6,7 @@
 static void print_bytes(const unsigned char *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        print_character((char)bytes[i]);
+        __put((char)bytes[i]);
 }
 
 /* Print what the file has in its buffer, then more bytes; the buffer is empty then. */
