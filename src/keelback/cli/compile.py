@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from rich.console import Console
+from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,7 @@ from keelback.image.kernels import entries_of, kernel_of
 from keelback.lang import Ram
 
 LEAST_WIDTH = 150
+"""Columns from which on both fit side by side."""
 
 
 def list_functions(choice: KernelChoice, patterns: Sequence[str], *, as_json: bool = False) -> int:
@@ -40,14 +42,13 @@ def list_functions(choice: KernelChoice, patterns: Sequence[str], *, as_json: bo
 
 
 def show_c(choice: KernelChoice, patterns: Sequence[str], width: int | None = None) -> int:
-    """Print functions of the kernel: their Python, and beside it the C that it becomes.
+    """Print functions of the kernel: their Python and the C that it becomes, side by side where there is room.
 
     Raises: UserError when no function has such a name.
     """
     ram, functions = _functions(choice)
     printer = Printer(ram, functions, lines=False)
     console = Console(highlight=False, width=width)
-    console.width = max(console.width, LEAST_WIDTH)
     for pattern in patterns:
         for function in _found(functions, pattern):
             _show(console, function, printer.function_text(function))
@@ -70,10 +71,23 @@ def _functions(choice: KernelChoice) -> tuple[Ram, dict[str, ir.Function]]:
 def _show(console: Console, function: ir.Function, c: str) -> None:
     file, first = function.place
     lines = Path(file).read_text().splitlines()[first - 1 : end_line(file, first)]
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
-    table.add_column(ratio=1)
-    table.add_column(ratio=1)
-    table.add_row(Text(f"{short_path(file)}:{first}", style="dim"), "")
-    table.add_row(Text(textwrap.dedent("\n".join(lines))), Text(c.replace("__attribute__((unused)) ", "").rstrip()))
-    console.print(table)
+    place = Text(f"{short_path(file)}:{first}", style="dim")
+    source = _coloured(textwrap.dedent("\n".join(lines)), "python")
+    made = _coloured(c.replace("__attribute__((unused)) ", "").rstrip(), "c")
+    if console.width >= LEAST_WIDTH:
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+        table.add_column(ratio=1)
+        table.add_column(ratio=1)
+        table.add_row(place, "")
+        table.add_row(source, made)
+        console.print(table)
+    else:
+        console.print(place, source, Text(), made, sep="\n", soft_wrap=True)
     console.print()
+
+
+def _coloured(code: str, language: str) -> Text:
+    """Return code in the colours of a terminal's own theme."""
+    text = Syntax(code, language, theme="ansi_dark", background_color="default").highlight(code)
+    text.rstrip()
+    return text
