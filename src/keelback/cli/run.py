@@ -28,14 +28,14 @@ def run_programs(words: Sequence[str], options: RunOptions) -> int:
         strict.install("keelback.kernel")
     if words or options.as_json:
         return _run(words or TOUR, options)
-    print(WELCOME)
-    status = _run(TOUR, options)
+    status = _run(TOUR, options, WELCOME + "\n")
     if status == 0:
         print(FAREWELL, end="")
     return status
 
 
-def _run(words: Sequence[str], options: RunOptions) -> int:
+def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:
+    """Run programs, after a word of welcome once they are built; return the exit status."""
     # Imported here: strict mode has to come first.
     from keelback.cli.machines import machine_for
     from keelback.cli.own_parts import chosen_layout
@@ -45,4 +45,5 @@ def _run(words: Sequence[str], options: RunOptions) -> int:
     layout = chosen_layout(options.choice)
     selection = select(words, layout, command_line=options.command_line)
     with machine_for(options, layout, selection.payload()) as machine:
+        print(welcome, end="")
         return Session(machine, selection, options).run()
