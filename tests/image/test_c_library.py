@@ -7,8 +7,8 @@ from keelback.image.c_library import read_parts
 from keelback.image.programs import build_program
 from keelback.image.runtime import build_runtime
 from keelback.image.symbols import defined_in, takes_words, undefined_in
-from keelback.image.toolchain import musl_folder
 from keelback.image.user_c import compile_user_c
+from keelback.image.zig import musl_folder
 from keelback.user import RUNTIME
 
 BASE = 0x8048000

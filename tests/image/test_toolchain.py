@@ -12,7 +12,7 @@ import pytest
 from capstone import CS_ARCH_X86, CS_MODE_64, Cs
 from elftools.elf.elffile import ELFFile
 
-from keelback.image import toolchain
+from keelback.image import toolchain, zig
 from keelback.image.toolchain import (
     I386,
     NO_WARNINGS,
@@ -41,13 +41,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record every start of zig, by its subcommand."""
     started: list[str] = []
-    run = toolchain.run_tool
+    run = zig.run_tool
 
     def record(command: list[str], **options: object) -> object:
         started.append(command[1])
         return run(command, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(toolchain, "run_tool", record)
+    monkeypatch.setattr(zig, "run_tool", record)
     return started
 
 
@@ -246,7 +246,7 @@ def test_weak_undefined_symbols_are_refused_too(tmp_path: Path, link: Callable[.
 def test_without_ziglang_the_error_says_how_to_get_it(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(toolchain, "_installed_zig", lambda: None)
+    monkeypatch.setattr(zig, "_installed_zig", lambda: None)
     source = write(tmp_path / "a.c", "int a;\n")
     with pytest.raises(ToolchainError) as refused:
         compile_c(source)
@@ -342,7 +342,7 @@ def test_every_change_of_an_input_builds_again(
         change()
         seen.append(build())
     assert len(set(seen)) == len(seen) == len(builds)
-    monkeypatch.setattr(toolchain, "_installed_zig", lambda: "another version")
+    monkeypatch.setattr(zig, "_installed_zig", lambda: "another version")
     build()
     assert len(builds) == len(seen) + 1
 

@@ -154,3 +154,12 @@ def test_a_program_may_have_functions_of_the_runtimes_names():
     said, failed, *rest = console(run("it", programs={"it": elf}))
     assert sorted(said.split()) == sorted([*names, str(len(names))])
     assert failed.startswith("mine: mine.c:") and failed.endswith("main: assertion failed: argc == 7") and not rest
+
+
+def test_without_a_compiler_a_user_is_told_how_to_get_it(tmp_path, monkeypatch):
+    from keelback.image import zig
+    from keelback.image.toolchain import ToolchainError
+
+    monkeypatch.setattr(zig, "_installed_zig", lambda: None)
+    with pytest.raises(ToolchainError, match="there is no C compiler: pip install ziglang"):
+        c_program("int main(void) { return 77; }")

@@ -88,7 +88,7 @@ def _packages() -> Iterator[Finding]:
 def _compiler() -> Finding:
     """Say whether the C compiler runs on this machine."""
     try:
-        from keelback.image.toolchain import zig_program
+        from keelback.image.zig import zig_program
 
         done = run_tool([str(zig_program()), "version"])
         found = f"zig {done.stdout.decode().strip()}" if done.returncode == 0 else ""

@@ -22,11 +22,10 @@ from keelback.image.toolchain import (
     NO_WARNINGS,
     SECTION_FLAGS,
     assemble,
-    build_zig_library,
-    c_headers,
     compile_c,
-    musl_folder,
 )
+from keelback.image.zig import c_headers, musl_folder
+from keelback.image.zig_library import build_zig_library
 
 FOLDER: Final = "libc"
 """The folder of a runtime that has the library's list and own files."""

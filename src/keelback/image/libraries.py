@@ -28,10 +28,10 @@ from keelback.image.toolchain import (
     PROGRAM_LINKER_FLAGS,
     USER_FLAGS,
     ToolchainError,
-    c_headers,
     compile_c,
     link_elf,
 )
+from keelback.image.zig import c_headers
 
 LIBRARY_FLAGS: Final = (
     *USER_FLAGS,

@@ -10,8 +10,6 @@ A file named by the assembler's own `.incbin` or `.include` is not noticed when 
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 import logging
 import os
 import re
@@ -22,11 +20,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from keelback.errors import UserError
 from keelback.image import division, integers_only
 from keelback.image.cache import Entry, digest_of, find_or_build, key_of
-from keelback.image.leftovers import run_tool
 from keelback.image.progress import working_on
+from keelback.image.zig import ToolchainError as ToolchainError
+from keelback.image.zig import run_zig, zig_folder, zig_version
 
 
 @dataclass(frozen=True)
@@ -89,27 +87,11 @@ PROGRAM_LINKER_FLAGS: Final = ("--strip-debug", "--gc-sections")
 """Flags to link a program with: it has no line tables, and of the objects only those sections that it uses."""
 
 _LINKER_FLAGS: Final = ("-z", "max-page-size=4096", "--no-dynamic-linker")
-_ZIG_FLAGS: Final = (
-    *("-target", "x86-linux-musl", "-mcpu=i686", "-lc"),  # what zig builds its C library for
-    *("-O", "ReleaseSmall", "-fstrip", "-ffunction-sections", "-fdata-sections", "-fsingle-threaded"),
-)
 _NO_DEFINES: Final[Mapping[str, int]] = MappingProxyType({})
 _NO_OBJECTS: Final[Mapping[str, bytes]] = MappingProxyType({})
-_STEERING: Final = ("ZIG_", "CPATH", "C_INCLUDE_PATH", "CCC_OVERRIDE_OPTIONS", "CLICOLOR_FORCE")
-
 _RULES: Final = f"{integers_only.RULE}; {division.RULE}"
 
 _log = logging.getLogger(__name__)
-
-
-class ToolchainError(UserError):
-    """Tell which file the toolchain refused, and why, in the toolchain's own words."""
-
-    def __init__(self, source: Path, failure: str, diagnostics: str) -> None:
-        """Take the file, what went wrong as the rest of a sentence, and the tool's message."""
-        super().__init__(f"{source} {failure}", diagnostics)
-        self.source = source
-        self.diagnostics = diagnostics
 
 
 def compile_c(
@@ -164,39 +146,6 @@ def assemble(
     return _translate(source.absolute(), includes, defines, (), target, "does not assemble")
 
 
-def musl_folder() -> Path:
-    """Return the folder of musl's sources, which come with zig."""
-    return _zig_folder().resolve() / "lib" / "libc" / "musl"
-
-
-def c_headers() -> tuple[str, ...]:
-    """Return the flags that let C include the headers of musl."""
-    headers = _zig_folder().resolve() / "lib" / "libc" / "include"
-    return ("-isystem", str(headers / "x86-linux-musl"), "-isystem", str(headers / "generic-musl"))
-
-
-def build_zig_library(root: Path, parts: Sequence[str], *, empty: Sequence[str] = (), pic: bool = False) -> bytes:
-    """Build files of zig's C library, relative to its folder, under a root file of ours to one object for an i386.
-
-    Files named `empty` are taken for empty ones.  Raises: ToolchainError.
-    """
-    folder = _zig_folder() / "lib"
-    flags = ("-fPIC" if pic else "-fno-PIC", *_ZIG_FLAGS)
-
-    def build(work: Path) -> Entry:
-        (work / "source").mkdir()
-        for part in (*parts, *empty):
-            place = work / "source" / part
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(b"" if part in empty else (folder / part).read_bytes())
-        (work / "source" / root.name).write_bytes(root.read_bytes())
-        arguments = ["build-obj", root.name, *flags, f"-femit-bin={work / 'output.o'}"]
-        said = _zig(root, "does not compile", work, work / "source", arguments)
-        return Entry((work / "output.o").read_bytes(), said)
-
-    return _built(build, root, I386, "zig", root.read_bytes(), tuple(parts), tuple(empty), flags)
-
-
 def link_elf(
     objects: Mapping[str, bytes],
     script: str,
@@ -221,7 +170,7 @@ def link_elf(
         return entry
 
     given = (tuple(objects.items()), tuple(archive.items()))
-    return _built(build, source, target, "elf", *given, script, tuple(flags))
+    return built(build, source, target, "elf", *given, script, tuple(flags))
 
 
 def link_flat(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str] = (), target: Target = I386) -> bytes:
@@ -235,12 +184,12 @@ def link_flat(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str]
     def build(work: Path) -> Entry:
         return _link(work, objects, script, (*flags, "--oformat=binary"), target)
 
-    return _built(build, Path(next(iter(objects))), target, "flat", tuple(objects.items()), script, tuple(flags))
+    return built(build, Path(next(iter(objects))), target, "flat", tuple(objects.items()), script, tuple(flags))
 
 
-def _built(build: Callable[[Path], Entry], source: Path, target: Target, *parts: object) -> bytes:
+def built(build: Callable[[Path], Entry], source: Path, target: Target, *parts: object) -> bytes:
     """Return the output of a build, kept or new, and tell its warnings; `parts` are all else that decides it."""
-    key = key_of(_zig_version(source), target, _LINKER_FLAGS, parts)
+    key = key_of(zig_version(source), target, _LINKER_FLAGS, parts)
     entry = find_or_build(key, build)
     if entry.warnings:
         _log.warning("%s", entry.warnings)
@@ -276,10 +225,10 @@ def _translate(
         arguments += ["-MMD", "-MT", "output", "-MF", str(inputs)]
         arguments += ["-c", _as_operand(source), "-o", str(output)]
         with working_on(source.name):
-            said = _zig(source, failure, work, Path.cwd(), ["cc", *arguments])
+            said = run_zig(source, failure, work, Path.cwd(), ["cc", *arguments])
         return Entry(finish(source, output.read_bytes()), said, _files_read(inputs.read_text(errors="surrogateescape")))
 
-    return _built(build, source, target, "object", source.name, text, places, options, rule)
+    return built(build, source, target, "object", source.name, text, places, options, rule)
 
 
 def _same_everywhere(source: Path, includes: Sequence[Path]) -> list[str]:
@@ -287,7 +236,7 @@ def _same_everywhere(source: Path, includes: Sequence[Path]) -> list[str]:
     # The last that fits counts. The first is for the assembler, which leaves out the slash.
     places = [(f"{source.parent.absolute()}", "."), (f"{source.parent}/", "")]
     places += [(f"{include}/", f"{include.absolute().name}/") for include in includes]
-    places += [(f"{_zig_folder().resolve()}/", "zig/")]
+    places += [(f"{zig_folder().resolve()}/", "zig/")]
     return ["-fdebug-compilation-dir=.", *(f"-ffile-prefix-map={old}={new}" for old, new in places)]
 
 
@@ -324,7 +273,7 @@ def _link(
     arguments += [f"./{name}" for name in objects]
     arguments += ["--start-lib", *(f"./{name}" for name in archive), "--end-lib"] if archive else []
     with working_on(source.stem):
-        said = _zig(source, "does not link", work, inputs, ["ld.lld", *arguments])
+        said = run_zig(source, "does not link", work, inputs, ["ld.lld", *arguments])
     return Entry((work / "output").read_bytes(), said)
 
 
@@ -338,44 +287,3 @@ def _undefined_symbols(elf: bytes) -> list[str]:
     tables = [section for section in sections if isinstance(section, SymbolTableSection)]
     symbols = [symbol for table in tables for symbol in table.iter_symbols()]
     return sorted(symbol.name for symbol in symbols if symbol.name and symbol["st_shndx"] == "SHN_UNDEF")
-
-
-@functools.cache
-def _zig_folder() -> Path:
-    """Return the folder of the ziglang package, which has the compiler and its headers."""
-    # Not by import: a file of the user's directory must not be taken for it.
-    return Path(str(importlib.metadata.distribution("ziglang").locate_file("ziglang")))
-
-
-def zig_program() -> Path:
-    """Return the C compiler.  Raises: PackageNotFoundError."""
-    return _zig_folder() / "zig"
-
-
-@functools.cache
-def _installed_zig() -> str | None:
-    """Return the version of the ziglang package, or None if there is none."""
-    try:
-        return importlib.metadata.version("ziglang")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _zig_version(source: Path) -> str:
-    """Return the version of zig that would build a source."""
-    version = _installed_zig()
-    if version is None:
-        raise ToolchainError(source, "can't be built", "there is no C compiler: pip install ziglang")
-    return version
-
-
-def _zig(source: Path, failure: str, work: Path, directory: Path, arguments: Sequence[str]) -> str:
-    """Run zig in a directory and return what it said; its own caches stay in the scratch directory."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_STEERING)}
-    environment |= {"ZIG_GLOBAL_CACHE_DIR": str(work / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig")}
-    environment |= {"NO_COLOR": "1", "TMPDIR": str(work)}
-    done = run_tool([str(zig_program()), *arguments], directory=directory, environment=environment)
-    said = done.stderr.decode(errors="replace").strip()
-    if done.returncode != 0:
-        raise ToolchainError(source, failure, said or f"zig ended with status {done.returncode}")
-    return said

@@ -10,7 +10,8 @@ from typing import Final
 from keelback.image.c_library import library_headers
 from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.division import DIVISION_FLAGS
-from keelback.image.toolchain import HOSTED_FLAGS, USER_FLAGS, ToolchainError, c_headers, compile_c
+from keelback.image.toolchain import HOSTED_FLAGS, USER_FLAGS, ToolchainError, compile_c
+from keelback.image.zig import c_headers
 
 _COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _TEXT_MAIN: Final = re.compile(r"\bmain\s*\(\s*(const\s+)?char\b")
