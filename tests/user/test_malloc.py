@@ -7,8 +7,8 @@ import pytest
 
 from keelback.lang import freeze, view
 from keelback.user.in_cpython import Exited, PythonKernel, make_program
-from keelback.user.malloc import Content, Heap
-from keelback.user.system import Program
+from keelback.user.malloc import GUARD, SMALL, Content, Heap
+from keelback.user.system import PAGE_SIZE, Program
 from support import c_program, console, run
 
 HEAD = """
@@ -296,6 +296,14 @@ def content(heap, memory, count):
     return bytes(view(heap.ram, Content, memory).bytes)[:count]
 
 
+def expect_run(heap):
+    """Expect that all pages of the run are the heap's."""
+    state = heap.state
+    if state.run_reach:
+        assert state.run % PAGE_SIZE == (state.run_reach + SMALL) % PAGE_SIZE == 0
+        assert all(heap._owns(page) for page in range(state.run, state.run + state.run_reach + SMALL, PAGE_SIZE))
+
+
 def test_the_heap_gives_memory_apart_and_takes_all_of_it_back(heap):
     random = Random(1)
     pieces = {}
@@ -310,6 +318,7 @@ def test_the_heap_gives_memory_apart_and_takes_all_of_it_back(heap):
             assert memory % 16 == 0 and memory not in pieces
             heap.ram.bytes[memory : memory + size] = bytes([mark]) * size
             pieces[memory] = (size, mark)
+        expect_run(heap)
     assert heap.state.used >= sum(size for size, _ in pieces.values())
     for memory in pieces:
         heap.free(memory)
@@ -317,7 +326,66 @@ def test_the_heap_gives_memory_apart_and_takes_all_of_it_back(heap):
     assert (heap.state.used, heap.state.pages, heap.state.spare_pages) == (0, 0, 0)
     assert not any(heap.state.waiting) and heap.bytes_used() == 0
     assert not any(heap.state.lists) and not any(heap.state.list_used) and not any(heap.owned.words)
-    assert heap.system.kernel.taken == set()
+    assert heap.system.kernel.taken == set() and heap.state.run_reach == 0
+
+
+def refused(heap, memory):
+    """Return whether the heap refuses to free memory."""
+    try:
+        heap.free(memory)
+    except Exited:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("count", [*range(50), *range(480, 530), 4000, 5001])
+def test_free_notices_who_writes_right_behind_the_end_or_at_the_end_of_the_block_or_behind_that(heap, count):
+    memory, other = heap.malloc(count), heap.malloc(20)
+    end = memory + count
+    next_header = -(-(count + 8) // 16) * 16 + memory - 8
+    right_behind = [(end, 1), (end, 2), (end, 4), (end + 1, 1), (end + 3, 1)]
+    for value in (0, 7, 0xFF):
+        for start, length in [*right_behind, (max(next_header - 1, end), 1), (next_header, 1), (next_header, 4)]:
+            kept = bytes(heap.ram.bytes[start : start + length])
+            heap.ram.bytes[start : start + length] = bytes([value]) * length
+            assert refused(heap, memory)
+            heap.ram.bytes[start : start + length] = kept
+    heap.free(memory)
+    heap.free(other)
+    assert heap.bytes_used() == 0
+
+
+def test_of_pages_in_the_middle_that_go_back_the_longer_side_is_the_run_and_what_is_on_the_other_is_freed_too(heap):
+    long, middle, short = heap.malloc(60000), heap.malloc(90000), heap.malloc(30000)
+    heap.free(middle)
+    heap.trim()
+    expect_run(heap)
+    assert heap.state.run <= long < heap.state.run + heap.state.run_reach + SMALL < short
+    assert heap.realloc(short, 100) == short
+    heap.ram.bytes[short + 100] = 7
+    assert refused(heap, short)
+    heap.ram.bytes[short + 100] = GUARD & 0xFF
+    heap.free(short)
+    assert refused(heap, short) and heap.malloc(97) == short
+    assert long < heap.malloc(80000) < short
+    expect_run(heap)
+
+
+def test_new_pages_right_before_the_run_are_a_part_of_it(heap):
+    low, high = heap.malloc(60000), heap.malloc(90000)
+    heap.free(low)
+    heap.trim()
+    assert low < heap.state.run < high
+    low = heap.malloc(57000)
+    expect_run(heap)
+    assert heap.state.run < low < high < heap.state.run + heap.state.run_reach
+
+
+def test_a_used_block_has_the_bytes_asked_for_and_at_most_a_header_and_fifteen_more(heap):
+    for count in (0, 1, 8, 9, 24, 25, 400, 503, 504, 505, 5000):
+        used = heap.bytes_used()
+        heap.malloc(count)
+        assert 8 <= heap.bytes_used() - used - count < 8 + 16
 
 
 def test_the_heap_resizes_clears_and_refuses_what_overflows(heap):

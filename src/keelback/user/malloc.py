@@ -7,35 +7,39 @@
          └───┴────────┴───────┴────────┴──────────┴─ ... ─┴─────┘
 
 1. A block is a multiple of 16 bytes, its header included; memory starts at a multiple of 16.
-2. A header has the size of its block and of the one before; so both neighbours are found at once.  With the size of the
-   one before it has, in the lowest bits, how many bytes of that were not asked for.
+2. A header has the size of its block, and that of the one before if it is free; so both neighbours are found at once.
+   For a used or waiting block it has the bytes asked for plus `ROUNDING`; cut to a multiple of 16 that is its size.
 3. No two blocks that are free touch, and no two spans do.
 4. Free blocks are in lists by size, whose bitmap finds one that fits in a few steps.
 5. Whole pages of free blocks are given back when there are more than `KEPT_PAGES` of them.
 6. A small block that is freed waits, as it is, for the next request of its size, last in, first out.  All that wait
    become free when none of a wanted size waits, and after `MOST_WAITING` of them.
-7. The first and the last byte of a block that were not asked for are marked, so that `free` notices who writes behind
-   the end; where a block ends with what was asked for, the next one's header is there.
+7. Behind the bytes asked for of a used block are guards, so that `free` notices who writes there: the first 4 bytes,
+   the last 4 of the block if none of them was asked for, and the next header's word for the size before.  All bytes of
+   guards are equal, so they overlap and are one form for all sizes: nobody asks how many bytes are left.
+8. What `free` need not look up in the bitmap of pages lies in the run, pages in a row that are all the heap's.
 """
 
-from keelback.lang import Array, Component, Region, Struct, inline, lowest_bit, native, u8, u32, view, word
+from keelback.lang import Array, Component, Region, Struct, at, inline, lowest_bit, native, u8, u32, view, word
 from keelback.user.system import PAGE_SIZE, Output, System, failed
 
 UNIT, HEADER = 16, 8
+ROUNDING = HEADER + UNIT - 1
 SMALL = 512
-SMALL_SIZES = SMALL - UNIT
-"""The bits that a small size may have."""
+MOST_SMALL = SMALL - 1 - ROUNDING
+"""So many bytes have a block below `SMALL`."""
 LISTS = 128
 FEW = 4
 LEAST_PAGES, KEPT_PAGES, MOST_PAGES = 8, 16, 1 << 18
 MOST_BYTES = 0x3FFF_0000
 MOST_WAITING = 512
 
-# The state of a block, in the lowest bits of its size.
-FREE, USED, END, WAITING = 0x5, 0xA, 0xE, 0x3
-STATE = 0xF
-MARK = 0xFD
-"""What a byte is that was not asked for."""
+# The state of a block, in the highest bits of its header.
+END, FREE, USED, WAITING = 0, 1 << 30, 2 << 30, 3 << 30
+STATE = 3 << 30
+SIZE = 0x3FFF_FFF0
+GUARD = 0xFDFD_FDFD
+"""What lies behind the bytes asked for: no size, and bytes that are all equal."""
 
 NEVER_GIVEN, FREED, OVERWRITTEN, OVERRUN = 0, 1, 2, 3
 REASONS = (
@@ -50,16 +54,16 @@ REASONS = (
 class Block(Struct):
     """A header, and while the block is free or waits its place in a list."""
 
-    before: u32  # the size of the block before, and its bytes that were not asked for; of the first in a span 0
-    size: u32  # with a state in its lowest bits; of the end of a span 0
+    before: u32  # the size of the block before if that is free, a guard if it is not; of the first in a span 0
+    size: u32  # with a state; of a block that is used or waits the bytes asked for plus ROUNDING; of an end 0
     next: word
     previous: word
 
 
-class Byte(Struct):
-    """One byte of memory."""
+class Guard(Struct):
+    """The byte before a guard, which lies at any address, and the guard."""
 
-    value: u8
+    value: u32 = at(1)
 
 
 class Content(Struct):
@@ -83,6 +87,8 @@ class HeapState(Struct):
     list_used: Array[u32] = inline(LISTS // 32)  # a bit for each list with a block
     lowest_page: u32  # all pages that were ever the heap's have numbers from it on
     page_span: u32  # and as many as that
+    run: word  # where the run starts
+    run_reach: u32  # its bytes but for SMALL: a small block whose header is among them ends in the run too
     spare_pages: u32  # whole pages in free blocks
     pages: u32
     used: u32  # bytes of blocks that are used or wait, headers included
@@ -100,26 +106,21 @@ class Heap(Component):
 
     def malloc(self, count: u32) -> word:
         """Return the address of so many bytes, whatever is in them; 0 when there is no memory."""
-        if count <= SMALL - UNIT - HEADER:
+        if count <= MOST_SMALL:
             state = self.state
-            number: u32 = (count + HEADER + UNIT - 1) // UNIT % (SMALL // UNIT)
+            number: u32 = (count + ROUNDING) // UNIT % (SMALL // UNIT)
             block: word = state.waiting[number]
             if block != 0:
-                waiting = self._at(block)
-                state.waiting[number] = waiting.next
-                waiting.size ^= WAITING ^ USED
+                state.waiting[number] = self._at(block).next
                 self._mark(block, count)
-                return block + HEADER
-        size: u32 = self._needed(count)
-        memory: word = self._allocate(size)
-        if memory != 0:
-            self._mark(memory - HEADER, count)
-        return memory
+                return (block + HEADER) & 0xFFFF_FFFF
+        return self._allocate(count)
 
-    def _allocate(self, size: u32) -> word:
-        """Return the address of the memory of a block that does not wait; 0 when there is none, or size is 0."""
-        if size == 0:
+    def _allocate(self, count: u32) -> word:
+        """Return the address of the memory of a block that does not wait; 0 when there is none."""
+        if count > MOST_BYTES:
             return 0
+        size: u32 = self._needed(count)
         self._free_waiting()
         block: word = self._find(size)
         if block == 0 and self._grow(size):
@@ -127,7 +128,7 @@ class Heap(Component):
         if block == 0:
             return 0
         self._withdraw(block)
-        self._use(block, size)
+        self._use(block, count)
         return block + HEADER
 
     def calloc(self, count: u32, each: u32) -> word:
@@ -146,48 +147,55 @@ class Heap(Component):
         if memory == 0:
             return self.malloc(count)
         block: word = self._block_of(memory)
-        size: u32 = self._needed(count)
-        if block == 0 or size == 0:
+        if block == 0 or count > MOST_BYTES:
             return 0
         self._free_waiting()
-        if self._resize(block, size):
-            self._mark(block, count)
+        if self._resize(block, count):
             return memory
-        other: word = self._allocate(size)
+        other: word = self._allocate(count)
         if other != 0:
-            self._mark(other - HEADER, count)
-            kept: u32 = self._size(block) - HEADER
+            kept: u32 = self._count(block)
             for done in range(0, kept, PAGE_SIZE):
                 content = self._content(memory + done).bytes
                 self._content(other + done).bytes.copy_from(0, content, 0, min(kept - done, PAGE_SIZE))
-            self.free(memory)
+            self._release(block)
         return other
 
     def free(self, memory: word) -> None:
         """Free what `malloc` gave; anything else, but 0, ends the program."""
+        # The quick way: the run says that both ends of the block are the heap's, so no page is looked up.
+        state = self.state
         block: word = (memory - HEADER) & 0xFFFF_FFFF
-        if memory % UNIT == 0 and self._owns(block):
-            size: u32 = self._at(block).size ^ USED
-            end: u32 = (block + size) & 0xFFFF_FFFF
-            if size & ~SMALL_SIZES == 0 and self._owns_end(block, end) and (self._at(end).before ^ size) < UNIT:
-                if not self._is_marked(end):
-                    self._refuse(memory, OVERRUN)
-                self._wait(block, size)
+        if memory % UNIT == 0 and (block - state.run) & 0xFFFF_FFFF < state.run_reach:
+            count: u32 = self._count(block)
+            if count <= MOST_SMALL and self._is_guarded(block, count) and state.freed < MOST_WAITING:
+                self._wait(block, count)
                 return
-        if memory != 0:
-            block = self._block_of(memory)
-            if block != 0:
-                self._settle(block)
+        self._free_checked(memory)
 
-    def _wait(self, block: word, size: u32) -> None:
-        """Put a small block that was used among those that wait."""
-        state, number = self.state, size // UNIT % (SMALL // UNIT)
-        self._at(block).size = size | WAITING
+    def _free_checked(self, memory: word) -> None:
+        """Free what the quick way does not; anything but 0 that `malloc` did not give ends the program."""
+        block: word = self._block_of(memory) if memory != 0 else 0
+        if block != 0:
+            self._release(block)
+
+    def _release(self, block: word) -> None:
+        """Let a used block wait if it is small, free it if not."""
+        if self.state.freed >= MOST_WAITING:
+            self._free_waiting()
+        count: u32 = self._count(block)
+        if count <= MOST_SMALL:
+            self._wait(block, count)
+        else:
+            self._settle(block)
+
+    def _wait(self, block: word, count: u32) -> None:
+        """Put a small block that was used among those that wait, fewer than `MOST_WAITING`."""
+        state, number = self.state, (count + ROUNDING) // UNIT % (SMALL // UNIT)
+        self._at(block).size = count + ROUNDING | WAITING
         self._at(block).next = state.waiting[number]
         state.waiting[number] = block
-        state.freed += 1
-        if state.freed > MOST_WAITING:
-            self._free_waiting()
+        state.freed = (state.freed + 1) & 0xFFFF_FFFF
 
     def _free_waiting(self) -> None:
         """Free all blocks that wait."""
@@ -222,7 +230,7 @@ class Heap(Component):
         return view(self.ram, Content, address)
 
     def _size(self, block: word) -> u32:
-        return self._at(block).size & ~STATE
+        return self._at(block).size & SIZE
 
     def _is(self, block: word, state: u32) -> bool:
         return self._at(block).size & STATE == state
@@ -231,26 +239,40 @@ class Heap(Component):
         return block + self._size(block)
 
     def _needed(self, count: u32) -> u32:
-        """Return the size of the block for a number of bytes, 0 if that is too large."""
-        return 0 if count > MOST_BYTES else (count + HEADER + UNIT - 1) // UNIT * UNIT
+        """Return the size of the block for a number of bytes that is at most `MOST_BYTES`."""
+        return count + ROUNDING & SIZE
+
+    def _count(self, block: word) -> u32:
+        """Return how many bytes of a used block were asked for; of any other header more than `MOST_BYTES`."""
+        return (self._at(block).size - (USED + ROUNDING)) & 0xFFFF_FFFF
 
     def _mark(self, block: word, count: u32) -> None:
-        """Note how many bytes of a used block were not asked for, and mark them."""
-        size: u32 = self._size(block)
-        end: word = (block + size) & 0xFFFF_FFFF
-        spare: u32 = (HEADER - count) % UNIT
-        self._at(end).before = size | spare
-        if spare != 0:
-            self._byte_before(end, spare).value = MARK
-            self._byte_before(end, 1).value = MARK
+        """Make a block used for a number of bytes, with the guards behind them."""
+        self._at(block).size = count + ROUNDING | USED
+        self._guard(self._first_guard(block, count)).value = GUARD
+        self._guard(self._last_guard(block, count)).value = GUARD
+        self._at(self._end(block, count)).before = GUARD
 
-    def _is_marked(self, end: word) -> bool:
-        """Say whether the marks are there of a used block that ends somewhere."""
-        spare: u32 = self._at(end).before % UNIT
-        return spare == 0 or self._byte_before(end, spare).value == self._byte_before(end, 1).value == MARK
+    def _is_guarded(self, block: word, count: u32) -> bool:
+        """Say whether the guards are there behind the bytes of a used block."""
+        return (
+            self._at(self._end(block, count)).before == GUARD
+            and self._guard(self._last_guard(block, count)).value == GUARD
+            and self._guard(self._first_guard(block, count)).value == GUARD
+        )
 
-    def _byte_before(self, end: word, distance: u32) -> Byte:
-        return view(self.ram, Byte, (end - distance) & 0xFFFF_FFFF)
+    def _end(self, block: word, count: u32) -> word:
+        """Return where a block ends, and the next header is."""
+        return (block + (count + ROUNDING & SIZE)) & 0xFFFF_FFFF
+
+    def _first_guard(self, block: word, count: u32) -> word:
+        return (block + HEADER + count) & 0xFFFF_FFFF
+
+    def _last_guard(self, block: word, count: u32) -> word:
+        return max(self._first_guard(block, count), (self._end(block, count) - 4) & 0xFFFF_FFFF)
+
+    def _guard(self, address: word) -> Guard:
+        return view(self.ram, Guard, (address - 1) & 0xFFFF_FFFF)
 
     # Pages.
 
@@ -262,8 +284,9 @@ class Heap(Component):
         place: u32 = page % MOST_PAGES
         return self.owned.words[place // 32] >> place % 32 & 1 != 0
 
-    def _owns_end(self, block: word, end: word) -> bool:
+    def _owns_end(self, block: word, count: u32) -> bool:
         """Say whether the end of a block of the heap's is the heap's too, as it is on the same page."""
+        end: word = self._end(block, count)
         return (block ^ end) < PAGE_SIZE or self._owns(end)
 
     def _flip_pages(self, start: word, count: u32) -> None:
@@ -276,6 +299,37 @@ class Heap(Component):
         for page in range(first, first + count):
             place: u32 = page % MOST_PAGES
             self.owned.words[place // 32] ^= 1 << place % 32
+
+    def _add_to_run(self, start: word, end: word) -> None:
+        """Make new pages a part of the run, or the run itself if they are more."""
+        state = self.state
+        run_end: word = self._run_end()
+        if state.run_reach != 0 and start == run_end:
+            self._set_run(state.run, end)
+        elif state.run_reach != 0 and end == state.run:
+            self._set_run(start, run_end)
+        elif end - start > run_end - state.run:
+            self._set_run(start, end)
+
+    def _take_from_run(self, start: word, end: word) -> None:
+        """Take pages that are given back from the run; its longer part stays."""
+        run, run_end = self.state.run, self._run_end()
+        if end <= run or start >= run_end:
+            return
+        below: u32 = start - run if start > run else 0
+        above: u32 = run_end - end if run_end > end else 0
+        if below > above:
+            self._set_run(run, start)
+        else:
+            self._set_run(run_end - above, run_end)
+
+    def _run_end(self) -> word:
+        state = self.state
+        return state.run if state.run_reach == 0 else state.run + state.run_reach + SMALL
+
+    def _set_run(self, start: word, end: word) -> None:
+        self.state.run = start
+        self.state.run_reach = end - start - SMALL if end > start else 0
 
     def _first_whole_page(self, block: word) -> word:
         """Return where the whole pages of a free block start; what stays before them ends with a header."""
@@ -371,8 +425,8 @@ class Heap(Component):
         if self._is(block + size, FREE):
             self._withdraw(block + size)
             size += self._size(block + size)
-        before: u32 = self._at(block).before & ~STATE
-        if before != 0 and self._is(block - before, FREE):
+        before: u32 = self._free_before(block)
+        if before != 0:
             self._at(block).size = FREE  # so that to free it once more is noticed
             start = block - before
             self._withdraw(start)
@@ -380,6 +434,14 @@ class Heap(Component):
         self._make_free(start, size)
         if self.state.spare_pages > KEPT_PAGES:
             self._give_back(start)
+
+    def _free_before(self, block: word) -> u32:
+        """Return the size of the free block before a place; 0 if what is there is not free."""
+        before: u32 = self._at(block).before
+        start: word = (block - before) & 0xFFFF_FFFF
+        if before % UNIT != 0 or not self._owns(start):
+            return 0
+        return before if self._at(start).size == before | FREE else 0
 
     def _give_back(self, block: word) -> None:
         """Give the whole pages of a free block back; what is left of it at either side stays."""
@@ -401,6 +463,7 @@ class Heap(Component):
             if end + HEADER < following:
                 self._make_free(end + HEADER, following - end - HEADER)
         self._flip_pages(start, pages)
+        self._take_from_run(start, end)
         self.state.pages -= pages
         assert self.system.free_pages(start, pages) == 0, "the kernel takes malloc pages back"
 
@@ -426,9 +489,9 @@ class Heap(Component):
         if self._owns(start - 1):
             block = start - HEADER  # the end of the span before
             before = self._at(block).before
-            last: word = block - (before & ~STATE)
-            if self._is(last, FREE):
-                block = last
+            free: u32 = self._free_before(block)
+            if free != 0:
+                block -= free
                 before = self._at(block).before
                 self._withdraw(block)
         following: word = end - HEADER
@@ -440,35 +503,36 @@ class Heap(Component):
         else:
             self._at(following).size = END
         self._flip_pages(start, pages)
+        self._add_to_run(start, end)
         self.state.pages += pages
         self._at(block).before = before
         self._make_free(block, following - block)
 
     # Blocks that are used.
 
-    def _use(self, block: word, size: u32) -> None:
-        """Mark a block that is in no list used, with a size; what it has more is free."""
+    def _use(self, block: word, count: u32) -> None:
+        """Use a block that is in no list for a number of bytes; what it has more is free."""
+        size: u32 = self._needed(count)
         rest: u32 = self._size(block) - size
-        self._at(block).size = size | USED
-        self._at(block + size).before = size
+        self._mark(block, count)
         self.state.used += size
         if rest > 0:
             self._at(block + size).size = rest | USED
             self._merge(block + size)
 
-    def _resize(self, block: word, size: u32) -> bool:
+    def _resize(self, block: word, count: u32) -> bool:
         """Resize a block where it lies, if the room behind it is free; say whether it was."""
         old: u32 = self._size(block)
         room: u32 = old
         if self._is(block + old, FREE):
             room += self._size(block + old)
-        if size > room:
+        if self._needed(count) > room:
             return False
         if room > old:
             self._withdraw(block + old)
         self.state.used -= old
         self._at(block).size = room | USED
-        self._use(block, size)
+        self._use(block, count)
         return True
 
     def _block_of(self, memory: word) -> word:
@@ -476,13 +540,18 @@ class Heap(Component):
         block: word = (memory - HEADER) & 0xFFFF_FFFF
         if memory % UNIT != 0 or not self._owns(block):
             return self._refuse(memory, NEVER_GIVEN)
-        size: u32 = self._at(block).size ^ USED
-        end: u32 = (block + size) & 0xFFFF_FFFF
-        if size & STATE == 0 and self._owns_end(block, end) and (self._at(end).before ^ size) < UNIT:
-            return block if self._is_marked(end) else self._refuse(memory, OVERRUN)
-        if self._is(block, FREE) or self._is(block, WAITING):
-            return self._refuse(memory, FREED)
-        return self._refuse(memory, OVERWRITTEN)
+        count: u32 = self._count(block)
+        if count <= MOST_BYTES and self._owns_end(block, count):
+            if self._is_guarded(block, count):
+                return block
+            if self._at(self._end(block, count)).before == GUARD:
+                return self._refuse(memory, OVERRUN)
+        return self._refuse(memory, FREED if self._is_freed(block) else OVERWRITTEN)
+
+    def _is_freed(self, block: word) -> bool:
+        """Say whether a block is free or waits, by its header."""
+        header: u32 = self._at(block).size
+        return header & ~SIZE == FREE or (header ^ WAITING) < SMALL
 
     def _refuse(self, memory: word, why: u32) -> word:
         """Say why memory is not the program's to free, and end it."""
