@@ -31,6 +31,7 @@ A method that is named after a node of `ast` evaluates it: `value_BinOp` an expr
     statements     in order
     assignments    what gives something a value
     generators     inlined into the loop that goes over them
+    rounds         of a loop: what is known in each; break, continue
     loops          while, for; unrolled over a static tuple
     failure        raise and try
     control        if, return, assert

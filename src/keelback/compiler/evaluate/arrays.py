@@ -44,12 +44,6 @@ class Arrays(Evaluator):
         """Return the size of an array's element in bytes."""
         return layout_of(element, self.scope.program.word_bits).size if isinstance(element, type) else int(element.size)
 
-    def is_array(self, value: Value) -> bool:
-        """Say whether a value is an array, or a table."""
-        if isinstance(value, Static):
-            return isinstance(value.value, (Array, Table))
-        return isinstance(value.type, ArrayPointer)
-
     def same(self, array: Value, other: Value, node: ast.AST) -> Value:
         """Say whether an array of integers is the same as another, or holds a text constant."""
         if any(isinstance(each, Static) and isinstance(each.value, Table) for each in (array, other)):
@@ -107,3 +101,10 @@ class Arrays(Evaluator):
             self.out.check(ir.Binary(BOOLEAN, "<=", end, count), message, node)
         first, length = (narrowed(each, 0, bounds(count).high) for each in (first, length))
         return self.plausible(first, array, count), length
+
+
+def is_array(value: Value) -> bool:
+    """Say whether a value is an array, or a table."""
+    if isinstance(value, Static):
+        return isinstance(value.value, (Array, Table))
+    return isinstance(value.type, ArrayPointer)

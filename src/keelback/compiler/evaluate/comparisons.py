@@ -8,7 +8,7 @@ from types import MethodType
 from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.evaluate.arrays import Arrays
+from keelback.compiler.evaluate.arrays import Arrays, is_array
 from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.values import not_negative
 from keelback.compiler.program import Static, Value
@@ -39,11 +39,11 @@ class Comparisons(Evaluator):
 
     def compared(self, op: ast.cmpop, left: Value, right: Value, node: ast.AST) -> Value:
         """Return the result of one comparison, of arrays too."""
-        if not self.arrays.is_array(left) and not self.arrays.is_array(right):
+        if not is_array(left) and not is_array(right):
             return self.scalars(op, left, right, node)
         if not isinstance(op, (ast.Eq, ast.NotEq)):
             raise self.scope.refuse(node, "types", "arrays are compared by == and !=")
-        array, other = (left, right) if self.arrays.is_array(left) else (right, left)
+        array, other = (left, right) if is_array(left) else (right, left)
         same = self.arrays.same(array, other, node)
         if isinstance(op, ast.Eq):
             return same

@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType
@@ -57,6 +58,13 @@ class Frame:
         """The statement at hand."""
         self.error: str | None = None
         """The local of the error that is being handled."""
+
+    @contextmanager
+    def inside(self, loop: Loop) -> Iterator[None]:
+        """Evaluate what a loop repeats meanwhile."""
+        self.loops.append(loop)
+        yield
+        self.loops.pop()
 
     def name(self, name: str) -> Name:
         """Return a name of this function apart from those of others."""

@@ -22,6 +22,7 @@ from keelback.compiler.evaluate.frame import Frame
 from keelback.compiler.evaluate.known import Known
 from keelback.compiler.evaluate.loops import Loops
 from keelback.compiler.evaluate.names import Names
+from keelback.compiler.evaluate.rounds import Rounds
 from keelback.compiler.evaluate.scope import Scope
 from keelback.compiler.evaluate.statements import Statements
 from keelback.compiler.intervals import Interval
@@ -31,7 +32,7 @@ from keelback.compiler.source import definition_of, file_of
 from keelback.compiler.types import VOID, Integer, Type, join
 
 EXPRESSIONS: tuple[type, ...] = (Arithmetic, Elements, Conditions, Names, Calls)
-STATEMENTS: tuple[type, ...] = (Assignments, Loops, Failure, Control)
+STATEMENTS: tuple[type, ...] = (Assignments, Rounds, Loops, Failure, Control)
 """The evaluators that have methods for nodes of Python's syntax."""
 ROUNDS = 8
 WIDEN_AFTER = 3

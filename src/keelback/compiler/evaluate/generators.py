@@ -1,7 +1,6 @@
 """Generators: inlined into the loop that goes over them."""
 
 import ast
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any, get_args, get_origin
@@ -11,6 +10,7 @@ from keelback.compiler.evaluate.assignments import Assignments
 from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.frame import Frame, Inlined, Loop
 from keelback.compiler.evaluate.functions import Functions, entry_of
+from keelback.compiler.evaluate.rounds import Rounds
 from keelback.compiler.evaluate.statements import Statements
 from keelback.compiler.program import Static, Value
 from keelback.compiler.source import definition_of, hints_of
@@ -23,6 +23,7 @@ class Generators(Evaluator):
 
     functions: Functions
     statements: Statements
+    rounds: Rounds
     assignments: Assignments
 
     def for_generator(self, node: ast.For, iterated: ast.Call) -> None:
@@ -80,19 +81,10 @@ class Generators(Evaluator):
             raise self.scope.refuse(node, "generators", "a generator is used in a for loop")
         pairs = self.yielded(node.value, inlined)
         with self.scope.inside(inlined.frame):
-            body = self.round(inlined.loop, lambda: self.assignments.store_each(pairs, inlined.node), inlined.node.body)
+            body = self.rounds.unrolled(
+                inlined.loop, lambda: self.assignments.store_each(pairs, inlined.node), inlined.node.body
+            )
         self.out.emit(ir.Block(self.scope.place(node), inlined.loop.following, body))
-
-    def round(self, loop: Loop, store: Callable[[], None], nodes: list[ast.stmt]) -> tuple[ir.Statement, ...]:
-        """Evaluate one of the rounds that a loop is unrolled to, each a block of its own."""
-        loop.following, loop.continued = self.out.new_label("round"), []
-        self.scope.frame.loops.append(loop)
-        with self.out.collected() as body:
-            store()
-            self.statements.run(nodes)
-        self.scope.frame.loops.pop()
-        self.known.go_on(self.known.way(), *loop.continued)
-        return tuple(body)
 
     def yielded(self, node: ast.expr, inlined: Inlined) -> list[tuple[ast.expr, Value]]:
         """Return what the targets of the loop get: each value of a tuple by itself."""

@@ -71,18 +71,10 @@ class Language(Evaluator):
 
     def do_enumerate(self, node: ast.Call) -> Value:
         """enumerate(static tuple)."""
-        elements = self.gone_over(self.expressions.iterated(node.args[0]))
+        elements = gone_over(self.expressions.iterated(node.args[0]))
         if elements is not None:
             return Static(Passing(tuple(enumerate(elements))))
         raise self.scope.refuse(node, "loops", "enumerate takes a static tuple")
-
-    def gone_over(self, value: Value) -> tuple[Any, ...] | None:
-        """Return what a loop over a static value goes over; None for what is no static tuple."""
-        if not isinstance(value, Static):
-            return None
-        if isinstance(value.value, Passing):
-            return value.value.elements
-        return value.value if is_tuple(value.value) else None
 
     def do_bool(self, node: ast.Call) -> Value:
         """bool(integer)."""
@@ -141,6 +133,15 @@ class Language(Evaluator):
         raised = self.arithmetic.binary(ast.Add(), value, Static(alignment.value - 1), node)
         divided = self.arithmetic.binary(ast.FloorDiv(), raised, alignment, node)
         return self.arithmetic.binary(ast.Mult(), divided, alignment, node)
+
+
+def gone_over(value: Value) -> tuple[Any, ...] | None:
+    """Return what a loop over a static value goes over; None for what is no static tuple."""
+    if not isinstance(value, Static):
+        return None
+    if isinstance(value.value, Passing):
+        return value.value.elements
+    return value.value if is_tuple(value.value) else None
 
 
 ARGUMENTS: dict[Any, tuple[int, int]] = {

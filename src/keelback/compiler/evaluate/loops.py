@@ -2,36 +2,36 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from keelback.compiler import ir
-from keelback.compiler.evaluate.arrays import Arrays
+from keelback.compiler.evaluate.arrays import Arrays, is_array
 from keelback.compiler.evaluate.assignments import Assignments
 from keelback.compiler.evaluate.comparisons import Comparisons, negated
 from keelback.compiler.evaluate.conditions import Conditions
 from keelback.compiler.evaluate.elements import Elements
-from keelback.compiler.evaluate.environment import Environment, before_rounds, joined, unlike
+from keelback.compiler.evaluate.environment import Environment
 from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.fields import Fields
 from keelback.compiler.evaluate.frame import Loop
 from keelback.compiler.evaluate.functions import Functions
 from keelback.compiler.evaluate.generators import Generators
-from keelback.compiler.evaluate.language import Language
+from keelback.compiler.evaluate.language import gone_over
+from keelback.compiler.evaluate.rounds import Rounds
 from keelback.compiler.evaluate.statements import Statements
 from keelback.compiler.evaluate.values import bounds
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
-from keelback.compiler.types import BOOLEAN, ArrayPointer, Boolean, Integer, Text, Type
-from keelback.lang.array import Array
+from keelback.compiler.types import BOOLEAN, Boolean, Integer, Text, Type
 from keelback.lang.table import Table
 
 
 @dataclass
 class Loops(Evaluator):
-    """Evaluates `while`, `for`, `break` and `continue`."""
+    """Evaluates `while` and `for`."""
 
     fields: Fields
     arrays: Arrays
@@ -39,24 +39,23 @@ class Loops(Evaluator):
     elements: Elements
     conditions: Conditions
     functions: Functions
-    language: Language
     statements: Statements
+    rounds: Rounds
     assignments: Assignments
     generators: Generators
 
     def do_While(self, node: ast.While) -> None:
         """Repeat while a condition holds."""
-        loop, place = self.new_loop(), self.scope.place(node)
-        start = self.any_round([node])
+        loop, place = self.rounds.new_loop(), self.scope.place(node)
+        start = self.rounds.any_round([node])
         with self.out.collected() as before:
             truth = self.conditions.truth(node.test)
             condition = self.values.tree(truth, node.test)
         after = self.known.here.copy()
         self.known.learn(condition, True)
-        self.scope.frame.loops.append(loop)
-        body = self.statements.block(node.body if not isinstance(truth, Static) or truth.value else [])
-        self.scope.frame.loops.pop()
-        self.end_of_rounds(node, start, self.known.way(), *loop.continued)
+        with self.scope.frame.inside(loop):
+            body = self.statements.block(node.body if not isinstance(truth, Static) or truth.value else [])
+        self.rounds.end_of_rounds(node, start, self.known.way(), *loop.continued)
         self.known.here, self.known.reached = after, True
         self.known.learn(condition, False)
         self.known.go_on(None if isinstance(truth, Static) and truth.value else self.known.way(), *loop.left)
@@ -64,39 +63,6 @@ class Loops(Evaluator):
             leave = ir.If(place, negated(condition), (ir.Break(place, loop.leave),))
             body, condition = (*before, leave, *body), ir.Constant(BOOLEAN, True)
         self.out.emit(ir.Loop(place, loop.leave, condition, body))
-
-    def new_loop(self) -> Loop:
-        """Return a loop of the program at run time."""
-        label = self.out.new_label("loop")
-        return Loop(label, label)
-
-    def any_round(self, nodes: Sequence[ast.AST]) -> Environment:
-        """Forget what is not the same in every round of a loop; return what is known when one starts."""
-        bound = set(self.scope.frame.bound(nodes))
-        locals = {each.variable for each in bound}
-        start = before_rounds(self.known.here, bound, set(self.scope.frame.deleted(nodes)), locals)
-        self.known.here = start.copy()
-        return start
-
-    def end_of_rounds(self, node: ast.AST, start: Environment, *ways: Environment | None) -> Environment | None:
-        """Return what is known after a round.  Raises: CompileError when a name was something else before it."""
-        end = joined(ways)
-        name = unlike(start, end) if end is not None else None
-        if name is not None:
-            raise self.scope.refuse(node, "names", f"{name.name} is another kind of thing after a round of this loop")
-        return end
-
-    def do_Break(self, node: ast.Break) -> None:
-        """Leave the loop."""
-        loop = self.scope.frame.loops[-1]
-        loop.left.append(self.known.here.copy())
-        self.out.leave(ir.Break(self.scope.place(node), loop.leave))
-
-    def do_Continue(self, node: ast.Continue) -> None:
-        """Go on with the loop's next round."""
-        loop, place = self.scope.frame.loops[-1], self.scope.place(node)
-        loop.continued.append(self.known.here.copy())
-        self.out.leave(ir.Break(place, loop.following) if loop.unrolled else ir.Continue(place, loop.following))
 
     def do_For(self, node: ast.For) -> None:
         """Repeat over a range, an array, a generator, or a static tuple, which unrolls."""
@@ -110,17 +76,13 @@ class Loops(Evaluator):
                 self.generators.for_generator(node, iterated)
                 return
         value = self.expressions.iterated(iterated)
-        elements = self.language.gone_over(value)
+        elements = gone_over(value)
         if elements is not None:
             self.for_static(node, elements)
         elif isinstance(value, Static) and isinstance(value.value, range):
             start, stop = ir.number(value.value.start), ir.number(value.value.stop)
             self.count(node, start, stop, self.step_of(value.value.step, node), lambda index: index)
-        elif (isinstance(value, Static) and isinstance(value.value, (Array, Table))) or (
-            isinstance(value, ir.Expression) and isinstance(value.type, ArrayPointer)
-        ):
-            if isinstance(value, Static) and isinstance(value.value, Table):
-                self.fields.check_placed(value.value, node)
+        elif is_array(value):
             self.for_array(node, value)
         else:
             message = "a loop goes over a range, an array, a static tuple or a generator"
@@ -158,15 +120,13 @@ class Loops(Evaluator):
         most = max(last.high - 1, first.low)
         counter = self.out.new_temporary(Integer(Interval(first.low, max(first.high, most + step))))
         inside = ir.Local(Integer(Interval(first.low, most)), counter.name)
-        place, loop = self.scope.place(node), self.new_loop()
+        place, loop = self.scope.place(node), self.rounds.new_loop()
         self.out.emit(ir.SetLocal(place, counter.name, start))
-        before = self.any_round([node.target, *node.body])
-        self.scope.frame.loops.append(loop)
-        with self.out.collected() as body:
+        before = self.rounds.any_round([node.target, *node.body])
+        with self.scope.frame.inside(loop), self.out.collected() as body:
             self.assignments.store(node.target, element(inside), node)
             self.statements.run(node.body)
-        self.scope.frame.loops.pop()
-        end = self.end_of_rounds(node, before, self.known.way(), *loop.continued)
+        end = self.rounds.end_of_rounds(node, before, self.known.way(), *loop.continued)
         self.known.go_on(None if first.high < last.low else before, end, *loop.left)
         following = ir.Binary(counter.type, "+", inside, ir.number(step))
         self.values.bounded(following, node)
@@ -194,7 +154,7 @@ class Loops(Evaluator):
             for value in values:
                 if self.known.reached:
                     store = partial(self.assignments.store, node.target, Static(value), node.target)
-                    body = self.generators.round(loop, store, node.body)
+                    body = self.rounds.unrolled(loop, store, node.body)
                     self.out.emit(ir.Block(self.scope.place(node), loop.following, body))
         self.scope.unrolled -= 1
         self.known.go_on(self.known.way(), *loop.left)
@@ -202,6 +162,8 @@ class Loops(Evaluator):
 
     def for_array(self, node: ast.For, array: Value) -> None:
         """Go over the elements of an array by index."""
+        if isinstance(array, Static) and isinstance(array.value, Table):
+            self.fields.check_placed(array.value, node)
         kept = self.out.frozen(array)
         _, count = self.arrays.array(kept, node)
         stop = self.values.kept(count, node)
