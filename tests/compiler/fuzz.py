@@ -93,6 +93,8 @@ def refusal(lives: Lives, name: str, report: Report) -> str | None:
     try:
         compile_program(lives.root, lives.ram, {name: getattr(lives.root, name)})
     except CompileError as error:
+        if error.rule == "compiler":
+            return f"{name}: {error.message}"
         report.refused[error.message] += 1
         return ""
     except Exception as error:

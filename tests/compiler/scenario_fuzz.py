@@ -159,7 +159,9 @@ def _refusal(lives: Lives, number: int, program: Program, report: Report) -> str
     report.made[program.shape] += 1
     try:
         compile_program(lives.root, lives.ram, {name: getattr(lives.root, name)})
-    except CompileError:
+    except CompileError as error:
+        if error.rule == "compiler":
+            return f"compiler: {error.message}"
         report.refused[program.shape] += 1
         return ""
     except Exception as error:

@@ -228,3 +228,11 @@ class Root(Component):
     def entry_loop_that_always_leaves(self, a: u32) -> u32:
         for number in range(4, 9):
             return number + (a & 3)
+
+    def entry_choice_with_a_word(self, a: i8, b: u64) -> u32:
+        return 1 if (a if b & 1 else 0xFFFF_FFFF) < b else 0
+
+    def entry_least_of_what_a_loop_leaves(self, a: u8) -> u32:
+        for number in range(3):
+            left = a + 249 + number
+        return left

@@ -174,4 +174,6 @@ def nothing_of(type: Type) -> ir.Expression:
     """Return a value of a type for what is set before it is read."""
     if isinstance(type, Text):
         return ir.TextConstant(type, "")
-    return ir.Constant(type, False if isinstance(type, Boolean) else 0 if isinstance(type, Integer) else None)
+    if isinstance(type, Integer):
+        return ir.number(min(max(0, type.interval.low), type.interval.high))
+    return ir.Constant(type, False if isinstance(type, Boolean) else None)

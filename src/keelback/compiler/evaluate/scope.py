@@ -61,10 +61,9 @@ class Scope:
         return known
 
     def is_settled(self) -> bool:
-        """Say whether every local was read as what it holds in the end."""
-        return all(
-            join(self.read.get(name, seen), seen) == self.read.get(name, seen) for name, seen in self.seen.items()
-        )
+        """Say whether every local was read, and is declared, as what it holds in the end."""
+        known = {name: self.read.get(name) or self.types.get(name, seen) for name, seen in self.seen.items()}
+        return all(join(known[name], seen) == known[name] for name, seen in self.seen.items())
 
     def declare_annotated(self) -> None:
         """Declare the annotated locals of the function at hand, which are known from its start."""

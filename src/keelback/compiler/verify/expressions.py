@@ -22,6 +22,8 @@ from keelback.lang.layout import ArrayKind, Field, Kind, StructKind, layout_of
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 U8 = INTEGER_TYPES["u8"]
+SHOWN = 300
+"""How much of a statement an error shows."""
 
 
 class TreeError(Exception):
@@ -29,7 +31,7 @@ class TreeError(Exception):
 
     def __init__(self, function: ir.Function, statement: ir.Statement, rule: str) -> None:
         file, line = statement.place
-        super().__init__(f"{function.key.name}: {rule} {statement} ({file}:{line})")
+        super().__init__(f"{function.key.name}: {rule} {str(statement)[:SHOWN]} ({file}:{line})")
 
 
 def fits(found: Type, wanted: Type) -> bool:
@@ -211,8 +213,13 @@ class Expressions:
 
     def Choice(self, node: ir.Choice) -> bool:
         """A choice asks a bool, and its type holds both values."""
-        both = fits(node.left.type, node.type) and fits(node.right.type, node.type)
-        return node.condition.type == BOOLEAN and both
+        return node.condition.type == BOOLEAN and all(
+            map(self.is_chosen, (node.type, node.type), (node.left, node.right))
+        )
+
+    def is_chosen(self, type: Type, value: ir.Expression) -> bool:
+        """Say whether a type holds a value, or what a check for negative ones has left of it."""
+        return covers(type, value.type.interval) if isinstance(value.type, Integer) else fits(value.type, type)
 
 
 def covers(type: Type, bounds: Interval) -> bool:
