@@ -146,3 +146,22 @@ def test_every_program_of_ours_says_what_it_is_for():
     for name, source in OURS.items():
         purpose = purpose_of(source)
         assert 10 < len(purpose) < 200 and purpose.endswith("."), name
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("mian.c", "main.c"),
+        ("./mian.c 3", "main.c"),
+        ("fib.py", "fib"),
+        ("main.c+lits.c", "list.c"),
+        ("hello.c", "hello"),
+    ],
+)
+def test_a_file_that_is_not_there_is_told_with_what_is_near(tmp_path, monkeypatch, word, near):
+    monkeypatch.chdir(tmp_path)
+    for name in ("main.c", "list.c"):
+        (tmp_path / name).write_text("int main(void) { return 0; }")
+    with pytest.raises(UserError) as refused:
+        select([word], MICROKERNEL)
+    assert refused.value.said.endswith(f": No such file or directory; did you mean {near}?")

@@ -16,7 +16,8 @@ from keelback.image.payload import make_payload
 from keelback.inspect.source_places import source_places
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.scheduler import Scheduler
-from keelback.machine.breaking import breakable, interruptible
+from keelback.machine.breaking import interruptible
+from keelback.machine.qemu.breaking import breakable
 from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, code_program, make_pc

@@ -82,6 +82,9 @@ class _Chosen:
     def _add_files(self, word: Word, library: bool) -> str:
         """Build or read a program's or library's files and keep that under the stem of the first; return this."""
         path, *more = word.paths
+        for each in (path, *more):
+            if not isfile(each) and (near := _near_files(each)):
+                raise UserError(f"{each}: No such file or directory; did you mean {' or '.join(near)}?")
         name = path.stem if library else path.stem.replace(" ", "_")
         if library:
             check_library_file(word.name, path)
@@ -105,6 +108,18 @@ class _Chosen:
 
 def _is_path(name: str, library: bool) -> bool:
     return "/" in name or Path(name).suffix in (".c", ".py", ".elf") or (not library and isfile(name))
+
+
+def _near_files(path: Path) -> list[str]:
+    """Return what is called nearly as a file that is not there: files beside it, and a program of ours."""
+    try:
+        if path.exists():
+            return []
+        beside = [str(path.parent / each.name) for each in path.parent.iterdir() if each.suffix == path.suffix]
+    except (OSError, ValueError):  # a folder that is none, or can't be read
+        return []
+    is_ours = path.parent == Path() and path.suffix in (".c", ".py") and path.stem in our_programs()
+    return get_close_matches(str(path), beside, cutoff=0.8) + [path.stem] * is_ours
 
 
 def _unknown(name: str, library: bool, known: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from keelback.lang import strict
 
 TOUR = ("hello tourist", "ping 3", "pong 3", "primes 5000")
 WELCOME = """\
-A short tour.  A kernel written in Python boots and starts four programs: machine code from C, each in
-ring 3 behind page tables that the kernel has made.  ping and pong take turns; primes is pre-empted by the timer.
+A short tour.  A kernel written in Python boots and starts four programs:
+machine code from C, each in ring 3 behind page tables that the kernel has
+made.  ping and pong take turns; primes is pre-empted by the timer.
 """
 FAREWELL = """
 Next:  keelback run hello null           a program that reads address 0 dies alone

@@ -7,18 +7,24 @@ from contextlib import AbstractContextManager, contextmanager
 
 from keelback.cli.progress import take_away
 from keelback.errors import Interrupted, LimitReached
-from keelback.machine.breaking import breakable, interruptible
+from keelback.machine.breaking import interruptible
 from keelback.machine.observed import Machine
-from keelback.machine.qemu.running_qemu import RunningQemu
 from keelback.machine.simulated.pc import SimulatedPc
 
 
 def stoppable(*machines: Machine) -> AbstractContextManager[None]:
     """Let control-C end the run of a machine, or of several simulated PCs.  Raises: Interrupted."""
     take_away()
-    if isinstance(machines[0], RunningQemu):
-        return breakable(machines[0], machines[0].layout)
-    return interruptible(*(each for each in machines if isinstance(each, SimulatedPc)))
+    pcs = [each for each in machines if isinstance(each, SimulatedPc)]
+    if pcs:
+        return interruptible(*pcs)
+    # Imported here: hardly anybody runs QEMU.
+    from keelback.machine.qemu.breaking import breakable
+    from keelback.machine.qemu.running_qemu import RunningQemu
+
+    [machine] = machines
+    assert isinstance(machine, RunningQemu), "there are two kinds of machines"
+    return breakable(machine, machine.layout)
 
 
 def run_to_end(machine: Machine, *, instructions: int | None = None, seconds: float | None = None) -> None:

@@ -1,8 +1,8 @@
 """One run of a machine for a person: console, checks, trace and the report at the end."""
 
 import sys
+from typing import TYPE_CHECKING
 
-from keelback.cli.checks import Checks
 from keelback.cli.commands.run import RunOptions
 from keelback.cli.debug_files import WithDebugData
 from keelback.cli.ending import fail
@@ -13,11 +13,13 @@ from keelback.cli.streams import take_terminal_back
 from keelback.cli.trace import Trace
 from keelback.errors import Interrupted
 from keelback.inspect.family import Family
-from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.lang import Panic
 from keelback.machine.observed import Machine, Outcome
 from keelback.machine.simulated.pc import SimulatedPc
+
+if TYPE_CHECKING:
+    from keelback.cli.checks import Checks
 
 FAILURES = {
     Outcome.REFUSED: ("the kernel could not start: the console says why", BADLY),
@@ -37,6 +39,8 @@ class Session:
         self.options = options
         self.lens = look(machine.layout, machine.contents)
         self.family = Family(self.lens, machine.contents, WithDebugData(selection.files))
+        self._checks: Checks | None = None
+        self._broken: tuple[type[Exception], ...] = ()
         if isinstance(machine, SimulatedPc):
             self._watch_traps(machine)
 
@@ -44,7 +48,12 @@ class Session:
         pc.before_trap += [self.family.note_trap, self._look_first]  # the latter goes when it was called
         pc.after_trap.append(self.family.look)
         if self.options.check:
-            Checks(pc, self.lens)
+            # Imported here, and so everywhere else: who does not check needs no invariants.
+            from keelback.cli.checks import Checks
+            from keelback.inspect.invariants import InvariantBroken
+
+            self._checks = Checks(pc, self.lens)
+            self._broken = (InvariantBroken,)
         if self.options.verbose:
             trace = Trace(pc, self.lens, sys.stderr)
             pc.before_trap.append(trace.trapped)
@@ -65,15 +74,15 @@ class Session:
         stopped: Interrupted | None = None
         try:
             run_to_end(self.machine, instructions=self.options.instructions, seconds=self.options.seconds)
-            if self.options.check and self.machine.outcome is not Outcome.REFUSED:
-                check(self.lens)
+            if self._checks is not None and self.machine.outcome is not Outcome.REFUSED:
+                self._checks.check()
         except Interrupted as error:
             if str(error):  # the kernel has not finished what it was at
                 raise
             stopped = error
         except Panic as panic:
             return self._fail(f"kernel panic{self._after()}: {panic}", KERNEL_WRONG)
-        except InvariantBroken as broken:
+        except self._broken as broken:
             return self._fail(f"an invariant is broken{self._after()}: {broken}", KERNEL_WRONG)
         return self._report(stopped)
 

@@ -9,7 +9,6 @@
 """
 
 import os
-import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,10 +20,6 @@ from unicorn import x86_const as x86
 
 from keelback.errors import Interrupted
 from keelback.inspect.methods import in_words, place_of_address
-from keelback.kernel.kernel import make_kernel
-from keelback.kernel.layout import Layout
-from keelback.lang import NoHardware, Ram
-from keelback.machine.qemu.qemu import Qemu, QemuError
 from keelback.machine.simulated.engine import BrokenOff, Engine
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -46,31 +41,6 @@ def interruptible(*machines: SimulatedPc) -> Iterator[None]:
         signal.set_wakeup_fd(woken)
         signal.signal(signal.SIGINT, before)
         breaking.end_watch()
-
-
-@contextmanager
-def breakable(machine: Qemu, layout: Layout) -> Iterator[None]:
-    """Make control-C end the run of a machine on QEMU.  Raises: Interrupted."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        with suppress(QemuError, OSError):
-            machine.command("stop")
-        raise Interrupted(_place_on_qemu(machine, layout)) from None
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _place_on_qemu(machine: Qemu, layout: Layout) -> str:
-    """Return where the kernel is, empty where a program runs, the CPU sleeps, or QEMU does not say."""
-    with suppress(QemuError, OSError):
-        said = dict(re.findall(r"\b([A-Z]+)=([0-9a-f]+)", machine.monitor("info registers")))
-        if said.get("CPL") == "0" and said.get("HLT") == "0" and "EIP" in said:
-            ram = Ram(len(machine.ram), contents=machine.ram)
-            kernel = make_kernel(layout, ram, NoHardware())
-            return place_of_address(kernel, machine.ram, int(said["EIP"], 16))
-    return ""
 
 
 class _Breaking:

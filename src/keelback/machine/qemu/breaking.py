@@ -1,0 +1,38 @@
+"""Control-C during a run of a machine on QEMU: the machine stops, and the kernel's line is told."""
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from keelback.errors import Interrupted
+from keelback.inspect.methods import place_of_address
+from keelback.kernel.kernel import make_kernel
+from keelback.kernel.layout import Layout
+from keelback.lang import NoHardware, Ram
+from keelback.machine.qemu.qemu import Qemu, QemuError
+
+
+@contextmanager
+def breakable(machine: Qemu, layout: Layout) -> Iterator[None]:
+    """Make control-C end the run of a machine on QEMU.  Raises: Interrupted."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(QemuError, OSError):
+            machine.command("stop")
+        raise Interrupted(_place_on_qemu(machine, layout)) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _place_on_qemu(machine: Qemu, layout: Layout) -> str:
+    """Return where the kernel is, empty where a program runs, the CPU sleeps, or QEMU does not say."""
+    with suppress(QemuError, OSError):
+        said = dict(re.findall(r"\b([A-Z]+)=([0-9a-f]+)", machine.monitor("info registers")))
+        if said.get("CPL") == "0" and said.get("HLT") == "0" and "EIP" in said:
+            ram = Ram(len(machine.ram), contents=machine.ram)
+            kernel = make_kernel(layout, ram, NoHardware())
+            return place_of_address(kernel, machine.ram, int(said["EIP"], 16))
+    return ""
