@@ -1,7 +1,13 @@
 """Programs of several C files, with folders of headers and macros, as the commands take them."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import keelback
 from keelback.cli.programs import select
 from keelback.cli.words import Word, read_word, with_options
 from keelback.errors import UserError
@@ -135,3 +141,13 @@ def test_a_library_may_use_the_c_library_but_for_its_files(folder):
     )
     with pytest.raises(UserError, match="'__stdout_FILE' holds an address"):
         select(["libprints.c", "user.c"], MICROKERNEL)
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_commands_take_the_options(folder, command):
+    words = ["-I", "head ers", '-DTEXT="%s %d\\n"', "'main.c+the rest.c' one two"]
+    environment = os.environ | {"PYTHONPATH": str(Path(keelback.__file__).parents[1])}
+    program = [sys.executable, "-m", "keelback", command, *words]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=folder, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "one 6\n" in done.stdout if command == "run" else done.stdout.startswith("equal: ")
