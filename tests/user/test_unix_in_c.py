@@ -162,6 +162,12 @@ def test_memory_that_is_gone_is_told_as_unix_does(tmp_path):
 #include <unistd.h>
 int main(void)
 {
+    printf("%d ", malloc(1 << 29) == NULL && errno == ENOMEM);
+    errno = 0;
+    printf("%d ", calloc(1 << 20, 1 << 20) == NULL && errno == ENOMEM);
+    errno = 0;
+    printf("%d ", realloc(malloc(5), 1 << 29) == NULL && errno == ENOMEM);
+    errno = 0;
     printf("%d ", sbrk(1 << 29) == (void *)-1);
     printf("%s; ", strerror(errno));
     enum { OWN = MAP_PRIVATE | MAP_ANONYMOUS };
@@ -175,7 +181,9 @@ int main(void)
     printf("%s\\n", strerror(errno));
 }
 """
-    assert said(tmp_path, "it", it=text) == ["1 Out of memory; 1 Out of memory; 1 1 Invalid argument; 1 No such device"]
+    assert said(tmp_path, "it", it=text) == [
+        "1 1 1 1 Out of memory; 1 Out of memory; 1 1 Invalid argument; 1 No such device"
+    ]
 
 
 @pytest.mark.parametrize("name", ["my own program", "-odd", "@list", "a'b", "x.y", "very_long_name_of_thirty_one_cha"])

@@ -119,22 +119,27 @@ class Heap(Component):
     def _allocate(self, count: u32) -> word:
         """Return the address of the memory of a block that does not wait; 0 when there is none."""
         if count > MOST_BYTES:
-            return 0
+            return self._refused()
         size: u32 = self._needed(count)
         self._free_waiting()
         block: word = self._find(size)
         if block == 0 and self._grow(size):
             block = self._find(size)
         if block == 0:
-            return 0
+            return self._refused()
         self._withdraw(block)
         self._use(block, count)
         return block + HEADER
 
+    def _refused(self) -> word:
+        """Let the program's errno say that there is no memory, where it has one; return 0."""
+        self.system.note_no_memory()
+        return 0
+
     def calloc(self, count: u32, each: u32) -> word:
         """Return the address of `count` times `each` bytes, all zero; 0 when there is no memory."""
         if count * each > MOST_BYTES:
-            return 0
+            return self._refused()
         size: u32 = count * each
         memory: word = self.malloc(size)
         if memory != 0:
@@ -148,7 +153,7 @@ class Heap(Component):
             return self.malloc(count)
         block: word = self._block_of(memory)
         if block == 0 or count > MOST_BYTES:
-            return 0
+            return self._refused()
         self._free_waiting()
         if self._resize(block, count):
             return memory

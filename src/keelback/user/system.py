@@ -37,6 +37,9 @@ class System(Calls):
             self.puts(self.line, self.line.count)
             self.line.count = 0
 
+    def note_no_memory(self) -> None:
+        """Note that a request for memory was refused, which its result says too."""
+
     def fork(self) -> u32:
         """Make a child that is as the caller; return its id, 0 in the child, or an error."""
         self.flush()

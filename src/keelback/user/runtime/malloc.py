@@ -22,6 +22,10 @@ class PrintSystem(System):
     def flush(self) -> None:
         """Write what there is of a line."""
 
+    @native("void __no_memory(void); __no_memory();")
+    def note_no_memory(self) -> None:
+        """Set errno, where the program has one."""
+
 
 class Print(Output):
     """Text by `print.c`."""

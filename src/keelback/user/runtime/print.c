@@ -61,6 +61,11 @@ void print_hex(uint32_t number)
     print_digits(number, 16, 8);
 }
 
+/* What malloc calls where there is no memory; in a program that has errno, it is set (`libc/errno.c`). */
+__attribute__((__weak__)) void __no_memory(void)
+{
+}
+
 void __panic(void)
 {
     __print("panic: ");

@@ -1,0 +1,18 @@
+/* errno of the one thread; malloc sets it, too. */
+#include <errno.h>
+
+void __no_memory(void);
+
+static int number;
+
+int *__errno_location(void)
+{
+    return &number;
+}
+
+int *___errno_location(void) __attribute__((alias("__errno_location")));
+
+void __no_memory(void)
+{
+    number = ENOMEM;
+}
