@@ -152,6 +152,8 @@ def test_the_line_is_taken_away_at_once_for_a_process_that_ends(monkeypatch):
     ("words", "keys"),
     [
         (["compare", "hello"], {"equal", "traps", "bytes", "difference"}),
+        (["layouts"], {"microkernel", "usermode"}),
+        (["layouts", "--live"], {"layout", "memory", "starts", "usable"}),
         (["build", "-o", "it.img", "hello"], {"file", "bytes", "sha256", "build_id"}),
         (["image", "show", "it.img"], {"parts", "setup_header", "kernel_header", "payload", "build_id", "version"}),
     ],

@@ -1,18 +1,33 @@
 """`keelback layouts`: where everything lies, drawn."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
+from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_interpreted
 from keelback.cli.running import stoppable
 from keelback.image.boot_protocol import SECTOR, SETUP_SIZE
 from keelback.image.payload import make_payload
-from keelback.inspect.drawing import CORE, draw_image_file, draw_kernel_region, draw_live, draw_virtual, usable_ranges
+from keelback.inspect.drawing import (
+    CORE,
+    draw_image_file,
+    draw_kernel_region,
+    draw_live,
+    draw_virtual,
+    live_places,
+    usable,
+    usable_ranges,
+)
 from keelback.kernel.layout import LAYOUTS, Layout, layout_named
 
 
-def show_layouts(name: str | None) -> int:
+def show_layouts(name: str | None, *, as_json: bool = False) -> int:
     """Draw a published layout, or all of them, from constants: the kernel image file, and what memory is then."""
-    for number, layout in enumerate(LAYOUTS if name is None else [layout_named(name)]):
+    chosen = LAYOUTS if name is None else (layout_named(name),)
+    if as_json:
+        print_json({layout.name: asdict(layout) for layout in chosen})
+        return 0
+    for number, layout in enumerate(chosen):
         print("\n" * (number > 0), end="")
         print(f"The {layout.name} layout: the kernel image file\n")
         _show(draw_image_file(image_parts(layout)))
@@ -29,13 +44,17 @@ def image_parts(layout: Layout) -> tuple[tuple[str, int], ...]:
     return ("boot sector", 0), ("setup code", SECTOR), (CORE, SETUP_SIZE), ("payload", payload)
 
 
-def show_live(layout: str, memory: int) -> int:
+def show_live(layout: str, memory: int, *, as_json: bool = False) -> int:
     """Boot a simulated PC and draw the boundaries that its kernel settled on.  Raises: UserError."""
     where = layout_named(layout)
     pc = make_interpreted(where, make_payload({"etc/init": b""}), memory=memory)
     with stoppable(pc):
         pc.boot()
     check_start(pc)
+    if as_json:
+        starts = live_places(pc.kernel)._asdict() | {"top": pc.kernel.memory.bounds.region_top}
+        print_json({"layout": where.name, "memory": memory, "starts": starts, "usable": list(usable(pc.kernel))})
+        return 0
     print(f"The kernel region of a running machine with {memory // 1024:,} KiB, {where.name} layout\n")
     _show(draw_live(pc.kernel))
     print("\nusable memory\n")

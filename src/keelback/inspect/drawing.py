@@ -147,11 +147,16 @@ def draw_kernel_region(layout: Layout) -> Iterator[str]:
 
 def draw_live(kernel: Kernel) -> Iterator[str]:
     """Yield the lines of the kernel region of a machine that has started no program, with the size of each part."""
-    layout, bounds, memory = kernel.layout, kernel.memory.bounds, kernel.memory
+    layout, top = kernel.layout, kernel.memory.bounds.region_top
+    return _draw(layout, top, REGION_TOP, list(_sized(_region(layout, live_places(kernel)), top)))
+
+
+def live_places(kernel: Kernel) -> Places:
+    """Return where the parts of the kernel region start on a machine that has started no program."""
+    memory, bounds = kernel.memory, kernel.memory.bounds
     free = memory.frames.kernel_zone.lowest() << PAGE_SHIFT
     gap = memory.heap.bounds.next
-    places = Places(free, bounds.zone, bounds.stack, gap, bounds.heap, bounds.kernel_map, bounds.bios_map)
-    return _draw(layout, bounds.region_top, REGION_TOP, list(_sized(_region(layout, places), bounds.region_top)))
+    return Places(free, bounds.zone, bounds.stack, gap, bounds.heap, bounds.kernel_map, bounds.bios_map)
 
 
 def _region(layout: Layout, places: Places) -> tuple[Part, ...]:
@@ -185,12 +190,17 @@ def _sized(parts: Iterable[Part], end: int) -> Iterator[Part]:
         yield part._replace(boxes=boxes)
 
 
-def usable_ranges(kernel: Kernel) -> Iterator[str]:
-    """Yield a line for each range of memory that a running kernel found usable."""
+def usable(kernel: Kernel) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each range of memory that a running kernel found usable."""
     memory_map = kernel.memory.kernel_map
     for index in range(memory_map.fill.count):
-        usable = memory_map.table[index]
-        start, end = usable.start * PAGE_SIZE, usable.end * PAGE_SIZE
+        each = memory_map.table[index]
+        yield each.start * PAGE_SIZE, each.end * PAGE_SIZE
+
+
+def usable_ranges(kernel: Kernel) -> Iterator[str]:
+    """Yield a line for each of those ranges."""
+    for start, end in usable(kernel):
         yield f"[{start:#010x}, {end:#010x})  {_size(end - start)}"
 
 

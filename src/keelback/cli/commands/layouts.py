@@ -14,8 +14,9 @@ from keelback.errors import UserError
     type=click.Choice(options.LAYOUTS),
     help="Which published layout.  [default: all; microkernel with --live]",
 )
+@options.json
 @options.memory(None, "64M", "With --live: how much memory that machine has.")
-def command(live: bool, layout: str | None, memory: str | None) -> int:
+def command(live: bool, layout: str | None, memory: str | None, as_json: bool) -> int:
     """Draw where everything lies.
 
     Each layout from its constants, or the boundaries of a running machine of one.
@@ -23,7 +24,7 @@ def command(live: bool, layout: str | None, memory: str | None) -> int:
     from keelback.cli.layouts import show_layouts, show_live
 
     if live:
-        return show_live(layout or options.LAYOUTS[0], memory_size(memory or "64M"))
+        return show_live(layout or options.LAYOUTS[0], memory_size(memory or "64M"), as_json=as_json)
     if memory is not None:
         raise UserError("--memory is of a running machine; say --live, too")
-    return show_layouts(layout)
+    return show_layouts(layout, as_json=as_json)
