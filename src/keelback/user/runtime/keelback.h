@@ -112,7 +112,7 @@ static inline int32_t sys_fork(void)
 }
 
 /* The name of the program's file, without its suffix. */
-extern __attribute__((__visibility__("hidden"))) const char __program[32];
+extern __attribute__((__visibility__("hidden"))) const char __name[32];
 
 /* Print "panic: ", the program's name and what is wrong, and end with status 1. */
 __attribute__((__noreturn__)) void sys_panic(const char *message);
@@ -126,8 +126,8 @@ void print_number(int32_t number);
 void print_unsigned(uint32_t number);
 void print_hex(uint32_t number); /* as 0x0000002a */
 void __put(char character);
-void __print(const char *text);
-void __print_decimal(uint32_t number); /* from 1 on */
+void __say(const char *text);
+void __decimal(uint32_t number); /* from 1 on */
 void __panic(void); /* what a panic's line starts with */
 
 /* Export a function of a library to programs; all others are its own. */

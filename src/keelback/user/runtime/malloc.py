@@ -22,7 +22,7 @@ class PrintSystem(System):
     def flush(self) -> None:
         """Write what there is of a line."""
 
-    @native("void __no_memory(void); __no_memory();")
+    @native("void __no_room(void); __no_room();")
     def note_no_memory(self) -> None:
         """Set errno, where the program has one."""
 

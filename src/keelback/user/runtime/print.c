@@ -2,7 +2,7 @@
 #include "keelback.h"
 
 /* The program's name: what stands here is replaced when a program is linked (`image/runtime.py`). */
-const char __program[32] = "\1the name of the program\1";
+const char __name[32] = "\1the name of the program\1";
 
 static char line[128];
 size_t __pending;
@@ -34,7 +34,7 @@ static void print_digits(uint32_t number, uint32_t base, size_t width)
         __put(digits[--count]);
 }
 
-__attribute__((noinline)) void __print(const char *text)
+__attribute__((noinline)) void __say(const char *text)
 {
     while (*text != 0)
         __put(*text++);
@@ -48,7 +48,7 @@ void print_number(int32_t number)
     print_digits(number < 0 ? 0 - (uint32_t)number : (uint32_t)number, 10, 1);
 }
 
-void print(const char *text) __attribute__((alias("__print")));
+void print(const char *text) __attribute__((alias("__say")));
 
 void print_unsigned(uint32_t number)
 {
@@ -57,38 +57,38 @@ void print_unsigned(uint32_t number)
 
 void print_hex(uint32_t number)
 {
-    __print("0x");
+    __say("0x");
     print_digits(number, 16, 8);
 }
 
 /* What malloc calls where there is no memory; in a program that has errno, it is set (`libc/errno.c`). */
-__attribute__((__weak__)) void __no_memory(void)
+__attribute__((__weak__)) void __no_room(void)
 {
 }
 
 void __panic(void)
 {
-    __print("panic: ");
-    __print(__program);
-    __print(": ");
+    __say("panic: ");
+    __say(__name);
+    __say(": ");
 }
 
 void sys_panic(const char *message)
 {
     __panic();
-    __print(message);
-    __print("\n");
+    __say(message);
+    __say("\n");
     sys_exit(1);
 }
 
 /* Print the number of a line, from 1 on. */
-void __print_decimal(uint32_t number)
+void __decimal(uint32_t number)
 {
     char digits[] = "            ", *at = digits + sizeof digits - 1;
 
     for (; number > 0; number /= 10)
         *--at = (char)('0' + number % 10);
-    __print(at);
+    __say(at);
 }
 
 /*
@@ -97,15 +97,15 @@ void __print_decimal(uint32_t number)
  */
 __attribute__((__noreturn__, used)) static void fail(const char *what, const char *file, uint32_t line)
 {
-    __print("panic: ");
-    __print(__program);
-    __print(": ");
-    __print(file);
-    __print(":");
-    __print_decimal(line);
-    __print(": ");
-    __print(what);
-    __print("\n");
+    __say("panic: ");
+    __say(__name);
+    __say(": ");
+    __say(file);
+    __say(":");
+    __decimal(line);
+    __say(": ");
+    __say(what);
+    __say("\n");
     sys_exit(1);
 }
 

@@ -7,15 +7,15 @@
 _Noreturn void __assert_fail(const char *condition, const char *file, int line, const char *function)
 {
     print_flush();
-    __print(__program);
-    __print(": ");
-    __print(file);
-    __print(":");
-    __print_decimal((uint32_t)line);
-    __print(": ");
-    __print(function);
-    __print(": assertion failed: ");
-    __print(condition);
-    __print("\n");
+    __say(__name);
+    __say(": ");
+    __say(file);
+    __say(":");
+    __decimal((uint32_t)line);
+    __say(": ");
+    __say(function);
+    __say(": assertion failed: ");
+    __say(condition);
+    __say("\n");
     abort();
 }

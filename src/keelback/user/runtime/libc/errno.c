@@ -1,7 +1,7 @@
 /* errno of the one thread; malloc sets it, too. */
 #include <errno.h>
 
-void __no_memory(void);
+void __no_room(void);
 
 static int number;
 
@@ -12,7 +12,7 @@ int *__errno_location(void)
 
 int *___errno_location(void) __attribute__((alias("__errno_location")));
 
-void __no_memory(void)
+void __no_room(void)
 {
     number = ENOMEM;
 }

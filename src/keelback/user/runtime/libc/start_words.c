@@ -41,7 +41,7 @@ __attribute__((noreturn)) void _start(char *argument)
     int count;
 
     memcpy(text, argument, length + 1);
-    words[0] = (char *)__program;
+    words[0] = (char *)__name;
     count = split(text, words);
     exit(main(count, words, nothing));
 }
