@@ -117,10 +117,7 @@ class Fields(Evaluator):
         rest = self.values.tree(self.arithmetic.binary(ast.Mod(), address, Static(size), node), node)
         held: ir.Expression = ir.Binary(BOOLEAN, "==", kept, ir.Constant(NONE, None))
         inside = ir.Binary(BOOLEAN, ">=", address, start)
-        for other in (
-            ir.Binary(BOOLEAN, "<", address, end),
-            ir.Binary(BOOLEAN, "==", rest, ir.number(first % size)),
-        ):
+        for other in (ir.Binary(BOOLEAN, "<", address, end), ir.Binary(BOOLEAN, "==", rest, ir.number(first % size))):
             inside = ir.Binary(BOOLEAN, "and", inside, other)
         held = ir.Binary(BOOLEAN, "or", held, inside)
         self.out.check(held, message, node)

@@ -11,17 +11,7 @@ from keelback.compiler.evaluate.scope import Scope
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Value
 from keelback.compiler.statics import is_plain, is_plain_enum
-from keelback.compiler.types import (
-    BOOLEAN,
-    NONE,
-    TEXT,
-    ArrayPointer,
-    Integer,
-    NoneType,
-    Pointer,
-    Type,
-    exactly,
-)
+from keelback.compiler.types import BOOLEAN, NONE, TEXT, ArrayPointer, Integer, NoneType, Pointer, Type, exactly
 from keelback.lang.array import IntegerArray
 from keelback.lang.struct import Struct, StructArray
 
