@@ -10,13 +10,16 @@ from keelback.compiler import ir
 
 def parts_of(statement: ir.Statement) -> tuple[tuple[ir.Statement, ...], ...]:
     """Return the statements inside a statement, by part."""
+    kind: Any = statement.__class__
+    names = _blocks(kind)
+    if not names:
+        return ()
     if isinstance(statement, ir.Switch):
         return statement.cases
     if isinstance(statement, ir.Try):
         handlers = tuple(handler.body for handler in statement.handlers)
         return (statement.body, *handlers, statement.otherwise, statement.final)
-    kind: Any = statement.__class__
-    return tuple(getattr(statement, name) for name in _blocks(kind))
+    return tuple([getattr(statement, name) for name in names])
 
 
 def statements_in(body: Iterable[ir.Statement]) -> Iterator[ir.Statement]:

@@ -25,7 +25,7 @@ class Evaluator:
 def made(kind: Any, held: dict[type, Any]) -> Any:
     """Return the one object of a class that there is for a function, which holds those that its fields name."""
     if kind not in held:
-        held[kind] = kind(*(made(each, held) for each in _fields(kind)))
+        held[kind] = kind(*[held.get(each) or made(each, held) for each in _fields(kind)])
     return held[kind]
 
 

@@ -1,6 +1,6 @@
 """What each statement is made of, and which statements there are after which pass."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from keelback.compiler import ir
@@ -54,17 +54,17 @@ class Statements(Expressions):
                     raise TreeError(self.function, statement, f"There is no {type(node).__name__} here.")
                 if not rule(node):
                     raise TreeError(self.function, statement, rule.__doc__)
-            for part, inner in self.parts(statement, exits):
-                self.body(part, inner)
+            if inside := parts_of(statement):
+                self.inside(statement, inside, exits)
 
-    def parts(self, statement: ir.Statement, exits: Exits) -> Iterator[tuple[tuple[ir.Statement, ...], Exits]]:
-        """Yield the statements inside a statement, by part, with their exits; none leaves a step or a finally."""
+    def inside(self, statement: ir.Statement, parts: Iterable[tuple[ir.Statement, ...]], exits: Exits) -> None:
+        """Check the statements inside a statement, by part; none leaves a step or a finally."""
         if isinstance(statement, (ir.Loop, ir.Block)):
             exits |= {(each, statement.label) for each in (ir.Break, ir.Continue)[: 1 + isinstance(statement, ir.Loop)]}
         closed = statement.step if isinstance(statement, ir.Loop) else ()
         closed = statement.final if isinstance(statement, ir.Try) else closed
-        for part in parts_of(statement):
-            yield part, frozenset() if part is closed else exits
+        for part in parts:
+            self.body(part, frozenset() if part is closed else exits)
 
     # Stores.
 
