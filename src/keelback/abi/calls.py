@@ -77,8 +77,8 @@ class Call:
         return self.method or self.name
 
 
-ADDRESSES = (BadAddress, OutOfMemory)
-"""What a call that reads or writes the caller's memory may say."""
+ANSWERS = (BadAddress, OutOfMemory)
+"""What a call that writes its answer to the caller's memory may say."""
 PROGRAMS = (BadAddress, BadArgument, OutOfMemory, NoSuchProgram, NotExecutable)
 RANGES = (BadAddress, BadArgument, TooManyRegions)
 
@@ -90,7 +90,7 @@ CALLS = (
     ),
     Call(3, "exit", {"status": NUMBER}, NEVER, (), "End the calling process.", leaves=True),
     Call(
-        4, "puts", {"address": BYTES, "length": SIZE}, "the length", (BadArgument, *ADDRESSES),
+        4, "puts", {"address": BYTES, "length": SIZE}, "the length", (BadAddress, BadArgument),
         "Write bytes to the console at once; return how many, or an error.",
     ),
     Call(
@@ -114,7 +114,7 @@ CALLS = (
         "Start a program of the payload as a child; return its id, or an error.", leaves=True,
     ),
     Call(
-        10, "wait", {"id": NUMBER, "ending": Ending}, "the id of the child that ended", (*ADDRESSES, NoChild),
+        10, "wait", {"id": NUMBER, "ending": Ending}, "the id of the child that ended", (*ANSWERS, NoChild),
         "Wait until a child has ended, or any; return its id, or an error.  The ending may be 0.",
     ),
     Call(11, "kill", {"id": NUMBER}, "0", (NoSuchProcess, NotPermitted), "End a process."),
@@ -135,7 +135,7 @@ CALLS = (
         15, "protect", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "0", (*RANGES, OutOfMemory),
         "Give the pages of a range other permissions.",
     ),
-    Call(16, "frame_counts", {"counts": FrameCounts}, "0", ADDRESSES, "Count page frames."),
+    Call(16, "frame_counts", {"counts": FrameCounts}, "0", ANSWERS, "Count page frames."),
     Call(
         17, "malloc_pages", {"count": COUNT}, "the address", (BadArgument, OutOfMemory, TooManyRegions, NoRoom),
         "Take new pages of zeros in a row; return the address of the first, or an error.",
@@ -157,7 +157,7 @@ CALLS = (
         20, "unload_library", {"address": ADDRESS}, "0", (BadArgument, OutOfMemory, TooManyRegions),
         "Unmap the library whose link page is at an address.",
     ),
-    Call(21, "uptime", {"uptime": Uptime}, "0", ADDRESSES, "Tell how long the kernel has run."),
+    Call(21, "uptime", {"uptime": Uptime}, "0", ANSWERS, "Tell how long the kernel has run."),
 )  # fmt: skip
 
 OWN_CALLS: list[Call] = []

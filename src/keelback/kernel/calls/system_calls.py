@@ -82,7 +82,7 @@ class SystemCalls(Component):
     def puts(self, thread: Thread) -> u32:
         """Write the text at an address to the console; return its length.
 
-        Raises: BadArgument (more than `MOST_TEXT` bytes), BadAddress or OutOfMemory; nothing has been written.
+        Raises: BadArgument (more than `MOST_TEXT` bytes) or BadAddress; nothing has changed.
         """
         address = thread.frame.argument(0)
         count = thread.frame.argument(1)

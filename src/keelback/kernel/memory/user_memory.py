@@ -1,8 +1,10 @@
 """Copying between the kernel and a process: the only way in which the kernel touches user memory.
 
 1. A range is checked once, as a whole: it lies in user space and does not wrap.
-2. Then every page of it is checked, and made readable or writable as a page fault would have.
-3. What is read is taken for true when all of it has come; nothing is written before all of it can be.
+2. Then every page of it is checked.  To read one changes nothing: where it was never touched, it reads as zeros.
+3. What is read is taken for true when all of it has come.
+4. Pages are made writable as a page fault would have, when all are the caller's to write; nothing is written before
+   all of them can be.
 """
 
 from keelback.abi.errors import BadAddress, BadArgument
@@ -23,26 +25,28 @@ class UserMemory(Component):
     def copy_in(self, space: Space, address: word, count: u32, destination: Array[u8]) -> None:
         """Copy `count` bytes from a user address to the start of an array that has room for them.
 
-        Raises: BadAddress or OutOfMemory; the array may hold a part.
+        Raises: BadAddress; the array may hold a part.
         """
         self._check_range(address, count)
         done: u32 = 0
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(count - done, PAGE_SIZE - offset)
-            page = self.access.page(self.virtual_memory.make_readable(space, address + done))
+            page = self.access.page(self.virtual_memory.readable(space, address + done))
             destination.copy_from(done, page.bytes, offset, block)
             done += block
 
     def copy_out(self, space: Space, address: word, count: u32, source: Array[u8]) -> None:
         """Copy the first `count` bytes of an array, a page of them at most, to a user address.
 
-        Raises: BadAddress or OutOfMemory; not a byte has been copied.
+        Raises: BadAddress; OutOfMemory when a page of it finds no memory; not a byte has been copied.
         """
         self._check_range(address, count)
         assert 0 < count <= PAGE_SIZE, "an answer lies in one page or two"
         offset: u32 = address % PAGE_SIZE
         block: u32 = min(count, PAGE_SIZE - offset)
+        if block < count:
+            self.virtual_memory.check_writable(space, address + block)
         first: u32 = self.virtual_memory.make_writable(space, address)
         second: u32 = self.virtual_memory.make_writable(space, address + block) if block < count else 0
         # From here on nothing can fail.
@@ -60,7 +64,7 @@ class UserMemory(Component):
     def copy_text_in(self, space: Space, address: word, destination: Array[u8]) -> None:
         """Copy a zero-terminated text from a user address to an array, zero-padded.
 
-        Raises: BadArgument (it does not fit), BadAddress or OutOfMemory; the array may hold a part.
+        Raises: BadArgument (it does not fit) or BadAddress; the array may hold a part.
         """
         destination.clear()
         done: u32 = 0
@@ -68,7 +72,7 @@ class UserMemory(Component):
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(len(destination) - done, PAGE_SIZE - offset)
             self._check_range((address + done) & 0xFFFF_FFFF, 1)
-            page = self.access.page(self.virtual_memory.make_readable(space, address + done))
+            page = self.access.page(self.virtual_memory.readable(space, address + done))
             for index in range(block):
                 byte = page.bytes[offset + index]
                 if byte == 0:

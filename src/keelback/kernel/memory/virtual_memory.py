@@ -33,6 +33,17 @@ class VirtualMemory(Component):
 
     # Page faults, the kernel's own accesses among them.
 
+    def readable(self, space: Space, address: word) -> u32:
+        """Return the frame that shows what the page of an address reads as: that of zeros until it is touched.
+
+        Nothing is mapped for it, so it needs no memory.  Raises: BadAddress when it is nobody's to read.
+        """
+        entry = self.tables.find(space.directory, address)
+        if entry is not None and entry.user:
+            return self.tables.frame_of(entry)
+        self._check_readable(space, address)
+        return self.spaces.kernel.zero
+
     def make_readable(self, space: Space, address: word) -> u32:
         """Make the page of an address readable; return its frame.
 
@@ -41,13 +52,24 @@ class VirtualMemory(Component):
         entry = self.tables.find(space.directory, address)
         if entry is not None and entry.user:
             return self.tables.frame_of(entry)
+        self._check_readable(space, address)
+        self._enter(space, page_of(address), entry, self.spaces.kernel.zero, USER)
+        return self.spaces.kernel.zero
+
+    def _check_readable(self, space: Space, address: word) -> None:
+        """Check that a page that has no frame may be read.  Raises: BadAddress."""
         region = self.regions.find(space, address)
         if not region.permissions & USER:
             raise BadAddress
         self._check_demand(region)
-        page: word = page_of(address)
-        self._enter(space, page, entry, self.spaces.kernel.zero, USER)
-        return self.spaces.kernel.zero
+
+    def check_writable(self, space: Space, address: word) -> None:
+        """Check that the page of an address can be made writable, if there is memory.  Raises: BadAddress."""
+        region = self.regions.find(space, address)
+        if not region.permissions & WRITABLE:
+            raise BadAddress
+        if region.kind == RegionKind.MALLOC and self.spaces.frame(space.directory, address) == 0:
+            raise BadAddress
 
     def make_writable(self, space: Space, address: word) -> u32:
         """Make the page of an address writable, in a frame that no other holder has; return that.
