@@ -126,6 +126,6 @@ def _unknown(name: str, library: bool, known: Sequence[str]) -> str:
     """Return what to say of a name that nothing has."""
     if library:
         return f"no library {name!r}: there are {', '.join(known)}; or give the path of a C or Python file"
-    near = get_close_matches(name, known)
-    meant = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"no program {name!r}{meant}; `keelback programs` lists them, and a file of yours is named by its path"
+    if near := get_close_matches(name, known):
+        return f"no program {name!r}; did you mean {' or '.join(near)}?"
+    return f"no program {name!r}; `keelback programs` lists them, and a file of yours is named by its path"
