@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keelback.inspect.address_tables import Row, loaded, mapped, physical_table, virtual_table
-from keelback.inspect.story import Story
+from keelback.inspect.address_tables import Row, physical_table, virtual_table
+from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.story import process_facts
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import NOBODY as NO_OWNER
 from keelback.kernel.memory.frames import RESERVED, SHARED
@@ -54,10 +55,10 @@ def machine():
 
 
 def test_every_table_is_whole(machine):
-    assert_whole(physical_table(machine.lens))
-    assert_whole(virtual_table(machine.lens, None))
+    assert_whole(physical_table(Snapshot(machine.lens)))
+    assert_whole(virtual_table(Snapshot(machine.lens), None))
     for pid in (1, 2, 3):
-        assert_whole(virtual_table(machine.lens, machine.process(pid)))
+        assert_whole(virtual_table(Snapshot(machine.lens), Snapshot(machine.lens).processes[pid]))
 
 
 def test_virtual_rows_are_the_regions_by_what_they_are_for(machine):
@@ -76,20 +77,20 @@ def test_virtual_rows_are_the_regions_by_what_they_are_for(machine):
         (MICROKERNEL.stack_top, "Unreserved"),
     ]
     for pid in (1, 3):
-        rows = virtual_table(machine.lens, machine.process(pid))
+        rows = virtual_table(Snapshot(machine.lens), Snapshot(machine.lens).processes[pid])
         assert [(row.start, row.label) for row in rows] == expected
 
 
 def test_the_facts_of_a_process_list_its_malloc_pages_with_their_frames(machine):
-    told = Story(machine.lens)
+    processes = Snapshot(machine.lens).processes
     expected = [{"page": page, "frame": machine.frame(page) * PAGE} for page in (MALLOC, MALLOC + PAGE)]
-    assert told.process_facts(machine.process(1))["malloc_pages"] == expected
-    assert told.process_facts(machine.process(2))["malloc_pages"] == []
+    assert process_facts(processes[1])["malloc_pages"] == expected
+    assert process_facts(processes[2])["malloc_pages"] == []
 
 
 def test_physical_rows_say_whose_each_frame_is(machine):
     """Of each frame of the machine, as its record says; those that no machine has are nobody's."""
-    kernel, rows = machine.lens, iter(physical_table(machine.lens))
+    kernel, rows = machine.lens, iter(physical_table(Snapshot(machine.lens)))
     texts = {NO_OWNER: "No-man's land", RESERVED: "No-man's land", SHARED: "User space for several processes"}
     texts |= {1: "User space for it", 2: "User space for it", 3: "User space for it"}
     libraries = {
@@ -110,9 +111,10 @@ def test_physical_rows_say_whose_each_frame_is(machine):
 
 
 def test_libraries_are_listed_as_loaded_and_as_mapped(machine):
-    assert [each.users for each in loaded(machine.lens)] == [2, 2]
-    assert [address for _, address in mapped(machine.process(1))] == [AFTER_IMAGE, AFTER_IMAGE + LIBRARY_END]
-    assert mapped(machine.process(2)) == []
+    snapshot = Snapshot(machine.lens)
+    assert [each.users for each in snapshot.libraries.values()] == [2, 2]
+    assert [each.address for each in snapshot.processes[1].libraries] == [AFTER_IMAGE, AFTER_IMAGE + LIBRARY_END]
+    assert snapshot.processes[2].libraries == []
 
 
 def test_a_row_is_written_with_inclusive_ends():
@@ -135,9 +137,8 @@ def test_any_regions_make_a_whole_table(places, chosen):
     regions = [
         SimpleNamespace(start=start, end=end, kind=kind) for (start, end), kind in zip(pairs, chosen, strict=False)
     ]
-    space = SimpleNamespace(regions=regions, count=len(regions), nodes=0)
-    process = SimpleNamespace(name=b"it", space=space)
-    rows = virtual_table(SimpleNamespace(layout=MICROKERNEL), process)
+    process = SimpleNamespace(name="it", regions=regions)
+    rows = virtual_table(SimpleNamespace(kernel=SimpleNamespace(layout=MICROKERNEL)), process)
     assert_whole(rows)
     for region in regions:
         [row] = [each for each in rows if each.start <= region.start <= each.end]

@@ -21,7 +21,7 @@ from keelback.abi.errors import (
     NotPermitted,
     TooManyRegions,
 )  # fmt: skip
-from keelback.inspect.lens import malloc_pages
+from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.regions import FEW
 from keelback.kernel.processes.processes import Ending
@@ -566,7 +566,8 @@ class MemoryModel(RuleBasedStateMachine):
                 self.same(pid, page, process.pages.get(page, NOWHERE))
             listed = list(record.libraries.slots)[: record.libraries.count]
             assert [each.address for each in listed] == list(process.libraries.values())
-            assert [page for page, _ in malloc_pages(self.machine.lens, pid)] == sorted(process.malloc)
+            mapped = Snapshot(self.machine.lens).processes[pid].malloc_pages()
+            assert [each.address for each in mapped] == sorted(process.malloc)
             for page, expected in process.malloc.items():
                 self.same(pid, page, expected)
 

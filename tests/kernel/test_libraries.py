@@ -12,7 +12,7 @@ from keelback.abi.errors import (
     TooManyLibraries,
     TooManyRegions,
 )
-from keelback.inspect.lens import user_pages
+from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.loading.libraries import MOST_MAPPED
 from keelback.kernel.loading.loaded_libraries import MOST_LIBRARIES
@@ -68,8 +68,7 @@ def entry_of(machine, number=0):
 
 def library_frames(machine, number=0):
     """Return the frames that the kernel's entry holds, by page."""
-    space = entry_of(machine, number).space
-    return [each.frame for each in user_pages(machine.lens, space.directory)]
+    return Snapshot(machine.lens).libraries[number].frames
 
 
 def references(machine, number=0):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
-from keelback.inspect.lens import malloc_pages
+from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Access, Ending, Reason
@@ -48,7 +48,7 @@ def release(machine: Driven, number: int, count: int, pid: int = 1) -> int:
 
 
 def taken(machine: Driven, pid: int = 1) -> list[int]:
-    return [(page - MALLOC) // PAGE for page, _ in malloc_pages(machine.lens, pid)]
+    return [(each.address - MALLOC) // PAGE for each in Snapshot(machine.lens).processes[pid].malloc_pages()]
 
 
 def region(machine: Driven, pid: int = 1) -> list[tuple[int, int]]:
@@ -69,7 +69,7 @@ def test_pages_are_new_zero_and_writable_in_frames_of_their_own(machine):
     machine.pc.ram.bytes[zone.lowest() << 12 : 0x9F000] = b"\xaa" * (0x9F000 - (zone.lowest() << 12))
     assert allocate(machine, 3) == 0
     assert machine.used() == (used[0] + 3, used[1] + 1)
-    frames = [frame for _, frame in malloc_pages(machine.lens, 1)]
+    frames = malloc_frames(machine, 1)
     assert len(set(frames)) == 3
     for number, frame in enumerate(frames):
         assert machine.pc.ram.bytes[frame << 12 : frame + 1 << 12] == bytes(PAGE)
@@ -137,7 +137,7 @@ def test_a_child_inherits_pages_and_each_has_its_own_from_then_on(machine):
 
 
 def malloc_frames(machine: Driven, pid: int) -> list[int]:
-    return [frame for _, frame in malloc_pages(machine.lens, pid)]
+    return [each.mapping.frame for each in Snapshot(machine.lens).processes[pid].malloc_pages()]
 
 
 def test_a_program_that_another_replaced_has_no_pages_left(machine):

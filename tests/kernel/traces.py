@@ -1,7 +1,7 @@
 """What a request leaves in RAM: all that counts, to be compared byte by byte with what was there before."""
 
-from keelback.inspect.lens import look, user_pages
-from keelback.inspect.records import holder, regions_of
+from keelback.inspect.lens import look
+from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of
@@ -68,10 +68,10 @@ def assert_equal(pc: SimulatedPc, found: bytearray, expected: bytearray) -> None
 def memory(pc: SimulatedPc, pid: int) -> dict[int, bytes]:
     """Return what a process would read in its regions, page by page, but for pages of zeros, there or not."""
     kernel = look(pc.layout, pc.ram.contents)
-    space, found = kernel.processes.table[pid].space, {}
-    for each in user_pages(kernel, space.directory):
-        start = each.frame << PAGE_SHIFT
+    found = {}
+    for each in Snapshot(kernel).processes[pid].pages():
+        start = each.mapping.frame << PAGE_SHIFT
         content = bytes(pc.ram.contents[start : start + PAGE_SIZE])
-        if any(content) and holder(regions_of(kernel, space), each.page):
-            found[each.page] = content
+        if any(content) and each.region:
+            found[each.address] = content
     return found

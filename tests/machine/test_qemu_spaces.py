@@ -11,8 +11,9 @@ from elftools.elf.elffile import ELFFile
 from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
-from keelback.inspect.census import Census, Space
 from keelback.inspect.lens import look
+from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.snapshot.spaces import Space
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import LAYOUTS, Layout
@@ -35,7 +36,7 @@ class Standstill:
     """A machine that stands still in user mode: its kernel, and its spaces as QEMU walks them, by process id."""
 
     kernel: Kernel
-    census: Census
+    snapshot: Snapshot
     in_qemu: Mapping[int, SpaceInQemu]
 
 
@@ -50,10 +51,10 @@ def standstill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     with Qemu(make_image_file(layout, image), memory=16 * MIB, arguments=server) as machine:
         kernel = look(layout, machine.ram)
         stop_in_user_mode(machine, kernel)
-        census = Census(kernel)
+        snapshot = Snapshot(kernel)
         with Gdb(socket) as gdb:
-            in_qemu = {pid: walk(machine, gdb, space.directory) for pid, space in census.spaces.items()}
-    return Standstill(kernel, census, in_qemu)
+            in_qemu = {pid: walk(machine, gdb, space.directory) for pid, space in snapshot.spaces.items()}
+    return Standstill(kernel, snapshot, in_qemu)
 
 
 def stop_in_user_mode(machine: Qemu, kernel: Kernel) -> None:
@@ -76,13 +77,13 @@ def stop_in_user_mode(machine: Qemu, kernel: Kernel) -> None:
 # What the tables in RAM say.
 
 
-def translations(census: Census, space: Space) -> dict[int, Translation]:
+def translations(snapshot: Snapshot, space: Space) -> dict[int, Translation]:
     """Return all pages that a page directory in RAM maps, with the flags of both entries."""
     return {
         each.page: Translation(
             each.page, each.frame, frozenset(letter for bit, letter in BITS.items() if each.flags & bit)
         )
-        for each in census.walker.pages(census.root(space.directory))
+        for each in snapshot.walker.pages(space.root)
     }
 
 
@@ -101,21 +102,21 @@ def ranges(found: Mapping[int, Translation]) -> list[Range]:
 
 def test_every_process_that_is_alive_is_looked_at(standstill):
     assert set(standstill.in_qemu) == ALIVE
-    assert len({standstill.census.spaces[pid].directory for pid in ALIVE}) == len(ALIVE)
+    assert len({standstill.snapshot.spaces[pid].directory for pid in ALIVE}) == len(ALIVE)
 
 
 def test_info_tlb_shows_just_the_pages_frames_and_flags_in_ram(standstill):
-    for pid, space in standstill.census.spaces.items():
-        assert standstill.in_qemu[pid].translations == translations(standstill.census, space), f"process {pid}"
+    for pid, space in standstill.snapshot.spaces.items():
+        assert standstill.in_qemu[pid].translations == translations(standstill.snapshot, space), f"process {pid}"
 
 
 def test_info_mem_shows_just_the_permissions_in_ram(standstill):
-    for pid, space in standstill.census.spaces.items():
-        assert standstill.in_qemu[pid].ranges == ranges(translations(standstill.census, space)), f"process {pid}"
+    for pid, space in standstill.snapshot.spaces.items():
+        assert standstill.in_qemu[pid].ranges == ranges(translations(standstill.snapshot, space)), f"process {pid}"
 
 
-def test_the_census_has_the_user_pages_that_info_tlb_has(standstill):
-    for pid, space in standstill.census.spaces.items():
+def test_the_snapshot_has_the_user_pages_that_info_tlb_has(standstill):
+    for pid, space in standstill.snapshot.spaces.items():
         user_base = standstill.kernel.layout.user_base
         user = {page: each for page, each in standstill.in_qemu[pid].translations.items() if page >= user_base}
         assert {each.page: each.frame for each in space.user} == {page: each.frame for page, each in user.items()}

@@ -11,8 +11,8 @@ from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program
-from keelback.inspect.address_tables import frames_of, mapped, text_of
 from keelback.inspect.lens import look
+from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.processes.processes import Ending
 from keelback.machine.observed import observe
@@ -85,14 +85,15 @@ class Seen:
         if library.users < max(self.users, 3):
             return
         self.users = library.users
-        self.pristine = frames_of(self.kernel, library)
+        snapshot = Snapshot(self.kernel)
+        self.pristine = snapshot.libraries[0].frames
         self.references = [self.kernel.memory.frames.table[frame].references for frame in self.pristine]
-        for process in (self.kernel.processes.table[pid] for pid in (1, 2, 3)):
-            [(_, address)] = mapped(process)
-            self.addresses[text_of(process.name)] = address
+        for process in (snapshot.processes[pid] for pid in (1, 2, 3)):
+            [(_, address)] = process.libraries
+            self.addresses[process.name] = address
             pages = range(address, address + 3 * 4096, 4096)
-            entries = [entry_at(self.kernel, process.space.directory, page) for page in pages]
-            self.frames[text_of(process.name)] = [entry >> 12 for entry in entries]
+            entries = [entry_at(self.kernel, process.record.space.directory, page) for page in pages]
+            self.frames[process.name] = [entry >> 12 for entry in entries]
 
 
 @pytest.mark.parametrize("layout", [MICROKERNEL, USERMODE], ids=lambda layout: layout.name)

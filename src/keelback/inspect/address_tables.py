@@ -6,14 +6,11 @@ Ends are inclusive, as whoever reads addresses off a screen expects; the last ro
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from keelback.inspect.lens import user_pages
-from keelback.inspect.records import raw, regions_of
-from keelback.kernel.kernel import Kernel
-from keelback.kernel.loading.loaded_libraries import Library
+from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.snapshot.processes import Process
 from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED
 from keelback.kernel.memory.regions import MemoryRegion, RegionKind
-from keelback.kernel.processes.processes import Process
-from keelback.lang import PAGE_SHIFT, Array
+from keelback.lang import PAGE_SHIFT, text_of
 
 KERNEL_RESERVED = "Kernel reserved"
 UNRESERVED = "Unreserved"
@@ -33,10 +30,10 @@ class Row:
         return f"0x{self.start:08X} - 0x{self.end:08X} : {self.label}"
 
 
-def physical_table(kernel: Kernel) -> list[Row]:
+def physical_table(snapshot: Snapshot) -> list[Row]:
     """Return who has which physical memory; what nobody has, and what is not there, is no-man's land."""
-    owners = memoryview(raw(kernel.memory.frames.table)).cast("H")[1::2].tolist()
-    libraries = {frame: text_of(each.name) for each in loaded(kernel) for frame in frames_of(kernel, each)}
+    kernel, owners = snapshot.kernel, snapshot.frames.uses()
+    libraries = {frame: each.name for each in snapshot.libraries.values() for frame in each.frames}
     first, end = kernel.layout.owned_start >> PAGE_SHIFT, kernel.memory.owned_end() >> PAGE_SHIFT
 
     def label(frame: int, owner: int) -> str:
@@ -58,20 +55,20 @@ def physical_table(kernel: Kernel) -> list[Row]:
     return list(_joined(_without_empty([*pieces, (len(owners) << PAGE_SHIFT, NO_MANS_LAND)])))
 
 
-def virtual_table(kernel: Kernel, process: Process | None) -> list[Row]:
+def virtual_table(snapshot: Snapshot, process: Process | None) -> list[Row]:
     """Return who has which virtual addresses, in the space of a process; None: before there is any."""
-    pieces = [(0, KERNEL_RESERVED), (kernel.layout.user_base, UNRESERVED)]
+    pieces = [(0, KERNEL_RESERVED), (snapshot.kernel.layout.user_base, UNRESERVED)]
     if process is not None:
-        for region in regions_of(kernel, process.space):
+        for region in process.regions:
             pieces += [(region.start, _label(process, region)), (region.end, UNRESERVED)]
     return list(_joined(_without_empty(pieces)))
 
 
 def _label(process: Process, region: MemoryRegion) -> str:
-    name = text_of(process.name)
+    name = process.name
     if region.kind == RegionKind.LIBRARY:
-        before = [each for each in mapped(process) if each[1] <= region.start]
-        return f"{text_of(max(before, key=lambda each: each[1])[0].name)} space in {name} space"
+        before = [each for each in process.libraries if each.address <= region.start]
+        return f"{max(before, key=lambda each: each.address).library.name} space in {name} space"
     if region.kind == RegionKind.ANONYMOUS:
         return f"Anonymous memory of {name}"
     if region.kind == RegionKind.MALLOC:
@@ -95,29 +92,3 @@ def _joined(pieces: Iterable[tuple[int, str]]) -> Iterator[Row]:
                 yield Row(start, position - 1, label)
             start, label = position, following
     yield Row(start, END - 1, label)
-
-
-def loaded(kernel: Kernel) -> list[Library]:
-    """Return the libraries that are loaded."""
-    return [each for each in kernel.libraries.table if each.users > 0]
-
-
-def mapped(process: Process) -> list[tuple[Library, int]]:
-    """Return the libraries that a process maps, each with the address of its link page."""
-    slots = list(process.libraries.slots)[: process.libraries.count]
-    return [(each.library, each.address) for each in slots if each.library is not None]
-
-
-def frames_of(kernel: Kernel, library: Library) -> list[int]:
-    """Return the frames of a loaded library, by their pages."""
-    return [frame for _, frame in mappings(kernel, library.space.directory, 0, END)]
-
-
-def mappings(kernel: Kernel, directory: int, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Return each user page of [start, end) that a space maps, and its frame."""
-    return ((each.page, each.frame) for each in user_pages(kernel, directory) if start <= each.page < end)
-
-
-def text_of(name: Array[int]) -> str:
-    """Return a zero-padded name."""
-    return bytes(name).rstrip(b"\0").decode("ascii", "replace")

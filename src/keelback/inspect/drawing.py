@@ -13,6 +13,7 @@ Memory is drawn with the highest address on top, a file with its start on top.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import KIB, MIB, Layout
@@ -192,10 +193,8 @@ def _sized(parts: Iterable[Part], end: int) -> Iterator[Part]:
 
 def usable(kernel: Kernel) -> Iterator[tuple[int, int]]:
     """Yield start and end of each range of memory that a running kernel found usable."""
-    memory_map = kernel.memory.kernel_map
-    for index in range(memory_map.fill.count):
-        each = memory_map.table[index]
-        yield each.start * PAGE_SIZE, each.end * PAGE_SIZE
+    for first, last in Snapshot(kernel).usable:
+        yield first * PAGE_SIZE, last * PAGE_SIZE
 
 
 def usable_ranges(kernel: Kernel) -> Iterator[str]:

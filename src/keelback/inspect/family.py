@@ -13,8 +13,8 @@ from typing import Any
 from keelback.abi.calls import CALLS
 from keelback.inspect.backtrace import FRAME_SIZE, Stack, pointer_of, way_of
 from keelback.inspect.endings import ProcessEnding, ending_of
+from keelback.inspect.lens import walker_of
 from keelback.inspect.symbols import place_in
-from keelback.inspect.walk import Walker, reader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState
 from keelback.kernel.processes.scheduler import CpuState
@@ -67,7 +67,7 @@ class Family:
         self._threads = address_of(kernel.threads.table[0])
         self._trap = 0, bytes(FRAME_SIZE)
         self._stack: Stack | None = None
-        self._walker = Walker("i386", reader(memoryview(contents)))
+        self._walker = walker_of(kernel)
         self._seen = bytes(len(table) * self._size)
         self._counted = b""
         self._zombies: list[int] = []

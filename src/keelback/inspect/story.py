@@ -5,26 +5,23 @@
 `look` is called whenever the machine stands still; a step is told when RAM shows that it has been taken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from keelback.inspect.address_tables import (
-    Row,
-    frames_of,
-    loaded,
-    mapped,
-    mappings,
-    physical_table,
-    text_of,
-    virtual_table,
-)
+from keelback.inspect.address_tables import Row, physical_table, virtual_table
+from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.snapshot.libraries import LoadedLibrary
+from keelback.inspect.snapshot.pages import Page
+from keelback.inspect.snapshot.processes import Process
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes.processes import Process, ProcessState
+from keelback.kernel.processes.processes import ProcessState
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 
 MIB = 1 << 20
+ACTORS = (0, 1, 2, 1, 2)
+"""The process that each step is about; 0: none."""
 Run = tuple[int, int]
 
 
@@ -73,34 +70,30 @@ class Story:
     def look(self) -> None:
         """Tell the next step, if the machine has taken it."""
         if not self.is_told and self._is_taken():
-            self.steps.append(self._step())
-
-    def _actor(self) -> Process | None:
-        """Return the process that the next step is about."""
-        return self.kernel.processes.table[(0, 1, 2, 1, 2)[len(self.steps)]] if self.steps else None
+            self.steps.append(self._step(Snapshot(self.kernel)))
 
     def _is_taken(self) -> bool:
-        actor = self._actor()
-        if actor is None or actor.state != ProcessState.ALIVE:
-            return actor is None
-        return len(self.steps) < 3 or actor.libraries.count > 0
+        if not self.steps:
+            return True
+        actor = self.kernel.processes.table[ACTORS[len(self.steps)]]
+        return actor.state == ProcessState.ALIVE and (len(self.steps) < 3 or actor.libraries.count > 0)
 
-    def _step(self) -> Step:
-        actor = self._actor()
-        physical, virtual = physical_table(self.kernel), virtual_table(self.kernel, actor)
+    def _step(self, snapshot: Snapshot) -> Step:
+        actor = snapshot.processes.get(ACTORS[len(self.steps)])
+        physical, virtual = physical_table(snapshot), virtual_table(snapshot, actor)
         return Step(
             self.TITLES[len(self.steps)],
-            list(self._said(actor, physical)),
+            list(self._said(snapshot, actor, physical)),
             physical,
             virtual,
-            text_of(actor.name) if actor is not None else None,
-            [self.process_facts(each) for each in self._processes()],
-            [self._library(number) for number in range(len(loaded(self.kernel)))],
+            actor.name if actor is not None else None,
+            [process_facts(each) for each in snapshot.processes.values() if each.is_alive],
+            [_library_facts(each) for each in snapshot.libraries.values()],
         )
 
     # What RAM says of a step.
 
-    def _said(self, actor: Process | None, physical: list[Row]) -> Iterator[str]:
+    def _said(self, snapshot: Snapshot, actor: Process | None, physical: list[Row]) -> Iterator[str]:
         if actor is None:
             size = self.kernel.layout.kernel_limit // MIB
             yield f"the kernel takes the first {size} MiB, physical and virtual, each at its own address"
@@ -111,63 +104,54 @@ class Story:
         if len(self.steps) < 3:
             yield from self._said_of_spawn(actor, taken)
         else:
-            yield from self._said_of_library(actor, taken)
+            yield from self._said_of_library(snapshot, actor, taken)
 
     def _said_of_spawn(self, actor: Process, taken: list[Row]) -> Iterator[str]:
-        image, name = actor.space.image, text_of(actor.name)
+        image, name = actor.record.space.image, actor.name
         yield f"{name} is an image of {image.size:,} bytes, which expects to be at 0x{image.base:08X}"
         yield _frames_taken(taken)
-        yield from _pages_mapped(list(mappings(self.kernel, actor.space.directory, 0, 1 << 32)), name)
+        yield from _pages_mapped(actor.pages(), name)
         if image.frame << PAGE_SHIFT != image.base:
             [there] = [row.label for row in self.steps[-1].physical if row.start <= image.base <= row.end]
-            is_first = not any(self._is_moved(each) for each in self._processes() if each is not actor)
+            is_first = not any(_is_moved(each) for each in actor.snapshot.processes.values() if each is not actor)
             when = "for the first time, " if is_first else ""
             yield f"{when}physical and virtual differ: physical 0x{image.base:08X} is taken ({there})"
 
-    def _is_moved(self, process: Process) -> bool:
-        """Say whether a process has a page at another address than its frame's."""
-        pages = mappings(self.kernel, process.space.directory, 0, 1 << 32)
-        return any(page != frame << PAGE_SHIFT for page, frame in pages)
-
-    def _said_of_library(self, actor: Process, taken: list[Row]) -> Iterator[str]:
-        name = text_of(actor.name)
-        in_use = self.kernel.first_cpu.directory
-        [whose] = [text_of(each.name) for each in self._processes() if each.space.directory == in_use]
+    def _said_of_library(self, snapshot: Snapshot, actor: Process, taken: list[Row]) -> Iterator[str]:
+        name, in_use = actor.name, snapshot.kernel.first_cpu.directory
+        [whose] = [snapshot.processes[pid].name for pid, each in snapshot.spaces.items() if each.directory == in_use]
         yield f"the mapping is switched to that of {whose}"
-        library, address = mapped(actor)[-1]
-        asked = text_of(library.name)
-        is_loaded = any(each["name"] == asked for each in self.steps[-1].libraries)
+        library, address = actor.libraries[-1]
+        is_loaded = any(each["name"] == library.name for each in self.steps[-1].libraries)
         so_far = "loaded already" if is_loaded else "not loaded yet"
-        yield f"{name} requests {asked}, {library.size:,} bytes behind a link page: it is {so_far}"
+        yield f"{name} requests {library.name}, {library.size:,} bytes behind a link page: it is {so_far}"
         yield _frames_taken(taken)
-        end = address + len(frames_of(self.kernel, library)) * PAGE_SIZE
-        yield from _pages_mapped(list(mappings(self.kernel, actor.space.directory, address, end)), name)
-        yield f"processes that map {asked}: {library.users}"
+        yield from _pages_mapped(actor.pages(address, address + len(library.frames) * PAGE_SIZE), name)
+        yield f"processes that map {library.name}: {library.users}"
 
-    def _processes(self) -> Iterator[Process]:
-        return (each for each in self.kernel.processes.table if each.state == ProcessState.ALIVE)
 
-    def process_facts(self, process: Process) -> dict[str, Any]:
-        """Return what a process's record says, as plain values."""
-        image = process.space.image
-        return {
-            "pid": process.pid,
-            "name": text_of(process.name),
-            "image": {"physical": image.frame << PAGE_SHIFT, "virtual": image.base, "size": image.size},
-            "libraries": [{"name": text_of(each.name), "address": address} for each, address in mapped(process)],
-            "malloc_pages": [
-                {"page": page, "frame": frame << PAGE_SHIFT} for page, frame in self._malloc_pages(process)
-            ],
-        }
+def _is_moved(process: Process) -> bool:
+    """Say whether a process has a page at another address than its frame's."""
+    return any(each.address != each.mapping.frame << PAGE_SHIFT for each in process.pages())
 
-    def _malloc_pages(self, process: Process) -> Iterator[tuple[int, int]]:
-        layout = self.kernel.layout
-        return mappings(self.kernel, process.space.directory, layout.malloc_base, layout.malloc_limit)
 
-    def _library(self, number: int) -> dict[str, Any]:
-        library = loaded(self.kernel)[number]
-        frames = [frame << PAGE_SHIFT for frame in frames_of(self.kernel, library)]
-        return {"name": text_of(library.name), "size": library.size, "users": library.users, "frames": frames}
+def process_facts(process: Process) -> dict[str, Any]:
+    """Return what a process's record says, as plain values."""
+    image = process.record.space.image
+    return {
+        "pid": process.pid,
+        "name": process.name,
+        "image": {"physical": image.frame << PAGE_SHIFT, "virtual": image.base, "size": image.size},
+        "libraries": [{"name": each.library.name, "address": each.address} for each in process.libraries],
+        "malloc_pages": [
+            {"page": each.address, "frame": each.mapping.frame << PAGE_SHIFT} for each in process.malloc_pages()
+        ],
+    }
+
+
+def _library_facts(library: LoadedLibrary) -> dict[str, Any]:
+    frames = [frame << PAGE_SHIFT for frame in library.frames]
+    return {"name": library.name, "size": library.size, "users": library.users, "frames": frames}
 
 
 def _frames_taken(rows: list[Row]) -> str:
@@ -177,11 +161,11 @@ def _frames_taken(rows: list[Row]) -> str:
     return f"{_counted(count, 'frame')} taken: {', '.join(_range(row.start, row.end + 1) for row in rows)}"
 
 
-def _pages_mapped(pages: list[tuple[int, int]], name: str) -> Iterator[str]:
+def _pages_mapped(pages: Iterable[Page], name: str) -> Iterator[str]:
     """Yield a line for each run of pages that have frames in a row."""
-    for _, group in groupby(pages, key=lambda pair: (pair[0] >> PAGE_SHIFT) - pair[1]):
+    for _, group in groupby(pages, key=lambda each: (each.address >> PAGE_SHIFT) - each.mapping.frame):
         run = list(group)
-        start, frame, size = run[0][0], run[0][1] << PAGE_SHIFT, len(run) * PAGE_SIZE
+        start, frame, size = run[0].address, run[0].mapping.frame << PAGE_SHIFT, len(run) * PAGE_SIZE
         where = "the same" if frame == start else _range(frame, frame + size)
         yield f"{_counted(len(run), 'page')} mapped in {name}: {_range(start, start + size)}, physical {where}"
 

@@ -6,6 +6,7 @@ Each body gets a census and yields what contradicts its sentence, in words; noth
 from keelback.inspect.census import Census
 from keelback.inspect.invariants import frames, pages, processes, promises, regions, spaces, threads
 from keelback.inspect.invariants.sentences import INVARIANTS
+from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.kernel import Kernel
 from keelback.lang import Panic
 
@@ -25,7 +26,7 @@ class InvariantBroken(Exception):
 def check(kernel: Kernel) -> None:
     """Check all invariants of a kernel that has booted.  Raises: InvariantBroken for the first that does not hold."""
     try:
-        census = Census(kernel)
+        census = Census(Snapshot(kernel))
     except Panic as panic:
         raise InvariantBroken("every page table lies in RAM", panic.message) from panic
     for sentence, body in INVARIANTS.items():

@@ -37,10 +37,10 @@ def _said(use: int) -> str:
 
 @invariant("a page that may be written is in a frame that nobody else has")
 def _writable_alone(census: Census) -> Iterator[str]:
-    for pid, space in census.spaces.items():
+    for space in census.snapshot.spaces.values():
         for each in space.user:
             if each.flags & WRITABLE and census.uses[each.frame] != 1:
-                yield f"process {pid} may write {each.page:#010x} in frame {each.frame:#x}, which others have too"
+                yield f"{space.whose} may write {each.page:#010x} in frame {each.frame:#x}, which others have too"
 
 
 @invariant("a user frame that a page shows which its process may not write to is read-only, and all such are counted")
@@ -95,7 +95,7 @@ def _free_counts(census: Census) -> Iterator[str]:
 def _used_counts(census: Census) -> Iterator[str]:
     frames = census.kernel.memory.frames
     kinds, full = [0] * len(Role), 0
-    for record, count in Counter(memoryview(raw(frames.table)).cast("I").tolist()).items():
+    for record, count in Counter(memoryview(census.snapshot.frames.records).cast("I").tolist()).items():
         references, owner = record & 0xFFFF, record >> 16
         if references:
             kinds[owner >> OWNER_BITS] += count

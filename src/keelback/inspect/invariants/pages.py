@@ -8,16 +8,16 @@ from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.loaded_pages import loaded_page
 from keelback.inspect.records import members, numbered
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
-from keelback.kernel.memory.regions import RegionKind, Space
+from keelback.kernel.memory.regions import MemoryRegion, RegionKind
 from keelback.lang import PAGE_SIZE
 
 
 @invariant("a process's record says which frame the first page of its image has now")
 def _image_frame(census: Census) -> Iterator[str]:
-    for process in census.processes():
+    for process in census.snapshot.alive:
         image = process.space.image
-        mapped = census.spaces[process.pid].user if process.pid in census.spaces else []
-        frame = next((each.frame for each in mapped if each.page == image.base), 0)
+        mapped = census.snapshot.processes[process.pid].pages(image.base, image.base + PAGE_SIZE)
+        frame = next((each.mapping.frame for each in mapped), 0)
         if image.size and image.frame != frame:
             yield f"process {process.pid} records frame {image.frame:#x}, and has {frame:#x} there"
 
@@ -25,7 +25,7 @@ def _image_frame(census: Census) -> Iterator[str]:
 @invariant("every process is in the list of those that run its program, and its image is that file")
 def _images(census: Census) -> Iterator[str]:
     processes, index = census.kernel.processes, census.kernel.payload.members
-    expected = {each.pid: each.program - 1 for each in census.processes()}
+    expected = {each.pid: each.program - 1 for each in census.snapshot.alive}
     places = [
         (pid, slot) for slot, each in numbered(processes.running.elements) for pid in members(each, processes.runners)
     ]
@@ -39,21 +39,21 @@ def _images(census: Census) -> Iterator[str]:
 @invariant("a page that is marked as loaded can't be written, and is as its file has it")
 def _loaded(census: Census) -> Iterator[str]:
     ram = census.kernel.spaces.ram.contents
-    for process in census.processes():
-        for each in census.spaces[process.pid].user if process.pid in census.spaces else ():
+    for space in census.snapshot.spaces.values():
+        for each in space.user:
             if each.flags & AS_LOADED:
                 start = each.frame << PAGE_SHIFT
                 if each.flags & WRITABLE:
-                    yield f"process {process.pid} may write {each.page:#010x}"
-                if ram[start : start + PAGE_SIZE] != loaded_page(census.kernel, process.space.image.file, each.page):
-                    yield f"process {process.pid} has something else at {each.page:#010x}"
+                    yield f"{space.whose} may write {each.page:#010x}"
+                if ram[start : start + PAGE_SIZE] != loaded_page(census.kernel, space.record.image.file, each.page):
+                    yield f"{space.whose} has something else at {each.page:#010x}"
 
 
 @invariant("in the malloc area is nothing but malloc pages: one region, from its base to the end of the highest")
 def _malloc_region(census: Census) -> Iterator[str]:
     base, limit = census.kernel.layout.malloc_base, census.kernel.layout.malloc_limit
-    for process in census.processes():
-        regions = census.regions(process.space)
+    for process in census.snapshot.alive:
+        regions = census.snapshot.processes[process.pid].regions
         there = [each for each in regions if each.kind == RegionKind.MALLOC or (each.start < limit and base < each.end)]
         found = [(each.kind, each.start, each.end) for each in there]
         taken = _malloc_pages(census, process.pid)
@@ -65,7 +65,7 @@ def _malloc_region(census: Census) -> Iterator[str]:
 @invariant("a process's record counts its malloc pages, and none is free before where it looks first")
 def _malloc_record(census: Census) -> Iterator[str]:
     base = census.kernel.layout.malloc_base
-    for process in census.processes():
+    for process in census.snapshot.alive:
         record, taken = process.space.malloc, _malloc_pages(census, process.pid)
         if record.count != len(taken):
             yield f"process {process.pid} counts {record.count} and has {len(taken)}"
@@ -74,15 +74,13 @@ def _malloc_record(census: Census) -> Iterator[str]:
 
 
 def _malloc_pages(census: Census, pid: int) -> set[int]:
-    layout = census.kernel.layout
-    mapped = census.spaces[pid].user if pid in census.spaces else []
-    return {each.page for each in mapped if layout.malloc_base <= each.page < layout.malloc_limit}
+    return {each.address for each in census.snapshot.processes[pid].malloc_pages()}
 
 
 @invariant("a library is loaded as long as a process lists it, and no process lists one twice")
 def _library_users(census: Census) -> Iterator[str]:
     users: Counter[int] = Counter()
-    for process in census.processes():
+    for process in census.snapshot.alive:
         listed = [each.library for each in list(process.libraries.slots)[: process.libraries.count]]
         users.update(each._index for each in listed if each is not None)
         if None in listed or len(set(map(id, listed))) != len(listed):
@@ -94,16 +92,16 @@ def _library_users(census: Census) -> Iterator[str]:
 
 @invariant("a library lies in its process's regions as it was loaded, and its process's other regions are no library's")
 def _library_regions(census: Census) -> Iterator[str]:
-    for process in census.processes():
+    for process in census.snapshot.alive:
         pages: dict[int, int] = {}
-        for each in list(process.libraries.slots)[: process.libraries.count]:
-            if each.library is not None:
-                pages |= _pages(census, each.library.space, each.address - each.library.space.image.base)
-        if pages != _pages(census, process.space, 0):
+        whose = census.snapshot.processes[process.pid]
+        for library, address in whose.libraries:
+            pages |= _pages(library.space.regions, address - library.space.record.image.base)
+        if pages != _pages(whose.regions, 0):
             yield f"process {process.pid} lists other pages than it has"
 
 
-def _pages(census: Census, space: Space, offset: int) -> dict[int, int]:
+def _pages(listed: list[MemoryRegion], offset: int) -> dict[int, int]:
     """Return the pages of a space's library regions, moved by an offset, and their permissions."""
-    regions = [each for each in census.regions(space) if each.kind == RegionKind.LIBRARY]
+    regions = [each for each in listed if each.kind == RegionKind.LIBRARY]
     return {page + offset: each.permissions for each in regions for page in range(each.start, each.end, PAGE_SIZE)}

@@ -11,9 +11,9 @@ from keelback.kernel.processes.processes import ProcessState
 @invariant("every child is in its parent's list of children, or of zombies when it has ended, and a parent is alive")
 def _families(census: Census) -> Iterator[str]:
     families = census.kernel.processes.families
-    for process in census.slots:
+    for process in census.snapshot.process_records:
         pid = process._index
-        theirs = [each for each in census.slots if each.parent == pid and pid > 0]
+        theirs = [each for each in census.snapshot.process_records if each.parent == pid and pid > 0]
         for state, queue in ((ProcessState.ALIVE, process.children), (ProcessState.ZOMBIE, process.zombies)):
             listed = sorted(members(queue, families))
             if listed != [each.pid for each in theirs if each.state == state]:
@@ -25,8 +25,8 @@ def _families(census: Census) -> Iterator[str]:
 @invariant("a slot of the tables of processes and threads is free just if nobody has it")
 def _free_slots(census: Census) -> Iterator[str]:
     kernel = census.kernel
-    processes = [each._index for each in census.slots if each.state != ProcessState.FREE]
-    threads = [each._index for each in census.threads]
+    processes = [each._index for each in census.snapshot.process_records if each.state != ProcessState.FREE]
+    threads = [each._index for each in census.snapshot.threads]
     for name, slots, users in (
         ("process", kernel.processes.free_slots, processes),
         ("thread", kernel.threads.free_slots, threads),
@@ -43,13 +43,13 @@ def _free_slots(census: Census) -> Iterator[str]:
 @invariant("a process is alive exactly when it has a space and a thread; all alive are counted, the first is one")
 def _alive(census: Census) -> Iterator[str]:
     processes = census.kernel.processes
-    for process in census.slots:
+    for process in census.snapshot.process_records:
         pid = process._index
         parts = (process.space.directory != 0, process.threads.first != 0)
         if parts != (process.state == ProcessState.ALIVE,) * 2 or (any(parts) and process.pid != pid):
             has = f"space {process.space.directory:#x} and thread {process.threads.first}"
             yield f"process {pid} is {process.state.name}, with {has}"
-    if processes.counts.alive != len(list(census.processes())):
+    if processes.counts.alive != len(census.snapshot.alive):
         yield f"{processes.counts.alive} are counted"
     first = processes.counts.first
     if first and processes.table[first].state != ProcessState.ALIVE:

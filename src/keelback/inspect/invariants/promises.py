@@ -12,9 +12,9 @@ from keelback.lang import PAGE_SIZE
 
 @invariant("a space counts as many promises as its pages have that may be written, and tables that may be needed")
 def _space_promises(census: Census) -> Iterator[str]:
-    for process in census.processes():
+    for process in census.snapshot.alive:
         record = process.space.promised
-        expected = _promises(census, process) if process.pid in census.spaces else (0, 0)
+        expected = _promises(census, process) if process.pid in census.snapshot.spaces else (0, 0)
         if (record.pages, record.tables) != expected:
             yield f"process {process.pid} counts {record.pages} and {record.tables}, and has {expected}"
     for number, library in enumerate(census.kernel.libraries.table):
@@ -24,14 +24,14 @@ def _space_promises(census: Census) -> Iterator[str]:
 
 def _promises(census: Census, process: Process) -> tuple[int, int]:
     """Return how many pages of a process have a promise, and how many tables it has not that may be needed."""
-    space, mapped = process.space, census.spaces[process.pid]
+    mapped = census.snapshot.spaces[process.pid]
     growth = census.kernel.layout.stack_top - census.kernel.layout.stack_promised * PAGE_SIZE
     zero = census.kernel.spaces.kernel.zero
     present = {each.page for each in mapped.user if each.frame != zero}
-    shift = census.walker.scheme.levels[-2].shift
+    shift = census.snapshot.walker.scheme.levels[-2].shift
     tables = {each.page >> shift for each in mapped.user}
     pages, needed = 0, set[int]()
-    for region in census.regions(space):
+    for region in mapped.regions:
         on_demand = range(region.start, region.end, PAGE_SIZE)
         if region.kind in (RegionKind.MALLOC, RegionKind.SPARSE):
             on_demand = range(0)
@@ -47,7 +47,7 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
 
 @invariant("the counts of promises are those of all spaces together")
 def _promise_counts(census: Census) -> Iterator[str]:
-    counts, records = census.kernel.memory.frames.counts, [each.space.promised for each in census.processes()]
+    counts, records = census.kernel.memory.frames.counts, [each.space.promised for each in census.snapshot.alive]
     sums = sum(each.pages for each in records), sum(each.tables for each in records)
     if (counts.user_promised, counts.kernel_promised) != sums:
         yield f"counted {counts.user_promised} and {counts.kernel_promised}, found {sums[0]} and {sums[1]}"
@@ -57,7 +57,7 @@ def _promise_counts(census: Census) -> Iterator[str]:
 def _promises_kept(census: Census) -> Iterator[str]:
     if census.kernel.layout.overcommit:
         return
-    promises = [_promises(census, each) for each in census.processes() if each.pid in census.spaces]
+    promises = [_promises(census, each) for each in census.snapshot.alive if each.pid in census.snapshot.spaces]
     answered = census.user_frames - census.marked_read_only
     user = sum(pages for pages, _ in promises) - len(answered)
     kernel = sum(tables for _, tables in promises)

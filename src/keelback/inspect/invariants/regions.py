@@ -5,32 +5,18 @@ from itertools import pairwise
 
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
-from keelback.inspect.records import holder, nodes_of
 from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE
-from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE, MemoryRegion, RegionKind, Space
+from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE, MemoryRegion, RegionKind
 from keelback.lang import PAGE_SIZE, size_of
 
 REGION_WORDS, NODE_WORDS = size_of(MemoryRegion) // 4, IN_NODE * size_of(MemoryRegion) // 4
 
 
-def _records(census: Census) -> Iterator[tuple[str, Space]]:
-    """Yield the record of each process's space, and of each library's own."""
-    for process in census.processes():
-        yield f"process {process.pid}", process.space
-    for number in census.libraries:
-        yield f"library {number}", census.kernel.libraries.table[number].space
-
-
-def _regions_of_all(census: Census) -> Iterator[tuple[str, list[MemoryRegion]]]:
-    """Yield the regions of each process, and of each library as it was loaded."""
-    for whose, space in _records(census):
-        yield whose, census.regions(space)
-
-
 @invariant("regions are whole pages of user space, in order, none in the guard, and no two that touch are alike")
 def _regions(census: Census) -> Iterator[str]:
     layout = census.kernel.layout
-    for whose, regions in _regions_of_all(census):
+    for each in census.snapshot.all_spaces:
+        whose, regions = each.whose, each.regions
         edges = [edge for region in regions for edge in (region.start, region.end)]
         empty = any(region.start == region.end for region in regions)
         if edges != sorted(edges) or empty or any(edge % PAGE_SIZE for edge in edges):
@@ -48,8 +34,8 @@ def _regions(census: Census) -> Iterator[str]:
 def _nodes(census: Census) -> Iterator[str]:
     owner: dict[int, str] = {}
     bounds = census.kernel.memory.bounds
-    for whose, space in _records(census):
-        nodes = nodes_of(census.kernel, space)
+    for each in census.snapshot.all_spaces:
+        whose, space, nodes = each.whose, each.record, each.nodes
         needed = 0 if space.count <= FEW else -(-(space.count + SPARE) // IN_NODE)
         if len(nodes) != needed or space.node != (nodes[0] << PAGE_SHIFT if nodes else 0):
             yield f"{whose} has {space.count} regions in the nodes {nodes}, the first {space.node:#x}"
@@ -72,20 +58,19 @@ def _areas(census: Census) -> Iterator[str]:
     layout = census.kernel.layout
     images, stack = (layout.image_start, layout.image_limit), (layout.stack_bottom, layout.stack_top)
     areas = {RegionKind.IMAGE: images, RegionKind.LIBRARY: images, RegionKind.STACK: stack}
-    for whose, regions in _regions_of_all(census):
-        for region in regions:
+    for space in census.snapshot.all_spaces:
+        for region in space.regions:
             first, limit = areas.get(region.kind, (layout.user_base, layout.user_end))
             if not first <= region.start < region.end <= limit:
-                yield f"{whose} has {region.kind.name} [{region.start:#010x}, {region.end:#010x})"
+                yield f"{space.whose} has {region.kind.name} [{region.start:#010x}, {region.end:#010x})"
 
 
 @invariant("a page that is mapped lies in a region, and its entry allows no more than the region does")
 def _pages_in_regions(census: Census) -> Iterator[str]:
-    for process in census.processes():
-        regions = census.regions(process.space)
-        for each in census.spaces[process.pid].user if process.pid in census.spaces else ():
-            region = holder(regions, each.page)
+    for space in census.snapshot.spaces.values():
+        for each in space.user:
+            region = space.region_of(each.page)
             if region is None:
-                yield f"process {process.pid} maps {each.page:#010x}, which is in no region"
+                yield f"{space.whose} maps {each.page:#010x}, which is in no region"
             elif each.flags & (USER | WRITABLE) & ~region.permissions:
-                yield f"process {process.pid} may do more at {each.page:#010x} than its region allows"
+                yield f"{space.whose} may do more at {each.page:#010x} than its region allows"

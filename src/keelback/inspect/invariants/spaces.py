@@ -10,40 +10,39 @@ from keelback.lang import PAGE_SIZE
 
 @invariant("page 0 and the last page are mapped nowhere")
 def _null_pages(census: Census) -> Iterator[str]:
-    directories = {"the kernel": census.kernel.spaces.kernel.directory} | {
-        each.whose: each.directory for each in census.all_spaces()
-    }
-    for whose, directory in directories.items():
+    snapshot = census.snapshot
+    roots = [("the kernel", snapshot.kernel_root), *((each.whose, each.root) for each in snapshot.all_spaces)]
+    for whose, root in roots:
         for page in (0, (1 << 32) - PAGE_SIZE):
-            if census.walker.walk(census.root(directory), page) is not None:
+            if snapshot.walker.walk(root, page) is not None:
                 yield f"{whose} maps {page:#010x}"
 
 
 @invariant("the kernel part is the same in every address space")
 def _kernel_part(census: Census) -> Iterator[str]:
-    expected = _kernel_tables(census, census.kernel.spaces.kernel.directory)
-    for space in census.all_spaces():
-        if _kernel_tables(census, space.directory) != expected:
+    expected = _kernel_tables(census, census.snapshot.kernel_root)
+    for space in census.snapshot.all_spaces:
+        if _kernel_tables(census, space.root) != expected:
             yield f"{space.whose} has other entries"
 
 
-def _kernel_tables(census: Census, directory: int) -> list[Table]:
+def _kernel_tables(census: Census, root: int) -> list[Table]:
     """Return the tables of a space that are for addresses below the limit alone."""
-    limit, own = census.kernel.layout.kernel_limit, census.root(directory)
-    return [each for each in census.walker.tables(own, 0, limit) if census.walker.end_of(each) <= limit]
+    limit, walker = census.kernel.layout.kernel_limit, census.snapshot.walker
+    return [each for each in walker.tables(root, 0, limit) if walker.end_of(each) <= limit]
 
 
 @invariant("no page of the kernel part is open to user mode")
 def _kernel_supervisor(census: Census) -> Iterator[str]:
-    for each in census.walker.pages(census.root(census.kernel.spaces.kernel.directory), having=USER):
+    for each in census.snapshot.walker.pages(census.snapshot.kernel_root, having=USER):
         yield f"{each.page:#010x}"
 
 
 @invariant("in the area for global mappings are kernel stacks alone, each whole in its slot, the guards not mapped")
 def _kernel_stacks(census: Census) -> Iterator[str]:
     layout = census.kernel.layout
-    mapped = {each.page: each for each in census.global_mappings}
-    for end in census.kernel_stacks if layout.kernel_stack_slots else ():
+    mapped = {each.page: each for each in census.snapshot.global_mappings}
+    for end in census.snapshot.kernel_stacks if layout.kernel_stack_slots else ():
         if (end - layout.globals_start) % layout.kernel_stack_slot or not layout.globals_start < end:
             yield f"the stack below {end:#010x} lies in no slot"
         for page in range(end - layout.kernel_stack, end, PAGE_SIZE):
@@ -57,7 +56,7 @@ def _kernel_stacks(census: Census) -> Iterator[str]:
 def _user_frames(census: Census) -> Iterator[str]:
     memory, first = census.kernel.memory, census.kernel.layout.owned_start >> PAGE_SHIFT
     usable = range(1, len(memory.frames.table))
-    for space in census.all_spaces():
+    for space in census.snapshot.all_spaces:
         for each in space.user:
             if each.frame == census.kernel.spaces.kernel.zero and not each.flags & WRITABLE:
                 continue
@@ -69,8 +68,8 @@ def _user_frames(census: Census) -> Iterator[str]:
 def _tables(census: Census) -> Iterator[str]:
     bounds = census.kernel.memory.bounds
     owner: dict[int, str] = {}
-    for space in census.all_spaces():
-        for table in [space.directory, *(each.place >> PAGE_SHIFT for each in space.tables)]:
+    for space in census.snapshot.all_spaces:
+        for table in [each.place >> PAGE_SHIFT for each in space.tables]:
             if table in owner:
                 yield f"frame {table:#x} is a table of {owner[table]} and of {space.whose}"
             if not bounds.zone >> PAGE_SHIFT <= table < bounds.region_top >> PAGE_SHIFT:
@@ -80,7 +79,7 @@ def _tables(census: Census) -> Iterator[str]:
 
 @invariant("a page table that is there maps something")
 def _no_empty_tables(census: Census) -> Iterator[str]:
-    for space in census.all_spaces():
+    for space in census.snapshot.all_spaces:
         for table in space.tables:
-            if not census.walker.present(table):
+            if not census.snapshot.walker.present(table):
                 yield f"{space.whose} has an empty table in frame {table.place >> PAGE_SHIFT:#x}"

@@ -32,7 +32,7 @@ def _all_queues(census: Census) -> Iterator[tuple[str, Queue, Queues]]:
         yield f"the queue of deadlines {number}", queue, scheduler.ends
     for slot, queue in numbered(kernel.processes.running.elements):
         yield f"the list of processes that run member {slot}", queue, kernel.processes.runners
-    for process in census.slots:
+    for process in census.snapshot.process_records:
         yield f"process {process._index}'s list of threads", process.threads, kernel.threads.lists
         yield f"process {process._index}'s list of children", process.children, kernel.processes.families
         yield f"process {process._index}'s list of zombies", process.zombies, kernel.processes.families
@@ -40,9 +40,9 @@ def _all_queues(census: Census) -> Iterator[tuple[str, Queue, Queues]]:
 
 @invariant("a thread in use is in its process's list, and knows its number and its process")
 def _threads(census: Census) -> Iterator[str]:
-    threads = census.kernel.threads
-    listed = {number: each.pid for each in census.slots for number in members(each.threads, threads.lists)}
-    in_use = {each._index: each.pid for each in census.threads}
+    threads, processes = census.kernel.threads, census.snapshot.process_records
+    listed = {number: each.pid for each in processes for number in members(each.threads, threads.lists)}
+    in_use = {each._index: each.pid for each in census.snapshot.threads}
     if in_use != listed or any(threads.table[number].number != number for number in listed):
         yield f"in use are {in_use}, and processes list {listed}"
 
@@ -52,7 +52,7 @@ def _queues(census: Census) -> Iterator[str]:
     scheduler = census.kernel.scheduler
     expected = {
         each._index: each.cpu if each.state == ThreadState.READY else waiters_of(each.pid)
-        for each in census.threads
+        for each in census.snapshot.threads
         if each.state in (ThreadState.READY, ThreadState.WAITING)
     }
     places = [
@@ -67,7 +67,7 @@ def _queues(census: Census) -> Iterator[str]:
 
 @invariant("a thread with a deadline is in the queue of its tick, each sleeping one has one, and no other is in any")
 def _deadlines(census: Census) -> Iterator[str]:
-    scheduler, threads = census.kernel.scheduler, census.threads
+    scheduler, threads = census.kernel.scheduler, census.snapshot.threads
     expected = [(each._index, each.wake_tick % TICKS) for each in threads if each.timed]
     places = [
         (number, tick)
@@ -87,10 +87,10 @@ def _deadlines(census: Census) -> Iterator[str]:
 
 @invariant("who waits for a child has one that it waits for, and that has not ended")
 def _waiters(census: Census) -> Iterator[str]:
-    for thread in census.threads:
+    for thread in census.snapshot.threads:
         if thread.state == ThreadState.WAITING:
             wanted = thread.frame.argument(0)
-            children = [each for each in census.slots if each.parent == thread.pid]
+            children = [each for each in census.snapshot.process_records if each.parent == thread.pid]
             states = [each.state for each in children if wanted in (ANY_CHILD, each.pid)]
             if ProcessState.ZOMBIE in states or not states:
                 yield f"thread {thread._index} waits for {wanted}, and has {[state.name for state in states]}"
@@ -99,6 +99,6 @@ def _waiters(census: Census) -> Iterator[str]:
 @invariant("at most one thread of a CPU runs: its current one")
 def _running(census: Census) -> Iterator[str]:
     cpus = list(census.kernel.scheduler.cpus)
-    for thread in census.threads:
+    for thread in census.snapshot.threads:
         if thread.state == ThreadState.RUNNING and all(thread is not cpu.current for cpu in cpus):
             yield f"thread {thread._index} runs and is not current"

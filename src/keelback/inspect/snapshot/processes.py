@@ -1,0 +1,98 @@
+"""Processes: threads, regions, libraries and pages of each that is alive, and the records of those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from keelback.inspect.records import members
+from keelback.inspect.snapshot.pages import Page
+from keelback.inspect.snapshot.spaces import Space
+from keelback.inspect.snapshot.walks import Walk, walk
+from keelback.kernel.memory.regions import MemoryRegion
+from keelback.kernel.processes.processes import Process as ProcessRecord
+from keelback.kernel.processes.processes import ProcessState
+from keelback.kernel.processes.threads import Thread
+from keelback.lang import text_of
+
+if TYPE_CHECKING:
+    from keelback.inspect.snapshot.libraries import LoadedLibrary
+    from keelback.inspect.snapshot.snapshot import Snapshot
+
+END = 1 << 64
+
+
+class MappedLibrary(NamedTuple):
+    """A library that a process maps, and where its link page is."""
+
+    library: LoadedLibrary
+    address: int
+
+    def __repr__(self) -> str:
+        return f"<{self.library.name} at {self.address:#010x}>"
+
+
+class Process:
+    """One process; `record` is what the kernel has of it."""
+
+    def __init__(self, snapshot: Snapshot, record: ProcessRecord) -> None:
+        self.snapshot = snapshot
+        self.record = record
+        self.pid = record.pid
+        self.parent = record.parent
+        self.name = text_of(record.name)
+
+    def __repr__(self) -> str:
+        if not self.is_alive:
+            return f"<process {self.pid} {self.name}: {self.record.ending.name.lower()}>"
+        pages = list(self.pages())
+        own = sum(each.frame.owner == self.pid for each in pages)
+        return f"<process {self.pid} {self.name}: {len(pages)} pages, {own} of them its own>"
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether it has not ended."""
+        return self.record.state == ProcessState.ALIVE
+
+    @property
+    def space(self) -> Space | None:
+        """Return its address space, None when it has ended."""
+        return self.snapshot.spaces.get(self.pid)
+
+    @cached_property
+    def threads(self) -> list[Thread]:
+        """Return its threads, by the kernel's records."""
+        threads = self.snapshot.kernel.threads
+        return [threads.table[number] for number in members(self.record.threads, threads.lists)]
+
+    @property
+    def regions(self) -> list[MemoryRegion]:
+        """Return its regions, lowest first."""
+        return self.space.regions if self.space is not None else []
+
+    @cached_property
+    def libraries(self) -> list[MappedLibrary]:
+        """Return the libraries that it maps, in the order in which it asked for them."""
+        listed = self.record.libraries
+        slots = [(each.library, each.address) for each in list(listed.slots)[: listed.count]]
+        found = [(self.snapshot.libraries.get(record._index), at) for record, at in slots if record is not None]
+        return [MappedLibrary(library, address) for library, address in found if library is not None]
+
+    def pages(self, start: int = 0, end: int = END) -> Iterator[Page]:
+        """Yield its pages in [start, end) that are mapped, lowest first."""
+        if self.space is not None:
+            for each in self.space.user:
+                if start <= each.page < end:
+                    yield Page(self.snapshot, self.space, each)
+
+    def malloc_pages(self) -> Iterator[Page]:
+        """Yield its malloc pages, lowest first."""
+        layout = self.snapshot.kernel.layout
+        return self.pages(layout.malloc_base, layout.malloc_limit)
+
+    def walk(self, address: int) -> Walk:
+        """Walk its tables to an address.  Raises: LookupError when it has ended; Panic when a table is not in RAM."""
+        if self.space is None:
+            raise LookupError(f"{self.name} ({self.pid}) has ended: it has no address space")
+        return walk(self.snapshot.walker, self.space.root, address)
