@@ -12,7 +12,7 @@ import pytest
 from capstone import CS_ARCH_X86, CS_MODE_64, Cs
 from elftools.elf.elffile import ELFFile
 
-from keelback.image import toolchain, zig
+from keelback.image import cache_bound, toolchain, zig
 from keelback.image.toolchain import (
     I386,
     NO_WARNINGS,
@@ -35,6 +35,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "cache"
     monkeypatch.setenv("KEELBACK_CACHE", str(directory))
     return directory
+
+
+def kept_in(cache: Path) -> list[Path]:
+    """Return the builds in a cache, without the mark of when it was tidied."""
+    return [path for path in cache.iterdir() if path.name != cache_bound.MARK]
 
 
 @pytest.fixture
@@ -200,7 +205,7 @@ def test_an_error_is_not_kept(tmp_path: Path, cache: Path, builds: list[str]) ->
         with pytest.raises(ToolchainError):
             compile_c(source)
     assert builds == ["cc", "cc"]
-    assert list(cache.iterdir()) == []
+    assert kept_in(cache) == []
 
 
 def test_an_assembly_error_has_path_and_line(tmp_path: Path, cache: Path) -> None:
@@ -312,7 +317,7 @@ def test_a_damaged_entry_is_built_again(
 ) -> None:
     source = write(tmp_path / "a.c", "int a;\n")
     good = compile_c(source)
-    [entry] = cache.iterdir()
+    [entry] = kept_in(cache)
     packed = entry.read_bytes()
     entry.write_bytes(damage(packed))
     assert compile_c(source) == good
@@ -355,4 +360,4 @@ def test_a_cache_that_cannot_be_written_does_not_stop_a_build(
 
     monkeypatch.setattr(os, "replace", fail)
     assert compile_c(write(tmp_path / "a.c", "int a;\n")).startswith(b"\x7fELF")
-    assert list(cache.iterdir()) == []
+    assert kept_in(cache) == []

@@ -61,6 +61,7 @@ static int32_t make_child(void)
         return child;
     while (number == 0 && frames_left() > 0)
         sys_yield();
+    sys_sleep(5); /* until the parent has seen that nothing is left */
     write_all();
     go_deep();
     sys_exit(42);
