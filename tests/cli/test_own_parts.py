@@ -68,6 +68,7 @@ LAYOUTS = {
     "small.py:replace": "small.py: replace is no Layout in it",
     "published.py:OURS": "published.py: OURS has number 1, which is a published layout's; give it another",
     "impossible.py:L": "impossible.py:2: AssertionError: every process has a thread",
+    "float.py:L": "float.py:2: AssertionError: processes is of the type that it is declared with",
     "microkernels": "there is no layout microkernels; there are microkernel, usermode, or your own, FILE.py:NAME",
     "absent.py:L": "absent.py: No such file or directory",
 }
@@ -80,6 +81,7 @@ def test_a_layout_that_is_none_is_one_line(keelback, word):
         f"run --layout {word} hello",
         published=head + "OURS = replace(MICROKERNEL, name='mine')\n",
         impossible=head + "L = replace(MICROKERNEL, number=9, threads=3)\n",
+        float=head + "L = replace(MICROKERNEL, number=9, processes=12.5)\n",
     )
     assert (done.returncode, done.stderr) == (2, f"keelback: {LAYOUTS[word]}\n")
 

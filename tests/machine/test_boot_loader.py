@@ -89,8 +89,8 @@ def test_an_image_for_which_the_machine_is_too_small_is_refused_with_both_sizes(
 
 
 def test_a_text_that_does_not_fit_its_room_is_refused():
-    with pytest.raises(ImageTooLarge, match=r"the kernel's text has .* bytes; there is room for 64"):
-        make_image(replace(MICROKERNEL, places=MICROKERNEL.kernel_start + 64), b"")
+    with pytest.raises(ImageTooLarge, match=r"the kernel's text has .* bytes; there is room for 4,096"):
+        make_image(replace(MICROKERNEL, places=MICROKERNEL.kernel_start + PAGE), b"")
 
 
 def test_a_payload_that_leaves_no_room_for_what_follows_it_is_refused():

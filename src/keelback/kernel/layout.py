@@ -28,12 +28,20 @@
 Nothing else in the kernel knows an address.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from keelback.lang import PAGE_SIZE
 
 KIB = 1024
 MIB = 1024 * KIB
+_ADDRESSES = (
+    "owned_start", "owned_end", "kernel_start", "places", "text_end", "records_end", "entry_stack", "region_least",
+    "region_limit", "globals_start", "globals_end", "kernel_stack", "windows", "kernel_limit", "image_start",
+    "image_base", "stack_top", "anonymous_base", "malloc_base", "malloc_limit", "user_end", "boot_stack",
+)  # fmt: skip
+"""What starts or ends a page, or is so many whole ones."""
+_TABLE_REACH = 4 * MIB
+"""What a page table maps, with the scheme whose tables map the most of those that the kernel is built with."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +128,56 @@ class Layout:
     """Bytes of the stack that only initialisation uses."""
 
     def __post_init__(self) -> None:
-        assert 2 <= self.most_references <= 0xFFFE, "a frame may be shared, and its record counts its holders"
-        assert self.threads >= self.processes, "every process has a thread"
-        assert self.threads <= (self.kernel_stack_slots or self.threads), "each thread's stack has a slot"
+        """Refuse what no kernel could work with; who makes a layout of their own reads the sentences."""
+        for each in fields(self):
+            assert type(getattr(self, each.name)) is each.type, f"{each.name} is of the type that it is declared with"
+        for name in _ADDRESSES:
+            assert getattr(self, name) % PAGE_SIZE == 0, f"{name} is a multiple of the page size"
+        assert self.name.isidentifier() and self.name.isascii(), "the name is a word"
+        assert 0 <= self.number < 1 << 32, "the number fits the image header"
+        self._check_kernel()
+        self._check_user()
+        self._check_counts()
+
+    def _check_kernel(self) -> None:
+        assert PAGE_SIZE <= self.owned_start <= self.owned_end, "what the kernel owns starts behind page 0"
+        image = (self.owned_start, self.kernel_start, self.places, self.text_end, self.records_limit)
+        assert list(image) == sorted(image), "header, places and records follow each other"
+        assert self.kernel_start < self.places < self.text_end < self.records_limit, "none of them is without room"
+        assert self.entry_stack >= PAGE_SIZE <= self.boot_stack, "the kernel starts on stacks of a page or more"
+        ends = (self.records_end, self.region_limit, self.globals_start or self.region_limit, self.windows)
+        assert list(ends) == sorted(ends), "kernel region, global mappings and windows follow each other"
+        assert self.region_least <= self.region_limit, "the kernel region has room for what it is at least"
+        assert self.owned_end <= self.kernel_limit, "what the kernel owns lies below KLIMIT"
+        assert self.window_count == 2, "a page is copied from one window to another"
+        assert self.windows + self.window_count * PAGE_SIZE <= self.kernel_limit, "the windows lie below KLIMIT"
+        assert self.kernel_limit % _TABLE_REACH == 0, "no page table has kernel and user pages"
+        tables = self.windows // _TABLE_REACH * _TABLE_REACH
+        assert self.globals_start <= self.globals_end <= tables, "the windows have a page table of their own"
+        assert self.kernel_stack >= PAGE_SIZE, "a kernel stack has a page or more"
+        assert self.kernel_stack_slots or self.kernel_stack == PAGE_SIZE, "kernel stacks without slots are a page each"
         slots_end = self.globals_start + self.kernel_stack_slots * self.kernel_stack_slot
+        assert self.kernel_stack_slots >= 0, "there is no negative number of slots"
         assert slots_end <= self.globals_end, "the slots lie in the area for global mappings"
+
+    def _check_user(self) -> None:
+        assert self.user_end < 1 << 32, "the last page is never mapped"
         assert self.user_base <= self.image_start <= self.image_base < self.image_limit, "images lie in user space"
+        assert self.user_base <= self.anonymous_base <= self.malloc_base, "anonymous memory lies below the malloc area"
+        assert self.malloc_base < self.malloc_limit <= self.user_end, "the malloc area lies in user space"
+        assert 1 <= self.stack_promised <= self.stack_pages, "a stack has a page, and not more is promised"
+        assert self.user_base <= self.stack_bottom < self.stack_top <= self.user_end, "the stack lies in user space"
+        assert self.guard_pages >= 0 and self.stack_guard >= 0, "the guard lies in memory"
         free_of_stacks = self.stack_top <= self.image_start or self.stack_guard >= self.malloc_limit
         assert free_of_stacks, "nothing that the kernel places lies on a stack, or in its guard"
+
+    def _check_counts(self) -> None:
+        assert 2 <= self.most_references <= 0xFFFE, "a frame may be shared, and its record counts its holders"
+        assert 2 <= self.processes <= 0x7FFF, "there is a process beside the kernel, and its id is a number of 16 bits"
+        assert self.processes <= self.threads <= 0xFFFF, "every process has a thread"
+        assert self.threads <= (self.kernel_stack_slots or self.threads), "each thread's stack has a slot"
+        assert 16 <= self.regions <= 65_534, "a program has regions, and two over are listed in one node"
+        assert self.zone_share > 0 <= self.zone_least, "the kernel zone is a part of memory"
 
     @property
     def records_limit(self) -> int:

@@ -130,7 +130,6 @@ class Regions(Component):
     """The regions of all spaces, and the nodes that hold those of spaces with many."""
 
     def __init__(self, records: Region, layout: Layout, frames: Frames, access: FrameAccess) -> None:
-        assert layout.regions + SPARE <= IN_NODE * MOST_NODES, "the first node lists all nodes"
         self.ram = records.ram
         self.frames = frames
         self.access = access

@@ -1,0 +1,72 @@
+"""A layout is refused, in a sentence, when no kernel could work with it."""
+
+from dataclasses import replace
+
+import pytest
+
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
+from keelback.lang import Panic
+from support import MIB
+
+PAGE = 4096
+REFUSED = {
+    "is of the type that it is declared with": [
+        {"processes": 12.5}, {"processes": "many"}, {"name": None}, {"eager_fork": 1}, {"stack_pages": True},
+    ],
+    "is a multiple of the page size": [
+        {"stack_top": 0xFFFF_F123}, {"globals_start": 0x0780_0010}, {"kernel_stack": 2048}, {"boot_stack": 100},
+        {"entry_stack": 1024}, {"image_base": 0x0804_8010},
+    ],
+    "the name is a word": [{"name": "a\x1b[31mb"}, {"name": ""}, {"name": "ä"}],
+    "the number fits the image header": [{"number": 1 << 40}, {"number": -1}],
+    "header, places and records follow each other": [{"text_end": 0x0013_0000 - PAGE}, {"records_end": 0x0016_1000}],
+    "none of them is without room": [{"places": 0x0016_0000}],
+    "the kernel starts on stacks of a page or more": [{"boot_stack": 0}, {"entry_stack": 0}],
+    "kernel region, global mappings and windows follow each other": [{"region_limit": PAGE}, {"windows": 0x0700_0000}],
+    "the kernel region has room for what it is at least": [{"region_least": 0x0780_1000}],
+    "what the kernel owns starts behind page 0": [{"owned_start": 0}, {"owned_end": 0}],
+    "what the kernel owns lies below KLIMIT": [{"owned_end": 0x0800_1000}],
+    "a page is copied from one window to another": [{"window_count": 1}, {"window_count": 0}, {"window_count": 3}],
+    "the windows lie below KLIMIT": [{"windows": 0x07FF_F000}],
+    "no page table has kernel and user pages": [{"kernel_limit": 0x0800_1000, "image_start": 0x0800_1000}],
+    "the windows have a page table of their own": [{"globals_end": 0x0880_0000}, {"globals_end": 0x07C0_1000}],
+    "a kernel stack has a page or more": [{"kernel_stack": 0}],
+    "kernel stacks without slots are a page each": [{"kernel_stack": 2 * PAGE, "kernel_stack_slots": 0}],
+    "there is no negative number of slots": [{"kernel_stack_slots": -1}],
+    "the last page is never mapped": [{"user_end": 1 << 32}],
+    "images lie in user space": [{"image_base": 0x07FF_F000}, {"malloc_base": 0x0804_8000}],
+    "anonymous memory lies below the malloc area": [{"anonymous_base": 0}, {"anonymous_base": 0x9000_0000}],
+    "the malloc area lies in user space": [{"malloc_limit": 0x8000_0000}, {"user_end": 0x0900_0000}],
+    "a stack has a page, and not more is promised": [
+        {"stack_pages": 0}, {"stack_promised": 0}, {"stack_promised": -1}, {"stack_pages": 2},
+    ],
+    "the stack lies in user space": [{"stack_top": 0x0800_0000}],
+    "the guard lies in memory": [{"guard_pages": -1}, {"guard_pages": 1 << 21}],
+    "there is a process beside the kernel": [{"processes": 1}, {"processes": -5}, {"processes": 0x8000}],
+    "a program has regions, and two over are listed in one node": [{"regions": 15}, {"regions": 65_535}],
+    "the kernel zone is a part of memory": [{"zone_share": 0}, {"zone_least": -PAGE}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "change"), [(why, each) for why, changes in REFUSED.items() for each in changes])
+def test_a_layout_that_no_kernel_works_with_is_refused(why, change):
+    with pytest.raises(Panic, match=why):
+        replace(MICROKERNEL, **change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"anonymous_base": 64 * MIB + 0x0800_0000},
+        {"kernel_limit": 0x0840_0000, "image_start": 0x0840_0000, "image_base": 0x0840_0000},
+        {"globals_end": 0x0780_0000, "kernel_stack_slots": 0},
+        {"guard_pages": 100_000},
+    ],
+)
+def test_others_are_for_who_wants_them(change):
+    assert replace(MICROKERNEL, **change) not in LAYOUTS
+
+
+def test_a_stack_in_kernel_space_is_refused():
+    with pytest.raises(Panic, match="the stack lies in user space"):
+        replace(USERMODE, stack_pages=2)
