@@ -32,12 +32,12 @@ def source(file):
 
 
 def gdb(
-    *lines: str, programs: tuple[str, ...] = ("hello you",), **environment: str
+    *lines: str, programs: tuple[str, ...] = ("hello you",), options: tuple[str, ...] = (), **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Let gdb execute lines, an `echo` before each."""
     words = [word for line in lines for word in ("-e", f"echo (gdb) {line}\\n", "-e", line)]
     done = subprocess.run(
-        [*COMMAND, "gdb", *programs, "--batch", *words],
+        [*COMMAND, "gdb", *options, *programs, "--batch", *words],
         capture_output=True,
         text=True,
         timeout=60,
@@ -47,9 +47,9 @@ def gdb(
     return done
 
 
-def answers(*lines):
+def answers(*lines, options=()):
     """Return what gdb answers to each line.  A tool that is missing fails with the line that installs it."""
-    done = gdb(*lines)
+    done = gdb(*lines, options=options)
     assert "(gdb) " in done.stdout, done.stderr
     return [text.partition("\n")[2] for text in done.stdout.split("(gdb) ")[1:]]
 
@@ -213,6 +213,64 @@ def test_what_is_optimised_out_or_lost_in_a_call_is_not_shown_as_if_it_were_ther
     assert threads and set(threads) <= {"threads[1]", "<optimized out>"}
 
 
+def test_the_variables_that_are_shown_are_pythons_each_with_its_value_or_none():
+    """In UserMemory.copy_in: nothing of the C's own, addresses in hexadecimal, parts that are constants are no value."""
+    said = answers("tbreak UserMemory.copy_in", "continue", "info args", "info locals", "next", "info locals")
+    given = dict(line.split(" = ") for line in said[2].splitlines())
+    assert list(given) == ["space", "address", "count", "destination"]
+    assert re.fullmatch(r"0x80[0-9a-f]{5}", given["address"]) and given["count"] == "43"
+    assert given["destination"] == "<optimized out>"
+    before, after = (dict(line.split(" = ") for line in each.splitlines()) for each in (said[3], said[5]))
+    assert list(before) == list(after) == ["done", "offset", "block", "page"]
+    assert {*before.values()} == {"<optimized out>"} and after["done"] == "0"
+
+
+def test_where_no_python_is_shown_there_are_no_variables():
+    assert answers("info locals", "info args") == ["No locals.\n", "No args.\n"]
+
+
+def test_what_holds_an_address_is_in_hexadecimal_whatever_its_value():
+    said = answers("print processes[1].fault", "print cpus[0]", "print processes[1].fault.instruction", "print timer")
+    assert "\n  address = 0x0,\n  instruction = 0x0,\n" in said[0]
+    assert "\n  left_stack = 0x0,\n" in said[1] and "\n    eip = 0x0,\n    eflags = 0,\n" in said[1]
+    assert said[2] == "$3 = 0x0\n"
+
+
+# A user's own parts.
+
+
+def test_a_breakpoint_at_a_method_that_is_replaced_says_what_stands_in_its_place(tmp_path):
+    file = tmp_path / "turned.py"
+    file.write_text(
+        "from keelback.kernel.memory.frames import Frames\nfrom keelback.lang import replaces, u16, u32\n\n\n"
+        "@replaces(Frames.allocate_user)\n"
+        "def allocate_user(self, use: u16) -> u32:\n"
+        "    frame: u32 = len(self.table) - 1\n"
+        "    while not self.user_zone.has(frame):\n"
+        "        frame -= 1\n"
+        "    self.user_zone.remove(frame)\n"
+        "    self.counts.user_free -= 1\n"
+        "    self._take(frame, use)\n"
+        "    return frame\n"
+    )
+    old = line_of(FRAMES, "return self.take_user(use)")
+    lines = (
+        "tbreak keelback.kernel.memory.frames.Frames.allocate_user",
+        "break turned.py:9",
+        "continue",
+        "list",
+        "bt 1",
+    )
+    *said, listed, trace = answers(*lines, options=("--with", str(file)))
+    assert said[0].startswith("Frames.allocate_user is replaced: in its place stands allocate_user, turned.py:6.\n")
+    assert re.search(r"^Temporary breakpoint 1 at 0x\w+: file turned\.py, line [78]\.$", said[0], re.M)
+    assert re.search(r"^Breakpoint 2 at 0x\w+: file turned\.py, line 9\.$", said[1], re.M)
+    assert "at turned.py:" in trace and "        frame -= 1\n" in listed
+    done = gdb(f"break frames.py:{old - 1}", options=("--with", str(file)))
+    stands = "Frames.allocate_user is replaced: in its place stands allocate_user, turned.py:6."
+    assert done.stderr == f"frames.py:{old - 1} has no code. {stands}\n"
+
+
 # The machine.
 
 
@@ -288,4 +346,4 @@ def test_a_missing_tool_is_one_line_that_says_how_to_install_it(missing, package
 
 def test_a_program_that_is_not_there_is_a_mistake():
     done = command("gdb", "nope")
-    assert done.returncode == 2 and done.stderr.startswith("keelback: no program 'nope': ")
+    assert done.returncode == 2 and done.stderr.startswith("keelback: no program 'nope'; ")

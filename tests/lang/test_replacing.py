@@ -58,7 +58,7 @@ def test_a_function_replaces_a_method_of_a_component_and_of_a_struct(kinds):
 
     assert kinds["Part"]().size(5) == 5
     assert vars(kinds["Fields"])["twice"] is thrice
-    assert REPLACED[-2:] == ["Part.size", "Fields.twice"]
+    assert [each.name for each in REPLACED[-2:]] == ["Part.size", "Fields.twice"]
 
 
 def test_a_class_replaces_methods_and_adds_some(kinds):

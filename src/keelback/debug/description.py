@@ -6,17 +6,33 @@ count} or a table {element, record}; any other holds parts by name, `attributes`
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
-from keelback.inspect.methods import SOURCES, methods_of
+from keelback.inspect.methods import SOURCES, Method, methods_of
 from keelback.kernel.kernel import Kernel
 from keelback.lang import Array, Component, Ram, Struct, Table, address_of, layout_of, static_parts
-from keelback.lang.layout import ArrayKind, Bits, BoolKind, EnumKind, IntegerKind, Kind, RefKind, StructKind
+from keelback.lang.integers import INTEGER_TYPES
+from keelback.lang.layout import (
+    ArrayKind,
+    Bits,
+    BoolKind,
+    EnumKind,
+    IntegerKind,
+    Kind,
+    RefKind,
+    StructKind,
+    integer_type,
+)
+from keelback.lang.replacing import REPLACED
 from keelback.lang.struct import StructArray, struct_of
 
 Data = dict[str, Any]
+WORD = INTEGER_TYPES["word"]
+ADDRESS = re.compile(r"(^|_)(address|eip|esp0?|ebp|cr2|cr3)$")
+"""The names of what holds an address, whatever its type."""
 
 
 def describe(kernel: Kernel, ram: Ram) -> Data:
@@ -24,7 +40,8 @@ def describe(kernel: Kernel, ram: Ram) -> Data:
 
     `names` are the parts that a name alone stands for, `selves` those whose methods are C functions with such a start,
     `homes` those that a Ref to a struct counts in; `structs` have the kinds of their fields by name.
-    `methods` are those of each source, by its file's name: what they are called, their lines and their variables.
+    `methods` are those of each source, by its file's name; `replaced` says in which file and line a user's own method
+    stands for one.
     """
     found = dict(static_parts(kernel))
     numbers = {id(part): number for number, part in enumerate(found.values())}
@@ -37,8 +54,21 @@ def describe(kernel: Kernel, ram: Ram) -> Data:
         "homes": {struct.__name__: numbers[id(home)] for struct, home in ram.homes.items()},
         "structs": structs.kinds,
         "enums": structs.enums,
-        "methods": {name: methods_of(path) for name, path in sorted(SOURCES.items())},
+        "methods": {name: [_method(each) for each in methods_of(path)] for name, path in sorted(SOURCES.items())},
+        "replaced": {each.name: _place(each.own) for each in REPLACED},
     }
+
+
+def _method(method: Method) -> Data:
+    """Return a method: its name, its lines [first, end), its parameters, its locals, and those that hold addresses."""
+    addresses = [name for name in (*method.parameters, *method.locals) if name in method.words or ADDRESS.search(name)]
+    return method._replace(words=tuple(addresses))._asdict()
+
+
+def _place(own: Callable[..., Any]) -> tuple[str, int]:
+    """Return the file and the line of a user's function, behind its decorators."""
+    file, first = Path(own.__code__.co_filename), own.__code__.co_firstlineno
+    return file.name, min((each.first for each in methods_of(file) if each.first >= first), default=first)
 
 
 def _part(part: Any, numbers: Mapping[int, int], structs: "_Structs") -> Data:
@@ -102,7 +132,7 @@ class _Structs:
         name = struct.__name__
         if name not in self.kinds:
             self.kinds[name] = {}
-            self.kinds[name] |= {each.name: self.kind(each.kind) for each in layout_of(struct).fields}
+            self.kinds[name] |= self.fields(struct)
             self.kinds[name] |= {each.name: self.bits(each) for each in layout_of(struct).bits}
         return name
 
@@ -113,6 +143,16 @@ class _Structs:
     def element(self, kind: IntegerKind | StructKind) -> str:
         """Note what an array consists of; return its name."""
         return self.add(kind.layout.struct) if isinstance(kind, StructKind) else kind.type.name
+
+    def fields(self, struct: type) -> dict[str, tuple[str, Any]]:
+        """Return how each field is read, those that hold an address too, and the name of what it holds."""
+        kinds = {each.name: self.kind(each.kind) for each in layout_of(struct).fields}
+        hints = get_type_hints(struct, include_extras=True)
+        addresses = {name for name in kinds if integer_type(hints.get(name)) is WORD or ADDRESS.search(name)}
+        return {
+            name: ("address" if how == "plain" and name in addresses else how, what)
+            for name, (how, what) in kinds.items()
+        }
 
     def kind(self, kind: Kind) -> tuple[str, str]:
         """Return how a field is read, and the name of what it holds."""

@@ -22,6 +22,9 @@ The kernel stands before its first instruction.  For example:
     break SystemCalls.puts      continue      bt      next      print thread.frame
 """
 
+OPTIMIZED_OUT = "<optimized out>"
+"""What gdb shows of a variable that has no value in the compiled code at this place."""
+
 
 def start(folder: str, socket: str, first: int, sources: Sequence[str]) -> None:
     """Connect to a machine that has not run yet, and let it run to the kernel's first instruction."""
@@ -38,6 +41,8 @@ def start(folder: str, socket: str, first: int, sources: Sequence[str]) -> None:
     load(Path(folder, "kernel.json"))
     gdb_frames.use()
     Print()
+    Variables("locals", "Local variables")
+    Variables("args", "Parameters")
     Break("break", "Stop")
     Break("tbreak", "Stop once")
     InPython()
@@ -86,9 +91,11 @@ def evaluate(text: str) -> Any:
 def meaning_of(name: str) -> Any:
     """Return what a name stands for, as Python looks it up: local first.  Raises: NotPython."""
     local = local_value(name)
+    method = method_shown()
     if local is not None:
-        return in_python(local)
-    if name != "self" and name in variables_shown():
+        value = in_python(local)
+        return Address(value) if method and name in method["words"] and type(value) is int else value
+    if name != "self" and method and name in (*method["parameters"], *method["locals"]):
         raise OptimizedOut  # and no part of the kernel that has the same name
     numbers = {**KERNEL["names"], **own_part()}
     if name in numbers:
@@ -109,14 +116,13 @@ def local_value(name: str) -> Any:
     return None
 
 
-def variables_shown() -> Sequence[str]:
-    """Return the parameters and locals of the Python method that is shown, none where none is."""
+def method_shown() -> Any:
+    """Return the Python method that is shown, None where none is."""
     with suppress(gdb.error, RuntimeError):
         place = gdb.selected_frame().find_sal()
         if place.symtab is not None:
-            method = method_around(place.symtab.filename, place.line)
-            return method[3] if method is not None else ()
-    return ()
+            return method_around(place.symtab.filename, place.line)
+    return None
 
 
 def local_symbols() -> Iterator[Any]:
@@ -169,7 +175,7 @@ class Print(gdb.Command):  # type: ignore[misc]
         except NotPython:
             call(text)
         except OptimizedOut:
-            gdb.write("<optimized out>\n")
+            gdb.write(f"{OPTIMIZED_OUT}\n")
         except (gdb.error, gdb.GdbError) as error:
             raise gdb.GdbError(str(error)) from error
         except Exception as error:
@@ -196,24 +202,73 @@ class Print(gdb.Command):  # type: ignore[misc]
         return [stem + name for name in names if name.startswith(start)] or gdb.COMPLETE_EXPRESSION
 
 
+class Variables(gdb.Command):  # type: ignore[misc]
+    """Show what the function that is shown has, each with its value.
+
+    Usage: info locals
+
+    Those that have no value here, for the compiler keeps none, are <optimized out>.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        self.__doc__ = (self.__doc__ or "").replace("what the", f"{what.lower()} of the").replace("locals", name)
+        self.names, self.none = {"locals": "locals", "args": "parameters"}[name], f"No {name}."
+        super().__init__(f"info {name}", gdb.COMMAND_STACK)
+
+    def invoke(self, text: str, from_tty: bool) -> None:
+        """Show them, as Python has them."""
+        method = method_shown()
+        found = [name for name in method[self.names] if name != "self"] if method is not None else []
+        for name in found:
+            gdb.write(f"{name} = {shown(name)}\n")
+        if not found:
+            gdb.write(f"{self.none}\n")
+
+
+def shown(name: str) -> str:
+    """Return a variable's value as Python writes it."""
+    try:
+        return repr(meaning_of(name))
+    except OptimizedOut:
+        return OPTIMIZED_OUT
+    except gdb.error as error:
+        return f"<{error}>"
+
+
 # Places.
 
 
 def method_around(file: str, line: int) -> Any:
     """Return the innermost method of the kernel's Python around a line, None where there is none."""
     methods = KERNEL["methods"].get(Path(file).name, ())
-    around = [each for each in methods if each[1] <= line < each[2]]
-    return max(around, key=lambda each: each[1], default=None)
+    around = [each for each in methods if each["first"] <= line < each["end"]]
+    return max(around, key=lambda each: each["first"], default=None)
 
 
 def method_named(name: str) -> tuple[str, Any] | None:
     """Return the file and the method that a name such as `SystemCalls.puts` means, None where there is none."""
-    *_, short = re.split(r"\.(?=[A-Z])", f".{name}", maxsplit=1)  # without the module's name before it
+    short = short_name(name)
+    if short in KERNEL["replaced"]:
+        file, line = KERNEL["replaced"][short]
+        return file, method_around(file, line)
     for file, methods in KERNEL["methods"].items():
         for method in methods:
-            if "." in name and method[0] == short:
+            if "." in name and method["name"] == short:
                 return file, method
     return None
+
+
+def short_name(name: str) -> str:
+    """Return the name of a method without its module's."""
+    return re.split(r"\.(?=[A-Z])", f".{name}", maxsplit=1)[-1]
+
+
+def stand_in(name: str) -> str:
+    """Return what to say of a method in whose place a user's own stands, empty where none does."""
+    if name not in KERNEL["replaced"]:
+        return ""
+    file, line = KERNEL["replaced"][name]
+    return f"{name} is replaced: in its place stands {method_around(file, line)['name']}, {file}:{line}."
 
 
 def places_for(text: str) -> list[str]:
@@ -223,25 +278,29 @@ def places_for(text: str) -> list[str]:
     """
     if (found := method_named(text)) is not None:
         file, method = found
-        own = code_of(file, method[1], method)
+        own = code_of(file, method["first"], method)
         functions = {str(function_block(int(each.pc)).function) for each in own}
         if not functions:
             raise gdb.GdbError(f"{text} has no code: nothing in this kernel calls it.")
+        if said := stand_in(short_name(text)):
+            gdb.write(f"{said}\n")
         return sorted(functions)
     at = re.fullmatch(r"(.+\.py):(\d+)|(\d+)", text)
     file = (at[1] or current_file()) if at is not None else ""
     if at is None or Path(file).suffix != ".py":
         return [text]
     line = int(at[2] or at[3])
-    own = code_of(file, line, method_around(file, line))
+    method = method_around(file, line)
+    own = code_of(file, line, method)
     if not own:
-        raise gdb.GdbError(f"{Path(file).name}:{line} has no code.")
+        said = stand_in(method["name"]) if method is not None else ""
+        raise gdb.GdbError(f"{Path(file).name}:{line} has no code. {said}".rstrip())
     return [f"{file}:{min(each.line for each in own)}"]
 
 
 def code_of(file: str, line: int, method: Any) -> list[Any]:
     """Return the places of code of a line of a method, or else of the method's next line that has some."""
-    for each in range(line, method[2] if method is not None else 0):
+    for each in range(line, method["end"] if method is not None else 0):
         found = [place for place in gdb.decode_line(f"{file}:{each}")[1] or () if is_in(place, method)]
         if found:
             return found
@@ -252,7 +311,7 @@ def is_in(place: Any, method: Any) -> bool:
     """Say whether code is a method's: the end of a function in C may have a line of the method after it."""
     block = function_block(int(place.pc))
     starts = place.line if not block.superblock.is_static else gdb.find_pc_line(block.start).line
-    return bool(method[1] <= place.line < method[2] and method[1] <= starts < method[2])
+    return bool(method["first"] <= place.line < method["end"] and method["first"] <= starts < method["end"])
 
 
 def function_block(address: int) -> Any:
@@ -306,7 +365,7 @@ class InPython(gdb.Function):  # type: ignore[misc]
         try:
             value = in_gdb(evaluate(text.string()))
         except OptimizedOut:
-            return "<optimized out>"
+            return OPTIMIZED_OUT
         except NotPython:
             raise gdb.GdbError(f"{text.string()!r} is no expression about the kernel in Python") from None
         return value if isinstance(value, (bool, str, gdb.Value)) or type(value) is int else repr(value)

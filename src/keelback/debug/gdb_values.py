@@ -18,8 +18,8 @@ KERNEL: dict[str, Any] = {}
 ENUMS: dict[str, Any] = {}
 LEAST_ADDRESS = 1 << 20
 """Below lies nothing of the kernel's and no program; few of its counts reach so far."""
-NUMBERS = ("u32", "u64", "word")
-"""The types in C that addresses have."""
+NUMBER = "u32"
+"""The type in C that addresses have."""
 
 
 def load(description: Path) -> None:
@@ -37,7 +37,7 @@ class Member(IntEnum):
 
 
 class Address(int):
-    """A number that can only be an address, in this kernel: it is shown in hexadecimal."""
+    """A number that is an address, in this kernel: it is shown in hexadecimal."""
 
     def __repr__(self) -> str:
         return f"{int(self):#x}"
@@ -175,7 +175,9 @@ def in_python(value: Any) -> Any:
         return Record(value.dereference()) if int(value) else None
     if plain.code == gdb.TYPE_CODE_BOOL:
         return bool(value)
-    return number(int(value)) if plain.code == gdb.TYPE_CODE_INT else value
+    if plain.code != gdb.TYPE_CODE_INT:
+        return value
+    return number(int(value)) if value.type.name == NUMBER else int(value)
 
 
 def read_field(struct: Any, name: str) -> Any:
@@ -213,6 +215,7 @@ def _read_array(value: Any, element: str) -> Elements:
 
 READERS = {
     "plain": lambda value, what: in_python(value),
+    "address": lambda value, what: Address(value),
     "bool": lambda value, what: bool(int(value)),
     "enum": _read_enum,
     "ref": _read_ref,
@@ -275,7 +278,7 @@ def printer_for(value: Any) -> StructPrinter | PointerPrinter | NumberPrinter | 
         return None
     if value.type.name in KERNEL["structs"]:
         return StructPrinter(value)
-    if plain.code == gdb.TYPE_CODE_INT and value.type.name in NUMBERS and int(value) >= LEAST_ADDRESS:
+    if plain.code == gdb.TYPE_CODE_INT and value.type.name == NUMBER and int(value) >= LEAST_ADDRESS:
         return NumberPrinter(value)
     is_pointer = plain.code == gdb.TYPE_CODE_PTR and plain.target().name in KERNEL["structs"]
     return PointerPrinter(value) if is_pointer else None

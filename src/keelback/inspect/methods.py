@@ -16,12 +16,17 @@ SOURCES = {path.name: path for path in KERNEL.rglob("*.py")}
 
 
 class Method(NamedTuple):
-    """A function or method: its name with its classes', its lines [first, end), and its parameters and locals."""
+    """A function or method: its name with its classes', its lines [first, end), its parameters and its locals.
+
+    `words` are those of both that are declared to have the type of an address.
+    """
 
     name: str
     first: int
     end: int
-    variables: tuple[str, ...]
+    parameters: tuple[str, ...]
+    locals: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 @cache
@@ -37,14 +42,21 @@ def _methods(node: ast.AST, outer: str) -> Iterator[Method]:
     for each in ast.iter_child_nodes(node):
         name = f"{outer}{getattr(each, 'name', '')}"
         if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield Method(name, each.lineno, (each.end_lineno or each.lineno) + 1, _variables(each))
+            yield Method(name, each.lineno, (each.end_lineno or each.lineno) + 1, *_variables(each))
         if isinstance(each, ast.stmt):
             yield from _methods(each, f"{name}." if isinstance(each, ast.ClassDef) else outer)
 
 
-def _variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
-    stored = [each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
-    return tuple(dict.fromkeys([each.arg for each in ast.walk(function) if isinstance(each, ast.arg)] + stored))
+def _variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[tuple[str, ...], ...]:
+    """Return a function's parameters, its locals, and those of both that are words."""
+    nodes = [*ast.walk(function)]
+    parameters = [each for each in nodes if isinstance(each, ast.arg)]
+    declared = [(each.arg, each.annotation) for each in parameters]
+    declared += [(ast.unparse(each.target), each.annotation) for each in nodes if isinstance(each, ast.AnnAssign)]
+    names = dict.fromkeys(each.arg for each in parameters)
+    stored = [each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+    words = [name for name, kind in declared if isinstance(kind, ast.Name) and kind.id == "word"]
+    return tuple(names), tuple(name for name in dict.fromkeys(stored) if name not in names), tuple(words)
 
 
 def in_words(file: str, line: int) -> str:

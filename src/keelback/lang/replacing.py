@@ -9,7 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from keelback.lang.component import Component
 from keelback.lang.native import native
@@ -18,8 +18,16 @@ from keelback.lang.struct import Struct
 STARS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
 T = TypeVar("T", bound=Callable[..., Any])
 
-REPLACED: list[str] = []
-"""What was replaced or added in this process, such as `Frames.allocate_user`, in the order in which it was."""
+
+class Replacement(NamedTuple):
+    """A method that was replaced or added, such as `Frames.allocate_user`, and what stands in its place."""
+
+    name: str
+    own: Callable[..., Any]
+
+
+REPLACED: list[Replacement] = []
+"""What was replaced or added in this process, in the order in which it was."""
 
 
 # What follows a decorator of these stays as it was written, so the compiler may read it.
@@ -64,7 +72,7 @@ def add_method(owner: type, name: str, own: Callable[..., Any]) -> None:
 
 def _put(owner: type, name: str, own: Callable[..., Any]) -> None:
     setattr(owner, name, own)
-    REPLACED.append(f"{owner.__name__}.{name}")
+    REPLACED.append(Replacement(f"{owner.__name__}.{name}", own))
 
 
 def _owner_of(method: FunctionType) -> type:
