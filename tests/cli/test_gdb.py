@@ -214,7 +214,7 @@ def test_what_is_optimised_out_or_lost_in_a_call_is_not_shown_as_if_it_were_ther
 
 
 def test_the_variables_that_are_shown_are_pythons_each_with_its_value_or_none():
-    """In UserMemory.copy_in: nothing of the C's own, addresses in hexadecimal, parts that are constants are no value."""
+    """In UserMemory.copy_in: nothing of the C's own, addresses in hexadecimal, no value of what is a constant."""
     said = answers("tbreak UserMemory.copy_in", "continue", "info args", "info locals", "next", "info locals")
     given = dict(line.split(" = ") for line in said[2].splitlines())
     assert list(given) == ["space", "address", "count", "destination"]

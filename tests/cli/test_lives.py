@@ -1,11 +1,10 @@
-"""`keelback run --kernel`, `compare` and `compile` as a person runs them."""
+"""`keelback run --kernel` and `compare` as a person runs them."""
 
 import re
-import subprocess
 
 import pytest
 
-from cli.test_run import COMMAND, ENVIRONMENT, command
+from cli.test_run import command
 
 
 def test_the_compiled_kernel_runs_programs():
@@ -34,39 +33,11 @@ def test_compare_without_a_program_takes_all():
     assert int(found[1].replace(",", "")) > 2000
 
 
-def test_compile_lists_the_functions():
-    lines = command("compile").stdout.splitlines()
-    [line] = [line for line in lines if line.startswith("scheduler_choose ")]
-    assert "keelback/kernel/processes/scheduler.py:" in line
-    assert len(lines) > 100
-
-
-def test_compile_shows_c_beside_python():
-    shown = command("compile", "--show", "c", "processes_of").stdout
-    assert "def of(self, thread: Thread) -> Process:" in shown
-    assert "static Process *processes_of(Thread *thread)" in shown
-    assert "return &processes_table[" in shown
-
-
-def test_compile_shows_both_below_each_other_where_it_is_narrow():
-    environment = ENVIRONMENT | {"COLUMNS": "80"}
-    words = [*COMMAND, "compile", "--show", "c", "processes_of"]
-    lines = subprocess.run(words, capture_output=True, text=True, env=environment).stdout.splitlines()
-    assert lines[1] == "def of(self, thread: Thread) -> Process:"
-    assert "static Process *processes_of(Thread *thread)" in lines[3:]
-    wide = subprocess.run(words, capture_output=True, text=True, env=environment | {"COLUMNS": "160"}).stdout
-    assert re.search(r"^def of\(self, thread: Thread\) -> Process: +static Process \*processes_of", wide, re.MULTILINE)
-
-
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["compile", "--show", "c"], "--show shows functions that you name; `keelback compile` lists them"),
-        (["compile", "--show", "c", "--json", "panic*"], "--json lists functions; it does not show them"),
         (["compare", "nope"], "no program 'nope'"),
         (["compare", "--memory", "1M", "hello"], "too little memory: "),
-        (["compile", "--show", "c", "nope"], "the kernel has no function 'nope'; `keelback compile` lists them"),
-        (["compile", "nope"], "the kernel has no function 'nope'; `keelback compile` lists them"),
         (["run", "--kernel", "stewed", "hello"], "Invalid value for '--kernel'"),
     ],
 )

@@ -21,10 +21,15 @@ def build_program_file(source: Path, image_base: int) -> bytes:
     """Return the program of a user's file, compiled.  Raises: UserError."""
     check_readable(source)
     with users_python(source):
-        kind = getattr(_module(source), "PROGRAM", None)
-        if not isinstance(kind, type) or not issubclass(kind, Program):
-            raise UserError(f"{source}: no program in it: it has to say PROGRAM = its class, a keelback.user Program")
-        return compile_program_class(source.stem, kind, image_base)
+        return compile_program_class(source.stem, program_in(source, module_of(source)), image_base)
+
+
+def program_in(source: Path, module: ModuleType) -> type[Program]:
+    """Return the program of a user's module.  Raises: UserError."""
+    kind = getattr(module, "PROGRAM", None)
+    if not isinstance(kind, type) or not issubclass(kind, Program):
+        raise UserError(f"{source}: no program in it: it has to say PROGRAM = its class, a keelback.user Program")
+    return kind
 
 
 def compile_program_class(name: str, kind: type[Program], image_base: int) -> bytes:
@@ -36,7 +41,7 @@ def compile_program_class(name: str, kind: type[Program], image_base: int) -> by
 
 def build_library_file(source: Path) -> bytes:
     """Return the library of a file, compiled.  Raises: UserError; whatever its Python raises."""
-    kind: Any = getattr(_module(source), "LIBRARY", None)
+    kind: Any = getattr(module_of(source), "LIBRARY", None)
     if not isinstance(kind, type) or not issubclass(kind, Library):
         raise UserError(f"{source}: no library in it: it has to say LIBRARY = its class, a keelback.user Library")
     if getattr(kind, "name", "") != source.stem:
@@ -49,7 +54,8 @@ def build_library_file(source: Path) -> bytes:
     return build_python_library(source, library, ram, exports, runtime=RUNTIME, size=kind.image_size)
 
 
-def _module(source: Path) -> ModuleType:
+def module_of(source: Path) -> ModuleType:
+    """Return the module of a file in Kernel Python, run anew.  Raises: whatever its Python raises."""
     if source.parent == LIBRARIES:
         return import_module(f"keelback.user.libraries.{source.stem}")
     spec = spec_from_file_location(source.stem, source)

@@ -88,7 +88,7 @@ def _objects(entry: Path, defines: Mapping[str, int], compiled: CompiledKernel |
 
 def _script(start: int, compiled: CompiledKernel | None) -> str:
     absent = [f"{name} = 0;" for name in ENTRY_POINTS if compiled is None]
-    placed = [_place(name, address) for name, address in (compiled.sections if compiled is not None else ())]
+    placed = [place_records(name, address) for name, address in (compiled.sections if compiled is not None else ())]
     return f"""
 ENTRY(start)
 {" ".join(absent)}
@@ -105,8 +105,8 @@ SECTIONS {{
 """
 
 
-def _place(name: str, address: int) -> str:
-    """Return the script's lines for a section that takes no room in the file."""
+def place_records(name: str, address: int) -> str:
+    """Return a linker script's lines for a section of records, which takes no room in the file."""
     return f"""    {name} {address:#x} (NOLOAD) : {{ *({name}) }}
     ASSERT(ADDR({name}) == {address:#x}, "{name} lies where its record does")
 """

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from keelback.compiler import compile_program
+from keelback.compiler import Compiled, compile_program
 from keelback.image.compact import link_sized
 from keelback.image.compiled import CHECK_FLAG, build_object
 from keelback.image.debug_data import link_with_debug_data
@@ -14,6 +14,9 @@ from keelback.image.toolchain import USER_FLAGS
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
 
+MAIN = "main"
+"""What the C runtime calls."""
+
 
 def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path, image_base: int) -> bytes:
     """Compile a program in Kernel Python, a frozen component with a `main`, to an ELF file.
@@ -23,7 +26,7 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     """
     program: Any = root
     with working_on(name):
-        compiled = compile_program(root, ram, {"main": program._start})
+        compiled = compile_python_program(root, ram)
     own, library = (
         {f"{name}.o": build_object(compiled, name, (*USER_FLAGS, CHECK_FLAG))},
         named(build_runtime(runtime), name),
@@ -31,3 +34,9 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     if program.image_size:
         return link_sized(own, library, image_base, str(program.image_size))
     return link_with_debug_data(own, program_script(image_base), archive=library)
+
+
+def compile_python_program(root: Component, ram: Ram) -> Compiled:
+    """Compile a program in Kernel Python, a frozen component with a `main`, to C.  Raises: CompileError."""
+    program: Any = root
+    return compile_program(root, ram, {MAIN: program._start})
