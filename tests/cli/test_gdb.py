@@ -13,9 +13,15 @@ import keelback
 from cli.test_run import COMMAND, ENVIRONMENT, command
 
 SOURCES = Path(keelback.__file__).parents[1]
-FRAMES, CALLS, PROCESSES, PROGRAMS = (
+FRAMES, CALLS, PROCESSES, PROGRAMS, USER_MEMORY = (
     f"keelback/kernel/{name}.py"
-    for name in ("memory/frames", "calls/system_calls", "processes/processes", "processes/programs")
+    for name in (
+        "memory/frames",
+        "calls/system_calls",
+        "processes/processes",
+        "processes/programs",
+        "memory/user_memory",
+    )
 )
 TAKE = "self.counts.user_free -= 1"
 PUTS = "count = thread.frame.argument(1)"
@@ -215,12 +221,13 @@ def test_what_is_optimised_out_or_lost_in_a_call_is_not_shown_as_if_it_were_ther
 
 def test_the_variables_that_are_shown_are_pythons_each_with_its_value_or_none():
     """In UserMemory.copy_in: nothing of the C's own, addresses in hexadecimal, no value of what is a constant."""
-    said = answers("tbreak UserMemory.copy_in", "continue", "info args", "info locals", "next", "info locals")
+    loop = f"tbreak {USER_MEMORY}:{line_of(USER_MEMORY, 'while done < count:')}"
+    said = answers("tbreak UserMemory.copy_in", "continue", "info args", "info locals", loop, "continue", "info locals")
     given = dict(line.split(" = ") for line in said[2].splitlines())
     assert list(given) == ["space", "address", "count", "destination"]
     assert re.fullmatch(r"0x80[0-9a-f]{5}", given["address"]) and given["count"] == "43"
     assert given["destination"] == "<optimized out>"
-    before, after = (dict(line.split(" = ") for line in each.splitlines()) for each in (said[3], said[5]))
+    before, after = (dict(line.split(" = ") for line in each.splitlines()) for each in (said[3], said[6]))
     assert list(before) == list(after) == ["done", "offset", "block", "page"]
     assert {*before.values()} == {"<optimized out>"} and after["done"] == "0"
 
