@@ -1,0 +1,21 @@
+"""A fixed slice of the families that do as chance has it, and a mistake in the kernel that they find."""
+
+import pytest
+
+from kernel.driven import LIVES
+from kernel.mistaken import mistaken
+from user.family_fuzz import run_family
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_family_on_little_memory_finds_all_as_it_must_be(seed):
+    assert run_family(seed, *(LIVES if seed == 4 else LIVES[1:])) > 1000
+
+
+def test_a_call_that_touches_what_it_reads_is_found(tmp_path):
+    place = ("memory.virtual_memory", "VirtualMemory", "readable")
+    with (
+        mistaken(tmp_path, *place, "self.spaces.kernel.zero", "self.make_readable(space, address)"),
+        pytest.raises(AssertionError, match="WRONG: what a failure takes"),
+    ):
+        run_family(1, "interpreted")
