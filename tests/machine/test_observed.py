@@ -194,6 +194,20 @@ def test_qemu_runs_on_undisturbed_when_nobody_looks_any_more():
     assert machine.console.endswith(b"ping 50\n")
 
 
+@pytest.mark.parametrize("name", MACHINES)
+def test_an_observer_that_goes_hides_no_other(name):
+    seen = []
+
+    def look_once():
+        machine.before_trap.remove(look_once)
+        seen.append("once")
+
+    with machine_of(name, "hello") as machine:
+        machine.before_trap += [look_once, lambda: seen.append(machine.traps)]
+        observe(machine)
+    assert seen == ["once", *range(1, machine.traps + 1)]
+
+
 @pytest.mark.parametrize(
     ("point", "message"),
     [

@@ -7,16 +7,17 @@ import re
 
 import pytest
 
-from keelback.cli.trace import Trace
 from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.endings import endings
+from keelback.inspect.events import Fault
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.kernel.x86.vectors import TIMER
 from keelback.machine.compare import compare
+from keelback.machine.events import listen
 from keelback.machine.observed import Outcome
 from keelback.machine.qemu.qemu import Qemu, Verdict
 from keelback.machine.simulated.compiled import CompiledPc
@@ -119,10 +120,10 @@ def test_a_tick_that_comes_there_is_served_before_the_process_dies(life):
 def test_reports_say_so():
     pc = make_pc("it", programs={"it": code_program(ENTER)})
     pc.boot()
-    trace = Trace(pc, pc.kernel, None)
-    lines = []
-    pc.before_trap.append(lambda: (trace.trapped(), lines.append(trace.line)))
+    seen = []
+    listen(pc, pc.kernel, seen.append)
     assert pc.run() is Outcome.POWERED_OFF
-    assert lines[-1].endswith("it[1]            page fault at 0x00008000")
+    [fault] = [each for each in seen if isinstance(each, Fault)]
+    assert str(fault) == "general protection fault at 0x00008000, it entered virtual-8086 mode: killed"
     [ending] = endings(pc.kernel, {})
     assert ending.how == "killed: general protection fault, it entered virtual-8086 mode"

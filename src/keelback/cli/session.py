@@ -15,6 +15,7 @@ from keelback.errors import Interrupted
 from keelback.inspect.family import Family
 from keelback.inspect.lens import look
 from keelback.lang import Panic
+from keelback.machine.events import listen
 from keelback.machine.observed import Machine, Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -55,9 +56,7 @@ class Session:
             self._checks = Checks(pc, self.lens)
             self._broken = (InvariantBroken,)
         if self.options.verbose:
-            trace = Trace(pc, self.lens, sys.stderr)
-            pc.before_trap.append(trace.trapped)
-            pc.after_trap.append(trace.served)
+            listen(pc, self.lens, Trace(sys.stderr).take)
 
     def _look_first(self) -> None:
         """Note who is there before the first trap."""

@@ -5,19 +5,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from keelback.inspect.symbols import OwnElf, lines_of
+from keelback.inspect.traps import Registers
 from keelback.inspect.unwind import callers
 from keelback.inspect.walk import PAGE_SHIFT, USER, Walker
-from keelback.kernel.x86.trap_frame import TrapFrame
-from keelback.lang import layout_of, size_of
 
 PAGE = 1 << PAGE_SHIFT
 MOST_PAGES = 16
 MOST_LINES = 8
 WORD = struct.Struct("<I")
-REGISTERS = {3: "ebx", 4: "esp", 5: "ebp", 6: "esi", 7: "edi", 8: "eip"}
-"""Those that a way begins with, by DWARF's numbers."""
-OFFSETS = {number: layout_of(TrapFrame).field(name).offset for number, name in REGISTERS.items()}
-FRAME_SIZE = size_of(TrapFrame)
+NUMBERS = {3: "ebx", 4: "esp", 5: "ebp", 6: "esi", 7: "edi", 8: "eip"}
+"""The registers that a way begins with, by DWARF's numbers."""
 
 
 class Stack:
@@ -37,12 +34,7 @@ class Stack:
         return None if page is None or place > PAGE - WORD.size else int(WORD.unpack_from(page, place)[0])
 
 
-def pointer_of(frame: bytes) -> int:
-    """Return the stack pointer in a trap frame's bytes."""
-    return int(WORD.unpack_from(frame, OFFSETS[4])[0])
-
-
-def way_of(elf: bytes, frame: bytes, stack: Stack) -> tuple[str, ...]:
+def way_of(elf: bytes, frame: Registers, stack: Stack) -> tuple[str, ...]:
     """Return the lines that led to where a trap frame is, innermost first, to `main`: `triangle.c:20 in main`.
 
     It is empty where the program's file has no debug data, and cut where it is long.
@@ -56,8 +48,8 @@ def way_of(elf: bytes, frame: bytes, stack: Stack) -> tuple[str, ...]:
     return (*lines[: MOST_LINES - 1], f"… {more + 1} more", lines[-1]) if more > 1 else tuple(lines)
 
 
-def _lines(elf: bytes, frame: bytes, stack: Stack) -> Iterator[str]:
-    registers = {number: int(WORD.unpack_from(frame, offset)[0]) for number, offset in OFFSETS.items()}
+def _lines(elf: bytes, frame: Registers, stack: Stack) -> Iterator[str]:
+    registers = {number: int(getattr(frame, name)) for number, name in NUMBERS.items()}
     here = lines_of(elf, registers[8])
     if here and here[0].endswith(" in main"):
         return

@@ -5,28 +5,24 @@ A record goes when its parent is told how the child ended, or at its end where n
 processes that the kernel still has.
 """
 
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keelback.abi.calls import CALLS
-from keelback.inspect.backtrace import FRAME_SIZE, Stack, pointer_of, way_of
+from keelback.inspect.backtrace import Stack, way_of
 from keelback.inspect.endings import ProcessEnding, ending_of
 from keelback.inspect.lens import walker_of
 from keelback.inspect.symbols import place_in
+from keelback.inspect.traps import Registers, TrapFrames
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState
-from keelback.kernel.processes.scheduler import CpuState
 from keelback.kernel.processes.threads import Thread
-from keelback.kernel.x86.trap_frame import TrapFrame, signed
+from keelback.kernel.x86.trap_frame import signed
 from keelback.kernel.x86.vectors import SYSTEM_CALL, VECTOR_NAMES, Vector
 from keelback.lang import address_of, layout_of, size_of, text_of
 
 EXIT, KILL, EXEC = (next(call.number for call in CALLS if call.name == name) for name in ("exit", "kill", "exec"))
-THREAD_SIZE = size_of(Thread)
-WORD = struct.Struct("<I")
-OFFSETS = tuple(layout_of(TrapFrame).field(name).offset for name in ("vector", "eax", "ebx", "eip"))
 MOST_KEPT = 1000
 """Of more processes, those that ended well and have no children are only counted."""
 
@@ -63,9 +59,8 @@ class Family:
         self._table = slice(base, base + len(table) * self._size)
         self._counts = slice(counts, counts + size_of(ProcessCounts))
         self._state = base + layout_of(Process).field("state").offset
-        self._current = address_of(kernel.first_cpu) + layout_of(CpuState).field("current").offset
-        self._threads = address_of(kernel.threads.table[0])
-        self._trap = 0, bytes(FRAME_SIZE)
+        self._frames = TrapFrames(kernel)
+        self._trap = 0, Registers()
         self._stack: Stack | None = None
         self._walker = walker_of(kernel)
         self._seen = bytes(len(table) * self._size)
@@ -74,17 +69,16 @@ class Family:
 
     def note_trap(self) -> None:
         """Note which thread has trapped, and its frame, which a trap that ends it may spoil."""
-        number = WORD.unpack_from(self._bytes, self._current)[0] - 1  # as a `Ref` is stored
-        start = self._threads + number * THREAD_SIZE
-        frame = bytes(self._bytes[start : start + FRAME_SIZE])
+        number = self._frames.current()
+        frame = self._frames.of(number)
         self._trap = number, frame
-        is_fault = WORD.unpack_from(frame, OFFSETS[0])[0] <= Vector.LAST_EXCEPTION
+        is_fault = frame.vector <= Vector.LAST_EXCEPTION
         self._stack = self._stack_of(self.kernel.threads.table[number], frame) if is_fault else None
 
     def look(self) -> None:
         """Note who has begun, ended or gone since the last look; after each trap, nobody is missed."""
         counted = bytes(self._bytes[self._counts])
-        has_changed = counted != self._counted or WORD.unpack_from(self._trap[1], OFFSETS[1])[0] == EXEC
+        has_changed = counted != self._counted or self._trap[1].eax == EXEC
         if has_changed or any(self._bytes[each] != ProcessState.ZOMBIE for each in self._zombies):
             self._counted = counted
             self._look_at_table()
@@ -147,18 +141,17 @@ class Family:
         if trapped != member.thread:
             killer = self.kernel.threads.table[trapped].pid
             return ProcessEnding(member.pid, member.name, False, f"killed by process {killer}")
-        vector, number, status, place = (WORD.unpack_from(frame, offset)[0] for offset in OFFSETS)
-        if vector == SYSTEM_CALL and number == EXIT:
-            return ProcessEnding(member.pid, member.name, status == 0, f"exited with status {signed(status)}")
-        if vector == SYSTEM_CALL and number == KILL:
+        if frame.vector == SYSTEM_CALL and frame.eax == EXIT:
+            return ProcessEnding(member.pid, member.name, frame.ebx == 0, f"exited with status {signed(frame.ebx)}")
+        if frame.vector == SYSTEM_CALL and frame.eax == KILL:
             return ProcessEnding(member.pid, member.name, False, f"killed by process {member.pid}")
-        what = f": {VECTOR_NAMES[vector]}" if vector < len(VECTOR_NAMES) else " in a system call"
-        at = place_in(self.programs.get(member.name, b""), place)
+        what = f": {VECTOR_NAMES[frame.vector]}" if frame.vector < len(VECTOR_NAMES) else " in a system call"
+        at = place_in(self.programs.get(member.name, b""), frame.eip)
         return self._with_way(ProcessEnding(member.pid, member.name, False, f"killed{what}", at), member)
 
-    def _stack_of(self, thread: Thread, frame: bytes) -> Stack:
+    def _stack_of(self, thread: Thread, frame: Registers) -> Stack:
         space = self.kernel.processes.table[thread.pid].space
-        return Stack(self._walker, self._bytes, space.directory, pointer_of(frame))
+        return Stack(self._walker, self._bytes, space.directory, frame.esp)
 
     def _with_way(self, ending: ProcessEnding, member: Member) -> ProcessEnding:
         """Add how a process came to where it died, if the last trap was the fault that it died of."""
@@ -173,8 +166,7 @@ class Family:
         if member.ending is not None:
             return member.ending
         thread = self.kernel.threads.first(process.threads)
-        start = address_of(thread.frame)
-        frame = bytes(self._bytes[start : start + FRAME_SIZE])
+        frame = self._frames.of(process.threads.first)
         way = way_of(self.programs.get(member.name, b""), frame, self._stack_of(thread, frame))
         return replace(ending_of(process, self.kernel, self.programs), way=way)
 

@@ -24,4 +24,5 @@ class TextSink(Component):
 
 def text_of(name: Array[u8]) -> str:
     """Return a zero-terminated array of bytes as text; for the host, not for kernel code."""
-    return bytes(name).partition(b"\0")[0].decode("ascii", "replace")
+    start = name._physical
+    return bytes(name._ram.bytes[start : start + len(name)]).partition(b"\0")[0].decode("ascii", "replace")

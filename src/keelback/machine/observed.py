@@ -1,10 +1,11 @@
 """Looking at a machine's RAM at defined points of a run, whichever machine it is.
 
-    boot ── the kernel is up: at_booted ── programs start: at_begun ──┬─> trap ── it is served: after_trap ──┐
-                                                                      └──────────────────────────────────────┘
+    boot ── the kernel is up: at_booted ── programs start: at_begun ──┬─> trap: before_trap ── served: after_trap ──┐
+                                                                      └─────────────────────────────────────────────┘
 
-1. At each point the machine stands still and the kernel's state is whole.
+1. At each point the machine stands still and the kernel's state is whole; before a trap its frame is in RAM too.
 2. Looking changes nothing: on the simulated PC it takes no time, on QEMU at most `EVENTS` a stop.
+3. An observer may take itself off its list, and those behind it are called all the same.
 
 The simulated PC stops there by itself, in both lives; QEMU stops at breakpoints.
 """
@@ -16,6 +17,8 @@ from typing import Any, Protocol
 from keelback.kernel.layout import Layout
 
 Observer = Callable[[], None]
+CALL = 5
+"""Bytes of the kernel's call at the end of its entry code, before `leave`: there a trap's frame is in RAM."""
 
 
 class Outcome(Enum):
@@ -52,7 +55,18 @@ class Observed(Machine, Protocol):
 
     traps: int
     at_booted: list[Observer]
+    before_trap: list[Observer]
     after_trap: list[Observer]
+
+    @property
+    def time(self) -> int:
+        """Return virtual time, in instructions."""
+
+    def step(self) -> None:
+        """Run to the next trap, let the kernel serve it, and call the observers; or find that the machine has ended."""
+
+    def fault_address(self) -> int:
+        """Return the address of the last page fault, where the machine stands before a trap."""
 
 
 def _nothing() -> None:

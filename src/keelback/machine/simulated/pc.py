@@ -95,6 +95,10 @@ class SimulatedPc(HostObject, ABC):
         """Return RAM, a writable buffer of bytes whose reads leave no trace."""
         return self.ram.contents
 
+    def fault_address(self) -> int:
+        """Return the address of the last page fault."""
+        return int(self.processor.state.cr2)
+
     def _add_devices(self, output: Callable[[int], None]) -> None:
         self.console = bytearray()
 
@@ -166,7 +170,7 @@ class SimulatedPc(HostObject, ABC):
         if not self._bring_up_kernel():
             self.outcome = Outcome.REFUSED
             return
-        for observer in self.at_booted:
+        for observer in tuple(self.at_booted):
             observer()
 
     def begin(self) -> None:
@@ -202,11 +206,11 @@ class SimulatedPc(HostObject, ABC):
             return
         self.traps += 1
         self._write_frame(vector, error)
-        for observer in self.before_trap:
+        for observer in tuple(self.before_trap):
             observer()
         self.frame = self._serve_trap()
         self.time += self.trap_time
-        for observer in self.after_trap:
+        for observer in tuple(self.after_trap):
             observer()
         if self.frame == 0:
             self.outcome = Outcome.HALTED if self.exit.status is None else Outcome.POWERED_OFF

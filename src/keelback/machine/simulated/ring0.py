@@ -14,6 +14,7 @@ from unicorn import x86_const as x86
 
 from keelback.kernel.x86.vectors import Vector
 from keelback.lang import Panic
+from keelback.machine.observed import CALL
 from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIPTOR_BYTES, DESCRIPTORS
 from keelback.machine.simulated.delivery import Delivery
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, OK
@@ -25,8 +26,6 @@ from keelback.machine.simulated.task_switch import DOUBLE_FAULT
 
 CR0_PROTECTED = 0x11
 EFLAGS_FIXED = 1 << 1
-CALL = 5
-"""Bytes of the call before `leave`."""
 MOST_INSTRUCTIONS = 1 << 32
 MOST_EXCEPTIONS = 4
 """As many exceptions of ring 0 are delivered until one is to be served without another."""

@@ -1,0 +1,124 @@
+"""The stream of events of a machine, read from RAM where a trap begins and where it ends."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from keelback.inspect.call_decoding import Arguments, call_of, result_of
+from keelback.inspect.events import Event, Fault, Interrupt, PageFault, Returned, SystemCall, TrapBegun, TrapEnded
+from keelback.inspect.lens import walker_of
+from keelback.inspect.page_faults import Faulted, PageFaults
+from keelback.inspect.traps import Registers, TrapFrames
+from keelback.inspect.walk import PAGE_SHIFT
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.processes.processes import Reason
+from keelback.kernel.processes.threads import ThreadState
+from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
+from keelback.kernel.x86.vectors import SYSTEM_CALL, Vector, is_exception
+from keelback.lang import text_of
+
+
+class EventReader:
+    """Reads events of a kernel, which stays as it is; each goes to `listener` as soon as it is known.
+
+    `clock` returns virtual time; `fault_address` what the CPU has in cr2.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        listener: Callable[[Event], None],
+        *,
+        clock: Callable[[], int],
+        fault_address: Callable[[], int],
+    ) -> None:
+        self._kernel = kernel
+        self._listener = listener
+        self._clock = clock
+        self._fault_address = fault_address
+        self._frames = TrapFrames(kernel)
+        self._page_faults = PageFaults(kernel)
+        self._arguments = Arguments(kernel, walker_of(kernel))
+        self._registers = Registers()
+        self._who: dict[str, Any] = {}
+        self._call: SystemCall | None = None
+        self._faulted: Faulted | None = None
+        self._waiting: dict[int, tuple[SystemCall, int]] = {}
+        """The calls that wait, by thread, and where each was made."""
+
+    def begin(self) -> None:
+        """Read a trap whose frame is in RAM."""
+        thread = self._frames.current()
+        self._registers = registers = self._frames.of(thread)
+        pid = self._kernel.threads.table[thread].pid
+        process = self._kernel.processes.table[pid]
+        program = text_of(process.name) if pid else "idle"
+        self._who = {"time": self._clock(), "pid": pid, "program": program, "thread": thread}
+        self._call = self._faulted = None
+        if registers.vector == SYSTEM_CALL:
+            call = call_of(registers.eax)
+            arguments = self._arguments.of(call, registers, process.space.directory << PAGE_SHIFT)
+            name = call.name if call else f"system call {registers.eax}"
+            self._call = SystemCall(**self._who, number=registers.eax, name=name, arguments=arguments)
+        elif registers.vector == Vector.PAGE_FAULT:
+            record = self._kernel.threads.table[thread]
+            self._faulted = self._page_faults.begin(process, record, self._fault_address())
+        self._listener(TrapBegun(**self._who, vector=registers.vector, instruction=registers.eip))
+
+    def end(self) -> None:
+        """Read what became of the trap that was begun last."""
+        if not self._who:
+            return
+        self._listener(self._served())
+        if (returned := self._returned()) is not None:
+            self._listener(returned)
+        self._listener(TrapEnded(**self._who | {"time": self._clock()}))
+
+    def _served(self) -> Event:
+        registers = self._registers
+        if self._call is not None:
+            return self._finished(self._call)
+        if self._faulted is not None:
+            return self._page_fault(self._faulted)
+        if registers.vector & FROM_VIRTUAL_8086:
+            return Fault(**self._who, vector=Vector.GENERAL_PROTECTION, instruction=registers.eip, error=0,
+                         reason=Reason.VIRTUAL_8086)  # fmt: skip
+        if is_exception(registers.vector):
+            return Fault(**self._who, vector=registers.vector, instruction=registers.eip, error=registers.error)
+        return Interrupt(**self._who, vector=registers.vector)
+
+    def _page_fault(self, faulted: Faulted) -> PageFault:
+        served = self._page_faults.end(self._kernel.processes.table[self._who["pid"]], faulted)
+        before = faulted.before.frame if faulted.before else None
+        return PageFault(
+            **self._who,
+            instruction=self._registers.eip,
+            address=faulted.address,
+            access=faulted.access,
+            action=served.action,
+            frame=served.frame,
+            before=before,
+            reason=served.reason,
+        )
+
+    def _finished(self, call: SystemCall) -> SystemCall:
+        """Return a call with what came of it: its result; that it waits; or that it will not return."""
+        record, now = self._kernel.threads.table[call.thread], self._frames.of(call.thread)
+        if record.pid != call.pid or record.state == ThreadState.FREE or now.eip != self._registers.eip:
+            return replace(call, is_over=True)  # it has ended, or is another program
+        if record.state in (ThreadState.WAITING, ThreadState.SLEEPING):
+            self._waiting[call.thread] = call, self._registers.eip
+            return call
+        return replace(call, result=result_of(call_of(call.number), now.eax), is_over=True)
+
+    def _returned(self) -> Returned | None:
+        """Return the call that the thread that runs next had waited in, if it had."""
+        thread = self._frames.current()
+        if thread not in self._waiting or self._kernel.threads.table[thread].state != ThreadState.RUNNING:
+            return None
+        call, place = self._waiting.pop(thread)
+        now, pid = self._frames.of(thread), self._kernel.threads.table[thread].pid
+        if pid != call.pid or now.eip != place:
+            return None  # who waited was killed, and the thread is another's
+        result = result_of(call_of(call.number), now.eax)
+        return Returned(self._clock(), pid, call.program, thread, call.name, result)

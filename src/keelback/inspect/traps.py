@@ -1,0 +1,50 @@
+"""Trap frames, read from RAM as quickly as can be: who trapped, and with what registers."""
+
+import struct
+from typing import NamedTuple
+
+from keelback.kernel.kernel import Kernel
+from keelback.kernel.processes.scheduler import CpuState
+from keelback.kernel.processes.threads import Thread
+from keelback.lang import address_of, layout_of, size_of
+
+FRAME = struct.Struct("<15I")
+WORD = struct.Struct("<I")
+
+
+class Registers(NamedTuple):
+    """The words of a trap frame, in its order (`kernel/x86/trap_frame.py`)."""
+
+    edi: int = 0
+    esi: int = 0
+    ebp: int = 0
+    unused: int = 0
+    ebx: int = 0
+    edx: int = 0
+    ecx: int = 0
+    eax: int = 0
+    vector: int = 0
+    error: int = 0
+    eip: int = 0
+    cs: int = 0
+    eflags: int = 0
+    esp: int = 0
+    ss: int = 0
+
+
+class TrapFrames:
+    """The trap frames of a kernel, only read."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._bytes = kernel.spaces.ram.contents
+        self._threads = address_of(kernel.threads.table[0])
+        self._size = size_of(Thread)
+        self._current = address_of(kernel.first_cpu) + layout_of(CpuState).field("current").offset
+
+    def current(self) -> int:
+        """Return the number of the thread that has trapped, or runs next when the trap was served."""
+        return int(WORD.unpack_from(self._bytes, self._current)[0]) - 1  # as a `Ref` is stored
+
+    def of(self, thread: int) -> Registers:
+        """Return the registers in a thread's trap frame."""
+        return Registers(*FRAME.unpack_from(self._bytes, self._threads + thread * self._size))
