@@ -1,14 +1,17 @@
 """A snapshot says of a machine whose history is known what that history left, both ways, and of a file the same."""
 
+from pathlib import Path
+
 import pytest
 
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import Role
 from kernel.driven import ANYWHERE, LIBRARY, LIBRARY_FILE, MALLOC, NOBODY, PAGE, TEXT, Call, Died, driven
-from support import entry_at
+from support import MIB, entry_at, make_pc
 
 STACK = MICROKERNEL.stack_top - PAGE
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,11 @@ def test_a_process_tells_its_parts(machine, snapshot):
     process = snapshot.processes[1]
     assert [each.library.name for each in process.libraries] == ["libit", "nobody"]
     assert [each.number for each in process.threads] == [machine.process(1).threads.first]
+    assert repr(process.threads[0]).startswith(f"<thread {process.threads[0].number}: ready to run, at 0x")
+    [mapped] = [each for each in process.regions if each.start == ANYWHERE]
+    assert repr(mapped) == f"<region [{ANYWHERE:#010x}, {ANYWHERE + 3 * PAGE:#010x}): " + (
+        "anonymous memory, may be written, 3 pages>"
+    )
     assert {each.start for each in process.regions} >= {TEXT, ANYWHERE, MALLOC}
     assert repr(process.libraries[0].library) == "<library libit: 3 frames, mapped by 2 processes>"
     assert repr(snapshot.processes[2]).startswith("<process 2 it: ")
@@ -124,6 +132,22 @@ def test_a_files_bytes_say_what_the_machine_does_and_stay_as_they_are(machine, s
     for number in range(len(snapshot.frames)):
         assert repr(from_file.frames[number]) == repr(snapshot.frames[number])
     assert saved == bytes(machine.pc.contents)
+
+
+def test_the_example_of_the_docs_is_true():
+    """Its comments are what the expressions before them say, up to the ellipsis."""
+    text = (DOCS / "architecture.md").read_text()
+    lines = text.partition("```python\n")[2].partition("```")[0].splitlines()
+    pc = make_pc("cow", memory=64 * MIB, check=False)
+    pc.boot()
+    for _ in range(40):
+        pc.step()
+    names = {"Snapshot": Snapshot, "MICROKERNEL": MICROKERNEL, "pc": pc}
+    exec(lines[0], names)
+    for line in lines[1:]:
+        code, comment = line.split("  # ")
+        said, expected = repr(eval(code, names)), comment.strip().removesuffix("…")
+        assert said.replace("\n  ", ", then ").startswith(expected), said
 
 
 def test_a_frame_that_the_machine_has_not_is_one_clear_line(snapshot):

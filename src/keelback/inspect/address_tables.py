@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
+from keelback.inspect.snapshot.regions import Region
 from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED
-from keelback.kernel.memory.regions import MemoryRegion, RegionKind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.lang import PAGE_SHIFT, text_of
 
 KERNEL_RESERVED = "Kernel reserved"
@@ -64,7 +65,7 @@ def virtual_table(snapshot: Snapshot, process: Process | None) -> list[Row]:
     return list(_joined(_without_empty(pieces)))
 
 
-def _label(process: Process, region: MemoryRegion) -> str:
+def _label(process: Process, region: Region) -> str:
     name = process.name
     if region.kind == RegionKind.LIBRARY:
         before = [each for each in process.libraries if each.address <= region.start]

@@ -1,7 +1,7 @@
 """A kernel's records, read as they lie in RAM: tables, sets, regions and queues as plain lists."""
 
 from bisect import bisect_right
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.kernel.kernel import Kernel
@@ -10,6 +10,21 @@ from keelback.kernel.memory.regions import MemoryRegion, Node
 from keelback.kernel.memory.regions import Space as SpaceRecord
 from keelback.kernel.processes.queues import Queue, Queues
 from keelback.lang import Table, address_of, view
+
+
+class Range(Protocol):
+    """What has a start and an end."""
+
+    @property
+    def start(self) -> int:
+        """Return the first address."""
+
+    @property
+    def end(self) -> int:
+        """Return the first address after it."""
+
+
+AnyRegion = TypeVar("AnyRegion", bound=Range)
 
 
 def raw(table: Table[Any]) -> bytes:
@@ -50,7 +65,7 @@ def regions_of(kernel: Kernel, space: SpaceRecord) -> list[MemoryRegion]:
     return [space.regions[index] for index in range(count)]
 
 
-def holder(listed: list[MemoryRegion], address: int) -> MemoryRegion | None:
+def holder(listed: list[AnyRegion], address: int) -> AnyRegion | None:
     """Return which of the regions of a space holds an address."""
     index = bisect_right(listed, address, key=lambda each: each.end)
     return listed[index] if index < len(listed) and listed[index].start <= address else None

@@ -7,8 +7,9 @@ from keelback.inspect.census import AS_LOADED, Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.loaded_pages import loaded_page
 from keelback.inspect.records import members, numbered
+from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
-from keelback.kernel.memory.regions import MemoryRegion, RegionKind
+from keelback.kernel.memory.regions import RegionKind
 from keelback.lang import PAGE_SIZE
 
 
@@ -101,7 +102,7 @@ def _library_regions(census: Census) -> Iterator[str]:
             yield f"process {process.pid} lists other pages than it has"
 
 
-def _pages(listed: list[MemoryRegion], offset: int) -> dict[int, int]:
+def _pages(listed: list[Region], offset: int) -> dict[int, int]:
     """Return the pages of a space's library regions, moved by an offset, and their permissions."""
     regions = [each for each in listed if each.kind == RegionKind.LIBRARY]
     return {page + offset: each.permissions for each in regions for page in range(each.start, each.end, PAGE_SIZE)}

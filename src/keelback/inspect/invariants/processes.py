@@ -26,7 +26,7 @@ def _families(census: Census) -> Iterator[str]:
 def _free_slots(census: Census) -> Iterator[str]:
     kernel = census.kernel
     processes = [each._index for each in census.snapshot.process_records if each.state != ProcessState.FREE]
-    threads = [each._index for each in census.snapshot.threads]
+    threads = [each._index for each in census.snapshot.thread_records]
     for name, slots, users in (
         ("process", kernel.processes.free_slots, processes),
         ("thread", kernel.threads.free_slots, threads),

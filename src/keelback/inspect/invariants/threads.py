@@ -42,7 +42,7 @@ def _all_queues(census: Census) -> Iterator[tuple[str, Queue, Queues]]:
 def _threads(census: Census) -> Iterator[str]:
     threads, processes = census.kernel.threads, census.snapshot.process_records
     listed = {number: each.pid for each in processes for number in members(each.threads, threads.lists)}
-    in_use = {each._index: each.pid for each in census.snapshot.threads}
+    in_use = {each._index: each.pid for each in census.snapshot.thread_records}
     if in_use != listed or any(threads.table[number].number != number for number in listed):
         yield f"in use are {in_use}, and processes list {listed}"
 
@@ -52,7 +52,7 @@ def _queues(census: Census) -> Iterator[str]:
     scheduler = census.kernel.scheduler
     expected = {
         each._index: each.cpu if each.state == ThreadState.READY else waiters_of(each.pid)
-        for each in census.snapshot.threads
+        for each in census.snapshot.thread_records
         if each.state in (ThreadState.READY, ThreadState.WAITING)
     }
     places = [
@@ -67,7 +67,7 @@ def _queues(census: Census) -> Iterator[str]:
 
 @invariant("a thread with a deadline is in the queue of its tick, each sleeping one has one, and no other is in any")
 def _deadlines(census: Census) -> Iterator[str]:
-    scheduler, threads = census.kernel.scheduler, census.snapshot.threads
+    scheduler, threads = census.kernel.scheduler, census.snapshot.thread_records
     expected = [(each._index, each.wake_tick % TICKS) for each in threads if each.timed]
     places = [
         (number, tick)
@@ -87,7 +87,7 @@ def _deadlines(census: Census) -> Iterator[str]:
 
 @invariant("who waits for a child has one that it waits for, and that has not ended")
 def _waiters(census: Census) -> Iterator[str]:
-    for thread in census.snapshot.threads:
+    for thread in census.snapshot.thread_records:
         if thread.state == ThreadState.WAITING:
             wanted = thread.frame.argument(0)
             children = [each for each in census.snapshot.process_records if each.parent == thread.pid]
@@ -99,6 +99,6 @@ def _waiters(census: Census) -> Iterator[str]:
 @invariant("at most one thread of a CPU runs: its current one")
 def _running(census: Census) -> Iterator[str]:
     cpus = list(census.kernel.scheduler.cpus)
-    for thread in census.snapshot.threads:
+    for thread in census.snapshot.thread_records:
         if thread.state == ThreadState.RUNNING and all(thread is not cpu.current for cpu in cpus):
             yield f"thread {thread._index} runs and is not current"

@@ -5,22 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keelback.inspect.snapshot.regions import KINDS, Region
 from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.walk import WRITABLE, Translation
-from keelback.kernel.memory.regions import MemoryRegion, RegionKind
+from keelback.kernel.memory.regions import RegionKind
 
 if TYPE_CHECKING:
     from keelback.inspect.snapshot.frames import Frame
     from keelback.inspect.snapshot.snapshot import Snapshot
-
-KINDS = {
-    RegionKind.NONE: "in no region",
-    RegionKind.STACK: "stack",
-    RegionKind.ANONYMOUS: "anonymous memory",
-    RegionKind.MALLOC: "malloc",
-    RegionKind.LIBRARY: "library",
-    RegionKind.SPARSE: "sparse memory",
-}
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -50,19 +42,14 @@ class Page:
         return self.snapshot.frames[self.mapping.frame]
 
     @property
-    def region(self) -> MemoryRegion | None:
+    def region(self) -> Region | None:
         """Return the region that it lies in."""
         return self.space.region_of(self.address)
 
     @property
     def use(self) -> str:
         """Return what it is for: text, data, stack, malloc …."""
-        region = self.region
-        if region is None:
-            return KINDS[RegionKind.NONE]
-        if region.kind == RegionKind.IMAGE:
-            return "data" if region.permissions & WRITABLE else "text"
-        return KINDS[region.kind]
+        return self.region.use if self.region is not None else KINDS[RegionKind.NONE]
 
     @property
     def writable(self) -> bool:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from keelback.inspect.records import members
 from keelback.inspect.snapshot.pages import Page
+from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.snapshot.spaces import Space
+from keelback.inspect.snapshot.threads import Thread
 from keelback.inspect.snapshot.walks import Walk, walk
-from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.processes.processes import Process as ProcessRecord
 from keelback.kernel.processes.processes import ProcessState
-from keelback.kernel.processes.threads import Thread
 from keelback.lang import text_of
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ class Process:
 
     @cached_property
     def threads(self) -> list[Thread]:
-        """Return its threads, by the kernel's records."""
+        """Return its threads, in the order in which they started."""
         threads = self.snapshot.kernel.threads
-        return [threads.table[number] for number in members(self.record.threads, threads.lists)]
+        return [Thread(threads.table[number]) for number in members(self.record.threads, threads.lists)]
 
     @property
-    def regions(self) -> list[MemoryRegion]:
+    def regions(self) -> list[Region]:
         """Return its regions, lowest first."""
         return self.space.regions if self.space is not None else []
 

@@ -51,7 +51,7 @@ class Snapshot:
         return [each for each in self.process_records if each.state == ProcessState.ALIVE]
 
     @cached_property
-    def threads(self) -> list[Thread]:
+    def thread_records(self) -> list[Thread]:
         """Return every thread in use but the idle ones."""
         return [each for each in used(self.kernel.threads.table) if each.number]
 

@@ -3,9 +3,9 @@
 from functools import cached_property
 
 from keelback.inspect.records import holder, nodes_of, regions_of
+from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT, Table, Translation, Walker
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.memory.regions import Space as SpaceRecord
 
 
@@ -48,10 +48,11 @@ class Space:
         return nodes_of(self._kernel, self.record)
 
     @cached_property
-    def regions(self) -> list[MemoryRegion]:
+    def regions(self) -> list[Region]:
         """Return the regions, lowest first."""
-        return regions_of(self._kernel, self.record)
+        records = regions_of(self._kernel, self.record)
+        return [Region(each.start, each.end, each.kind, each.permissions) for each in records]
 
-    def region_of(self, address: int) -> MemoryRegion | None:
+    def region_of(self, address: int) -> Region | None:
         """Return the region that holds an address."""
         return holder(self.regions, address)

@@ -1,0 +1,44 @@
+"""Regions, copied out of RAM: what addresses of a process are for, and what it may do there."""
+
+from typing import NamedTuple
+
+from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE
+from keelback.kernel.memory.regions import RegionKind
+
+KINDS = {
+    RegionKind.NONE: "in no region",
+    RegionKind.STACK: "stack",
+    RegionKind.ANONYMOUS: "anonymous memory",
+    RegionKind.MALLOC: "malloc",
+    RegionKind.LIBRARY: "library",
+    RegionKind.SPARSE: "sparse memory",
+}
+
+
+class Region(NamedTuple):
+    """The pages [start, end) of a process."""
+
+    start: int
+    end: int
+    kind: RegionKind
+    permissions: int
+    """USER and WRITABLE of a page-table entry."""
+
+    def __repr__(self) -> str:
+        pages = (self.end - self.start) >> PAGE_SHIFT
+        counted = f"{pages:,} page{'s' * (pages != 1)}"
+        return f"<region [{self.start:#010x}, {self.end:#010x}): {self.use}, {self.rights}, {counted}>"
+
+    @property
+    def use(self) -> str:
+        """Return what it is for: text, data, stack, malloc …."""
+        if self.kind == RegionKind.IMAGE:
+            return "data" if self.permissions & WRITABLE else "text"
+        return KINDS.get(self.kind, f"kind {int(self.kind)}")
+
+    @property
+    def rights(self) -> str:
+        """Return what its process may do there, in words."""
+        if not self.permissions & USER:
+            return "closed"
+        return "may be written" if self.permissions & WRITABLE else "read-only"
