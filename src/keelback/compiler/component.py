@@ -30,14 +30,13 @@ def compile_components(ram: Ram, components: Mapping[str, Component], *, lines: 
     Raises: CompileError at the first construct that is refused; TypeError when a component holds what none may.
     """
     freeze(root := _Root(components))
-    entries = entries_of(components)
-    return compile_program(root, ram, entries, lines=lines)
+    return compile_program(root, ram, entries_of(components), lines=lines)
 
 
 def entries_of(components: Mapping[str, Component]) -> dict[str, Callable[..., Any]]:
-    """Return the public methods of components by their names in C, but for what C can't call.
+    """Return the public methods of components by their names in C.
 
-    That are generators, and methods that take another component.
+    Left out is what C can't call: a generator, and a method that takes a component.
     """
     return {
         f"{name}_{method}": getattr(component, method)

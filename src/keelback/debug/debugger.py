@@ -3,7 +3,7 @@
     kernel.elf      symbols, whose lines are those of the Python source
     kernel.json     the kernel's parts, structs and enums (`description.py`)
 
-gdb has a Python of its own, where `gdb_script.py` and `gdb_values.py` run, and nothing else of ours does.
+gdb has a Python of its own, where the modules whose names start with `gdb_` run, and nothing else of ours does.
 """
 
 import json

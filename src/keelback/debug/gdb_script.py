@@ -1,13 +1,10 @@
-"""What runs inside gdb: `print` and `break` in Python's terms.
+"""The commands inside gdb that are in Python's terms, `print`, `break`, `info locals` and `info args`, and its start.
 
-`print` takes Python expressions over the kernel's parts (`processes[1].state`), over the locals of the function that is
-shown, and over its `self`; what is no such expression is C's, as ever.
+`print` takes Python expressions (`gdb_expressions.py`); what is no such expression is C's, as ever.
 """
 
-import ast
-import builtins
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,15 +12,14 @@ from typing import Any
 import gdb  # type: ignore[import-untyped]
 
 from keelback.debug import gdb_frames
-from keelback.debug.gdb_values import ENUMS, KERNEL, Address, in_c, in_gdb, in_python, load, part_of
+from keelback.debug.gdb_expressions import OPTIMIZED_OUT, NotPython, OptimizedOut, evaluate, local_symbols, shown
+from keelback.debug.gdb_places import method_shown, places_for
+from keelback.debug.gdb_values import KERNEL, Address, in_c, in_gdb, load
 
 WELCOME = """\
 The kernel stands before its first instruction.  For example:
     break SystemCalls.puts      continue      bt      next      print thread.frame
 """
-
-OPTIMIZED_OUT = "<optimized out>"
-"""What gdb shows of a variable that has no value in the compiled code at this place."""
 
 
 def start(folder: str, socket: str, first: int, sources: Sequence[str]) -> None:
@@ -57,93 +53,6 @@ def end_machine(_event: Any) -> None:
     """End a machine that has not ended, for gdb itself would let it run on."""
     with suppress(gdb.error):
         gdb.execute("kill", to_string=True)
-
-
-# Expressions.
-
-
-class OptimizedOut(Exception):
-    """A variable of the Python that is shown has no value in the compiled code at this place."""
-
-
-class NotPython(Exception):
-    """A text is no expression about the kernel in Python, so it is C's."""
-
-
-def evaluate(text: str) -> Any:
-    """Return the value of an expression.
-
-    Raises: OptimizedOut; NotPython when it has another syntax, no name at all or one that means nothing; what Python
-    raises.
-    """
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError):
-        raise NotPython from None
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    used = {node.id for node in names} - bound - set(vars(builtins))
-    if not used:
-        raise NotPython
-    return eval(compile(tree, "<print>", "eval"), {name: meaning_of(name) for name in used})
-
-
-def meaning_of(name: str) -> Any:
-    """Return what a name stands for, as Python looks it up: local first.  Raises: NotPython."""
-    local = local_value(name)
-    method = method_shown()
-    if local is not None:
-        value = in_python(local)
-        return Address(value) if method and name in method["words"] and type(value) is int else value
-    if name != "self" and method and name in (*method["parameters"], *method["locals"]):
-        raise OptimizedOut  # and no part of the kernel that has the same name
-    numbers = {**KERNEL["names"], **own_part()}
-    if name in numbers:
-        return part_of(numbers[name])
-    if name in ENUMS:
-        return ENUMS[name]
-    raise NotPython
-
-
-def local_value(name: str) -> Any:
-    """Return a local of the function that is shown, None when it has no such one.  Raises: gdb.error."""
-    for symbol in local_symbols():
-        if symbol.name in (name, f"{name}$"):  # a word of C's is marked
-            value = symbol.value(gdb.selected_frame())
-            if value.is_optimized_out:
-                raise OptimizedOut
-            return value
-    return None
-
-
-def method_shown() -> Any:
-    """Return the Python method that is shown, None where none is."""
-    with suppress(gdb.error, RuntimeError):
-        place = gdb.selected_frame().find_sal()
-        if place.symtab is not None:
-            return method_around(place.symtab.filename, place.line)
-    return None
-
-
-def local_symbols() -> Iterator[Any]:
-    """Yield the locals of the function that is shown, inner before outer."""
-    try:
-        block = gdb.selected_frame().block()
-    except (gdb.error, RuntimeError):  # nothing runs, or what runs has no source
-        return
-    while block is not None and not block.is_static and not block.is_global:
-        yield from (symbol for symbol in block if symbol.is_variable or symbol.is_argument)
-        block = None if block.function else block.superblock
-
-
-def own_part() -> dict[str, int]:
-    """Return the number of the part whose method is shown, as `self`: its name starts the function's."""
-    try:
-        function = gdb.selected_frame().function()
-    except gdb.error:
-        return {}
-    starts = [each for each in KERNEL["selves"] if f"{function}_".startswith(f"{each}_")]
-    return {"self": KERNEL["selves"][max(starts, key=len)]} if starts else {}
 
 
 def call(text: str) -> None:
@@ -223,110 +132,6 @@ class Variables(gdb.Command):  # type: ignore[misc]
             gdb.write(f"{name} = {shown(name)}\n")
         if not found:
             gdb.write(f"{self.none}\n")
-
-
-def shown(name: str) -> str:
-    """Return a variable's value as Python writes it."""
-    try:
-        return repr(meaning_of(name))
-    except OptimizedOut:
-        return OPTIMIZED_OUT
-    except gdb.error as error:
-        return f"<{error}>"
-
-
-# Places.
-
-
-def method_around(file: str, line: int) -> Any:
-    """Return the innermost method of the kernel's Python around a line, None where there is none."""
-    methods = KERNEL["methods"].get(Path(file).name, ())
-    around = [each for each in methods if each["first"] <= line < each["end"]]
-    return max(around, key=lambda each: each["first"], default=None)
-
-
-def method_named(name: str) -> tuple[str, Any] | None:
-    """Return the file and the method that a name such as `SystemCalls.puts` means, None where there is none."""
-    short = short_name(name)
-    if short in KERNEL["replaced"]:
-        file, line = KERNEL["replaced"][short]
-        return file, method_around(file, line)
-    for file, methods in KERNEL["methods"].items():
-        for method in methods:
-            if "." in name and method["name"] == short:
-                return file, method
-    return None
-
-
-def short_name(name: str) -> str:
-    """Return the name of a method without its module's."""
-    return re.split(r"\.(?=[A-Z])", f".{name}", maxsplit=1)[-1]
-
-
-def stand_in(name: str) -> str:
-    """Return what to say of a method in whose place a user's own stands, empty where none does."""
-    if name not in KERNEL["replaced"]:
-        return ""
-    file, line = KERNEL["replaced"][name]
-    return f"{name} is replaced: in its place stands {method_around(file, line)['name']}, {file}:{line}."
-
-
-def places_for(text: str) -> list[str]:
-    """Return where gdb is to stop for the place that a text names: a method, a line of Python, or any of gdb's own.
-
-    Raises: gdb.GdbError when there is no code of that method or line.
-    """
-    if (found := method_named(text)) is not None:
-        file, method = found
-        own = code_of(file, method["first"], method)
-        functions = {str(function_block(int(each.pc)).function) for each in own}
-        if not functions:
-            raise gdb.GdbError(f"{text} has no code: nothing in this kernel calls it.")
-        if said := stand_in(short_name(text)):
-            gdb.write(f"{said}\n")
-        return sorted(functions)
-    at = re.fullmatch(r"(.+\.py):(\d+)|(\d+)", text)
-    file = (at[1] or current_file()) if at is not None else ""
-    if at is None or Path(file).suffix != ".py":
-        return [text]
-    line = int(at[2] or at[3])
-    method = method_around(file, line)
-    own = code_of(file, line, method)
-    if not own:
-        said = stand_in(method["name"]) if method is not None else ""
-        raise gdb.GdbError(f"{Path(file).name}:{line} has no code. {said}".rstrip())
-    return [f"{file}:{min(each.line for each in own)}"]
-
-
-def code_of(file: str, line: int, method: Any) -> list[Any]:
-    """Return the places of code of a line of a method, or else of the method's next line that has some."""
-    for each in range(line, method["end"] if method is not None else 0):
-        found = [place for place in gdb.decode_line(f"{file}:{each}")[1] or () if is_in(place, method)]
-        if found:
-            return found
-    return []
-
-
-def is_in(place: Any, method: Any) -> bool:
-    """Say whether code is a method's: the end of a function in C may have a line of the method after it."""
-    block = function_block(int(place.pc))
-    starts = place.line if not block.superblock.is_static else gdb.find_pc_line(block.start).line
-    return bool(method["first"] <= place.line < method["end"] and method["first"] <= starts < method["end"])
-
-
-def function_block(address: int) -> Any:
-    """Return the block of the innermost function in C, inlined or not, around an address that is in one."""
-    block = gdb.block_for_pc(address)
-    while block.function is None:
-        block = block.superblock
-    return block
-
-
-def current_file() -> str:
-    """Return the file of the line that is shown, empty where none is."""
-    with suppress(gdb.error, RuntimeError):
-        return str(gdb.selected_frame().find_sal().symtab.filename)
-    return ""
 
 
 class Break(gdb.Command):  # type: ignore[misc]
