@@ -10,12 +10,10 @@ from keelback.cli.programs import Selection
 from keelback.cli.running import run_to_end
 from keelback.cli.statuses import BADLY, KERNEL_WRONG, WELL
 from keelback.cli.streams import take_terminal_back
-from keelback.cli.trace import Trace
 from keelback.errors import Interrupted
 from keelback.inspect.family import Family
 from keelback.inspect.lens import look
 from keelback.lang import Panic
-from keelback.machine.events import listen
 from keelback.machine.observed import Machine, Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -56,6 +54,9 @@ class Session:
             self._checks = Checks(pc, self.lens)
             self._broken = (InvariantBroken,)
         if self.options.verbose:
+            from keelback.cli.trace import Trace
+            from keelback.machine.events import listen
+
             listen(pc, self.lens, Trace(sys.stderr).take)
 
     def _look_first(self) -> None:
