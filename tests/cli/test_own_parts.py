@@ -92,6 +92,22 @@ def test_a_panic_names_the_line_in_both_lives(keelback):
         assert done.returncode == 3 and "(crash.py:9)" in done.stderr.splitlines()[-1]
 
 
+RAISES = {
+    "raise SystemExit(0)": "SystemExit: 0",
+    "return nothing_there": "NameError: name 'nothing_there' is not defined",
+    "raise StopIteration": "StopIteration: no message",
+    "raise RuntimeError('it')": "RuntimeError: it",
+    "import nothing_there": "ModuleNotFoundError: No module named 'nothing_there'",
+}
+
+
+@pytest.mark.parametrize("statement", RAISES)
+def test_what_a_part_raises_as_it_runs_is_a_panic(keelback, statement):
+    done = keelback("run --with odd.py forkexit", odd=GOOD.replace(BODY, statement))
+    said = done.stderr.splitlines()[-1]
+    assert done.returncode == 3 and f": {RAISES[statement]} (odd.py:9)" in said, said
+
+
 def test_what_is_built_has_it_and_a_file_that_changes_is_built_again(keelback):
     ids = []
     for content in (GOOD, GOOD.replace("== 1", "<= 1"), GOOD):

@@ -58,7 +58,7 @@ class ProcessFault(Exception):
         super().__init__()
 
 
-MISTAKES = (
+MISTAKES: tuple[type[BaseException], ...] = (
     KernelError,
     ProcessFault,
     AssertionError,
@@ -67,9 +67,14 @@ MISTAKES = (
     TypeError,
     ValueError,
     AttributeError,
-    RecursionError,
+    NameError,
+    ImportError,
+    RuntimeError,
+    StopIteration,
+    GeneratorExit,
+    SystemExit,
 )
-"""What Python raises for a mistake in Kernel Python; anything else is the host's own trouble."""
+"""What Python raises for a mistake in Kernel Python; anything else is the host's own trouble, or a control-C."""
 
 
 class Panic(BaseException):
@@ -94,7 +99,7 @@ class Panic(BaseException):
         return kind is not None and not issubclass(kind, (KernelError, ProcessFault))
 
     @classmethod
-    def of(cls, error: Exception) -> "Panic":
+    def of(cls, error: BaseException) -> "Panic":
         """Return the panic that a Python error in the kernel means: a failed assert, a division by zero …"""
         place = ("<unknown>", 0)
         step = error.__traceback__
