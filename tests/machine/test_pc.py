@@ -3,6 +3,8 @@
 import ctypes
 import gc
 import struct
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -511,3 +513,17 @@ def test_a_machine_that_ended_stays_ended():
     assert pc.run() is Outcome.POWERED_OFF
     pc.step()
     assert (pc.traps, bytes(pc.console)) == (traps, text)
+
+
+def leave(observers: list[Callable[[], None]]) -> None:
+    observers.pop(0)
+
+
+def test_an_observer_that_leaves_takes_no_others_turn():
+    pc, seen = make_pc("hello"), []
+    for kind in (pc.before_trap, pc.after_trap):
+        kind += [partial(leave, kind), lambda: seen.append(pc.traps)]
+    pc.boot()
+    pc.step()
+    pc.step()
+    assert seen == [1, 1, 2, 2]
