@@ -108,6 +108,18 @@ def test_what_a_part_raises_as_it_runs_is_a_panic(keelback, statement):
     assert done.returncode == 3 and f": {RAISES[statement]} (odd.py:9)" in said, said
 
 
+LOSES = (
+    HEAD
+    + "from keelback.kernel.processes.scheduler import Scheduler\n\n\n@replaces(Scheduler.make_ready)\n"
+    + "def make_ready(self, thread: Thread) -> None:\n    pass\n"
+)
+
+
+def test_the_report_tells_of_a_process_that_the_scheduler_lost(keelback):
+    done = keelback("run --limit 1M --with loses.py hello", loses=LOSES)
+    assert done.returncode == 1 and "1  hello    had not ended: lost by the scheduler" in done.stdout
+
+
 def test_what_is_built_has_it_and_a_file_that_changes_is_built_again(keelback):
     ids = []
     for content in (GOOD, GOOD.replace("== 1", "<= 1"), GOOD):

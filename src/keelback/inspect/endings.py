@@ -53,7 +53,8 @@ def ending_of(process: Process, kernel: Kernel, programs: Mapping[str, bytes]) -
         return ProcessEnding(process.pid, name, False, f"killed by process {process.exit_status}")
     thread = kernel.threads.first(process.threads)
     place = place_in(programs.get(name, b""), thread.frame.eip)
-    return ProcessEnding(process.pid, name, False, f"had not ended: {DOING[thread.state]}", place)
+    doing = DOING.get(thread.state, "lost by the scheduler")
+    return ProcessEnding(process.pid, name, False, f"had not ended: {doing}", place)
 
 
 def fault_in_words(fault: FaultRecord) -> str:
