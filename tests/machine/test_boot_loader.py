@@ -154,7 +154,8 @@ def reserved_frames(pc: SimulatedPc) -> set[int]:
 def check_booted(pc: SimulatedPc, entries: tuple[BiosEntry, ...]) -> None:
     bounds = pc.kernel.memory.bounds
     places = [getattr(bounds, name) for name in BOUNDARIES]
-    image_end = MICROKERNEL.kernel_start + pc.kernel.memory._image_size()
+    header = pc.kernel.memory.header
+    image_end = header.payload + header.payload_size
     kernel_top, bios_map, kernel_map, heap, stack, zone, region_top = places
     assert image_end <= kernel_top <= bios_map < kernel_map < heap < stack < zone < region_top
     assert zone - stack == MICROKERNEL.boot_stack
