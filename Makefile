@@ -56,10 +56,13 @@ clean:                   ## Remove what the targets above made
 $(RUNS): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Keelback needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@echo "Making a Python environment in $(VENV): some ten seconds."
+	@$(PYTHON) -m venv $(VENV)
+	@echo "Installing Keelback and what it needs there, a C compiler of 100 MB among it: a minute or two."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(READY): $(RUNS)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "Installing what the tests and checks need: a minute or so."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -62,10 +62,25 @@ def test_all_programs_together_under_check_end_as_they_should():
     assert "user frames" in done.stdout and ", of which 0 used and" in done.stdout
 
 
-def test_the_tour_ends_well():
+def test_the_tour_ends_well_and_fits_a_small_screen():
     done = command("run")
     assert done.returncode == 0 and done.stderr == ""
-    assert "A short tour." in done.stdout and "Next:  keelback run hello null" in done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("A kernel written in Python boots")
+    assert max(map(len, lines)) <= 80 and len(lines) <= 23  # and the next prompt
+
+
+@pytest.mark.parametrize(("on_path", "shown"), [(True, "keelback"), (False, "bin/keelback")])
+def test_what_comes_next_works_as_it_is_shown(tmp_path, on_path, shown):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "keelback").write_text(f"#!{sys.executable}\nfrom keelback.cli import main\nmain()\n")
+    (tmp_path / "bin" / "keelback").chmod(0o755)
+    path = f"{tmp_path / 'bin'}:/usr/bin:/bin" if on_path else "/usr/bin:/bin"
+    options = {"capture_output": True, "text": True, "cwd": tmp_path, "env": ENVIRONMENT | {"PATH": path}}
+    done = subprocess.run(["bin/keelback", "run"], **options)
+    line = re.search(r"^Next:  (.*?)   ", done.stdout, re.MULTILINE)[1]
+    assert line == f"{shown} run hello null"
+    assert subprocess.run(line, shell=True, **options).returncode == 1  # null has died
 
 
 def test_files_are_built_or_read(tmp_path):

@@ -1,22 +1,22 @@
 """`keelback run`: programs on the simulated PC, in both lives, or on QEMU."""
 
+import os
+import shutil
+import sys
 from collections.abc import Sequence
 
 from keelback.cli.commands.run import RunOptions
 from keelback.lang import strict
 
-TOUR = ("hello tourist", "ping 3", "pong 3", "primes 5000")
+TOUR = ("hello tourist", "ping 2", "pong 2", "primes 5000")
 WELCOME = """\
-A short tour.  A kernel written in Python boots and starts four programs:
-machine code from C, each in ring 3 behind page tables that the kernel has
-made.  ping and pong take turns; primes is pre-empted by the timer.
+A kernel written in Python boots and starts four programs: machine code from C,
+in ring 3 behind page tables.  ping and pong take turns; a timer stops primes.
 """
 FAREWELL = """
-Next:  keelback run hello null           a program that reads address 0 dies alone
-       keelback run "primes 100000"      a program with an argument
-       keelback run --check --verbose hello
-       keelback run yours.c              your own program
-       keelback programs                 what else there is
+Next:  {0} run hello null   a program that reads address 0 dies
+       {0} run --verbose hello
+       {0} programs         what else there is
 """
 
 
@@ -29,10 +29,19 @@ def run_programs(words: Sequence[str], options: RunOptions) -> int:
         strict.install("keelback.kernel")
     if words or options.as_json:
         return _run(words or TOUR, options)
-    status = _run(TOUR, options, WELCOME + "\n")
+    status = _run(TOUR, options, WELCOME)
     if status == 0:
-        print(FAREWELL, end="")
+        print(FAREWELL.format(_own_name()), end="")
     return status
+
+
+def _own_name() -> str:
+    """Return what to type to run Keelback as this process was run."""
+    called = sys.argv[0]
+    if os.path.basename(called) != "keelback":
+        return "python -m keelback"
+    on_path = shutil.which("keelback")
+    return "keelback" if on_path and os.path.samefile(on_path, called) else called
 
 
 def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:
