@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -66,6 +67,73 @@ def test_a_shell_completes_commands_options_and_programs():
     assert completed("keelback run --mem") == ["--memory"]
     assert completed("keelback run --kernel c") == ["compiled"]
     assert completed("keelback run hell") == ["hello", "hello.py", "hell"]
+
+
+BASH = """\
+shopt -s progcomp
+eval "$(keelback completion bash)"
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+compopt() { :; }  # readline's, which is not here
+_keelback_completion keelback
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.fixture
+def completed_by_bash(tmp_path):
+    """Return what completes words in a bash, in a folder with some files."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "keelback").write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
+    (tmp_path / "bin" / "keelback").chmod(0o755)
+    for name in ("primary.c", "my file.py", "other.py"):
+        (tmp_path / name).write_text("")
+    environment = ENVIRONMENT | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+
+    def complete(*words):
+        line = ["bash", "--norc", "-c", BASH, "bash", "keelback", *words]
+        done = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        assert done.stderr == ""
+        return done.stdout.splitlines()
+
+    return complete
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["com"], ["compare", "compile", "completion"]),
+        (["run", "--mem"], ["--memory"]),
+        (["run", "prim"], ["primes", "primes.py", "primary.c"]),
+        (["run", "my"], ["my file.py"]),
+        (["run", "--layout", "micro"], ["microkernel"]),
+        (["run", "--layout", "o"], ["other.py"]),
+        (["check", "--with", "o"], ["other.py"]),
+    ],
+)
+def test_bash_offers_programs_and_files_together(completed_by_bash, words, offered):
+    assert completed_by_bash(*words) == offered
+
+
+def test_bash_completes_what_is_typed_at_a_terminal(completed_by_bash, tmp_path):
+    master, slave = pty.openpty()
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    environment = ENVIRONMENT | {"PATH": path, "TERM": "dumb", "INPUTRC": os.devnull}
+    words = ["bash", "--norc", "--noprofile", "-i"]
+    with subprocess.Popen(
+        words, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=tmp_path, start_new_session=True
+    ) as process:
+        os.close(slave)
+        os.write(master, b'eval "$(keelback completion bash)"; echo re""ady\n')
+        said = b""
+        while b"ready" not in said:
+            said += _read(master)
+        os.write(master, b"keelback completion fi\t >shell.txt\nexit\n")
+        while chunk := _read(master):
+            said += chunk
+        process.wait()
+    os.close(master)
+    assert b"keelback completion fish" in said
+    assert "fish_complete" in (tmp_path / "shell.txt").read_text()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

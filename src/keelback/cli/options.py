@@ -1,7 +1,7 @@
 """Options and arguments that several commands have."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
@@ -33,13 +33,25 @@ def programs(function: F) -> F:
 
 
 def _complete_program(_context: click.Context, _argument: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    """Return what a shell may complete a word to: our programs and libraries, and files."""
-    from click.shell_completion import CompletionItem
-
     from keelback.cli.sources import our_libraries, our_programs
 
-    names = [name for name in (our_programs() | our_libraries()) if name.startswith(incomplete)]
-    return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]
+    return _names_and_files([*our_programs(), *our_libraries()], incomplete)
+
+
+def _complete_layout(_context: click.Context, _option: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    return _names_and_files(LAYOUTS, incomplete)
+
+
+def _complete_file(_context: click.Context, _option: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    return _names_and_files((), incomplete)
+
+
+def _names_and_files(names: Iterable[str], incomplete: str) -> "list[CompletionItem]":
+    """Return what a shell may complete a word to: those of some names that begin so, and files."""
+    from click.shell_completion import CompletionItem
+
+    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [*found, CompletionItem(incomplete, type="file")]
 
 
 def machine(function: F) -> F:
@@ -87,6 +99,7 @@ def kernel(function: F) -> F:
         "parts",
         metavar="FILE.py",
         multiple=True,
+        shell_complete=_complete_file,
         help="Parts of the kernel that you wrote: what has @replaces stands in for ours.",
     )
     published = click.option(
@@ -94,6 +107,7 @@ def kernel(function: F) -> F:
         metavar=f"[{'|'.join(LAYOUTS)}|FILE.py:NAME]",
         default=LAYOUTS[0],
         show_default=True,
+        shell_complete=_complete_layout,
         help="Where everything lies: a published layout, or one of your own.",
     )
     return cast(F, published(own(called)))
