@@ -1,6 +1,7 @@
 """What words on the command line name, and what goes into the payload for them."""
 
 import re
+import sys
 
 import pytest
 
@@ -92,6 +93,19 @@ def test_a_program_in_kernel_python_is_named_by_its_path(tmp_path, monkeypatch):
     selection = select(["mine.py", "./mine.py now"], MICROKERNEL)
     assert [*selection.files] == ["mine"] and selection.lines == ["mine", "mine now"]
     assert b"mine: here I am" in selection.files["mine"]
+
+
+def test_a_program_imports_what_lies_beside_it_and_that_is_forgotten(tmp_path):
+    built = []
+    for status in (1, 2):
+        folder = tmp_path / f"{status}"
+        folder.mkdir()
+        (folder / "mine.py").write_text("from beside import STATUS\n" + PYTHON.replace("return 0", "return STATUS"))
+        (folder / "beside.py").write_text(f"STATUS = {status}\n")
+        path = [*sys.path]
+        built.append(select([f"{folder / 'mine.py'}"], MICROKERNEL).files["mine"])
+        assert "beside" not in sys.modules and sys.path == path
+    assert built[0] != built[1]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.python_files import compile_program_class, module_of, program_in
-from keelback.cli.users_files import check_readable, users_python
+from keelback.cli.users_files import check_readable, imports_beside, users_python
 from keelback.compiler import Compiled, compile_program, ir
 from keelback.compiler.component import compile_components, entries_of
 from keelback.compiler.print_c import Printer
@@ -60,7 +60,7 @@ def file_subject(file: Path, layout: Layout) -> Subject:
         raise UserError(f"{file}: what is compiled is Kernel Python, a file that ends in .py")
     check_readable(file)
     before = len(REPLACED)
-    with users_python(file):
+    with users_python(file), imports_beside(file):
         module = module_of(file)
         if len(REPLACED) > before:
             raise UserError(f"{file}: it replaces parts of the kernel, so it is the kernel's: --with {file}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from keelback.cli.users_files import check_readable, users_python
+from keelback.cli.users_files import check_readable, imports_beside, users_python
 from keelback.errors import UserError
 from keelback.image.python_libraries import build_python_library
 from keelback.image.python_programs import build_python_program
@@ -20,7 +20,7 @@ from keelback.user.system import Program
 def build_program_file(source: Path, image_base: int) -> bytes:
     """Return the program of a user's file, compiled.  Raises: UserError."""
     check_readable(source)
-    with users_python(source):
+    with users_python(source), imports_beside(source):
         return compile_program_class(source.stem, program_in(source, module_of(source)), image_base)
 
 

@@ -40,6 +40,21 @@ def read_file(path: Path) -> bytes:
 
 
 @contextmanager
+def imports_beside(source: Path) -> Iterator[None]:
+    """Let a file import those beside it, behind all other modules; they are forgotten at the end."""
+    folder = str(source.parent.absolute())
+    before = {*sys.modules}
+    sys.path.append(folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        for name in {*sys.modules} - before:
+            if os.path.dirname(getattr(sys.modules[name], "__file__", None) or "") == folder:
+                del sys.modules[name]
+
+
+@contextmanager
 def users_python(source: Path) -> Iterator[None]:
     """Run what a user has written in Python: whatever it raises is a line with its place, and it leaves no cache.
 
