@@ -141,7 +141,7 @@ def test_check_answers_machines_too_whatever_a_part_prints(keelback):
     assert done.returncode == 3 and not answer["well"]
     run, compiler, lives = answer["verdicts"]
     assert (run["well"], compiler["well"], lives["well"]) == (True, False, None)
-    assert "noisy.py:9:5: " in compiler["said"] and answer["programs"][0]["well"]
+    assert "noisy.py:9:5: " in compiler["said"] and answer["processes"][0]["well"]
 
 
 @pytest.mark.parametrize(("line", "status"), [("hello", 0), ("null", 1), ("--with crash.py forkexit", 3)])

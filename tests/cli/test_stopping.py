@@ -16,7 +16,7 @@ def test_a_limit_of_virtual_time_ends_a_run_at_the_same_trap_every_time(kernel):
     runs = [command("run", "--kernel", kernel, "--limit", "1M", "primes 1000000", "sleeper 100") for _ in range(2)]
     assert runs[0].stdout == runs[1].stdout and runs[0].returncode == 1
     assert runs[0].stderr == "keelback: stopped after 1,000,000 instructions of virtual time\n"
-    assert "1  primes   had not ended: running" in runs[0].stdout and " in main+0x" in runs[0].stdout
+    assert "1  primes   had not ended: running" in runs[0].stdout and " in main, 0x" in runs[0].stdout
     assert "2  sleeper  had not ended: asleep" in runs[0].stdout
 
 
@@ -24,7 +24,7 @@ def test_a_limit_of_virtual_time_ends_a_run_at_the_same_trap_every_time(kernel):
 def test_a_time_ends_a_run(way):
     done = command("run", *way, "--time", "500ms", "primes 4000000000", "hello")
     assert (done.returncode, done.stderr) == (1, "keelback: stopped after 0.5 seconds\n")
-    assert "1  primes   had not ended: r" in done.stdout and " in main+0x" in done.stdout
+    assert "1  primes   had not ended: r" in done.stdout and " in main, 0x" in done.stdout
     assert "exited with status 0" in done.stdout and "user frames: " in done.stdout
 
 
@@ -42,7 +42,7 @@ def test_control_c_shows_where_each_process_was(way):
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, "keelback: interrupted\n")
-    assert "1  primes   had not ended: r" in output and " in main+0x" in output
+    assert "1  primes   had not ended: r" in output and " in main, 0x" in output
     assert "\n  2  hello    " in output
 
 
@@ -73,8 +73,12 @@ def test_json_has_all_that_the_report_says_and_the_console():
     assert done.returncode == facts["status"] == 1 and done.stderr == ""
     assert "hello: I am process 1\n" in facts["console"] and facts["outcome"] == "powered off"
     by_pid = {each["pid"]: each for each in facts["processes"]}
-    assert by_pid[1] == {"pid": 1, "parent": None, "program": "hello", "well": True, "how": "exited with status 0"}
-    assert by_pid[3]["how"].startswith("killed: page fault, read of 0x00000000") and "main+" in by_pid[3]["place"]
+    hello, null = by_pid[1], by_pid[3]["ended"]
+    assert (hello["parent"], hello["program"], hello["well"]) == (None, "hello", True)
+    assert (hello["ended"]["kind"], hello["ended"]["status"], hello["ended"]["fault"]) == ("exited", 0, None)
+    assert (null["kind"], null["status"]) == ("faulted", None)
+    assert null["fault"] == {"vector": 14, "address": 0, "access": "read of"}
+    assert null["said"].startswith("killed: page fault, read of 0x00000000") and null["place"].startswith("null.c:")
     assert {each["parent"] for each in facts["processes"]} > {None, 2}
     assert facts["user_frames"]["total"] == facts["user_frames"]["free"] > 10_000
     assert facts["traps"] > 50 and facts["instructions"] > 1000
@@ -86,5 +90,9 @@ def test_json_tells_a_run_that_was_stopped_or_failed():
     assert json.loads(stopped.stdout)["outcome"] == "still running"
     refused = command("run", "--json", "--memory", "2560K", "hello")
     facts = json.loads(refused.stdout)
-    assert facts["failure"].startswith("the kernel could not start") and facts["status"] == refused.returncode == 1
+    assert (
+        not facts["well"]
+        and facts["failure"].startswith("the kernel could not start")
+        and facts["status"] == refused.returncode == 1
+    )
     assert "There is not enough memory" in facts["console"]

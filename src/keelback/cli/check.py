@@ -1,134 +1,116 @@
 """`keelback check`: a strict run with all invariants, the compiler's verdict and both lives, in one answer.
 
-    strict run ──┬──> both lives, if both are well
-    compiler ────┘
-
+The work is done in a child, for it runs what a user wrote; what is said of it is said here.
 Strict mode is installed before this is imported.
 """
 
-import json
-import sys
-from collections.abc import Sequence
-from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass
+import signal
 from typing import Any
 
-from keelback.cli.checks import Checks
-from keelback.cli.debug_files import WithDebugData
-from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.options import KernelChoice
-from keelback.cli.own_parts import chosen_layout
-from keelback.cli.programs import select
-from keelback.cli.running import stoppable
-from keelback.cli.sources import our_programs
-from keelback.cli.statuses import BADLY, KERNEL_WRONG, WELL
+from keelback.cli.checking import Asked, Verdict, check
+from keelback.cli.child import Child
+from keelback.cli.ending import fail, tell
+from keelback.cli.facts import mistake
+from keelback.cli.json_output import print_json
+from keelback.cli.statuses import BADLY, INTERRUPTED, KERNEL_WRONG, WELL
 from keelback.cli.streams import escaped
-from keelback.compiler.errors import CompileError
-from keelback.image.kernels import compiled
-from keelback.inspect.endings import endings
-from keelback.inspect.invariants import InvariantBroken
-from keelback.inspect.lens import look
-from keelback.lang import Panic, text_of
-from keelback.machine.compare import compare
-from keelback.machine.observed import Outcome
+
+__all__ = ["Asked", "check_kernel"]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What one way to check a kernel found; `well` is None where it was not tried."""
-
-    name: str
-    well: bool | None
-    said: str
-    details: str = ""
+def check_kernel(asked: Asked, *, seconds: float | None, as_json: bool) -> int:
+    """Check the kernel, within a time; print the answer, return the exit status."""
+    answer = _Answer(as_json)
+    child = Child(lambda report: check(asked, report), seconds)
+    child.run(answer.take)
+    return answer.finish(child)
 
 
-NOT_COMPARED = Verdict("both lives", None, "not compared")
+class _Answer:
+    """What is known of a kernel, as it comes; verdicts are printed at once, JSON at the end."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.begun = ""
+        self.verdicts: list[Verdict] = []
+        self.machine: dict[str, Any] = {"well": None, "processes": [], "console": ""}
+        self.stopped: dict[str, Any] | None = None
+        self.error: dict[str, Any] | None = None
+
+    def take(self, report: dict[str, Any]) -> None:
+        """Take what the child reports."""
+        [(key, value)] = report.items()
+        match key:
+            case "begins":
+                self.begun = value
+            case "verdict":
+                self._add(Verdict(**value))
+            case "machine":
+                self.machine = value
+            case "stopped":
+                self.stopped = value
+            case "error":
+                self.error = value
+
+    def _add(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+        self.begun = ""
+        if not self.as_json:
+            _print_block(verdict.name, verdict.said, verdict.details)
+
+    def finish(self, child: Child) -> int:
+        """Print what is left, and return the exit status."""
+        if self.error is not None:
+            if self.as_json:
+                print_json(mistake(**self.error))
+            tell(self.error["line"], self.error["details"])
+            return int(self.error["status"])
+        why = "interrupted" if child.was_interrupted else f"stopped after {child.seconds or 0:g} seconds"
+        was_stopped = child.was_interrupted or child.was_late
+        if self.stopped is not None or (was_stopped and self.begun):
+            place, traps = (self.stopped or {}).get("place"), (self.stopped or {}).get("traps", 0)
+            where = f", in {place}" if place else "" if self.stopped else "; it did not end by itself"
+            self._add(Verdict(self.begun, None, f"{why}{where}, after {traps:,} traps"))
+        elif child.status != 0 or self.begun:
+            self._add(Verdict(self.begun or "check", False, _ended(child.status)))
+        status = self._status(interrupted=child.was_interrupted)
+        if self.as_json:
+            print_json(self._facts(status))
+        elif all(each.well is not False for each in self.verdicts) and not (self.stopped or {}).get("place"):
+            for each in self.machine["processes"]:  # of a kernel that is whole
+                _print_process(each)
+        return fail("interrupted", status) if child.was_interrupted else status
+
+    def _status(self, *, interrupted: bool) -> int:
+        if any(each.well is False for each in self.verdicts):
+            return INTERRUPTED if interrupted else KERNEL_WRONG
+        if interrupted:
+            return INTERRUPTED
+        return WELL if all(each.well for each in self.verdicts) and self.machine["well"] else BADLY
+
+    def _facts(self, status: int) -> dict[str, Any]:
+        found = [each.well for each in self.verdicts]
+        kernel = False if False in found else None if None in found else True
+        facts = {"status": status, "well": status == WELL, "kernel_well": kernel, "programs_well": self.machine["well"]}
+        facts["verdicts"] = [vars(each) for each in self.verdicts]
+        return facts | {"processes": self.machine["processes"], "console": self.machine["console"]}
 
 
-def check_kernel(words: Sequence[str], *, choice: KernelChoice, memory: int, as_json: bool) -> int:
-    """Check the kernel of a choice with the programs that the words name; print the answer, return the exit status.
-
-    Without words, with all programs of the payload.  Raises: UserError.
-    """
-    with redirect_stdout(sys.stderr):  # what a user's part prints is no part of the answer
-        check = _Check(words, choice, memory)
-        run, compiler = check.run_strictly(), check.compile()
-        verdicts = (run, compiler, check.compare_lives() if run.well and compiler.well else NOT_COMPARED)
-    is_well = all(verdict.well for verdict in verdicts)
-    if as_json:
-        answer = {"well": is_well, "verdicts": [*map(asdict, verdicts)], "programs": check.programs}
-        print(json.dumps(answer, indent=2))
-    else:
-        _print(verdicts, check.programs)
-    if not is_well:
-        return KERNEL_WRONG
-    return WELL if all(each["well"] for each in check.programs) else BADLY
+def _ended(status: int) -> str:
+    """Return what is said of a child that ended before its work was done."""
+    if status < 0:
+        return f"a part ended the process: killed by {signal.Signals(-status).name}"
+    return f"a part ended the process, with status {status}"
 
 
-def _print(verdicts: Sequence[Verdict], programs: Sequence[dict[str, Any]]) -> None:
-    for verdict in verdicts:
-        print(f"{verdict.name:<12}{escaped(verdict.said)}")
-        for line in verdict.details.splitlines():
-            print(f"{'':<12}{escaped(line)}")
-    for each in programs:
-        if not each["well"]:
-            print(f"{'program':<12}{each['pid']} ({escaped(each['program'])}) {each['ended']}")
+def _print_process(facts: dict[str, Any]) -> None:
+    how = facts["ended"]
+    if not facts["well"] and not facts["told"]:
+        place = f"at {how['place']}" if how["place"] and how["kind"] == "running" else ""
+        _print_block("program", f"{facts['pid']} ({facts['program']}) {how['said']}", place)
 
 
-class _Check:
-    """One check; `programs` is how each process of the strict run ended."""
-
-    def __init__(self, words: Sequence[str], choice: KernelChoice, memory: int) -> None:
-        self.layout = chosen_layout(choice)
-        self.memory = memory
-        self.selection = select(words or [*our_programs()], self.layout)
-        self.payload = self.selection.payload()
-        self.programs: list[dict[str, Any]] = []
-
-    def run_strictly(self) -> Verdict:
-        """Run the programs in the interpreted life with all that can be checked.  Raises: UserError."""
-        pc = make_interpreted(self.layout, self.payload, memory=self.memory, check=True)
-        lens = look(self.layout, pc.contents)
-        checks = Checks(pc, lens)
-        try:
-            with stoppable(pc):
-                pc.boot()
-                pc.run()
-            check_start(pc)
-            checks.check()
-        except Panic as panic:
-            record = lens.panics.record
-            made = [record.places[number] for number in range(record.depth)]
-            places = "\n".join(f"at {text_of(each.file)}:{each.line} in {text_of(each.function)}" for each in made)
-            return Verdict("strict run", False, f"kernel panic after {pc.traps:,} traps: {panic}", places)
-        except InvariantBroken as broken:
-            return Verdict("strict run", False, f"an invariant is broken after {pc.traps:,} traps: {broken}")
-        for each in endings(lens, WithDebugData(self.selection.files)):
-            self.programs.append({"pid": each.pid, "program": each.name, "ended": each.how, "well": each.well})
-        if pc.outcome is Outcome.HALTED:
-            return Verdict("strict run", False, "the machine halted: nothing could wake the processes that are left")
-        return Verdict("strict run", True, f"{pc.traps:,} traps; every invariant held, {checks.times:,} times")
-
-    def compile(self) -> Verdict:
-        """Compile the kernel.  Raises: UserError."""
-        try:
-            compiled(self.layout)
-        except CompileError as refused:
-            return Verdict("compiler", False, f"refused: {refused.said}", refused.details)
-        return Verdict("compiler", True, "took all of it")
-
-    def compare_lives(self) -> Verdict:
-        """Run both lives side by side.  Raises: UserError."""
-        lives = (
-            make_interpreted(self.layout, self.payload, memory=self.memory),
-            make_compiled(self.layout, self.payload, memory=self.memory),
-        )
-        try:
-            with stoppable(*lives):
-                report = compare(*lives)
-        except Panic as panic:
-            return Verdict("both lives", False, f"kernel panic after {lives[1].traps:,} traps: {panic}")
-        if report.difference is not None:
-            return Verdict("both lives", False, f"different after {report.traps:,} traps: {report.difference}")
-        return Verdict("both lives", True, f"equal: {report.traps:,} traps, {report.bytes:,} bytes compared")
+def _print_block(name: str, said: str, details: str) -> None:
+    print(f"{name:<12}{escaped(said)}")
+    for line in details.splitlines():
+        print(f"{'':<12}{escaped(line)}", flush=True)

@@ -7,24 +7,29 @@ from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
-from keelback.cli.running import stoppable
+from keelback.cli.running import limit as limit_run
+from keelback.cli.running import stoppable, within
 from keelback.cli.sources import our_programs
 from keelback.machine.compare import compare
 
 EQUAL, DIFFERENT = 0, 1
 
 
-def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, as_json: bool = False) -> int:
+def compare_lives(
+    words: Sequence[str], *, choice: KernelChoice, memory: int, limit: int | None, time: float | None, as_json: bool
+) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
-    Without words, all programs of the payload.  Raises: UserError.
+    Without words, all programs of the payload.  Raises: UserError; Interrupted; LimitReached.
     """
     where = chosen_layout(choice)
     selection = select(words or [*our_programs()], where)
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)
-    with stoppable(interpreted, other):
+    if limit is not None:
+        limit_run(interpreted, limit)
+    with within(time), stoppable(interpreted, other):
         report = compare(interpreted, other)
     if as_json:
         different = None if report.difference is None else str(report.difference)

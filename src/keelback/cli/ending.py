@@ -33,12 +33,24 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         else:
             if type(error).__module__ == "bdb":  # whoever debugs this wants no more
                 raise
-            line, details, status = _told(error)
+            line, details, status = told_of(error)
             if os.environ.get(SHOW_ALL) and status == HOST_FAILED:
                 details = traceback.format_exc()
+            words = sys.argv[1:] if arguments is None else arguments
+            if "--json" in words and status in (MISTAKE, KERNEL_WRONG, HOST_FAILED):
+                _print_mistake(line, details, status)
             tell(line, details)
     _give_up_output()
     return status
+
+
+def _print_mistake(line: str, details: str, status: int) -> None:
+    # Imported here: hardly anybody needs it.
+    from keelback.cli.facts import mistake
+    from keelback.cli.json_output import print_json
+
+    with suppress(OSError):
+        print_json(mistake(line, details, status))
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -71,7 +83,7 @@ def tell(line: str, details: str = "") -> None:
             print(escaped_lines(details.rstrip()), file=sys.stderr)
 
 
-def _told(error: BaseException) -> tuple[str, str, int]:
+def told_of(error: BaseException) -> tuple[str, str, int]:
     """Return the line for an error, what is to stand below it, and the exit status."""
     if isinstance(error, UserError):
         return error.said, error.details, MISTAKE

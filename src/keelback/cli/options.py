@@ -100,7 +100,8 @@ def kernel(function: F) -> F:
         metavar="FILE.py",
         multiple=True,
         shell_complete=_complete_file,
-        help="Parts of the kernel that you wrote: what has @replaces stands in for ours.",
+        help="Parts of the kernel that you wrote: what has @replaces stands in for ours.  "
+        "The file is run as Python, with all that you may do on this machine.",
     )
     published = click.option(
         "--layout",
@@ -122,6 +123,19 @@ def memory(default: str | None, shown: str = "", what: str = "How much memory th
         show_default=shown or True,
         help=what,
     )
+
+
+def limits(function: F) -> F:
+    """Add `--limit` and `--time`, as the texts `limit` and `time`."""
+    function = click.option("--time", metavar="TIME", help="Stop after a time on this machine's clock: 30s, 5m.")(
+        function
+    )
+    return click.option(
+        "--limit",
+        metavar="COUNT",
+        help="Stop after so many instructions of the simulated PC's time, such as 10M: those of programs, and 500 for "
+        "each trap.  A kernel that loops takes none; --time ends that too.",
+    )(function)
 
 
 def json(function: F) -> F:

@@ -1,4 +1,4 @@
-"""A line on the terminal that says what is being built, where that takes long; it goes when anything else is to say.
+"""A line on the terminal that says what is being done, where that takes long; it goes when anything else is to say.
 
 It is on standard error, only where that is a terminal, and only when a second has gone by.
 """
@@ -25,6 +25,8 @@ _timer: threading.Timer | None = None
 _status: "Status | None" = None
 _last = ""
 _done = 0
+_is_building = False
+_doing = ""
 
 
 @contextmanager
@@ -58,10 +60,36 @@ def restore_terminal() -> None:
             os.write(2, TAKE_AWAY)
 
 
+@contextmanager
+def shown(what: str) -> Iterator[None]:
+    """Show meanwhile what is being done, where that takes long; `doing` changes what is shown."""
+    doing(what)
+    try:
+        yield
+    finally:
+        global _doing
+        take_away()
+        _doing = ""
+
+
+def doing(what: str) -> None:
+    """Say what is being done now, on a terminal, until something is built."""
+    global _doing
+    _doing = what
+    if sys.stderr.isatty():
+        _show_soon()
+
+
 def _told(what: str, begins: bool) -> None:
-    global _timer, _last, _done
+    global _last, _done, _is_building
     with _lock:
-        _last, _done = (what, _done) if begins else (_last, _done + 1)
+        _last, _done, _is_building = (what, _done, True) if begins else (_last, _done + 1, False)
+    _show_soon()
+
+
+def _show_soon() -> None:
+    global _timer
+    with _lock:
         if _status is not None:
             _status.update(_text())
         elif _timer is None:
@@ -82,4 +110,6 @@ def _show() -> None:
 
 
 def _text() -> str:
+    if _doing and not _is_building:
+        return _doing
     return f"building {_last} ({_done} done)" if _done else f"building {_last}"

@@ -1,16 +1,21 @@
 """The report at the end of a run: how each process ended, as a tree, and where the memory is."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keelback.cli import facts
 from keelback.cli.json_output import print_json
+from keelback.cli.statuses import WELL
 from keelback.cli.streams import escaped
+from keelback.errors import Interrupted
 from keelback.inspect.family import Family, Member
 from keelback.kernel.kernel import Kernel
+from keelback.lang import Panic
 from keelback.machine.observed import Machine
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -63,27 +68,25 @@ def _processes(rows: list[tuple[str, Member]], family: Family) -> Table:
 
 def print_facts(kernel: Kernel, family: Family, machine: Machine, status: int) -> None:
     """Print all that the report says as JSON, and the console."""
-    facts = _facts(machine, status) | {"processes": [_member(family, each) for _, each in _rows(family)]}
-    print_json({**facts, "more_processes": family.uncounted, **_frames(kernel)})
+    found = _facts(machine, status, machine.outcome.value) | {"processes": [*facts.processes(family)]}
+    print_json({**found, "more_processes": family.uncounted, **_frames(kernel)})
 
 
-def print_failure(line: str, machine: Machine, status: int) -> None:
-    """Print why a run has no report, and the console, as JSON."""
-    print_json({**_facts(machine, status), "failure": line})
+def print_failure(line: str, machine: Machine, status: int, cause: BaseException | None = None) -> None:
+    """Print why a run has no report, and the console, as JSON; a panic has its file and line."""
+    outcome, place = machine.outcome.value, {}
+    if isinstance(cause, Panic):
+        outcome, place = "panicked", {"file": Path(cause.file).name, "line": cause.line}
+    elif cause is not None:
+        outcome = "interrupted" if isinstance(cause, Interrupted) else "invariant broken"
+    print_json({**_facts(machine, status, outcome), "failure": line, **place})
 
 
-def _facts(machine: Machine, status: int) -> dict[str, Any]:
-    facts = {"status": status, "outcome": machine.outcome.value}
+def _facts(machine: Machine, status: int, outcome: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"status": status, "well": status == WELL, "outcome": outcome}
     if isinstance(machine, SimulatedPc):
-        facts |= {"traps": machine.traps, "instructions": machine.instructions, "time": machine.time}
-    return {**facts, "console": bytes(machine.console).decode(errors="backslashreplace")}
-
-
-def _member(family: Family, member: Member) -> dict[str, Any]:
-    ending = family.ending(member)
-    parent = member.parent.pid if member.parent is not None else None
-    facts = {"pid": ending.pid, "parent": parent, "program": ending.name, "well": ending.well, "how": ending.how}
-    return facts | ({"place": ending.place, "way": [*ending.way]} if ending.place else {})
+        found |= {"traps": machine.traps, "instructions": machine.instructions, "time": machine.time}
+    return {**found, "console": bytes(machine.console).decode(errors="backslashreplace")}
 
 
 def _frames(kernel: Kernel) -> dict[str, dict[str, int]]:

@@ -35,10 +35,15 @@ def run_to_end(machine: Machine, *, instructions: int | None = None, seconds: fl
     """
     if instructions is not None:
         assert isinstance(machine, SimulatedPc), "only its time is counted in instructions"
-        machine.after_trap.append(lambda: _stop_after(machine, instructions))
-    with _within(seconds), stoppable(machine):
+        limit(machine, instructions)
+    with within(seconds), stoppable(machine):
         machine.boot()
         machine.run()
+
+
+def limit(machine: SimulatedPc, instructions: int) -> None:
+    """Let a run of a machine end at the first trap at or after so many instructions of its time, by LimitReached."""
+    machine.after_trap.append(lambda: _stop_after(machine, instructions))
 
 
 def _stop_after(machine: SimulatedPc, instructions: int) -> None:
@@ -47,7 +52,7 @@ def _stop_after(machine: SimulatedPc, instructions: int) -> None:
 
 
 @contextmanager
-def _within(seconds: float | None) -> Iterator[None]:
+def within(seconds: float | None) -> Iterator[None]:
     """Interrupt what runs in the main thread after a time, as control-C does.  Raises: LimitReached."""
     if seconds is None:
         yield

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from keelback.cli.commands.run import RunOptions
 from keelback.cli.debug_files import WithDebugData
-from keelback.cli.ending import fail
+from keelback.cli.ending import fail, told_of
 from keelback.cli.programs import Selection
 from keelback.cli.running import run_to_end
 from keelback.cli.statuses import BADLY, KERNEL_WRONG, WELL
@@ -78,12 +78,14 @@ class Session:
                 self._checks.check()
         except Interrupted as error:
             if str(error):  # the kernel has not finished what it was at
+                if self.options.as_json:
+                    self._print_failure(*told_of(error)[::2], error)
                 raise
             stopped = error
         except Panic as panic:
-            return self._fail(f"kernel panic{self._after()}: {panic}", KERNEL_WRONG)
+            return self._fail(f"kernel panic{self._after()}: {panic}", KERNEL_WRONG, panic)
         except self._broken as broken:
-            return self._fail(f"an invariant is broken{self._after()}: {broken}", KERNEL_WRONG)
+            return self._fail(f"an invariant is broken{self._after()}: {broken}", KERNEL_WRONG, broken)
         return self._report(stopped)
 
     def _report(self, stopped: Interrupted | None) -> int:
@@ -96,7 +98,12 @@ class Session:
         from keelback.cli.report import print_facts, print_report
 
         if self.options.as_json:
-            print_facts(self.lens, self.family, self.machine, BADLY if failure or stopped or not well else WELL)
+            print_facts(
+                self.lens,
+                self.family,
+                self.machine,
+                told_of(stopped)[2] if stopped is not None else BADLY if failure or not well else WELL,
+            )
         else:
             take_terminal_back(self.machine.console)
             print_report(self.lens, self.family, counted=self._counts())
@@ -104,12 +111,15 @@ class Session:
             raise stopped
         return fail(failure, status) if failure else WELL if well else BADLY
 
-    def _fail(self, line: str, status: int) -> int:
+    def _fail(self, line: str, status: int, cause: BaseException | None = None) -> int:
         if self.options.as_json:
-            from keelback.cli.report import print_failure
-
-            print_failure(line, self.machine, status)
+            self._print_failure(line, status, cause)
         return fail(line, status)
+
+    def _print_failure(self, line: str, status: int, cause: BaseException | None) -> None:
+        from keelback.cli.report import print_failure
+
+        print_failure(line, self.machine, status, cause)
 
     def _counts(self) -> str:
         pc = self.machine

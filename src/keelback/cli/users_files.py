@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from keelback.errors import UserError
+from keelback.errors import Interrupted, UserError
 from keelback.lang.replacing import WrongReplacement
 
 MOST_BYTES = 1 << 30
@@ -64,7 +64,7 @@ def users_python(source: Path) -> Iterator[None]:
     sys.dont_write_bytecode = True
     try:
         yield
-    except UserError:
+    except (UserError, Interrupted):
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: they are the file's, no signal's
         what = "" if isinstance(error, WrongReplacement) else f"{type(error).__name__}: "

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
 
-from keelback.inspect.symbols import place_in
+from keelback.inspect.source_places import SourcePlace
+from keelback.inspect.symbols import place_in, sources_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Ending, FaultRecord, Process, ProcessState
 from keelback.kernel.processes.threads import ThreadState
@@ -19,11 +22,29 @@ DOING = {
 """What a thread does, by its state."""
 
 
+class Kind(Enum):
+    """In which way a process ended."""
+
+    EXITED = "exited"
+    KILLED = "killed"
+    FAULTED = "faulted"
+    RUNNING = "running"
+
+
+class Fault(NamedTuple):
+    """What a process died of: a vector, and of a page fault the address and `ACCESSES`' word for what was tried."""
+
+    vector: int
+    address: int | None = None
+    access: str | None = None
+
+
 @dataclass(frozen=True)
 class ProcessEnding:
     """One process: `well` when it exited with status 0; `how` says the rest, `place` where it was at last.
 
     `way` are the lines that led there, the innermost first, where they are known.
+    `kind` to `source` say the same as values: `status` where it exited, `killer` the process that killed it.
     """
 
     pid: int
@@ -32,6 +53,32 @@ class ProcessEnding:
     how: str
     place: str = ""
     way: tuple[str, ...] = ()
+    kind: Kind = Kind.RUNNING
+    status: int | None = None
+    killer: int | None = None
+    fault: Fault | None = None
+    source: SourcePlace | None = None
+
+
+def exited(pid: int, name: str, status: int) -> ProcessEnding:
+    """Return the ending of a process that exited."""
+    return ProcessEnding(pid, name, status == 0, f"exited with status {status}", kind=Kind.EXITED, status=status)
+
+
+def killed(pid: int, name: str, killer: int) -> ProcessEnding:
+    """Return the ending of a process that another, or itself, has killed."""
+    return ProcessEnding(pid, name, False, f"killed by process {killer}", kind=Kind.KILLED, killer=killer)
+
+
+def faulted(pid: int, name: str, how: str, fault: Fault, elf: bytes, address: int) -> ProcessEnding:
+    """Return the ending of a process that died at an address of its program."""
+    place, source = place_in(elf, address), source_of(elf, address)
+    return ProcessEnding(pid, name, False, how, place, kind=Kind.FAULTED, fault=fault, source=source)
+
+
+def source_of(elf: bytes, address: int) -> SourcePlace | None:
+    """Return the line of a program's source that an address belongs to, None where nobody knows."""
+    return next(iter(sources_of(elf, address)), None)
 
 
 def endings(kernel: Kernel, programs: Mapping[str, bytes]) -> Iterator[ProcessEnding]:
@@ -44,17 +91,25 @@ def endings(kernel: Kernel, programs: Mapping[str, bytes]) -> Iterator[ProcessEn
 def ending_of(process: Process, kernel: Kernel, programs: Mapping[str, bytes]) -> ProcessEnding:
     """Return how a process of the table ended, or what it was doing, and where."""
     name = text_of(process.name)
+    elf = programs.get(name, b"")
     if process.ending == Ending.FAULTED:
-        place = place_in(programs.get(name, b""), process.fault.instruction)
-        return ProcessEnding(process.pid, name, False, "killed: " + fault_in_words(process.fault), place)
+        record = process.fault
+        how = "killed: " + fault_in_words(record)
+        return faulted(process.pid, name, how, _fault(record), elf, record.instruction)
     if process.ending == Ending.EXITED:
-        return ProcessEnding(process.pid, name, process.exit_status == 0, f"exited with status {process.exit_status}")
+        return exited(process.pid, name, process.exit_status)
     if process.ending == Ending.KILLED:
-        return ProcessEnding(process.pid, name, False, f"killed by process {process.exit_status}")
+        return killed(process.pid, name, process.exit_status)
     thread = kernel.threads.first(process.threads)
-    place = place_in(programs.get(name, b""), thread.frame.eip)
-    doing = DOING.get(thread.state, "lost by the scheduler")
-    return ProcessEnding(process.pid, name, False, f"had not ended: {doing}", place)
+    at = thread.frame.eip
+    how = f"had not ended: {DOING.get(thread.state, 'lost by the scheduler')}"
+    return ProcessEnding(process.pid, name, False, how, place_in(elf, at), source=source_of(elf, at))
+
+
+def _fault(record: FaultRecord) -> Fault:
+    if record.vector != Vector.PAGE_FAULT:
+        return Fault(record.vector)
+    return Fault(record.vector, record.address, ACCESSES[record.access])
 
 
 def fault_in_words(fault: FaultRecord) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 
 from keelback.abi.calls import CALLS
 from keelback.inspect.backtrace import Stack, way_of
-from keelback.inspect.endings import ProcessEnding, ending_of
+from keelback.inspect.endings import Fault, ProcessEnding, ending_of, exited, faulted, killed
 from keelback.inspect.lens import walker_of
-from keelback.inspect.symbols import place_in
 from keelback.inspect.traps import Registers, TrapFrames
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState
@@ -140,14 +139,14 @@ class Family:
         trapped, frame = self._trap
         if trapped != member.thread:
             killer = self.kernel.threads.table[trapped].pid
-            return ProcessEnding(member.pid, member.name, False, f"killed by process {killer}")
+            return killed(member.pid, member.name, killer)
         if frame.vector == SYSTEM_CALL and frame.eax == EXIT:
-            return ProcessEnding(member.pid, member.name, frame.ebx == 0, f"exited with status {signed(frame.ebx)}")
+            return exited(member.pid, member.name, signed(frame.ebx))
         if frame.vector == SYSTEM_CALL and frame.eax == KILL:
-            return ProcessEnding(member.pid, member.name, False, f"killed by process {member.pid}")
+            return killed(member.pid, member.name, member.pid)
         what = f": {VECTOR_NAMES[frame.vector]}" if frame.vector < len(VECTOR_NAMES) else " in a system call"
-        at = place_in(self.programs.get(member.name, b""), frame.eip)
-        return self._with_way(ProcessEnding(member.pid, member.name, False, f"killed{what}", at), member)
+        elf, fault = self.programs.get(member.name, b""), Fault(frame.vector)
+        return self._with_way(faulted(member.pid, member.name, f"killed{what}", fault, elf, frame.eip), member)
 
     def _stack_of(self, thread: Thread, frame: Registers) -> Stack:
         space = self.kernel.processes.table[thread.pid].space

@@ -48,18 +48,23 @@ def lines_of(elf: bytes, address: int) -> list[str]:
 
     It is empty where the file has no debug data for it.
     """
+    places = sources_of(elf, address)
+    return [f"{each.file}{f':{each.line}' if each.line else ''} in {each.function}" for each in places]
+
+
+def sources_of(elf: bytes, address: int) -> list[SourcePlace]:
+    """Return the source place of an address, then those at which its function was inlined; none without debug data."""
     if not isinstance(elf, OwnElf) or not _code(elf, _table(elf, SEGMENT), address):
         return []  # the debug data of functions that were left out says that they lie at 0
     places = _source_places(elf)
     index = bisect_right(places, address, key=lambda each: each[0]) - 1
     place = places[index][1] if index >= 0 else None
-    lines = []
+    found = []
     while place is not None:
         if place.file and not place.function.startswith(CLANGS_OWN):
-            line = f":{place.line}" if place.line else ""
-            lines.append(f"{place.file.removeprefix('./')}{line} in {place.function}")
+            found.append(place._replace(file=place.file.removeprefix("./")))
         place = place.caller
-    return lines
+    return found
 
 
 @lru_cache(8)

@@ -59,7 +59,7 @@ class _Breaking:
         """Note that the run is to end; the second time, end it."""
         self.asked += 1
         if self.asked > 1 and not _is_in_emulator(frame):
-            raise Interrupted(_place_in_kernel(frame))
+            raise Interrupted(place_in_kernel(frame))
 
     def _end_if_asked(self) -> None:
         if self.asked:
@@ -112,7 +112,7 @@ def _is_in_emulator(frame: FrameType | None) -> bool:
     return frame is not None
 
 
-def _place_in_kernel(frame: FrameType | None) -> str:
+def place_in_kernel(frame: FrameType | None) -> str:
     """Return the innermost line of an interpreted kernel, empty where none runs."""
     while frame is not None and not str(frame.f_globals.get("__name__")).startswith("keelback.kernel."):
         frame = frame.f_back

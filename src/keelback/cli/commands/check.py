@@ -3,19 +3,29 @@
 import click
 
 from keelback.cli import options
-from keelback.cli.sizes import memory_size
+from keelback.cli.sizes import instructions, memory_size, seconds
 
 
 @click.command()
 @options.programs
 @options.kernel
 @options.memory(None, "8M; 16M with the usermode layout", "How much memory the machines have.")
+@options.limits
 @options.json
-def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str | None, as_json: bool) -> int:
+def command(
+    programs: tuple[str, ...],
+    choice: options.KernelChoice,
+    memory: str | None,
+    limit: str | None,
+    time: str | None,
+    as_json: bool,
+) -> int:
     """Check the kernel in every way: one answer.
 
     It runs programs in the interpreted life, strictly and with all invariants, compiles the kernel, and compares both
     lives after every trap.  Without a PROGRAM, all of the payload run.
+
+    At a limit and at control-C it tells what is known by then, and where it was.
 
     The exit status is 0 when all is well, 1 when only a program ended badly, 3 when the kernel is wrong.
     """
@@ -24,7 +34,8 @@ def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str
     if not strict.is_installed("keelback.kernel"):
         strict.install("keelback.kernel")
     # Imported here: strict mode has to come first.
-    from keelback.cli.check import check_kernel
+    from keelback.cli.check import Asked, check_kernel
 
     size = memory_size(memory or options.least_memory(choice))
-    return check_kernel(programs, choice=choice, memory=size, as_json=as_json)
+    asked = Asked(programs, choice, size, None if limit is None else instructions(limit))
+    return check_kernel(asked, seconds=None if time is None else seconds(time), as_json=as_json)

@@ -3,15 +3,23 @@
 import click
 
 from keelback.cli import options
-from keelback.cli.sizes import memory_size
+from keelback.cli.sizes import instructions, memory_size, seconds
 
 
 @click.command()
 @options.programs
 @options.kernel
+@options.limits
 @options.json
 @options.memory(None, "8M; 16M with the usermode layout", "How much memory the machines have.")
-def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str | None, as_json: bool) -> int:
+def command(
+    programs: tuple[str, ...],
+    choice: options.KernelChoice,
+    memory: str | None,
+    limit: str | None,
+    time: str | None,
+    as_json: bool,
+) -> int:
     """Run programs in both lives, and compare all RAM.
 
     That is after every trap of the interpreted and of the compiled kernel.  Without a PROGRAM, all of the payload.
@@ -22,4 +30,11 @@ def command(programs: tuple[str, ...], choice: options.KernelChoice, memory: str
     from keelback.cli.compare import compare_lives
 
     size = memory_size(memory or options.least_memory(choice))
-    return compare_lives(programs, choice=choice, memory=size, as_json=as_json)
+    return compare_lives(
+        programs,
+        choice=choice,
+        memory=size,
+        limit=None if limit is None else instructions(limit),
+        time=None if time is None else seconds(time),
+        as_json=as_json,
+    )

@@ -43,10 +43,7 @@ class RunOptions:
     "at the end; in the interpreted life also integers, memory accesses and TLB invalidations.",
 )
 @click.option("--verbose", is_flag=True, help="Print every trap, on standard error.")
-@click.option(
-    "--limit", metavar="COUNT", help="Stop after so many instructions of the simulated PC's time, such as 10M."
-)
-@click.option("--time", metavar="TIME", help="Stop after a time on this machine's clock, such as 30s or 5m.")
+@options.limits
 @options.json
 def command(
     programs: tuple[str, ...],
