@@ -28,8 +28,10 @@ def keelback(tmp_path):
     for source in blocks(PAGE, "python") + blocks(PAGE, "c"):
         (tmp_path / re.match(r"(?:/\*|#) ([\w.]+)", source)[1]).write_text(source)
 
-    def command(line, **files):
-        for name, content in files.items():
+    def command(line, files=(), **parts):
+        for name, content in dict(files).items():
+            (tmp_path / name).write_text(content)
+        for name, content in parts.items():
             (tmp_path / f"{name}.py").write_text(content)
         return run(f"keelback {line}", cwd=tmp_path)
 
@@ -45,6 +47,9 @@ WRONG = {
     "a name of ours": ("frames", GOOD, "frames.py: a source of the kernel is called frames.py too"),
     "a call of ours": ("ours", TWICE.replace('"double"', '"puts"'), "ours.py:7: there is a system call puts already"),
     "a method of ours": ("serves", TWICE.replace('"double"', '"serve"'), "serves.py:7: SystemCalls has a serve"),
+    "a number of ours": ("seven", TWICE.replace('"")', '"", number=7)'), "seven.py:7: double has number 7, which is "),
+    "a high number": ("high", TWICE.replace('"")', '"", number=256)'), "high.py:7: double has number 256; a system"),
+    "no form": ("three", TWICE.replace("COUNT}", "3}"), "three.py:7: double: number is 3; it has to be COUNT"),
     "another form": ("form", TWICE.replace(" -> u32", " -> u16"), "form.py:7: a system call is (self, thread"),
     "an exit": ("leaving", HEAD + "raise SystemExit(0)\n", "leaving.py:7: SystemExit: 0"),
 }  # fmt: skip
@@ -69,7 +74,9 @@ LAYOUTS = {
     "published.py:OURS": "published.py: OURS has number 1, which is a published layout's; give it another",
     "impossible.py:L": "impossible.py:2: AssertionError: every process has a thread",
     "float.py:L": "float.py:2: AssertionError: processes is of the type that it is declared with",
-    "microkernels": "there is no layout microkernels; there are microkernel, usermode, or your own, FILE.py:NAME",
+    "micro": "there is no layout micro; did you mean microkernel?",
+    "user": "there is no layout user; did you mean usermode?",
+    "mine": "there is no layout mine; there are microkernel, usermode, or your own, FILE.py:NAME",
     "absent.py:L": "absent.py: No such file or directory",
 }
 
@@ -132,6 +139,22 @@ def test_what_is_built_has_it_and_a_file_that_changes_is_built_again(keelback):
 def test_the_trace_shows_own_calls_by_name(keelback):
     done = keelback("run --verbose --with double.py 'twice.c 300'")
     assert "600" in done.stdout and "double(300) = 600" in done.stderr
+
+
+def test_a_call_has_the_number_that_it_asks_for_in_both_lives(keelback):
+    fixed = TWICE.replace('"")', '"", number=40)').replace("return 1", "return thread.frame.argument(0) * 2")
+    other = TWICE.replace("double", "other")
+    program = "int main(void) { print_number(sys_call(40, 7, 0, 0, 0) - sys_call(30, 7, 0, 0, 0)); return 0; }"
+    for life in ("interpreted", "compiled"):
+        done = keelback(
+            f"run --kernel {life} --with fixed.py --with other.py calls.c",
+            fixed=fixed, other=other, files={"calls.c": '#include "keelback.h"\n' + program},
+        )  # fmt: skip
+        assert "\n15\n" in done.stdout  # 14, and -1 of what is no call
+        assert done.stderr == "keelback: double is call 40\nkeelback: other is call 22\n"
+    clash = other.replace('"")', '"", number=40)')
+    done = keelback("run --with fixed.py --with clash.py hello", clash=clash)
+    assert done.stderr == "keelback: clash.py:7: other has number 40, which is double's; 22 is free\n"
 
 
 def test_check_answers_machines_too_whatever_a_part_prints(keelback):

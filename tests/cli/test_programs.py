@@ -8,7 +8,7 @@ import pytest
 from keelback.cli.needs import named_in_elf, named_in_source, with_needs
 from keelback.cli.programs import select
 from keelback.cli.sources import our_libraries, our_programs, purpose_of
-from keelback.cli.words import Word, read_word
+from keelback.cli.words import Word, read_word, with_options
 from keelback.errors import UserError
 from keelback.kernel.layout import MICROKERNEL
 
@@ -179,3 +179,46 @@ def test_a_file_that_is_not_there_is_told_with_what_is_near(tmp_path, monkeypatc
     with pytest.raises(UserError) as refused:
         select([word], MICROKERNEL)
     assert refused.value.said.endswith(f": No such file or directory; did you mean {near}?")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("args", "no program 'args'; did you mean args.c?"),
+        ("agrs 3", "no program 'agrs'; did you mean args.c?"),
+        ("helo", "no program 'helo'; did you mean hello or hello.py?"),
+        ("folder", "folder: Is a directory; name a program's file in it"),
+        ("my dir/a.c+my dir/b.c 3", "no program 'my'; a path with blanks is quoted: \"'my program.c'+'a list.c' 20\""),
+        ("my file.c", "no program 'my'; a path with blanks is quoted: \"'my program.c'+'a list.c' 20\""),
+    ],
+)
+def test_a_name_that_nothing_has_is_told_with_what_may_be_meant(tmp_path, monkeypatch, word, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "args.c").write_text("int main(void) { return 0; }")
+    with pytest.raises(UserError) as refused:
+        select([word], MICROKERNEL)
+    assert refused.value.said == said
+
+
+def test_paths_with_blanks_and_plus_need_no_quotes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("a main.c", "int two(void); int main(void) { return TWO; }"), ("a list.c", "int two;")):
+        (tmp_path / name).write_text(text.replace("TWO", "2"))
+    assert read_word("a main.c+a list.c") == Word("a main.c+a list.c", "")
+    assert read_word(*with_options(["a main.c+a list.c"], [], ["TWO=2"])) == Word(
+        "a main.c+a list.c", "", (), ("TWO=2",)
+    )
+    assert names("a main.c+a list.c") == ["a_main"]
+
+
+def test_a_file_without_main_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "part.c").write_text("int part(void) { return 0; }")
+    with pytest.raises(UserError) as refused:
+        select(["part.c"], MICROKERNEL)
+    assert refused.value.said == "part.c has no main, where a program starts"
+    assert "begin with lib" in refused.value.details
+    (tmp_path / "main.c").write_text("int other(void); int main(void) { return other(); }")
+    with pytest.raises(UserError, match="does not link"):
+        select(["main.c"], MICROKERNEL)

@@ -161,9 +161,15 @@ CALLS = (
 )  # fmt: skip
 
 OWN_CALLS: list[Call] = []
-"""Calls that a user's own part of the kernel adds, numbered on from ours."""
+"""Calls that a user's own part of the kernel adds; each has a number behind ours."""
 
 
 def known_calls() -> tuple[Call, ...]:
     """Return the calls of the kernel, own ones after ours."""
     return (*CALLS, *OWN_CALLS)
+
+
+def methods_by_number() -> list[str]:
+    """Return the kernel's methods for all calls from number 1 on; `unknown` where own numbers leave gaps."""
+    methods = {call.number: call.python for call in known_calls()}
+    return [methods.get(number, "unknown") for number in range(1, max(methods) + 1)]

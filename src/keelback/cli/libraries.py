@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from keelback.cli.sources import our_libraries
-from keelback.cli.users_files import check_readable, users_python
+from keelback.cli.users_files import check_readable, imports_beside, users_python
 from keelback.errors import UserError
 from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.libraries import build_library
@@ -44,7 +44,7 @@ def build(source: Path, options: COptions = NO_C_OPTIONS) -> bytes:
 def _build(source: Path, options: COptions) -> bytes:
     if source.suffix == ".c":
         return build_library(source, runtime=RUNTIME, options=options)
-    with users_python(source):
+    with users_python(source), imports_beside(source):
         from keelback.cli.python_files import build_library_file  # here, because most need no compiler
 
         return build_library_file(source)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +44,8 @@ def _layout_of(word: str) -> Layout:
         return published[word]
     file, separator, name = word.rpartition(":")
     if not separator:
+        if near := get_close_matches(word, published, 1):
+            raise UserError(f"there is no layout {word}; did you mean {near[0]}?")
         known = ", ".join([*published, "or your own, FILE.py:NAME"])
         raise UserError(f"there is no layout {word}; there are {known}")
     own = getattr(_module(Path(file)), name, None)

@@ -21,6 +21,7 @@ from keelback.image.payload import make_payload
 from keelback.kernel.layout import Layout
 
 LONGEST_NAME = 31
+SUFFIXES = (".c", ".py", ".elf")
 
 
 @dataclass
@@ -75,7 +76,7 @@ class _Chosen:
         elif _is_path(word.name, library):
             name = self._add_files(word, library)
         else:
-            raise UserError(_unknown(word.name, library, [*ours]))
+            raise UserError(_unknown(word, library, [*ours]))
         if not library:
             self.lines.append(f"{name} {word.argument}".strip())
 
@@ -107,7 +108,7 @@ class _Chosen:
 
 
 def _is_path(name: str, library: bool) -> bool:
-    return "/" in name or Path(name).suffix in (".c", ".py", ".elf") or (not library and isfile(name))
+    return "/" in name or Path(name).suffix in SUFFIXES or (not library and isfile(name))
 
 
 def _near_files(path: Path) -> list[str]:
@@ -122,10 +123,22 @@ def _near_files(path: Path) -> list[str]:
     return get_close_matches(str(path), beside, cutoff=0.8) + [path.stem] * is_ours
 
 
-def _unknown(name: str, library: bool, known: Sequence[str]) -> str:
+def _unknown(word: Word, library: bool, known: Sequence[str]) -> str:
     """Return what to say of a name that nothing has."""
+    name = word.name
     if library:
         return f"no library {name!r}: there are {', '.join(known)}; or give the path of a C or Python file"
-    if near := get_close_matches(name, known):
+    if Path(name).is_dir():
+        return f"{name}: Is a directory; name a program's file in it"
+    if "+" in word.argument or Path(word.argument.split(" ")[0]).suffix in SUFFIXES:
+        return f"no program {name!r}; a path with blanks is quoted: \"'my program.c'+'a list.c' 20\""
+    if near := [*_files_of_stem(name), *get_close_matches(name, known)]:
         return f"no program {name!r}; did you mean {' or '.join(near)}?"
     return f"no program {name!r}; `keelback programs` lists them, and a file of yours is named by its path"
+
+
+def _files_of_stem(name: str) -> list[str]:
+    """Return the programs' files in this folder whose names are nearly one and a suffix."""
+    files = {each.name: each.stem for each in Path().iterdir() if each.suffix in SUFFIXES and each.is_file()}
+    near = get_close_matches(name, files.values())
+    return [file for file, stem in files.items() if stem in near]

@@ -47,12 +47,16 @@ def _own_name() -> str:
 def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:
     """Run programs, after a word of welcome once they are built; return the exit status."""
     # Imported here: strict mode has to come first.
+    from keelback.abi.calls import OWN_CALLS
+    from keelback.cli.ending import tell
     from keelback.cli.machines import machine_for
     from keelback.cli.own_parts import chosen_layout
     from keelback.cli.programs import select
     from keelback.cli.session import Session
 
     layout = chosen_layout(options.choice)
+    for call in OWN_CALLS:
+        tell(f"{call.name} is call {call.number}")
     selection = select(words, layout, command_line=options.command_line)
     with machine_for(options, layout, selection.payload()) as machine:
         print(welcome, end="")

@@ -44,12 +44,21 @@ def with_options(words: Sequence[str], includes: Sequence[str], defines: Sequenc
     options = [shlex.quote(f"-I{each}") for each in includes] + [shlex.quote(f"-D{each}") for each in defines]
     if not options:
         return tuple(words)
-    return tuple(" ".join([*options, shlex.quote(word) if isfile(word) else word]) for word in words)
+    return tuple(" ".join([*options, _quoted(word)]) for word in words)
+
+
+def _quoted(word: str) -> str:
+    return shlex.quote(word) if _is_files(word) else word
+
+
+def _is_files(text: str) -> bool:
+    """Say whether a whole word is the path of a file, or paths with `+` between."""
+    return isfile(text) or all(map(isfile, text.split("+")))
 
 
 def read_word(text: str) -> Word:
     """Return what a word says; a name with blanks is quoted, or is the whole word.  Raises: UserError."""
-    if isfile(text):
+    if _is_files(text):
         return Word(text, "")
     stream = io.StringIO(text)
     lexer = shlex.shlex(stream, posix=True, punctuation_chars=False)

@@ -18,6 +18,7 @@ Function names stay in the symbol table, for fault reports; line tables do not, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +68,8 @@ def _link_new(
             return link_sized(objects, archive, image_base, SIZE_SYMBOL)
         return link_with_debug_data(objects, program_script(image_base, symbols), archive=archive)
     except ToolchainError as error:
+        if _UNDEFINED.findall(error.diagnostics) == ["main"]:
+            raise ToolchainError(source, "has no main, where a program starts", _LIBRARY_HINT) from None
         raise ToolchainError(source, "does not link", _with_hint(error.diagnostics)) from None
 
 
@@ -77,6 +80,10 @@ def _library_start(own: Mapping[str, bytes], runtime: Path, base: Mapping[str, b
     if needs_library(own, runtime, base):
         return {"libc/start_text.o": build_part("own start_text.c", runtime, USER_FLAGS)}
     return {}
+
+
+_UNDEFINED = re.compile(r"undefined symbol: (\w+)")
+_LIBRARY_HINT = "If it is a library, its name has to begin with lib (docs/libraries.md)."
 
 
 def _with_hint(diagnostics: str) -> str:

@@ -123,7 +123,7 @@ def check_form(what: str, target: Callable[..., Any], own: Callable[..., Any]) -
     """Check that a function has the form of another, which is called `what`.  Raises: WrongReplacement."""
     wanted, given = _form(target), _form(own)
     if wanted != given:
-        raise WrongReplacement(f"{what} is {wanted}; {own.__name__}, which is to replace it, is {given}")
+        raise WrongReplacement(f"{what} is {wanted}; {own.__name__} is {given}")
     if inspect.isgeneratorfunction(target) != inspect.isgeneratorfunction(own):
         does = "yields" if inspect.isgeneratorfunction(target) else "yields nothing"
         raise WrongReplacement(f"{what} {does}, so what replaces it has to do the same")

@@ -4,7 +4,7 @@ An error is the negative number of its class; everything from 0 up to -256 as un
 """
 
 from keelback.abi import records
-from keelback.abi.calls import known_calls
+from keelback.abi.calls import methods_by_number
 from keelback.abi.errors import BadArgument, UnknownCall
 from keelback.abi.rights import READ, SPARSE, WRITE
 from keelback.kernel.devices.console import Console
@@ -49,7 +49,7 @@ class SystemCalls(Component):
         self.buffer = home.struct(TextBuffer)
         self.counts = home.struct(records.FrameCounts)
         self.time = home.struct(records.Uptime)
-        self.calls = tuple(getattr(self, call.python) for call in known_calls())
+        self.calls = tuple(getattr(self, method) for method in methods_by_number())
 
     def serve(self, thread: Thread) -> None:
         """Serve the call in a thread's trap frame and put its result there.
@@ -282,6 +282,10 @@ class SystemCalls(Component):
         caller = self._caller(thread)
         self.libraries.unload(caller.space, caller.libraries, thread.frame.argument(0))
         return 0
+
+    def unknown(self, thread: Thread) -> u32:
+        """Serve a number that is no call's, between those of own calls.  Raises: UnknownCall, always."""
+        raise UnknownCall
 
     def _caller(self, thread: Thread) -> Process:
         return self.processes.of(thread)
