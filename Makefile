@@ -58,7 +58,7 @@ $(RUNS): pyproject.toml
 		{ echo "Keelback needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making a Python environment in $(VENV): some ten seconds."
 	@$(PYTHON) -m venv $(VENV)
-	@echo "Installing Keelback and what it needs there, a C compiler of 100 MB among it: a minute or two."
+	@echo "Installing Keelback there, with a C compiler of 100 MB: a minute or two."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
