@@ -16,6 +16,7 @@ from keelback.kernel.processes.threads import Thread
 from keelback.lang import replaces, u16, u32
 
 """
+USERMODE = "from keelback.kernel.layout import USERMODE\nL = "
 BODY = "return self.table[frame].references == 1"
 GOOD = HEAD + "@replaces(Frames.is_alone)\ndef is_alone(self, frame: u32) -> bool:\n" + f"    {BODY}\n"
 CRASH = GOOD.replace("table[frame]", "table[frame + 1_000_000]")
@@ -72,11 +73,13 @@ LAYOUTS = {
     "small.py:NONE": "small.py: NONE is no Layout in it",
     "small.py:replace": "small.py: replace is no Layout in it",
     "published.py:OURS": "published.py: OURS has number 1, which is a published layout's; give it another",
-    "impossible.py:L": "impossible.py:2: AssertionError: every process has a thread",
-    "float.py:L": "float.py:2: AssertionError: processes is of the type that it is declared with",
     "micro": "there is no layout micro; did you mean microkernel?",
     "user": "there is no layout user; did you mean usermode?",
     "mine": "there is no layout mine; there are microkernel, usermode, or your own, FILE.py:NAME",
+    "impossible.py:L": "impossible.py:2: processes=512, threads=3: every process has a thread",
+    "float.py:L": "float.py:2: processes=12.5: it is of the type int",
+    "named.py:L": "named.py: L is called microkernel, as a published layout is; give it another name",
+    "many.py:L": "many.py: L: no kernel can be made with it: ",
     "absent.py:L": "absent.py: No such file or directory",
 }
 
@@ -87,10 +90,20 @@ def test_a_layout_that_is_none_is_one_line(keelback, word):
     done = keelback(
         f"run --layout {word} hello",
         published=head + "OURS = replace(MICROKERNEL, name='mine')\n",
+        named=head + "L = replace(MICROKERNEL, number=9)\n",
+        many=head + "L = replace(USERMODE, name='many', number=9, threads=2000)\n".replace("L = ", USERMODE),
         impossible=head + "L = replace(MICROKERNEL, number=9, threads=3)\n",
         float=head + "L = replace(MICROKERNEL, number=9, processes=12.5)\n",
     )
-    assert (done.returncode, done.stderr) == (2, f"keelback: {LAYOUTS[word]}\n")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"keelback: {LAYOUTS[word]}")
+
+
+def test_layouts_draws_one_of_your_own_from_constants_and_live(keelback):
+    drawn, live = keelback("layouts --layout small.py:SMALL"), keelback("layouts --live --layout small.py:SMALL")
+    assert "The small layout: the kernel image file" in drawn.stdout and "small layout" in live.stdout
+    assert drawn.returncode == live.returncode == 0
+    assert keelback("layouts --layout small.py:NONE").returncode == 2
 
 
 def test_a_panic_names_the_line_in_both_lives(keelback):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_interpreted
+from keelback.cli.own_parts import layout_of_word
 from keelback.cli.running import stoppable
 from keelback.image.boot_protocol import SECTOR, SETUP_SIZE
 from keelback.image.payload import make_payload
@@ -18,12 +19,15 @@ from keelback.inspect.drawing import (
     usable,
     usable_ranges,
 )
-from keelback.kernel.layout import LAYOUTS, Layout, layout_named
+from keelback.kernel.layout import LAYOUTS, Layout
 
 
-def show_layouts(name: str | None, *, as_json: bool = False) -> int:
-    """Draw a published layout, or all of them, from constants: the kernel image file, and what memory is then."""
-    chosen = LAYOUTS if name is None else (layout_named(name),)
+def show_layouts(word: str | None, *, as_json: bool = False) -> int:
+    """Draw a layout, or all published ones, from constants: the kernel image file, and what memory is then.
+
+    Raises: UserError.
+    """
+    chosen = LAYOUTS if word is None else (layout_of_word(word),)
     if as_json:
         print_json({layout.name: asdict(layout) for layout in chosen})
         return 0
@@ -46,7 +50,7 @@ def image_parts(layout: Layout) -> tuple[tuple[str, int], ...]:
 
 def show_live(layout: str, memory: int, *, as_json: bool = False) -> int:
     """Boot a simulated PC and draw the boundaries that its kernel settled on.  Raises: UserError."""
-    where = layout_named(layout)
+    where = layout_of_word(layout)
     pc = make_interpreted(where, make_payload({"etc/init": b""}), memory=memory)
     with stoppable(pc):
         pc.boot()

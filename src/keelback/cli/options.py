@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = ("microkernel", "usermode")
 """The names of the published layouts, known here so that the help need not import them."""
+LAYOUT_WORD = f"[{'|'.join(LAYOUTS)}|FILE.py:NAME]"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -105,7 +106,7 @@ def kernel(function: F) -> F:
     )
     published = click.option(
         "--layout",
-        metavar=f"[{'|'.join(LAYOUTS)}|FILE.py:NAME]",
+        metavar=LAYOUT_WORD,
         default=LAYOUTS[0],
         show_default=True,
         shell_complete=_complete_layout,

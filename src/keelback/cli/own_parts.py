@@ -10,12 +10,15 @@ from types import ModuleType
 from keelback.cli.options import KernelChoice
 from keelback.cli.users_files import check_readable, users_python
 from keelback.errors import UserError
+from keelback.image.kernels import kernel_of
 from keelback.inspect.methods import SOURCES
 from keelback.kernel.layout import LAYOUTS, Layout
-from keelback.lang import strict
+from keelback.lang import Panic, strict
+from keelback.lang.errors import MISTAKES
 from keelback.lang.replacing import REPLACED
 
 PACKAGE = "keelback.kernel"
+BROKEN: tuple[type[BaseException], ...] = (Panic, *MISTAKES)
 
 
 def chosen_layout(choice: KernelChoice) -> Layout:
@@ -24,7 +27,7 @@ def chosen_layout(choice: KernelChoice) -> Layout:
     Raises: UserError, with the file's line.
     """
     _load_parts(choice.parts)
-    return _layout_of(choice.layout)
+    return layout_of_word(choice.layout)
 
 
 def _load_parts(files: Sequence[str]) -> None:
@@ -37,7 +40,7 @@ def _load_parts(files: Sequence[str]) -> None:
             )
 
 
-def _layout_of(word: str) -> Layout:
+def layout_of_word(word: str) -> Layout:
     """Return the layout of a published name, or of `FILE.py:NAME`.  Raises: UserError."""
     published = {layout.name: layout for layout in LAYOUTS}
     if word in published:
@@ -51,9 +54,20 @@ def _layout_of(word: str) -> Layout:
     own = getattr(_module(Path(file)), name, None)
     if not isinstance(own, Layout):
         raise UserError(f"{file}: {name} is no Layout in it")
+    if own.name in published:
+        raise UserError(f"{file}: {name} is called {own.name}, as a published layout is; give it another name")
     if own.number in (layout.number for layout in LAYOUTS):
         raise UserError(f"{file}: {name} has number {own.number}, which is a published layout's; give it another")
+    _check_kernel(file, name, own)
     return own
+
+
+def _check_kernel(file: str, name: str, own: Layout) -> None:
+    """Check that a kernel can be made with a user's layout.  Raises: UserError."""
+    try:
+        kernel_of(own)
+    except BROKEN as error:
+        raise UserError(f"{file}: {name}: no kernel can be made with it: {error}") from None
 
 
 def _module(source: Path) -> ModuleType:

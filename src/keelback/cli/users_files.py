@@ -67,7 +67,10 @@ def users_python(source: Path) -> Iterator[None]:
     except (UserError, Interrupted):
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: they are the file's, no signal's
-        what = "" if isinstance(error, WrongReplacement) else f"{type(error).__name__}: "
+        # Imported here: strict mode has to come first.
+        from keelback.kernel.layout import WrongLayout
+
+        what = "" if isinstance(error, WrongReplacement | WrongLayout) else f"{type(error).__name__}: "
         raise UserError(f"{_place(source, error)}: {what}{_said(error)}".rstrip(": ")) from None
     finally:
         sys.dont_write_bytecode = writes

@@ -44,6 +44,14 @@ _TABLE_REACH = 4 * MIB
 """What a page table maps, with the scheme whose tables map the most of those that the kernel is built with."""
 
 
+class WrongLayout(ValueError):
+    """No kernel could work with a layout; the message has the fields, their values, and the rule."""
+
+
+def _shown(name: str, value: object) -> str:
+    return f"{value:#x}" if name in _ADDRESSES and isinstance(value, int) else repr(value)
+
+
 @dataclass(frozen=True)
 class Layout:
     """The addresses (bytes) and limits of one published layout; every address is page-aligned."""
@@ -128,56 +136,155 @@ class Layout:
     """Bytes of the stack that only initialisation uses."""
 
     def __post_init__(self) -> None:
-        """Refuse what no kernel could work with; who makes a layout of their own reads the sentences."""
+        """Refuse what no kernel could work with; who makes a layout of their own reads the sentences.
+
+        Raises: WrongLayout.
+        """
         for each in fields(self):
-            assert type(getattr(self, each.name)) is each.type, f"{each.name} is of the type that it is declared with"
+            self._need(
+                type(getattr(self, each.name)) is each.type,
+                f"it is of the type {getattr(each.type, '__name__', each.type)}",
+                each.name,
+            )
         for name in _ADDRESSES:
-            assert getattr(self, name) % PAGE_SIZE == 0, f"{name} is a multiple of the page size"
-        assert self.name.isidentifier() and self.name.isascii(), "the name is a word"
-        assert 0 <= self.number < 1 << 32, "the number fits the image header"
+            self._need(getattr(self, name) % PAGE_SIZE == 0, "it is a multiple of the page size", name)
+        self._need(self.name.isidentifier() and self.name.isascii(), "the name is a word", "name")
+        self._need(0 <= self.number < 1 << 32, "the number fits the image header", "number")
         self._check_kernel()
         self._check_user()
         self._check_counts()
 
+    def _need(self, holds: object, sentence: str, names: str) -> None:
+        """Refuse the layout where a rule does not hold, with the fields that it is about.  Raises: WrongLayout."""
+        if not holds:
+            values = ", ".join(f"{name}={_shown(name, getattr(self, name))}" for name in names.split())
+            raise WrongLayout(f"{values}: {sentence}")
+
     def _check_kernel(self) -> None:
-        assert PAGE_SIZE <= self.owned_start <= self.owned_end, "what the kernel owns starts behind page 0"
+        self._need(
+            PAGE_SIZE <= self.owned_start <= self.owned_end,
+            "what the kernel owns starts behind page 0",
+            "owned_start owned_end",
+        )
         image = (self.owned_start, self.kernel_start, self.places, self.text_end, self.records_limit)
-        assert list(image) == sorted(image), "header, places and records follow each other"
-        assert self.kernel_start < self.places < self.text_end < self.records_limit, "none of them is without room"
-        assert self.entry_stack >= PAGE_SIZE <= self.boot_stack, "the kernel starts on stacks of a page or more"
+        self._need(
+            list(image) == sorted(image),
+            "header, places and records follow each other",
+            "owned_start kernel_start places text_end records_end entry_stack",
+        )
+        self._need(
+            self.kernel_start < self.places < self.text_end < self.records_limit,
+            "none of them is without room",
+            "kernel_start places text_end records_end entry_stack",
+        )
+        self._need(
+            self.entry_stack >= PAGE_SIZE <= self.boot_stack,
+            "the kernel starts on stacks of a page or more",
+            "entry_stack boot_stack",
+        )
         ends = (self.records_end, self.region_limit, self.globals_start or self.region_limit, self.windows)
-        assert list(ends) == sorted(ends), "kernel region, global mappings and windows follow each other"
-        assert self.region_least <= self.region_limit, "the kernel region has room for what it is at least"
-        assert self.owned_end <= self.kernel_limit, "what the kernel owns lies below KLIMIT"
-        assert self.window_count == 2, "a page is copied from one window to another"
-        assert self.windows + self.window_count * PAGE_SIZE <= self.kernel_limit, "the windows lie below KLIMIT"
-        assert self.kernel_limit % _TABLE_REACH == 0, "no page table has kernel and user pages"
+        self._need(
+            list(ends) == sorted(ends),
+            "kernel region, global mappings and windows follow each other",
+            "records_end region_limit globals_start windows",
+        )
+        self._need(
+            self.region_least <= self.region_limit,
+            "the kernel region has room for what it is at least",
+            "region_least region_limit",
+        )
+        self._need(
+            self.owned_end <= self.kernel_limit, "what the kernel owns lies below KLIMIT", "owned_end kernel_limit"
+        )
+        self._need(self.window_count == 2, "a page is copied from one window to another", "window_count")
+        self._need(
+            self.windows + self.window_count * PAGE_SIZE <= self.kernel_limit,
+            "the windows lie below KLIMIT",
+            "windows window_count kernel_limit",
+        )
+        self._need(self.kernel_limit % _TABLE_REACH == 0, "no page table has kernel and user pages", "kernel_limit")
         tables = self.windows // _TABLE_REACH * _TABLE_REACH
-        assert self.globals_start <= self.globals_end <= tables, "the windows have a page table of their own"
-        assert self.kernel_stack >= PAGE_SIZE, "a kernel stack has a page or more"
-        assert self.kernel_stack_slots or self.kernel_stack == PAGE_SIZE, "kernel stacks without slots are a page each"
+        self._need(
+            self.globals_start <= self.globals_end <= tables,
+            "the windows have a page table of their own",
+            "globals_start globals_end windows",
+        )
+        self._need(self.kernel_stack >= PAGE_SIZE, "a kernel stack has a page or more", "kernel_stack")
+        self._need(
+            self.kernel_stack_slots or self.kernel_stack == PAGE_SIZE,
+            "kernel stacks without slots are a page each",
+            "kernel_stack kernel_stack_slots",
+        )
         slots_end = self.globals_start + self.kernel_stack_slots * self.kernel_stack_slot
-        assert self.kernel_stack_slots >= 0, "there is no negative number of slots"
-        assert slots_end <= self.globals_end, "the slots lie in the area for global mappings"
+        self._need(self.kernel_stack_slots >= 0, "there is no negative number of slots", "kernel_stack_slots")
+        self._need(
+            slots_end <= self.globals_end,
+            "the slots lie in the area for global mappings",
+            "globals_start globals_end kernel_stack kernel_stack_slots",
+        )
 
     def _check_user(self) -> None:
-        assert self.user_end < 1 << 32, "the last page is never mapped"
-        assert self.user_base <= self.image_start <= self.image_base < self.image_limit, "images lie in user space"
-        assert self.user_base <= self.anonymous_base <= self.malloc_base, "anonymous memory lies below the malloc area"
-        assert self.malloc_base < self.malloc_limit <= self.user_end, "the malloc area lies in user space"
-        assert 1 <= self.stack_promised <= self.stack_pages, "a stack has a page, and not more is promised"
-        assert self.user_base <= self.stack_bottom < self.stack_top <= self.user_end, "the stack lies in user space"
-        assert self.guard_pages >= 0 and self.stack_guard >= 0, "the guard lies in memory"
+        self._need(self.user_end < 1 << 32, "the last page is never mapped", "user_end")
+        self._need(
+            self.user_base <= self.image_start <= self.image_base < self.image_limit,
+            "images lie in user space",
+            "kernel_limit image_start image_base malloc_base",
+        )
+        self._need(
+            self.user_base <= self.anonymous_base <= self.malloc_base,
+            "anonymous memory lies below the malloc area",
+            "kernel_limit anonymous_base malloc_base",
+        )
+        self._need(
+            self.malloc_base < self.malloc_limit <= self.user_end,
+            "the malloc area lies in user space",
+            "malloc_base malloc_limit user_end",
+        )
+        self._need(
+            1 <= self.stack_promised <= self.stack_pages,
+            "a stack has a page, and not more is promised",
+            "stack_pages stack_promised",
+        )
+        self._need(
+            self.user_base <= self.stack_bottom < self.stack_top <= self.user_end,
+            "the stack lies in user space",
+            "kernel_limit stack_top stack_pages user_end",
+        )
+        self._need(
+            self.guard_pages >= 0 and self.stack_guard >= 0,
+            "the guard lies in memory",
+            "stack_top stack_pages guard_pages",
+        )
         free_of_stacks = self.stack_top <= self.image_start or self.stack_guard >= self.malloc_limit
-        assert free_of_stacks, "nothing that the kernel places lies on a stack, or in its guard"
+        self._need(
+            free_of_stacks,
+            "nothing that the kernel places lies on a stack, or in its guard",
+            "image_start stack_top stack_pages guard_pages malloc_limit",
+        )
 
     def _check_counts(self) -> None:
-        assert 2 <= self.most_references <= 0xFFFE, "a frame may be shared, and its record counts its holders"
-        assert 2 <= self.processes <= 0x7FFF, "there is a process beside the kernel, and its id is a number of 16 bits"
-        assert self.processes <= self.threads <= 0xFFFF, "every process has a thread"
-        assert self.threads <= (self.kernel_stack_slots or self.threads), "each thread's stack has a slot"
-        assert 16 <= self.regions <= 65_534, "a program has regions, and two over are listed in one node"
-        assert self.zone_share > 0 <= self.zone_least, "the kernel zone is a part of memory"
+        self._need(
+            2 <= self.most_references <= 0xFFFE,
+            "a frame may be shared, and its record counts its holders",
+            "most_references",
+        )
+        self._need(
+            2 <= self.processes <= 0x7FFF,
+            "there is a process beside the kernel, and its id is a number of 16 bits",
+            "processes",
+        )
+        self._need(self.processes <= self.threads <= 0xFFFF, "every process has a thread", "processes threads")
+        self._need(
+            self.threads <= (self.kernel_stack_slots or self.threads),
+            "each thread's stack has a slot",
+            "kernel_stack_slots threads",
+        )
+        self._need(
+            16 <= self.regions <= 65_534, "a program has regions, and two over are listed in one node", "regions"
+        )
+        self._need(
+            self.zone_share > 0 <= self.zone_least, "the kernel zone is a part of memory", "zone_share zone_least"
+        )
 
     @property
     def records_limit(self) -> int:

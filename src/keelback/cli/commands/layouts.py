@@ -11,8 +11,8 @@ from keelback.errors import UserError
 @click.option("--live", is_flag=True, help="Boot a simulated PC and draw what it has.")
 @click.option(
     "--layout",
-    type=click.Choice(options.LAYOUTS),
-    help="Which published layout.  [default: all; microkernel with --live]",
+    metavar=options.LAYOUT_WORD,
+    help="Which layout: a published one, or one of your own.  [default: all; microkernel with --live]",
 )
 @options.json
 @options.memory(None, "64M", "With --live: how much memory that machine has.")
