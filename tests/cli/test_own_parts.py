@@ -183,3 +183,21 @@ def test_check_answers_machines_too_whatever_a_part_prints(keelback):
 @pytest.mark.parametrize(("line", "status"), [("hello", 0), ("null", 1), ("--with crash.py forkexit", 3)])
 def test_the_status_says_who_is_wrong(keelback, line, status):
     assert keelback(f"check {line}", crash=CRASH).returncode == status
+
+
+LEAK = HEAD + "@replaces(Frames.drop)\ndef drop(self, frame: u32, holder: u16) -> None:\n    pass\n"
+
+
+def test_the_report_names_parts_in_place_and_frames_that_are_left(keelback):
+    leaking, well = keelback("run --with leak.py hello", leak=LEAK), keelback("run --with double.py hello")
+    assert "\nwith leak.py: Frames.drop\n" in leaking.stdout
+    assert re.search(r"\n\d+ user frames are used and no process is left: a leak\?\n", leaking.stdout)
+    assert "\nwith double.py: SystemCalls.double\n" in well.stdout and "a leak" not in well.stdout
+    assert "\nwith " not in keelback("run hello").stdout
+    facts = json.loads(keelback("run --json --with leak.py hello", leak=LEAK).stdout)
+    assert facts["parts"] == {"leak.py": ["Frames.drop"]} and facts["left_frames"] > 0
+
+
+def test_a_broken_invariant_is_told_by_the_fact_and_then_the_rule(keelback):
+    said = keelback("check --with hasty.py forkexit").stdout.splitlines()[0]
+    assert re.search(r"traps: frame 0x\w+ counts 0 references, and should count 1 \(the rule: a frame's refer", said)

@@ -13,9 +13,11 @@ from keelback.cli.json_output import print_json
 from keelback.cli.statuses import WELL
 from keelback.cli.streams import escaped
 from keelback.errors import Interrupted
+from keelback.inspect.endings import Kind
 from keelback.inspect.family import Family, Member
 from keelback.kernel.kernel import Kernel
 from keelback.lang import Panic
+from keelback.lang.replacing import REPLACED
 from keelback.machine.observed import Machine
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -32,11 +34,36 @@ def print_report(kernel: Kernel, family: Family, *, counted: str = "") -> None:
         console.print()
     if more := len(rows[MOST_ROWS:]) + family.uncounted:
         console.print(f"and {more:,} more process{'es' if more > 1 else ''}\n")
+    for line in _parts():
+        console.print(line)
     for name, counts in _frames(kernel).items():
         total, free = counts["total"], counts["free"]
         console.print(f"{name.replace('_', ' ')}: {total:,}, of which {total - free:,} used and {free:,} free")
     if counted:
         console.print(counted)
+    if left := left_frames(kernel, family):
+        console.print(f"{left:,} user frame{'s are' if left > 1 else ' is'} used and no process is left: a leak?")
+
+
+def _parts() -> list[str]:
+    """Return a line for each file with parts of the user's that are in place: `with mine.py: Frames.drop`."""
+    return [f"with {escaped(file)}: {', '.join(names)}" for file, names in parts_in_place().items()]
+
+
+def parts_in_place() -> dict[str, list[str]]:
+    """Return the names of what users' files replace or add, by file."""
+    found: dict[str, list[str]] = {}
+    for name, own in REPLACED:
+        found.setdefault(Path(own.__code__.co_filename).name, []).append(name)
+    return found
+
+
+def left_frames(kernel: Kernel, family: Family) -> int:
+    """Return how many user frames are used although every process has ended, 0 while one has not."""
+    if any(family.ending(member).kind is Kind.RUNNING for _, member in family.members()):
+        return 0
+    counts = kernel.memory.frames.counts
+    return int(counts.user_total - counts.user_free)
 
 
 def _rows(family: Family) -> Iterator[tuple[str, Member]]:
@@ -69,7 +96,8 @@ def _processes(rows: list[tuple[str, Member]], family: Family) -> Table:
 def print_facts(kernel: Kernel, family: Family, machine: Machine, status: int) -> None:
     """Print all that the report says as JSON, and the console."""
     found = _facts(machine, status, machine.outcome.value) | {"processes": [*facts.processes(family)]}
-    print_json({**found, "more_processes": family.uncounted, **_frames(kernel)})
+    left = {"left_frames": left_frames(kernel, family), "parts": parts_in_place()}
+    print_json({**found, "more_processes": family.uncounted, **_frames(kernel), **left})
 
 
 def print_failure(line: str, machine: Machine, status: int, cause: BaseException | None = None) -> None:

@@ -20,7 +20,7 @@ class InvariantBroken(Exception):
     def __init__(self, sentence: str, finding: str) -> None:
         self.sentence = sentence
         self.finding = finding
-        super().__init__(f"{sentence}: {finding}")
+        super().__init__(f"{finding} (the rule: {sentence})")
 
 
 def check(kernel: Kernel) -> None:

@@ -18,7 +18,7 @@ ZEROS = bytes(PAGE_SIZE)
 def _references(census: Census) -> Iterator[str]:
     for frame, (references, _owner), (uses, _user) in census.differing_frames:
         if references != uses:
-            yield f"frame {frame:#x} has {references}, and {uses} name it"
+            yield f"frame {frame:#x} counts {references} references, and should count {uses}"
 
 
 @invariant("a frame's role and owner are those of who uses it, and a frame that nobody uses has none")
@@ -47,9 +47,12 @@ def _writable_alone(census: Census) -> Iterator[str]:
 def _read_only(census: Census) -> Iterator[str]:
     counts, found = census.kernel.memory.frames.counts, census.marked_read_only
     for frame in (census.read_only - found) | (found - census.user_frames):
-        yield f"frame {frame:#x} is {'' if frame in found else 'not '}read-only"
+        marked = (
+            "is marked read-only, and should not be" if frame in found else "should be marked read-only, and is not"
+        )
+        yield f"frame {frame:#x} {marked}"
     if counts.read_only != len(found):
-        yield f"counted {counts.read_only}, found {len(found)}"
+        yield f"the count of read-only frames is {counts.read_only}, and should be {len(found)}"
 
 
 @invariant("the sets of free frames hold exactly the frames of their zones without a reference")
@@ -61,7 +64,10 @@ def _free_sets(census: Census) -> Iterator[str]:
     ):
         wrong = bits(found) ^ free
         if wrong:
-            yield f"frame {(wrong & -wrong).bit_length() - 1:#x} and the set of the {name}"
+            frame = (wrong & -wrong).bit_length() - 1
+            is_free = bool(free >> frame & 1)
+            said = "has no reference, and is not" if is_free else "has references, and is"
+            yield f"frame {frame:#x} {said} in the set of free frames of the {name}"
 
 
 @invariant("a free frame of the kernel zone whose first word is 0 is all zero")
@@ -70,7 +76,7 @@ def _blank_frames(census: Census) -> Iterator[str]:
     for frame in range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
         words = census.frame(frame)
         if words[0] == 0 and free >> frame & 1 and words.tobytes() != ZEROS:
-            yield f"frame {frame:#x}"
+            yield f"frame {frame:#x} is free and begins with 0, and should be all zero, but is not"
 
 
 @invariant("a word of a free set's upper level has a bit for each word below that is not zero")
@@ -88,7 +94,10 @@ def _free_counts(census: Census) -> Iterator[str]:
     counted = (frames.counts.kernel_free, frames.counts.user_free)
     sizes = (bits(frames.kernel_zone).bit_count(), bits(frames.user_zone).bit_count())
     if sizes != counted:
-        yield f"counted {counted[0]} and {counted[1]}, found {sizes[0]} and {sizes[1]}"
+        yield (
+            f"the counts of free frames, of zone and user, are {counted[0]} and {counted[1]}, "
+            f"and should be {sizes[0]} and {sizes[1]}"
+        )
 
 
 @invariant("the counts of frames by owner are those of the frame table, and so is the count of full ones")
@@ -101,4 +110,5 @@ def _used_counts(census: Census) -> Iterator[str]:
             kinds[owner >> OWNER_BITS] += count
             full += count if references == frames.most_references and owner >> OWNER_BITS != Role.TABLE else 0
     if (list(frames.counts.used), frames.counts.full) != (kinds, full):
-        yield f"counted {list(frames.counts.used)} and {frames.counts.full}, found {kinds} and {full}"
+        counted = f"{list(frames.counts.used)} and {frames.counts.full}"
+        yield f"the counts of frames by owner, and of full ones, are {counted}, and should be {kinds} and {full}"

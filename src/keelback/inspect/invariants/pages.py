@@ -33,8 +33,9 @@ def _images(census: Census) -> Iterator[str]:
     if sorted(places) != sorted(expected.items()):
         yield f"processes should run {expected}, and are listed as {places}"
     for pid, slot in expected.items():
-        if processes.table[pid].space.image.file != index[slot].start:
-            yield f"process {pid} has the file at {processes.table[pid].space.image.file:#x}"
+        found, start = processes.table[pid].space.image.file, index[slot].start
+        if found != start:
+            yield f"process {pid} has the file at {found:#x}, and should have the one at {start:#x}"
 
 
 @invariant("a page that is marked as loaded can't be written, and is as its file has it")
@@ -45,9 +46,9 @@ def _loaded(census: Census) -> Iterator[str]:
             if each.flags & AS_LOADED:
                 start = each.frame << PAGE_SHIFT
                 if each.flags & WRITABLE:
-                    yield f"{space.whose} may write {each.page:#010x}"
+                    yield f"{space.whose} may write page {each.page:#010x}, which is marked as loaded"
                 if ram[start : start + PAGE_SIZE] != loaded_page(census.kernel, space.record.image.file, each.page):
-                    yield f"{space.whose} has something else at {each.page:#010x}"
+                    yield f"{space.whose} has at page {each.page:#010x}, marked as loaded, something else than its file"
 
 
 @invariant("in the malloc area is nothing but malloc pages: one region, from its base to the end of the highest")
@@ -69,7 +70,7 @@ def _malloc_record(census: Census) -> Iterator[str]:
     for process in census.snapshot.alive:
         record, taken = process.space.malloc, _malloc_pages(census, process.pid)
         if record.count != len(taken):
-            yield f"process {process.pid} counts {record.count} and has {len(taken)}"
+            yield f"process {process.pid} counts {record.count} malloc pages, and has {len(taken)}"
         if free := set(range(base, base + record.first * PAGE_SIZE, PAGE_SIZE)) - taken:
             yield f"process {process.pid} looks behind {min(free):#010x}, which is free"
 

@@ -17,9 +17,10 @@ def _families(census: Census) -> Iterator[str]:
         for state, queue in ((ProcessState.ALIVE, process.children), (ProcessState.ZOMBIE, process.zombies)):
             listed = sorted(members(queue, families))
             if listed != [each.pid for each in theirs if each.state == state]:
-                yield f"process {pid} lists {listed} as {state.name}"
+                should = [each.pid for each in theirs if each.state == state]
+                yield f"process {pid} lists {listed} as {state.name} children, and should list {should}"
         if theirs and process.state != ProcessState.ALIVE:
-            yield f"process {pid} has children and is {process.state.name}"
+            yield f"process {pid} has children and is {process.state.name}, and should be ALIVE"
 
 
 @invariant("a slot of the tables of processes and threads is free just if nobody has it")
@@ -35,7 +36,9 @@ def _free_slots(census: Census) -> Iterator[str]:
         found = sum(word << 32 * index for index, word in enumerate(words))
         expected = (1 << slots.count) - 2 & ~sum(1 << number for number in users)
         if wrong := found ^ expected:
-            yield f"the slot of {name} {(wrong & -wrong).bit_length() - 1}"
+            number = (wrong & -wrong).bit_length() - 1
+            is_free = bool(found >> number & 1)
+            yield f"the slot of {name} {number} is {'free' if is_free else 'taken'}, and should be the other"
         if slots.bits.summary != sum(1 << index for index, word in enumerate(words) if word):
             yield f"the upper level for {name} slots does not sum the lower one up"
 
@@ -50,7 +53,7 @@ def _alive(census: Census) -> Iterator[str]:
             has = f"space {process.space.directory:#x} and thread {process.threads.first}"
             yield f"process {pid} is {process.state.name}, with {has}"
     if processes.counts.alive != len(census.snapshot.alive):
-        yield f"{processes.counts.alive} are counted"
+        yield f"{processes.counts.alive} processes are counted as alive, and {len(census.snapshot.alive)} are"
     first = processes.counts.first
     if first and processes.table[first].state != ProcessState.ALIVE:
-        yield f"the first is {first}, which is {processes.table[first].state.name}"
+        yield f"the first process is {first}, which should be ALIVE and is {processes.table[first].state.name}"

@@ -16,10 +16,12 @@ def _space_promises(census: Census) -> Iterator[str]:
         record = process.space.promised
         expected = _promises(census, process) if process.pid in census.snapshot.spaces else (0, 0)
         if (record.pages, record.tables) != expected:
-            yield f"process {process.pid} counts {record.pages} and {record.tables}, and has {expected}"
+            counted = f"{record.pages} pages and {record.tables} tables"
+            should = f"{expected[0]} and {expected[1]}"
+            yield f"process {process.pid} counts promises for {counted}, and should count {should}"
     for number, library in enumerate(census.kernel.libraries.table):
         if library.space.promised.pages or library.space.promised.tables:
-            yield f"library {number} counts promises"
+            yield f"library {number} counts promises, and should have none"
 
 
 def _promises(census: Census, process: Process) -> tuple[int, int]:
@@ -50,7 +52,8 @@ def _promise_counts(census: Census) -> Iterator[str]:
     counts, records = census.kernel.memory.frames.counts, [each.space.promised for each in census.snapshot.alive]
     sums = sum(each.pages for each in records), sum(each.tables for each in records)
     if (counts.user_promised, counts.kernel_promised) != sums:
-        yield f"counted {counts.user_promised} and {counts.kernel_promised}, found {sums[0]} and {sums[1]}"
+        counted = f"{counts.user_promised} and {counts.kernel_promised}"
+        yield f"the counts of promised pages and tables are {counted}, and should be {sums[0]} and {sums[1]}"
 
 
 @invariant("what pages may still need is free: user frames, and frames of the kernel zone for their tables")

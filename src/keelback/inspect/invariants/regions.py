@@ -20,14 +20,14 @@ def _regions(census: Census) -> Iterator[str]:
         edges = [edge for region in regions for edge in (region.start, region.end)]
         empty = any(region.start == region.end for region in regions)
         if edges != sorted(edges) or empty or any(edge % PAGE_SIZE for edge in edges):
-            yield f"{whose} has {[hex(edge) for edge in edges]}"
+            yield f"{whose} has regions with the ends {[hex(edge) for edge in edges]}"
         if edges and not layout.user_base <= edges[0] <= edges[-1] <= layout.user_end:
             yield f"{whose} has a region outside user space"
         if any(max(each.start, layout.stack_guard) < min(each.end, layout.stack_bottom) for each in regions):
             yield f"{whose} has a region in the stack's guard"
         for one, other in pairwise(regions):
             if (one.end, one.kind, one.permissions) == (other.start, other.kind, other.permissions):
-                yield f"{whose} has two alike at {other.start:#x}"
+                yield f"{whose} has two regions alike that touch at {other.start:#x}"
 
 
 @invariant("regions lie side by side in a space's record, or in as few nodes of its own as hold them; the rest is zero")

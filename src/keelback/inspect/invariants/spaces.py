@@ -15,7 +15,7 @@ def _null_pages(census: Census) -> Iterator[str]:
     for whose, root in roots:
         for page in (0, (1 << 32) - PAGE_SIZE):
             if snapshot.walker.walk(root, page) is not None:
-                yield f"{whose} maps {page:#010x}"
+                yield f"{whose} maps page {page:#010x}, which should be mapped nowhere"
 
 
 @invariant("the kernel part is the same in every address space")
@@ -23,7 +23,7 @@ def _kernel_part(census: Census) -> Iterator[str]:
     expected = _kernel_tables(census, census.snapshot.kernel_root)
     for space in census.snapshot.all_spaces:
         if _kernel_tables(census, space.root) != expected:
-            yield f"{space.whose} has other entries"
+            yield f"{space.whose} has other entries in the kernel part than the kernel"
 
 
 def _kernel_tables(census: Census, root: int) -> list[Table]:
@@ -35,7 +35,7 @@ def _kernel_tables(census: Census, root: int) -> list[Table]:
 @invariant("no page of the kernel part is open to user mode")
 def _kernel_supervisor(census: Census) -> Iterator[str]:
     for each in census.snapshot.walker.pages(census.snapshot.kernel_root, having=USER):
-        yield f"{each.page:#010x}"
+        yield f"the kernel's page {each.page:#010x} is open to user mode"
 
 
 @invariant("in the area for global mappings are kernel stacks alone, each whole in its slot, the guards not mapped")
@@ -47,9 +47,9 @@ def _kernel_stacks(census: Census) -> Iterator[str]:
             yield f"the stack below {end:#010x} lies in no slot"
         for page in range(end - layout.kernel_stack, end, PAGE_SIZE):
             if not mapped.pop(page, Translation(0, 0, 0)).flags & WRITABLE:
-                yield f"{page:#010x}, of the stack below {end:#010x}, can't be written"
+                yield f"page {page:#010x}, of the stack below {end:#010x}, can't be written"
     for page in mapped:
-        yield f"{page:#010x} is mapped, and is of no stack"
+        yield f"page {page:#010x} is mapped, and is of no stack"
 
 
 @invariant("no user mapping reaches a frame of the kernel's")
@@ -61,7 +61,7 @@ def _user_frames(census: Census) -> Iterator[str]:
             if each.frame == census.kernel.spaces.kernel.zero and not each.flags & WRITABLE:
                 continue
             if each.frame not in usable or first <= each.frame < memory.owned_end() >> PAGE_SHIFT:
-                yield f"{space.whose} maps frame {each.frame:#x} at {each.page:#010x}"
+                yield f"{space.whose} maps frame {each.frame:#x}, the kernel's, at {each.page:#010x}"
 
 
 @invariant("a page table belongs to one address space, and lies in the kernel zone")

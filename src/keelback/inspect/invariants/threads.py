@@ -44,7 +44,7 @@ def _threads(census: Census) -> Iterator[str]:
     listed = {number: each.pid for each in processes for number in members(each.threads, threads.lists)}
     in_use = {each._index: each.pid for each in census.snapshot.thread_records}
     if in_use != listed or any(threads.table[number].number != number for number in listed):
-        yield f"in use are {in_use}, and processes list {listed}"
+        yield f"threads and their processes are {in_use}, and processes list {listed}"
 
 
 @invariant("a ready thread is in its CPU's queue, a waiting one in that of its process's waiters, and no other in any")
