@@ -62,7 +62,15 @@ def test_options_come_before_a_word_and_leave_it_as_it_is():
         Word("main.c", "1", ("head ers",), ("A", "B=x y")),
         Word("the rest.c", "", ("head ers",), ("A", "B=x y")),
     ]
+    [word] = with_options(["main.c 1"], ["head ers"], ["A"], optimise=True)
+    assert read_word(word) == Word("main.c", "1", ("head ers",), ("A",), optimise=True)
     assert with_options(["hello you"], [], []) == ("hello you",)
+
+
+def test_files_are_compiled_as_written_or_optimised(folder):
+    (folder / "deep.c").write_text("int main(void)\n{\n    int x = *(int *)0;\n    return 0;\n}\n")
+    for optimise in (False, True):
+        assert len(said(with_options(["deep.c"], [], [], optimise=optimise))) == (0 if optimise else 1)
 
 
 @pytest.mark.parametrize(

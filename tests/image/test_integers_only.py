@@ -74,7 +74,7 @@ def test_a_header_that_uses_it_is_named(tmp_path):
     half = "return (int)((volatile double){0} + n * 0.5);"
     (tmp_path / "half.h").write_text(f"\nstatic int half(int n) {{\n    {half}\n}}\n")
     said = refusal(tmp_path, f'{HEAD}#include "half.h"\nint main(void) {{ return half(sys_getpid()); }}\n')
-    assert said.startswith("half.h:3: error: main needs floating point (")
+    assert said.startswith("half.h:3: error: half needs floating point (")
 
 
 def test_assembly_outside_functions_is_looked_at_too(tmp_path):

@@ -12,6 +12,7 @@ from elftools.elf.elffile import ELFFile
 
 from keelback.abi.link_page import Export, LinkPage
 from keelback.image import link_page
+from keelback.image.c_options import OURS
 from keelback.image.compact import compact_script
 from keelback.image.libraries import LibraryError, build_library
 from keelback.image.link_page import make_link_page
@@ -145,7 +146,7 @@ def test_a_library_may_use_the_runtimes_own_data():
 
 def test_the_same_source_makes_the_same_bytes_anywhere(tmp_path):
     copy = shutil.copy(LIBRARIES / "libcount.c", tmp_path)
-    assert build_library(Path(copy), runtime=RUNTIME, flags=NO_WARNINGS) == our_libraries()["libcount"]
+    assert build_library(Path(copy), runtime=RUNTIME, flags=NO_WARNINGS, options=OURS) == our_libraries()["libcount"]
 
 
 # What is refused

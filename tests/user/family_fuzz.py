@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from keelback.image.c_options import OURS
 from keelback.image.programs import build_program
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
@@ -30,7 +31,7 @@ COMPARED = 4
 
 
 def machine(life: str, layout: Layout, memory: int, *lines: str) -> SimulatedPc:
-    families = build_program(SOURCE, runtime=RUNTIME, image_base=layout.image_base)
+    families = build_program(SOURCE, runtime=RUNTIME, image_base=layout.image_base, options=OURS)
     programs = {"families": families, "hello": payload_programs(layout.image_base)["hello"]}
     programs["libcount"] = our_libraries()["libcount"]
     return make_machine(*lines, life=life, layout=layout, memory=memory, check=False, programs=programs)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from keelback.cli.running import LimitReached, run_to_end
 from keelback.inspect.endings import endings
-from support import c_program, console, run
+from support import c_program, console, make_pc, run
 
 
 def ended(text):
@@ -33,12 +34,90 @@ def ended(text):
         "int zero = 0; zero /= zero; return 0;",
         "volatile int zero = 0; for (int i = 0; i < 3; i++) print_number(i / zero); return 0;",
         "volatile int least = -2147483647 - 1, minus = -1; return least / minus;",
+        "int least = -2147483647 - 1, minus = -1; least / minus; return 0;",
+        "int least = -2147483647 - 1, minus = -1, lost = least % minus; return 0;",
     ],
 )
 def test_division_by_zero_is_a_divide_error_at_its_place(body):
     ending, lines = ended(f"int main(void)\n{{\n    {body}\n}}\n")
     assert ending.how == "killed: division error" and " in main+0x" in ending.place
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("int *p = NULL; int x = *p;", "read of 0x00000000"),
+        ("int x = *(int *)NULL;", "read of 0x00000000"),
+        ("int *p = NULL; *p;", "read of 0x00000000"),
+        ("int *p = NULL; (void)p[1];", "read of 0x00000004"),
+        ("int *p = NULL; p[2] + 1;", "read of 0x00000008"),
+        ("char *p = sys_map(NULL, PAGESIZE, CAN_WRITE); sys_unmap(p, PAGESIZE); *p;", "read of 0x"),
+        ("struct { int a[9]; } *p = NULL, copy = *p;", "read of 0x000000"),
+        ("*(int *)NULL = 1;", "write to 0x00000000"),
+        ("int *p = NULL; *p = 1; p = (int *)&p; *p = 2;", "write to 0x00000000"),
+        ('char *text = "text"; text[0] = 84;', "write to 0x"),
+        ("static const int one = 1; *(int *)&one = 2;", "write to 0x"),
+        ("void (*f)(void) = NULL; f();", "fetch from 0x00000000"),
+        ("int (*f)(int) = NULL; f(1) + 1;", "fetch from 0x00000000"),
+        ("int *p; memset(&p, 0, sizeof p); return *p;", "read of 0x00000000"),
+    ],
+)
+def test_an_access_where_nothing_may_be_accessed_is_a_page_fault(body, fault):
+    ending, lines = ended(f'int main(void)\n{{\n    {body}\n    print("survived");\n    return 0;\n}}\n')
+    assert ending.how.startswith(f"killed: page fault, {fault}") and len(lines) == 1
+    assert fault.startswith("fetch") or re.search(r" in (main|memcpy)\+0x", ending.place)
+
+
+DIRTY = "void dirty(void) { volatile unsigned words[9]; for (int i = 0; i < 9; i++) words[i] = 0x10; }\n"
+
+
+def test_a_pointer_that_nobody_set_is_what_lay_there():
+    wild = "int wild(void) { int *words[9]; return *words[4]; }\n"
+    ending, _ = ended(f"{DIRTY}{wild}int main(void) {{ dirty(); wild(); }}\n")
+    assert ending.how == "killed: page fault, read of 0x00000010, not mapped" and " in wild+0x" in ending.place
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [
+        "int deep(int n) { return 1 + deep(n + 1); }",
+        "int deep(int n) { return deep(n + 1); }",
+        "int deep(int n) { return n * deep(n - 1); }",
+        "int other(int n); int deep(int n) { return other(n); } int other(int n) { return deep(n); }",
+        "void deep(int n) { deep(n); }",
+    ],
+)
+def test_a_recursion_without_end_meets_the_limit_of_the_stack(functions):
+    ending, _ = ended(f"{functions}\nint main(void)\n{{\n    deep(0);\n    return 0;\n}}\n")
+    assert ending.how.endswith("the stack is at its limit")
+
+
+def test_a_list_without_an_end_meets_its_null_pointer():
+    ending, _ = ended("""
+struct node { int value; struct node *next; };
+static int sum(struct node *node) { return node->value + sum(node->next); }
+int main(void) { struct node one = {1, NULL}; return sum(&one); }
+""")
+    assert ending.how == "killed: page fault, read of 0x00000000, not mapped" and " in sum+0x" in ending.place
+
+
+@pytest.mark.parametrize("use", ["a[0] = 1;", "a[0];", "(void)a;"])
+def test_an_array_that_the_stack_has_no_room_for_meets_its_limit(use):
+    ending, _ = ended(f"int main(void)\n{{\n    char a[8 << 20];\n    {use}\n    return 0;\n}}\n")
+    assert ending.how.endswith("the stack is at its limit") and " in main+0x" in ending.place
+
+
+@pytest.mark.parametrize(
+    "loop", ["for (;;) ;", "while (1) ;", "unsigned i = 1; while (i != 0) i += 2;", "again: goto again;"]
+)
+def test_a_loop_without_end_stays(loop):
+    program = c_program(f"int main(void)\n{{\n    {loop}\n    return 0;\n}}\n")
+    pc = make_pc("it", programs={"it": program})
+    with pytest.raises(LimitReached):
+        run_to_end(pc, instructions=100_000)
+    [ending] = endings(pc.kernel, {"it": program})
+    assert ending.how == "had not ended: running" and " in main+0x" in ending.place
 
 
 def test_two_divisions_are_two_places():

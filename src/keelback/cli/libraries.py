@@ -6,7 +6,7 @@ from pathlib import Path
 from keelback.cli.sources import our_libraries
 from keelback.cli.users_files import check_readable, imports_beside, users_python
 from keelback.errors import UserError
-from keelback.image.c_options import NO_C_OPTIONS, COptions
+from keelback.image.c_options import NO_C_OPTIONS, OURS, COptions
 from keelback.image.libraries import build_library
 from keelback.image.own_sources import BUILT_FROM, kept_build
 from keelback.user import LIBRARIES, RUNTIME
@@ -36,7 +36,7 @@ def check_library_file(word: str, source: Path) -> None:
 def build(source: Path, options: COptions = NO_C_OPTIONS) -> bytes:
     """Return a library, built from its source.  Raises: UserError."""
     if source.parent == LIBRARIES:
-        return kept_build(BUILT_FROM, "library", source.name, build=lambda: _build(source, options))
+        return kept_build(BUILT_FROM, "library", source.name, build=lambda: _build(source, OURS))
     check_readable(source)
     return _build(source, options)
 

@@ -21,16 +21,27 @@ def programs(function: F) -> F:
 
     @functools.wraps(function)
     def called(
-        *arguments: Any, programs: tuple[str, ...], include: tuple[str, ...], define: tuple[str, ...], **others: Any
+        *arguments: Any,
+        programs: tuple[str, ...],
+        include: tuple[str, ...],
+        define: tuple[str, ...],
+        optimise: bool,
+        **others: Any,
     ) -> Any:
         from keelback.cli.words import with_options
 
-        return function(*arguments, programs=with_options(programs, include, define), **others)
+        return function(*arguments, programs=with_options(programs, include, define, optimise), **others)
 
     include = click.option("-I", "include", metavar="FOLDER", multiple=True, help="Where C files look for headers.")
     define = click.option("-D", "define", metavar="NAME[=VALUE]", multiple=True, help="A macro for C files.")
+    optimise = click.option(
+        "-O",
+        "optimise",
+        is_flag=True,
+        help="Optimise C files, which are compiled as they are written otherwise.",
+    )
     argument = click.argument("programs", metavar="[PROGRAM]...", nargs=-1, shell_complete=_complete_program)
-    return cast(F, argument(include(define(called))))
+    return cast(F, argument(include(define(optimise(called)))))
 
 
 def _complete_program(_context: click.Context, _argument: click.Parameter, incomplete: str) -> "list[CompletionItem]":

@@ -93,7 +93,7 @@ class _Chosen:
             raise UserError(f"{path}: {name!r} is no program name: at most {LONGEST_NAME} ASCII characters")
         self._free(name, word.name, path)
         if name not in self.files:
-            options = COptions(tuple(map(Path, word.includes)), word.defines)
+            options = COptions(tuple(map(Path, word.includes)), word.defines, word.optimise)
             content = build(path, options) if library else build_files([path, *more], self.layout, options)
             self.names.update(*(names_in_file(each, content) for each in (path, *more)))
             self.files[name] = content

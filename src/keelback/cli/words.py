@@ -1,7 +1,7 @@
 """A word of the command line that names a program.
 
 It has the program's name or path, or several paths with `+` between, and behind that the argument string:
-`main.c+list.c 20`.  In front of it a command puts what it was told for C files: `-DSIZE=3 -Iheaders main.c+list.c 20`.
+`main.c+list.c 20`.  In front of it a command puts what it was told for C files: `-O -DSIZE=3 -Iheaders main.c 20`.
 """
 
 import io
@@ -15,17 +15,19 @@ from typing import NamedTuple
 from keelback.errors import UserError
 
 LONGEST_ARGUMENT = 255
-OPTIONS = ("-I", "-D")
+WITH_VALUE = ("-I", "-D")
+OPTIMISE = "-O"
 DEFINE = re.compile(r"[A-Za-z_]\w*(=.*)?", re.ASCII)
 
 
 class Word(NamedTuple):
-    """A program's name or path, its argument string, and the folders of headers and macros for its C files."""
+    """A program's name or path, its argument string, and for its C files the folders of headers, macros, and `-O`."""
 
     name: str
     argument: str
     includes: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
+    optimise: bool = False
 
     @property
     def paths(self) -> list[Path]:
@@ -33,7 +35,9 @@ class Word(NamedTuple):
         return [Path(self.name)] if isfile(self.name) else [Path(part) for part in self.name.split("+") if part]
 
 
-def with_options(words: Sequence[str], includes: Sequence[str], defines: Sequence[str]) -> tuple[str, ...]:
+def with_options(
+    words: Sequence[str], includes: Sequence[str], defines: Sequence[str], optimise: bool = False
+) -> tuple[str, ...]:
     """Return words that have options in front of what they say.  Raises: UserError."""
     for include in includes:
         if not Path(include).is_dir():
@@ -41,7 +45,8 @@ def with_options(words: Sequence[str], includes: Sequence[str], defines: Sequenc
     for define in defines:
         if not DEFINE.fullmatch(define):
             raise UserError(f"-D {define}: not NAME or NAME=VALUE")
-    options = [shlex.quote(f"-I{each}") for each in includes] + [shlex.quote(f"-D{each}") for each in defines]
+    folders, macros = (f"-I{each}" for each in includes), (f"-D{each}" for each in defines)
+    options = [OPTIMISE] * optimise + [shlex.quote(each) for each in (*folders, *macros)]
     if not options:
         return tuple(words)
     return tuple(" ".join([*options, _quoted(word)]) for word in words)
@@ -74,13 +79,14 @@ def read_word(text: str) -> Word:
         raise UserError(f"{name}: the argument {argument!r} is not printable ASCII")
     if len(argument) > LONGEST_ARGUMENT:
         raise UserError(f"{name}: the argument has {len(argument)} characters; {LONGEST_ARGUMENT} are the most")
-    includes, defines = (tuple(value for option, value in given if option == each) for each in OPTIONS)
-    return Word(name, argument, includes, defines)
+    includes, defines = (tuple(value for option, value in given if option == each) for each in WITH_VALUE)
+    return Word(name, argument, includes, defines, (OPTIMISE, "") in given)
 
 
 def _read_options(lexer: shlex.shlex) -> tuple[str, list[tuple[str, str]]]:
     """Return the first token that is no option, and the options before it, each with its value."""
     given = []
-    while (token := lexer.get_token() or "").startswith(OPTIONS):
-        given.append((token[:2], token[2:] or lexer.get_token() or ""))
+    while (token := lexer.get_token() or "") == OPTIMISE or token.startswith(WITH_VALUE):
+        value = "" if token == OPTIMISE else token[2:] or lexer.get_token() or ""
+        given.append((token[:2], value))
     return token, given

@@ -17,6 +17,7 @@ MARK: Final = b"\0__floating_point_faults\0"
 """What a file has that says that its instructions are to fault: `FLOATING_POINT_FAULTS` of keelback.h."""
 _MNEMONICS: Final = re.compile(r"f|v?(ld|st)mxcsr|xsave|xrstor|vzero|(wait|emms)$")
 _REGISTERS: Final = re.compile(r"\b(st\(\d\)|[xyz]?mm\d+)")
+_CONSTANTS: Final = ("fldz", "fld1")
 _EXECUTABLE: Final = 4  # SHF_EXECINSTR
 
 
@@ -41,7 +42,8 @@ class Use(NamedTuple):
 def first_use(compiled: bytes) -> Use | None:
     """Return the first use of floating point in an object file, if it has one that it does not mean to have.
 
-    Of several it is the first of a line; the compiler makes some up that belong to none.
+    Of several it is the first of a line; the compiler makes some up that belong to none, and loads a constant at the
+    start of the function that needs it.
     """
     if MARK in compiled:
         return None
@@ -50,9 +52,9 @@ def first_use(compiled: bytes) -> Use | None:
 
     first = None
     for use in _uses(ELFFile(BytesIO(compiled))):
-        if use.line:
+        if use.line and use.instruction not in _CONSTANTS:
             return use
-        first = first or use
+        first = first if first and (first.line or not use.line) else use
     return first
 
 

@@ -28,7 +28,6 @@ from keelback.image.toolchain import (
     PROGRAM_LINKER_FLAGS,
     USER_FLAGS,
     ToolchainError,
-    compile_c,
     link_elf,
 )
 from keelback.image.zig import c_headers
@@ -66,9 +65,9 @@ def build_library(
         ToolchainError: the compiler or the linker refused it.
         OSError: the source can't be read.
     """
-    headers = (*options.includes, runtime, *library_headers(runtime))
-    flags = (*LIBRARY_FLAGS, *DIVISION_FLAGS, *c_headers(), *options.define_flags(), *flags)
-    compiled = compile_c(source, includes=headers, flags=(*HOSTED_FLAGS, *flags))
+    headers = (runtime, *library_headers(runtime))
+    flags = (*HOSTED_FLAGS, *LIBRARY_FLAGS, *DIVISION_FLAGS, *c_headers(), *flags)
+    compiled = options.compile(source, headers, flags)
     size = SIZE_SYMBOL if fixes_its_size(compiled) else ""
     linked = link_library(source, f"{source.stem}.o", compiled, runtime=runtime, size=size)
     return finish(source, linked, {symbol.name: symbol["st_value"] for symbol in _visible(source, linked)})

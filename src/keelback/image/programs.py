@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from keelback.image.c_options import NO_C_OPTIONS, COptions
+from keelback.image.c_options import NO_C_OPTIONS, OURS, COptions
 from keelback.image.program_linking import NO_SYMBOLS, link_program
 from keelback.image.runtime import compile_runtime
 from keelback.image.user_c import compile_user_c
@@ -42,7 +42,9 @@ def build_program(
 def build_programs(
     sources: Sequence[Path], *, runtime: Path, image_base: int, flags: Sequence[str] = ()
 ) -> dict[str, bytes]:
-    """Build several programs of a file each, as many at once as there are processors; each is named by its file's stem.
+    """Build several programs of a file each, optimised, as many at once as there are processors.
+
+    Each is named by its file's stem.
 
     Raises:
         ValueError: two sources have the same stem, or the image base is not the start of a page.
@@ -51,7 +53,7 @@ def build_programs(
     """
     _check_names(sources)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        compiled = [pool.submit(compile_user_c, each, runtime, flags=flags) for each in sources]
+        compiled = [pool.submit(compile_user_c, each, runtime, flags=flags, options=OURS) for each in sources]
         base = compile_runtime(runtime, pool)
 
         def link(source: Path, own: Future[bytes]) -> bytes:

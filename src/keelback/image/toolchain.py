@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from keelback.image import division, integers_only
+from keelback.image import as_written, division, integers_only
 from keelback.image.cache import Entry, digest_of, find_or_build, key_of
 from keelback.image.progress import working_on
 from keelback.image.zig import ToolchainError as ToolchainError
@@ -49,7 +49,6 @@ TARGETS: Final = MappingProxyType({each.word_bits: each for each in (I386, X86_6
 """The targets by the bits of their words."""
 
 C_FLAGS: Final = (
-    "-O2",
     "-ffreestanding",
     "-nostdlib",
     "-fno-stack-protector",
@@ -71,6 +70,9 @@ C_FLAGS: Final = (
     "-UNDEBUG",  # zig defines it, with -O2
 )
 
+OPTIMISED: Final = ("-O2",)
+"""Flags for C that is to be fast."""
+
 USER_FLAGS: Final = ("-Xclang", "-fstack-clash-protection")
 """Flags for code in ring 3: a large stack frame is touched page by page, so that none lands behind the guard."""
 
@@ -86,6 +88,8 @@ NO_WARNINGS: Final = ("-Werror",)
 PROGRAM_LINKER_FLAGS: Final = ("--strip-debug", "--gc-sections")
 """Flags to link a program with: it has no line tables, and of the objects only those sections that it uses."""
 
+_IR: Final = "output.ll"
+_UNUSED_IS_WELL: Final = "-Wno-unused-command-line-argument"  # IR knows nothing of headers and macros
 _LINKER_FLAGS: Final = ("-z", "max-page-size=4096", "--no-dynamic-linker")
 _NO_DEFINES: Final[Mapping[str, int]] = MappingProxyType({})
 _NO_OBJECTS: Final[Mapping[str, bytes]] = MappingProxyType({})
@@ -102,7 +106,7 @@ def compile_c(
     flags: Sequence[str] = (),
     target: Target = I386,
 ) -> bytes:
-    """Compile one C file to an object with debug information, without floating point (`integers_only.py`).
+    """Compile one C file, optimised, to an object with debug information, without floating point (`integers_only.py`).
 
     Warnings go to this module's logger, whether or not the object comes from the cache.
 
@@ -110,15 +114,28 @@ def compile_c(
         ToolchainError: the compiler refused it, or it needs floating point.
         OSError: the source can't be read.
     """
-    flags = (*C_FLAGS, *target.c_flags, *flags)
+    flags = (*OPTIMISED, *C_FLAGS, *target.c_flags, *flags)
     return _translate(source, includes, defines, flags, target, "does not compile", finish=_finished, rule=_RULES)
+
+
+def compile_c_as_written(source: Path, *, includes: Sequence[Path] = (), flags: Sequence[str] = ()) -> bytes:
+    """Compile one C file as `compile_c` does, but leave nothing out that its source does (`as_written.py`).
+
+    Raises: ToolchainError; OSError.
+    """
+    flags, rules = (*as_written.AS_WRITTEN_FLAGS, *C_FLAGS, *flags), f"{_RULES}; {as_written.RULE}"
+    return _translate(
+        source, includes, {}, flags, I386, "does not compile", _finished, rules, change_ir=as_written.keeping_all
+    )
 
 
 def _finished(source: Path, compiled: bytes) -> bytes:
     """Return an object as it is kept.  Raises: ToolchainError where it has floating point."""
-    if use := integers_only.first_use(compiled):
+    # First, because the decoder takes clang's trap for two bytes only, and what follows for what it is not.
+    made = division.with_divide_errors(compiled)
+    if use := integers_only.first_use(made):
         raise ToolchainError(source, "does not compile", str(use))
-    return division.with_divide_errors(compiled)
+    return made
 
 
 def build_support(target: Target = I386, *, flags: Sequence[str] = ()) -> bytes:
@@ -210,8 +227,12 @@ def _translate(
     failure: str,
     finish: Callable[[Path, bytes], bytes] = lambda _source, output: output,
     rule: str = "",
+    change_ir: Callable[[str], str] | None = None,
 ) -> bytes:
-    """Compile or assemble one file, by its suffix; `finish` makes of the output what is kept, or refuses it."""
+    """Compile or assemble one file, by its suffix; `finish` makes of the output what is kept, or refuses it.
+
+    `change_ir` changes the LLVM IR that C becomes before it becomes machine code.
+    """
     text = source.read_bytes()
     options = (*flags, *(f"-D{name}={value}" for name, value in defines.items()))
     # The path as given is part of the key because messages repeat it.
@@ -220,15 +241,43 @@ def _translate(
 
     def build(work: Path) -> Entry:
         output, inputs = work / "output.o", work / "inputs"
-        arguments = [*target.flags, "-g", *options, *_same_everywhere(source, includes)]
-        arguments += [f"-I{include}" for include in includes]
+        code = [*target.flags, "-g", *options]
+        arguments = [*code, *_same_everywhere(source, includes), *(f"-I{include}" for include in includes)]
         arguments += ["-MMD", "-MT", "output", "-MF", str(inputs)]
-        arguments += ["-c", _as_operand(source), "-o", str(output)]
         with working_on(source.name):
-            said = run_zig(source, failure, work, Path.cwd(), ["cc", *arguments])
+            if change_ir is None:
+                said = _run_compiler(source, failure, work, [*arguments, "-c"], output)
+            else:
+                said = _write_ir(source, failure, work, arguments, change_ir)
+                _compile_ir(source, failure, work, code, arguments, output)
         return Entry(finish(source, output.read_bytes()), said, _files_read(inputs.read_text(errors="surrogateescape")))
 
     return built(build, source, target, "object", source.name, text, places, options, rule)
+
+
+def _run_compiler(source: Path, failure: str, work: Path, arguments: Sequence[str], output: Path) -> str:
+    """Make an output of a source and return what the compiler said.  Raises: ToolchainError."""
+    return run_zig(source, failure, work, Path.cwd(), ["cc", *arguments, _as_operand(source), "-o", str(output)])
+
+
+def _write_ir(source: Path, failure: str, work: Path, arguments: Sequence[str], change: Callable[[str], str]) -> str:
+    """Write the changed LLVM IR of a C file and return what the compiler said.  Raises: ToolchainError."""
+    ir = work / _IR
+    # Not by -S -emit-llvm, whose output zig forgets beside that of -MF.
+    said = _run_compiler(source, failure, work, [*arguments, "-c", "-Xclang", "-emit-llvm"], ir)
+    ir.write_bytes(change(ir.read_bytes().decode(errors="surrogateescape")).encode(errors="surrogateescape"))
+    return said
+
+
+def _compile_ir(
+    source: Path, failure: str, work: Path, code: Sequence[str], arguments: Sequence[str], output: Path
+) -> None:
+    """Make an object of the LLVM IR of a C file, which can fail by a wrong `asm` only.  Raises: ToolchainError."""
+    try:
+        run_zig(source, failure, work, work, ["cc", *code, _UNUSED_IS_WELL, "-c", _IR, "-o", str(output)])
+    except ToolchainError:
+        _run_compiler(source, failure, work, [*arguments, "-c"], output)  # knows its place
+        raise
 
 
 def _same_everywhere(source: Path, includes: Sequence[Path]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Final
 from keelback.image.c_library import library_headers
 from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.division import DIVISION_FLAGS
-from keelback.image.toolchain import HOSTED_FLAGS, USER_FLAGS, ToolchainError, compile_c
+from keelback.image.toolchain import HOSTED_FLAGS, USER_FLAGS, ToolchainError
 from keelback.image.zig import c_headers
 
 _COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
@@ -30,13 +30,13 @@ def compile_user_c(
     It is compiled as C for a hosted environment, in which main may leave out its return, unless main takes a text.
     Raises: ToolchainError; OSError.
     """
-    includes = (*options.includes, runtime, *library_headers(runtime))
-    common = (*USER_FLAGS, *DIVISION_FLAGS, *c_headers(), *options.define_flags(), *flags)
+    includes = (runtime, *library_headers(runtime))
+    common = (*USER_FLAGS, *DIVISION_FLAGS, *c_headers(), *flags)
     if _TEXT_MAIN.search(_COMMENT.sub(" ", source.read_text(errors="replace"))):  # a guess, to be spared a second try
-        return compile_c(source, includes=includes, flags=common)
+        return options.compile(source, includes, common)
     try:
-        return compile_c(source, includes=includes, flags=(*HOSTED_FLAGS, *common))
+        return options.compile(source, includes, (*HOSTED_FLAGS, *common))
     except ToolchainError as error:
         if _TEXT_REFUSED not in error.diagnostics:
             raise
-        return compile_c(source, includes=includes, flags=common)
+        return options.compile(source, includes, common)
