@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.images import make_image
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
@@ -34,12 +35,12 @@ def payload_programs(image_base: int = MICROKERNEL.image_base) -> dict[str, byte
 
 
 @cache
-def c_program(text: str, image_base: int = MICROKERNEL.image_base) -> bytes:
+def c_program(text: str, image_base: int = MICROKERNEL.image_base, options: COptions = NO_C_OPTIONS) -> bytes:
     """Return the ELF file of a C program given as text; `keelback.h` is included for it."""
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory, "program.c")
         source.write_text('#include "keelback.h"\n' + text)
-        return build_program(source, runtime=RUNTIME, image_base=image_base)
+        return build_program(source, runtime=RUNTIME, image_base=image_base, options=options)
 
 
 def elf(parts: Sequence[tuple[int, int, bytes, int]], entry: int, **header: int) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from keelback.image.c_options import OURS
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
@@ -420,8 +421,8 @@ def seeded(module, owner, method, right, wrong):
 def programs():
     return (
         payload_programs()
-        | {"family": c_program(FAMILY), "malloc": c_program(MALLOC)}
-        | {"library": c_program(LIBRARY), "libit": LIBRARY_FILE}
+        | {"family": c_program(FAMILY, options=OURS), "malloc": c_program(MALLOC, options=OURS)}
+        | {"library": c_program(LIBRARY, options=OURS), "libit": LIBRARY_FILE}
     )
 
 
