@@ -6,7 +6,7 @@
 """
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from functools import cache, partial
 
 from compiler.native import SIZE, Failed, Native
@@ -46,6 +46,13 @@ MODULES = (
 )  # fmt: skip
 
 
+class PartOfLayout(Layout):
+    """A layout of which only what page tables need has a meaning, so no kernel could be built for it."""
+
+    def __post_init__(self) -> None:
+        """Check nothing."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """A scheme on a CPU with words of some bits, and where the kernel part ends."""
@@ -60,11 +67,12 @@ class Shape:
         """Return a layout with that limit."""
         limit = self.kernel_limit
         far = max(limit, 0x4000_0000) + 0x4000_0000
-        return replace(
-            MICROKERNEL, owned_start=RECORDS, kernel_start=RECORDS, places=HEAP, text_end=HEAP, kernel_limit=limit,
+        changes = dict(
+            owned_start=RECORDS, kernel_start=RECORDS, places=HEAP, text_end=HEAP, kernel_limit=limit,
             windows=limit - 2 * PAGE_SIZE, image_start=limit, image_base=limit, malloc_base=far, malloc_limit=far,
             stack_top=self.user_end, user_end=self.user_end,
         )  # fmt: skip
+        return PartOfLayout(**{each.name: getattr(MICROKERNEL, each.name) for each in fields(Layout)} | changes)
 
     def __str__(self) -> str:
         return f"{self.scheme.name}-{self.kernel_limit:#x}"

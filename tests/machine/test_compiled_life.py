@@ -221,7 +221,7 @@ def test_a_kernel_that_halts_with_interrupts_off_has_halted():
 
 def test_a_gate_that_is_gone_is_a_fault_of_the_program():
     pc = ended(call(GO_WRONG, 3) + "cd80")
-    assert (frame(pc).vector, frame(pc).error, frame(pc).eip) == (11, 0x80 * 8 + 2, USER + 17)
+    assert (frame(pc).vector, frame(pc).error, frame(pc).eip) == (13, 0x80 * 8 + 2, USER + 17)
 
 
 def test_a_stack_segment_of_another_ring_is_a_panic():
