@@ -92,6 +92,20 @@ def test_control_c_tells_what_is_known_and_where_it_was(tmp_path):
     assert output.startswith("strict run  interrupted, in part.py:") and "(allocate_user)" in output
 
 
+def test_a_terminal_shows_what_is_going_on(tmp_path):
+    (tmp_path / "part.py").write_text(LOOPS)
+    words = [sys.executable, "-m", "keelback", "check", "--time", "4s", "--with", "part.py", "hello"]
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "TERM": "xterm"}
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"strict run" not in shown:
+        shown += os.read(ours, 4096)  # at the child's end an OSError
+    process.communicate(timeout=60)
+    os.close(ours)
+
+
 def test_json_of_check_has_the_console_and_says_who_is_well(keelback):
     done = keelback("check --json hello null")
     answer = json.loads(done.stdout)

@@ -51,6 +51,8 @@ def take_away() -> None:
         if _status is not None:
             _status.stop()
         _timer = _status = None
+    if _doing:
+        _show_soon()
 
 
 def restore_terminal() -> None:
@@ -68,8 +70,8 @@ def shown(what: str) -> Iterator[None]:
         yield
     finally:
         global _doing
-        take_away()
         _doing = ""
+        take_away()
 
 
 def doing(what: str) -> None:
