@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -39,6 +40,7 @@ def test_control_c_shows_where_each_process_was(way):
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     while "hello: I am process 2" not in (line := process.stdout.readline()):
         assert line
+    time.sleep(0.5)  # the kernel is still at that line
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, "keelback: interrupted\n")

@@ -127,6 +127,7 @@ class Driven:
         self.waiting: set[int] = set()
         self.offset = pc.layout.image_base - TEXT
         """What is added to the addresses of this module in another layout than theirs."""
+        pc.trap_time = 0  # no tick comes, however many calls are made
         pc.boot()
 
     @property

@@ -445,7 +445,7 @@ def test_a_host_without_prctl_runs_qemu_too(monkeypatch, capfd):
 def test_a_program_that_dies_is_status_1(capfd):
     assert run("null", "hello") == 1
     said = capfd.readouterr()
-    assert "killed: page fault, read of 0x00000000, not mapped" in said.out and " in main+0x" in said.out
+    assert "killed: page fault, read of 0x00000000, not mapped" in said.out and "at null.c:12 in main, 0x" in said.out
     assert said.err == ""
 
 
