@@ -176,7 +176,6 @@ def test_a_program_is_shown_as_it_is_run(folder):
     ("words", "says"),
     [
         ("--show c", "--show shows functions that you name; `keelback compile` lists them"),
-        ("--show c --json panic*", "--json lists functions; it does not show them"),
         ("--show c zzzz", "the kernel has no function 'zzzz'; `keelback compile` lists them"),
         ("zzzz", "the kernel has no function 'zzzz'; `keelback compile` lists them"),
         (
@@ -229,3 +228,9 @@ def test_a_terminal_gets_colours(folder):
         command, capture_output=True, text=True, cwd=folder, env=environment, stdin=subprocess.DEVNULL
     )
     assert re.search("\x1b\\[[0-9;]*mdef\x1b\\[", done.stdout)
+
+
+def test_what_can_not_be_shown_as_json_is_a_mistake_in_json(folder):
+    done = compile_("--show", "c", "--json", "panic*", cwd=folder)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"] == "--json lists functions; it does not show them"

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from keelback.abi.errors import BadAddress
-from keelback.kernel.layout import MICROKERNEL, USERMODE
+from keelback.kernel.layout import MICROKERNEL, USERMODE, WrongLayout
 from keelback.kernel.processes.processes import Reason
-from keelback.lang import Panic
 from kernel.driven import PAGE, SMALL, Call, Died, driven
 from kernel.traces import assert_equal, range_of, state
 from support import MIB
@@ -72,7 +71,7 @@ def test_a_guard_below_klimit_is_no_user_memory(life):
 
 @pytest.mark.parametrize("where", ["malloc_base", "anonymous_base"])
 def test_a_layout_with_its_guard_where_the_kernel_places_memory_is_refused(where):
-    with pytest.raises(Panic, match="nothing that the kernel places lies on a stack, or in its guard"):
+    with pytest.raises(WrongLayout, match="nothing that the kernel places lies on a stack, or in its guard"):
         replace(MICROKERNEL, stack_top=getattr(MICROKERNEL, where) + 300 * PAGE)
 
 

@@ -8,7 +8,7 @@ import pytest
 from keelback.image.kernels import compiled
 from keelback.inspect.lens import walker_of
 from keelback.inspect.walk import ACCESSED, DIRTY, GLOBAL, PRESENT, WRITABLE, Translation
-from keelback.kernel.layout import MICROKERNEL, USERMODE
+from keelback.kernel.layout import MICROKERNEL, USERMODE, WrongLayout
 from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.lang import Panic
 from keelback.machine.simulated.compiled import CompiledPc
@@ -164,7 +164,7 @@ def test_a_layout_without_slots_has_its_stacks_in_the_zone():
     ],
 )
 def test_a_layout_has_room_for_all_its_stacks(change, why):
-    with pytest.raises(Panic, match=why):
+    with pytest.raises(WrongLayout, match=why):
         replace(MICROKERNEL, **change)
 
 

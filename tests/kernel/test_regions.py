@@ -8,10 +8,10 @@ import pytest
 
 from keelback.abi.errors import OutOfMemory, TooManyRegions
 from keelback.inspect.records import regions_of
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, WrongLayout
 from keelback.kernel.memory.regions import FEW, IN_NODE, MOST_NODES, SPARE, Node, RegionKind, Regions, Space
 from keelback.kernel.x86.paging import USER, WRITABLE
-from keelback.lang import Panic, size_of
+from keelback.lang import size_of
 from kernel.driven import MOST_REGIONS
 from support import make_pc
 
@@ -284,5 +284,5 @@ def test_a_node_is_a_frame():
 def test_a_layout_allows_just_as_many_regions_as_a_first_node_lists():
     most = IN_NODE * MOST_NODES - SPARE
     assert replace(MICROKERNEL, regions=most).regions == most
-    with pytest.raises(Panic, match="two over are listed in one node"):
+    with pytest.raises(WrongLayout, match="two over are listed in one node"):
         replace(MICROKERNEL, regions=most + 1)

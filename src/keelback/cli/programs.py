@@ -6,7 +6,7 @@ A word that starts with `lib` names a library: it is not started.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from os.path import isfile
+from os.path import isdir, isfile
 from pathlib import Path
 
 from keelback.cli.libraries import build, check_library_file, is_library
@@ -128,7 +128,7 @@ def _unknown(word: Word, library: bool, known: Sequence[str]) -> str:
     name = word.name
     if library:
         return f"no library {name!r}: there are {', '.join(known)}; or give the path of a C or Python file"
-    if Path(name).is_dir():
+    if isdir(name):
         return f"{name}: Is a directory; name a program's file in it"
     if "+" in word.argument or Path(word.argument.split(" ")[0]).suffix in SUFFIXES:
         return f"no program {name!r}; a path with blanks is quoted: \"'my program.c'+'a list.c' 20\""
@@ -139,6 +139,9 @@ def _unknown(word: Word, library: bool, known: Sequence[str]) -> str:
 
 def _files_of_stem(name: str) -> list[str]:
     """Return the programs' files in this folder whose names are nearly one and a suffix."""
-    files = {each.name: each.stem for each in Path().iterdir() if each.suffix in SUFFIXES and each.is_file()}
+    try:
+        files = {each.name: each.stem for each in Path().iterdir() if each.suffix in SUFFIXES and each.is_file()}
+    except OSError:  # this folder is gone, or may not be read
+        return []
     near = get_close_matches(name, files.values())
     return [file for file, stem in files.items() if stem in near]

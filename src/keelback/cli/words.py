@@ -8,7 +8,7 @@ import io
 import re
 import shlex
 from collections.abc import Sequence
-from os.path import isfile
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ def with_options(
 ) -> tuple[str, ...]:
     """Return words that have options in front of what they say.  Raises: UserError."""
     for include in includes:
-        if not Path(include).is_dir():
+        if not isdir(include):
             raise UserError(f"-I {include}: there is no such folder")
     for define in defines:
         if not DEFINE.fullmatch(define):
