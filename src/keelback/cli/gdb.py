@@ -51,7 +51,8 @@ def _debug(layout: Layout, image: bytes, memory: int, folder: Path, arguments: S
 def _stopped_machine(image: bytes, memory: int, socket: Path) -> Iterator[None]:
     """Start QEMU, stopped, its gdb server at a socket; what it prints goes to this terminal."""
     waiting = ("-S", "-gdb", f"unix:{socket},server=on,wait=off")
-    with Qemu(image, memory=memory, program=QEMU, arguments=waiting, output=_show) as machine:
+    lines = _Lines()
+    with Qemu(image, memory=memory, program=QEMU, arguments=waiting, output=lines.show) as machine:
         machine.command("query-status")  # once it answers, its gdb server listens
         reader = Thread(target=_read, args=(machine,))
         reader.start()
@@ -60,6 +61,7 @@ def _stopped_machine(image: bytes, memory: int, socket: Path) -> Iterator[None]:
         finally:
             machine.process.kill()
             reader.join()
+            lines.end()
 
 
 def _read(machine: Qemu) -> None:
@@ -78,6 +80,23 @@ def _interrupts_left_to_gdb() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _show(data: bytes) -> None:
+class _Lines:
+    """Shows what the machine prints by whole lines, since gdb writes to the same terminal meanwhile."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+
+    def show(self, data: bytes) -> None:
+        """Show the lines that end in some bytes, and keep what is begun."""
+        whole, end, begun = (self._begun + data).rpartition(b"\n")
+        self._begun = begun
+        _write(whole + end)
+
+    def end(self) -> None:
+        """Show what no line's end has followed."""
+        _write(self._begun)
+
+
+def _write(data: bytes) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
