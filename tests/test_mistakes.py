@@ -203,10 +203,6 @@ MISTAKES = {
         "calls.traps", "Traps", "trap", "self.stacks.release(cpu.left_stack)", "pass",
         {"comparison", "invariants"},
     ),
-    "a kernel stack that is taken for zeros when it is free": (
-        "memory.kernel_stacks", "KernelStacks", "_release_frame", "self.spaces.access.spoil(frame)", "pass",
-        {"comparison", "invariants"},
-    ),
     "a directory that is given back with all but its first entry": (
         "memory.page_tables", "PageTables", "_release", "(level.index(self.kernel_limit) + 1) * self.step", "1",
         {"comparison", "invariants"},

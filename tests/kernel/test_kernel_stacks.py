@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from keelback.image.kernels import compiled
-from keelback.inspect.lens import walker_of
+from keelback.inspect.invariants import InvariantBroken, check
+from keelback.inspect.lens import look, walker_of
 from keelback.inspect.walk import ACCESSED, DIRTY, GLOBAL, PRESENT, WRITABLE, Translation
 from keelback.kernel.layout import MICROKERNEL, USERMODE, WrongLayout
 from keelback.kernel.memory.frames import STACK as STACK_FRAME
@@ -15,7 +16,7 @@ from keelback.machine.simulated.compiled import CompiledPc
 from kernel.driven import SMALL, Call, Died, driven
 from kernel.mistaken import compile_now, mistaken
 from kernel.test_panics import image_of, on_qemu, panicked
-from support import MIB, make_pc, stack_frame
+from support import MIB, c_program, make_pc, stack_frame
 
 LIVES = ("interpreted", "compiled")
 NO_MEMORY = -4
@@ -78,6 +79,40 @@ def test_a_stack_that_is_freed_while_the_kernel_runs_on_it_is_the_end(tmp_path):
     with pytest.raises(Panic, match=r"^double fault of 0x0780[0-9a-f]{4} in ring 0 .*\(kernel_stacks.py:"):
         pc = CompiledPc(MICROKERNEL, image, memory=8 * MIB)
         pc.boot()
+        pc.run()
+
+
+TABLES = """
+enum { REACH = 4 << 20, TABLES = 6, FIRST = 0x50000000 };
+
+int main(void)
+{
+    for (int i = 0; i < TABLES; i++)
+        *(char *)sys_map((void *)(FIRST + i * REACH), 4096, CAN_WRITE) = 1;
+    for (int i = 0; i < TABLES; i++)
+        sys_unmap((void *)(FIRST + i * REACH), 4096);
+    int32_t child = sys_fork_child();
+    if (child == 0)
+        sys_exit(0);
+    sys_wait(child, NULL);
+    return 0;
+}
+"""
+"""Gives six tables back, all zero, of which the child's stack takes one."""
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_stack_that_was_used_is_not_taken_for_a_frame_of_zeros(tmp_path, right):
+    """Only a compiled kernel writes to its stacks, so a mistaken one is compiled."""
+    compiled(MICROKERNEL)
+    mistake = "memory.kernel_stacks", "KernelStacks", "_release_frame", "self.spaces.access.spoil(frame)", "pass"
+    with nullcontext() if right else mistaken(tmp_path, *mistake):
+        image = image_of("it", kernel=compile_now(), programs={"it": c_program(TABLES)})
+    pc = CompiledPc(MICROKERNEL, image, memory=8 * MIB)
+    lens = look(MICROKERNEL, pc.contents)
+    pc.after_trap.append(lambda: check(lens))
+    pc.boot()
+    with nullcontext() if right else pytest.raises(InvariantBroken, match="is free and begins with 0"):
         pc.run()
 
 

@@ -28,8 +28,8 @@ from kernel.mistaken import compile_now, mistaken
 from support import MIB, entry_place, make_pc, payload_programs
 
 
-def image_of(*lines, kernel=None):
-    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **payload_programs()}
+def image_of(*lines, kernel=None, programs=None):
+    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **(programs or payload_programs())}
     return make_image(MICROKERNEL, make_payload(members), kernel or compiled(MICROKERNEL))
 
 
