@@ -24,7 +24,7 @@ from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
 from keelback.cli.progress import shown
-from keelback.cli.running import limit, run_to_end, stoppable
+from keelback.cli.running import add_limit, run_to_end, stoppable
 from keelback.cli.sources import our_programs
 from keelback.compiler.errors import CompileError
 from keelback.errors import Interrupted, LimitReached
@@ -174,7 +174,7 @@ class _Check:
         )
         self._watch(lives[1], BOTH_LIVES)
         if self.limit is not None:
-            limit(lives[0], self.limit)
+            add_limit(lives[0], self.limit)
         try:
             with stoppable(*lives):
                 report = compare(*lives)

@@ -4,20 +4,17 @@ from collections.abc import Sequence
 
 from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.options import KernelChoice
+from keelback.cli.options import KernelChoice, Limits
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
-from keelback.cli.running import limit as limit_run
-from keelback.cli.running import stoppable, within
+from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sources import our_programs
 from keelback.machine.compare import compare
 
 EQUAL, DIFFERENT = 0, 1
 
 
-def compare_lives(
-    words: Sequence[str], *, choice: KernelChoice, memory: int, limit: int | None, time: float | None, as_json: bool
-) -> int:
+def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, limits: Limits, as_json: bool) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
     Without words, all programs of the payload.  Raises: UserError; Interrupted; LimitReached.
@@ -27,9 +24,9 @@ def compare_lives(
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)
-    if limit is not None:
-        limit_run(interpreted, limit)
-    with within(time), stoppable(interpreted, other):
+    if limits.instructions is not None:
+        add_limit(interpreted, limits.instructions)
+    with within(limits.seconds), stoppable(interpreted, other):
         report = compare(interpreted, other)
     if as_json:
         different = None if report.difference is None else str(report.difference)

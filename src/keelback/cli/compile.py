@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.text import Text
 from keelback.cli.code_panes import DIM, highlighted, numbered, show_panes
 from keelback.cli.compiled_subject import Subject
 from keelback.cli.json_output import print_json
+from keelback.cli.near import MOST, did_you_mean, near_names
 from keelback.cli.streams import escaped_lines
 from keelback.compiler import ir
 from keelback.compiler.print_c import short_path
@@ -21,7 +21,6 @@ from keelback.inspect.assembly import Assembly, Instruction, chain
 from keelback.inspect.source_places import SourcePlace
 
 UNUSED = "__attribute__((unused)) "
-MOST_NEAR = 3
 OPERANDS = 34
 """Columns of an instruction, behind which a comment stands."""
 
@@ -87,8 +86,8 @@ def _meant(pattern: str, names: Iterable[str]) -> str:
     """Return what to say of the names that are near one that is none."""
     word = pattern.replace(".", "_").lower()
     inside = [name for name in names if name.endswith(f"_{word}")]
-    near = list(dict.fromkeys([*inside, *get_close_matches(word, names, MOST_NEAR)]))[:MOST_NEAR]
-    return f"; did you mean {' or '.join(near)}?" if near else "; `keelback compile` lists them"
+    near = list(dict.fromkeys([*inside, *near_names(word, names)]))[:MOST]
+    return did_you_mean(near) or "; `keelback compile` lists them"
 
 
 def _place(function: ir.Function) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
+from keelback.cli.sizes import instructions, seconds
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -137,17 +139,32 @@ def memory(default: str | None, shown: str = "", what: str = "How much memory th
     )
 
 
+class Limits(NamedTuple):
+    """Where a run is to stop: after so many instructions of the simulated PC's time, after so many seconds; or not."""
+
+    instructions: int | None = None
+    seconds: float | None = None
+
+
+NO_LIMITS = Limits()
+
+
 def limits(function: F) -> F:
-    """Add `--limit` and `--time`, as the texts `limit` and `time`."""
-    function = click.option("--time", metavar="TIME", help="Stop after a time on this machine's clock: 30s, 5m.")(
-        function
-    )
-    return click.option(
+    """Add `--limit` and `--time`, as the `Limits` `limits`."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, limit: str | None, time: str | None, **others: Any) -> Any:
+        count = None if limit is None else instructions(limit)
+        return function(*arguments, limits=Limits(count, None if time is None else seconds(time)), **others)
+
+    by_clock = click.option("--time", metavar="TIME", help="Stop after a time on this machine's clock: 30s, 5m.")
+    by_count = click.option(
         "--limit",
         metavar="COUNT",
         help="Stop after so many instructions of the simulated PC's time, such as 10M: those of programs, and 500 for "
         "each trap.  A kernel that loops takes none; --time ends that too.",
-    )(function)
+    )
+    return cast(F, by_count(by_clock(called)))
 
 
 def json(function: F) -> F:

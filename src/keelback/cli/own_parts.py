@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.options import KernelChoice
 from keelback.cli.users_files import check_readable, users_python
 from keelback.errors import UserError
@@ -47,10 +47,8 @@ def layout_of_word(word: str) -> Layout:
         return published[word]
     file, separator, name = word.rpartition(":")
     if not separator:
-        if near := get_close_matches(word, published, 1):
-            raise UserError(f"there is no layout {word}; did you mean {near[0]}?")
-        known = ", ".join([*published, "or your own, FILE.py:NAME"])
-        raise UserError(f"there is no layout {word}; there are {known}")
+        known = f"; there are {', '.join(published)}, or your own, FILE.py:NAME"
+        raise UserError(f"there is no layout {word}{did_you_mean(near_names(word, published)[:1]) or known}")
     own = getattr(_module(Path(file)), name, None)
     if not isinstance(own, Layout):
         raise UserError(f"{file}: {name} is no Layout in it")

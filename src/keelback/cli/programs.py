@@ -10,6 +10,7 @@ from os.path import isdir, isfile
 from pathlib import Path
 
 from keelback.cli.libraries import build, check_library_file, is_library
+from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.needs import named_in_text, with_needs
 from keelback.cli.ours import build_ours
 from keelback.cli.program_files import build_files, names_in_file
@@ -84,8 +85,8 @@ class _Chosen:
         """Build or read a program's or library's files and keep that under the stem of the first; return this."""
         path, *more = word.paths
         for each in (path, *more):
-            if not isfile(each) and (near := _near_files(each)):
-                raise UserError(f"{each}: No such file or directory; did you mean {' or '.join(near)}?")
+            if not isfile(each) and (meant := did_you_mean(_near_files(each))):
+                raise UserError(f"{each}: No such file or directory{meant}")
         name = path.stem if library else path.stem.replace(" ", "_")
         if library:
             check_library_file(word.name, path)
@@ -132,9 +133,8 @@ def _unknown(word: Word, library: bool, known: Sequence[str]) -> str:
         return f"{name}: Is a directory; name a program's file in it"
     if "+" in word.argument or Path(word.argument.split(" ")[0]).suffix in SUFFIXES:
         return f"no program {name!r}; a path with blanks is quoted: \"'my program.c'+'a list.c' 20\""
-    if near := [*_files_of_stem(name), *get_close_matches(name, known)]:
-        return f"no program {name!r}; did you mean {' or '.join(near)}?"
-    return f"no program {name!r}; `keelback programs` lists them, and a file of yours is named by its path"
+    other = "; `keelback programs` lists them, and a file of yours is named by its path"
+    return f"no program {name!r}{did_you_mean([*_files_of_stem(name), *near_names(name, known)]) or other}"
 
 
 def _files_of_stem(name: str) -> list[str]:
@@ -143,5 +143,5 @@ def _files_of_stem(name: str) -> list[str]:
         files = {each.name: each.stem for each in Path().iterdir() if each.suffix in SUFFIXES and each.is_file()}
     except OSError:  # this folder is gone, or may not be read
         return []
-    near = get_close_matches(name, files.values())
+    near = near_names(name, files.values())
     return [file for file, stem in files.items() if stem in near]

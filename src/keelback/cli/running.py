@@ -13,7 +13,7 @@ from keelback.machine.simulated.pc import SimulatedPc
 
 
 def stoppable(*machines: Machine) -> AbstractContextManager[None]:
-    """Let control-C end the run of a machine, or of several simulated PCs.  Raises: Interrupted."""
+    """End the run of a machine at control-C, or that of several simulated PCs.  Raises: Interrupted."""
     take_away()
     pcs = [each for each in machines if isinstance(each, SimulatedPc)]
     if pcs:
@@ -35,20 +35,20 @@ def run_to_end(machine: Machine, *, instructions: int | None = None, seconds: fl
     """
     if instructions is not None:
         assert isinstance(machine, SimulatedPc), "only its time is counted in instructions"
-        limit(machine, instructions)
+        add_limit(machine, instructions)
     with within(seconds), stoppable(machine):
         machine.boot()
         machine.run()
 
 
-def limit(machine: SimulatedPc, instructions: int) -> None:
-    """Let a run of a machine end at the first trap at or after so many instructions of its time, by LimitReached."""
-    machine.after_trap.append(lambda: _stop_after(machine, instructions))
+def add_limit(machine: SimulatedPc, instructions: int) -> None:
+    """End a run of a machine at the first trap at or after so many instructions of its time, by LimitReached."""
 
+    def stop() -> None:
+        if machine.time >= instructions:
+            raise LimitReached(f"{instructions:,} instructions of virtual time")
 
-def _stop_after(machine: SimulatedPc, instructions: int) -> None:
-    if machine.time >= instructions:
-        raise LimitReached(f"{instructions:,} instructions of virtual time")
+    machine.after_trap.append(stop)
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class Session:
         sys.stdout.flush()  # the console's bytes pass by what is still held back as text
         stopped: Interrupted | None = None
         try:
-            run_to_end(self.machine, instructions=self.options.instructions, seconds=self.options.seconds)
+            run_to_end(self.machine, **self.options.limits._asdict())
             if self._checks is not None and self.machine.outcome is not Outcome.REFUSED:
                 self._checks.check()
         except Interrupted as error:

@@ -3,7 +3,7 @@
 import click
 
 from keelback.cli import options
-from keelback.cli.sizes import instructions, memory_size, seconds
+from keelback.cli.sizes import memory_size
 
 
 @click.command()
@@ -16,8 +16,7 @@ def command(
     programs: tuple[str, ...],
     choice: options.KernelChoice,
     memory: str | None,
-    limit: str | None,
-    time: str | None,
+    limits: options.Limits,
     as_json: bool,
 ) -> int:
     """Check the kernel in every way: one answer.
@@ -37,5 +36,5 @@ def command(
     from keelback.cli.check import Asked, check_kernel
 
     size = memory_size(memory or options.least_memory(choice))
-    asked = Asked(programs, choice, size, None if limit is None else instructions(limit))
-    return check_kernel(asked, seconds=None if time is None else seconds(time), as_json=as_json)
+    asked = Asked(programs, choice, size, limits.instructions)
+    return check_kernel(asked, seconds=limits.seconds, as_json=as_json)

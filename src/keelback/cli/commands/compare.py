@@ -3,7 +3,7 @@
 import click
 
 from keelback.cli import options
-from keelback.cli.sizes import instructions, memory_size, seconds
+from keelback.cli.sizes import memory_size
 
 
 @click.command()
@@ -16,8 +16,7 @@ def command(
     programs: tuple[str, ...],
     choice: options.KernelChoice,
     memory: str | None,
-    limit: str | None,
-    time: str | None,
+    limits: options.Limits,
     as_json: bool,
 ) -> int:
     """Run programs in both lives, and compare all RAM.
@@ -30,11 +29,4 @@ def command(
     from keelback.cli.compare import compare_lives
 
     size = memory_size(memory or options.least_memory(choice))
-    return compare_lives(
-        programs,
-        choice=choice,
-        memory=size,
-        limit=None if limit is None else instructions(limit),
-        time=None if time is None else seconds(time),
-        as_json=as_json,
-    )
+    return compare_lives(programs, choice=choice, memory=size, limits=limits, as_json=as_json)

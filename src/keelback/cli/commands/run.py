@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import click
 
 from keelback.cli import options
-from keelback.cli.sizes import instructions, memory_size, qemu_memory_size, seconds
+from keelback.cli.sizes import memory_size, qemu_memory_size
 from keelback.errors import UserError
 
 LONGEST_COMMAND_LINE = 2047
@@ -24,8 +24,7 @@ class RunOptions:
     command_line: str = ""
     check: bool = False
     verbose: bool = False
-    instructions: int | None = None
-    seconds: float | None = None
+    limits: options.Limits = options.NO_LIMITS
     as_json: bool = False
 
 
@@ -55,8 +54,7 @@ def command(
     append: str,
     check: bool,
     verbose: bool,
-    limit: str | None,
-    time: str | None,
+    limits: options.Limits,
     as_json: bool,
 ) -> int:
     """Boot the kernel and run programs.
@@ -78,7 +76,7 @@ def command(
         raise UserError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
     if on_qemu and (kernel == "interpreted" or check or verbose):
         raise UserError("QEMU runs the compiled kernel, without --check and --verbose; try --machine simulated")
-    if on_qemu and limit is not None:
+    if on_qemu and limits.instructions is not None:
         raise UserError("--limit counts the simulated PC's instructions; with QEMU, say --time")
     given = RunOptions(
         choice=choice,
@@ -89,8 +87,7 @@ def command(
         command_line=append,
         check=check,
         verbose=verbose,
-        instructions=None if limit is None else instructions(limit),
-        seconds=None if time is None else seconds(time),
+        limits=limits,
         as_json=as_json,
     )
     return run_programs(programs, given)
