@@ -131,10 +131,8 @@ def ended(program, life, argument, *, traps=None):
         payload = make_payload({"etc/init": f"marked {argument}\n".encode(), **programs})
         pc = CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), memory=8 * MIB)
     family = Family(look(MICROKERNEL, pc.contents), pc.contents, WithDebugData(programs))
-    pc.before_trap.append(family.note_trap)
-    pc.after_trap.append(family.look)
+    family.watch(pc)
     pc.boot()
-    family.look()
     if traps is None:
         pc.run()
     else:

@@ -47,10 +47,8 @@ def watched(life, *lines):
         image = make_image(MICROKERNEL, make_payload({"etc/init": init, **programs}), compiled(MICROKERNEL))
         pc = CompiledPc(MICROKERNEL, image, memory=16 * MIB)
     family = Family(look(MICROKERNEL, pc.contents), pc.contents, programs)
-    pc.before_trap.append(family.note_trap)
-    pc.after_trap.append(family.look)
+    family.watch(pc)
     pc.boot()
-    family.look()
     pc.run()
     return family
 

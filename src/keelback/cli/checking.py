@@ -114,9 +114,7 @@ class _Check:
         pc = make_interpreted(self.layout, self.payload, memory=self.memory, check=True)
         lens = look(self.layout, pc.contents)
         family = Family(lens, pc.contents, WithDebugData(self.selection.files))
-        pc.before_trap.append(family.note_trap)
-        pc.after_trap.append(family.look)
-        pc.at_booted.append(family.look)
+        family.watch(pc)
         checks = Checks(pc, lens)
         self._watch(pc, STRICT_RUN)
         try:

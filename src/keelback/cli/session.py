@@ -44,8 +44,7 @@ class Session:
             self._watch_traps(machine)
 
     def _watch_traps(self, pc: SimulatedPc) -> None:
-        pc.before_trap += [self.family.note_trap, self._look_first]  # the latter goes when it was called
-        pc.after_trap.append(self.family.look)
+        self.family.watch(pc)
         if self.options.check:
             # Imported here, and so everywhere else: who does not check needs no invariants.
             from keelback.cli.checks import Checks
@@ -58,12 +57,6 @@ class Session:
             from keelback.machine.events import listen
 
             listen(pc, self.lens, Trace(sys.stderr).take)
-
-    def _look_first(self) -> None:
-        """Note who is there before the first trap."""
-        assert isinstance(self.machine, SimulatedPc)
-        self.machine.before_trap.remove(self._look_first)
-        self.family.look()
 
     def run(self) -> int:
         """Run to the end or a limit, print the report, and return the exit status.

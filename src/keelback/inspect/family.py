@@ -5,9 +5,9 @@ A record goes when its parent is told how the child ended, or at its end where n
 processes that the kernel still has.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from keelback.abi.calls import CALLS
 from keelback.inspect.backtrace import Stack, way_of
@@ -22,6 +22,8 @@ from keelback.kernel.x86.vectors import SYSTEM_CALL, VECTOR_NAMES, Vector
 from keelback.lang import address_of, layout_of, size_of, text_of
 
 EXIT, KILL, EXEC = (next(call.number for call in CALLS if call.name == name) for name in ("exit", "kill", "exec"))
+RUN = 32
+"""Records that are compared at once."""
 MOST_KEPT = 1000
 """Of more processes, those that ended well and have no children are only counted."""
 
@@ -38,6 +40,23 @@ class Member:
     ending: ProcessEnding | None = None
     told: bool = False
     children: list["Member"] = field(default_factory=list)
+
+
+class Watched(Protocol):
+    """A machine that calls its observers before and after each trap."""
+
+    before_trap: list[Callable[[], None]]
+    after_trap: list[Callable[[], None]]
+
+
+def _changed(now: bytes, before: bytes, size: int) -> Iterator[int]:
+    """Yield the numbers of the records of a table that have changed, but for 0; there are long runs that have not."""
+    run = RUN * size
+    for start in range(0, len(now), run):
+        if now[start : start + run] != before[start : start + run]:
+            for place in range(start or size, min(start + run, len(now)), size):
+                if now[place : place + size] != before[place : place + size]:
+                    yield place // size
 
 
 class Family:
@@ -66,8 +85,15 @@ class Family:
         self._counted = b""
         self._zombies: list[int] = []
 
+    def watch(self, machine: Watched) -> None:
+        """Miss nobody of a machine from its first trap on."""
+        machine.before_trap.append(self.note_trap)
+        machine.after_trap.append(self.look)
+
     def note_trap(self) -> None:
         """Note which thread has trapped, and its frame, which a trap that ends it may spoil."""
+        if not self._counted:
+            self.look()  # who is there before the first trap
         number = self._frames.current()
         frame = self._frames.of(number)
         self._trap = number, frame
@@ -83,13 +109,12 @@ class Family:
             self._look_at_table()
 
     def _look_at_table(self) -> None:
-        now, before, size = bytes(self._bytes[self._table]), self._seen, self._size
+        now, before = bytes(self._bytes[self._table]), self._seen
         self._seen = now
-        for pid in range(1, len(now) // size):
-            if now[pid * size : (pid + 1) * size] != before[pid * size : (pid + 1) * size]:
-                self._look_at(pid)
+        for pid in _changed(now, before, self._size):
+            self._look_at(pid)
         zombies = (pid for pid, each in self._present.items() if each.ending is not None)
-        self._zombies = [self._state + pid * size for pid in zombies]
+        self._zombies = [self._state + pid * self._size for pid in zombies]
 
     def _look_at(self, pid: int) -> None:
         process, member = self.kernel.processes.table[pid], self._present.get(pid)
