@@ -38,6 +38,8 @@ def test_compare_without_a_program_takes_all():
     [
         (["compare", "nope"], "no program 'nope'"),
         (["compare", "--memory", "1M", "hello"], "too little memory: "),
+        (["compare", "--memory", "2M", "hello"], "can't start. There is not enough memory: "),
+        (["compare", "--json", "--memory", "2M", "hello"], "can't start. There is not enough memory: "),
         (["run", "--kernel", "stewed", "hello"], "Invalid value for '--kernel'"),
     ],
 )

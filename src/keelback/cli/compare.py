@@ -28,6 +28,8 @@ def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, li
         add_limit(interpreted, limits.instructions)
     with within(limits.seconds), stoppable(interpreted, other):
         report = compare(interpreted, other)
+    if report.difference is None:
+        check_start(interpreted)
     if as_json:
         different = None if report.difference is None else str(report.difference)
         print_json({"equal": different is None, "traps": report.traps, "bytes": report.bytes, "difference": different})
@@ -35,6 +37,5 @@ def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, li
     if report.difference is not None:
         print(f"different after {report.traps:,} traps: {report.difference}")
         return DIFFERENT
-    check_start(interpreted)
     print(f"equal: {report.traps:,} traps, {report.bytes:,} bytes compared")
     return EQUAL
