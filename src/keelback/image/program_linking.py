@@ -48,29 +48,22 @@ def link_program(
 
     It is kept for as long as Keelback's sources stay as they are.  Raises: ToolchainError.
     """
+
+    def link() -> bytes:
+        start = _library_start(own, runtime, base)
+        library = build_library_parts({**own, **start}, runtime, base, USER_FLAGS) if start else {}
+        objects, archive = {**own, **start}, named(base, source.stem) | library
+        try:
+            if any(map(fixes_its_size, own.values())):
+                return link_sized(objects, archive, image_base, SIZE_SYMBOL)
+            return link_with_debug_data(objects, program_script(image_base, symbols), archive=archive)
+        except ToolchainError as error:
+            if _UNDEFINED.findall(error.diagnostics) == ["main"]:
+                raise ToolchainError(source, "has no main, where a program starts", _LIBRARY_HINT) from None
+            raise ToolchainError(source, "does not link", _with_hint(error.diagnostics)) from None
+
     key = ("linked", str(runtime.absolute()), image_base, source.stem, own, base, dict(symbols))
-    return kept_build(BUILT_FROM, *key, build=lambda: _link_new(source, own, base, runtime, image_base, symbols))
-
-
-def _link_new(
-    source: Path,
-    own: Mapping[str, bytes],
-    base: Mapping[str, bytes],
-    runtime: Path,
-    image_base: int,
-    symbols: Mapping[str, int],
-) -> bytes:
-    start = _library_start(own, runtime, base)
-    library = build_library_parts({**own, **start}, runtime, base, USER_FLAGS) if start else {}
-    objects, archive = {**own, **start}, named(base, source.stem) | library
-    try:
-        if any(map(fixes_its_size, own.values())):
-            return link_sized(objects, archive, image_base, SIZE_SYMBOL)
-        return link_with_debug_data(objects, program_script(image_base, symbols), archive=archive)
-    except ToolchainError as error:
-        if _UNDEFINED.findall(error.diagnostics) == ["main"]:
-            raise ToolchainError(source, "has no main, where a program starts", _LIBRARY_HINT) from None
-        raise ToolchainError(source, "does not link", _with_hint(error.diagnostics)) from None
+    return kept_build(BUILT_FROM, *key, build=link)
 
 
 def _library_start(own: Mapping[str, bytes], runtime: Path, base: Mapping[str, bytes]) -> dict[str, bytes]:
