@@ -41,7 +41,7 @@ def read_file(path: Path) -> bytes:
 
 @contextmanager
 def imports_beside(source: Path) -> Iterator[None]:
-    """Let a file import those beside it, behind all other modules; they are forgotten at the end."""
+    """Add the folder of a file to those that are imported from, as the last; forget what came from it at the end."""
     folder = str(source.parent.absolute())
     before = {*sys.modules}
     sys.path.append(folder)

@@ -162,7 +162,7 @@ def _making() -> Iterator[None]:
 
 
 def postpone(action: Callable[[], object]) -> bool:
-    """Let the action of a signal wait where it would miss what is being made; return whether it has to."""
+    """Keep the action of a signal for later where it would miss what is being made; return whether it was kept."""
     if _is_making:
         _postponed.append(action)
     return _is_making

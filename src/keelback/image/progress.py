@@ -23,7 +23,7 @@ def working_on(what: str) -> Iterator[None]:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Let a listener be told of all that begins and ends meanwhile."""
+    """Tell a listener of all that begins and ends meanwhile."""
     _listeners.append(listener)
     try:
         yield

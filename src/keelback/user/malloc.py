@@ -132,7 +132,7 @@ class Heap(Component):
         return block + HEADER
 
     def _refused(self) -> word:
-        """Let the program's errno say that there is no memory, where it has one; return 0."""
+        """Set the program's errno, where it has one, to say that there is no memory; return 0."""
         self.system.note_no_memory()
         return 0
 
@@ -185,7 +185,7 @@ class Heap(Component):
             self._release(block)
 
     def _release(self, block: word) -> None:
-        """Let a used block wait if it is small, free it if not."""
+        """Keep a used block for the next request if it is small, free it if not."""
         if self.state.freed >= MOST_WAITING:
             self._free_waiting()
         count: u32 = self._count(block)

@@ -46,7 +46,7 @@ class RunningQemu(Qemu):
         return self.ram
 
     def boot(self) -> None:
-        """Let the machine run.  Raises: QemuError."""
+        """Start the machine, which runs on.  Raises: QemuError."""
         self.command("cont")
 
     def run(self) -> Outcome:
