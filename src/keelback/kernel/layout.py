@@ -151,6 +151,7 @@ class Layout:
         self._need(self.name.isidentifier() and self.name.isascii(), "the name is a word", "name")
         self._need(0 <= self.number < 1 << 32, "the number fits the image header", "number")
         self._check_kernel()
+        self._check_windows_and_stacks()
         self._check_user()
         self._check_counts()
 
@@ -196,6 +197,8 @@ class Layout:
         self._need(
             self.owned_end <= self.kernel_limit, "what the kernel owns lies below KLIMIT", "owned_end kernel_limit"
         )
+
+    def _check_windows_and_stacks(self) -> None:
         self._need(self.window_count == 2, "a page is copied from one window to another", "window_count")
         self._need(
             self.windows + self.window_count * PAGE_SIZE <= self.kernel_limit,
