@@ -201,3 +201,21 @@ def test_the_report_names_parts_in_place_and_frames_that_are_left(keelback):
 def test_a_broken_invariant_is_told_by_the_fact_and_then_the_rule(keelback):
     said = keelback("check --with hasty.py forkexit").stdout.splitlines()[0]
     assert re.search(r"traps: frame 0x\w+ counts 0 references, and should count 1 \(the rule: a frame's refer", said)
+
+
+def test_a_part_that_is_named_twice_is_one_and_two_of_one_method_are_a_mistake(keelback):
+    assert keelback("run --with one.py --with one.py hello", one=GOOD).returncode == 0
+    done = keelback("run --with one.py --with two.py hello", one=GOOD, two=GOOD)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "keelback: two.py:7: Frames.is_alone is replaced already, by one.py:7\n",
+    )
+
+
+def test_a_part_with_which_no_kernel_can_be_made_is_one_line(keelback):
+    head = "from keelback.kernel.devices.power import Power\nfrom keelback.lang import replaces\n\n\n@replaces(Power)\n"
+    own = head + "class Own:\n    def __init__(self, cpu) -> None:\n        self.cpu, self.extra = cpu, [1]\n"
+    done = keelback("run --with listed.py hello", listed=own)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith("keelback: listed.py: no kernel can be made with it: power.extra is a list, which no static")

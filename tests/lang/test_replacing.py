@@ -161,3 +161,25 @@ def test_a_class_that_has_more_than_methods_is_refused_whole(kinds):
         with pytest.raises(WrongReplacement, match=said):
             make()
     assert dict(vars(kinds["Part"])) == before
+
+
+def test_a_method_is_replaced_once_by_a_function_or_a_class(kinds):
+    @replaces(kinds["Part"].size)
+    def first(self, of: u8, more: u16 = 1) -> u32:
+        return of
+
+    def second(self, of: u8, more: u16 = 1) -> u32:
+        return more
+
+    class Own:
+        def each(self, end: u32) -> Iterator[u32]:
+            yield 0
+
+        def size(self, of: u8, more: u16 = 1) -> u32:
+            return more
+
+    before = dict(vars(kinds["Part"]))
+    for target, own in ((kinds["Part"].size, second), (kinds["Part"], Own)):
+        with pytest.raises(WrongReplacement, match=r"Part\.size is replaced already, by test_replacing\.py:\d+$"):
+            replaces(target)(own)
+    assert dict(vars(kinds["Part"])) == before

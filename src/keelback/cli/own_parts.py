@@ -26,8 +26,12 @@ def chosen_layout(choice: KernelChoice) -> Layout:
 
     Raises: UserError, with the file's line.
     """
-    _load_parts(choice.parts)
-    return layout_of_word(choice.layout)
+    parts = list(dict.fromkeys(choice.parts))  # one that is named twice is one
+    _load_parts(parts)
+    layout = layout_of_word(choice.layout)
+    if parts:
+        _check_kernel(" and ".join(parts), layout)
+    return layout
 
 
 def _load_parts(files: Sequence[str]) -> None:
@@ -56,16 +60,16 @@ def layout_of_word(word: str) -> Layout:
         raise UserError(f"{file}: {name} is called {own.name}, as a published layout is; give it another name")
     if own.number in (layout.number for layout in LAYOUTS):
         raise UserError(f"{file}: {name} has number {own.number}, which is a published layout's; give it another")
-    _check_kernel(file, name, own)
+    _check_kernel(f"{file}: {name}", own)
     return own
 
 
-def _check_kernel(file: str, name: str, own: Layout) -> None:
-    """Check that a kernel can be made with a user's layout.  Raises: UserError."""
+def _check_kernel(own: str, layout: Layout) -> None:
+    """Check that a kernel can be made with what is a user's own.  Raises: UserError."""
     try:
-        kernel_of(own)
+        kernel_of(layout)
     except BROKEN as error:
-        raise UserError(f"{file}: {name}: no kernel can be made with it: {error}") from None
+        raise UserError(f"{own}: no kernel can be made with it: {error}") from None
 
 
 def _module(source: Path) -> ModuleType:

@@ -2,7 +2,8 @@
 
 1. What is replaced is there, and what replaces it has the same parameters and the same result.
 2. A class replaces the methods of another that it names too, and adds the others; its attributes are the other's.
-3. It is replaced before a kernel is made, and for as long as this process lives.
+3. A method is replaced once: which of two would count is nobody's guess.
+4. It is replaced before a kernel is made, and for as long as this process lives.
 """
 
 import inspect
@@ -75,8 +76,18 @@ def _put(owner: type, name: str, own: Callable[..., Any]) -> None:
     REPLACED.append(Replacement(f"{owner.__name__}.{name}", own))
 
 
+def _check_once(method: object) -> None:
+    """Check that a method is not in the place of another.  Raises: WrongReplacement."""
+    for replaced in REPLACED:
+        if replaced.own is method:
+            code = replaced.own.__code__
+            place = f"{code.co_filename.rpartition('/')[2]}:{code.co_firstlineno}"
+            raise WrongReplacement(f"{replaced.name} is replaced already, by {place}")
+
+
 def _owner_of(method: FunctionType) -> type:
-    """Return the component or struct whose method this is.  Raises: WrongReplacement."""
+    """Return the component or struct whose method this is, and ours.  Raises: WrongReplacement."""
+    _check_once(method)
     owner: Any = sys.modules[method.__module__]
     for name in method.__qualname__.split(".")[:-1]:
         owner = getattr(owner, name, None)
@@ -115,6 +126,8 @@ def _replace_methods(target: type, own: type) -> None:
             check_form(f"{target.__name__}.{name}", found, each)
         elif found is None and hasattr(target, name):
             raise WrongReplacement(f"{target.__name__}.{name} comes from a class that it extends; replace it there")
+    for name in methods:
+        _check_once(vars(target).get(name))
     for name, each in methods.items():
         _put(target, name, each)
 
