@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -16,7 +16,8 @@ from keelback.debug.debugger import find_gdb, prepare
 from keelback.image.kernels import compiled
 from keelback.image.leftovers import end, scratch_folder, start_tool
 from keelback.kernel.layout import Layout
-from keelback.machine.qemu.qemu import Qemu, QemuError
+from keelback.machine.qemu.gdb_relay import GdbRelay
+from keelback.machine.qemu.qemu import Qemu
 
 QEMU = "qemu-system-i386"
 """To gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, and then gdb can't walk our stacks."""
@@ -48,26 +49,18 @@ def _debug(layout: Layout, image: bytes, memory: int, folder: Path, arguments: S
 
 
 @contextmanager
-def _stopped_machine(image: bytes, memory: int, socket: Path) -> Iterator[None]:
-    """Start QEMU, stopped, its gdb server at a socket; what it prints goes to this terminal."""
-    waiting = ("-S", "-gdb", f"unix:{socket},server=on,wait=off")
+def _stopped_machine(image: bytes, memory: int, path: Path) -> Iterator[None]:
+    """Start QEMU, stopped, a gdb server for it at a path; what it prints goes to this terminal."""
     lines = _Lines()
-    with Qemu(image, memory=memory, program=QEMU, arguments=waiting, output=lines.show) as machine:
-        machine.command("query-status")  # once it answers, its gdb server listens
-        reader = Thread(target=_read, args=(machine,))
-        reader.start()
+    with Qemu(image, memory=memory, program=QEMU, arguments=("-S",), output=lines.show) as machine:
+        relay = Thread(target=GdbRelay(machine, path).run)
+        relay.start()
         try:
             yield
         finally:
             machine.process.kill()
-            reader.join()
+            relay.join()
             lines.end()
-
-
-def _read(machine: Qemu) -> None:
-    """Pass on what the machine prints, to its end, which is gdb's affair."""
-    with suppress(QemuError):
-        machine.wait()
 
 
 @contextmanager

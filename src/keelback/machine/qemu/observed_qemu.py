@@ -51,14 +51,10 @@ class ObservedQemu(RunningQemu):
         self._stops_before = False
         self._booted, self._leave = self.header["booted"], self.header["leave"]
         try:
-            self._remote = self._start_gdb_server()
+            self._remote = GdbRemote(self.serve_gdb())
         except BaseException:
             super().close()
             raise
-
-    def _start_gdb_server(self) -> GdbRemote:
-        self.monitor(f"gdbserver unix:{self.folder / 'gdb'},server=on,wait=off")
-        return GdbRemote(self.connect("gdb"))
 
     def boot(self) -> None:
         """Run to where the kernel has started its programs.  Raises: Panic when it is wrong; QemuError."""

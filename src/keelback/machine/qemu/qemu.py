@@ -166,11 +166,13 @@ class Qemu:
             raise QemuError(f"QEMU did not start: {said[-1] if said else f'status {status}'}")
         return VERDICTS[status]
 
-    def read_console(self) -> None:
-        """Take what the serial line has sent so far."""
+    def read_console(self) -> bool:
+        """Take what the serial line has sent so far; return whether it has not ended."""
         assert self.process.stdout is not None
-        while select.select([self.process.stdout], [], [], 0)[0] and self._read_some():
-            pass
+        while select.select([self.process.stdout], [], [], 0)[0]:
+            if not self._read_some():
+                return False
+        return True
 
     def _read_some(self) -> bool:
         """Wait for what the serial line sends next; return whether it has not ended."""
@@ -211,6 +213,11 @@ class Qemu:
     def monitor(self, line: str) -> str:
         """Return what the human monitor says to a line, such as `info mem`."""
         return str(self.command("human-monitor-command", **{"command-line": line}))
+
+    def serve_gdb(self) -> socket.socket:
+        """Start QEMU's gdb server; return a connection to it.  Raises: QemuError."""
+        self.monitor(f"gdbserver unix:{self.folder / 'gdb'},server=on,wait=off")
+        return self.connect("gdb")
 
     def connect(self, name: str) -> socket.socket:
         """Return a connection to a server of QEMU's, by the name of its socket in `folder`.  Raises: QemuError."""
