@@ -4,7 +4,9 @@ import pytest
 
 from keelback.cli.ending import run_command
 from keelback.cli.options import LAYOUTS as KNOWN
+from keelback.cli.options import PAGING
 from keelback.kernel.layout import LAYOUTS
+from keelback.kernel.x86.paging import SCHEMES
 
 
 @pytest.fixture
@@ -84,3 +86,13 @@ def test_less_than_8_mib_are_refused_in_one_line(keelback, words):
     assert (status, output) == (2, "")
     why = "There is not enough memory: from 0x100000 on it ends at 0x700000, and 0x800000 is needed"
     assert errors == f"keelback: can't start. {why}\n"
+
+
+def test_the_command_knows_just_the_schemes_of_page_tables():
+    assert [*PAGING] == [scheme.name for scheme in SCHEMES]
+
+
+def test_page_tables_that_a_layout_has_not_are_one_line(keelback):
+    status, output, errors = keelback("run", "--layout", "usermode", "--paging", "x86-64", "hello")
+    assert (status, output) == (2, "") and len(errors.splitlines()) == 1
+    assert errors == "keelback: the usermode layout has no x86-64 page tables; it has i386\n"

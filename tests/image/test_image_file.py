@@ -193,7 +193,7 @@ BAD_FILES = {
     ),
     "magic": (lambda: resealed(magic=1), "the magic in its kernel's header is 0x1; ours is 0x4b45454c"),
     "version": (lambda: resealed(version=99), f"the version in its kernel's header is 0x63; ours is {VERSION:#x}"),
-    "layout": (lambda: resealed(layout=77), "its kernel is of layout 77, which this Keelback does not know"),
+    "layout": (lambda: resealed(layout=77), "its kernel is of layout 77 with 2 levels of tables, which we do not know"),
     "loaded elsewhere": (
         lambda: changed(pref_address=0x20_0000, code32_start=0x20_0000),
         "it is loaded at 0x200000; in the microkernel layout that is 0x100000",

@@ -55,10 +55,9 @@ class PartOfLayout(Layout):
 
 @dataclass(frozen=True)
 class Shape:
-    """A scheme on a CPU with words of some bits, and where the kernel part ends."""
+    """A scheme, and where the kernel part ends."""
 
     scheme: PagingScheme
-    word_bits: int
     kernel_limit: int
     user_end: int = 0xFFFF_F000
 
@@ -70,7 +69,7 @@ class Shape:
         changes = dict(
             owned_start=RECORDS, kernel_start=RECORDS, places=HEAP, text_end=HEAP, kernel_limit=limit,
             windows=limit - 2 * PAGE_SIZE, image_start=limit, image_base=limit, malloc_base=far, malloc_limit=far,
-            stack_top=self.user_end, user_end=self.user_end,
+            stack_top=self.user_end, user_end=self.user_end, paging=self.scheme,
         )  # fmt: skip
         return PartOfLayout(**{each.name: getattr(MICROKERNEL, each.name) for each in fields(Layout)} | changes)
 
@@ -79,12 +78,12 @@ class Shape:
 
 
 SHAPES = (
-    Shape(I386, 32, 0x0800_0000),
-    Shape(PAE, 32, 0x0800_0000),
-    Shape(PAE, 32, 0x4000_0000),  # the root's entries are shared
-    Shape(PAE, 32, 0x6000_0000),  # one of them is, the next is not
-    Shape(X86_64, 64, 0x0800_0000, 0x7FFF_FFFF_F000),
-    Shape(X86_64, 64, 1 << 30, 0x7FFF_FFFF_F000),
+    Shape(I386, 0x0800_0000),
+    Shape(PAE, 0x0800_0000),
+    Shape(PAE, 0x4000_0000),  # the root's entries are shared
+    Shape(PAE, 0x6000_0000),  # one of them is, the next is not
+    Shape(X86_64, 0x0800_0000, 0x7FFF_FFFF_F000),
+    Shape(X86_64, 1 << 30, 0x7FFF_FFFF_F000),
 )
 
 
@@ -104,7 +103,7 @@ class World(Component):
     def __init__(self, records: Region, shape: Shape) -> None:
         self.frames = Frames(records, shape.layout)
         self.heap = BootHeap(records)
-        self.spaces = AddressSpaces(records, shape.layout, Cpu(NoTranslations()), self.frames, shape.scheme)
+        self.spaces = AddressSpaces(records, shape.layout, Cpu(NoTranslations()), self.frames)
         self.tables = self.spaces.tables
         self.promises = Promises(self.spaces, Regions(records, shape.layout, self.frames, self.spaces.access))
         self.memory = VirtualMemory(records, self.promises)
@@ -226,7 +225,7 @@ class Lives:
         self.shape = shape
         self.scheme = shape.scheme
         self._check_words()
-        self.ram = Ram(SIZE, word_bits=shape.word_bits)
+        self.ram = Ram(SIZE, word_bits=shape.scheme.word_bits)
         self.world = World(Region(self.ram, RECORDS, HEAP), shape)
         freeze(self.world)
         self.native = _native(shape, self.world, self.ram)
@@ -237,7 +236,7 @@ class Lives:
     def _check_words(self) -> None:
         """Let strict mode know how long the words of this world are."""
         for name in MODULES:
-            vars(sys.modules[f"keelback.kernel.{name}"])[CHECK] = partial(check, word_bits=self.shape.word_bits)
+            vars(sys.modules[f"keelback.kernel.{name}"])[CHECK] = partial(check, word_bits=self.shape.scheme.word_bits)
 
     def call(self, name: str, *arguments: int) -> int:
         """Make a call in both lives.  Raises: what both raise, a KernelError or a Panic."""
@@ -295,7 +294,7 @@ def _outcome(life, name, arguments):
 
 @cache
 def _compiled(shape: Shape) -> tuple[Native, bytes]:
-    ram = Ram(SIZE, word_bits=shape.word_bits)
+    ram = Ram(SIZE, word_bits=shape.scheme.word_bits)
     world = World(Region(ram, RECORDS, HEAP), shape)
     freeze(world)
     native = Native(world, ram, {name: getattr(world, name) for name in ("start", *CALLS)}, ["-w"])

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, WrongLayout
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, WrongLayout, with_paging
+from keelback.kernel.x86.paging import PAE, X86_64
 from support import MIB
 
 PAGE = 4096
@@ -69,3 +70,16 @@ def test_others_are_for_who_wants_them(change):
 def test_a_stack_in_kernel_space_is_refused():
     with pytest.raises(WrongLayout, match="the stack lies in user space"):
         replace(USERMODE, stack_pages=2)
+
+
+def test_page_tables_are_changed_where_the_addresses_suit_them():
+    assert with_paging(MICROKERNEL, "i386") is MICROKERNEL
+    own = replace(
+        MICROKERNEL, name="own", kernel_limit=0x0820_0000, image_start=0x0820_0000, paging=PAE, image_base=0x0820_0000
+    )
+    with pytest.raises(WrongLayout, match="no page table has kernel and user pages"):
+        with_paging(own, "i386")
+    assert with_paging(own, "x86-64").paging is X86_64
+    for layout, name in ((own, "none"), (MICROKERNEL, "none")):
+        with pytest.raises(KeyError):
+            with_paging(layout, name)

@@ -269,7 +269,7 @@ def test_an_entry_of_two_words_is_stored_so_that_no_cpu_sees_a_half(lives):
     symbols, name = lives.native.symbols, "tables_store"
     [start] = [address for symbol, address in symbols.items() if symbol.endswith(name)] or [symbols["enter"]]
     code = bytes(lives.native.uc.mem_read(start, 0x1000))
-    mode = CS_MODE_64 if lives.shape.word_bits == 64 else CS_MODE_32
+    mode = CS_MODE_64 if lives.scheme.word_bits == 64 else CS_MODE_32
     stores = []
     for each in Cs(CS_ARCH_X86, mode).disasm(code, start):
         if each.mnemonic == "mov" and each.op_str.startswith("dword ptr ["):

@@ -22,14 +22,16 @@ from keelback.inspect.drawing import (
 from keelback.kernel.layout import LAYOUTS, Layout
 
 
-def show_layouts(word: str | None, *, as_json: bool = False) -> int:
+def show_layouts(word: str | None, paging: str | None = None, *, as_json: bool = False) -> int:
     """Draw a layout, or all published ones, from constants: the kernel image file, and what memory is then.
 
     Raises: UserError.
     """
-    chosen = LAYOUTS if word is None else (layout_of_word(word),)
+    chosen = [
+        layout_of_word(each, paging) for each in ([layout.name for layout in LAYOUTS] if word is None else [word])
+    ]
     if as_json:
-        print_json({layout.name: asdict(layout) for layout in chosen})
+        print_json({layout.name: asdict(layout) | {"paging": layout.paging.name} for layout in chosen})
         return 0
     for number, layout in enumerate(chosen):
         print("\n" * (number > 0), end="")
@@ -48,9 +50,9 @@ def image_parts(layout: Layout) -> tuple[tuple[str, int], ...]:
     return ("boot sector", 0), ("setup code", SECTOR), (CORE, SETUP_SIZE), ("payload", payload)
 
 
-def show_live(layout: str, memory: int, *, as_json: bool = False) -> int:
+def show_live(layout: str, memory: int, paging: str | None = None, *, as_json: bool = False) -> int:
     """Boot a simulated PC and draw the boundaries that its kernel settled on.  Raises: UserError."""
-    where = layout_of_word(layout)
+    where = layout_of_word(layout, paging)
     pc = make_interpreted(where, make_payload({"etc/init": b""}), memory=memory)
     with stoppable(pc):
         pc.boot()

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LAYOUTS = ("microkernel", "usermode")
 """The names of the published layouts, known here so that the help need not import them."""
+PAGING = ("i386", "PAE", "x86-64")
+"""The names of the paging schemes."""
 LAYOUT_WORD = f"[{'|'.join(LAYOUTS)}|FILE.py:NAME]"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -86,10 +88,11 @@ def machine(function: F) -> F:
 
 
 class KernelChoice(NamedTuple):
-    """Which kernel a command is to use, in its words: a layout, and files with a user's own parts."""
+    """Which kernel a command is to use, in its words: a layout, files with a user's own parts, page tables."""
 
     layout: str = LAYOUTS[0]
     parts: tuple[str, ...] = ()
+    paging: str | None = None
 
 
 PUBLISHED = KernelChoice()
@@ -102,11 +105,11 @@ def least_memory(choice: KernelChoice) -> str:
 
 
 def kernel(function: F) -> F:
-    """Add `--layout` and `--with`: which kernel, as the `KernelChoice` `choice`."""
+    """Add `--layout`, `--paging` and `--with`: which kernel, as the `KernelChoice` `choice`."""
 
     @functools.wraps(function)
-    def called(*arguments: Any, layout: str, parts: tuple[str, ...], **others: Any) -> Any:
-        return function(*arguments, choice=KernelChoice(layout, parts), **others)
+    def called(*arguments: Any, layout: str, parts: tuple[str, ...], paging: str | None, **others: Any) -> Any:
+        return function(*arguments, choice=KernelChoice(layout, parts, paging), **others)
 
     own = click.option(
         "--with",
@@ -125,7 +128,16 @@ def kernel(function: F) -> F:
         shell_complete=_complete_layout,
         help="Where everything lies: a published layout, or one of your own.",
     )
-    return cast(F, published(own(called)))
+    return cast(F, published(paging(own(called))))
+
+
+def paging(function: F) -> F:
+    """Add `--paging`, as `paging`: the name of a scheme, or None for what the layout is published with."""
+    return click.option(
+        "--paging",
+        type=click.Choice(PAGING, case_sensitive=False),
+        help="Which page tables, and with them 32 or 64 bits.  [default: the layout's]",
+    )(function)
 
 
 def memory(default: str | None, shown: str = "", what: str = "How much memory the machine has.") -> Callable[[F], F]:

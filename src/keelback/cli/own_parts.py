@@ -12,7 +12,7 @@ from keelback.cli.users_files import check_readable, users_python
 from keelback.errors import UserError
 from keelback.image.kernels import kernel_of
 from keelback.inspect.methods import SOURCES
-from keelback.kernel.layout import LAYOUTS, Layout
+from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, Layout, WrongLayout, with_paging
 from keelback.lang import Panic, strict
 from keelback.lang.errors import MISTAKES
 from keelback.lang.replacing import REPLACED
@@ -28,7 +28,7 @@ def chosen_layout(choice: KernelChoice) -> Layout:
     """
     parts = list(dict.fromkeys(choice.parts))  # one that is named twice is one
     _load_parts(parts)
-    layout = layout_of_word(choice.layout)
+    layout = layout_of_word(choice.layout, choice.paging)
     if parts:
         _check_kernel(" and ".join(parts), layout)
     return layout
@@ -44,7 +44,29 @@ def _load_parts(files: Sequence[str]) -> None:
             )
 
 
-def layout_of_word(word: str) -> Layout:
+def layout_of_word(word: str, paging: str | None = None) -> Layout:
+    """Return the layout of a published name, or of `FILE.py:NAME`, with some page tables, or its own.
+
+    Raises: UserError.
+    """
+    layout = _layout_of_word(word)
+    if paging is None or paging == layout.paging.name:
+        return layout
+    try:
+        return with_paging(layout, paging)
+    except KeyError:
+        raise UserError(f"the {layout.name} layout has no {paging} page tables; {_pagings(layout)}") from None
+    except WrongLayout as error:
+        raise UserError(f"{word} with {paging} page tables: {error}") from None
+
+
+def _pagings(layout: Layout) -> str:
+    """Say which page tables a published layout has."""
+    names = [each.paging.name for each in LAYOUTS + OTHER_PAGING if each.name == layout.name]
+    return f"it has {' and '.join(names)}"
+
+
+def _layout_of_word(word: str) -> Layout:
     """Return the layout of a published name, or of `FILE.py:NAME`.  Raises: UserError."""
     published = {layout.name: layout for layout in LAYOUTS}
     if word in published:

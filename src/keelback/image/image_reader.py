@@ -15,7 +15,7 @@ from keelback.image.image_file import BadImageFile, ImageFile
 from keelback.image.images import room_for
 from keelback.image.payload import Member, make_payload, members_of
 from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
-from keelback.kernel.layout import LAYOUTS, Layout
+from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, Layout
 from keelback.lang import layout_of
 
 _HEADER = layout_of(ImageHeader)
@@ -27,7 +27,7 @@ class KernelFile:
     """A kernel image file that was found good in all its parts.  Raises: BadImageFile when it is not."""
 
     file: ImageFile
-    layouts: tuple[Layout, ...] = LAYOUTS
+    layouts: tuple[Layout, ...] = LAYOUTS + OTHER_PAGING
     """Those that it may be of: the published ones, or a user's own."""
 
     def __post_init__(self) -> None:
@@ -43,7 +43,11 @@ class KernelFile:
     @property
     def layout(self) -> Layout:
         """Return the layout that the kernel was built for."""
-        return next(each for each in self.layouts if each.number == self.header["layout"])
+        return self._layouts[self.header["layout"], self.header["levels"]]
+
+    @cached_property
+    def _layouts(self) -> Mapping[tuple[int, int], Layout]:
+        return {(each.number, len(each.paging.levels)): each for each in self.layouts}
 
     @property
     def build_id(self) -> bytes:
@@ -65,8 +69,8 @@ class KernelFile:
         for name, ours in (("magic", MAGIC), ("version", VERSION)):
             if self.header[name] != ours:
                 yield f"the {name} in its kernel's header is {self.header[name]:#x}; ours is {ours:#x}"
-        if self.header["layout"] not in (each.number for each in self.layouts):
-            yield f"its kernel is of layout {self.header['layout']}, which this Keelback does not know"
+        if (kind := (self.header["layout"], self.header["levels"])) not in self._layouts:
+            yield f"its kernel is of layout {kind[0]} with {kind[1]} levels of tables, which we do not know"
         yield from self._misplaced()
         if self.build_id != (own := _build_id_of(self.file.kernel)):
             yield f"its bytes have changed: its build id is {self.build_id.hex()}, that of its bytes is {own.hex()}"
@@ -102,7 +106,7 @@ def read_image_file(content: bytes, layout: Layout | None = None) -> KernelFile:
 
     Raises: BadImageFile.
     """
-    return KernelFile(ImageFile(content), LAYOUTS if layout is None else (layout,))
+    return KernelFile(ImageFile(content), LAYOUTS + OTHER_PAGING if layout is None else (layout,))
 
 
 def _build_id_of(kernel: bytes) -> bytes:

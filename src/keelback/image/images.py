@@ -85,6 +85,7 @@ def _defines(layout: Layout) -> dict[str, int]:
         "MAGIC": MAGIC,
         "VERSION": VERSION,
         "LAYOUT": layout.number,
+        "LEVELS": len(layout.paging.levels),
         "PAYLOAD": layout.records_end,
         "ENTRY_STACK": layout.records_end,
         "KERNEL_DATA": KERNEL_DATA,

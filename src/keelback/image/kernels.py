@@ -20,7 +20,7 @@ BUILT_FROM = ("abi", "compiler", "image", "kernel", "lang")
 
 def kernel_of(layout: Layout) -> tuple[Kernel, Ram]:
     """Return a kernel that has its records and nothing else, and the RAM that they lie in."""
-    ram = Ram(layout.records_end)
+    ram = Ram(layout.records_end, word_bits=layout.paging.word_bits)
     return make_kernel(layout, ram, NoHardware()), ram
 
 

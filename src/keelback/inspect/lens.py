@@ -16,7 +16,8 @@ def look(layout: Layout, contents: Any) -> Kernel:
 
     Raises: ValueError when the buffer is too small for the layout's records.
     """
-    return make_kernel(layout, Ram(len(contents), contents=contents), NoHardware())
+    ram = Ram(len(contents), word_bits=layout.paging.word_bits, contents=contents)
+    return make_kernel(layout, ram, NoHardware())
 
 
 def walker_of(kernel: Kernel) -> Walker:

@@ -30,6 +30,7 @@ Nothing else in the kernel knows an address.
 
 from dataclasses import dataclass, fields, replace
 
+from keelback.kernel.x86.paging import I386, SCHEMES, PagingScheme
 from keelback.lang import PAGE_SIZE
 
 KIB = 1024
@@ -40,8 +41,6 @@ _ADDRESSES = (
     "image_base", "stack_top", "anonymous_base", "malloc_base", "malloc_limit", "user_end", "boot_stack",
 )  # fmt: skip
 """What starts or ends a page, or is so many whole ones."""
-_TABLE_REACH = 4 * MIB
-"""What a page table maps, with the scheme whose tables map the most of those that the kernel is built with."""
 
 
 class WrongLayout(ValueError):
@@ -49,6 +48,8 @@ class WrongLayout(ValueError):
 
 
 def _shown(name: str, value: object) -> str:
+    if isinstance(value, PagingScheme):
+        return value.name
     return f"{value:#x}" if name in _ADDRESSES and isinstance(value, int) else repr(value)
 
 
@@ -58,7 +59,9 @@ class Layout:
 
     name: str
     number: int
-    """Stands for the layout in the image header."""
+    """Stands for the layout in the image header, whatever its paging."""
+    paging: PagingScheme
+    """The page tables, and with them the width of the CPU."""
 
     owned_start: int
     """All physical memory from here …"""
@@ -205,8 +208,9 @@ class Layout:
             "the windows lie below KLIMIT",
             "windows window_count kernel_limit",
         )
-        self._need(self.kernel_limit % _TABLE_REACH == 0, "no page table has kernel and user pages", "kernel_limit")
-        tables = self.windows // _TABLE_REACH * _TABLE_REACH
+        reach = self.paging.reach
+        self._need(self.kernel_limit % reach == 0, "no page table has kernel and user pages", "kernel_limit paging")
+        tables = self.windows // reach * reach
         self._need(
             self.globals_start <= self.globals_end <= tables,
             "the windows have a page table of their own",
@@ -227,7 +231,7 @@ class Layout:
         )
 
     def _check_user(self) -> None:
-        self._need(self.user_end < 1 << 32, "the last page is never mapped", "user_end")
+        self._need(self.user_end < self.paging.user_limit, "the last page is never mapped", "user_end paging")
         self._need(
             self.user_base <= self.image_start <= self.image_base < self.image_limit,
             "images lie in user space",
@@ -328,6 +332,7 @@ class Layout:
 MICROKERNEL = Layout(
     name="microkernel",
     number=1,
+    paging=I386,
     owned_start=0x0010_0000,
     owned_end=0x0010_0000,
     kernel_start=0x0010_0000,
@@ -390,9 +395,23 @@ USERMODE = replace(
 )
 
 LAYOUTS = (MICROKERNEL, USERMODE)
-"""The published layouts."""
+"""The published layouts, each with the paging that it has unless told."""
+OTHER_PAGING: tuple[Layout, ...] = ()
+"""The same, with the other page tables that they can have."""
 
 
 def layout_named(name: str) -> Layout:
     """Return the published layout of a name.  Raises: KeyError."""
     return {layout.name: layout for layout in LAYOUTS}[name]
+
+
+def with_paging(layout: Layout, name: str) -> Layout:
+    """Return a layout with the page tables of a name: for a published one, as it is published with them.
+
+    Raises: KeyError where it can't have them; WrongLayout where its addresses don't suit them.
+    """
+    if layout.paging.name == name:
+        return layout
+    if layout in (published := LAYOUTS + OTHER_PAGING):
+        return {(each.name, each.paging.name): each for each in published}[layout.name, name]
+    return replace(layout, paging={each.name: each for each in SCHEMES}[name])

@@ -13,20 +13,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from keelback.inspect.lens import look
 from keelback.kernel.boot.header import ImageHeader
-from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import STACK, Role
-from keelback.kernel.x86.paging import I386
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
-from keelback.lang import NoHardware, Ram, Struct, Table, address_of, layout_of, name_of, size_of, static_parts
+from keelback.lang import Struct, Table, address_of, layout_of, name_of, size_of, static_parts
 from keelback.lang.struct import struct_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
 PAGE_SHIFT, PAGE_SIZE = 12, 4096
 FRAME_RECORD = 4
-ENTRY_SIZE = 4
 ROLES = {Role.KERNEL: "the kernel", Role.TABLE: "a page table", Role.LIBRARY: "a library", Role.ZEROS: "the zero frame"}
 ROLES |= {Role.CONSOLE: "the console", Role.SHARED: "several", Role.RESERVED: "reserved", Role.STACK: "a kernel stack"}
 MOST_FIELD_BYTES = 8
@@ -61,8 +60,10 @@ def _log(kernel: Kernel) -> Range:
 
 
 def _windows(kernel: Kernel) -> Range:
-    start = address_of(kernel.spaces.access.window_table) + ENTRY_SIZE * I386.table.index(kernel.layout.windows)
-    return start, start + ENTRY_SIZE * kernel.layout.window_count
+    layout = kernel.layout
+    start = address_of(kernel.spaces.access.window_table)
+    start += layout.paging.entry_size * layout.paging.table.index(layout.windows)
+    return start, start + layout.paging.entry_size * layout.window_count
 
 
 IGNORED: dict[str, Callable[[Kernel], Range]] = {
@@ -119,8 +120,8 @@ class Comparison:
         self.contents = [pc.ram.bytes for pc in self.machines]
         self._buffers = [(ctypes.c_char * len(each)).from_buffer(each) for each in self.contents]
         self.places = [ctypes.addressof(each) for each in self._buffers]
-        self.ram = Ram(first.ram.size, contents=first.ram.bytes)
-        self.kernel = make_kernel(first.layout, self.ram, NoHardware())
+        self.kernel = look(first.layout, first.ram.bytes)
+        self.ram = self.kernel.spaces.ram
         self.bytes = 0
         self.during = "boot"
         self._zone_records = b""

@@ -7,7 +7,7 @@ from keelback.lang import Array, Struct, inline, u8, u32
 
 MAGIC = 0x4B45454C
 """`KEEL`, as big-endian bytes."""
-VERSION = 3
+VERSION = 4
 
 
 class ImageHeader(Struct):
@@ -17,6 +17,7 @@ class ImageHeader(Struct):
     magic: u32  # MAGIC
     version: u32  # VERSION
     layout: u32  # Layout.number
+    levels: u32  # of the page tables of that layout: 2 i386, 3 PAE, 4 x86-64
     payload: u32  # address of the payload
     payload_size: u32  # bytes
     trap_return: u32  # address of the code that restores the trap frame eax points to

@@ -24,7 +24,6 @@ from keelback.kernel.memory.frames import TABLE, ZERO, Frames
 from keelback.kernel.memory.page_tables import PageTables
 from keelback.kernel.x86.paging import (
     DIRECTORY,
-    I386,
     KERNEL_READ,
     KERNEL_WRITE,
     NO_EXECUTE,
@@ -32,7 +31,6 @@ from keelback.kernel.x86.paging import (
     USER,
     WRITABLE,
     Entry,
-    PagingScheme,
 )
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Region, Struct, address_of, i32, u16, u32, word
 
@@ -47,14 +45,14 @@ class KernelSpace(Struct):
 class AddressSpaces(Component):
     """The page tables of the kernel and of every process."""
 
-    def __init__(self, records: Region, layout: Layout, cpu: Cpu, frames: Frames, scheme: PagingScheme = I386) -> None:
+    def __init__(self, records: Region, layout: Layout, cpu: Cpu, frames: Frames) -> None:
         self.layout = layout
         self.cpu = cpu
         self.ram = records.ram
         self.frames = frames
-        self.scheme = scheme
-        self.access = FrameAccess(records, layout, cpu, scheme)
-        self.tables = PageTables(self.access, scheme, frames, layout.kernel_limit)
+        self.scheme = layout.paging
+        self.access = FrameAccess(records, layout, cpu)
+        self.tables = PageTables(self.access, self.scheme, frames, layout.kernel_limit)
         self.kernel = records.struct(KernelSpace)
 
     # The kernel part.

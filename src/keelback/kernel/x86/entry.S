@@ -5,7 +5,7 @@
  *      kernel_start + TEXT   compiled text
  *
  * Nothing here moves with the compiled text.  The words in capitals that are not defined here come from Python:
- * MAGIC and VERSION from kernel/boot/header.py, LAYOUT, PAYLOAD and ENTRY_STACK from the layout, the vectors from
+ * MAGIC and VERSION from kernel/boot/header.py, LAYOUT, LEVELS, PAYLOAD and ENTRY_STACK from the layout, the vectors from
  * x86/vectors.py, STUBS from x86/interrupts.py, the selectors from x86/segments.py, FRAME_SIZE and FROM_VIRTUAL_8086
  * from x86/trap_frame.py, DEBUG_EXIT and REFUSED from kernel/devices/power.py.  STRAYS is where kernel/calls/strays.py
  * counts; TEXT is the builder's.  The linker gives kernel_start, kernel_boot, kernel_begin, kernel_trap and
@@ -26,7 +26,7 @@
         .globl  start
 start:  jmp     boot
         .balign 16
-        .long   MAGIC, VERSION, LAYOUT, PAYLOAD
+        .long   MAGIC, VERSION, LAYOUT, LEVELS, PAYLOAD
         .long   0                       # payload size: the builder's
         .long   trap_return, idle, leave, booted, listen
         .fill   16                      # build id: the builder's

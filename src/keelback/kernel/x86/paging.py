@@ -93,6 +93,10 @@ class PagingScheme:
     """Whether an entry of the last level but one may map a page of its reach."""
     global_pages: bool
     """Whether a translation may outlive a change of spaces."""
+    word_bits: int
+    """Bits of a CPU's registers: 32 or 64."""
+    user_limit: int
+    """The end of what a program may address: of memory, or of its lower half."""
 
     @property
     def directories(self) -> tuple[Level, ...]:
@@ -118,6 +122,8 @@ I386 = PagingScheme(
     no_execute=False,
     large_pages=True,
     global_pages=True,
+    word_bits=32,
+    user_limit=1 << 32,
 )
 
 PAE = PagingScheme(
@@ -129,6 +135,8 @@ PAE = PagingScheme(
     no_execute=True,
     large_pages=True,
     global_pages=True,
+    word_bits=32,
+    user_limit=1 << 32,
 )
 
 X86_64 = replace(
@@ -140,6 +148,8 @@ X86_64 = replace(
         Level("page directory", 21, 9),
         Level("page table", 12, 9),
     ),
+    word_bits=64,
+    user_limit=1 << 47,
 )
 
 SCHEMES = (I386, PAE, X86_64)

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from keelback.errors import Interrupted
+from keelback.inspect.lens import look
 from keelback.inspect.methods import place_of_address
-from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import Layout
-from keelback.lang import NoHardware, Ram
 from keelback.machine.qemu.qemu import Qemu, QemuError
 
 
@@ -32,7 +31,5 @@ def _place_on_qemu(machine: Qemu, layout: Layout) -> str:
     with suppress(QemuError, OSError):
         said = dict(re.findall(r"\b([A-Z]+)=([0-9a-f]+)", machine.monitor("info registers")))
         if said.get("CPL") == "0" and said.get("HLT") == "0" and "EIP" in said:
-            ram = Ram(len(machine.ram), contents=machine.ram)
-            kernel = make_kernel(layout, ram, NoHardware())
-            return place_of_address(kernel, machine.ram, int(said["EIP"], 16))
+            return place_of_address(look(layout, machine.ram), machine.ram, int(said["EIP"], 16))
     return ""

@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keelback.image.image_reader import read_image_file
-from keelback.kernel.kernel import make_kernel
-from keelback.lang import NoHardware, Ram
+from keelback.inspect.lens import look
 from keelback.machine.observed import Outcome
 from keelback.machine.panics import panic_of
 from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, CPU, Qemu, Verdict
@@ -59,6 +58,5 @@ class RunningQemu(Qemu):
         """Take notice of how the machine ends.  Raises: Panic; QemuError."""
         verdict = self.wait()
         if verdict is Verdict.PANICKED:
-            ram = Ram(len(self.ram), contents=self.ram)
-            raise panic_of(make_kernel(self.layout, ram, NoHardware()))
+            raise panic_of(look(self.layout, self.ram))
         self.outcome = OUTCOMES[verdict]

@@ -67,7 +67,7 @@ class SimulatedPc(HostObject, ABC):
         if memory % PAGE:
             raise ValueError(f"a machine has whole pages of memory, not {memory:#x} bytes")
         self.layout = layout
-        self.ram = Ram(memory, strict=check)
+        self.ram = Ram(memory, word_bits=layout.paging.word_bits, strict=check)
         load_image(self.ram, layout, image)
         write_descriptors(self.ram)
         bios_map = usual_memory_map(memory) if memory_map is None else memory_map
