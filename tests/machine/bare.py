@@ -6,9 +6,12 @@ from typing import Any
 
 from unicorn import x86_const as x86
 
+from keelback.inspect.walk import SCHEMES
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.devices import PortBus
+from keelback.machine.simulated.models import PENTIUM_III, Model
 from keelback.machine.simulated.offsets import GENERAL
+from keelback.machine.simulated.page_walks import CR4_PAE
 from keelback.machine.simulated.processor import Kind, Processor, Stop
 
 TEXT, DATA, SUPERVISOR, MISSING = scratch.USER_TEXT, scratch.USER_DATA, scratch.SUPERVISOR, scratch.MISSING
@@ -22,17 +25,19 @@ PRESENT, WRITABLE, USER = 1, 2, 4
 class Bare:
     """User code at `TEXT`, which it can't write; `DATA` behind it, which it can; `SUPERVISOR` behind that."""
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "i386", model: Model = PENTIUM_III) -> None:
+        self.scheme = SCHEMES[scheme]
         self.ram = mmap.mmap(-1, scratch.SIZE)
-        scratch.fill(self.ram)
+        scratch.fill(self.ram, scheme)
         self.ram[ENTRY : ENTRY + 6] = MOVE_STACK + scratch.RETURN
         self.length = 1 + len(scratch.RETURN)
-        self.cpu = Processor(memoryview(self.ram), PortBus())
+        self.cpu = Processor(memoryview(self.ram), PortBus(), model)
         self.cpu.system.load_gdt(scratch.GDT, 6 * 8 - 1, scratch.KERNEL_CODE, scratch.KERNEL_DATA)
         self.cpu.system.load_idt(scratch.IDT, 256 * 8 - 1)
         self.cpu.system.load_ldt(0, 0)
         self.cpu.system.load_task_register(scratch.TASK, scratch.TASK_STATE, 103)
-        self.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+        self.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.ROOT)
+        self.cpu.system.write_control(x86.UC_X86_REG_CR4, CR4_PAE if scheme == "PAE" else 0)
         self.cpu.system.write_control(x86.UC_X86_REG_CR0, PAGING | PROTECTION | WRITE_PROTECT | NO_FPU | 0x10)
 
     def write(self, address: int, content: bytes) -> None:
@@ -42,8 +47,9 @@ class Bare:
 
     def map(self, page: int, entry: int) -> None:
         """Set a page-table entry, and drop all translations."""
-        struct.pack_into("<I", self.ram, scratch.PAGE_TABLE + 4 * (page >> 12), entry)
-        self.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+        place = scratch.PAGE_TABLE + self.scheme.entry_size * (page >> 12)
+        struct.pack_into(f"<{self.scheme.format}", self.ram, place, entry)
+        self.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.ROOT)
 
     def set_gate(self, vector: int, kind: int) -> None:
         """Set the kind (present, privilege level, type) of an interrupt gate."""

@@ -11,6 +11,7 @@ from unicorn import x86_const as x86
 from keelback.machine.simulated import offsets as offsets_module
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.engine import OK, Engine, EngineError
+from keelback.machine.simulated.models import PENTIUM_III
 from keelback.machine.simulated.offsets import GENERAL, cpuid, offsets
 from machine.bare import TEXT, Bare, Kind
 
@@ -24,14 +25,14 @@ CONTEXT_REGISTERS = {
 def flat():
     """Return an engine without paging over one zeroed buffer, and the buffer."""
     ram = mmap.mmap(-1, 0x10000)
-    return Engine(ram, len(ram)), ram
+    return Engine(ram, len(ram), PENTIUM_III), ram
 
 
 def test_every_offset_that_the_interface_can_confirm_is_what_the_interface_says():
     machine = Bare()
     machine.run("a1" + struct.pack("<I", scratch.MISSING).hex(), ebx=0x1234, edi=0x9876)
     saved = machine.cpu.state.context
-    found = offsets()
+    found = offsets(PENTIUM_III)
     for name, register in CONTEXT_REGISTERS.items():
         place = getattr(found, name)
         assert struct.unpack_from("<I", saved.bytes, place)[0] == machine.cpu.engine.uc.reg_read(register), name
@@ -41,31 +42,32 @@ def test_every_offset_that_the_interface_can_confirm_is_what_the_interface_says(
 
 
 def test_no_two_facts_lie_at_the_same_place():
-    found = offsets()
+    found = offsets(PENTIUM_III)
     places = [*found.general, found.eip, found.eflags, found.cs, found.ss, found.cr2, found.cr3, found.error]
     places += [found.is_int, found.in_flight]
     assert len(set(places)) == len(places)
 
 
 def test_offsets_are_found_out_once():
-    assert offsets() is offsets()
+    assert offsets(PENTIUM_III) is offsets(PENTIUM_III)
 
 
 def test_the_processor_offers_what_the_kernel_is_built_for():
     time_stamp, global_pages, conditional_move = 1 << 4, 1 << 13, 1 << 15
-    assert cpuid(1)[3] & (time_stamp | global_pages | conditional_move) == time_stamp | global_pages | conditional_move
+    wanted = time_stamp | global_pages | conditional_move
+    assert cpuid(PENTIUM_III, 1)[3] & wanted == wanted
 
 
 def test_a_fact_that_can_not_be_told_is_an_error(monkeypatch):
     monkeypatch.setattr(offsets_module._Prober, "_after", lambda self, code, **start: self.clean.copy_of())
     with pytest.raises(EngineError, match="can't tell where this Unicorn keeps"):
-        offsets_module._Prober().offsets()
+        offsets_module._Prober(PENTIUM_III).offsets()
 
 
 def test_instructions_are_counted_exactly_from_the_first_run_on(flat):
     cpu, ram = flat
     ram[0x1000:0x1004] = bytes.fromhex("4040ebfc")
-    counter = cpu.counter(offsets().counter)
+    counter = cpu.counter(offsets(PENTIUM_III).counter)
     for count in (1, 2, 3, 10, 100_000):
         cpu.set_register(x86.UC_X86_REG_EAX, 0)
         assert cpu.run(0x1000, count) == OK
@@ -77,7 +79,7 @@ def test_a_run_may_be_longer_than_32_bits_can_count(flat):
     cpu, ram = flat
     ram[0x1000:0x1005] = bytes.fromhex("9090cd8090")
     assert cpu.run(0x1000, (1 << 32) + 1) == OK
-    assert (cpu.caught, cpu.counter(offsets().counter).value) == ({cpu.handle.value: 0x80}, 3)
+    assert (cpu.caught, cpu.counter(offsets(PENTIUM_III).counter).value) == ({cpu.handle.value: 0x80}, 3)
 
 
 def test_an_interrupt_ends_the_run_and_is_recorded_alone(flat):
@@ -101,7 +103,7 @@ def test_a_restored_context_is_the_saved_one(flat):
     assert cpu.uc.reg_read(x86.UC_X86_REG_EBX) == 0xABCD
     cpu.set_register(x86.UC_X86_REG_EBX, 2)
     cpu.save(saved)
-    assert struct.unpack_from("<I", saved.bytes, offsets().general[GENERAL.index("ebx")])[0] == 2
+    assert struct.unpack_from("<I", saved.bytes, offsets(PENTIUM_III).general[GENERAL.index("ebx")])[0] == 2
 
 
 def test_a_status_has_words(flat):

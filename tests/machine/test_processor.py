@@ -461,7 +461,7 @@ def test_a_frame_outside_ram_is_a_clean_panic_and_the_processor_goes_on(code):
 @pytest.mark.parametrize("code", ["a1" + word(0x40_0000), "a3" + word(0x40_0000), "b8" + word(0x40_0000) + "ffe0"])
 def test_a_page_table_outside_ram_is_a_clean_panic(code):
     machine = Bare()
-    struct.pack_into("<I", machine.ram, scratch.PAGE_DIRECTORY + 4, 0x5000_0000 | PRESENT | USER | WRITABLE)
+    struct.pack_into("<I", machine.ram, scratch.ROOT + 4, 0x5000_0000 | PRESENT | USER | WRITABLE)
     with pytest.raises(Panic, match=r"a page table lies at 0x50000.*, where there is no RAM"):
         machine.run(code)
     assert trap(machine, "90cd80") == (0x80, 0, 3)
@@ -472,7 +472,7 @@ def test_a_page_directory_outside_ram_is_a_clean_panic():
     machine.cpu.system.write_control(x86.UC_X86_REG_CR3, 0x6000_0000)
     with pytest.raises(Panic, match="where there is no RAM"):
         machine.resume()
-    machine.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+    machine.cpu.system.write_control(x86.UC_X86_REG_CR3, scratch.ROOT)
     assert trap(machine, "90cd80") == (0x80, 0, 3)
 
 

@@ -1,6 +1,6 @@
 """The instruction that the processor stopped at, as far as the emulator does not say what it is."""
 
-from keelback.inspect.walk import Walker
+from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.saved_state import SavedState
 
 LONGEST_INSTRUCTION = 15
@@ -13,17 +13,17 @@ INT3, INTO = 0xCC, 0xCE
 class Code:
     """The code around the place where a processor stopped."""
 
-    def __init__(self, memory: memoryview, walker: Walker, state: SavedState) -> None:
+    def __init__(self, memory: memoryview, walks: PageWalks, state: SavedState) -> None:
         self.memory = memory
-        self.walker = walker
+        self.walks = walks
         self.state = state
 
     def read(self, start: int, count: int) -> bytes:
         """Return up to `count` bytes from an address on, fewer where a page is missing."""
         found = bytearray()
-        directory = self.state.cr3
+        walk, root = self.walks.of(self.state).walk, self.state.cr3
         for address in range(start, start + count):
-            translation = self.walker.walk(directory, address & 0xFFFF_FFFF)
+            translation = walk(root, address & 0xFFFF_FFFF)
             place = translation.frame << 12 | address & 0xFFF if translation else len(self.memory)
             if place >= len(self.memory):
                 break
@@ -52,12 +52,13 @@ class Code:
         """Say whether the instruction is one of SSE, which CR4 does not let anybody use."""
         # Imported here: few programs do this.
         from capstone import CS_ARCH_X86, CS_MODE_32, Cs
-        from capstone.x86_const import X86_GRP_SSE1, X86_GRP_SSE2
+        from capstone.x86_const import X86_GRP_SSE1, X86_GRP_SSE2, X86_GRP_SSE3, X86_GRP_SSSE3
 
+        groups = {X86_GRP_SSE1, X86_GRP_SSE2, X86_GRP_SSE3, X86_GRP_SSSE3}
         decoder = Cs(CS_ARCH_X86, CS_MODE_32)
         decoder.detail = True
         code = self.read(self.state.eip, LONGEST_INSTRUCTION)
-        return any({X86_GRP_SSE1, X86_GRP_SSE2} & set(each.groups) for each in decoder.disasm(code, self.state.eip, 1))
+        return any(groups & set(each.groups) for each in decoder.disasm(code, self.state.eip, 1))
 
     def is_port_string(self) -> bool:
         """Say whether the instruction is `ins` or `outs`, whose ports come before their memory."""

@@ -1,49 +1,84 @@
 """What a CPU takes in its control and model-specific registers: what it would refuse, or misunderstand, is a panic.
 
-Source: Intel SDM volume 3, section 2.5 (control registers), and volume 2, MOV (control registers) and WRMSR.
+Source: Intel SDM volume 3, sections 2.2.1 (EFER), 2.5 (control registers) and 4.4.1 (the registers of PAE paging), and
+volume 2, MOV (control registers) and WRMSR.
 """
 
 from keelback.lang import Panic
+from keelback.machine.simulated.models import Model
 from keelback.machine.simulated.offsets import cpuid
 
 PROTECTION, PAGING, NOT_WRITE_THROUGH, CACHE_DISABLE = 1 << 0, 1 << 31, 1 << 29, 1 << 30
-THREE_LEVELS, GLOBAL_PAGES = 1 << 5, 1 << 7
+PAE, GLOBAL_PAGES = 1 << 5, 1 << 7
 EBX, ECX, EDX = 1, 2, 3
-EXTENSIONS = {GLOBAL_PAGES: (1, EDX, 13), 1 << 20: (7, EBX, 7), 1 << 21: (7, EBX, 20), 1 << 11: (7, ECX, 2)}
+FEATURES, MORE_FEATURES, EXTENDED, EXTENDED_FEATURES, ADDRESS_SIZES = 1, 7, 0x8000_0000, 0x8000_0001, 0x8000_0008
+EXTENSIONS = {
+    PAE: (FEATURES, EDX, 6),
+    GLOBAL_PAGES: (FEATURES, EDX, 13),
+    1 << 20: (MORE_FEATURES, EBX, 7),
+    1 << 21: (MORE_FEATURES, EBX, 20),
+    1 << 11: (MORE_FEATURES, ECX, 2),
+}
 """The bits of CR4 that a kernel of ours sets: the leaf, the register and the bit of CPUID that say they are there."""
 SYSENTER = frozenset({0x174, 0x175, 0x176})
+HAS_SYSENTER = 1 << 11
 EFER = 0xC000_0080
-HAS_SYSENTER, HAS_EFER = 1 << 11, 1 << 11 | 1 << 20 | 1 << 29
+EFER_BITS = {1 << 0: 11, 1 << 11: 20}
+"""The bits of EFER that a kernel of ours sets, `syscall` and no-execute, each with the bit of CPUID that says so."""
+HAS_EFER = 1 << 11 | 1 << 20 | 1 << 29
+NOT_IN_POINTERS = 1 << 1 | 1 << 2 | 0xF << 5
+"""Reserved in a present entry of the page-directory-pointer table, as all bits above the CPU's addresses are."""
+USUAL_ADDRESS_BITS = 36
 
 
-def check_cr0(value: int, cr4: int) -> None:
-    """Check a value for CR0, with CR4 as it is.  Raises: Panic."""
+def check_cr0(value: int) -> None:
+    """Check a value for CR0.  Raises: Panic."""
     if value & PAGING and not value & PROTECTION:
         raise Panic("paging needs protected mode")
     if value & NOT_WRITE_THROUGH and not value & CACHE_DISABLE:
         raise Panic("CR0 may not have NW without CD")
-    if value & PAGING and cr4 & THREE_LEVELS:
-        raise Panic("paging is switched on with CR4.PAE left set: the page tables have two levels")
 
 
-def check_cr4(value: int, cr0: int, before: int) -> None:
+def check_cr4(model: Model, value: int, cr0: int, before: int) -> None:
     """Check a value for CR4, with CR0 as it is and what CR4 was.  Raises: Panic."""
-    if cr0 & PAGING and (value ^ before) & THREE_LEVELS:
+    if cr0 & PAGING and (value ^ before) & PAE:
         raise Panic("CR4.PAE changes while paging is on")
     if value & GLOBAL_PAGES and not cr0 & PAGING:
         raise Panic("global pages come after paging")
     for number in range(32):
-        if value >> number & 1 and not _has_extension(1 << number):
+        if value >> number & 1 and not _has_extension(model, 1 << number):
             raise Panic(f"this CPU has no bit {number} of CR4")
 
 
-def _has_extension(bit: int) -> bool:
+def _has_extension(model: Model, bit: int) -> bool:
     leaf, register, place = EXTENSIONS.get(bit, (0, 0, 32))
-    return cpuid(0)[0] >= leaf > 0 and bool(cpuid(leaf)[register] >> place & 1)
+    return cpuid(model, 0)[0] >= leaf > 0 and bool(cpuid(model, leaf)[register] >> place & 1)
 
 
-def check_msr(register: int) -> None:
-    """Check that there is a model-specific register.  Raises: Panic."""
-    has_efer = cpuid(0x8000_0000)[0] > 0x8000_0000 and cpuid(0x8000_0001)[EDX] & HAS_EFER
-    if not (register in SYSENTER and cpuid(1)[EDX] & HAS_SYSENTER) and not (register == EFER and has_efer):
+def check_msr(model: Model, register: int, value: int) -> None:
+    """Check that there is a model-specific register, and that it has the bits of a value.  Raises: Panic."""
+    has_sysenter, has_efer = cpuid(model, FEATURES)[EDX] & HAS_SYSENTER, _extended_features(model) & HAS_EFER
+    if not ((register in SYSENTER and has_sysenter) or (register == EFER and has_efer)):
         raise Panic(f"this CPU has no model-specific register {register:#x}")
+    if register == EFER:
+        for number in range(64):
+            if value >> number & 1 and not _extended_features(model) >> EFER_BITS.get(1 << number, 32) & 1:
+                raise Panic(f"this CPU has no bit {number} of EFER")
+
+
+def _extended_features(model: Model) -> int:
+    return cpuid(model, EXTENDED_FEATURES)[EDX] if cpuid(model, EXTENDED)[0] >= EXTENDED_FEATURES else 0
+
+
+def check_pointers(model: Model, pointers: tuple[int, ...]) -> None:
+    """Check the entries that a CPU loads from the page-directory-pointer table.  Raises: Panic."""
+    reserved = NOT_IN_POINTERS | -(1 << _address_bits(model))
+    for number, pointer in enumerate(pointers):
+        if pointer & 1 and pointer & reserved:
+            raise Panic(f"page-directory pointer {number} is {pointer:#x}, which has reserved bits")
+
+
+def _address_bits(model: Model) -> int:
+    """Return how many bits a physical address has.  Source: Intel SDM volume 3, section 4.1.4."""
+    has_sizes = cpuid(model, EXTENDED)[0] >= ADDRESS_SIZES
+    return cpuid(model, ADDRESS_SIZES)[0] & 0xFF if has_sizes else USUAL_ADDRESS_BITS

@@ -3,17 +3,17 @@
 1. `until` is 0: page 0 is mapped nowhere, so no run ends there.
 2. Every entry starts from a context that has no exception in flight, or the next fault would be a double fault.
 3. Instructions are counted exactly: translations made before counting began are flushed.
-4. The CPU model is one without instructions whose results differ from run to run (`rdrand`, `rdseed`, `rdtscp`).
-5. An interrupt runs no Python: no signal's handler runs, and is lost, in a callback.
+4. An interrupt runs no Python: no signal's handler runs, and is lost, in a callback.
 """
 
 import ctypes
 import mmap
 from typing import Any
 
-from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INTR, UC_MODE_32, UC_PROT_ALL, Uc
-from unicorn import x86_const as x86
+from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INTR, UC_PROT_ALL, Uc
 from unicorn.unicorn_py3.unicorn import uclib
+
+from keelback.machine.simulated.models import Model
 
 OK = 0
 INVALID_INSTRUCTION = 10  # UC_ERR_INSN_INVALID
@@ -64,12 +64,13 @@ class BrokenOff(Exception):
 
 
 class Engine:
-    """One Unicorn CPU over a RAM buffer, and a saved context that can be read and restored."""
+    """One Unicorn CPU of a model over a RAM buffer, and a saved context that can be read and restored."""
 
-    def __init__(self, buffer: Any, size: int) -> None:
+    def __init__(self, buffer: Any, size: int, model: Model) -> None:
         _check_room()
-        self.uc = Uc(UC_ARCH_X86, UC_MODE_32)
-        self.uc.ctl_set_cpu_model(x86.UC_CPU_X86_PENTIUM3)
+        self.model = model
+        self.uc = Uc(UC_ARCH_X86, model.mode)
+        self.uc.ctl_set_cpu_model(model.number)
         self.handle = self.uc._uch
         self._address = self.handle.value
         self.caught: dict[int, int] = {}

@@ -29,7 +29,7 @@ class Hooks:
         self.refused_after = 0
         """How many instructions were begun then: the emulator may begin one more before it stops."""
         self._before = SavedState(engine)
-        self._counter = engine.counter(offsets().counter)
+        self._counter = engine.counter(offsets(engine.model).counter)
         for function, instruction in (
             (self._port_read, x86.UC_X86_INS_IN),
             (self._port_written, x86.UC_X86_INS_OUT),

@@ -16,7 +16,7 @@ from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
 from keelback.kernel.x86.vectors import Vector
 from keelback.lang import MISTAKES, Panic, address_of, layout_of
 from keelback.machine.panics import record_panic
-from keelback.machine.simulated.control import check_cr0, check_cr4, check_msr
+from keelback.machine.simulated.control import check_cr0, check_cr4, check_msr, check_pointers
 from keelback.machine.simulated.mmu import TlbModel
 from keelback.machine.simulated.offsets import cpuid
 from keelback.machine.simulated.pc import PAGE, SimulatedPc
@@ -140,9 +140,10 @@ class InterpretedPc(SimulatedPc):
 
     def write_cr0(self, value: int) -> None:
         """Set control register 0; with paging on, strict RAM asks the page tables."""
-        check_cr0(value, self.processor.system.read_control(x86.UC_X86_REG_CR4))
+        check_cr0(value)
         self.processor.system.write_control(x86.UC_X86_REG_CR0, value)
         self._paging = bool(value & PAGING)
+        self._walk_as_told()
         if self._paging and self.ram.strict:
             self.ram.touch = self._touch
 
@@ -154,12 +155,20 @@ class InterpretedPc(SimulatedPc):
         """Switch to a page directory."""
         self.processor.system.write_control(x86.UC_X86_REG_CR3, value)
         self.tlb.load_directory(value)
+        self._walk_as_told()
 
     def write_cr4(self, value: int) -> None:
         """Set control register 4."""
         cr0, before = (self.processor.system.read_control(each) for each in (x86.UC_X86_REG_CR0, x86.UC_X86_REG_CR4))
-        check_cr4(value, cr0, before)
+        check_cr4(self.processor.engine.model, value, cr0, before)
         self.processor.system.write_control(x86.UC_X86_REG_CR4, value)
+        self._walk_as_told()
+
+    def _walk_as_told(self) -> None:
+        """Walk as the control registers say, and load the pointers of PAE.  Raises: Panic when the CPU would refuse."""
+        self.tlb.walker = self.processor.walker
+        if self._paging:
+            check_pointers(self.processor.engine.model, self.tlb.load_pointers())
 
     def invalidate_page(self, address: int) -> None:
         """Drop the translation of a page; the emulator, which has no such call, drops all that are not global."""
@@ -195,12 +204,12 @@ class InterpretedPc(SimulatedPc):
 
     def write_msr(self, register: int, value: int) -> None:
         """Set a model-specific register."""
-        check_msr(register)
+        check_msr(self.processor.engine.model, register, value)
         self.processor.system.write_msr(register, value)
 
     def cpuid(self, leaf: int, register: int) -> int:
         """Return what CPUID says of a leaf in one register of the emulated processor."""
-        return cpuid(leaf)[register]
+        return cpuid(self.processor.engine.model, leaf)[register]
 
     def read_back(self, address: int, pattern: int) -> int:
         """Return what a word has after a pattern was written to it: ones where there is no RAM."""

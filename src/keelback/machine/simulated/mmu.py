@@ -1,9 +1,11 @@
 """The translation cache of a CPU, as the manual allows it to be: what no emulator shows of missing invalidations.
 
-Source: Intel SDM volume 3, section 4.10 (caching of translations).
+Source: Intel SDM volume 3, sections 4.10 (caching of translations) and 4.4.1 (the registers of PAE paging).
 """
 
-from keelback.inspect.walk import ACCESSED, GLOBAL, PAGE_SHIFT, USER, WRITABLE, Translation, Walker
+import struct
+
+from keelback.inspect.walk import ACCESSED, GLOBAL, NO_EXECUTE, PAGE_SHIFT, PRESENT, USER, WRITABLE, Translation, Walker
 from keelback.lang import Panic
 
 
@@ -11,18 +13,39 @@ class TlbModel:
     """A translation cache that keeps everything it may, by pages of 4 KiB.
 
     An entry stays until it is invalidated, its space is left (if it is not global) or the model is told to check: then
-    an entry that the page tables no longer bear out is a panic.
+    an entry that the page tables no longer bear out is a panic.  So is a change of the four entries of PAE's first
+    level, which the CPU has loaded and does not look at again.
     """
 
     def __init__(self, walker: Walker) -> None:
         self.walker = walker
         self.directory = 0
         self.cached: dict[int, Translation] = {}
+        self.pointers: tuple[int, ...] = ()
 
     def load_directory(self, directory: int) -> None:
         """Do what a write to cr3 does: forget all but the global translations."""
         self.directory = directory
         self.cached = {page: entry for page, entry in self.cached.items() if entry.flags & GLOBAL}
+
+    def load_pointers(self) -> tuple[int, ...]:
+        """Load the entries of the first level, where its scheme has the CPU keep them; return them."""
+        self.pointers = self._pointers_now()
+        return self.pointers
+
+    def _pointers_now(self) -> tuple[int, ...]:
+        root = next(self.walker.tables(self.directory))
+        first = self.walker.scheme.levels[0]
+        return () if first.has_rights else struct.unpack(f"<{1 << first.bits}Q", self.walker.content(root))
+
+    def _check_pointers(self) -> None:
+        """Check that the CPU has the entries of the first level as the table has them.  Raises: Panic."""
+        if not self.pointers:
+            return
+        for number, (loaded, now) in enumerate(zip(self.pointers, self._pointers_now(), strict=True)):
+            if loaded != now and (loaded | now) & PRESENT:
+                change = f"the CPU has {loaded:#x}, the table {now:#x}"
+                raise Panic(f"page-directory pointer {number} was changed without a load of cr3: {change}")
 
     def invalidate_page(self, address: int) -> None:
         """Do what `invlpg` does: forget the translation of one page."""
@@ -33,6 +56,7 @@ class TlbModel:
 
         Raises: Panic when it is not mapped, or when the cached translation is not what the page tables say.
         """
+        self._check_pointers()
         page = address >> PAGE_SHIFT
         now = self.walker.walk(self.directory, address)
         cached = self.cached.get(page)
@@ -51,7 +75,8 @@ class TlbModel:
             self.cached.setdefault(each.page >> PAGE_SHIFT, each)
 
     def before_user_mode(self) -> None:
-        """Check that user mode finds no stale translation.  Raises: Panic naming the page."""
+        """Check that user mode finds no stale translation.  Raises: Panic naming the page, or the pointer."""
+        self._check_pointers()
         for page, cached in self.cached.items():
             now = self.walker.walk(self.directory, page << PAGE_SHIFT)
             if now is not cached and (now is None or not cached.allows_as(now)):
@@ -67,4 +92,5 @@ def _text(translation: Translation | None) -> str:
     if translation is None:
         return "nothing"
     who, how = translation.flags & USER, translation.flags & WRITABLE
-    return f"frame {translation.frame:#x} {'user ' if who else ''}{'writable' if how else 'read-only'}"
+    fetch = ", no-execute" if translation.flags & NO_EXECUTE else ""
+    return f"frame {translation.frame:#x} {'user ' if who else ''}{'writable' if how else 'read-only'}{fetch}"

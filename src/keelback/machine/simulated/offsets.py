@@ -16,6 +16,7 @@ from unicorn import x86_const as x86
 
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.engine import NO_EXCEPTION, Engine, EngineError
+from keelback.machine.simulated.models import Model
 
 MOST_ENGINE_BYTES = 2048
 CR0 = 0x8001_0011  # of the scratch machine: paging, write protection, protected mode
@@ -48,29 +49,29 @@ class Offsets:
 
 
 @cache
-def offsets() -> Offsets:
-    """Find the offsets out, once a process.  Raises: EngineError when they can't be told."""
-    return _prober().offsets()
+def offsets(model: Model) -> Offsets:
+    """Find the offsets of a CPU model out, once a process.  Raises: EngineError when they can't be told."""
+    return _prober(model).offsets()
 
 
 @cache
-def cpuid(leaf: int) -> tuple[int, int, int, int]:
-    """Return what CPUID says of a leaf: eax, ebx, ecx and edx."""
-    return _prober().cpuid(leaf, offsets().general)
+def cpuid(model: Model, leaf: int) -> tuple[int, int, int, int]:
+    """Return what CPUID of a CPU model says of a leaf: eax, ebx, ecx and edx."""
+    return _prober(model).cpuid(leaf, offsets(model).general)
 
 
 @cache
-def _prober() -> "_Prober":
-    return _Prober()
+def _prober(model: Model) -> "_Prober":
+    return _Prober(model)
 
 
 class _Prober:
     """Provokes known events on a scratch machine and looks for their traces."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: Model) -> None:
         self.ram = mmap.mmap(-1, scratch.SIZE)
         scratch.fill(self.ram)
-        self.engine = Engine(self.ram, scratch.SIZE)
+        self.engine = Engine(self.ram, scratch.SIZE, model)
         self._set_up()
         self.clean = self.engine.new_context()
 
@@ -78,7 +79,7 @@ class _Prober:
         uc = self.engine.uc
         uc.reg_write(x86.UC_X86_REG_GDTR, (0, scratch.GDT, 6 * 8 - 1, 0))
         uc.reg_write(x86.UC_X86_REG_IDTR, (0, scratch.IDT, 256 * 8 - 1, 0))
-        uc.reg_write(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY)
+        uc.reg_write(x86.UC_X86_REG_CR3, scratch.ROOT)
         uc.reg_write(x86.UC_X86_REG_CR0, CR0)
         uc.reg_write(x86.UC_X86_REG_TR, (scratch.TASK, scratch.TASK_STATE, 103, 0x8B00))
         uc.reg_write(x86.UC_X86_REG_CS, scratch.KERNEL_CODE)
@@ -112,7 +113,7 @@ class _Prober:
             mode=self._find_mode(missing, halted, int14, null),
             cr0=self._find({clean: CR0}, "cr0"),
             cr2=self._find({missing: scratch.MISSING, protected: scratch.SUPERVISOR}, "cr2"),
-            cr3=self._find_written(x86.UC_X86_REG_CR3, scratch.PAGE_DIRECTORY, scratch.PAGE_TABLE, "cr3"),
+            cr3=self._find_written(x86.UC_X86_REG_CR3, scratch.ROOT, scratch.PAGE_TABLE, "cr3"),
             cr4=self._find_written(x86.UC_X86_REG_CR4, 0, 0x94, "cr4"),
             gates=self._find({clean: scratch.IDT}, "the interrupt descriptor table"),
             gates_limit=self._find({clean: 256 * 8 - 1}, "the length of that table"),

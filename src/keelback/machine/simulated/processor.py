@@ -21,13 +21,15 @@ from typing import NamedTuple
 
 from unicorn import x86_const as x86
 
-from keelback.inspect.walk import Walker, reader
+from keelback.inspect.walk import Walker
 from keelback.lang import Panic
 from keelback.machine.simulated.code import Code
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine
 from keelback.machine.simulated.hooks import INVALID_OPCODE, PROTECTION, Hooks
+from keelback.machine.simulated.models import PENTIUM_III, Model
 from keelback.machine.simulated.offsets import offsets
+from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.ring0_memory import DeliveryFault, Ring0Memory
 from keelback.machine.simulated.saved_state import SavedState
 from keelback.machine.simulated.system_registers import SystemRegisters
@@ -75,18 +77,23 @@ class Processor:
     `system` are the registers that ring 0 alone can change.
     """
 
-    def __init__(self, memory: memoryview, ports: PortBus) -> None:
-        self.walker = Walker("i386", reader(memory))
-        self.engine = Engine(memory, len(memory))
+    def __init__(self, memory: memoryview, ports: PortBus, model: Model = PENTIUM_III) -> None:
+        self.walks = PageWalks(memory)
+        self.engine = Engine(memory, len(memory), model)
         self.clean = SavedState(self.engine)
         self.state = SavedState(self.engine)
         self.system = SystemRegisters(self.clean, len(memory))
-        self.code = Code(memory, self.walker, self.state)
-        self.ring0_memory = Ring0Memory(memory, self.walker, self.state)
+        self.code = Code(memory, self.walks, self.state)
+        self.ring0_memory = Ring0Memory(memory, self.walks, self.state)
         self.hooks = Hooks(self.engine, ports)
-        self.counter = self.engine.counter(offsets().counter)
+        self.counter = self.engine.counter(offsets(model).counter)
         self.system.write_control(x86.UC_X86_REG_CR4, 0)
         self.system.load_ldt(0, LIMIT_AT_RESET)
+
+    @property
+    def walker(self) -> Walker:
+        """Return what walks page tables as ring 0 does."""
+        return self.walks.of(self.clean)
 
     def forget_code(self, address: int, size: int) -> None:
         """Forget what was translated from the code at an address that ring 0 has mapped: it is about to change."""
@@ -149,7 +156,7 @@ class Processor:
             return Stop(Kind.TIME_STAMP, begun)
         if vector == PAGE_FAULT:
             # The emulator takes a page table outside RAM for an empty one; this walk panics.
-            self.walker.walk(state.cr3, state.cr2)
+            self.walks.of(state).walk(state.cr3, state.cr2)
             self._correct_flags()
             if self.code.is_port_string():
                 return Stop(Kind.TRAP, begun, PROTECTION)

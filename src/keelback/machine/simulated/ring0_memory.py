@@ -6,8 +6,9 @@ Translations are kept, as a TLB keeps them, until other tables are in use or the
 import struct
 from operator import itemgetter
 
-from keelback.inspect.walk import WRITABLE, Walker
+from keelback.inspect.walk import WRITABLE
 from keelback.lang import Panic
+from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.saved_state import SavedState
 
 PAGING = 1 << 31
@@ -32,12 +33,13 @@ class DeliveryFault(Exception):
 class Ring0Memory:
     """RAM by ring 0's translation; which tables are in use is told by `note_tables`."""
 
-    def __init__(self, memory: memoryview, walker: Walker, state: SavedState) -> None:
+    def __init__(self, memory: memoryview, walks: PageWalks, state: SavedState) -> None:
         self.memory = memory
-        self.walker = walker
-        self._tables = itemgetter(*(state.places[name] for name in ("cr0", "cr3", "idt", "idt_limit", "task")))
+        self.walks = walks
+        self._walker = walks.two_levels
+        self._tables = itemgetter(*(state.places[name] for name in ("cr0", "cr3", "cr4", "idt", "idt_limit", "task")))
         self._known: tuple[int, ...] = ()
-        self._directory: int | None = None
+        self._root: int | None = None
         self._frames: dict[tuple[int, bool], int] = {}
         self._gates: dict[int, int] = {}
 
@@ -46,7 +48,8 @@ class Ring0Memory:
         tables = self._tables(state.words)
         if tables != self._known:
             self._known = tables
-            self._directory = tables[1] & TABLE_MASK if tables[0] & PAGING else None
+            self._root = tables[1] if tables[0] & PAGING else None
+            self._walker = self.walks.by(tables[2])
             self._frames.clear()
             self._gates.clear()
 
@@ -58,7 +61,7 @@ class Ring0Memory:
         """Return both words of a gate; none is present beyond the table's limit.  Raises: DeliveryFault."""
         place = self._gates.get(vector)
         if place is None:
-            _, _, base, limit, _ = self._known
+            *_, base, limit, _ = self._known
             if 8 * vector + 7 > limit:
                 return 0, 0
             place = self._gates[vector] = self.place_of(base + 8 * vector)
@@ -95,8 +98,8 @@ class Ring0Memory:
 
     def _translate(self, address: int, writing: bool) -> int:
         frame = address & TABLE_MASK
-        if self._directory is not None:
-            translation = self.walker.walk(self._directory, address)
+        if self._root is not None:
+            translation = self._walker.walk(self._root, address)
             if translation is None or (writing and not translation.flags & WRITABLE):
                 error = (translation is not None) | writing << 1
                 raise DeliveryFault(PAGE_FAULT, error, f"a trap needs {address:#010x}, which is not mapped", address)

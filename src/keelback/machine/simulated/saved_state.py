@@ -3,7 +3,7 @@
 from operator import itemgetter
 
 from keelback.machine.simulated.engine import Engine
-from keelback.machine.simulated.offsets import GENERAL, offsets
+from keelback.machine.simulated.offsets import GENERAL, Offsets, offsets
 
 INTERRUPTS = 1 << 9
 VIRTUAL_8086 = 1 << 17
@@ -11,9 +11,8 @@ SELECTORS = ("es", "cs", "ss", "ds", "fs", "gs")
 NAMED = ("eip", "eflags", "flags_before", "mode", "cr0", "cr2", "cr3", "cr4", "error", "is_int", "in_flight")
 
 
-def _places() -> dict[str, int]:
+def _places(at: Offsets) -> dict[str, int]:
     """Return which word of a context each register is."""
-    at = offsets()
     named = {name: getattr(at, name) for name in NAMED} | {"idt": at.gates, "idt_limit": at.gates_limit}
     general = dict(zip(GENERAL, at.general, strict=True))
     selectors = {name: at.cs + at.segment * (number - 1) for number, name in enumerate(SELECTORS)}
@@ -53,8 +52,8 @@ class SavedState:
         self.context = engine.new_context()
         bytes_ = memoryview(self.context.bytes).cast("B")
         self.words = bytes_.cast("I")
-        self.places = _places()
-        at = offsets()
+        at = offsets(engine.model)
+        self.places = _places(at)
         self.segments = bytes_[at.cs : at.ss + at.segment]
         """All that the emulator keeps of the code and the stack segment."""
         self._general = itemgetter(*(self.places[name] for name in GENERAL))
