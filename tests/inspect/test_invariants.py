@@ -75,6 +75,10 @@ def forget_an_upper_level(pc, lens):
     lens.memory.frames.user_zone.levels[1][0] = 0
 
 
+def forget_the_first_word(pc, lens):
+    lens.memory.frames.user_zone.first.index += 1
+
+
 def count_wrongly(pc, lens):
     lens.memory.frames.counts.user_free -= 1
 
@@ -560,6 +564,7 @@ MISTAKES = {
     take_a_free_frame_out: "the sets of free frames",
     leave_something_in_a_free_frame: "a free frame of the kernel zone",
     forget_an_upper_level: "a word of a free set's upper level",
+    forget_the_first_word: "a free set notes which of its words",
     count_wrongly: "the counts of free frames",
     map_page_zero: "page 0 and the last page",
     change_one_kernel_part: "the kernel part is the same",

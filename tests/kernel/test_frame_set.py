@@ -23,7 +23,8 @@ def make_set(count=COUNT):
 
 
 def content(frames):
-    return [bytes(frames.levels[0].ram.bytes[each.record.base :][: 4 * len(each)]) for each in frames.levels]
+    levels = [bytes(each.ram.bytes[each.record.base :][: 4 * len(each)]) for each in frames.levels]
+    return [*levels, frames.first.index]
 
 
 def members(frames):
@@ -88,6 +89,7 @@ def test_ranges_add_to_what_is_there(ranges):
 
 def test_the_whole_of_four_gib_fits():
     frames = make_set(1 << 20)
+    assert frames.is_empty()
     frames.add((1 << 20) - 1)
     assert frames.lowest() == (1 << 20) - 1
     assert [len(level) for level in frames.levels] == [32768, 1024, 32, 1]

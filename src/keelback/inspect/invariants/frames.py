@@ -88,6 +88,15 @@ def _set_levels(census: Census) -> Iterator[str]:
                 yield f"level {number + 1} does not sum level {number} up"
 
 
+@invariant("a free set notes which of its words is the first that is not zero")
+def _first_words(census: Census) -> Iterator[str]:
+    for free in (census.kernel.memory.frames.kernel_zone, census.kernel.memory.frames.user_zone):
+        members = bits(free)
+        first = (members & -members).bit_length() - 1 if members else 32 * len(free.words)
+        if free.first.index != first // 32:
+            yield f"the first word noted is {free.first.index}, and should be {first // 32}"
+
+
 @invariant("the counts of free frames are the sizes of the sets")
 def _free_counts(census: Census) -> Iterator[str]:
     frames = census.kernel.memory.frames
