@@ -400,11 +400,6 @@ OTHER_PAGING: tuple[Layout, ...] = ()
 """The same, with the other page tables that they can have."""
 
 
-def layout_named(name: str) -> Layout:
-    """Return the published layout of a name.  Raises: KeyError."""
-    return {layout.name: layout for layout in LAYOUTS}[name]
-
-
 def with_paging(layout: Layout, name: str) -> Layout:
     """Return a layout with the page tables of a name: for a published one, as it is published with them.
 

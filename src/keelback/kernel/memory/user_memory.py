@@ -18,7 +18,6 @@ class UserMemory(Component):
 
     def __init__(self, virtual_memory: VirtualMemory) -> None:
         self.virtual_memory = virtual_memory
-        self.spaces = virtual_memory.spaces
         self.layout = virtual_memory.layout
         self.access = virtual_memory.access
 
