@@ -1,5 +1,7 @@
 """What can't be done, told to whoever asked for it."""
 
+from signal import SIGINT
+
 
 class UserError(Exception):
     """What was asked for can't be done: one clear line that says what, where and what to do.
@@ -14,10 +16,14 @@ class UserError(Exception):
 
 
 class Interrupted(BaseException):
-    """Control-C has ended a run; the text is where the kernel was, empty where it was not in the kernel.
+    """Control-C, or the signal of a number, has ended a run; the text is where the kernel was, empty: not in it.
 
     A `BaseException`, so that nobody takes it for an error.
     """
+
+    def __init__(self, place: str = "", number: int = SIGINT) -> None:
+        self.number = number
+        super().__init__(place)
 
 
 class LimitReached(Interrupted):

@@ -80,16 +80,17 @@ def test_a_program_that_loops_ends_by_a_limit_in_check_and_compare(keelback):
     assert done.returncode == 1 and "stopped after 1,000,000 instructions" in done.stderr
 
 
-def test_control_c_tells_what_is_known_and_where_it_was(tmp_path):
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_tells_what_is_known_and_where_it_was(tmp_path, number, said):
     (tmp_path / "part.py").write_text(LOOPS.replace("while", "os.write(1, b'here\\n')\n    while"))
     words = [sys.executable, "-m", "keelback", "check", "--with", "part.py", "hello"]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while "here" not in (line := process.stderr.readline()):
         assert line
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and "keelback: interrupted" in errors
-    assert output.startswith("strict run  interrupted, in part.py:") and "(allocate_user)" in output
+    assert process.returncode == 128 + number and f"keelback: {said}" in errors
+    assert output.startswith(f"strict run  {said}, in part.py:") and "(allocate_user)" in output
 
 
 def test_a_terminal_shows_what_is_going_on(tmp_path):

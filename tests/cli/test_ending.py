@@ -87,7 +87,7 @@ def test_the_statuses_are_those_of_the_help():
     assert [line.strip() for line in shown.splitlines()] == [f"{status:<8} {says}" for status, says in STATUSES]
     numbers = [statuses.WELL, statuses.BADLY, statuses.MISTAKE, statuses.KERNEL_WRONG, statuses.HOST_FAILED]
     assert [status for status, _ in STATUSES] == [*map(str, numbers), "128 + n"]
-    assert statuses.INTERRUPTED == 128 + signal.SIGINT
+    assert statuses.BY_SIGNAL == 128
 
 
 def test_the_docs_have_the_statuses_in_one_table():

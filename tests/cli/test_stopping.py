@@ -1,9 +1,10 @@
-"""A run that is stopped, by a limit or by control-C, ends with the report: where each process was."""
+"""A run that is stopped, by a limit or by a signal, ends with the report: where each process was."""
 
 import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -34,16 +35,20 @@ def test_a_run_that_ends_before_its_limits_is_as_without_them():
     assert command("run", "--time", "1h", "--limit", "1G", "hello").stdout == plain.stdout
 
 
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
 @pytest.mark.parametrize("way", WAYS, ids=" ".join)
-def test_control_c_shows_where_each_process_was(way):
-    words = [*COMMAND, "run", *way, "primes 4000000000", "hello"]
+def test_a_signal_shows_where_each_process_was(way, number, said):
+    words = [*COMMAND, "run", *way, "--time", "1h", "primes 4000000000", "hello"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     while "hello: I am process 2" not in (line := process.stdout.readline()):
         assert line
     time.sleep(0.5)  # the kernel is still at that line
-    process.send_signal(signal.SIGINT)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) == (way[1] == "qemu")
+    process.send_signal(number)
     output, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (130, "keelback: interrupted\n")
+    assert (process.returncode, errors) == (128 + number, f"keelback: {said}\n")
+    assert not any(Path("/proc", child).exists() for child in children)
     assert "1  primes   had not ended: r" in output and "at primes.c:" in output
     assert "\n  2  hello    " in output
 

@@ -1,4 +1,4 @@
-"""Control-C in a loop of the kernel itself ends the run, in each life, and says where the kernel was."""
+"""A signal in a loop of the kernel itself ends the run, in each life, and says where the kernel was."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.source_places import source_places
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.scheduler import Scheduler
-from keelback.machine.breaking import interruptible
+from keelback.machine.breaking import ENDING, interruptible
 from keelback.machine.qemu.breaking import breakable
 from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.machine.simulated.compiled import CompiledPc
@@ -29,11 +29,11 @@ CHOOSE = re.compile(r"kernel/processes/scheduler\.py:(\d+) \(Scheduler\.choose\)
 
 @pytest.fixture
 def control_c():
-    """Return a function that sends this process a control-C in a while."""
+    """Return a function that sends this process a control-C, or another signal, in a while."""
     timers = []
 
-    def send(seconds=0.2):
-        timers.append(threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)))
+    def send(seconds=0.2, number=signal.SIGINT):
+        timers.append(threading.Timer(seconds, os.kill, (os.getpid(), number)))
         timers[-1].start()
 
     yield send
@@ -87,14 +87,16 @@ def test_an_interpreted_kernel_is_left_where_it_is(control_c, monkeypatch):
     place_of(ended.value)
 
 
-def test_a_compiled_kernel_is_stopped_where_it_is(control_c):
+@pytest.mark.parametrize("number", ENDING)
+def test_a_compiled_kernel_is_stopped_where_it_is(control_c, number):
     pc = compiled_pc()
     spoil_choose(pc.contents)
-    control_c()
+    control_c(number=number)
     with pytest.raises(Interrupted) as ended, interruptible(pc):
         pc.boot()
         pc.run()
     place_of(ended.value)
+    assert ended.value.number == number
 
 
 def test_a_kernel_on_qemu_is_stopped_where_it_is(control_c):
@@ -115,12 +117,12 @@ def test_a_kernel_on_qemu_is_stopped_where_it_is(control_c):
 @pytest.mark.parametrize("life", ["interpreted", "compiled"])
 def test_a_program_is_left_after_a_trap_without_a_place(life, control_c):
     pc = compiled_pc() if life == "compiled" else make_pc("forever", programs={"forever": FOREVER}, check=False)
-    before = signal.getsignal(signal.SIGINT)
+    before = [signal.getsignal(number) for number in ENDING]
     control_c(0.1)
     with pytest.raises(Interrupted) as ended, interruptible(pc):
         pc.boot()
         pc.run()
-    assert str(ended.value) == "" and signal.getsignal(signal.SIGINT) is before
+    assert str(ended.value) == "" and [signal.getsignal(number) for number in ENDING] == before
     assert threading.active_count() <= 2, "the watch has ended"
 
 

@@ -1,7 +1,7 @@
 """The `keelback` command, from its first moment: signals and streams are in order before anything else is imported.
 
 1. SIGINT, SIGTERM and SIGHUP end the process at once, at any moment, with nothing left behind and 128 and their number
-   as its status; a run of a machine takes SIGINT in its own way (`machine/breaking.py`).
+   as its status; a run of a machine takes the first two in its own way (`machine/breaking.py`).
 2. What is written always reaches its stream, whatever the stream's encoding has no characters for.
 """
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from keelback.cli.checking import Asked, Verdict, check
 from keelback.cli.child import Child
-from keelback.cli.ending import fail, tell
+from keelback.cli.ending import fail, tell, told_of
 from keelback.cli.facts import mistake
 from keelback.cli.json_output import print_json
-from keelback.cli.statuses import BADLY, INTERRUPTED, KERNEL_WRONG, WELL
+from keelback.cli.statuses import BADLY, BY_SIGNAL, KERNEL_WRONG, WELL
 from keelback.cli.streams import escaped
+from keelback.errors import Interrupted
 
 __all__ = ["Asked", "check_kernel"]
 
@@ -65,27 +66,29 @@ class _Answer:
                 print_json(mistake(**self.error))
             tell(self.error["line"], self.error["details"])
             return int(self.error["status"])
-        why = "interrupted" if child.was_interrupted else f"stopped after {child.seconds or 0:g} seconds"
-        was_stopped = child.was_interrupted or child.was_late
+        ended = told_of(Interrupted("", child.ended_by))[0]
+        why = ended if child.ended_by else f"stopped after {child.seconds or 0:g} seconds"
+        was_stopped = child.ended_by or child.was_late
         if self.stopped is not None or (was_stopped and self.begun):
             place, traps = (self.stopped or {}).get("place"), (self.stopped or {}).get("traps", 0)
             where = f", in {place}" if place else "" if self.stopped else "; it did not end by itself"
             self._add(Verdict(self.begun, None, f"{why}{where}, after {traps:,} traps"))
         elif child.status != 0 or self.begun:
             self._add(Verdict(self.begun or "check", False, _ended(child.status)))
-        status = self._status(interrupted=child.was_interrupted)
+        status = self._status(BY_SIGNAL + child.ended_by if child.ended_by else 0)
         if self.as_json:
             print_json(self._facts(status))
         elif all(each.well is not False for each in self.verdicts) and not (self.stopped or {}).get("place"):
             for each in self.machine["processes"]:  # of a kernel that is whole
                 _print_process(each)
-        return fail("interrupted", status) if child.was_interrupted else status
+        return fail(ended, status) if child.ended_by else status
 
-    def _status(self, *, interrupted: bool) -> int:
+    def _status(self, by_signal: int) -> int:
+        """Return the exit status; that of a signal, if it is not 0, comes before all others."""
+        if by_signal:
+            return by_signal
         if any(each.well is False for each in self.verdicts):
-            return INTERRUPTED if interrupted else KERNEL_WRONG
-        if interrupted:
-            return INTERRUPTED
+            return KERNEL_WRONG
         return WELL if all(each.well for each in self.verdicts) and self.machine["well"] else BADLY
 
     def _facts(self, status: int) -> dict[str, Any]:

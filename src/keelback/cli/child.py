@@ -4,7 +4,7 @@
 
 1. What the child writes to standard output is on standard error, and its standard input is empty.
 2. The child ends with its parent, whatever ends that.
-3. Control-C, and a time that is over, interrupt the child once; after GRACE seconds it is killed.
+3. Control-C, SIGTERM and a time that is over interrupt the child once; after GRACE seconds it is killed.
 """
 
 import json
@@ -20,20 +20,20 @@ from typing import Any, NoReturn
 from keelback.cli.progress import TAKE_AWAY, take_away
 from keelback.errors import Interrupted
 from keelback.image.leftovers import postpone, remove_all
-from keelback.machine.breaking import place_in_kernel
+from keelback.machine.breaking import place_in_kernel, taking_signals
 
 GRACE = 5.0
 Report = Callable[[Any], None]
 
 
 class Child:
-    """One piece of work; afterwards `status` is the child's, `was_interrupted` and `was_late` say what ended it."""
+    """One piece of work; afterwards `status` is the child's, `ended_by` (a signal, 0: none) and `was_late` say why."""
 
     def __init__(self, work: Callable[[Report], None], seconds: float | None) -> None:
         """Take what is to be done, and within which time."""
         self.work = work
         self.seconds = seconds
-        self.was_interrupted = False
+        self.ended_by = 0
         self.was_late = False
         self.status = 0
 
@@ -53,26 +53,24 @@ class Child:
         os.close(alive)
         with suppress(OSError):  # the child may have done it
             os.setpgid(self.pid, self.pid)
-        before = signal.signal(signal.SIGINT, self._take_interrupt)
         timers = [] if self.seconds is None else [threading.Timer(self.seconds, self._end_late)]
         for timer in timers:
             timer.daemon = True
             timer.start()
         try:
-            with open(lines, encoding="utf-8") as found:
+            with taking_signals(self._take_signal), open(lines, encoding="utf-8") as found:
                 for line in found:
                     take(json.loads(line))
-            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+                self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         finally:
             for timer in timers:
                 timer.cancel()
-            signal.signal(signal.SIGINT, before)
             os.close(life)
             if sys.stderr.isatty():
                 os.write(2, TAKE_AWAY)
 
-    def _take_interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        self.was_interrupted = True
+    def _take_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.ended_by = number
         self._interrupt()
 
     def _end_late(self) -> None:

@@ -6,6 +6,7 @@ This is the only place that turns errors into lines.
 import errno
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from keelback.cli.progress import shown_progress, take_away
-from keelback.cli.statuses import BADLY, HOST_FAILED, INTERRUPTED, KERNEL_WRONG, MISTAKE, WELL
+from keelback.cli.statuses import BADLY, BY_SIGNAL, HOST_FAILED, KERNEL_WRONG, MISTAKE, WELL
 from keelback.cli.streams import escaped, escaped_lines
 from keelback.errors import Interrupted, LimitReached, UserError
 
@@ -93,8 +94,11 @@ def told_of(error: BaseException) -> tuple[str, str, int]:
         return f"kernel panic: {error}", "", KERNEL_WRONG
     if isinstance(error, LimitReached):
         return f"stopped after {error.limit}{f', in {error}' if str(error) else ''}", "", BADLY
-    if isinstance(error, Interrupted | KeyboardInterrupt):
-        return f"interrupted{f' in {error}' if str(error) else ''}", "", INTERRUPTED
+    if isinstance(error, Interrupted):
+        said = "interrupted" if error.number == signal.SIGINT else "terminated"
+        return f"{said}{f' in {error}' if str(error) else ''}", "", BY_SIGNAL + error.number
+    if isinstance(error, KeyboardInterrupt):
+        return told_of(Interrupted())
     if isinstance(error, BrokenPipeError):  # who read the output has seen enough
         return "", "", BADLY
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):

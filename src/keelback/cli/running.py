@@ -1,4 +1,4 @@
-"""One run of a machine, of whatever kind: to its end, to a control-C, or to a limit."""
+"""One run of a machine, of whatever kind: to its end, to a signal, or to a limit."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ from keelback.machine.simulated.pc import SimulatedPc
 
 
 def stoppable(*machines: Machine) -> AbstractContextManager[None]:
-    """End the run of a machine at control-C, or that of several simulated PCs.  Raises: Interrupted."""
+    """End the run of a machine at control-C and SIGTERM, or that of several simulated PCs.  Raises: Interrupted."""
     take_away()
     pcs = [each for each in machines if isinstance(each, SimulatedPc)]
     if pcs:
@@ -71,7 +71,7 @@ def within(seconds: float | None) -> Iterator[None]:
     try:
         yield
     except Interrupted as stopped:
-        if not state["reached"]:
+        if not state["reached"] or stopped.number != signal.SIGINT:
             raise
         raise LimitReached(f"{seconds:g} seconds", str(stopped)) from None
     finally:

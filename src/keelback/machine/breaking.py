@@ -1,7 +1,7 @@
-"""Control-C during a run of a machine: whatever runs then, it ends, and the kernel's line is told.
+"""Control-C or SIGTERM during a run of a machine: whatever runs then, it ends, and the kernel's line is told.
 
-    control-C ──> the run ends after the trap that is under way
-               └> if it has not ended after GRACE seconds, or at a second control-C: wherever it is
+    signal ──> the run ends after the trap that is under way
+            └> if it has not ended after GRACE seconds, or at a second signal: wherever it is
 
 1. A kernel that is interpreted is left by an exception; the emulator is stopped, by a thread of its own, for nothing
    of this Python runs while it does.
@@ -11,7 +11,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
@@ -25,45 +25,62 @@ from keelback.machine.simulated.pc import SimulatedPc
 
 GRACE: Final = 0.5
 """Seconds that a trap may still take."""
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end a run with its report."""
+
+
+@contextmanager
+def taking_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Take the signals that end a run, but for one that this process ignores."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    taken = [number for number in ENDING if before[number] is not signal.SIG_IGN]
+    for number in taken:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
 
 
 @contextmanager
 def interruptible(*machines: SimulatedPc) -> Iterator[None]:
-    """Make control-C end the run of machines.  Raises: Interrupted."""
+    """Make control-C and SIGTERM end the run of machines.  Raises: Interrupted."""
     breaking = _Breaking(machines)
-    before = signal.signal(signal.SIGINT, breaking.handle)
-    woken = signal.set_wakeup_fd(breaking.start_watch(), warn_on_full_buffer=False)
-    try:
-        yield
-    except BrokenOff:
-        raise Interrupted(breaking.place_in_emulator()) from None
-    finally:
-        signal.set_wakeup_fd(woken)
-        signal.signal(signal.SIGINT, before)
-        breaking.end_watch()
+    with taking_signals(breaking.handle):
+        woken = signal.set_wakeup_fd(breaking.start_watch(), warn_on_full_buffer=False)
+        try:
+            yield
+        except BrokenOff:
+            raise Interrupted(breaking.place_in_emulator(), breaking.number) from None
+        finally:
+            signal.set_wakeup_fd(woken)
+            breaking.end_watch()
 
 
 class _Breaking:
-    """One run that control-C may end."""
+    """One run that a signal may end; `number` is that of the last that came."""
 
     def __init__(self, machines: tuple[SimulatedPc, ...]) -> None:
         self.machines = machines
         self.asked = 0
+        self.number: int = signal.SIGINT
         self.is_over = threading.Event()
         for machine in machines:
             machine.after_trap.append(self._end_if_asked)
 
     # In the main thread.
 
-    def handle(self, _number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         """Note that the run is to end; the second time, end it."""
         self.asked += 1
+        self.number = number
         if self.asked > 1 and not _is_in_emulator(frame):
-            raise Interrupted(place_in_kernel(frame))
+            raise Interrupted(place_in_kernel(frame), number)
 
     def _end_if_asked(self) -> None:
         if self.asked:
-            raise Interrupted
+            raise Interrupted("", self.number)
 
     def place_in_emulator(self) -> str:
         """Return where a compiled kernel was stopped, empty where a program was."""
@@ -94,16 +111,16 @@ class _Breaking:
         while data := os.read(self.heard, 1):
             number = data[0]
             handler = signal.getsignal(number)
-            if number != signal.SIGINT and callable(handler):
+            if number in ENDING and not self.is_over.wait(GRACE):
+                self._break_off(number)
+            elif number not in ENDING and callable(handler):
                 handler(number, None)  # the main thread may not come to it for long
-            elif number == signal.SIGINT and not self.is_over.wait(GRACE):
-                self._break_off()
 
-    def _break_off(self) -> None:
+    def _break_off(self, number: int) -> None:
         for machine in self.machines:
             machine.processor.engine.break_off()
         with suppress(OSError):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def _is_in_emulator(frame: FrameType | None) -> bool:

@@ -62,7 +62,8 @@ def command(
     A PROGRAM is a name (`keelback programs` lists them) or the path of a C, Python or ELF file, each with an argument
     string if you like: "primes 1000".  Without any, a short tour.
 
-    At the end, at a limit and at control-C a report tells how each process ended, or where it was.  The exit status
+    At the end, at a limit, at control-C and at SIGTERM a report tells how each process ended, or where it was.  The
+    exit status
     is 0 when every process ended well, 1 when one did not; that of a child whose parent waited for it does not count.
     """
     from keelback.cli.run import run_programs

@@ -1,29 +1,33 @@
-"""Control-C during a run of a machine on QEMU: the machine stops, and the kernel's line is told."""
+"""Control-C or SIGTERM during a run of a machine on QEMU: the machine stops, and the kernel's line is told."""
 
 import re
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
 
 from keelback.errors import Interrupted
 from keelback.inspect.lens import look
 from keelback.inspect.methods import place_of_address
 from keelback.kernel.layout import Layout
+from keelback.machine.breaking import taking_signals
 from keelback.machine.qemu.qemu import Qemu, QemuError
 
 
 @contextmanager
 def breakable(machine: Qemu, layout: Layout) -> Iterator[None]:
-    """Make control-C end the run of a machine on QEMU.  Raises: Interrupted."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        with suppress(QemuError, OSError):
-            machine.command("stop")
-        raise Interrupted(_place_on_qemu(machine, layout)) from None
-    finally:
-        signal.signal(signal.SIGINT, before)
+    """Make control-C and SIGTERM end the run of a machine on QEMU.  Raises: Interrupted."""
+    with taking_signals(_interrupt):
+        try:
+            yield
+        except Interrupted as asked:
+            with suppress(QemuError, OSError):
+                machine.command("stop")
+            raise Interrupted(_place_on_qemu(machine, layout), asked.number) from None
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Interrupted("", number)
 
 
 def _place_on_qemu(machine: Qemu, layout: Layout) -> str:
