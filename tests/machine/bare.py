@@ -10,7 +10,6 @@ from keelback.inspect.walk import SCHEMES
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.models import PENTIUM_III, Model
-from keelback.machine.simulated.offsets import GENERAL
 from keelback.machine.simulated.page_walks import CR4_PAE
 from keelback.machine.simulated.processor import Kind, Processor, Stop
 
@@ -20,6 +19,7 @@ PAGING, PROTECTION, WRITE_PROTECT, NO_FPU = 1 << 31, 1 << 0, 1 << 16, 0x0A
 ENTRY = scratch.RING0_CODE + 0x100
 MOVE_STACK = bytes.fromhex("89c4")  # mov esp, eax: where `enter` put the frame's address
 PRESENT, WRITABLE, USER = 1, 2, 4
+GENERAL = ("edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax")
 
 
 class Bare:
@@ -74,13 +74,13 @@ class Bare:
 
     def read(self, name: str) -> int:
         """Return a general register by its name."""
-        return getattr(self.cpu.state, name)
+        return getattr(self.cpu.state, name.removeprefix("e"))
 
     def state(self) -> dict[str, Any]:
         """Return all that user mode can see of the processor."""
         state = self.cpu.state
         named = dict(zip(GENERAL, state.general(), strict=True))
-        return named | {"eip": state.eip, "eflags": state.eflags, "cs": state.cs, "ss": state.ss}
+        return named | {"eip": state.ip, "eflags": state.flags, "cs": state.cs, "ss": state.ss}
 
 
 __all__ = ["DATA", "MISSING", "STACK", "SUPERVISOR", "TEXT", "Bare", "Kind", "Stop"]

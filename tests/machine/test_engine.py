@@ -12,11 +12,11 @@ from keelback.machine.simulated import offsets as offsets_module
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.engine import OK, Engine, EngineError
 from keelback.machine.simulated.models import PENTIUM_III
-from keelback.machine.simulated.offsets import GENERAL, cpuid, offsets
-from machine.bare import TEXT, Bare, Kind
+from keelback.machine.simulated.offsets import cpuid, offsets
+from machine.bare import GENERAL, TEXT, Bare, Kind
 
 CONTEXT_REGISTERS = {
-    "cs": x86.UC_X86_REG_CS, "ss": x86.UC_X86_REG_SS, "eflags": x86.UC_X86_REG_EFLAGS, "eip": x86.UC_X86_REG_EIP,
+    "cs": x86.UC_X86_REG_CS, "ss": x86.UC_X86_REG_SS, "flags": x86.UC_X86_REG_EFLAGS, "ip": x86.UC_X86_REG_EIP,
     "cr2": x86.UC_X86_REG_CR2, "cr3": x86.UC_X86_REG_CR3,
 }  # fmt: skip
 
@@ -43,7 +43,7 @@ def test_every_offset_that_the_interface_can_confirm_is_what_the_interface_says(
 
 def test_no_two_facts_lie_at_the_same_place():
     found = offsets(PENTIUM_III)
-    places = [*found.general, found.eip, found.eflags, found.cs, found.ss, found.cr2, found.cr3, found.error]
+    places = [*found.general, found.ip, found.flags, found.cs, found.ss, found.cr2, found.cr3, found.error]
     places += [found.is_int, found.in_flight]
     assert len(set(places)) == len(places)
 
@@ -132,4 +132,4 @@ def test_hooks_outlive_a_collection():
     for code, vector in (("cd80", 0x80), ("e460", 13), ("0f34", 13), ("0f05", 6), ("0f0b", 6)):
         assert machine.run(code).vector == vector
         gc.collect()
-    assert machine.cpu.state.eip == TEXT
+    assert machine.cpu.state.ip == TEXT

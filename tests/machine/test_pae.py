@@ -44,7 +44,7 @@ def word(value):
 def trap(machine, code, **start):
     stop = machine.run(code, **start)
     assert stop.kind is Kind.TRAP and machine.cpu.state.in_user_mode
-    return stop.vector, stop.error, machine.cpu.state.eip - start.get("eip", TEXT)
+    return stop.vector, stop.error, machine.cpu.state.ip - start.get("eip", TEXT)
 
 
 @pytest.mark.parametrize(

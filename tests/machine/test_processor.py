@@ -30,7 +30,7 @@ def trap(machine: Bare, code: str | bytes, **start: int) -> tuple[int, int, int]
     """Run code that must trap; return vector, error code and eip relative to the code's start."""
     stop = machine.run(code, **start)
     assert stop.kind is Kind.TRAP and machine.cpu.state.in_user_mode
-    return stop.vector, stop.error, machine.cpu.state.eip - start.get("eip", TEXT)
+    return stop.vector, stop.error, machine.cpu.state.ip - start.get("eip", TEXT)
 
 
 # Page faults.
@@ -73,7 +73,7 @@ def test_a_page_fault_tells_address_access_and_cause(bare, code, address, error)
 )
 def test_a_page_fault_keeps_the_flags_of_the_instruction_before(bare, code, flags, fault):
     trap(bare, code.replace(" ", "") + fault, eax=2)
-    assert bare.cpu.state.eflags & ARITHMETIC_FLAGS == flags
+    assert bare.cpu.state.flags & ARITHMETIC_FLAGS == flags
 
 
 @pytest.mark.parametrize(("target", "error"), [(MISSING, 0), (SUPERVISOR, PROTECTED), (0, 0), (0xFFFF_FFF0, 0)])
@@ -204,6 +204,14 @@ def test_int1_is_a_debug_trap_that_needs_no_gate(bare, code, eip):
     assert trap(bare, code) == (1, 0, eip)
 
 
+def test_an_int_whose_gate_lies_behind_the_table_is_a_general_protection_fault(bare):
+    bare.cpu.system.load_idt(scratch.IDT, 0x80 * 8 + 6)
+    assert trap(bare, "cd80") == (13, 0x80 * 8 + 2, 0)
+    bare.cpu.system.load_idt(scratch.IDT, 0x80 * 8 + 7)
+    assert trap(bare, "cd80") == (0x80, 0, 2)
+    bare.cpu.system.load_idt(scratch.IDT, 256 * 8 - 1)
+
+
 def test_an_interrupt_table_outside_ram_is_a_clean_panic():
     machine = Bare()
     with pytest.raises(Panic, match="the interrupt descriptor table lies at 0x80000000, where there is no RAM"):
@@ -318,7 +326,7 @@ def test_a_port_string_instruction_on_a_page_that_is_read_only_does_not_write(ba
 def test_a_fresh_processor_has_no_time_of_its_own(code):
     machine = Bare()
     stop = machine.run("90" + code + "90cd80")
-    assert (stop.kind, stop.begun, machine.cpu.state.eip) == (Kind.TIME_STAMP, 2, TEXT + 1)
+    assert (stop.kind, stop.begun, machine.cpu.state.ip) == (Kind.TIME_STAMP, 2, TEXT + 1)
     machine.cpu.finish_time_stamp(0x1_2345_6789_ABCD)
     stop = machine.cpu.go_on(100)
     assert (stop.kind, stop.vector, stop.begun) == (Kind.TRAP, 0x80, 2)
@@ -335,16 +343,16 @@ def test_control_register_4_does_not_show_how_time_is_caught(bare):
 @pytest.mark.parametrize("flags", [0, ARITHMETIC_FLAGS, 0x400, 0x4_0400, 0x801, 0x44, 0x95, 0x20_0000])
 def test_flags_are_kept_exactly_over_a_trap(bare, flags):
     assert trap(bare, "cd80", eflags=0x202 | flags)[0] == 0x80
-    assert bare.cpu.state.eflags == 0x202 | flags
+    assert bare.cpu.state.flags == 0x202 | flags
 
 
 @pytest.mark.parametrize("code", ["83f801", "83c0ff", "0fafc0", "d1e0", "f7d8", "99"])
 def test_flags_of_an_instruction_just_run_are_what_pushf_says(bare, code):
     for value in (0, 1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF):
         trap(bare, code + "cd80", eax=value)
-        at_trap = bare.cpu.state.eflags
+        at_trap = bare.cpu.state.flags
         bare.run(code + "ebfe", count=1, eax=value)
-        at_slice_end = bare.cpu.state.eflags
+        at_slice_end = bare.cpu.state.flags
         trap(bare, code + "9c5bcd80", eax=value)
         assert at_trap == at_slice_end == bare.read("ebx")
 
@@ -359,7 +367,7 @@ def test_the_trap_flag_steps_one_instruction_at_a_time(bare):
     assert trap(bare, "40404040", eflags=0x302) == (1, 0, 1)
     for step in (2, 3):
         stop = bare.cpu.go_on(100)
-        assert (stop.vector, bare.cpu.state.eip, bare.read("eax")) == (1, TEXT + step, step)
+        assert (stop.vector, bare.cpu.state.ip, bare.read("eax")) == (1, TEXT + step, step)
     assert trap(bare, "9c810c2400010000" + "9d4040") == (1, 0, 10)
 
 
@@ -382,7 +390,7 @@ def test_slices_of_any_length_leave_the_same_registers_at_the_same_instruction(b
         stop = bare.cpu.go_on(count)
         assert stop == (Kind.SLICE_END, count + 1, 0, 0)
         executed, slices = executed + count, slices + 1
-        assert (bare.read("eax"), bare.cpu.state.eip) == ((executed + 1) // 2, TEXT + executed % 2)
+        assert (bare.read("eax"), bare.cpu.state.ip) == ((executed + 1) // 2, TEXT + executed % 2)
 
 
 def test_a_slice_of_nothing_runs_nothing(bare):
@@ -395,7 +403,7 @@ def test_a_slice_of_nothing_runs_nothing(bare):
 def test_a_trap_at_the_very_end_of_a_slice_is_a_trap(bare):
     assert bare.run("9090cd80", count=3)[:3] == (Kind.TRAP, 3, 0x80)
     assert bare.run("9090cd80", count=2)[:2] == (Kind.SLICE_END, 3)
-    assert bare.cpu.state.eip == TEXT + 2
+    assert bare.cpu.state.ip == TEXT + 2
 
 
 @pytest.mark.parametrize("count", [1, 5, 37, 511, 512, 513])

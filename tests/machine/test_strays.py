@@ -135,12 +135,12 @@ def disturb(pc, places):
             delivery._cr4, kept = state.cr4, delivery._cr4
             delivery.deliver(Vector.NON_MASKABLE, 0)
             state.restore()
-            run(state.eip, 2)
+            run(state.ip, 2)
             state.save()
             delivery._cr4 = kept
             taken.append(place)
         state.restore()
-        status = run(state.eip, count - begun)
+        status = run(state.ip, count - begun)
         processor.counter.value += begun
         return status
 

@@ -16,7 +16,7 @@ from keelback.machine.simulated.task_switch import (
 
 GDT, OLD, NEW = 0x100, 0x200, 0x300
 SELECTOR = 0x30
-NAMES = ("eip", "eflags", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "es", "cs", "ss", "ds", "fs", "gs")
+NAMES = ("ip", "flags", "ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "es", "cs", "ss", "ds", "fs", "gs")
 
 
 class Flat:

@@ -76,7 +76,7 @@ class Forks:
         pc.after_trap.append(self._count)
 
     def _note(self, vector: int, error: int) -> None:
-        self._asked = vector == SYSTEM_CALL and self.pc.processor.state.eax == Call.FORK
+        self._asked = vector == SYSTEM_CALL and self.pc.processor.state.ax == Call.FORK
         self._write_frame(vector, error)
 
     def _count(self) -> None:

@@ -5,7 +5,7 @@ volume 2, MOV (control registers) and WRMSR.
 """
 
 from keelback.lang import Panic
-from keelback.machine.simulated.models import Model
+from keelback.machine.simulated.models import EFER, Model
 from keelback.machine.simulated.offsets import cpuid
 
 PROTECTION, PAGING, NOT_WRITE_THROUGH, CACHE_DISABLE = 1 << 0, 1 << 31, 1 << 29, 1 << 30
@@ -22,7 +22,6 @@ EXTENSIONS = {
 """The bits of CR4 that a kernel of ours sets: the leaf, the register and the bit of CPUID that say they are there."""
 SYSENTER = frozenset({0x174, 0x175, 0x176})
 HAS_SYSENTER = 1 << 11
-EFER = 0xC000_0080
 EFER_BITS = {1 << 0: 11, 1 << 11: 20}
 """The bits of EFER that a kernel of ours sets, `syscall` and no-execute, each with the bit of CPUID that says so."""
 HAS_EFER = 1 << 11 | 1 << 20 | 1 << 29

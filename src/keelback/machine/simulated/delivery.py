@@ -11,7 +11,6 @@ from unicorn import x86_const as x86
 
 from keelback.lang import Panic
 from keelback.machine.simulated.engine import NO_EXCEPTION
-from keelback.machine.simulated.offsets import GENERAL
 from keelback.machine.simulated.processor import (
     FOR_USERS,
     GATE_KIND,
@@ -93,23 +92,23 @@ class Delivery:
             return
         if low >> 16 != self.processor.clean.cs:
             raise Panic(f"vector {vector} has no gate into the kernel's code: {high:08x} {low:08x}")
-        eflags, from_user = state.eflags, state.in_user_mode
-        words: tuple[int, ...] = state.eip, state.cs, eflags
+        eflags, from_user = state.flags, state.in_user_mode
+        words: tuple[int, ...] = state.ip, state.cs, eflags
         if from_user:
-            words = *words, state.esp, state.ss
+            words = *words, state.sp, state.ss
         else:
             self.memory.forget()  # where the kernel's stack lies may have changed without a load of cr3
         if eflags & VIRTUAL_8086:
             words = *words, state.es, state.ds, state.fs, state.gs
         if vector in WITH_ERROR_CODE:
             words = error, *words
-        esp = (self._ring0_stack(external) if from_user else state.esp) - 4 * len(words)
+        esp = (self._ring0_stack(external) if from_user else state.sp) - 4 * len(words)
         self.memory.push(esp, words)
         self.entered = vector, bool(eflags & VIRTUAL_8086)
         cleared = LOST_ON_ENTRY | INTERRUPTS if kind == INTERRUPT_GATE else LOST_ON_ENTRY
-        state.eflags = eflags & ~cleared
-        state.esp = esp
-        state.eip = high & 0xFFFF_0000 | low & 0xFFFF
+        state.flags = eflags & ~cleared
+        state.sp = esp
+        state.ip = high & 0xFFFF_0000 | low & 0xFFFF
         self._be_in_ring0()
 
     def _be_in_ring0(self) -> None:
@@ -145,18 +144,18 @@ class Delivery:
         state.save()
         self._be_in_ring0()
         self.entered = DOUBLE_FAULT, False
-        for name in (*GENERAL, "eip"):
+        for name in (*state.width.general, "ip"):
             setattr(state, name, loaded[name])
-        state.eflags = loaded["eflags"] | NESTED_TASK
+        state.flags = loaded["flags"] | NESTED_TASK
         state.cr0 |= CR0_TASK_SWITCHED
         self.memory.note_tables(state)
         if (loaded["cs"], loaded["ss"]) != (kernel.cs, kernel.ss):
             raise DeliveryFault(INVALID_TASK, EXTERNAL, f"task {selector:#x} has not the kernel's segments")
-        state.esp -= 4 * len(pushed)
-        self.memory.push(state.esp, pushed)
+        state.sp -= 4 * len(pushed)
+        self.memory.push(state.sp, pushed)
 
     def _all_registers(self) -> dict[str, int]:
         """Return what a task's state keeps, by name."""
         state = self.processor.state
-        found = dict(zip(GENERAL, state.general(), strict=True), eip=state.eip, eflags=state.eflags)
+        found = dict(zip(state.width.general, state.general(), strict=True), ip=state.ip, flags=state.flags)
         return found | {name: state.selector(name) for name in SELECTORS}

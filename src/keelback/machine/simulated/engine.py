@@ -11,13 +11,17 @@ import mmap
 from typing import Any
 
 from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INTR, UC_PROT_ALL, Uc
+from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
-from keelback.machine.simulated.models import Model
+from keelback.machine.simulated.models import EFER, WIDE, Model
 
 OK = 0
 INVALID_INSTRUCTION = 10  # UC_ERR_INSN_INVALID
 NO_EXCEPTION = 0xFFFF_FFFF
+PAE = 1 << 5
+CR0_TO_AND_FRO = (x86.UC_X86_REG_CR0, 0x8000_0011), (x86.UC_X86_REG_CR0, 0x11)
+"""CR0 with paging, and then as it was."""
 TRANSLATIONS = (1 << 30) + (64 << 20)
 """The bytes of addresses that Unicorn takes at once, most of them never used, for what it translates, and some room."""
 
@@ -69,8 +73,9 @@ class Engine:
     def __init__(self, buffer: Any, size: int, model: Model) -> None:
         _check_room()
         self.model = model
-        self.uc = Uc(UC_ARCH_X86, model.mode)
+        self.uc = Uc(UC_ARCH_X86, model.width.mode)
         self.uc.ctl_set_cpu_model(model.number)
+        self._start_with_32_bits()
         self.handle = self.uc._uch
         self._address = self.handle.value
         self.caught: dict[int, int] = {}
@@ -86,6 +91,13 @@ class Engine:
         self._record = INTERRUPT_HOOK(self.caught.__setitem__)
         for function in (self._record, uclib.uc_emu_stop):
             self._hook(UC_HOOK_INTR, function, 1, 0)
+
+    def _start_with_32_bits(self) -> None:
+        """Leave long mode, which Unicorn's wide CPUs begin in: it ends with paging, where EFER does not ask for it."""
+        if self.model.width is WIDE:
+            self.uc.reg_write(x86.UC_X86_REG_MSR, (EFER, 0))
+            for register, value in ((x86.UC_X86_REG_CR4, PAE), *CR0_TO_AND_FRO, (x86.UC_X86_REG_CR4, 0)):
+                self.uc.reg_write(register, value)
 
     def _hook(self, kind: int, function: Any, first: int, last: int) -> int:
         """Hook a C function, which Unicorn calls; for addresses in [first, last], or all when `first` is above `last`.

@@ -11,7 +11,7 @@ from unicorn import x86_const as x86
 
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import Engine
-from keelback.machine.simulated.offsets import GENERAL, offsets
+from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.saved_state import SavedState
 
 INVALID_OPCODE, PROTECTION = 6, 13
@@ -41,15 +41,15 @@ class Hooks:
 
     def undo(self, state: SavedState) -> None:
         """Give a state the registers that it had before the instruction that was refused."""
-        state.eip = self._before.eip
-        for name in GENERAL:
+        state.ip = self._before.ip
+        for name in state.width.general:
             setattr(state, name, getattr(self._before, name))
 
     def _port_read(self, _uc: Any, port: int, size: int, _data: Any) -> int:
         if self.in_ring0:
             return int.from_bytes(bytes(self.ports.read(port + number) for number in range(size)), "little")
         self._refuse(PROTECTION)
-        return self._before.eax & (1 << 8 * size) - 1
+        return self._before.ax & (1 << 8 * size) - 1
 
     def _port_written(self, _uc: Any, port: int, _size: int, value: int, _data: Any) -> None:
         if self.in_ring0:

@@ -63,8 +63,8 @@ class InterpretedPc(SimulatedPc):
     def _count_non_maskable(self) -> None:
         """Write what the CPU pushes and count, as the entry code does."""
         cpu = self.processor.state
-        words = [cpu.eip, cpu.cs, cpu.eflags]
-        esp = cpu.esp
+        words = [cpu.ip, cpu.cs, cpu.flags]
+        esp = cpu.sp
         if cpu.in_user_mode:
             words += [esp, cpu.ss]
             esp = self._trap_stack()
@@ -110,7 +110,7 @@ class InterpretedPc(SimulatedPc):
         edi, esi, ebp, esp, ebx, edx, ecx, eax = cpu.general()
         if cpu.in_virtual_8086:
             vector |= FROM_VIRTUAL_8086
-        words = [ebx, edx, ecx, eax, vector, error, cpu.eip, cpu.cs, cpu.eflags]
+        words = [ebx, edx, ecx, eax, vector, error, cpu.ip, cpu.cs, cpu.flags]
         if cpu.in_user_mode:
             frame = self._trap_stack() - FRAME_SIZE
             words += [esp, cpu.ss]

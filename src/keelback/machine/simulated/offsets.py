@@ -16,20 +16,21 @@ from unicorn import x86_const as x86
 
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.engine import NO_EXCEPTION, Engine, EngineError
-from keelback.machine.simulated.models import Model
+from keelback.machine.simulated.models import NARROW, WIDE, Model, Width
 
 MOST_ENGINE_BYTES = 2048
 CR0 = 0x8001_0011  # of the scratch machine: paging, write protection, protected mode
-GENERAL = ("edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax")
+IN_EVERY_MSR = 1 << 11
 
 
 @dataclass(frozen=True)
 class Offsets:
     """Where a saved context and Unicorn's own structure keep what the interface leaves out; bytes."""
 
-    general: tuple[int, ...]  # of edi, esi, ebp, esp, ebx, edx, ecx, eax
-    eip: int
-    eflags: int
+    width: Width
+    general: tuple[int, ...]  # in the order of the width's names
+    ip: int
+    flags: int
     flags_before: int  # the arithmetic flags before the instruction that a page fault interrupted
     cs: int
     ss: int
@@ -39,8 +40,9 @@ class Offsets:
     cr2: int
     cr3: int
     cr4: int
-    gates: int  # the interrupt descriptor table's base
-    gates_limit: int
+    msrs: dict[int, int]  # of the model's
+    idt: int  # the interrupt descriptor table's base
+    idt_limit: int
     task: int  # the task-state segment's base
     error: int
     is_int: int  # not 0 when an `int` instruction raised the exception
@@ -103,9 +105,10 @@ class _Prober:
         cs = self._find({null: user, clean: kernel}, "cs")
         ss = self._find({null: user_data, clean: kernel_data}, "ss")
         return Offsets(
+            width=self.engine.model.width,
             general=general,
-            eip=self._find_eip(),
-            eflags=self._find(flags, "eflags"),
+            ip=self._find_ip(),
+            flags=self._find(flags, "the flags"),
             flags_before=self._find_flags_before(),
             cs=cs,
             ss=ss,
@@ -115,8 +118,9 @@ class _Prober:
             cr2=self._find({missing: scratch.MISSING, protected: scratch.SUPERVISOR}, "cr2"),
             cr3=self._find_written(x86.UC_X86_REG_CR3, scratch.ROOT, scratch.PAGE_TABLE, "cr3"),
             cr4=self._find_written(x86.UC_X86_REG_CR4, 0, 0x94, "cr4"),
-            gates=self._find({clean: scratch.IDT}, "the interrupt descriptor table"),
-            gates_limit=self._find({clean: 256 * 8 - 1}, "the length of that table"),
+            msrs={register: self._find_msr(register) for register in self.engine.model.msrs},
+            idt=self._find({clean: scratch.IDT}, "the interrupt descriptor table"),
+            idt_limit=self._find({clean: 256 * 8 - 1}, "the length of that table"),
             task=self._find({clean: scratch.TASK_STATE}, "the task-state segment"),
             error=self._find(errors, "the error code"),
             is_int=self._find({int14: 1, int3: 1, missing: 0, halted: 0}, "the kind of exception"),
@@ -126,15 +130,17 @@ class _Prober:
 
     def cpuid(self, leaf: int, general: tuple[int, ...]) -> tuple[int, int, int, int]:
         context = self._after("31c9b8" + _hex(leaf) + "0fa2cd80")
-        places = (general[GENERAL.index(name)] for name in ("eax", "ebx", "ecx", "edx"))
+        places = (general[NARROW.general.index(name)] for name in ("ax", "bx", "cx", "dx"))
         eax, ebx, ecx, edx = (struct.unpack_from("<I", context, place)[0] for place in places)
         return eax, ebx, ecx, edx
 
     def _find_general(self) -> tuple[int, ...]:
         values = [0x5A00_0000 + number * 0x0101_0101 for number in range(8)]
         known = self._after("cd80", registers=tuple(values))
-        values[GENERAL.index("esp")] = scratch.USER_DATA + 0xFF0
-        return tuple(self._find({known: value}, name) for name, value in zip(GENERAL, values, strict=True))
+        values[NARROW.general.index("sp")] = scratch.USER_DATA + 0xFF0
+        found = [self._find({known: value}, name) for name, value in zip(NARROW.general, values, strict=True)]
+        numbers = range(8, 16) if self.engine.model.width is WIDE else ()
+        return (*found, *(self._find_written(getattr(x86, f"UC_X86_REG_R{n}"), 0, n << 24, f"r{n}") for n in numbers))
 
     def _after(self, code: str, count: int = 1000, **start: Any) -> bytes:
         """Return the context after user code (hexadecimal) ran to its end."""
@@ -161,10 +167,17 @@ class _Prober:
         return places[0]
 
     def _find_written(self, register: int, before: int, after: int, what: str) -> int:
-        """Return where a control register is: it changes when it is written."""
+        """Return where a register is: it changes when it is written."""
         self.engine.restore(self.clean)
         self.engine.set_register(register, after)
         return self._find({self.clean.copy_of(): before, self.engine.new_context().copy_of(): after}, what)
+
+    def _find_msr(self, register: int) -> int:
+        """Return where a model-specific register is, as `_find_written` does."""
+        self.engine.restore(self.clean)
+        self.engine.uc.reg_write(x86.UC_X86_REG_MSR, (register, IN_EVERY_MSR))
+        samples = {self.clean.copy_of(): 0, self.engine.new_context().copy_of(): IN_EVERY_MSR}
+        return self._find(samples, f"model-specific register {register:#x}")
 
     def _find_mode(self, *users: bytes) -> int:
         """Return where the ring is: bits that are 0 in ring 0 and 3 in user mode, among others that are the same."""
@@ -175,11 +188,11 @@ class _Prober:
                 places.append(offset)
         return self._only(places, "the ring")
 
-    def _find_eip(self) -> int:
-        """Return where eip is: a slice that ends tells it from the address that an exception returns to."""
+    def _find_ip(self) -> int:
+        """Return where the instruction pointer is: the end of a slice tells it from where an exception returns to."""
         samples = {self._after("90" * n + "cd80"): scratch.USER_TEXT + n + 2 for n in (1, 5)}
         sliced = {self._after("90" * 20, count=len(scratch.RETURN) + n): scratch.USER_TEXT + n for n in (3, 9)}
-        return self._find(samples | sliced, "eip")
+        return self._find(samples | sliced, "the instruction pointer")
 
     def _find_flags_before(self) -> int:
         """Return where the flags are that were computed for the count of instructions, before one that faults."""

@@ -4,9 +4,12 @@ Source: Intel SDM volume 3, section 4.1.1 (paging modes).
 """
 
 from keelback.inspect.walk import Walker, reader
+from keelback.machine.simulated.models import EFER
 from keelback.machine.simulated.saved_state import SavedState
 
 CR4_PAE = 1 << 5
+LONG_MODE = 1 << 10
+"""The bit of EFER that says that long mode is on."""
 
 
 class PageWalks:
@@ -16,11 +19,10 @@ class PageWalks:
         read = reader(memory)
         self.two_levels = Walker("i386", read)
         self.three_levels = Walker("PAE", read)
-
-    def by(self, cr4: int) -> Walker:
-        """Return what walks as a CPU does that has this value in CR4, when paging is on."""
-        return self.three_levels if cr4 & CR4_PAE else self.two_levels
+        self.four_levels = Walker("x86-64", read)
 
     def of(self, state: SavedState) -> Walker:
-        """Return what walks as the processor does in a state."""
-        return self.by(state.cr4)
+        """Return what walks as the processor does in a state, when paging is on."""
+        if not state.cr4 & CR4_PAE:
+            return self.two_levels
+        return self.four_levels if state.msr(EFER) & LONG_MODE else self.three_levels

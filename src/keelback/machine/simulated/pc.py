@@ -294,7 +294,7 @@ class SimulatedPc(HostObject, ABC):
 
     def _trap(self, stop: Stop) -> tuple[int, int]:
         if not self.processor.state.in_user_mode:
-            raise Panic(f"vector {stop.vector} in ring 0 at {self.processor.state.eip:#010x}, error {stop.error:#x}")
+            raise Panic(f"vector {stop.vector} in ring 0 at {self.processor.state.ip:#010x}, error {stop.error:#x}")
         return stop.vector, stop.error
 
     def _interrupt(self, stop: Stop) -> bool:

@@ -104,7 +104,7 @@ class Processor:
 
     def enter(self, address: int, eax: int, count: int) -> Stop:
         """Run in ring 0 from an address, with a value in eax, for at most `count` instructions (1 or more)."""
-        self.clean.eax = eax
+        self.clean.ax = eax
         self.clean.restore()
         return self._run(address, count)
 
@@ -114,12 +114,12 @@ class Processor:
             return Stop(Kind.SLICE_END, 1)
         self.state.in_flight = NO_EXCEPTION
         self.state.restore()
-        return self._run(self.state.eip, count)
+        return self._run(self.state.ip, count)
 
     def finish_time_stamp(self, time: int) -> None:
         """Give the `rdtsc` that stopped the processor its result."""
-        self.state.eax = time & 0xFFFF_FFFF
-        self.state.edx = time >> 32 & 0xFFFF_FFFF
+        self.state.ax = time & 0xFFFF_FFFF
+        self.state.dx = time >> 32 & 0xFFFF_FFFF
         self.code.skip(len(RDTSC))
 
     def _run(self, address: int, count: int) -> Stop:
@@ -135,11 +135,11 @@ class Processor:
         if status == INVALID_INSTRUCTION:
             return self._invalid(begun)
         if status != OK:
-            raise Panic(f"the processor stopped at {self.state.eip:#010x}: {self.engine.strerror(status)}")
+            raise Panic(f"the processor stopped at {self.state.ip:#010x}: {self.engine.strerror(status)}")
         if begun > count:
             return Stop(Kind.SLICE_END, begun)
         if self.state.in_user_mode:
-            raise Panic(f"the processor stopped at {self.state.eip:#010x} in user mode, for no reason that it gives")
+            raise Panic(f"the processor stopped at {self.state.ip:#010x} in user mode, for no reason that it gives")
         return Stop(Kind.HALT, begun)
 
     # Traps.
@@ -148,7 +148,7 @@ class Processor:
         state = self.state
         if state.in_virtual_8086:
             # The emulator's `iret` of ring 0 would leave these two to the next program; a CPU's does not.
-            state.eflags &= ~VIRTUAL_INTERRUPTS
+            state.flags &= ~VIRTUAL_INTERRUPTS
             return Stop(Kind.TRAP, begun, vector, self._error_of(vector))
         if state.is_int:
             return self._software_interrupt(begun, vector)
@@ -175,16 +175,16 @@ class Processor:
         to be counted by, in the operand's place, and a fault then takes these for the operand (its pull request 2373).
         What is no such mixture has other bits there, or has its flags in both places.
         """
-        before, eflags = self.state.flags_before, self.state.eflags
+        before, eflags = self.state.flags_before, self.state.flags
         if not before & ~ARITHMETIC and not (before ^ eflags) & OF_THE_RESULT:
-            self.state.eflags = eflags & ~ARITHMETIC | before
+            self.state.flags = eflags & ~ARITHMETIC | before
 
     def _software_interrupt(self, begun: int, vector: int) -> Stop:
         """Deliver the trap of an `int` instruction, which eip stands behind, if its gate lets it."""
         gate = self._gate(vector)
         if gate & FOR_USERS == FOR_USERS and gate & GATE_KIND in GATE_KINDS:
             return Stop(Kind.TRAP, begun, vector)
-        self.state.eip = self.code.start_of_int(vector)
+        self.state.ip = self.code.start_of_int(vector)
         return self._forbidden_int(begun, vector, gate)
 
     def _forbidden_int(self, begun: int, vector: int, gate: int) -> Stop:

@@ -19,7 +19,6 @@ from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIP
 from keelback.machine.simulated.delivery import Delivery
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, OK
 from keelback.machine.simulated.hooks import INVALID_OPCODE
-from keelback.machine.simulated.offsets import GENERAL
 from keelback.machine.simulated.processor import WITH_ERROR_CODE, Processor
 from keelback.machine.simulated.system_registers import NO_TIME_STAMP
 from keelback.machine.simulated.task_switch import DOUBLE_FAULT
@@ -69,11 +68,11 @@ class Ring0:
         self.engine.uc.reg_write(x86.UC_X86_REG_CR4, 0)
         self.kernel.save()
         self.state.save()
-        for name in GENERAL:
+        for name in self.state.width.general:
             setattr(self.state, name, 0)
-        self.state.esi = parameters
-        self.state.eflags = EFLAGS_FIXED
-        self.state.eip = address
+        self.state.si = parameters
+        self.state.flags = EFLAGS_FIXED
+        self.state.ip = address
         if not self._start_to(self.listen):
             return False
         vector = interrupt()
@@ -104,7 +103,7 @@ class Ring0:
         if not self._run_to(self.leave):
             return 0
         self.delivery.note_kernel()
-        return self.kernel.eax
+        return self.kernel.ax
 
     def _run_to(self, address: int) -> bool:
         """Run on in ring 0 to an address at which the engine stops; return whether it came there and did not halt.
@@ -119,12 +118,12 @@ class Ring0:
             status = self._run()
         if self.engine.caught or status != OK or self.processor.counter.value > MOST_INSTRUCTIONS:
             raise self._mistake(status)
-        return self.kernel.eip == address
+        return self.kernel.ip == address
 
     def _run(self) -> int:
         self.state.restore()
         self.processor.hooks.in_ring0 = True
-        status = self.engine.run(self.state.eip, MOST_INSTRUCTIONS)
+        status = self.engine.run(self.state.ip, MOST_INSTRUCTIONS)
         self.processor.hooks.in_ring0 = False
         self.kernel.save()
         self.instructions += self.processor.counter.value
@@ -145,7 +144,7 @@ class Ring0:
     def _mistake(self, status: int) -> Panic:
         """Return the panic for a run of the kernel that ended in no way in which it may."""
         kernel = self.kernel
-        place = f"in ring 0 at {kernel.eip:#010x}"
+        place = f"in ring 0 at {kernel.ip:#010x}"
         if self.engine.caught:
             vector = next(iter(self.engine.caught.values()))
             error = kernel.error if vector in WITH_ERROR_CODE else 0
@@ -180,11 +179,11 @@ class Ring0:
         """Run the entry stub an instruction at a time; return how many it has."""
         for count in range(1, LONGEST_STUB):
             self._run_some(1)
-            if self.state.eip == self.leave - CALL:
+            if self.state.ip == self.leave - CALL:
                 return count
         raise Panic(f"the entry stub of vector {self.delivery.entered[0]} does not lead to the kernel")
 
     def _run_some(self, count: int) -> None:
         self.state.restore()
-        self.engine.run(self.state.eip, count)
+        self.engine.run(self.state.ip, count)
         self.state.save()

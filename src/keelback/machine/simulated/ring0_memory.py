@@ -4,7 +4,6 @@ Translations are kept, as a TLB keeps them, until other tables are in use or the
 """
 
 import struct
-from operator import itemgetter
 
 from keelback.inspect.walk import WRITABLE
 from keelback.lang import Panic
@@ -37,7 +36,6 @@ class Ring0Memory:
         self.memory = memory
         self.walks = walks
         self._walker = walks.two_levels
-        self._tables = itemgetter(*(state.places[name] for name in ("cr0", "cr3", "cr4", "idt", "idt_limit", "task")))
         self._known: tuple[int, ...] = ()
         self._root: int | None = None
         self._frames: dict[tuple[int, bool], int] = {}
@@ -45,11 +43,11 @@ class Ring0Memory:
 
     def note_tables(self, state: SavedState) -> None:
         """Forget all translations when a state uses other tables than the last did."""
-        tables = self._tables(state.words)
+        tables = state.tables()
         if tables != self._known:
             self._known = tables
             self._root = tables[1] if tables[0] & PAGING else None
-            self._walker = self.walks.by(tables[2])
+            self._walker = self.walks.of(state)
             self._frames.clear()
             self._gates.clear()
 
@@ -61,7 +59,7 @@ class Ring0Memory:
         """Return both words of a gate; none is present beyond the table's limit.  Raises: DeliveryFault."""
         place = self._gates.get(vector)
         if place is None:
-            *_, base, limit, _ = self._known
+            *_, base, limit = self._known
             if 8 * vector + 7 > limit:
                 return 0, 0
             place = self._gates[vector] = self.place_of(base + 8 * vector)

@@ -1,26 +1,33 @@
-"""The emulated CPU's registers in a saved context, by name, to be read and written."""
+"""The emulated CPU's registers in a saved context, by name, to be read and written.
+
+General registers, instruction pointer and flags go by their names without the letter for a width: `ax` is eax or rax.
+"""
 
 from operator import itemgetter
 
 from keelback.machine.simulated.engine import Engine
-from keelback.machine.simulated.offsets import GENERAL, Offsets, offsets
+from keelback.machine.simulated.offsets import Offsets, offsets
 
 INTERRUPTS = 1 << 9
 VIRTUAL_8086 = 1 << 17
 SELECTORS = ("es", "cs", "ss", "ds", "fs", "gs")
-NAMED = ("eip", "eflags", "flags_before", "mode", "cr0", "cr2", "cr3", "cr4", "error", "is_int", "in_flight")
+REGISTERS = ("ip", "flags", "flags_before", "cr0", "cr2", "cr3", "cr4", "idt", "task")
+WORDS = ("mode", "error", "is_int", "in_flight", "idt_limit")
 
 
 def _places(at: Offsets) -> dict[str, int]:
-    """Return which word of a context each register is."""
-    named = {name: getattr(at, name) for name in NAMED} | {"idt": at.gates, "idt_limit": at.gates_limit}
-    general = dict(zip(GENERAL, at.general, strict=True))
+    """Return which cell of a context each register is, and which word what has 32 bits at any width."""
+    general = dict(zip(at.width.general, at.general, strict=True))
+    cells = {**general, **{name: getattr(at, name) for name in REGISTERS}}
     selectors = {name: at.cs + at.segment * (number - 1) for number, name in enumerate(SELECTORS)}
-    return {name: offset // 4 for name, offset in {**named, **general, **selectors, "task": at.task}.items()}
+    words = {**selectors, **{name: getattr(at, name) for name in WORDS}}
+    return {name: place // at.width.size for name, place in cells.items()} | {
+        name: place // 4 for name, place in words.items()
+    }
 
 
-class _Register:
-    """A register of a saved state."""
+class _Word:
+    """A part of a saved state that has 32 bits at any width."""
 
     def __set_name__(self, _owner: type, name: str) -> None:
         self.name = name
@@ -32,31 +39,51 @@ class _Register:
         state.words[state.places[self.name]] = value
 
 
-class SavedState:
-    """A context of an engine as it is now, until it is saved again; selectors have other bits above their 16."""
+class _Register(_Word):
+    """A register of a saved state, as wide as the CPU's."""
 
-    edi, esi, ebp, esp = _Register(), _Register(), _Register(), _Register()
-    ebx, edx, ecx, eax = _Register(), _Register(), _Register(), _Register()
-    eip, eflags = _Register(), _Register()
-    es, cs, ss, ds, fs, gs = _Register(), _Register(), _Register(), _Register(), _Register(), _Register()
+    def __get__(self, state: "SavedState", _owner: type) -> int:
+        return state.cells[state.places[self.name]]
+
+    def __set__(self, state: "SavedState", value: int) -> None:
+        state.cells[state.places[self.name]] = value
+
+
+class SavedState:
+    """A context of an engine as it is now, until it is saved again; selectors have other bits above their 16.
+
+    The registers from `r8` on are those of a wide CPU alone.
+    """
+
+    di, si, bp, sp = _Register(), _Register(), _Register(), _Register()
+    bx, dx, cx, ax = _Register(), _Register(), _Register(), _Register()
+    r8, r9, r10, r11 = _Register(), _Register(), _Register(), _Register()
+    r12, r13, r14, r15 = _Register(), _Register(), _Register(), _Register()
+    ip, flags = _Register(), _Register()
+    es, cs, ss, ds, fs, gs = _Word(), _Word(), _Word(), _Word(), _Word(), _Word()
     cr0, cr2, cr3, cr4 = _Register(), _Register(), _Register(), _Register()
-    idt, idt_limit, task = _Register(), _Register(), _Register()
-    mode = _Register()  # the ring among others, in the emulator's own bits
+    idt, task, idt_limit = _Register(), _Register(), _Word()
+    mode = _Word()  # the ring among others, in the emulator's own bits
     flags_before = _Register()  # the arithmetic flags before the instruction that a page fault interrupted
-    error = _Register()
-    is_int = _Register()  # not 0 when an `int` instruction raised the exception
-    in_flight = _Register()  # the exception that the CPU believes it is delivering
+    error = _Word()
+    is_int = _Word()  # not 0 when an `int` instruction raised the exception
+    in_flight = _Word()  # the exception that the CPU believes it is delivering
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.width = engine.model.width
         self.context = engine.new_context()
         bytes_ = memoryview(self.context.bytes).cast("B")
         self.words = bytes_.cast("I")
+        self.cells = bytes_.cast(self.width.cell)
         at = offsets(engine.model)
         self.places = _places(at)
         self.segments = bytes_[at.cs : at.ss + at.segment]
         """All that the emulator keeps of the code and the stack segment."""
-        self._general = itemgetter(*(self.places[name] for name in GENERAL))
+        self._wide_cells = bytes_.cast("Q")
+        self._msrs = {register: place // 8 for register, place in at.msrs.items()}
+        self._general = itemgetter(*(self.places[name] for name in self.width.general))
+        self._tables = itemgetter(*(self.places[name] for name in ("cr0", "cr3", "cr4", "task", "idt")))
 
     def save(self) -> None:
         """Take the engine's present state."""
@@ -67,8 +94,17 @@ class SavedState:
         self.engine.restore(self.context)
 
     def general(self) -> tuple[int, ...]:
-        """Return edi, esi, ebp, esp, ebx, edx, ecx and eax."""
-        return self._general(self.words)  # type: ignore[no-any-return]
+        """Return the general registers, in the order of the width's."""
+        return self._general(self.cells)  # type: ignore[no-any-return]
+
+    def tables(self) -> tuple[int, ...]:
+        """Return what tells which tables are in use: cr0, cr3, cr4, where task state and IDT are, IDT's limit."""
+        return *self._tables(self.cells), self.idt_limit
+
+    def msr(self, register: int) -> int:
+        """Return a model-specific register of those that decide how the CPU runs, 0 where it has none such."""
+        place = self._msrs.get(register)
+        return 0 if place is None else self._wide_cells[place]
 
     def selector(self, name: str) -> int:
         """Return a segment register's selector."""
@@ -82,9 +118,9 @@ class SavedState:
     @property
     def in_virtual_8086(self) -> bool:
         """Say whether this is in virtual-8086 mode."""
-        return bool(self.eflags & VIRTUAL_8086)
+        return bool(self.flags & VIRTUAL_8086)
 
     @property
     def takes_interrupts(self) -> bool:
         """Say whether interrupts are on."""
-        return bool(self.eflags & INTERRUPTS)
+        return bool(self.flags & INTERRUPTS)

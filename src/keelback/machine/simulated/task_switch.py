@@ -17,7 +17,7 @@ EXTERNAL = 1
 TASK_PRESENT, TASK_KIND, TASK_AVAILABLE, TASK_BUSY = 0x80, 0x1F, 0x09, 0x0B
 TASK_BYTES = 104
 CR3, SAVED = 28, 32  # in a task state
-REGISTERS = ("eip", "eflags", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
+REGISTERS = ("ip", "flags", "ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
 
 
 class Words(Protocol):
