@@ -127,7 +127,7 @@ u32 kernel_boot(void)
     start_interrupts();
     start_paging();
     start_thread(&threads[0], 0, USER, 3);
-    start_thread(&threads[1], 1, ((u32 *)KERNEL_START)[10], 0);
+    start_thread(&threads[1], 1, ((u32 *)KERNEL_START)[IDLE / 4], 0);
     out8(0x43, 0x34);
     out8(0x40, DIVISOR & 0xff);
     out8(0x40, DIVISOR >> 8);

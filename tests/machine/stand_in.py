@@ -6,6 +6,7 @@ from pathlib import Path
 from keelback.image.images import make_image
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.toolchain import NO_WARNINGS, compile_c
+from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.x86.trap_frame import TrapFrame
@@ -26,6 +27,7 @@ def stand_in() -> CompiledKernel:
     source = Path(__file__).with_name("stand_in.c")
     layout = MICROKERNEL
     defines = {"USER": USER, "PAYLOAD": layout.records_end, "KERNEL_START": layout.kernel_start, "DIVISOR": DIVISOR}
+    defines["IDLE"] = layout_of(ImageHeader).field("idle").offset
     sections = [(name, layout.text_end + offset) for name, offset in SECTIONS.items()]
     return CompiledKernel({"stand_in.o": compile_c(source, defines=defines, flags=NO_WARNINGS)}, sections)
 

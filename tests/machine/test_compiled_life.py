@@ -7,9 +7,10 @@ import pytest
 from keelback.image.images import make_image
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.toolchain import ToolchainError, compile_c
+from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
-from keelback.lang import Panic
+from keelback.lang import Panic, layout_of
 from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, PARAMETERS
@@ -64,9 +65,11 @@ def test_strict_ram_is_for_interpreted_kernels():
 
 def test_entry_code_is_the_same_in_both_lives_but_for_its_calls():
     one, other = make_image(MICROKERNEL, b""), make_image(MICROKERNEL, b"", stand_in())
-    different = [place for place in range(0x2000) if one[place] != other[place] and not 56 <= place < 72]
-    leave = struct.unpack_from("<I", one, 44)[0] - MICROKERNEL.kernel_start
-    calls = {place for place in range(72, 0x1000) if one[place] == 0xE8}
+    header = layout_of(ImageHeader)
+    id_start, end = header.field("build_id").offset, header.size
+    different = [place for place in range(0x2000) if one[place] != other[place] and not id_start <= place < end]
+    leave = struct.unpack_from("<I", one, header.field("leave").offset)[0] - MICROKERNEL.kernel_start
+    calls = {place for place in range(end, 0x1000) if one[place] == 0xE8}
     assert leave - 5 in calls
     assert all(any(place - 4 <= start < place for start in calls) for place in different)
     assert not any(one[0x2000 : MICROKERNEL.text_end - MICROKERNEL.kernel_start])
