@@ -6,7 +6,6 @@ Compared after every call: the result or the error's number, a panic's file and 
 import linecache
 import types
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from keelback.compiler.source import hints_of
 from keelback.lang import Component, KernelError, Panic, ProcessFault, Ram, Region, freeze
 from keelback.lang.errors import MISTAKES
 from keelback.lang.layout import integer_type
-from keelback.lang.strict import CHECK, PANIC, check, strict_code
+from keelback.lang.strict import CHECK, PANIC, check, strict_code, words_of
 
 PROCESS_FAULT = -256
 SILLY = [f"-Wno-{each}" for each in ("tautological-compare", "parentheses-equality", "memset-transposed-args")]
@@ -24,14 +23,14 @@ Outcome = tuple[Any, ...]
 """("result", value), ("error", number) or ("panic", file name, line)."""
 
 
-def load(path: Path, word_bits: int = 32) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
     """Run a module strictly; every one is called alike, so that each may declare the same errors."""
     module = types.ModuleType("fuzzed_program")
     module.__file__ = str(path)
     import sys
 
     sys.modules["fuzzed_program"] = module
-    vars(module).update({CHECK: partial(check, word_bits=word_bits), PANIC: Panic})
+    vars(module).update({CHECK: check, PANIC: Panic})
     linecache.checkcache(str(path))
     exec(strict_code(path.read_text(), str(path)), vars(module))
     return vars(module)
@@ -44,7 +43,8 @@ class Lives:
         self.path = path
         self.ram = Ram(SIZE, word_bits=word_bits)
         self.region = Region(self.ram, RECORDS, RECORDS_END)
-        self.root: Component = load(path, word_bits)["Root"](self.region)
+        with words_of(word_bits):
+            self.root: Component = load(path)["Root"](self.region)
         freeze(self.root)
         self.start = bytes(self.ram.bytes[RECORDS : self.region.next])
         self.native: Native
@@ -84,7 +84,8 @@ class Lives:
 
     def interpreted(self, name: str, arguments: tuple[int, ...]) -> Outcome:
         try:
-            return ("result", getattr(self.root, name)(*arguments))
+            with words_of(self.ram.word_bits):
+                return ("result", getattr(self.root, name)(*arguments))
         except KernelError as error:
             return ("error", error.number)
         except ProcessFault:

@@ -5,9 +5,8 @@
 0x00400000  user frames: numbers only, for the code under test never touches what is in them
 """
 
-import sys
 from dataclasses import dataclass, fields
-from functools import cache, partial
+from functools import cache
 
 from compiler.native import SIZE, Failed, Native
 from keelback.abi.errors import OutOfMemory
@@ -35,15 +34,11 @@ from keelback.lang import (
     u32,
     word,
 )  # fmt: skip
-from keelback.lang.strict import CHECK, check
+from keelback.lang.strict import words_of
 
 RECORDS, HEAP, ZONE, TOP = 0x10_0000, 0x14_0000, 0x18_0000, 0x1E_0000
 USER_FRAMES, FRAMES = 0x400, 0x800
 OWNER = 7
-MODULES = (
-    "memory.spaces", "memory.page_tables", "memory.frames", "memory.frame_set", "memory.heap", "memory.promises",
-    "memory.regions", "memory.virtual_memory", "x86.paging",
-)  # fmt: skip
 
 
 class PartOfLayout(Layout):
@@ -224,23 +219,16 @@ class Lives:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self.scheme = shape.scheme
-        self._check_words()
         self.ram = Ram(SIZE, word_bits=shape.scheme.word_bits)
         self.world = World(Region(self.ram, RECORDS, HEAP), shape)
         freeze(self.world)
         self.native = _native(shape, self.world, self.ram)
         self.native.call("start")
-        self.world.start()
+        self._interpreted("start")
         self._compare("start")
-
-    def _check_words(self) -> None:
-        """Let strict mode know how long the words of this world are."""
-        for name in MODULES:
-            vars(sys.modules[f"keelback.kernel.{name}"])[CHECK] = partial(check, word_bits=self.shape.scheme.word_bits)
 
     def call(self, name: str, *arguments: int) -> int:
         """Make a call in both lives.  Raises: what both raise, a KernelError or a Panic."""
-        self._check_words()
         outcomes = [_outcome(life, name, arguments) for life in (self._interpreted, self.native.call)]
         assert outcomes[0] == outcomes[1], (name, arguments)
         self._compare(name)
@@ -250,7 +238,8 @@ class Lives:
         raise value[0](*value[1:])
 
     def _interpreted(self, name: str, *arguments: int) -> object:
-        return getattr(self.world, name)(*arguments)
+        with words_of(self.scheme.word_bits):
+            return getattr(self.world, name)(*arguments)
 
     def _compare(self, name: str) -> None:
         assert self.memory() == bytes(self.native.uc.mem_read(RECORDS, TOP - RECORDS)), name

@@ -151,13 +151,13 @@ def test_a_message_as_long_as_its_room_is_kept_to_its_end_and_no_further(length)
     pc, text = make_pc("hello", check=False), bytes(97 + number % 26 for number in range(length))
     place, record = 0x9000, pc.kernel.panics.record
     pc.ram.bytes[place : place + length + 1] = text + b"\0"
-    before = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(PanicRecord)])
+    before = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(record)])
     pc.kernel.panics._copy_message(view(pc.ram, Message, place).text)
-    compiled_code = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(PanicRecord)])
+    compiled_code = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(record)])
     record.message.clear()
     record_panic(pc.kernel, Panic(text.decode()), None)
     record.happened = False
-    interpreted = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(PanicRecord)])
+    interpreted = bytes(pc.ram.bytes[address_of(record) : address_of(record) + size_of(record)])
     start = layout_of(PanicRecord).field("message").offset
     kept = text[: MESSAGE_SIZE - 1].ljust(MESSAGE_SIZE, b"\0")
     assert compiled_code == interpreted == before[:start] + kept + before[start + MESSAGE_SIZE :]
@@ -174,8 +174,8 @@ def test_without_a_panic_the_record_is_zero():
     for pc in (make_pc("hello", "null", check=False), compiled_pc("hello", "null")):
         pc.boot()
         pc.run()
-        start = address_of(pc.kernel.panics.record)
-        assert not any(pc.ram.bytes[start : start + size_of(PanicRecord)])
+        record = pc.kernel.panics.record
+        assert not any(pc.ram.bytes[address_of(record) : address_of(record) + size_of(record)])
 
 
 # A panic while one is reported.

@@ -11,7 +11,7 @@ from keelback.inspect.records import regions_of
 from keelback.kernel.layout import MICROKERNEL, WrongLayout
 from keelback.kernel.memory.regions import FEW, IN_NODE, MOST_NODES, SPARE, Node, RegionKind, Regions, Space
 from keelback.kernel.x86.paging import USER, WRITABLE
-from keelback.lang import size_of
+from keelback.lang import layout_of, size_of
 from kernel.driven import MOST_REGIONS
 from support import make_pc
 
@@ -69,7 +69,7 @@ class Booted:
         first = record._address
         frames = list(self.regions._node_of(record, 0).nodes)[: record.nodes] if record.nodes else []
         nodes = [bytes(ram[each : each + PAGE]) for each in frames]
-        return b"".join([bytes(ram[first : first + size_of(Space)]), *nodes])
+        return b"".join([bytes(ram[first : first + size_of(record)]), *nodes])
 
 
 def nodes_for(count: int) -> int:
@@ -251,13 +251,13 @@ def test_a_copy_has_all_regions_in_nodes_of_its_own(many):
 
 def test_a_copy_without_memory_gives_back_what_it_took(many):
     child, counts = many.kernel.libraries.table[0].space, many.kernel.memory.frames.counts
-    before, free = bytes(many.pc.ram.bytes[child._address :][: size_of(Space)]), counts.kernel_free
+    before, free = bytes(many.pc.ram.bytes[child._address :][: size_of(child)]), counts.kernel_free
     for allocation in range(1, 5):
         many.kernel.memory.frames.injection.countdown = allocation
         with pytest.raises(OutOfMemory):
             many.regions.duplicate(child, many.space)
         many.regions.release(child)
-        assert bytes(many.pc.ram.bytes[child._address :][: size_of(Space)]) == before
+        assert bytes(many.pc.ram.bytes[child._address :][: size_of(child)]) == before
         assert counts.kernel_free == free
 
 
@@ -278,7 +278,7 @@ def test_one_region_more_takes_a_node_and_gives_it_back(count):
 
 
 def test_a_node_is_a_frame():
-    assert size_of(Node) == PAGE
+    assert {layout_of(Node, word_bits).size for word_bits in (32, 64)} == {PAGE}
 
 
 def test_a_layout_allows_just_as_many_regions_as_a_first_node_lists():

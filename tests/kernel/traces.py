@@ -16,7 +16,7 @@ def range_of(record: Struct, *names: str) -> Range:
     """Return where a record lies in RAM, or its fields from one to another."""
     start, layout = address_of(record), layout_of(struct_of(record))
     if not names:
-        return start, start + size_of(struct_of(record))
+        return start, start + size_of(record)
     first, last = layout.field(names[0]), layout.field(names[-1])
     return start + first.offset, start + last.offset + last.kind.size
 

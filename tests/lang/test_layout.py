@@ -14,6 +14,7 @@ from keelback.lang import (
     Panic,
     Ram,
     Ref,
+    Region,
     Struct,
     Table,
     at,
@@ -25,6 +26,7 @@ from keelback.lang import (
     i64,
     inline,
     layout_of,
+    on_64_bits,
     round_up,
     size_of,
     u8,
@@ -34,6 +36,7 @@ from keelback.lang import (
     view,
     word,
 )
+from keelback.lang.struct import struct_of
 
 
 class Colour(IntEnum):
@@ -152,11 +155,47 @@ def test_a_layout_done_by_hand():
         ("flag", 0, 1), ("colour", 1, 1), ("inner", 8, 16), ("many", 24, 32), ("saved", 56, 6), ("place", 64, 4),
     ]  # fmt: skip
     assert (layout.size, layout.alignment) == (72, 8)
-    assert size_of(Outer) == 72
 
 
 def test_a_word_is_8_bytes_on_a_64_bit_machine():
     assert layout_of(Outer, 64).field("place").kind.size == 8
+
+
+def test_a_size_is_a_records_own_where_words_are_in_it():
+    assert [size_of(view(Ram(4096, word_bits=word_bits), Holder, 64)) for word_bits in (32, 64)] == [8, 40]
+    assert size_of(Outer) == 72
+    with pytest.raises(TypeError, match="the size of a Holder depends on the machine's words: ask for a record's"):
+        size_of(Holder)
+
+
+class Few(Struct):
+    last: word
+
+    def end(self) -> word:
+        return self.last + 4
+
+
+@on_64_bits(Few)
+class Many(Struct):
+    others: Array[word] = inline(3)
+    last: word
+
+    def end(self) -> word:
+        return self.last + 8
+
+
+class Holder(Struct):
+    first: u8
+    few: Few
+
+
+def test_another_struct_stands_for_one_where_words_have_64_bits():
+    for word_bits, size, end, class_ in ((32, 8, 4, Few), (64, 40, 8, Many)):
+        ram = Ram(4096, word_bits=word_bits)
+        holder, few = view(ram, Holder, 64), Region(ram, 1024, 2048).struct(Few)
+        few.last = 2
+        assert (size_of(holder), few.end(), struct_of(few), struct_of(holder.few)) == (size, 2 + end, class_, class_)
+        assert ram.records[0].struct is class_ and view(ram, Few, 1024) is few is view(ram, class_, 1024)
 
 
 def test_a_u64_is_8_aligned_whatever_i386_compilers_do():

@@ -16,7 +16,7 @@ from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.compiler.types import BOOLEAN, VOID, ArrayPointer, Pointer, Type, integer
 from keelback.lang.component import Component, static_parts
 from keelback.lang.integers import INTEGER_TYPES
-from keelback.lang.layout import integer_type, ref_target
+from keelback.lang.layout import integer_type, ref_target, struct_on
 from keelback.lang.ram import Ram
 from keelback.lang.struct import Struct
 
@@ -105,7 +105,7 @@ class Program:
         if isinstance(annotation, type) and issubclass(annotation, IntEnum):
             return integer(INTEGER_TYPES["u8"], annotation)
         if isinstance(annotation, type) and issubclass(annotation, Struct):
-            return Pointer(annotation)
+            return Pointer(struct_on(annotation, self.word_bits))
         return VOID
 
     def refuse_recursion(self) -> None:

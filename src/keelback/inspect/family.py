@@ -73,7 +73,7 @@ class Family:
         self._present: dict[int, Member] = {}
         self._bytes = contents
         table, counts = kernel.processes.table, address_of(kernel.processes.counts)
-        base, self._size = address_of(table[0]), size_of(Process)
+        base, self._size = address_of(table[0]), size_of(table[0])
         self._table = slice(base, base + len(table) * self._size)
         self._counts = slice(counts, counts + size_of(ProcessCounts))
         self._state = base + layout_of(Process).field("state").offset

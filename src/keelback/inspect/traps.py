@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.scheduler import CpuState
-from keelback.kernel.processes.threads import Thread
 from keelback.lang import address_of, layout_of, size_of
 
 FRAME = struct.Struct("<15I")
@@ -38,7 +37,7 @@ class TrapFrames:
     def __init__(self, kernel: Kernel) -> None:
         self._bytes = kernel.spaces.ram.contents
         self._threads = address_of(kernel.threads.table[0])
-        self._size = size_of(Thread)
+        self._size = size_of(kernel.threads.table[0])
         self._current = address_of(kernel.first_cpu) + layout_of(CpuState).field("current").offset
 
     def current(self) -> int:

@@ -5,7 +5,7 @@ from keelback.lang.component import Component, HostObject, freeze, static_parts
 from keelback.lang.cpu import Cpu, Hardware, NoHardware
 from keelback.lang.errors import MISTAKES, KernelError, Panic, ProcessFault, is_language
 from keelback.lang.integers import i8, i16, i32, i64, u8, u16, u32, u64, word
-from keelback.lang.layout import at, bit, bits, inline, layout_of, round_up
+from keelback.lang.layout import at, bit, bits, inline, layout_of, on_64_bits, round_up
 from keelback.lang.native import lowest_bit, native
 from keelback.lang.page import PAGE_SHIFT, PAGE_SIZE, Page
 from keelback.lang.ram import Ram, Record
@@ -54,6 +54,7 @@ __all__ = [
     "lowest_bit",
     "name_of",
     "native",
+    "on_64_bits",
     "replaces",
     "round_up",
     "size_of",

@@ -5,15 +5,16 @@
 3. A struct's alignment is the largest that all its fields have, its size a multiple of that.
 4. Every byte between fields is padding and stays zero.
 5. Named bits lie in the unsigned integer above them, bit 0 its lowest; no two overlap.
+6. A struct may be another one where words have 64 bits: registers of a CPU, which has others there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from math import gcd
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 
@@ -235,12 +236,35 @@ class ArrayBase:
     __slots__ = ()
 
 
+_ON_64_BITS: dict[type, type] = {}
+T = TypeVar("T", bound=type)
+
+
+def on_64_bits(struct: type) -> Callable[[T], T]:
+    """Let the struct class that follows stand for another where words have 64 bits.
+
+    Whatever asks for the other one there has this one, so it has all methods of the other that are used there.
+    """
+
+    def put(wide: T) -> T:
+        _ON_64_BITS[struct] = wide
+        return wide
+
+    return put
+
+
+def struct_on(struct: Any, word_bits: int) -> Any:
+    """Return the class that stands for a struct on a machine with `word_bits` bits to a word."""
+    return _ON_64_BITS.get(struct, struct) if word_bits == 64 else struct
+
+
 @cache
 def layout_of(struct: Any, word_bits: int = 32) -> StructLayout:
     """Return the layout of a `Struct` class.
 
     Raises: TypeError naming the field whose annotation no struct may have.
     """
+    struct = struct_on(struct, word_bits)
     placed: list[Field] = []
     named: list[Bits] = []
     end, alignment = 0, 1

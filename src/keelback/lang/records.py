@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from keelback.lang.array import Array
-from keelback.lang.layout import layout_of, round_up
+from keelback.lang.layout import layout_of, round_up, struct_on
 from keelback.lang.ram import Ram, Record
 from keelback.lang.struct import Struct, StructArray, struct_of, view
 from keelback.lang.table import Table, TableRecord
@@ -29,7 +29,7 @@ class Region:
 
     def struct(self, struct: type[S], alignment: int = ALIGNMENT) -> S:
         """Place one struct.  Raises: ValueError when the region is full."""
-        return view(self.ram, struct, self._reserve(layout_of(struct, self.ram.word_bits).size, struct, 0, alignment))
+        return view(self.ram, struct, self._reserve(struct, 0, alignment))
 
     def array(self, struct: type[S], count: int) -> Array[S]:
         """Place an array of structs, the home that every `Ref` to that struct counts from.
@@ -40,7 +40,7 @@ class Region:
             raise ValueError(f"an array of {count} {struct.__name__}: it has at least one element")
         if struct in self.ram.homes:
             raise ValueError(f"{struct.__name__} has its home array already: a Ref counts from one")
-        address = self._reserve(layout_of(struct, self.ram.word_bits).size * count, struct, count, ALIGNMENT)
+        address = self._reserve(struct, count, ALIGNMENT)
         made = StructArray(self.ram, struct, count, address, address, indexed=True)
         self.ram.homes[struct] = made
         return made
@@ -49,7 +49,9 @@ class Region:
         """Place the record of a table.  Raises: ValueError when the region is full."""
         return Table(self.ram, element, self.struct(TableRecord))
 
-    def _reserve(self, size: int, struct: type, count: int, alignment: int) -> int:
+    def _reserve(self, struct: type, count: int, alignment: int) -> int:
+        struct = struct_on(struct, self.ram.word_bits)
+        size = layout_of(struct, self.ram.word_bits).size * max(count, 1)
         address, padded = round_up(self.next, alignment), round_up(size, ALIGNMENT)
         if address + padded > self.end:
             raise ValueError(f"no room for {size:#x} bytes at {address:#x}: the region ends at {self.end:#x}")

@@ -11,7 +11,8 @@ The methods of `Cpu`, which come with the language, then check their parameters 
 
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -87,9 +88,24 @@ class _StrictLoader(SourceFileLoader):
         super().exec_module(module)
 
 
-def check(value: Any, type_name: str, what: str, word_bits: int = 32) -> Any:
+_types = INTEGER_TYPES | {"word": INTEGER_TYPES["u32"]}
+"""The integer types on the machine whose code runs."""
+
+
+@contextmanager
+def words_of(word_bits: int) -> Iterator[None]:
+    """Check by the words of a machine, of so many bits, what code of its runs meanwhile; else they have 32."""
+    before = _types["word"]
+    _types["word"] = INTEGER_TYPES["word"].resolved(word_bits)
+    try:
+        yield
+    finally:
+        _types["word"] = before
+
+
+def check(value: Any, type_name: str, what: str) -> Any:
     """Return `value`.  Raises: Panic when it does not fit the integer type."""
-    return INTEGER_TYPES[type_name].resolved(word_bits).checked(value, what)
+    return _types[type_name].checked(value, what)
 
 
 _NAMES = {CHECK: check, PANIC: Panic}

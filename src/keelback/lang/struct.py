@@ -27,6 +27,7 @@ from keelback.lang.layout import (
     StructBase,
     StructKind,
     layout_of,
+    struct_on,
 )
 from keelback.lang.ram import Ram
 
@@ -105,7 +106,9 @@ def view(ram: Ram, struct: type[S], address: int) -> S:
     """
     found: S | None = ram.views.get((struct, address))
     if found is None:
-        found = ram.views[struct, address] = make_view(ram, struct, address, address)
+        actual = struct_on(struct, ram.word_bits)
+        found = make_view(ram, struct, address, address) if actual is struct else view(ram, actual, address)
+        ram.views[struct, address] = found
     return found
 
 
@@ -123,7 +126,7 @@ def make_view(ram: Ram, struct: type[S], address: int, physical: int) -> S:
     if address % layout.alignment:
         raise Panic(f"{struct.__name__} at {address:#x}: not {layout.alignment}-aligned")
     ram.inside(address, physical, layout.size)
-    made: S = object.__new__(_view_class(struct, ram.word_bits, ram.strict))
+    made: S = object.__new__(_view_class(layout.struct, ram.word_bits, ram.strict))
     # `_index` is the place in the struct's home array; -1 for what is no element of it.
     made._ram, made._address, made._physical, made._index, made._inner = ram, address, physical, -1, {}
     content: Any = ram.bytes[physical : physical + layout.size]
@@ -143,9 +146,17 @@ def struct_of(record: Struct) -> type[Struct]:
     return declared
 
 
-def size_of(struct: type[Struct]) -> int:
-    """Return the size of a struct in bytes, on a machine with 32-bit words."""
-    return layout_of(struct).size
+def size_of(struct: type[Struct] | Struct) -> int:
+    """Return the size in bytes of a record, or of all of a struct class.
+
+    Raises: TypeError for a class whose records have other sizes on machines with longer words.
+    """
+    if isinstance(struct, Struct):
+        return layout_of(struct_of(struct), struct._ram.word_bits).size
+    sizes = {layout_of(struct, word_bits).size for word_bits in (32, 64)}
+    if len(sizes) > 1:
+        raise TypeError(f"the size of a {struct.__name__} depends on the machine's words: ask for a record's")
+    return sizes.pop()
 
 
 @cache

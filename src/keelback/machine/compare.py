@@ -56,7 +56,7 @@ def _boot_stack(kernel: Kernel) -> Range:
 
 def _log(kernel: Kernel) -> Range:
     log = kernel.console.log
-    return address_of(log), address_of(log) + size_of(struct_of(log))
+    return address_of(log), address_of(log) + size_of(log)
 
 
 def _windows(kernel: Kernel) -> Range:

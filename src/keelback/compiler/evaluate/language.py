@@ -20,7 +20,7 @@ from keelback.compiler.types import BOOLEAN, NONE, Integer, Pointer
 from keelback.lang import layout as lang_layout
 from keelback.lang import struct as lang_struct
 from keelback.lang.integers import u32, word
-from keelback.lang.layout import layout_of
+from keelback.lang.layout import layout_of, struct_on
 from keelback.lang.native import lowest_bit
 
 
@@ -98,7 +98,7 @@ class Language(Evaluator):
         if struct.value in self.scope.program.ram.homes:
             raise self.scope.refuse(node, "structs", f"{struct.value.__name__} has a home array: index it")
         fitted = self.values.fitted(address, self.scope.program.type_of(word), "an address", node)
-        return ir.StructAt(Pointer(struct.value), fitted)
+        return ir.StructAt(Pointer(struct_on(struct.value, self.scope.program.word_bits)), fitted)
 
     def do_address_of(self, node: ast.Call) -> Value:
         """address_of(struct)."""
@@ -108,14 +108,19 @@ class Language(Evaluator):
         return ir.AddressOf(self.scope.program.type_of(word), self.values.followed(base, node))
 
     def do_size_of(self, node: ast.Call) -> Value:
-        """size_of(Struct)."""
-        struct = self.expressions.value(node.args[0])
-        if not isinstance(struct, Static) or not is_struct(struct.value):
-            raise self.scope.refuse(node, "structs", "size_of takes a struct class")
-        size = lang_struct.size_of(struct.value)
-        if layout_of(struct.value, self.scope.program.word_bits).size != size:
-            raise self.scope.refuse(node, "structs", "size_of is the size on a machine with 32-bit words")
-        return Static(size)
+        """size_of(record), size_of(Struct)."""
+        of = self.expressions.value(node.args[0])
+        if isinstance(of, Static) and is_struct(of.value):
+            try:
+                return Static(lang_struct.size_of(of.value))
+            except TypeError as error:
+                raise self.scope.refuse(node, "structs", str(error)) from None
+        if isinstance(of, Static) and not isinstance(of.value, lang_struct.Struct):
+            raise self.scope.refuse(node, "structs", "size_of takes a record or a struct class")
+        record = self.values.followed(self.values.tree(of, node), node)
+        if not isinstance(record.type, Pointer) or record.type == NONE:
+            raise self.scope.refuse(node, "structs", "size_of takes a record or a struct class")
+        return Static(layout_of(record.type.struct, self.scope.program.word_bits).size)
 
     def do_lowest_bit(self, node: ast.Call) -> Value:
         """lowest_bit(value): undefined for 0."""

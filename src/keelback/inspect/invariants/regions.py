@@ -6,10 +6,8 @@ from itertools import pairwise
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE
-from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE, MemoryRegion, RegionKind
+from keelback.kernel.memory.regions import FEW, SPARE, RegionKind
 from keelback.lang import PAGE_SIZE, size_of
-
-REGION_WORDS, NODE_WORDS = size_of(MemoryRegion) // 4, IN_NODE * size_of(MemoryRegion) // 4
 
 
 @invariant("regions are whole pages of user space, in order, none in the guard, and no two that touch are alike")
@@ -33,10 +31,11 @@ def _regions(census: Census) -> Iterator[str]:
 @invariant("regions lie side by side in a space's record, or in as few nodes of its own as hold them; the rest is zero")
 def _nodes(census: Census) -> Iterator[str]:
     owner: dict[int, str] = {}
-    bounds = census.kernel.memory.bounds
+    bounds, in_node = census.kernel.memory.bounds, census.kernel.regions.in_node
+    region_words = size_of(census.kernel.regions.nowhere) // 4
     for each in census.snapshot.all_spaces:
         whose, space, nodes = each.whose, each.record, each.nodes
-        needed = 0 if space.count <= FEW else -(-(space.count + SPARE) // IN_NODE)
+        needed = 0 if space.count <= FEW else -(-(space.count + SPARE) // in_node)
         if len(nodes) != needed or space.node != (nodes[0] << PAGE_SHIFT if nodes else 0):
             yield f"{whose} has {space.count} regions in the nodes {nodes}, the first {space.node:#x}"
         for number, frame in enumerate(nodes):
@@ -45,8 +44,8 @@ def _nodes(census: Census) -> Iterator[str]:
             if not bounds.zone >> PAGE_SHIFT <= frame < bounds.region_top >> PAGE_SHIFT:
                 yield f"frame {frame:#x}, a node of {whose}, lies outside the zone"
             words, listed = census.frame(frame).tolist(), 0 if number else len(nodes)
-            used_words = max(space.count - number * IN_NODE, 0) * REGION_WORDS
-            if any(words[used_words:NODE_WORDS] + words[NODE_WORDS + listed :]):
+            used_words = max(space.count - number * in_node, 0) * region_words
+            if any(words[used_words : in_node * region_words] + words[in_node * region_words + listed :]):
                 yield f"frame {frame:#x}, a node of {whose}, is not zero behind the last region, or the last node"
         unused = list(space.regions)[0 if nodes else space.count :]
         if any(each.end or each.start or each.kind or each.permissions for each in unused):

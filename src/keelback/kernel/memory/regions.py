@@ -11,7 +11,7 @@
     up to FEW regions              more of them: nodes, each a frame of the kernel zone
     space ── regions side by side  space ── first node ┬─ regions 0 … 255
                                                        ├─ second node ── regions 256 … 511
-                                                       ┴─ …
+                                                       ┴─ …               (half as many where words have 64 bits)
 
 1. A region is whole pages of user space; no two overlap, and they are in the order of their addresses.
 2. A page that is mapped lies in a region, and its entry allows no more than the region does.
@@ -31,12 +31,13 @@ from keelback.abi.errors import TooManyRegions
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import TABLE, Frames
-from keelback.lang import Array, Component, Region, Struct, inline, u8, u16, u32, view, word
+from keelback.lang import Array, Component, Region, Struct, inline, on_64_bits, u8, u16, u32, view, word
 
 FEW = 10
 SPARE = 2
 """A change splits before it joins: for a while there are up to so many regions more than before and after it."""
-IN_NODE = 256
+IN_NODE, IN_WIDE_NODE = 256, 128
+"""How many regions a node has: where words have 32 bits, and 64."""
 MOST_NODES = 256
 
 
@@ -76,7 +77,15 @@ class Node(Struct):
     """A frame of regions; all zero means that it has none."""
 
     regions: Array[MemoryRegion] = inline(IN_NODE)
-    nodes: Array[word] = inline(MOST_NODES)  # in a space's first node: the addresses of all, in order, its own first
+    nodes: Array[u32] = inline(MOST_NODES)  # in a space's first node: the addresses of all, in order, its own first
+
+
+@on_64_bits(Node)
+class WideNode(Struct):
+    """The same, a frame long where words have 64 bits."""
+
+    regions: Array[MemoryRegion] = inline(IN_WIDE_NODE)
+    nodes: Array[u32] = inline(MOST_NODES)
 
 
 class ImageRecord(Struct):
@@ -135,6 +144,7 @@ class Regions(Component):
         self.access = access
         self.most = layout.regions
         self.few = min(layout.regions, FEW) - SPARE  # with so many any change leaves few enough
+        self.in_node = IN_NODE if layout.paging.word_bits == 32 else IN_WIDE_NODE
         self.nowhere = records.struct(MemoryRegion)  # all zero, always
 
     # Looking.
@@ -143,10 +153,10 @@ class Regions(Component):
         """Return the place of the region of a number, the lowest 0."""
         if space.nodes == 0:
             return space.regions[index]
-        return self._node_of(space, index).regions[index % IN_NODE]
+        return self._node_of(space, index).regions[index % self.in_node]
 
     def _node_of(self, space: Space, index: u32) -> Node:
-        return view(self.ram, Node, view(self.ram, Node, space.node).nodes[index // IN_NODE])
+        return view(self.ram, Node, view(self.ram, Node, space.node).nodes[index // self.in_node])
 
     def first_behind(self, space: Space, address: word) -> u32:
         """Return the number of the first region that ends behind an address; `count` when none does."""
@@ -161,23 +171,23 @@ class Regions(Component):
         """Return as `first_behind`, by halving the nodes, and then the regions of one."""
         nodes = view(self.ram, Node, space.node).nodes
         number: u32 = 0
-        last: u32 = (max(space.count, 1) - 1) // IN_NODE
+        last: u32 = (max(space.count, 1) - 1) // self.in_node
         while number < last:
             middle: u32 = (number + last) // 2
-            if view(self.ram, Node, nodes[middle]).regions[IN_NODE - 1].end <= address:
+            if view(self.ram, Node, nodes[middle]).regions[self.in_node - 1].end <= address:
                 number = middle + 1
             else:
                 last = middle
         regions = view(self.ram, Node, nodes[number]).regions
         low: u32 = 0
-        high: u32 = min(space.count - number * IN_NODE, IN_NODE)
+        high: u32 = min(space.count - number * self.in_node, self.in_node)
         while low < high:
             place: u32 = (low + high) // 2
             if regions[place].end <= address:
                 low = place + 1
             else:
                 high = place
-        return number * IN_NODE + low
+        return number * self.in_node + low
 
     def find(self, space: Space, address: word) -> MemoryRegion:
         """Return the region that holds an address; one that is all zero when none does."""
@@ -276,7 +286,7 @@ class Regions(Component):
 
     def _take_nodes(self, space: Space, count: u32) -> None:
         """Take nodes for so many regions.  Raises: OutOfMemory; those taken by then are in the space."""
-        while space.nodes < nodes_for(count):
+        while space.nodes < self._nodes_for(count):
             self._add_node(space)
 
     def _add_node(self, space: Space) -> None:
@@ -293,7 +303,7 @@ class Regions(Component):
 
     def settle(self, space: Space) -> None:
         """Give back the nodes that a space does not need."""
-        while space.nodes > nodes_for(space.count):
+        while space.nodes > self._nodes_for(space.count):
             first = view(self.ram, Node, space.node)
             space.nodes -= 1
             frame: u32 = self.access.frame_at(first.nodes[space.nodes])
@@ -369,13 +379,13 @@ class Regions(Component):
 
     def _insert(self, space: Space, index: u32) -> None:
         """Move the regions from a number on up by a place, the last one first; what is in the gap is for the caller."""
-        assert space.count < max(FEW + SPARE, space.nodes * IN_NODE), "room for a region was reserved"
+        assert space.count < max(FEW + SPARE, space.nodes * self.in_node), "room for a region was reserved"
         place: u32 = space.count
         if space.nodes == 0:
             space.regions.copy_from(index + 1, space.regions, index, place - index)
             place = index
         while place > index:
-            count: u32 = min(place - index, max(place % IN_NODE, 1))
+            count: u32 = min(place - index, max(place % self.in_node, 1))
             place -= count
             self._copy(space, place + 1, place, count)
         space.count += 1
@@ -391,7 +401,8 @@ class Regions(Component):
             to += space.count - source
             source = space.count
         while source < space.count:
-            count: u32 = min(space.count - source, IN_NODE - source % IN_NODE, IN_NODE - to % IN_NODE)
+            left: u32 = self.in_node - max(source % self.in_node, to % self.in_node)
+            count: u32 = min(space.count - source, left)
             self._copy(space, to, source, count)
             to += count
             source += count
@@ -402,7 +413,7 @@ class Regions(Component):
     def _copy(self, space: Space, to: u32, source: u32, count: u32) -> None:
         """Copy regions from one node to one, or within it."""
         regions = self._node_of(space, to).regions
-        regions.copy_from(to % IN_NODE, self._node_of(space, source).regions, source % IN_NODE, count)
+        regions.copy_from(to % self.in_node, self._node_of(space, source).regions, source % self.in_node, count)
 
     # Whole spaces.
 
@@ -412,8 +423,8 @@ class Regions(Component):
         if parent.nodes == 0:
             child.regions.copy_from(0, parent.regions, 0, parent.count)
         for number in range(parent.nodes):
-            node = self._node_of(child, number * IN_NODE)
-            node.regions.copy_from(0, self._node_of(parent, number * IN_NODE).regions, 0, IN_NODE)
+            node = self._node_of(child, number * self.in_node)
+            node.regions.copy_from(0, self._node_of(parent, number * self.in_node).regions, 0, self.in_node)
         child.count = parent.count
 
     def release(self, space: Space) -> None:
@@ -421,7 +432,6 @@ class Regions(Component):
         space.count = 0
         self.settle(space)
 
-
-def nodes_for(count: u32) -> u32:
-    """Return how many nodes so many regions of a space are in."""
-    return 0 if count <= FEW else (count + SPARE + IN_NODE - 1) // IN_NODE
+    def _nodes_for(self, count: u32) -> u32:
+        """Return how many nodes so many regions of a space are in."""
+        return 0 if count <= FEW else (count + SPARE + self.in_node - 1) // self.in_node

@@ -55,7 +55,7 @@ class Thread(Struct):
 
     def trap_stack(self) -> word:
         """Return where a trap from user mode starts to push."""
-        return address_of(self.frame) + size_of(TrapFrame)
+        return address_of(self.frame) + size_of(self.frame)
 
 
 class InterruptRoom(Struct):

@@ -52,7 +52,7 @@ class Interrupts(Component):
         self.table.gates[Vector.DOUBLE_FAULT].high = TASK_GATE
         for vector in (Vector.BREAKPOINT, Vector.OVERFLOW, SYSTEM_CALL):
             self._set(vector, vector, INTERRUPT_GATE | FOR_USERS)
-        self.cpu.load_idt(address_of(self.table), size_of(GateTable) - 1)
+        self.cpu.load_idt(address_of(self.table), size_of(self.table) - 1)
 
     def start_controllers(self) -> None:
         """Set up both controllers, with only the timer's line open; what any line asked for before is forgotten."""

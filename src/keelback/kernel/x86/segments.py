@@ -69,12 +69,12 @@ class Segments(Component):
         """Fill in all, a CPU's task state too, and use them, with the entry code for double faults; there is no LDT."""
         for selector, access in ACCESSES:
             self._set(selector, 0, 0xF_FFFF, access, FLAT)
-        self._set(TASK, address_of(task), size_of(TaskState) - 1, ACCESS_TASK, 0)
-        self._set(DOUBLE_FAULT_TASK, address_of(self.double_fault), size_of(TaskState) - 1, ACCESS_TASK, 0)
+        self._set(TASK, address_of(task), size_of(task) - 1, ACCESS_TASK, 0)
+        self._set(DOUBLE_FAULT_TASK, address_of(self.double_fault), size_of(self.double_fault) - 1, ACCESS_TASK, 0)
         task.ss0 = KERNEL_DATA
-        task.io_bitmap = size_of(TaskState)
+        task.io_bitmap = size_of(task)
         self._fill_double_fault(task, handler)
-        self.cpu.load_gdt(address_of(self.table), size_of(DescriptorTable) - 1, KERNEL_CODE, KERNEL_DATA)
+        self.cpu.load_gdt(address_of(self.table), size_of(self.table) - 1, KERNEL_CODE, KERNEL_DATA)
         self.cpu.load_ldt(0)
         self.cpu.load_task_register(TASK)
 
