@@ -88,6 +88,10 @@ class NoTranslations(HostObject):
     def invalidate_page(self, address: int) -> None:
         """Do nothing."""
 
+    def read_cr3(self) -> int:
+        """Tell that no space is in use."""
+        return 0
+
     def write_cr3(self, value: int) -> None:
         """Do nothing."""
 

@@ -9,7 +9,7 @@ from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.devices.power import PANICKED
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
+from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.processes.processes import Ending
 from keelback.lang import Panic, text_of
@@ -17,8 +17,7 @@ from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, c_program, code_program, frame_at, make_pc, payload_programs
-
-LAYOUT_NAMES = [layout.name for layout in LAYOUTS]
+from variants import variants
 
 NULL_CALLS = """
 int main(const char *argument) {
@@ -35,10 +34,14 @@ def compiled_pc(*lines, programs=None, memory=8 * MIB, layout=MICROKERNEL):
     return CompiledPc(layout, image, memory=memory)
 
 
-@pytest.mark.parametrize(("layout", "memory"), [(MICROKERNEL, 8 * MIB), (USERMODE, 10 * MIB)], ids=LAYOUT_NAMES)
-def test_all_programs_together_leave_equal_ram_after_every_trap(layout, memory):
+@variants
+def test_all_programs_together_leave_equal_ram_after_every_trap(layout):
     programs = payload_programs(layout.image_base)
-    options = {"programs": programs | payload_libraries(), "layout": layout, "memory": memory}
+    options = {
+        "programs": programs | payload_libraries(),
+        "layout": layout,
+        "memory": max(8 * MIB, layout.owned_end + 2 * MIB),
+    }
     report = compare(make_pc(*sorted(programs), check=False, **options), compiled_pc(*sorted(programs), **options))
     assert report.difference is None
     assert report.traps > 80 and report.bytes > 500 * MIB

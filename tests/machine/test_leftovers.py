@@ -15,6 +15,7 @@ from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import assemble, link_flat
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.x86 import paging
 from keelback.kernel.x86.control import ControlState
 from keelback.lang import Panic
 from keelback.machine.compare import compare
@@ -191,12 +192,12 @@ class Says:
         return lambda *values: self.written.append((name, *values))
 
 
-def written(*features, more=None, extended=0, signature=0x650):
+def written(*features, more=None, extended=0, signature=0x650, scheme=paging.I386):
     leaves = {0: (7 if more else 2, 0, 0, 0), 1: (signature, 0, 0, sum(1 << each for each in features))}
     leaves |= {7: (0, *more, 0)} if more else {}
     leaves |= {0x8000_0000: (0x8000_0004 if extended else 0x8001_0000, 0, 0, 0), 0x8000_0001: (0, 0, 0, extended)}
     says = Says(leaves)
-    control = ControlState(says)
+    control = ControlState(says, scheme)
     control.start()
     control.start_paging(0x5000)
     return says.written
@@ -232,6 +233,12 @@ NO_SYSCALL = [("write_msr", 0xC000_0080, 0)]
 )
 def test_only_what_cpuid_tells_of_is_written_and_paging_comes_between(says, msrs, cr4):
     assert says == [*FIRST, *msrs, *LAST, ("write_cr4", cr4)]
+
+
+def test_wide_entries_are_told_before_paging_and_no_execute_where_the_cpu_has_it():
+    first, last = [FIRST[0], ("write_cr4", PAE), FIRST[2]], [*LAST, ("write_cr4", PAE | PGE)]
+    for extended, msrs in ((0, []), (1 << 11, NO_SYSCALL), (1 << 20, [("write_msr", 0xC000_0080, 1 << 11)])):
+        assert written(5, 13, extended=extended, scheme=paging.PAE) == [*first, *msrs, *last]
 
 
 @pytest.mark.parametrize(

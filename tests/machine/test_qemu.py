@@ -29,7 +29,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
+from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.lang import text_of
 from keelback.machine.observed import Outcome
@@ -38,6 +38,7 @@ from keelback.machine.qemu.qemu import WAIT, Medium, Qemu, QemuError, Verdict
 from keelback.machine.simulated.boot_loader import BiosEntry
 from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, code_program, stack_frame
+from variants import variants, with_other_paging
 
 GIB = 1 << 30
 MEMORY = 16 * MIB
@@ -111,7 +112,7 @@ def test_a_program_says_and_ends_as_on_the_simulated_pc(name):
     assert endings(there.kernel) == endings(here.kernel) and len(endings(here.kernel)) == 1
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@variants
 def test_all_programs_together_end_as_on_the_simulated_pc(layout):
     """Which numbers children get, and what is free at a moment, depends on when the timer ticks."""
     together = [name for name in programs() if name not in COUNTING_FRAMES]
@@ -221,6 +222,7 @@ def test_any_cpu_since_the_pentium_pro_runs_programs(cpu):
 
 
 NO_CMOV = "keelback: can't start. This CPU can't move by condition (CMOV); a Pentium Pro or later is needed."
+NO_PAE = "keelback: can't start. This CPU has no PAE page tables; a kernel with those of i386 is needed."
 NO_CPUID = "keelback: can't start. This CPU has no CPUID instruction; a Pentium Pro or later is needed."
 
 
@@ -228,6 +230,13 @@ NO_CPUID = "keelback: can't start. This CPU has no CPUID instruction; a Pentium 
 def test_a_cpu_that_lacks_what_compiled_code_needs_is_refused(cpu):
     ended = boot(image_of("hello"), cpu=cpu)
     assert (ended.verdict, ended.console) == (Verdict.REFUSED, NO_CMOV + "\r\n")
+
+
+@with_other_paging
+def test_a_cpu_without_pae_is_refused_in_a_line_by_what_needs_it_and_else_runs(layout):
+    ended = boot(image_of("hello", layout=layout), layout=layout, cpu="max,-pae")
+    assert (ended.verdict, ended.console) == (Verdict.REFUSED, NO_PAE + "\r\n")
+    assert boot(image_of("hello"), cpu="max,-pae").verdict is Verdict.DONE
 
 
 def without_cpuid():

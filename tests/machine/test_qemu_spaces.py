@@ -14,19 +14,21 @@ from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.spaces import Space
+from keelback.inspect.walk import NO_EXECUTE
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import LAYOUTS, Layout
+from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frames import SHARED, STACK
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 from keelback.machine.qemu.qemu import WAIT, Qemu
 from machine.qemu_monitor import Gdb, Range, SpaceInQemu, Translation, walk
 from support import MIB, WRITE, payload_programs
+from variants import VARIANTS, name_of
 
 # The second has ended, the last sleeps, and the others run by turns.
 LINES = ("primes 100000000", "hello", "primes 90000000", "sleeper 1000000")
 ALIVE = {1, 3, 4}
-BITS = {1 << 1: "W", 1 << 2: "U", 1 << 5: "A", 1 << 6: "D", 1 << 8: "G"}
+BITS = {1 << 1: "W", 1 << 2: "U", 1 << 5: "A", 1 << 6: "D", 1 << 8: "G", NO_EXECUTE: "X"}
 PAGES = range(0, 1 << 32, PAGE_SIZE)
 KERNEL_FLAGS = frozenset("GDA")
 
@@ -40,7 +42,7 @@ class Standstill:
     in_qemu: Mapping[int, SpaceInQemu]
 
 
-@pytest.fixture(scope="module", params=LAYOUTS, ids=lambda layout: layout.name)
+@pytest.fixture(scope="module", params=VARIANTS, ids=name_of)
 def standstill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Standstill:
     layout = request.param
     socket = tmp_path_factory.mktemp("gdb") / "gdb"

@@ -44,7 +44,7 @@ class Kernel(Component):
         records = Region(ram, layout.text_end, layout.records_limit)
         self.layout = layout
         self.cpu = Cpu(hardware)
-        self.control = ControlState(self.cpu)
+        self.control = ControlState(self.cpu, layout.paging)
         self.strays = Strays(records)  # first in RAM: entry code counts there
         self.options = Options(records)
         self.console = Console(records, self.cpu)

@@ -30,7 +30,7 @@ Nothing else in the kernel knows an address.
 
 from dataclasses import dataclass, fields, replace
 
-from keelback.kernel.x86.paging import I386, SCHEMES, PagingScheme
+from keelback.kernel.x86.paging import I386, PAE, SCHEMES, PagingScheme
 from keelback.lang import PAGE_SIZE
 
 KIB = 1024
@@ -396,7 +396,7 @@ USERMODE = replace(
 
 LAYOUTS = (MICROKERNEL, USERMODE)
 """The published layouts, each with the paging that it has unless told."""
-OTHER_PAGING: tuple[Layout, ...] = ()
+OTHER_PAGING = tuple(replace(layout, paging=PAE) for layout in LAYOUTS)
 """The same, with the other page tables that they can have."""
 
 

@@ -38,6 +38,7 @@ class Hardware(Protocol):
     def out32(self, port: int, value: int) -> None: ...
     def write_cr0(self, value: int) -> None: ...
     def read_cr2(self) -> int: ...
+    def read_cr3(self) -> int: ...
     def write_cr3(self, value: int) -> None: ...
     def write_cr4(self, value: int) -> None: ...
     def invalidate_page(self, address: int) -> None: ...
@@ -90,9 +91,14 @@ class Cpu(Component):
         """Return the linear address whose use caused the last page fault."""
         return self.hardware.read_cr2()
 
+    @native('word value; __asm__ volatile("mov %%cr3, %0" : "=r"(value)); return value;')
+    def read_cr3(self) -> word:
+        """Return the physical address of the page tables' root that is in use, as it was written."""
+        return self.hardware.read_cr3()
+
     @native('__asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");')
     def write_cr3(self, value: word) -> None:
-        """Switch to the page directory at a physical address; drops every translation that is not global."""
+        """Switch to the page tables whose root is at a physical address; drops every translation that is not global."""
         self.hardware.write_cr3(value)
 
     @native('__asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");')

@@ -5,6 +5,7 @@
 3. A table that has become empty is given back, and so is each above it that is empty then; never the root, nor a
    table that has entries of the kernel part.
 4. A CPU that walks the tables meanwhile sees an entry as it was, as it will be, or absent.
+5. Where the CPU loads the entries of a level with cr3, it has those of the space in use as they are.
 """
 
 from collections.abc import Iterator
@@ -13,15 +14,16 @@ from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.x86.paging import LOW_FLAGS, NO_EXECUTE, PRESENT, Entry, Level, PagingScheme, WideEntry
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Component, address_of, i32, native, u16, u32, view, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Component, Cpu, address_of, i32, native, u16, u32, view, word
 
 
 class PageTables(Component):
     """The tables of all address spaces; a space is the frame of its root."""
 
-    def __init__(self, access: FrameAccess, scheme: PagingScheme, frames: Frames, kernel_limit: int) -> None:
+    def __init__(self, access: FrameAccess, cpu: Cpu, scheme: PagingScheme, frames: Frames, kernel_limit: int) -> None:
         self.access = access
         self.ram = access.ram
+        self.cpu = cpu
         self.scheme = scheme
         self.frames = frames
         self.step = scheme.entry_size // 4
@@ -158,6 +160,7 @@ class PageTables(Component):
                 entry = self.entry(table, level.index(address))
                 if not entry.present:
                     self.enter(entry, self.new_table(self.frames.table[root].use), level.link)
+                    self._load(level, root)
                 table = self.frame_of(entry)
         except OutOfMemory:
             self.prune(root, address)
@@ -182,7 +185,16 @@ class PageTables(Component):
                     if self.frames.table[table].references > 0:
                         return
                     self.remove(entry)
+                    self._load(level, root)
                     self.frames.release_kernel(table)
+
+    def _load(self, level: Level, root: u32) -> None:
+        """Let the CPU load the entries of a level, one of which has changed, if the space is in use and it keeps them.
+
+        Source: Intel SDM volume 3, section 4.4.1 (PDPTE registers).
+        """
+        if level.is_loaded and self.cpu.read_cr3() == root << PAGE_SHIFT:
+            self.cpu.write_cr3(root << PAGE_SHIFT)
 
     # Ranges.
 

@@ -52,7 +52,7 @@ class AddressSpaces(Component):
         self.frames = frames
         self.scheme = layout.paging
         self.access = FrameAccess(records, layout, cpu)
-        self.tables = PageTables(self.access, self.scheme, frames, layout.kernel_limit)
+        self.tables = PageTables(self.access, cpu, self.scheme, frames, layout.kernel_limit)
         self.kernel = records.struct(KernelSpace)
 
     # The kernel part.

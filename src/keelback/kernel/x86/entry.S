@@ -14,6 +14,7 @@
  */
 #define CPUID_FLAG      (1 << 21)       /* in eflags: can be changed where there is a CPUID instruction */
 #define FEATURE_CMOV    (1 << 15)       /* in edx of CPUID leaf 1: compiled code moves by condition */
+#define FEATURE_PAE     (1 << 6)        /* there too: entries of page tables may have two words */
 #define FLAGS           (1 << 1)        /* all that the kernel runs with */
 #define VIRTUAL_8086    (1 << 17)       /* in eflags */
 #define SERIAL          0x3f8
@@ -164,10 +165,16 @@ check_cpu:
         cpuid
         testl   $FEATURE_CMOV, %edx
         jz      no_cmov
+        .if     LEVELS > 2
+        testl   $FEATURE_PAE, %edx
+        jz      no_pae
+        .endif
         ret
 
 no_cpuid:
         movl    $cpuid_missing, %esi
+        jmp     refuse
+no_pae: movl    $pae_missing, %esi
         jmp     refuse
 no_cmov:
         movl    $cmov_missing, %esi
@@ -212,6 +219,8 @@ cpuid_missing:
         .asciz  "keelback: can't start. This CPU has no CPUID instruction; a Pentium Pro or later is needed.\r\n"
 cmov_missing:
         .asciz  "keelback: can't start. This CPU can't move by condition (CMOV); a Pentium Pro or later is needed.\r\n"
+pae_missing:
+        .asciz  "keelback: can't start. This CPU has no PAE page tables; a kernel with those of i386 is needed.\r\n"
 
         .org    STUBS
         .set    vector, 0

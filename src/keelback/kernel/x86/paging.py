@@ -66,6 +66,8 @@ class Level:
     bits: int
     link: int = DIRECTORY
     """The flags of an entry that points to a lower table."""
+    is_loaded: bool = False
+    """Whether the CPU loads all entries with cr3, and looks at none of them again until the next time."""
 
     @property
     def reach(self) -> int:
@@ -128,8 +130,12 @@ I386 = PagingScheme(
 
 PAE = PagingScheme(
     "PAE",
-    # An entry of the pointer table has no rights: those bits are reserved.
-    (Level("page-directory pointers", 30, 2, link=PRESENT), Level("page directory", 21, 9), Level("page table", 12, 9)),
+    (
+        # An entry has no rights: those bits are reserved.
+        Level("page-directory pointers", 30, 2, link=PRESENT, is_loaded=True),
+        Level("page directory", 21, 9),
+        Level("page table", 12, 9),
+    ),
     entry_size=8,
     address_mask=0x000F_FFFF_FFFF_F000,
     no_execute=True,

@@ -151,6 +151,10 @@ class InterpretedPc(SimulatedPc):
         """Return the address of the last page fault."""
         return self.processor.state.cr2
 
+    def read_cr3(self) -> int:
+        """Return the page directory in use."""
+        return self.processor.system.read_control(x86.UC_X86_REG_CR3)
+
     def write_cr3(self, value: int) -> None:
         """Switch to a page directory."""
         self.processor.system.write_control(x86.UC_X86_REG_CR3, value)

@@ -1,0 +1,16 @@
+"""The kernels that are published: each layout with each kind of page tables that it can have."""
+
+import pytest
+
+from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, Layout
+
+VARIANTS = LAYOUTS + OTHER_PAGING
+
+
+def name_of(layout: Layout) -> str:
+    """Return a layout's name and that of its page tables."""
+    return f"{layout.name}-{layout.paging.name}"
+
+
+variants = pytest.mark.parametrize("layout", VARIANTS, ids=name_of)
+with_other_paging = pytest.mark.parametrize("layout", OTHER_PAGING, ids=name_of)
