@@ -506,4 +506,4 @@ def test_a_difference_names_the_record_both_values_and_the_function_that_ran():
         difference = compare(wrong_pc(check=False), right_pc()).difference
     assert difference.name == "threads.table[1].frame.ecx"
     assert difference.values[0] == 1 != difference.values[1] and difference.trap == 3
-    assert difference.during.startswith("SystemCalls.getpid, vector 0x80, eax 0x1, eip 0x0804")
+    assert difference.during.startswith("SystemCalls.getpid, vector 0x80, number 0x1, instruction at 0x0804")

@@ -15,10 +15,11 @@ from keelback.image.images import make_image, make_image_file, make_symbols
 from keelback.image.kernels import compiled, kernel_of
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
-from keelback.kernel.calls.panics import FAILED_CHECK, MESSAGE_SIZE, Message, PanicRecord
+from keelback.kernel.calls.panics import MESSAGE_SIZE, Message, PanicRecord
 from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.x86.segments import DOUBLE_FAULT_TASK, KERNEL_CODE, USER_CODE
+from keelback.kernel.x86.trap_frame import FAILED_CHECK
 from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector
 from keelback.lang import Panic, address_of, layout_of, size_of, text_of, view
 from keelback.machine.panics import panic_of, record_panic

@@ -50,7 +50,7 @@ def test_a_difference_is_called_by_its_name_with_both_values(name):
     change, one, other = FIELDS[name]
     difference = compared(change).difference
     assert (difference.name, difference.values, difference.trap) == (name, (one, other), 3)
-    assert difference.during.startswith("SystemCalls.") and ", vector 0x80, eax 0x" in difference.during
+    assert difference.during.startswith("SystemCalls.") and ", vector 0x80, number 0x" in difference.during
     assert str(difference).startswith(f"{name} is {one:#x} in the one and {other:#x} in the other after trap 3 (")
 
 

@@ -12,7 +12,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
-from keelback.kernel.processes.threads import INTERRUPT_WORDS, Thread
+from keelback.kernel.processes.threads import InterruptRoom, Thread
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector, is_exception
 from keelback.lang import address_of, layout_of
 from keelback.machine.compare import compare
@@ -73,10 +73,10 @@ def test_entry_code_counts_where_the_kernel_looks():
     for layout in LAYOUTS:
         pc = InterpretedPc(layout, make_image(layout, b""), memory=16 * MIB)
         assert address_of(pc.kernel.strays.record) == layout.text_end
-        room = layout_of(Thread).field("interrupt_room")
+        room = layout_of(Thread).field("room")
         assert room.offset + room.kind.size == layout_of(Thread).size, "right below the next frame"
         before = address_of(pc.kernel.threads.table[0]) - address_of(pc.kernel.threads.room)
-        assert before == 4 * INTERRUPT_WORDS
+        assert before == layout_of(InterruptRoom).size
 
 
 def test_all_stray_vectors_at_every_trap_hurt_nobody_and_both_lives_stay_equal():

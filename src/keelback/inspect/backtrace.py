@@ -13,8 +13,6 @@ PAGE = 1 << PAGE_SHIFT
 MOST_PAGES = 16
 MOST_LINES = 8
 WORD = struct.Struct("<I")
-NUMBERS = {3: "ebx", 4: "esp", 5: "ebp", 6: "esi", 7: "edi", 8: "eip"}
-"""The registers that a way begins with, by DWARF's numbers."""
 
 
 class Stack:
@@ -49,7 +47,7 @@ def way_of(elf: bytes, frame: Registers, stack: Stack) -> tuple[str, ...]:
 
 
 def _lines(elf: bytes, frame: Registers, stack: Stack) -> Iterator[str]:
-    registers = {number: int(getattr(frame, name)) for number, name in NUMBERS.items()}
+    registers = frame.by_number()
     here = lines_of(elf, registers[8])
     if here and here[0].endswith(" in main"):
         return

@@ -28,7 +28,7 @@ class Arguments:
 
     def of(self, call: Call | None, registers: Registers, root: int) -> dict[str, Argument]:
         """Return the arguments of a call by name, of one that is unknown by register; `root` is its space's cr3."""
-        words = {name: getattr(registers, name) for name in REGISTERS}
+        words = dict(zip(REGISTERS, registers.arguments, strict=True))
         if call is None:
             return {name: Argument(word, is_address=True) for name, word in words.items()}
         values = dict(zip(call.arguments, words.values(), strict=False))

@@ -101,7 +101,7 @@ def ending_of(process: Process, kernel: Kernel, programs: Mapping[str, bytes]) -
     if process.ending == Ending.KILLED:
         return killed(process.pid, name, process.exit_status)
     thread = kernel.threads.first(process.threads)
-    at = thread.frame.eip
+    at = thread.frame.instruction()
     how = f"had not ended: {DOING.get(thread.state, 'lost by the scheduler')}"
     return ProcessEnding(process.pid, name, False, how, place_in(elf, at), source=source_of(elf, at))
 

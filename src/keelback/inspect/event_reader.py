@@ -56,14 +56,14 @@ class EventReader:
         self._who = {"time": self._clock(), "pid": pid, "program": program, "thread": thread}
         self._call = self._faulted = None
         if registers.vector == SYSTEM_CALL:
-            call = call_of(registers.eax)
+            call = call_of(registers.number)
             arguments = self._arguments.of(call, registers, process.space.directory << PAGE_SHIFT)
-            name = call.name if call else f"system call {registers.eax}"
-            self._call = SystemCall(**self._who, number=registers.eax, name=name, arguments=arguments)
+            name = call.name if call else f"system call {registers.number}"
+            self._call = SystemCall(**self._who, number=registers.number, name=name, arguments=arguments)
         elif registers.vector == Vector.PAGE_FAULT:
             record = self._kernel.threads.table[thread]
             self._faulted = self._page_faults.begin(process, record, self._fault_address())
-        self._listener(TrapBegun(**self._who, vector=registers.vector, instruction=registers.eip))
+        self._listener(TrapBegun(**self._who, vector=registers.vector, instruction=registers.instruction))
 
     def end(self) -> None:
         """Read what became of the trap that was begun last."""
@@ -81,10 +81,10 @@ class EventReader:
         if self._faulted is not None:
             return self._page_fault(self._faulted)
         if registers.vector & FROM_VIRTUAL_8086:
-            return Fault(**self._who, vector=Vector.GENERAL_PROTECTION, instruction=registers.eip, error=0,
+            return Fault(**self._who, vector=Vector.GENERAL_PROTECTION, instruction=registers.instruction, error=0,
                          reason=Reason.VIRTUAL_8086)  # fmt: skip
         if is_exception(registers.vector):
-            return Fault(**self._who, vector=registers.vector, instruction=registers.eip, error=registers.error)
+            return Fault(**self._who, vector=registers.vector, instruction=registers.instruction, error=registers.error)
         return Interrupt(**self._who, vector=registers.vector)
 
     def _page_fault(self, faulted: Faulted) -> PageFault:
@@ -92,7 +92,7 @@ class EventReader:
         before = faulted.before.frame if faulted.before else None
         return PageFault(
             **self._who,
-            instruction=self._registers.eip,
+            instruction=self._registers.instruction,
             address=faulted.address,
             access=faulted.access,
             action=served.action,
@@ -104,12 +104,12 @@ class EventReader:
     def _finished(self, call: SystemCall) -> SystemCall:
         """Return a call with what came of it: its result; that it waits; or that it will not return."""
         record, now = self._kernel.threads.table[call.thread], self._frames.of(call.thread)
-        if record.pid != call.pid or record.state == ThreadState.FREE or now.eip != self._registers.eip:
+        if record.pid != call.pid or record.state == ThreadState.FREE or now.instruction != self._registers.instruction:
             return replace(call, is_over=True)  # it has ended, or is another program
         if record.state in (ThreadState.WAITING, ThreadState.SLEEPING):
-            self._waiting[call.thread] = call, self._registers.eip
+            self._waiting[call.thread] = call, self._registers.instruction
             return call
-        return replace(call, result=result_of(call_of(call.number), now.eax), is_over=True)
+        return replace(call, result=result_of(call_of(call.number), now.result), is_over=True)
 
     def _returned(self) -> Returned | None:
         """Return the call that the thread that runs next had waited in, if it had."""
@@ -118,7 +118,7 @@ class EventReader:
             return None
         call, place = self._waiting.pop(thread)
         now, pid = self._frames.of(thread), self._kernel.threads.table[thread].pid
-        if pid != call.pid or now.eip != place:
+        if pid != call.pid or now.instruction != place:
             return None  # who waited was killed, and the thread is another's
-        result = result_of(call_of(call.number), now.eax)
+        result = result_of(call_of(call.number), now.result)
         return Returned(self._clock(), pid, call.program, thread, call.name, result)

@@ -103,7 +103,7 @@ class Family:
     def look(self) -> None:
         """Note who has begun, ended or gone since the last look; after each trap, nobody is missed."""
         counted = bytes(self._bytes[self._counts])
-        has_changed = counted != self._counted or self._trap[1].eax == EXEC
+        has_changed = counted != self._counted or self._trap[1].number == EXEC
         if has_changed or any(self._bytes[each] != ProcessState.ZOMBIE for each in self._zombies):
             self._counted = counted
             self._look_at_table()
@@ -157,7 +157,7 @@ class Family:
         parent = self.kernel.processes.table[member.parent.pid] if member.parent is not None else None
         if parent is None or parent.state != ProcessState.ALIVE:
             return False
-        return self.kernel.threads.table[parent.threads.first].frame.eax == member.pid
+        return self.kernel.threads.table[parent.threads.first].frame.result() == member.pid
 
     def _last_words(self, member: Member) -> ProcessEnding:
         """Return how a process ended whose record went in the same trap, by the frame of that."""
@@ -165,17 +165,17 @@ class Family:
         if trapped != member.thread:
             killer = self.kernel.threads.table[trapped].pid
             return killed(member.pid, member.name, killer)
-        if frame.vector == SYSTEM_CALL and frame.eax == EXIT:
-            return exited(member.pid, member.name, signed(frame.ebx))
-        if frame.vector == SYSTEM_CALL and frame.eax == KILL:
+        if frame.vector == SYSTEM_CALL and frame.number == EXIT:
+            return exited(member.pid, member.name, signed(frame.arguments[0]))
+        if frame.vector == SYSTEM_CALL and frame.number == KILL:
             return killed(member.pid, member.name, member.pid)
         what = f": {VECTOR_NAMES[frame.vector]}" if frame.vector < len(VECTOR_NAMES) else " in a system call"
         elf, fault = self.programs.get(member.name, b""), Fault(frame.vector)
-        return self._with_way(faulted(member.pid, member.name, f"killed{what}", fault, elf, frame.eip), member)
+        return self._with_way(faulted(member.pid, member.name, f"killed{what}", fault, elf, frame.instruction), member)
 
     def _stack_of(self, thread: Thread, frame: Registers) -> Stack:
         space = self.kernel.processes.table[thread.pid].space
-        return Stack(self._walker, self._bytes, space.directory, frame.esp)
+        return Stack(self._walker, self._bytes, space.directory, frame.stack)
 
     def _with_way(self, ending: ProcessEnding, member: Member) -> ProcessEnding:
         """Add how a process came to where it died, if the last trap was the fault that it died of."""

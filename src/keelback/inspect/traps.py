@@ -30,6 +30,35 @@ class Registers(NamedTuple):
     esp: int = 0
     ss: int = 0
 
+    @property
+    def instruction(self) -> int:
+        """Return the address of the instruction that was interrupted."""
+        return self.eip
+
+    @property
+    def stack(self) -> int:
+        """Return the stack pointer."""
+        return self.esp
+
+    @property
+    def number(self) -> int:
+        """Return the number of the system call."""
+        return self.eax
+
+    @property
+    def result(self) -> int:
+        """Return what the system call returned."""
+        return self.eax
+
+    @property
+    def arguments(self) -> tuple[int, ...]:
+        """Return the arguments of the system call."""
+        return self.ebx, self.esi, self.edi, self.ebp
+
+    def by_number(self) -> dict[int, int]:
+        """Return the registers that a way through the stack begins with, by DWARF's numbers."""
+        return {3: self.ebx, 4: self.esp, 5: self.ebp, 6: self.esi, 7: self.edi, 8: self.eip}
+
 
 class TrapFrames:
     """The trap frames of a kernel, only read."""

@@ -115,8 +115,9 @@ class Kernel(Component):
         self._end_trial()
         try:
             self.spaces.start(self.memory.bounds.region_top)
-            self.segments.double_fault.cr3 = self.spaces.kernel.directory << PAGE_SHIFT
-            self.control.start_paging(self.segments.double_fault.cr3)
+            directory: word = self.spaces.kernel.directory << PAGE_SHIFT
+            self.segments.use_tables(directory)
+            self.control.start_paging(directory)
             self.threads.free_slots.start()
             self.processes.free_slots.start()
             self.scheduler.start(self.first_cpu, self.memory.header.idle)

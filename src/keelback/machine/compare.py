@@ -150,15 +150,15 @@ class Comparison:
 
     def _note_trap(self) -> None:
         frame = self.kernel.scheduler.current(self.kernel.first_cpu).frame
-        state = f"vector {frame.vector:#x}, eax {frame.eax:#x}, eip {frame.eip:#010x}"
-        self.during = f"{self._server(frame.vector, frame.eax)}, {state}"
+        state = f"vector {frame.vector:#x}, number {frame.number():#x}, instruction at {frame.instruction():#010x}"
+        self.during = f"{self._server(frame.vector, frame.number())}, {state}"
 
-    def _server(self, vector: int, eax: int) -> str:
+    def _server(self, vector: int, number: int) -> str:
         """Return the name of the kernel's function that serves a trap."""
         calls = self.kernel.calls
         served: Callable[..., Any] = self.kernel.faults.take
         if vector == SYSTEM_CALL:
-            served = calls.calls[eax - 1] if 0 < eax <= len(calls.calls) else calls.serve
+            served = calls.calls[number - 1] if 0 < number <= len(calls.calls) else calls.serve
         elif is_device(vector):
             served = self.kernel.interrupts.finish if vector != TIMER else self.kernel.timer.tick
         elif not is_exception(vector & ~FROM_VIRTUAL_8086):

@@ -28,7 +28,7 @@ def _what(kernel: Kernel) -> str:
     if frame.vector == Vector.DOUBLE_FAULT and kernel.stacks.is_guard(record.address):
         name = f"kernel stack overflow: {name}"
     place = f" of {record.address:#010x}" if frame.vector in (Vector.PAGE_FAULT, Vector.DOUBLE_FAULT) else ""
-    return f"{name}{place} in ring 0 at {frame.eip:#010x}, error {frame.error:#x}"
+    return f"{name}{place} in ring 0 at {frame.instruction():#010x}, error {frame.error:#x}"
 
 
 def record_panic(kernel: Kernel, panic: Panic, trace: TracebackType | None) -> None:

@@ -11,7 +11,7 @@ class Thread:
         self.record = record
         self.number = record.number
         self.state = record.state
-        self.instruction = record.frame.eip
+        self.instruction = record.frame.instruction()
         """Where it goes on."""
 
     def __repr__(self) -> str:

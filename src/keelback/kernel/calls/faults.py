@@ -48,7 +48,7 @@ class Faults(Component):
         fault = process.fault
         fault.vector = frame.vector
         fault.error = frame.error
-        fault.instruction = frame.eip
+        fault.instruction = frame.instruction()
 
     def _take_page_fault(self, process: Process, frame: TrapFrame, address: word) -> None:
         reason: Reason = Reason.NONE

@@ -18,8 +18,6 @@ from keelback.kernel.x86.trap_frame import Ring0Frame, TrapFrame
 from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
 from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, address_of, inline, u8, u32, view, word
 
-FAILED_CHECK = 0x21636970
-"""In eax when a check of compiled code failed: `pic!` as bytes."""
 MESSAGE_SIZE = 128
 MOST_PLACES = 16
 
@@ -52,7 +50,7 @@ class Message(Struct):
 
 
 class StackFrame(Struct):
-    """What a function of compiled code pushes first, where its ebp points."""
+    """What a function of compiled code pushes first, where its frame pointer points."""
 
     caller: word  # the caller's stack frame
     return_address: word
@@ -82,17 +80,17 @@ class Panics(Component):
         record.happened = True
         record.has_frame = True
         view(self.ram, Ring0Frame, address_of(record.frame)).copy_from(view(self.ram, Ring0Frame, frame))
-        record.frame.esp = trap.esp_before()
-        if trap.vector == Vector.INVALID_INSTRUCTION and trap.eax == FAILED_CHECK:
-            self._copy_message(view(self.ram, Message, trap.ebx).text)
+        record.frame.set_stack(trap.stack_before())
+        if trap.is_failed_check():
+            self._copy_message(view(self.ram, Message, trap.message()).text)
         elif trap.vector == Vector.PAGE_FAULT or trap.vector == Vector.DOUBLE_FAULT:
             record.address = self.cpu.read_cr2()
         if trap.vector == Vector.DOUBLE_FAULT:
             record.cr3 = cpu.directory << PAGE_SHIFT
         self.places.start()
-        self._walk(trap.eip, trap.ebp, record.frame.esp)
+        self._walk(trap.instruction(), trap.frame_pointer(), record.frame.stack())
         if record.message[0] != 0 and record.depth > 0:
-            record.places[0].line = trap.edx  # exact, where one instruction may stand for several lines
+            record.places[0].line = trap.line()  # exact, where one instruction may stand for several lines
         self.report()
 
     def _copy_message(self, text: Array[u8]) -> None:
@@ -103,20 +101,20 @@ class Panics(Component):
 
     # Places.
 
-    def _walk(self, eip: word, ebp: word, stack: word) -> None:
+    def _walk(self, instruction: word, innermost: word, stack: word) -> None:
         """Note the places of an address and of the calls that led there, as far as the stack frames are good.
 
         A stack frame is good when it lies above the one before, or at the stack pointer, and on the same stack: in its
         slot, or in the kernel region.
         """
-        self._note(eip)
+        self._note(instruction)
         end: word = max(self.layout.records_end, self.bounds.region_top)
         lowest: word = stack
         slot = self.stacks.lowest_of(stack)
         if slot != 0:
             end = slot + self.layout.kernel_stack
             lowest = max(stack, slot)
-        frame: word = ebp
+        frame: word = innermost
         while lowest <= frame <= end - 8 and frame % 4 == 0:
             at = view(self.ram, StackFrame, frame)
             if at.return_address == 0:

@@ -63,7 +63,7 @@ class SystemCalls(Component):
                 raise UnknownCall
             frame.set_result(self.calls[number - 1](thread))
         except KernelError as error:
-            frame.set_result(error.number & 0xFFFF_FFFF)
+            frame.set_error(error.number)
 
     def getpid(self, thread: Thread) -> u32:
         """Return the caller's process id."""

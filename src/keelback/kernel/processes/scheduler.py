@@ -126,7 +126,7 @@ class Scheduler(Component):
         """Return the thread to resume where the current one does not go on: the first that is ready, else idle."""
         chosen = self._take_ready(cpu)
         cpu.current = chosen
-        cpu.task.esp0 = chosen.trap_stack()
+        cpu.task.set_trap_stack(chosen.trap_stack())
         return chosen
 
     def _take_ready(self, cpu: CpuState) -> Thread:

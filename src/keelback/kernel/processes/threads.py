@@ -7,7 +7,7 @@
                  └──────── WAITING <─────────────┘                   wait, woken by who finishes its call
     any ──> FREE                                                     exit, kill, fault
 
-A trap from user mode pushes its frame at the end of `Thread.frame`, where the task state's esp0 points; the entry
+A trap from user mode pushes its frame at the end of `Thread.frame`, where the task state says; the entry
 code then takes its stack from `kernel_stack`, the word behind the frame.  Until then, and again while a frame is
 restored, the stack pointer is in the frame: below each there is room for a non-maskable interrupt.
 """
@@ -21,9 +21,6 @@ from keelback.kernel.processes.slots import FreeSlots
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import Array, Component, Region, Struct, address_of, i16, inline, size_of, u8, u16, u32, u64, word
 
-INTERRUPT_WORDS = 4
-"""Room below each trap frame for what a non-maskable interrupt of ring 0 pushes, three words."""
-
 
 class ThreadState(IntEnum):
     """What a thread is doing."""
@@ -34,6 +31,12 @@ class ThreadState(IntEnum):
     SLEEPING = 3  # until its deadline
     WAITING = 4  # in the queue of what it waits for
     IDLE = 5  # what a CPU runs when nothing is ready
+
+
+class InterruptRoom(Struct):
+    """Room below each trap frame for what a non-maskable interrupt of ring 0 pushes, three words."""
+
+    words: Array[u32] = inline(4)
 
 
 class Thread(Struct):
@@ -51,17 +54,11 @@ class Thread(Struct):
     state: ThreadState
     cpu: u8  # whose queue it is in when it is ready
     timed: bool  # it has a deadline
-    interrupt_room: Array[u32] = inline(INTERRUPT_WORDS)  # for one that comes while the next frame is the stack
+    room: InterruptRoom  # for one that comes while the next frame is the stack
 
     def trap_stack(self) -> word:
         """Return where a trap from user mode starts to push."""
         return address_of(self.frame) + size_of(self.frame)
-
-
-class InterruptRoom(Struct):
-    """The room below the first thread's trap frame; see `Thread.interrupt_room`."""
-
-    words: Array[u32] = inline(INTERRUPT_WORDS)
 
 
 class ThreadCounts(Struct):
@@ -79,7 +76,7 @@ class Threads(Component):
     def __init__(self, records: Region, layout: Layout, stacks: KernelStacks) -> None:
         self.stacks = stacks
         self.counts = records.struct(ThreadCounts)
-        self.room = records.struct(InterruptRoom)
+        self.room = records.struct(InterruptRoom)  # below the frame of the first
         self.table = records.array(Thread, layout.threads)
         self.free_slots = FreeSlots(records, layout.threads)
         self.waits = Queues(self._waits)

@@ -5,7 +5,7 @@ switch saves and loads).
 """
 
 from keelback.kernel.layout import Layout
-from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, at, inline, size_of, u16, u32
+from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, at, inline, size_of, u16, u32, word
 
 KERNEL_CODE = 0x08
 KERNEL_DATA = 0x10
@@ -55,6 +55,10 @@ class TaskState(Struct):
     ds: u32
     io_bitmap: u16 = at(0x66)  # beyond the limit: every port is forbidden to user mode
 
+    def set_trap_stack(self, end: word) -> None:
+        """Let traps from user mode push their frames so that they end at an address."""
+        self.esp0 = end
+
 
 class Segments(Component):
     """The descriptor table, and the task state of double faults."""
@@ -65,7 +69,7 @@ class Segments(Component):
         self.table = records.struct(DescriptorTable)
         self.double_fault = records.struct(TaskState)
 
-    def start(self, task: TaskState, handler: u32) -> None:
+    def start(self, task: TaskState, handler: word) -> None:
         """Fill in all, a CPU's task state too, and use them, with the entry code for double faults; there is no LDT."""
         for selector, access in ACCESSES:
             self._set(selector, 0, 0xF_FFFF, access, FLAT)
@@ -78,7 +82,11 @@ class Segments(Component):
         self.cpu.load_ldt(0)
         self.cpu.load_task_register(TASK)
 
-    def _fill_double_fault(self, task: TaskState, handler: u32) -> None:
+    def use_tables(self, directory: word) -> None:
+        """Serve double faults with the page directory at a physical address."""
+        self.double_fault.cr3 = directory
+
+    def _fill_double_fault(self, task: TaskState, handler: word) -> None:
         state = self.double_fault
         state.eip = handler
         state.eflags = EFLAGS_FIXED

@@ -1,9 +1,12 @@
 """The trap frame: the registers of what a trap interrupted, and what a system call finds in them.
 
+No other module names a register: those outside ask a frame by its methods.
+
 Source: Intel SDM volume 3, sections 6.12 (what the CPU pushes) and 4.7 (page-fault error code); volume 2, `PUSHA`.
 """
 
 from keelback.kernel.x86.segments import EFLAGS_FIXED, KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
+from keelback.kernel.x86.vectors import Vector
 from keelback.lang import Array, Struct, TextSink, bit, i32, inline, u32, word
 
 EFLAGS_INTERRUPTS = 1 << 9
@@ -11,6 +14,8 @@ LONGEST_INSTRUCTION = 15  # bytes
 RING0_PUSHED = 5 * 4  # bytes between what `pushal` pushed and what was interrupted: vector, error code, eip, cs, eflags
 FROM_VIRTUAL_8086 = 1 << 8
 """Marks a vector that came in virtual-8086 mode: such a frame is never restored."""
+FAILED_CHECK = 0x21636970
+"""What compiled code has in eax where a check has failed: `pic!` as bytes."""
 
 
 class TrapFrame(Struct):
@@ -40,26 +45,64 @@ class TrapFrame(Struct):
         inside = self.eip <= address < self.eip + LONGEST_INSTRUCTION
         return inside and not self.writing and (address == self.eip or not self.forbidden)
 
+    def instruction(self) -> word:
+        """Return the address of the instruction that was interrupted, or that the thread goes on with."""
+        return self.eip
+
+    def stack(self) -> word:
+        """Return the stack pointer of user mode."""
+        return self.esp
+
     # A system call has its number in eax, its arguments in ebx, esi, edi, ebp, and its result in eax.
 
-    def number(self) -> u32:
+    def number(self) -> word:
         """Return the number of the system call."""
         return self.eax
 
-    def argument(self, index: u32) -> u32:
+    def argument(self, index: u32) -> word:
         """Return an argument of the system call, from 0 to 3."""
         return self.ebx if index == 0 else self.esi if index == 1 else self.edi if index == 2 else self.ebp
 
-    def set_result(self, result: u32) -> None:
+    def result(self) -> word:
+        """Return what the system call returns."""
+        return self.eax
+
+    def set_result(self, result: word) -> None:
         """Set what the system call returns."""
         self.eax = result
 
-    def esp_before(self) -> word:
-        """Return the stack pointer of ring 0 that a trap from ring 0 found."""
+    def set_error(self, number: i32) -> None:
+        """Set which error the system call returns, a negative number."""
+        self.eax = number & 0xFFFF_FFFF
+
+    # Of a trap from ring 0.  A check that failed has its message in ebx and its line in edx.
+
+    def stack_before(self) -> word:
+        """Return the stack pointer that the trap found."""
         return self.unused + RING0_PUSHED & 0xFFFF_FFFF
 
+    def set_stack(self, pointer: word) -> None:
+        """Set the stack pointer, which the CPU has not pushed."""
+        self.esp = pointer
+
+    def frame_pointer(self) -> word:
+        """Return where the stack frame lies of the function that was interrupted."""
+        return self.ebp
+
+    def is_failed_check(self) -> bool:
+        """Say whether a check of compiled code failed."""
+        return self.vector == Vector.INVALID_INSTRUCTION and self.eax == FAILED_CHECK
+
+    def message(self) -> word:
+        """Return the address of what a check that failed says."""
+        return self.ebx
+
+    def line(self) -> word:
+        """Return the line of a check that failed."""
+        return self.edx
+
     def write_registers(self, console: TextSink) -> None:
-        """Write what a trap from ring 0 interrupted, three lines."""
+        """Write the registers, three lines."""
         console.write(f"  eax {self.eax:#010x}  ebx {self.ebx:#010x}  ecx {self.ecx:#010x}  edx {self.edx:#010x}\n")
         console.write(f"  esi {self.esi:#010x}  edi {self.edi:#010x}  ebp {self.ebp:#010x}  esp {self.esp:#010x}\n")
         console.write(f"  eip {self.eip:#010x}  eflags {self.eflags:#010x}\n")
