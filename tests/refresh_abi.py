@@ -8,7 +8,11 @@ from keelback.user import RUNTIME
 
 HEADER, STUBS = RUNTIME / "calls.h", RUNTIME.parent / "calls.py"
 DOCS = Path(__file__).parents[1] / "docs" / "syscalls.md"
-TABLES = {"| number | call |": printed.call_table, "| number | name |": printed.error_table}
+TABLES = {
+    "| number | call |": printed.call_table,
+    "| number | name |": printed.error_table,
+    "| part | what": printed.part_table,
+}
 
 
 def made() -> dict[Path, str]:

@@ -334,13 +334,13 @@ MISTAKES = {
         {"comparison"},
     ),
     "a parent that is not woken": (
-        "processes.endings", "Endings", "_end", "self._answer_waiters(parent)", "pass", {"comparison", "invariants"},
+        "processes.endings", "Endings", "_end", "self.waiting.answer(parent)", "pass", {"comparison", "invariants"},
     ),
     "a parent that is woken without an answer": (
-        "processes.endings", "Endings", "_answer_waiters", "thread.frame.set_result(answer)", "pass", {"comparison"},
+        "processes.waiting", "Waiting", "answer", "thread.frame.set_result(answer)", "pass", {"comparison"},
     ),
     "the last zombie first": (
-        "processes.endings", "Endings", "_find_zombie", "return self.table[parent.zombies.first]",
+        "processes.waiting", "Waiting", "_find_zombie", "return self.table[parent.zombies.first]",
         "return self.table[parent.zombies.last]", {"comparison"},
     ),
     "a queue that goes forward only": (

@@ -10,15 +10,30 @@ import pytest
 from keelback.abi import records
 from keelback.abi.calls import CALLS, REGISTERS
 from keelback.abi.link_page import LinkPage
+from keelback.abi.parts import Part
 from keelback.abi.printed import errors
 from keelback.image.programs import build_program
+from keelback.kernel.calls.library_calls import LibraryCalls
+from keelback.kernel.calls.malloc_calls import MallocCalls
+from keelback.kernel.calls.mapping_calls import MappingCalls
+from keelback.kernel.calls.starting_calls import StartingCalls
 from keelback.kernel.calls.system_calls import SystemCalls
+from keelback.kernel.calls.waiting_calls import WaitingCalls
 from keelback.kernel.processes.processes import Ending
 from keelback.lang import layout_of
 from keelback.user import RUNTIME
 from keelback.user.calls import Calls
 from keelback.user.in_cpython import PythonKernel
 from refresh_abi import made
+
+OF_PARTS = {
+    Part.MAPPING: MappingCalls,
+    Part.MALLOC: MallocCalls,
+    Part.LIBRARIES: LibraryCalls,
+    Part.STARTING: StartingCalls,
+    Part.WAITING: WaitingCalls,
+}
+SERVERS = (SystemCalls, *OF_PARTS.values())
 
 
 def test_what_is_made_of_it_is_as_it_says():
@@ -33,13 +48,20 @@ def test_calls_are_numbered_in_order_and_errors_too():
     assert len({call.name for call in CALLS}) == len(CALLS)
 
 
+@pytest.mark.parametrize("part", Part)
+def test_a_parts_calls_are_those_that_its_module_serves(part):
+    served = {name for name in vars(OF_PARTS[part]) if name[0] != "_"}
+    assert served == {call.python for call in CALLS if call.part is part}
+
+
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_a_call_asks_for_the_arguments_that_it_has(call):
     """Read from the method's source: the highest argument that it, or what it passes its thread to, takes."""
     assert len(call.arguments) <= len(REGISTERS)
-    source = inspect.getsource(getattr(SystemCalls, call.python))
+    server = next(each for each in SERVERS if call.python in vars(each))
+    source = inspect.getsource(getattr(server, call.python))
     source += "".join(
-        inspect.getsource(getattr(SystemCalls, name)) for name in re.findall(r"self\.(_read\w+)\(thread\)", source)
+        inspect.getsource(getattr(server, name)) for name in re.findall(r"self\.(_read\w+)\(thread\)", source)
     )
     taken = {int(number) for number in re.findall(r"argument\((\d)\)", source)}
     if re.search(r"self\.\w+\.\w+\(thread\)", source):  # another part reads them

@@ -14,6 +14,7 @@ MEMORY = ("memory.virtual_memory", "VirtualMemory")
 SPACES = ("memory.spaces", "AddressSpaces")
 LIBRARIES = ("loading.libraries", "Libraries")
 ENDINGS = ("processes.endings", "Endings")
+WAITING = ("processes.waiting", "Waiting")
 
 # name: (module, class, method, right, wrong)
 MISTAKES = {
@@ -49,9 +50,9 @@ MISTAKES = {
     "a last holder that is not the last": (
         "memory.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
     ),
-    "wait that takes any child": (*ENDINGS, "_find_zombie", "pid == ANY_CHILD", "pid != 0"),
+    "wait that takes any child": (*WAITING, "_find_zombie", "pid == ANY_CHILD", "pid != 0"),
     "wait that takes the last child": (
-        *ENDINGS, "_collect", "self.reap(zombie)", "self.reap(self.table[parent.zombies.last])",
+        *WAITING, "_collect", "self.processes.reap(zombie)", "self.processes.reap(self.table[parent.zombies.last])",
     ),
     "a first process that can be killed": (*ENDINGS, "kill", "if pid == self.counts.first:", "if pid == -1:"),
     "a region that is carved for nothing": (

@@ -544,8 +544,8 @@ MISTAKES = {
         "first: u32 = self.virtual_memory.make_writable(space, address); self.access.page(first).bytes.fill(0, 1, 1)",
     ),
     "a zombie that is gone before its ending is told": (
-        "wait, the ending to memory that is nowhere yet", "processes.endings", "Endings", "_collect",
-        "answer.how = zombie.ending", "answer.how = zombie.ending; self.reap(zombie)",
+        "wait, the ending to memory that is nowhere yet", "processes.waiting", "Waiting", "_collect",
+        "ending.how = zombie.ending", "ending.how = zombie.ending; self.processes.reap(zombie)",
     ),
 }  # fmt: skip
 

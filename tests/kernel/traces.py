@@ -31,7 +31,7 @@ def scratch(kernel: Kernel) -> list[Range]:
             kernel.calls.buffer,
             kernel.calls.counts,
             kernel.calls.time,
-            kernel.endings.answer,
+            kernel.waiting.ending,
             kernel.memory.frames.injection,
         )
     ]

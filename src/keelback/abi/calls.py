@@ -22,6 +22,7 @@ from keelback.abi.errors import (
     TooManyLibraries,
     TooManyRegions,
 )
+from keelback.abi.parts import Part
 from keelback.abi.records import Ending, FrameCounts, Uptime
 from keelback.lang import KernelError, Struct
 
@@ -65,6 +66,8 @@ class Call:
     c_result: str = "int32_t "
     leaves: bool = False
     """The caller becomes two, another program, or ends: a stub first writes what is left of a line."""
+    part: Part | None = None
+    """The part of the kernel that serves it, where a layout may leave that out."""
 
     @property
     def never(self) -> bool:
@@ -103,19 +106,21 @@ CALLS = (
         c="sys_fork_child", leaves=True,
     ),
     Call(
-        7, "detach", {}, "0; the caller is nobody's child", (), "Detach the caller from its parent.",
+        7, "detach", {}, "0; the caller is nobody's child", (), "Detach the caller from its parent.", part=Part.WAITING,
     ),
     Call(
         8, "exec", {"name": TEXT, "argument": TEXT}, NEVER, PROGRAMS,
         "Run another program of the payload instead of this one; return only if that failed.", leaves=True,
+        part=Part.STARTING,
     ),
     Call(
         9, "spawn", {"name": TEXT, "argument": TEXT}, "the child's id", (*PROGRAMS, NoProcessSlot),
-        "Start a program of the payload as a child; return its id, or an error.", leaves=True,
+        "Start a program of the payload as a child; return its id, or an error.", leaves=True, part=Part.STARTING,
     ),
     Call(
         10, "wait", {"id": NUMBER, "ending": Ending}, "the id of the child that ended", (*ANSWERS, NoChild),
         "Wait until a child has ended, or any; return its id, or an error.  The ending may be 0.",
+        part=Part.WAITING,
     ),
     Call(11, "kill", {"id": NUMBER}, "0", (NoSuchProcess, NotPermitted), "End a process."),
     Call(
@@ -126,24 +131,25 @@ CALLS = (
         13, "map", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "the address",
         (*RANGES, OutOfMemory, NoRoom),
         "Map zeros at an address, or where there is room (0); return the address, or an error.",
-        c_result="void *",
+        c_result="void *", part=Part.MAPPING,
     ),
     Call(
         14, "unmap", {"address": ADDRESS, "length": SIZE}, "0", (*RANGES, OutOfMemory), "Free the pages of a range.",
+        part=Part.MAPPING,
     ),
     Call(
         15, "protect", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "0", (*RANGES, OutOfMemory),
-        "Give the pages of a range other permissions.",
+        "Give the pages of a range other permissions.", part=Part.MAPPING,
     ),
     Call(16, "frame_counts", {"counts": FrameCounts}, "0", ANSWERS, "Count page frames."),
     Call(
         17, "malloc_pages", {"count": COUNT}, "the address", (BadArgument, OutOfMemory, TooManyRegions, NoRoom),
         "Take new pages of zeros in a row; return the address of the first, or an error.",
-        c_result="void *",
+        c_result="void *", part=Part.MALLOC,
     ),
     Call(
         18, "free_pages", {"address": ADDRESS, "count": COUNT}, "0", (BadAddress, BadArgument),
-        "Give pages back that `malloc_pages` took.",
+        "Give pages back that `malloc_pages` took.", part=Part.MALLOC,
     ),
     Call(
         19, "load_library", {"name": TEXT}, "the address of its link page",
@@ -151,11 +157,11 @@ CALLS = (
             BadAddress, BadArgument, OutOfMemory, TooManyRegions, NoRoom, NoSuchLibrary, NotALibrary, TooManyLibraries,
         ),
         "Map a library of the payload; return the address of its link page (`library.h`), or an error.",
-        c_result="void *",
+        c_result="void *", part=Part.LIBRARIES,
     ),
     Call(
         20, "unload_library", {"address": ADDRESS}, "0", (BadArgument, OutOfMemory, TooManyRegions),
-        "Unmap the library whose link page is at an address.",
+        "Unmap the library whose link page is at an address.", part=Part.LIBRARIES,
     ),
     Call(21, "uptime", {"uptime": Uptime}, "0", ANSWERS, "Tell how long the kernel has run."),
 )  # fmt: skip
@@ -169,7 +175,10 @@ def known_calls() -> tuple[Call, ...]:
     return (*CALLS, *OWN_CALLS)
 
 
-def methods_by_number() -> list[str]:
-    """Return the kernel's methods for all calls from number 1 on; `unknown` where own numbers leave gaps."""
-    methods = {call.number: call.python for call in known_calls()}
+def methods_by_number(parts: tuple[Part, ...]) -> list[str]:
+    """Return the methods, for all calls from number 1 on, of a kernel that has some parts.
+
+    It is `unknown` for a call of another part, and where own numbers leave gaps.
+    """
+    methods = {call.number: call.python for call in known_calls() if call.part is None or call.part in parts}
     return [methods.get(number, "unknown") for number in range(1, max(methods) + 1)]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from keelback.abi import records
 from keelback.abi.calls import CALLS, REGISTERS, Call, Form
+from keelback.abi.parts import SENTENCES
 from keelback.abi.rights import RIGHTS
 from keelback.lang import KernelError, Struct
 
@@ -172,6 +173,13 @@ def error_table() -> str:
     """Return the table of errors."""
     rows = [(str(each.number), error_name(each), each.sentence) for each in errors()]
     return _table([("number", "name", "meaning"), ("---",) * 3, *rows])
+
+
+def part_table() -> str:
+    """Return the table of parts."""
+    calls = {part: ", ".join(f"`{call.name}`" for call in CALLS if call.part is part) for part in SENTENCES}
+    rows = [(part.value, sentence, calls[part]) for part, sentence in SENTENCES.items()]
+    return _table([("part", "what is there", "calls"), ("---",) * 3, *rows])
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> str:

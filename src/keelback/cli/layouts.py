@@ -41,6 +41,7 @@ def show_layouts(word: str | None, paging: str | None = None, *, as_json: bool =
         _show(draw_kernel_region(layout))
         print("\nits virtual memory, the same picture in every process\n")
         _show(draw_virtual(layout))
+        print(f"\nits parts: {', '.join(layout.parts) or 'none'}")
     return 0
 
 

@@ -13,6 +13,7 @@ Memory is drawn with the highest address on top, a file with its start on top.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from keelback.abi.parts import Part as KernelPart
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
@@ -98,9 +99,12 @@ def _pieces(layout: Layout) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     yield layout.user_end, END, ("the last page: never mapped",)
     yield layout.stack_bottom, layout.stack_top, (f"stack, {size}",)
     yield layout.stack_guard, layout.stack_bottom, ("guard: never mapped",)
-    yield layout.malloc_base, layout.malloc_limit, ("malloc pages, upward",)
-    yield layout.anonymous_base, layout.malloc_base, ("anonymous memory, upward",)
-    yield layout.image_base, layout.anonymous_base, ("free", "libraries, upward", "image of the process")
+    if KernelPart.MALLOC in layout.parts:
+        yield layout.malloc_base, layout.malloc_limit, ("malloc pages, upward",)
+    if KernelPart.MAPPING in layout.parts:
+        yield layout.anonymous_base, layout.malloc_base, ("anonymous memory, upward",)
+    libraries = ("libraries, upward",) if KernelPart.LIBRARIES in layout.parts else ()
+    yield layout.image_base, layout.anonymous_base, ("free", *libraries, "image of the process")
     yield layout.windows, layout.windows + layout.window_count * PAGE_SIZE, (f"{layout.window_count} window pages",)
     if layout.kernel_stack_slots:
         slots = f"{layout.kernel_stack_slots} kernel stacks, each above a guard"

@@ -1,10 +1,12 @@
 """A kernel's records, read as they lie in RAM: tables, sets, regions and queues as plain lists."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.kernel.kernel import Kernel
+from keelback.kernel.loading.loaded_libraries import Library
 from keelback.kernel.memory.frame_set import FrameSet
 from keelback.kernel.memory.regions import MemoryRegion, Node
 from keelback.kernel.memory.regions import Space as SpaceRecord
@@ -31,6 +33,11 @@ def raw(table: Table[Any]) -> bytes:
     """Return the bytes of a table."""
     start, size = table.record.base, table.record.count * table.element_size
     return bytes(table.ram.bytes[start : start + size])
+
+
+def loaded_libraries(kernel: Kernel) -> Sequence[Library]:
+    """Return the kernel's table of loaded libraries; none where its layout has no such part."""
+    return list(kernel.libraries.table) if kernel.libraries is not None else []
 
 
 def used(array: Any) -> list[Any]:

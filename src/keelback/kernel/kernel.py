@@ -1,14 +1,22 @@
 """The root of the kernel: all its parts, and the order in which they start."""
 
+from collections.abc import Iterator
+
 from keelback.abi.errors import OutOfMemory
+from keelback.abi.parts import Part
 from keelback.kernel.boot.handover import Handover
 from keelback.kernel.boot.memory import Memory
 from keelback.kernel.boot.options import Options
 from keelback.kernel.calls.faults import Faults
+from keelback.kernel.calls.library_calls import LibraryCalls
+from keelback.kernel.calls.malloc_calls import MallocCalls
+from keelback.kernel.calls.mapping_calls import MappingCalls
 from keelback.kernel.calls.panics import Panics
+from keelback.kernel.calls.starting_calls import StartingCalls
 from keelback.kernel.calls.strays import Strays
 from keelback.kernel.calls.system_calls import SystemCalls
 from keelback.kernel.calls.traps import Traps
+from keelback.kernel.calls.waiting_calls import WaitingCalls
 from keelback.kernel.devices.console import Console, Sink
 from keelback.kernel.devices.power import REFUSED, Power
 from keelback.kernel.devices.timer import Timer
@@ -30,6 +38,7 @@ from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import Threads
+from keelback.kernel.processes.waiting import Waiting
 from keelback.kernel.x86.control import ControlState
 from keelback.kernel.x86.interrupts import Interrupts
 from keelback.kernel.x86.segments import Segments
@@ -57,23 +66,39 @@ class Kernel(Component):
         self.regions = Regions(records, layout, self.memory.frames, self.spaces.access)
         self.promises = Promises(self.spaces, self.regions)
         self.virtual_memory = VirtualMemory(records, self.promises)
-        self.malloc_pages = MallocPages(self.virtual_memory)
         self.payload = Payload(records)
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
-        self.libraries = Libraries(LoadedLibraries(records, self.loader))
+        has = layout.parts
+        self.malloc_pages = MallocPages(self.virtual_memory) if Part.MALLOC in has else None
+        self.libraries = Libraries(LoadedLibraries(records, self.loader)) if Part.LIBRARIES in has else None
         self.user_memory = UserMemory(self.virtual_memory)
         self.stacks = KernelStacks(layout, self.spaces)
         self.threads = Threads(records, layout, self.stacks)
         self.scheduler = Scheduler(records, layout, self.cpu, self.spaces, self.timer, self.threads)
         self.first_cpu = self.scheduler.cpus[0]
-        self.processes = Processes(records, layout, self.libraries, self.scheduler)
-        self.endings = Endings(records, self.processes, self.user_memory)
-        self.programs = Programs(records, self.options, self.console, self.processes)
-        self.calls = SystemCalls(records, self.console, self.endings, self.programs, self.malloc_pages)
+        self.processes = Processes(records, self.virtual_memory, self.libraries, self.scheduler)
+        self.waiting = Waiting(records, self.processes, self.user_memory) if Part.WAITING in has else None
+        self.endings = Endings(self.processes, self.waiting)
+        self.programs = Programs(records, self.options, self.console, self.loader, self.processes)
+        self.calls_of_parts = tuple(self._calls_of_parts())
+        self.calls = SystemCalls(records, self.console, self.endings, self.user_memory, self.calls_of_parts)
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
         self.panics = Panics(records, self.memory, self.stacks, self.console, self.power)
         self.traps = Traps(self.calls, self.faults, self.interrupts, self.strays, self.power)
+
+    def _calls_of_parts(self) -> Iterator[Component]:
+        """Yield what serves the calls of each part that the layout names."""
+        if Part.MAPPING in self.layout.parts:
+            yield MappingCalls(self.processes)
+        if self.malloc_pages is not None:
+            yield MallocCalls(self.processes, self.malloc_pages)
+        if self.libraries is not None:
+            yield LibraryCalls(self.processes, self.libraries, self.user_memory)
+        if Part.STARTING in self.layout.parts:
+            yield StartingCalls(self.programs, self.user_memory)
+        if self.waiting is not None:
+            yield WaitingCalls(self.waiting)
 
     def start(self, parameters: word) -> word:
         """Lay out memory, by the boot loader's page at an address, on the entry stack.

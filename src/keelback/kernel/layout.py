@@ -30,6 +30,7 @@ Nothing else in the kernel knows an address.
 
 from dataclasses import dataclass, fields, replace
 
+from keelback.abi.parts import Part
 from keelback.kernel.x86.paging import I386, PAE, SCHEMES, PagingScheme
 from keelback.lang import PAGE_SIZE
 
@@ -50,6 +51,8 @@ class WrongLayout(ValueError):
 def _shown(name: str, value: object) -> str:
     if isinstance(value, PagingScheme):
         return value.name
+    if isinstance(value, tuple):
+        return f"({', '.join(map(str, value))})"
     return f"{value:#x}" if name in _ADDRESSES and isinstance(value, int) else repr(value)
 
 
@@ -62,6 +65,8 @@ class Layout:
     """Stands for the layout in the image header, whatever its paging."""
     paging: PagingScheme
     """The page tables, and with them the width of the CPU."""
+    parts: tuple[Part, ...]
+    """The parts of the kernel that are built; of the others nothing is there, and their calls are unknown."""
 
     owned_start: int
     """All physical memory from here …"""
@@ -144,15 +149,15 @@ class Layout:
         Raises: WrongLayout.
         """
         for each in fields(self):
-            self._need(
-                type(getattr(self, each.name)) is each.type,
-                f"it is of the type {getattr(each.type, '__name__', each.type)}",
-                each.name,
-            )
+            kind = getattr(each.type, "__origin__", each.type)
+            is_of_kind = type(getattr(self, each.name)) is kind
+            self._need(is_of_kind, f"it is of the type {getattr(kind, '__name__', kind)}", each.name)
         for name in _ADDRESSES:
             self._need(getattr(self, name) % PAGE_SIZE == 0, "it is a multiple of the page size", name)
         self._need(self.name.isidentifier() and self.name.isascii(), "the name is a word", "name")
         self._need(0 <= self.number < 1 << 32, "the number fits the image header", "number")
+        is_each_once = all(type(each) is Part for each in self.parts) and len({*self.parts}) == len(self.parts)
+        self._need(is_each_once, f"each is a part, named once: {', '.join(Part)}", "parts")
         self._check_kernel()
         self._check_windows_and_stacks()
         self._check_user()
@@ -333,6 +338,7 @@ MICROKERNEL = Layout(
     name="microkernel",
     number=1,
     paging=I386,
+    parts=tuple(Part),
     owned_start=0x0010_0000,
     owned_end=0x0010_0000,
     kernel_start=0x0010_0000,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from keelback.inspect.census import AS_LOADED, Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.loaded_pages import loaded_page
-from keelback.inspect.records import members, numbered
+from keelback.inspect.records import loaded_libraries, members, numbered
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
 from keelback.kernel.memory.regions import RegionKind
@@ -87,7 +87,7 @@ def _library_users(census: Census) -> Iterator[str]:
         users.update(each._index for each in listed if each is not None)
         if None in listed or len(set(map(id, listed))) != len(listed):
             yield f"process {process.pid} lists {len(listed)} libraries, not all of them or one of them twice"
-    for number, library in enumerate(census.kernel.libraries.table):
+    for number, library in enumerate(loaded_libraries(census.kernel)):
         if (library.users, library.space.directory != 0) != (users[number], users[number] > 0):
             yield f"library {number} has {library.users} users, and {users[number]} list it"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
+from keelback.inspect.records import loaded_libraries
 from keelback.inspect.walk import USER, WRITABLE
 from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Process
@@ -19,7 +20,7 @@ def _space_promises(census: Census) -> Iterator[str]:
             counted = f"{record.pages} pages and {record.tables} tables"
             should = f"{expected[0]} and {expected[1]}"
             yield f"process {process.pid} counts promises for {counted}, and should count {should}"
-    for number, library in enumerate(census.kernel.libraries.table):
+    for number, library in enumerate(loaded_libraries(census.kernel)):
         if library.space.promised.pages or library.space.promised.tables:
             yield f"library {number} counts promises, and should have none"
 

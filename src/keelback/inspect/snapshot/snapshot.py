@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from keelback.inspect.lens import look, walker_of
-from keelback.inspect.records import used
+from keelback.inspect.records import loaded_libraries, used
 from keelback.inspect.snapshot.frames import Frames
 from keelback.inspect.snapshot.libraries import LoadedLibrary
 from keelback.inspect.snapshot.processes import Process
@@ -89,7 +89,7 @@ class Snapshot:
         """Return the libraries that are loaded, by their places in the kernel's table."""
         return {
             number: LoadedLibrary(each, Space(self.kernel, self.walker, f"library {text_of(each.name)}", each.space))
-            for number, each in enumerate(self.kernel.libraries.table)
+            for number, each in enumerate(loaded_libraries(self.kernel))
             if each.space.directory
         }
 

@@ -1,21 +1,19 @@
 """The system calls: a method for each line of `abi/calls.py`, which says what their arguments are.
 
+Those of a part that a layout may leave out are in a module of that part's, `mapping_calls.py` and its like.
+
 An error is the negative number of its class; everything from 0 up to -256 as unsigned is success.
 """
 
 from keelback.abi import records
 from keelback.abi.calls import methods_by_number
 from keelback.abi.errors import BadArgument, UnknownCall
-from keelback.abi.rights import READ, SPARSE, WRITE
 from keelback.kernel.devices.console import Console
 from keelback.kernel.memory.frames import Role
-from keelback.kernel.memory.malloc_pages import MallocPages
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.endings import Endings
 from keelback.kernel.processes.processes import Process
-from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.threads import Thread
-from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.kernel.x86.trap_frame import signed
 from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, inline, size_of, u8, u32, word
 
@@ -34,22 +32,24 @@ class SystemCalls(Component):
     """Serves the calls; `calls[n]` is call number n + 1, since number 0 is never valid."""
 
     def __init__(
-        self, home: Region, console: Console, endings: Endings, programs: Programs, malloc: MallocPages
+        self, home: Region, console: Console, endings: Endings, user_memory: UserMemory, of_parts: tuple[Component, ...]
     ) -> None:
         self.console = console
         self.endings = endings
-        self.user_memory = endings.user_memory
+        self.user_memory = user_memory
         self.processes = endings.processes
         self.scheduler = endings.scheduler
-        self.programs = programs
-        self.malloc = malloc
         self.virtual_memory = self.processes.virtual_memory
-        self.libraries = self.processes.libraries
         self.frames = self.processes.frames
         self.buffer = home.struct(TextBuffer)
         self.counts = home.struct(records.FrameCounts)
         self.time = home.struct(records.Uptime)
-        self.calls = tuple(getattr(self, method) for method in methods_by_number())
+        methods = methods_by_number(self.processes.layout.parts)
+        self.calls = tuple(getattr(self._server(method, of_parts), method) for method in methods)
+
+    def _server(self, method: str, of_parts: tuple[Component, ...]) -> Component:
+        """Return whose method serves a call: that of the part which has it, or ours."""
+        return next((each for each in of_parts if method in vars(type(each))), self)
 
     def serve(self, thread: Thread) -> None:
         """Serve the call in a thread's trap frame and put its result there.
@@ -115,42 +115,6 @@ class SystemCalls(Component):
         self.processes.start(child)
         return child.pid
 
-    def detach(self, thread: Thread) -> u32:
-        """Detach the caller from its parent: nobody can wait for it."""
-        self.endings.detach(self._caller(thread))
-        return 0
-
-    def exec(self, thread: Thread) -> u32:
-        """Run the program of a name, with an argument, instead of the caller.
-
-        Raises: BadAddress, BadArgument (a text without an end where it should have one), NoSuchProgram, NotExecutable
-        or OutOfMemory; the caller goes on as it was.
-        """
-        self._read_command(thread)
-        self.programs.exec(thread, self.programs.command)
-        return 0
-
-    def spawn(self, thread: Thread) -> u32:
-        """Start the program of a name, with an argument, as a child; return its id.
-
-        Raises: as `exec`, and NoProcessSlot; nothing has changed.
-        """
-        self._read_command(thread)
-        return self.programs.spawn(thread.pid, self.programs.command).pid
-
-    def _read_command(self, thread: Thread) -> None:
-        space = self._caller(thread).space
-        self.user_memory.copy_text_in(space, thread.frame.argument(0), self.programs.command.name)
-        self.user_memory.copy_text_in(space, thread.frame.argument(1), self.programs.command.argument)
-
-    def wait(self, thread: Thread) -> u32:
-        """Wait for the end of the child of an id, or of any (-1); return its id.
-
-        How it ended goes to the second argument, unless that is 0.
-        Raises: NoChild; BadAddress or OutOfMemory: the child can still be waited for.
-        """
-        return self.endings.wait(thread)
-
     def kill(self, thread: Thread) -> u32:
         """End the process of an id, which may be the caller.
 
@@ -169,45 +133,6 @@ class SystemCalls(Component):
         """
         self.virtual_memory.allocate_page(self._caller(thread).space, thread.frame.argument(0))
         return 0
-
-    def map(self, thread: Thread) -> u32:
-        """Map zeros at an address, or where there is room (0), with some rights; return the address.
-
-        With SPARSE its pages have no promise.
-        Raises: BadArgument, BadAddress, NoRoom, TooManyRegions or OutOfMemory; nothing has changed.
-        """
-        frame = thread.frame
-        permissions = self._permissions(frame.argument(2) & ~SPARSE)
-        kind: RegionKind = RegionKind.SPARSE if frame.argument(2) & SPARSE else RegionKind.ANONYMOUS
-        return self.virtual_memory.map(
-            self._caller(thread).space, frame.argument(0), frame.argument(1), kind, permissions
-        )
-
-    def unmap(self, thread: Thread) -> u32:
-        """Free the pages of a range.
-
-        Raises: BadArgument, BadAddress, TooManyRegions or OutOfMemory; nothing has changed.
-        """
-        self.virtual_memory.unmap(self._caller(thread).space, thread.frame.argument(0), thread.frame.argument(1))
-        return 0
-
-    def protect(self, thread: Thread) -> u32:
-        """Give the pages of a range other rights.
-
-        Raises: BadArgument, BadAddress, TooManyRegions or OutOfMemory; nothing has changed.
-        """
-        frame = thread.frame
-        permissions = self._permissions(frame.argument(2))
-        self.virtual_memory.protect(self._caller(thread).space, frame.argument(0), frame.argument(1), permissions)
-        return 0
-
-    def _permissions(self, asked: u32) -> u8:
-        """Return what a page-table entry calls READ and WRITE, which includes reading.  Raises: BadArgument."""
-        if asked & ~(READ | WRITE):
-            raise BadArgument
-        if asked & WRITE:
-            return USER | WRITABLE
-        return USER if asked & READ else 0
 
     def frame_counts(self, thread: Thread) -> u32:
         """Write the counts of frames to an address; those that are promised are not free, since no call gives them.
@@ -246,45 +171,8 @@ class SystemCalls(Component):
         self.user_memory.copy_record_out(self._caller(thread).space, address, record, count)
         return 0
 
-    def malloc_pages(self, thread: Thread) -> u32:
-        """Take new malloc pages in a row, zero and writable; return the address of the first.
-
-        Raises: BadArgument, NoRoom, OutOfMemory or TooManyRegions; nothing has changed.
-        """
-        return self.malloc.allocate(self._caller(thread).space, thread.frame.argument(0))
-
-    def free_pages(self, thread: Thread) -> u32:
-        """Give malloc pages in a row back.
-
-        Raises: BadArgument or BadAddress; nothing has changed.
-        """
-        self.malloc.release(self._caller(thread).space, thread.frame.argument(0), thread.frame.argument(1))
-        return 0
-
-    # Libraries.
-
-    def load_library(self, thread: Thread) -> u32:
-        """Map the library of a name after the image and other libraries; return its link page.
-
-        Raises: BadAddress, BadArgument (a name without an end), NoSuchLibrary, NotALibrary, TooManyLibraries,
-        TooManyRegions, NoRoom or OutOfMemory; nothing has changed.
-        """
-        caller = self._caller(thread)
-        name = self.libraries.loaded.request.text
-        self.user_memory.copy_text_in(caller.space, thread.frame.argument(0), name)
-        return self.libraries.load(caller.space, caller.libraries, name)
-
-    def unload_library(self, thread: Thread) -> u32:
-        """Unmap the library whose link page is at an address.
-
-        Raises: BadArgument (there is none), TooManyRegions or OutOfMemory; nothing has changed.
-        """
-        caller = self._caller(thread)
-        self.libraries.unload(caller.space, caller.libraries, thread.frame.argument(0))
-        return 0
-
     def unknown(self, thread: Thread) -> u32:
-        """Serve a number that is no call's, between those of own calls.  Raises: UnknownCall, always."""
+        """Serve a number that is no call's, between those of others.  Raises: UnknownCall, always."""
         raise UnknownCall
 
     def _caller(self, thread: Thread) -> Process:

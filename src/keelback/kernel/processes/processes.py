@@ -15,9 +15,10 @@
 from enum import IntEnum
 
 from keelback.abi.errors import NoProcessSlot, OutOfMemory
-from keelback.kernel.layout import Layout
+from keelback.abi.parts import Part
 from keelback.kernel.loading.libraries import Libraries, MappedLibraries
 from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.slots import FreeSlots
@@ -114,10 +115,17 @@ class ProcessCounts(Struct):
 class Processes(Component):
     """The process table, and who runs which member of the payload, by its slot in the index."""
 
-    def __init__(self, records: Region, layout: Layout, libraries: Libraries, scheduler: Scheduler) -> None:
-        self.layout = layout
+    def __init__(
+        self,
+        records: Region,
+        virtual_memory: VirtualMemory,
+        libraries: Libraries | None,
+        scheduler: Scheduler,
+    ) -> None:
+        self.layout = layout = virtual_memory.layout
+        self.awaited = Part.WAITING in layout.parts
         self.libraries = libraries
-        self.virtual_memory = virtual_memory = libraries.virtual_memory
+        self.virtual_memory = virtual_memory
         self.spaces = virtual_memory.spaces
         self.frames = virtual_memory.frames
         self.scheduler = scheduler
@@ -132,6 +140,7 @@ class Processes(Component):
     def create(self, parent: i16) -> Process:
         """Return a new process with an empty address space and a thread that does not run yet.
 
+        Where parents can't wait, it is nobody's child.
         Raises: NoProcessSlot or OutOfMemory; nothing has changed.
         """
         number: u32 = self.free_slots.after(0 if self.layout.lowest_number else self.counts.last)
@@ -149,8 +158,8 @@ class Processes(Component):
         except OutOfMemory:
             self.discard(process)
             raise
-        process.parent = parent
-        if parent > 0:
+        process.parent = parent if self.awaited or parent == BY_KERNEL else NOBODY
+        if self.awaited and parent > 0:
             self.families.push(self.table[parent].children, process.pid)
         return process
 
@@ -175,7 +184,8 @@ class Processes(Component):
         except OutOfMemory:
             self.discard(child)
             raise
-        self.libraries.inherit(child.libraries, parent.libraries)
+        if self.libraries is not None:
+            self.libraries.inherit(child.libraries, parent.libraries)
         self.join_runners(child, parent.program - 1)
         child.name.copy_from(0, parent.name, 0, NAME_SIZE)
         frame = self.threads.first(child.threads).frame
@@ -197,7 +207,8 @@ class Processes(Component):
         if process.space.directory != 0:
             self.scheduler.replace_space(process.space.directory, self.spaces.kernel.directory)
             self.virtual_memory.release(process.space)
-            self.libraries.drop_all(process.libraries)
+            if self.libraries is not None:
+                self.libraries.drop_all(process.libraries)
         self.leave_runners(process)
         self.counts.alive -= 1
 
@@ -218,6 +229,11 @@ class Processes(Component):
         process.fault.clear()
         process.name.clear()
 
+    def reap(self, zombie: Process) -> None:
+        """Free the record of a child that has ended."""
+        self.remove_child(zombie)
+        self.free(zombie)
+
     def join_runners(self, process: Process, member: u32) -> None:
         """Note that a process runs a member of the payload, by its slot."""
         process.program = member + 1
@@ -231,7 +247,7 @@ class Processes(Component):
 
     def remove_child(self, child: Process) -> None:
         """Take a process out of its parent's queue, if it has a parent."""
-        if child.parent > 0:
+        if self.awaited and child.parent > 0:
             parent = self.table[child.parent]
             queue = parent.zombies if child.state == ProcessState.ZOMBIE else parent.children
             self.families.remove(queue, child.pid)

@@ -3,6 +3,7 @@
 from keelback.abi.errors import BadArgument, NoSuchProgram, NotExecutable, OutOfMemory
 from keelback.kernel.boot.options import Options
 from keelback.kernel.devices.console import Console
+from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.loading.elf_file import RULES, CheckedFile
 from keelback.kernel.memory.regions import RegionKind, Space
 from keelback.kernel.processes.processes import NAME_SIZE, Process, Processes
@@ -26,7 +27,9 @@ class CommandLine(Struct):
 class Programs(Component):
     """Starts processes."""
 
-    def __init__(self, records: Region, options: Options, console: Console, processes: Processes) -> None:
+    def __init__(
+        self, records: Region, options: Options, console: Console, loader: ElfLoader, processes: Processes
+    ) -> None:
         self.options = options
         self.console = console
         self.processes = processes
@@ -34,9 +37,9 @@ class Programs(Component):
         self.virtual_memory = processes.virtual_memory
         self.spaces = processes.spaces
         self.promises = processes.virtual_memory.promises
-        self.loader = processes.libraries.loaded.loader
-        self.layout = self.loader.layout
-        self.payload = self.loader.payload
+        self.loader = loader
+        self.layout = loader.layout
+        self.payload = loader.payload
         self.command = records.struct(CommandLine)
         self.next = records.struct(Space)
 
@@ -146,7 +149,8 @@ class Programs(Component):
         # From here on nothing can fail.
         self.processes.scheduler.replace_space(process.space.directory, self.next.directory)
         self.virtual_memory.release(process.space)
-        self.processes.libraries.drop_all(process.libraries)
+        if self.processes.libraries is not None:
+            self.processes.libraries.drop_all(process.libraries)
         process.space.become(self.next)
         process.name.copy_from(0, command.name, 0, NAME_SIZE)
         self.processes.leave_runners(process)

@@ -43,7 +43,9 @@ int main(const char *argument)
         return all_are(count, mine) ? 0 : 1;
     }
 
-    if (sys_wait(child, &ending) != child || ending.how != EXITED || ending.status != 0)
+    if (sys_wait(child, &ending) != child)
+        sys_panic("wait failed");
+    if (ending.how != EXITED || ending.status != 0)
         sys_panic("the child found what it did not write");
     if (!all_are(count, mine) || counts.user_total != 0)
         sys_panic("the parent found what it did not write");

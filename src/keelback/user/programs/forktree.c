@@ -17,8 +17,11 @@ int main(const char *argument)
         if (failed(sys_fork_child()))
             sys_panic("fork failed");
         /* Parent and child both go on from here. */
-    while (!failed(sys_wait(ANY_CHILD, &ending)))
+    int32_t child;
+    while (!failed(child = sys_wait(ANY_CHILD, &ending)))
         size += ending.status;
+    if (child != ERROR_NO_CHILD)
+        sys_panic("wait failed");
     if (sys_getpid() != first)
         return size;
 

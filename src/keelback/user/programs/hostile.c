@@ -53,7 +53,7 @@ static int ends_by(int32_t vector, int32_t child)
     struct ending ending;
 
     if (sys_wait(child, &ending) != child)
-        return 0;
+        sys_panic("wait failed");
     if (vector == NONE)
         return ending.how == EXITED && ending.status == 0;
     return ending.how == FAULTED && (vector == ANY_FAULT || ending.status == vector);

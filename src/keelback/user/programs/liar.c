@@ -177,8 +177,10 @@ int main(const char *argument)
     uint32_t places[] = {
         0, KERNEL, NOT_MAPPED, LAST_PAGE - 4, UINT32_MAX - 3, (uint32_t)edge + PAGE - 4, (uint32_t)closed,
     };
-    int32_t child = sys_fork_child();
 
+    if (failed((int32_t)edge))
+        sys_panic("map failed");
+    int32_t child = sys_fork_child();
     if (child == 0)
         sys_exit(7);
     memset(end - 4, 'x', 4); /* the argument's room, so that no text ends there */

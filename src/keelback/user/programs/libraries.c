@@ -19,7 +19,8 @@ static struct ending ending_of(int32_t child)
 {
     struct ending ending = {0, 0};
 
-    sys_wait(child, &ending);
+    if (sys_wait(child, &ending) != child)
+        sys_panic("wait failed");
     return ending;
 }
 

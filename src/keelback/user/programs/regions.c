@@ -21,7 +21,8 @@ static int lives(volatile char *address, enum access access)
             (void)*address;
         sys_exit(0);
     }
-    sys_wait(child, &ending);
+    if (sys_wait(child, &ending) != child)
+        sys_panic("wait failed");
     return ending.how == EXITED;
 }
 

@@ -27,7 +27,8 @@ static struct ending ending_at(uint32_t depth)
 
     if (child == 0)
         sys_exit(descend(depth) == depth ? 0 : 1);
-    sys_wait(child, &ending);
+    if (sys_wait(child, &ending) != child)
+        sys_panic("wait failed");
     return ending;
 }
 

@@ -1,9 +1,12 @@
 """Forks several times in a row, and so does every child from there on: each fork doubles the number of processes."""
 
+from keelback.abi.errors import NoChild
 from keelback.abi.records import ANY_CHILD, Ending
 from keelback.lang import Ram, Region, i32, u32, word
 from keelback.user.calls import Kernel
 from keelback.user.system import Program, failed
+
+NO_CHILD = NoChild.number & 0xFFFF_FFFF
 
 
 class ForkTree(Program):
@@ -27,8 +30,13 @@ class ForkTree(Program):
                 return 1
             if child == 0:
                 size = 1
-        while not failed(self.system.wait(ANY_CHILD, self.ending)):
+        ended: u32 = self.system.wait(ANY_CHILD, self.ending)
+        while not failed(ended):
             size += self.ending.status
+            ended = self.system.wait(ANY_CHILD, self.ending)
+        if ended != NO_CHILD:
+            self.output.write("forktree: wait failed\n")
+            return 1
         if self.system.getpid() != root:
             return size
 

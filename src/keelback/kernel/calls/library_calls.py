@@ -1,0 +1,36 @@
+"""The calls of the part `libraries`: what a process maps of them."""
+
+from keelback.kernel.loading.libraries import Libraries
+from keelback.kernel.memory.user_memory import UserMemory
+from keelback.kernel.processes.processes import Processes
+from keelback.kernel.processes.threads import Thread
+from keelback.lang import Component, u32
+
+
+class LibraryCalls(Component):
+    """Serves them."""
+
+    def __init__(self, processes: Processes, libraries: Libraries, user_memory: UserMemory) -> None:
+        self.processes = processes
+        self.libraries = libraries
+        self.user_memory = user_memory
+
+    def load_library(self, thread: Thread) -> u32:
+        """Map the library of a name after the image and other libraries; return its link page.
+
+        Raises: BadAddress, BadArgument (a name without an end), NoSuchLibrary, NotALibrary, TooManyLibraries,
+        TooManyRegions, NoRoom or OutOfMemory; nothing has changed.
+        """
+        caller = self.processes.of(thread)
+        name = self.libraries.loaded.request.text
+        self.user_memory.copy_text_in(caller.space, thread.frame.argument(0), name)
+        return self.libraries.load(caller.space, caller.libraries, name)
+
+    def unload_library(self, thread: Thread) -> u32:
+        """Unmap the library whose link page is at an address.
+
+        Raises: BadArgument (there is none), TooManyRegions or OutOfMemory; nothing has changed.
+        """
+        caller = self.processes.of(thread)
+        self.libraries.unload(caller.space, caller.libraries, thread.frame.argument(0))
+        return 0

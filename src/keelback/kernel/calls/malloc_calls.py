@@ -1,0 +1,29 @@
+"""The calls of the part `malloc`: pages in an area where the kernel places them."""
+
+from keelback.kernel.memory.malloc_pages import MallocPages
+from keelback.kernel.processes.processes import Processes
+from keelback.kernel.processes.threads import Thread
+from keelback.lang import Component, u32
+
+
+class MallocCalls(Component):
+    """Serves them."""
+
+    def __init__(self, processes: Processes, malloc: MallocPages) -> None:
+        self.processes = processes
+        self.malloc = malloc
+
+    def malloc_pages(self, thread: Thread) -> u32:
+        """Take new malloc pages in a row, zero and writable; return the address of the first.
+
+        Raises: BadArgument, NoRoom, OutOfMemory or TooManyRegions; nothing has changed.
+        """
+        return self.malloc.allocate(self.processes.of(thread).space, thread.frame.argument(0))
+
+    def free_pages(self, thread: Thread) -> u32:
+        """Give malloc pages in a row back.
+
+        Raises: BadArgument or BadAddress; nothing has changed.
+        """
+        self.malloc.release(self.processes.of(thread).space, thread.frame.argument(0), thread.frame.argument(1))
+        return 0

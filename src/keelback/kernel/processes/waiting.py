@@ -1,0 +1,94 @@
+"""Waiting: how a parent is told that a child has ended.
+
+1. A call of `wait` that can't be answered blocks in its process's queue of waiters, with its arguments in the frame.
+2. Whoever changes a process's children answers each of its waiters that can be answered: with a child that has ended,
+   with an error, or, when no child is left that it waits for, with NoChild.
+3. How the child ended is copied to the waiter's memory then; a copy that fails is the call's error, as it would have
+   been at once, and the child can still be waited for.  The child has given its memory back by then.
+4. A waiter that is killed leaves the queue, and its children are nobody's.
+"""
+
+from keelback.abi.errors import NoChild
+from keelback.abi.records import ANY_CHILD
+from keelback.abi.records import Ending as EndingRecord
+from keelback.kernel.memory.user_memory import UserMemory
+from keelback.kernel.processes.processes import NOBODY, Ending, Process, Processes, ProcessState
+from keelback.kernel.processes.scheduler import waiters_of
+from keelback.kernel.processes.threads import Thread
+from keelback.lang import Component, KernelError, Ref, Region, address_of, size_of, u32
+
+
+class Waiting(Component):
+    """Answers who waits for the end of a child."""
+
+    def __init__(self, home: Region, processes: Processes, user_memory: UserMemory) -> None:
+        self.processes = processes
+        self.table = processes.table
+        self.scheduler = processes.scheduler
+        self.threads = processes.threads
+        self.user_memory = user_memory
+        self.ending = home.struct(EndingRecord)
+
+    def wait(self, thread: Thread) -> u32:
+        """Answer a thread's call of `wait`, or let the thread wait for the answer, which is not 0.
+
+        Raises: NoChild, BadAddress or OutOfMemory; nothing has changed.
+        """
+        process = self.processes.of(thread)
+        ended: u32 = self._collect(process, thread)
+        if ended == 0:
+            self.scheduler.wait(thread, waiters_of(process.pid))
+        return ended
+
+    def detach(self, child: Process) -> None:
+        """Detach a process from its parent: nobody can wait for it, and its record is free when it ends."""
+        parent = child.parent
+        self.processes.remove_child(child)
+        child.parent = NOBODY
+        if parent > 0:
+            self.answer(self.table[parent])
+
+    def answer(self, parent: Process) -> None:
+        """Finish those calls of `wait` of a process that can be answered."""
+        number = self.scheduler.queues[waiters_of(parent.pid)].first
+        while number != 0:
+            thread = self.threads.table[number]
+            number = thread.waits.next
+            try:
+                answer: u32 = self._collect(parent, thread)
+            except KernelError as error:
+                answer = error.number & 0xFFFF_FFFF
+            if answer != 0:
+                thread.frame.set_result(answer)
+                self.scheduler.wake(thread)
+
+    def _collect(self, parent: Process, thread: Thread) -> u32:
+        """Reap the child that a thread waits for, and say how it ended; return its id, 0 when it has not ended yet.
+
+        Raises: NoChild when there is no such child; BadAddress or OutOfMemory; nothing has changed.
+        """
+        zombie = self._find_zombie(parent, thread.frame.argument(0))
+        if zombie is None:
+            return 0
+        address = thread.frame.argument(1)
+        if address != 0:
+            self.ending.how = zombie.ending
+            self.ending.status = zombie.fault.vector if zombie.ending == Ending.FAULTED else zombie.exit_status
+            self.user_memory.copy_record_out(parent.space, address, address_of(self.ending), size_of(EndingRecord))
+        ended: u32 = zombie.pid
+        self.processes.reap(zombie)
+        return ended
+
+    def _find_zombie(self, parent: Process, pid: u32) -> Ref[Process]:
+        """Return a child that has ended, the one of an id or the first of any; None when it has not ended yet.
+
+        Raises: NoChild when there is no such child.
+        """
+        if pid == ANY_CHILD:
+            if parent.zombies.first != 0:
+                return self.table[parent.zombies.first]
+            if parent.children.first != 0:
+                return None
+        elif 0 < pid < len(self.table) and self.table[pid].parent == parent.pid:
+            return self.table[pid] if self.table[pid].state == ProcessState.ZOMBIE else None
+        raise NoChild
