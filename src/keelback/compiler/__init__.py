@@ -38,11 +38,12 @@ __all__ = ["PANIC", "Compiled", "compile_program"]
 
 @dataclass(frozen=True)
 class Compiled:
-    """A compiled program: its C, the sections of its static records with their addresses, and its functions."""
+    """A compiled program: its C, the sections of its static records with their addresses, its functions, its words."""
 
     c: str
     sections: tuple[tuple[str, int], ...]
     functions: Mapping[str, ir.Function]
+    word_bits: int
 
 
 def compile_program(
@@ -72,4 +73,4 @@ def compile_program(
             verify(function, functions, ram.word_bits, TYPED)
         printer = Printer(ram, functions, tuple(entries), program.raised, lines=lines)
         bodies = [printer.function_text(function) for function in program.each()]
-        return Compiled(printer.program(bodies), tuple(printer.sections()), functions)
+        return Compiled(printer.program(bodies), tuple(printer.sections()), functions, ram.word_bits)

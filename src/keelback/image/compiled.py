@@ -17,7 +17,7 @@ from keelback.image.cache import cache_directory
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.leftovers import folder_of_this_process
 from keelback.image.progress import working_on
-from keelback.image.toolchain import ToolchainError, compile_c
+from keelback.image.toolchain import TARGETS, ToolchainError, compile_c
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
 
@@ -51,7 +51,7 @@ def build_object(compiled: Compiled, name: str, flags: Sequence[str] = ()) -> by
     text = compiled.c.encode()
     source = _written(text, Path("compiled", hashlib.sha256(text).hexdigest()[:16], f"{name}.c"))
     try:
-        return compile_c(source, flags=(STRICT_C, *C_FLAGS, *flags))
+        return compile_c(source, flags=(STRICT_C, *C_FLAGS, *flags), target=TARGETS[compiled.word_bits])
     except ToolchainError as error:
         raise refusal_of(compiled, error) from error
 

@@ -8,6 +8,7 @@ from keelback.image.cache import Entry, find_or_build, key_of
 from keelback.image.image_file import KernelInRam, build_image_file
 from keelback.image.kernel_image import CompiledKernel, ImageTooLarge, build_kernel_image, build_symbols, build_text
 from keelback.image.places import PLACES_VERSION, build_table
+from keelback.image.toolchain import TARGETS
 from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.boot.memory import MAPS_SIZE
 from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Place, TableStart
@@ -27,7 +28,14 @@ def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None =
 
     Raises: ToolchainError; ImageTooLarge.
     """
-    text = build_text(ENTRY, _defines(layout), start=layout.kernel_start, text_end=layout.places, compiled=compiled)
+    text = build_text(
+        ENTRY,
+        _defines(layout),
+        start=layout.kernel_start,
+        text_end=layout.places,
+        target=TARGETS[layout.paging.word_bits],
+        compiled=compiled,
+    )
     places = _places(layout, compiled) if compiled is not None else b""
     room = layout.text_end - layout.places
     if len(places) > room:
@@ -54,7 +62,8 @@ def _places(layout: Layout, compiled: CompiledKernel) -> bytes:
 
 def make_symbols(layout: Layout, compiled: CompiledKernel) -> bytes:
     """Return the ELF file of a compiled kernel, as it lies in the image, for debuggers.  Raises: ToolchainError."""
-    return build_symbols(ENTRY, _defines(layout), start=layout.kernel_start, compiled=compiled)
+    target = TARGETS[layout.paging.word_bits]
+    return build_symbols(ENTRY, _defines(layout), start=layout.kernel_start, target=target, compiled=compiled)
 
 
 def most_payload(layout: Layout) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keelback.errors import UserError
-from keelback.image.toolchain import assemble, build_support, link_elf, link_flat
+from keelback.image.toolchain import Target, assemble, build_support, link_elf, link_flat
 from keelback.lang.layout import StructLayout
 
 TEXT = 0x2000
@@ -58,31 +58,41 @@ class CompiledKernel:
 
 
 def build_text(
-    entry: Path, defines: Mapping[str, int], *, start: int, text_end: int, compiled: CompiledKernel | None = None
+    entry: Path,
+    defines: Mapping[str, int],
+    *,
+    start: int,
+    text_end: int,
+    target: Target,
+    compiled: CompiledKernel | None = None,
 ) -> bytes:
     """Assemble the entry code for the address `start` and link it, with a compiled kernel if there is one.
 
     The result fills [start, text_end).
     Raises: ToolchainError; ImageTooLarge.
     """
-    text = link_flat(_objects(entry, defines, compiled), _script(start, compiled))
+    text = link_flat(_objects(entry, defines, target, compiled), _script(start, compiled), target=target)
     if len(text) > text_end - start:
         raise ImageTooLarge(f"the kernel's text has {len(text):,} bytes; there is room for {text_end - start:,}")
     return text.ljust(text_end - start, b"\0")
 
 
-def build_symbols(entry: Path, defines: Mapping[str, int], *, start: int, compiled: CompiledKernel) -> bytes:
+def build_symbols(
+    entry: Path, defines: Mapping[str, int], *, start: int, target: Target, compiled: CompiledKernel
+) -> bytes:
     """Return the ELF file of the text that `build_text` makes, with symbols and debug information.
 
     Raises: ToolchainError.
     """
-    return link_elf(_objects(entry, defines, compiled), _script(start, compiled))
+    return link_elf(_objects(entry, defines, target, compiled), _script(start, compiled), target=target)
 
 
-def _objects(entry: Path, defines: Mapping[str, int], compiled: CompiledKernel | None) -> dict[str, bytes]:
-    objects = {entry.name + ".o": assemble(entry, {**defines, "TEXT": TEXT})}
+def _objects(
+    entry: Path, defines: Mapping[str, int], target: Target, compiled: CompiledKernel | None
+) -> dict[str, bytes]:
+    objects = {entry.name + ".o": assemble(entry, {**defines, "TEXT": TEXT}, target=target)}
     if compiled is not None:
-        objects |= {"support.o": build_support(), **compiled.objects}
+        objects |= {"support.o": build_support(target), **compiled.objects}
     return objects
 
 
