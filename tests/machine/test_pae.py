@@ -16,6 +16,7 @@ from machine.bare import DATA, MISSING, PRESENT, SUPERVISOR, TEXT, USER, WRITABL
 PROTECTED, WRITE, FROM_USER, RESERVED, FETCH = 1, 2, 4, 8, 16
 NXE = 1 << 11
 OTHER = 0x13000
+DIRECTORY = scratch.BETWEEN[0]
 FAR = 0xC000_0000  # the first address of the last pointer
 
 
@@ -108,7 +109,7 @@ def test_an_instruction_that_continues_on_a_page_without_execution_faults_there(
 def test_a_ban_on_a_directory_entry_is_one_for_all_behind_it(guarded):
     again = 0x20_0000 + TEXT  # by the second directory entry, to the same table
     for ban, vector in ((NO_EXECUTE, 14), (0, 0x80)):
-        struct.pack_into("<Q", guarded.ram, scratch.DIRECTORY + 8, scratch.PAGE_TABLE | 7 | ban)
+        struct.pack_into("<Q", guarded.ram, DIRECTORY + 8, scratch.PAGE_TABLE | 7 | ban)
         guarded.map(MISSING, 0)
         guarded.write(TEXT, bytes.fromhex("ffe090cd80"))
         stop = guarded.resume(eax=again + 3)
@@ -176,7 +177,7 @@ def set_pointer(ram, number, pointer):
 def test_pointers_that_change_without_a_load_of_cr3_are_stale(tlb):
     model, ram = tlb
     model.use(DATA)
-    set_pointer(ram, FAR >> 30, scratch.DIRECTORY | PRESENT)
+    set_pointer(ram, FAR >> 30, DIRECTORY | PRESENT)
     message = "page-directory pointer 3 was changed without a load of cr3: the CPU has 0x0, the table 0x3001"
     for check in (lambda: model.use(FAR + DATA), model.before_user_mode):
         with pytest.raises(Panic) as caught:

@@ -1,9 +1,11 @@
 """The instruction that the processor stopped at, as far as the emulator does not say what it is."""
 
+from keelback.machine.simulated.models import WIDE
 from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.saved_state import SavedState
 
 LONGEST_INSTRUCTION = 15
+STACK, PROTECTION, PAGE_FAULT = 12, 13, 14
 PORT_STRINGS = frozenset(bytes([each]) for each in (0x6C, 0x6D, 0x6E, 0x6F))
 INT3, INTO = 0xCC, 0xCE
 
@@ -21,8 +23,9 @@ class Code:
         """Return up to `count` bytes from an address on, fewer where a page is missing."""
         found = bytearray()
         walk, root = self.walks.of(self.state).walk, self.state.cr3
-        for address in range(start, start + count):
-            translation = walk(root, address & self.last)
+        for number in range(start, start + count):
+            address = number & self.last
+            translation = walk(root, address) if self.state.width.is_canonical(address) else None
             place = translation.frame << 12 | address & 0xFFF if translation else len(self.memory)
             if place >= len(self.memory):
                 break
@@ -30,18 +33,24 @@ class Code:
         return bytes(found)
 
     def instruction(self) -> bytes:
-        """Return the instruction that eip stands at, and what follows it, without its prefixes."""
+        """Return the instruction that the instruction pointer stands at, and what follows it, without its prefixes."""
         return self.read(self.state.ip, LONGEST_INSTRUCTION).lstrip(self.prefixes)
 
     def skip(self, length: int) -> None:
-        """Move eip behind the instruction that it stands at, `length` bytes without its prefixes."""
+        """Move the instruction pointer behind the instruction that it stands at, of `length` bytes and its prefixes."""
         prefixes = len(self.read(self.state.ip, LONGEST_INSTRUCTION)) - len(self.instruction())
         self.state.ip = self.state.ip + prefixes + length & self.last
 
     def start_of_int(self, vector: int) -> int:
-        """Return the address of the `int` that eip stands behind; what reads as its prefixes is taken for them."""
+        """Return the address of the `int` that the instruction pointer stands behind, as `start_of` does."""
         last = self.read(self.state.ip - 1, 1)
-        length = 1 if (vector, last) in ((3, bytes([INT3])), (4, bytes([INTO]))) else 2
+        return self.start_of(1 if (vector, last) in ((3, bytes([INT3])), (4, bytes([INTO]))) else 2)
+
+    def start_of(self, length: int) -> int:
+        """Return the address of the instruction that the instruction pointer stands behind.
+
+        It has `length` bytes without its prefixes; what reads as these is taken for them.
+        """
         start = self.state.ip - length
         while self.state.ip - start < LONGEST_INSTRUCTION and self._is_prefix(start - 1):
             start -= 1
@@ -51,17 +60,31 @@ class Code:
         found = self.read(address, 1)
         return bool(found) and found in self.prefixes
 
-    def is_sse(self) -> bool:
-        """Say whether the instruction is one of SSE, which CR4 does not let anybody use."""
-        # Imported here: few programs do this.
-        from capstone import CS_ARCH_X86, CS_MODE_32, Cs
-        from capstone.x86_const import X86_GRP_SSE1, X86_GRP_SSE2, X86_GRP_SSE3, X86_GRP_SSSE3
+    def is_vector(self) -> bool:
+        """Say whether the instruction is one of SSE, which CR4 does not let anybody use, or of CPUs after these."""
+        from keelback.machine.simulated.decoding import decode, is_vector
 
-        groups = {X86_GRP_SSE1, X86_GRP_SSE2, X86_GRP_SSE3, X86_GRP_SSSE3}
-        decoder = Cs(CS_ARCH_X86, CS_MODE_32)
-        decoder.detail = True
-        code = self.read(self.state.ip, LONGEST_INSTRUCTION)
-        return any(groups & set(each.groups) for each in decoder.disasm(code, self.state.ip, 1))
+        instruction = decode(self.state, self.read(self.state.ip, LONGEST_INSTRUCTION))
+        return instruction is not None and is_vector(instruction)
+
+    def wild_access(self, vector: int) -> int | None:
+        """Return the vector of a fault whose cause is an access to what is no address, None when it is another.
+
+        It is a stack fault where the stack's registers lead there.  An access that begins in the last page of the lower
+        half and ends behind it is one too, though the emulator looks at the page first.
+        """
+        state = self.state
+        crosses = vector == PAGE_FAULT and state.width.is_canonical(state.cr2) and not self._is_address(state.cr2 + 15)
+        if state.width is not WIDE or not (crosses or (vector == PROTECTION and not state.error)):
+            return None
+        from keelback.machine.simulated.decoding import decode, faulting_access
+
+        instruction = decode(state, self.read(state.ip, LONGEST_INSTRUCTION))
+        on_stack = None if instruction is None else faulting_access(state, instruction)
+        return None if on_stack is None else STACK if on_stack else PROTECTION
+
+    def _is_address(self, address: int) -> bool:
+        return self.state.width.is_canonical(address & self.last)
 
     def is_port_string(self) -> bool:
         """Say whether the instruction is `ins` or `outs`, whose ports come before their memory."""

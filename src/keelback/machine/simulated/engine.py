@@ -10,7 +10,7 @@ import ctypes
 import mmap
 from typing import Any
 
-from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INTR, UC_PROT_ALL, Uc
+from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INSN, UC_HOOK_INTR, UC_PROT_ALL, Uc
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
@@ -79,6 +79,7 @@ class Engine:
         self.handle = self.uc._uch
         self._address = self.handle.value
         self.caught: dict[int, int] = {}
+        self.called: dict[int, int] = {}
         self.broken_off = False
         self._buffer = (ctypes.c_char * size).from_buffer(buffer)
         self.uc.mem_map_ptr(0, size, UC_PROT_ALL, ctypes.addressof(self._buffer))
@@ -89,6 +90,7 @@ class Engine:
         self._value = ctypes.c_uint64()
         self._reference = ctypes.byref(self._value)
         self._record = INTERRUPT_HOOK(self.caught.__setitem__)
+        self._record_call = INTERRUPT_HOOK(self.called.__setitem__)
         for function in (self._record, uclib.uc_emu_stop):
             self._hook(UC_HOOK_INTR, function, 1, 0)
 
@@ -99,13 +101,19 @@ class Engine:
             for register, value in ((x86.UC_X86_REG_CR4, PAE), *CR0_TO_AND_FRO, (x86.UC_X86_REG_CR4, 0)):
                 self.uc.reg_write(register, value)
 
-    def _hook(self, kind: int, function: Any, first: int, last: int) -> int:
+    def record_calls(self) -> None:
+        """Record a `syscall` instruction in `called`, instead of what it does, and end the run behind it."""
+        for function in (self._record_call, uclib.uc_emu_stop):
+            self._hook(UC_HOOK_INSN, function, 1, 0, ctypes.c_int(x86.UC_X86_INS_SYSCALL))
+
+    def _hook(self, kind: int, function: Any, first: int, last: int, *more: Any) -> int:
         """Hook a C function, which Unicorn calls; for addresses in [first, last], or all when `first` is above `last`.
 
+        `more` is what the kind of hook needs besides.
         Returns Unicorn's handle of the hook.
         """
         hook, pointer = ctypes.c_size_t(), ctypes.cast(function, ctypes.c_void_p)
-        status = uclib.uc_hook_add(self.handle, ctypes.byref(hook), kind, pointer, None, first, last)
+        status = uclib.uc_hook_add(self.handle, ctypes.byref(hook), kind, pointer, None, first, last, *more)
         if status != OK:
             raise EngineError(f"Unicorn takes no hook: {self.strerror(status)}")
         return hook.value
@@ -145,12 +153,13 @@ class Engine:
         self._write(self.handle, register, self._reference)
 
     def run(self, address: int, count: int) -> int:
-        """Run from an address until an interrupt, `stop`, or `count` instructions (at least 1) ran.
+        """Run from an address until an interrupt, a call, `stop`, or `count` instructions (at least 1) ran.
 
         Returns Unicorn's status; `caught` then holds the interrupt's vector, and nothing when there was none.
         Raises: what a hook raised; BrokenOff.
         """
         self.caught.clear()
+        self.called.clear()
         status: int = self._start(self._address, address, 0, 0, count)
         if self.broken_off:
             raise BrokenOff

@@ -1,7 +1,7 @@
-"""What the emulator asks about within a run: ports, `sysenter` and `syscall`.
+"""What the emulator asks about within a run: ports, `sysenter` and a 32-bit CPU's `syscall`.
 
 Ring 0's port instructions reach the devices; to user mode all of these are refused, as hardware does before they have
-any effect.
+any effect.  A wide CPU's `syscall` ends the run, without a question.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from unicorn import x86_const as x86
 
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import Engine
+from keelback.machine.simulated.models import WIDE
 from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.saved_state import SavedState
 
@@ -30,12 +31,16 @@ class Hooks:
         """How many instructions were begun then: the emulator may begin one more before it stops."""
         self._before = SavedState(engine)
         self._counter = engine.counter(offsets(engine.model).counter)
-        for function, instruction in (
+        asked = [
             (self._port_read, x86.UC_X86_INS_IN),
             (self._port_written, x86.UC_X86_INS_OUT),
             (self._sysenter, x86.UC_X86_INS_SYSENTER),
-            (self._syscall, x86.UC_X86_INS_SYSCALL),
-        ):
+        ]
+        if engine.model.width is WIDE:
+            engine.record_calls()
+        else:
+            asked.append((self._syscall, x86.UC_X86_INS_SYSCALL))
+        for function, instruction in asked:
             engine.uc.hook_add(UC_HOOK_INSN, function, None, 1, 0, instruction)
         engine.uc.ctl_flush_tb()
 

@@ -9,6 +9,8 @@ from typing import Literal
 from unicorn import UC_MODE_32, UC_MODE_64
 from unicorn import x86_const as x86
 
+from keelback.machine.simulated import gates
+
 PREFIXES = bytes.fromhex("2e36263e64656667f2f3")
 REX_PREFIXES = bytes(range(0x40, 0x50))
 
@@ -30,11 +32,26 @@ class Width:
     """The last address."""
     gate_size: int
     """The bytes of an entry of the interrupt descriptor table."""
+    gate_kinds: frozenset[int]
+    """The kinds of gates that lead into the kernel."""
     prefixes: bytes
     """What may stand before an opcode."""
 
+    def is_canonical(self, address: int) -> bool:
+        """Say whether an address is one that page tables can map: all above its bit 47 repeats it, on a wide CPU."""
+        return self.size == 4 or (address + (1 << 47)) & self.last < 1 << 48
 
-NARROW = Width(UC_MODE_32, "I", 4, ("di", "si", "bp", "sp", "bx", "dx", "cx", "ax"), 0xFFFF_FFFF, 8, PREFIXES)
+
+NARROW = Width(
+    UC_MODE_32,
+    "I",
+    4,
+    ("di", "si", "bp", "sp", "bx", "dx", "cx", "ax"),
+    0xFFFF_FFFF,
+    8,
+    gates.OF_32_BITS,
+    PREFIXES,
+)
 WIDE = Width(
     UC_MODE_64,
     "Q",
@@ -42,6 +59,7 @@ WIDE = Width(
     (*NARROW.general, *(f"r{number}" for number in range(8, 16))),
     0xFFFF_FFFF_FFFF_FFFF,
     16,
+    gates.OF_64_BITS,
     PREFIXES + REX_PREFIXES,
 )
 

@@ -1,19 +1,22 @@
 """The simulated PC's processor: the emulator, with the gaps between it and real hardware closed.
 
-    enter(address, eax, count) ──> Stop(SLICE_END | HALT | TRAP vector, error | TIME_STAMP)
+    enter(address, ax, count) ──> Stop(SLICE_END | HALT | TRAP vector, error | TIME_STAMP | CALL)
 
 1. An `int` instruction needs a gate that user mode may use; without one it is a general protection fault.
 2. A port instruction in user mode is a general protection fault, before it has any effect on registers; but `ins` may
    have changed the memory of its first element, which the emulator writes before it asks.
 3. An instruction that the emulator does not know is an invalid-instruction fault, `int1` a debug trap, `rdpmc` a
    general protection fault.
-4. `sysenter` and `syscall` are not set up: a general protection fault and an invalid-instruction fault.
+4. `sysenter` is not set up: a general protection fault.  Nor is `syscall` on a 32-bit CPU, or where EFER does not
+   allow it: an invalid-instruction fault.
 5. Virtual-8086 mode, which the emulator lets user mode enter by `iret` against the manual, is left as it is: the fault
-   that follows, since no page there is the user's, has VM in eflags, as on QEMU.
+   that follows, since no page there is the user's, has VM in its flags, as on QEMU.
 6. A page fault behind an instruction that sets flags leaves them as that instruction did; the emulator mixes them up
    with older ones.
-7. An SSE instruction, which the kernel has not allowed in CR4, is an invalid-instruction fault.
+7. An instruction of SSE, which the kernel has not allowed in CR4, or of AVX is an invalid-instruction fault.
 8. `rdtsc` reads virtual time, which the machine keeps: it stops with TIME_STAMP, and `finish_time_stamp` goes on.
+9. On a wide CPU, an access to what is no address (not canonical) is a stack fault where the stack's registers lead
+   there, and a general protection fault else, whatever the page tables say of its first bytes.
 """
 
 from enum import Enum, auto
@@ -23,11 +26,12 @@ from unicorn import x86_const as x86
 
 from keelback.inspect.walk import Walker
 from keelback.lang import Panic
+from keelback.machine.simulated import gates
 from keelback.machine.simulated.code import Code
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine
 from keelback.machine.simulated.hooks import INVALID_OPCODE, PROTECTION, Hooks
-from keelback.machine.simulated.models import PENTIUM_III, Model
+from keelback.machine.simulated.models import EFER, PENTIUM_III, Model
 from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.ring0_memory import DeliveryFault, Ring0Memory
@@ -36,16 +40,12 @@ from keelback.machine.simulated.system_registers import SystemRegisters
 
 DEBUG, NO_FPU, NOT_PRESENT, PAGE_FAULT = 1, 7, 11, 14
 WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17})
-RDTSC, RDPMC, INT1 = b"\x0f\x31", b"\x0f\x33", b"\xf1"
+RDTSC, RDPMC, INT1, SYSCALL = b"\x0f\x31", b"\x0f\x33", b"\xf1", b"\x0f\x05"
 INT_INVALID_OPCODE = bytes([0xCD, INVALID_OPCODE])
 LIMIT_AT_RESET = 0xFFFF
 """Of the local descriptor table, at address 0, that a CPU has after reset until another is loaded, or none."""
-GATE_PRESENT = 1 << 15
-USER_LEVEL = 3 << 13
-FOR_USERS = GATE_PRESENT | USER_LEVEL
-GATE_KIND, INTERRUPT_GATE, TRAP_GATE, TASK_GATE = 0x1F00, 0x0E00, 0x0F00, 0x0500
-GATE_KINDS = frozenset({INTERRUPT_GATE, TRAP_GATE, TASK_GATE})
 VIRTUAL_INTERRUPTS = 3 << 19
+CALLS_ENABLED = 1 << 0  # in EFER
 ARITHMETIC = 0x8D5  # carry, parity, adjust, zero, sign, overflow
 OF_THE_RESULT = 0x0C4  # parity, zero, sign
 
@@ -57,10 +57,11 @@ class Kind(Enum):
     HALT = auto()
     TRAP = auto()
     TIME_STAMP = auto()
+    CALL = auto()
 
 
 class Stop(NamedTuple):
-    """Why the processor stopped; vector and error code of a trap.
+    """Why the processor stopped; vector and error code of a trap.  A call is a `syscall` that EFER allows: it is over.
 
     `begun` counts the instructions that were begun: with SLICE_END, the last of them did not run any more.
     """
@@ -72,7 +73,7 @@ class Stop(NamedTuple):
 
 
 class Processor:
-    """A 32-bit x86 CPU over a machine's RAM: `state` as it last stopped, `clean` as each entry to ring 0 starts.
+    """An x86 CPU of a model over a machine's RAM: `state` as it last stopped, `clean` as each entry to ring 0 starts.
 
     `system` are the registers that ring 0 alone can change.
     """
@@ -102,9 +103,9 @@ class Processor:
 
     # Running.
 
-    def enter(self, address: int, eax: int, count: int) -> Stop:
-        """Run in ring 0 from an address, with a value in eax, for at most `count` instructions (1 or more)."""
-        self.clean.ax = eax
+    def enter(self, address: int, ax: int, count: int) -> Stop:
+        """Run in ring 0 from an address, with a value in ax, for at most `count` instructions (1 or more)."""
+        self.clean.ax = ax
         self.clean.restore()
         return self._run(address, count)
 
@@ -127,6 +128,8 @@ class Processor:
         status = self.engine.run(address, count)
         self.state.save()
         begun: int = self.counter.value
+        if self.engine.called:
+            return self._call(begun)
         if self.engine.caught:
             return self._trap(begun, self.engine.caught.popitem()[1])
         if self.hooks.refused is not None:
@@ -142,6 +145,13 @@ class Processor:
             raise Panic(f"the processor stopped at {self.state.ip:#010x} in user mode, for no reason that it gives")
         return Stop(Kind.HALT, begun)
 
+    def _call(self, begun: int) -> Stop:
+        """Tell of a `syscall`, which the instruction pointer stands behind."""
+        if self.state.msr(EFER) & CALLS_ENABLED:
+            return Stop(Kind.CALL, begun)
+        self.state.ip = self.code.start_of(len(SYSCALL))
+        return Stop(Kind.TRAP, begun, INVALID_OPCODE)
+
     # Traps.
 
     def _trap(self, begun: int, vector: int) -> Stop:
@@ -154,13 +164,16 @@ class Processor:
             return self._software_interrupt(begun, vector)
         if vector == PROTECTION and self.code.instruction().startswith(RDTSC):
             return Stop(Kind.TIME_STAMP, begun)
+        wild = self.code.wild_access(vector)
+        if wild is not None:
+            return Stop(Kind.TRAP, begun, wild)
         if vector == PAGE_FAULT:
             # The emulator takes a page table outside RAM for an empty one; this walk panics.
             self.walks.of(state).walk(state.cr3, state.cr2)
             self._correct_flags()
             if self.code.is_port_string():
                 return Stop(Kind.TRAP, begun, PROTECTION)
-        if vector == NO_FPU and self.code.is_sse():
+        if vector == NO_FPU and self.code.is_vector():
             return Stop(Kind.TRAP, begun, INVALID_OPCODE)
         return Stop(Kind.TRAP, begun, vector, self._error_of(vector))
 
@@ -169,38 +182,43 @@ class Processor:
         return self.state.error if vector in WITH_ERROR_CODE else 0
 
     def _correct_flags(self) -> None:
-        """Restore eflags to what it was before the instruction that faulted.
+        """Restore the flags to what they were before the instruction that faulted.
 
         The emulator keeps flags as operands and the kind of operation.  Before an instruction it turns them into flags
         to be counted by, in the operand's place, and a fault then takes these for the operand (its pull request 2373).
         What is no such mixture has other bits there, or has its flags in both places.
         """
-        before, eflags = self.state.flags_before, self.state.flags
-        if not before & ~ARITHMETIC and not (before ^ eflags) & OF_THE_RESULT:
-            self.state.flags = eflags & ~ARITHMETIC | before
+        before, flags = self.state.flags_before, self.state.flags
+        if not before & ~ARITHMETIC and not (before ^ flags) & OF_THE_RESULT:
+            self.state.flags = flags & ~ARITHMETIC | before
 
     def _software_interrupt(self, begun: int, vector: int) -> Stop:
-        """Deliver the trap of an `int` instruction, which eip stands behind, if its gate lets it."""
+        """Deliver the trap of an `int`, which the instruction pointer stands behind, if its gate lets it."""
         gate = self._gate(vector)
-        if gate & FOR_USERS == FOR_USERS and gate & GATE_KIND in GATE_KINDS:
+        if self._is_open(gate):
             return Stop(Kind.TRAP, begun, vector)
         self.state.ip = self.code.start_of_int(vector)
         return self._forbidden_int(begun, vector, gate)
+
+    def _is_open(self, gate: int) -> bool:
+        """Say whether user mode may go through a gate, by what it says of itself."""
+        return gate & gates.FOR_USERS == gates.FOR_USERS and gate & gates.KIND in self.state.width.gate_kinds
 
     def _forbidden_int(self, begun: int, vector: int, gate: int) -> Stop:
         """Tell why an `int` can't trap: its gate is none or not for user mode, or else is not present.
 
         Source: Intel SDM volume 2, INT n, the operation in protected mode, which asks in this order.
         """
-        absent = gate & GATE_KIND in GATE_KINDS and gate & USER_LEVEL == USER_LEVEL
+        known = gate & gates.KIND in self.state.width.gate_kinds
+        absent = known and gate & gates.USER_LEVEL == gates.USER_LEVEL
         return Stop(Kind.TRAP, begun, NOT_PRESENT if absent else PROTECTION, vector * 8 + 2)
 
     def _invalid(self, begun: int) -> Stop:
-        """Tell what instruction the emulator calls invalid; eip stands at it."""
+        """Tell what instruction the emulator calls invalid, and that the instruction pointer stands at."""
         instruction = self.code.instruction()
         if instruction.startswith(INT_INVALID_OPCODE):
             gate = self._gate(INVALID_OPCODE)
-            if gate & FOR_USERS != FOR_USERS or gate & GATE_KIND not in GATE_KINDS:
+            if not self._is_open(gate):
                 return self._forbidden_int(begun, INVALID_OPCODE, gate)
             self.code.skip(len(INT_INVALID_OPCODE))
         elif instruction.startswith(INT1):
@@ -216,4 +234,4 @@ class Processor:
         try:
             return self.ring0_memory.gate(vector)[1]
         except DeliveryFault:
-            return FOR_USERS | INTERRUPT_GATE
+            return gates.FOR_USERS | gates.INTERRUPT

@@ -19,7 +19,10 @@ from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIP
 from keelback.machine.simulated.delivery import Delivery
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, OK
 from keelback.machine.simulated.hooks import INVALID_OPCODE
+from keelback.machine.simulated.long_mode import LongModeDelivery
+from keelback.machine.simulated.models import WIDE
 from keelback.machine.simulated.processor import WITH_ERROR_CODE, Processor
+from keelback.machine.simulated.protected_mode import ProtectedModeDelivery
 from keelback.machine.simulated.system_registers import NO_TIME_STAMP
 from keelback.machine.simulated.task_switch import DOUBLE_FAULT
 
@@ -48,13 +51,17 @@ class Ring0:
         self.engine = processor.engine
         self.state = processor.state
         self.kernel = processor.clean
-        self.delivery = Delivery(processor)
+        self.delivery = self._make_delivery()
         self.listen = listen
         self.booted = booted
         self.leave = leave
         self.instructions = 0
         self._stubs: dict[tuple[int, bool], int] = {}
         self.engine.stop_at(leave)
+
+    def _make_delivery(self) -> Delivery:
+        wide = self.state.width is WIDE
+        return LongModeDelivery(self.processor) if wide else ProtectedModeDelivery(self.processor)
 
     def start(self, address: int, parameters: int, interrupt: Callable[[], int | None] = lambda: None) -> bool:
         """Run the kernel from the 32-bit entry until it is up; return whether it is, and has not halted instead.

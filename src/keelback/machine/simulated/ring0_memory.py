@@ -11,12 +11,10 @@ from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.saved_state import SavedState
 
 PAGING = 1 << 31
-TABLE_MASK = 0xFFFF_F000
-ALL = 0xFFFF_FFFF
-PAGE_FAULT = 14
+IN_PAGE = 0xFFF
+STACK, PROTECTION, PAGE_FAULT = 12, 13, 14
 PAIR = struct.Struct("<II")
 MOST_PUSHED = 10
-WORDS = tuple(struct.Struct(f"<{count}I") for count in range(MOST_PUSHED + 1))
 
 
 class DeliveryFault(Exception):
@@ -35,11 +33,13 @@ class Ring0Memory:
     def __init__(self, memory: memoryview, walks: PageWalks, state: SavedState) -> None:
         self.memory = memory
         self.walks = walks
+        self.width = state.width
+        self._pushed = tuple(struct.Struct(f"<{count}{self.width.cell}") for count in range(MOST_PUSHED + 1))
         self._walker = walks.two_levels
         self._known: tuple[int, ...] = ()
         self._root: int | None = None
         self._frames: dict[tuple[int, bool], int] = {}
-        self._gates: dict[int, int] = {}
+        self._gates: dict[int, list[int]] = {}
 
     def note_tables(self, state: SavedState) -> None:
         """Forget all translations when a state uses other tables than the last did."""
@@ -55,36 +55,41 @@ class Ring0Memory:
         """Forget translations, though the same tables are in use; where gates lie stays known."""
         self._frames.clear()
 
-    def gate(self, vector: int) -> tuple[int, int]:
-        """Return both words of a gate; none is present beyond the table's limit.  Raises: DeliveryFault."""
-        place = self._gates.get(vector)
-        if place is None:
+    def gate(self, vector: int) -> tuple[int, ...]:
+        """Return the words of a gate, 2 or 4; none is present beyond the table's limit.  Raises: DeliveryFault."""
+        places = self._gates.get(vector)
+        if places is None:
             *_, base, limit = self._known
-            if 8 * vector + 7 > limit:
-                return 0, 0
-            place = self._gates[vector] = self.place_of(base + 8 * vector)
-        return PAIR.unpack_from(self.memory, place)
+            size = self.width.gate_size
+            if size * (vector + 1) - 1 > limit:
+                return (0,) * (size // 4)
+            start = base + size * vector
+            places = self._gates[vector] = [self.place_of(start + offset) for offset in range(0, size, PAIR.size)]
+        return tuple(word for place in places for word in PAIR.unpack_from(self.memory, place))
 
     def read(self, address: int) -> int:
-        """Return the word at an address.  Raises: DeliveryFault."""
+        """Return the word, of 32 bits, at an address.  Raises: DeliveryFault."""
         return int(struct.unpack_from("<I", self.memory, self.place_of(address))[0])
 
     def write(self, address: int, value: int) -> None:
-        """Write the word at an address.  Raises: DeliveryFault."""
+        """Write the word, of 32 bits, at an address.  Raises: DeliveryFault."""
         struct.pack_into("<I", self.memory, self.place_of(address), value)
 
     def read_pair(self, address: int) -> tuple[int, int]:
         """Return two words of one page.  Raises: DeliveryFault."""
         return PAIR.unpack_from(self.memory, self.place_of(address))
 
-    def push(self, address: int, words: tuple[int, ...]) -> None:
-        """Write words from an address on, the last first, as pushes do.  Raises: DeliveryFault."""
-        if 0 <= address & 0xFFF <= 0x1000 - 4 * len(words):
-            last = self.place_of(address + 4 * len(words) - 4 & ALL, True)
-            WORDS[len(words)].pack_into(self.memory, last - 4 * len(words) + 4, *words)
+    def push(self, address: int, values: tuple[int, ...]) -> None:
+        """Write registers' values from an address on, the last first, as pushes do.  Raises: DeliveryFault."""
+        size, last = self.width.size, self.width.last
+        length = size * len(values)
+        if 0 <= address & IN_PAGE <= IN_PAGE + 1 - length:
+            end = self.place_of(address + length - size & last, True) + size
+            self._pushed[len(values)].pack_into(self.memory, end - length, *values)
             return
-        for number, word in reversed(list(enumerate(words))):
-            struct.pack_into("<I", self.memory, self.place_of(address + 4 * number & ALL, True), word)
+        for number, value in reversed(list(enumerate(values))):
+            place = self.place_of(address + size * number & last, True)
+            struct.pack_into(f"<{self.width.cell}", self.memory, place, value)
 
     def place_of(self, address: int, writing: bool = False) -> int:
         """Return the physical address of an address.  Raises: DeliveryFault; Panic when that is not RAM."""
@@ -92,10 +97,13 @@ class Ring0Memory:
         frame = self._frames.get(page)
         if frame is None:
             frame = self._frames[page] = self._translate(address, writing)
-        return frame | address & 0xFFF
+        return frame | address & IN_PAGE
 
     def _translate(self, address: int, writing: bool) -> int:
-        frame = address & TABLE_MASK
+        if not self.width.is_canonical(address):
+            why = f"a trap needs {address:#x}, which is no address"
+            raise DeliveryFault(STACK if writing else PROTECTION, 0, why)
+        frame = address & self.width.last & ~IN_PAGE
         if self._root is not None:
             translation = self._walker.walk(self._root, address)
             if translation is None or (writing and not translation.flags & WRITABLE):

@@ -1,10 +1,10 @@
 """A scratch machine: the smallest 32-bit system with a user mode, for asking a CPU emulator how it behaves.
 
-0x0000  not mapped        0x3000  a directory      0x6000  IDT                0x10000  user text, read-only
-0x1000  root table        0x4000  GDT              0x8000  code of ring 0     0x11000  user data
-0x2000  page table        0x5000  task state       0x9000  stack of ring 0    0x12000  supervisor page
+0x0000  not mapped        0x4000  GDT              0x8000  code of ring 0     0x10000  user text, read-only
+0x1000  root table        0x5000  task state       0x9000  stack of ring 0    0x11000  user data
+0x2000  page table        0x6000  IDT                                         0x12000  supervisor page
 
-The root is the page directory, or by PAE the page-directory-pointer table, whose directory then is at 0x3000.
+The tables between these two, of schemes that have more than two levels, are at 0x3000 and 0x7000.
 """
 
 import struct
@@ -12,7 +12,8 @@ from typing import Any
 
 from keelback.inspect.walk import SCHEMES
 
-ROOT, PAGE_TABLE, DIRECTORY, GDT, TASK_STATE, IDT, RING0_CODE, RING0_STACK = (n << 12 for n in (1, 2, 3, 4, 5, 6, 8, 9))
+ROOT, PAGE_TABLE, GDT, TASK_STATE, IDT, RING0_CODE, RING0_STACK = (n << 12 for n in (1, 2, 4, 5, 6, 8, 9))
+BETWEEN = 0x3000, 0x7000
 USER_TEXT, USER_DATA, SUPERVISOR, MISSING = (n << 12 for n in (0x10, 0x11, 0x12, 0x20))
 SIZE = 0x20000
 KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA_SELECTOR, TASK = 0x08, 0x10, 0x1B, 0x23, 0x28
@@ -40,7 +41,7 @@ def fill(ram: Any, scheme: str = "i386") -> None:
 def write_page_tables(ram: Any, scheme: str) -> None:
     """Map every page of RAM but the first to itself."""
     user, form, levels = {USER_TEXT: 5, USER_DATA: 7}, SCHEMES[scheme].format, SCHEMES[scheme].levels
-    tables = (ROOT, *(DIRECTORY,) * (len(levels) - 2), PAGE_TABLE)
+    tables = (ROOT, *BETWEEN[: len(levels) - 2], PAGE_TABLE)
     for level, table, lower in zip(levels, tables, tables[1:], strict=False):
         struct.pack_into(f"<{form}", ram, table, lower | (7 if level.has_rights else 1))
     for page in range(1 << 12, SIZE, 1 << 12):

@@ -6,6 +6,7 @@ They are written to the state that every entry to ring 0 starts from.
 from unicorn import x86_const as x86
 
 from keelback.lang import Panic
+from keelback.machine.simulated.long_segments import is_long_mode, long_segments
 from keelback.machine.simulated.saved_state import SavedState
 
 NO_TIME_STAMP = 1 << 2
@@ -41,8 +42,11 @@ class SystemRegisters:
         self.state.save()
 
     def load_gdt(self, base: int, limit: int, code: int, data: int) -> None:
-        """Use a descriptor table, and its selectors for ring 0's code and data."""
+        """Use a descriptor table, and its selectors for ring 0's code and data: 64-bit code in long mode."""
         self._write(x86.UC_X86_REG_GDTR, (0, base, limit, 0))
+        if is_long_mode(self.state):
+            long_segments(self.state.engine.model).load(self.state, code, data)
+            return
         self._write(x86.UC_X86_REG_CS, code)
         for register in DATA_SEGMENTS:
             self._write(register, data)
