@@ -23,6 +23,8 @@ LIVES = ["interpreted", "compiled"]
 # A comment names the place that it stands at; the way goes through them in the order of a row below.
 SOURCE = """\
 #include "keelback.h"
+#include <assert.h>
+#include <stdlib.h>
 
 typedef int (*action)(int);
 volatile int zero;
@@ -83,6 +85,28 @@ __attribute__((noinline)) void leaves(int n)
     never(n); // leaves
 }
 
+__attribute__((noinline)) void nap(uint32_t ticks)
+{
+    sys_sleep(ticks); // nap
+    sys_yield();
+}
+
+__attribute__((noinline)) int spoils(int count)
+{
+    char *given = malloc(count);
+    given[count] = 1;
+    free(given); // spoils
+    return count;
+}
+
+__attribute__((noinline)) int gives_up(int n)
+{
+    if (n == 1)
+        sys_panic("no"); // gives_up
+    assert(n == 3); // asserts
+    return n;
+}
+
 __attribute__((optnone)) int main(const char *argument)
 {
     switch (*argument) {
@@ -95,6 +119,12 @@ __attribute__((optnone)) int main(const char *argument)
     case 'a': return again(3) + 1; // main a
     case 'm': return again(40) + 1; // main m
     case 'x': leaves(1); return 0; // main x
+    case 'z': nap(1000); return 0; // main z
+    case 'f': return spoils(9) - 9; // main f
+    case 'p': return gives_up(1); // main p
+    case 'q': return gives_up(2); // main q
+    case 'b': abort(); // main b
+    case 'e': exit(3);
     case 'u': __asm__ volatile("ud2"); return 1; // main u
     default: while (1) zero = zero; // main w
     }
@@ -112,7 +142,13 @@ WAYS = {
     "x": ("divide", "never", "leaves", "main x"),
     "u": ("main u",),
 }
-FUNCTIONS = {"last": "again"} | {name: "main" for name in LINES if name.startswith("main")}
+PANICS = {
+    "f": ("spoils", "main f"),
+    "p": ("gives_up", "main p"),
+    "q": ("asserts", "main q"),
+    "b": ("main b",),
+}
+FUNCTIONS = {"last": "again", "asserts": "gives_up"} | {name: "main" for name in LINES if name.startswith("main")}
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +190,27 @@ def test_the_way_to_a_fault_is_the_calls_that_were_made(program, life, argument)
     assert ending.how.startswith("killed: ")
     assert ending.place.startswith(f"{line_of(first)}, 0x" if first else "0x00000000")
     assert ending.way == tuple(map(line_of, rest))
+
+
+@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("argument", PANICS)
+def test_a_program_that_the_runtime_ends_is_told_where_it_was_wrong(program, life, argument):
+    ending = ended(program, life, argument)
+    assert not ending.well and ending.fault is None
+    assert (ending.place, *ending.way) == tuple(map(line_of, PANICS[argument]))
+    assert ending.source is not None and ending.source.line == LINES[PANICS[argument][0]]
+
+
+def test_a_program_that_ends_by_its_own_wish_has_no_place(program):
+    ending = ended(program, "interpreted", "e")
+    assert (ending.how, ending.place, ending.way) == ("exited with status 3", "", ())
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_the_way_to_a_system_call_goes_past_the_register_that_it_borrows(program, life):
+    ending = ended(program, life, "z", traps=1)
+    assert ending.how == "had not ended: asleep" and ending.place.endswith(": int 0x80")
+    assert ending.way[-2:] == (line_of("nap"), line_of("main z"))
 
 
 @pytest.mark.parametrize("life", LIVES)
@@ -201,7 +258,7 @@ class Wild(Program):
         return self.inner(place)  # outer
 
     def inner(self, place: u32) -> i32:
-        return view(self.ram, Pair, place).first & 0xFFFF  # inner
+        return LAST  # inner
 
 
 PROGRAM = Wild
@@ -209,9 +266,17 @@ PROGRAM = Wild
 
 
 @pytest.mark.parametrize("life", LIVES)
-def test_a_program_in_kernel_python_dies_at_lines_of_python(life, tmp_path):
-    (tmp_path / "wild.py").write_text(PYTHON)
+@pytest.mark.parametrize(
+    ("last", "how"),
+    [
+        ("view(self.ram, Pair, place).first & 0xFFFF", "killed: page fault"),
+        ("1 // (place - 8)", "exited with status 1"),
+    ],
+)
+def test_a_program_in_kernel_python_dies_at_lines_of_python(life, tmp_path, last, how):
+    (tmp_path / "wild.py").write_text(PYTHON.replace("LAST", last))
     ending = ended(build_program_file(tmp_path / "wild.py", MICROKERNEL.image_base), life, "")
     lines = {name: n for n, text in enumerate(PYTHON.splitlines(), 1) for name in re.findall(r"# (\w+)$", text)}
     places = [re.sub(r" in \w+_", " in ", each.partition(",")[0]) for each in (ending.place, *ending.way)]
+    assert ending.how.startswith(how)
     assert places[:3] == [f"wild.py:{lines[name]} in {name}" for name in ("inner", "outer", "main")]

@@ -109,7 +109,7 @@ def _ended(status: int) -> str:
 def _print_process(facts: dict[str, Any]) -> None:
     how = facts["ended"]
     if not facts["well"] and not facts["told"]:
-        place = f"at {how['place']}" if how["place"] and how["kind"] == "running" else ""
+        place = f"at {how['place']}" if how["place"] else ""
         _print_block("program", f"{facts['pid']} ({facts['program']}) {how['said']}", place)
 
 

@@ -32,7 +32,7 @@ KERNEL_FLAGS = (
     *(f"-Wframe-larger-than={LARGEST_FRAME}", "-Werror=frame-larger-than"),
 )
 """A failed check is a trap from ring 0, and panics walk the stack by its frames."""
-CHECK_FLAG = '-DSTOP="jmp check_failed"'
+CHECK_FLAG = '-DSTOP="call check_failed"'
 """A failed check ends a program with a line (`user/runtime/print.c`)."""
 
 

@@ -2,9 +2,11 @@
 
 import struct
 from collections.abc import Iterator, Mapping
+from itertools import dropwhile
 from typing import Any
 
-from keelback.inspect.symbols import OwnElf, lines_of
+from keelback.inspect.source_places import SourcePlace
+from keelback.inspect.symbols import OwnElf, code_at, in_words, sources_of
 from keelback.inspect.traps import Registers
 from keelback.inspect.unwind import callers
 from keelback.inspect.walk import PAGE_SHIFT, USER, Walker
@@ -13,6 +15,9 @@ PAGE = 1 << PAGE_SHIFT
 MOST_PAGES = 16
 MOST_LINES = 8
 WORD = struct.Struct("<I")
+POP_EBP = 0x5D
+PANICS = ("print.c sys_panic", "print.c __fail", "malloc.py heap_refuse", "abort.c abort", "assert.c __assert_fail")
+"""Functions of the runtime that end a program because it is wrong."""
 
 
 class Stack:
@@ -37,26 +42,51 @@ def way_of(elf: bytes, frame: Registers, stack: Stack) -> tuple[str, ...]:
 
     It is empty where the program's file has no debug data, and cut where it is long.
     """
-    lines = []
-    for line in _lines(elf, frame, stack):
-        lines.append(line)
-        if line.endswith(" in main"):
-            break
+    is_known = bool(sources_of(elf, frame.place))
+    return shortened([*_to_main(elf, frame, stack)][is_known:])
+
+
+def shortened(places: list[SourcePlace]) -> tuple[str, ...]:
+    """Return the lines of a way, cut where it is long."""
+    lines = [in_words(each) for each in places]
     more = len(lines) - MOST_LINES
     return (*lines[: MOST_LINES - 1], f"… {more + 1} more", lines[-1]) if more > 1 else tuple(lines)
 
 
-def _lines(elf: bytes, frame: Registers, stack: Stack) -> Iterator[str]:
+def way_to_panic(elf: bytes, frame: Registers, stack: Stack) -> list[SourcePlace]:
+    """Return the lines that led to where a program noticed that it is wrong, innermost first, without the runtime's.
+
+    It is empty where no function of the runtime has ended it, or nobody knows.
+    """
+    places = [*_to_main(elf, frame, stack)]
+    found = [number for number, each in enumerate(places) if f"{each.file} {each.function}" in PANICS]
+    if not found:
+        return []
+    last = places[found[-1]].file
+    return [*dropwhile(lambda each: each.file == last or each.function == "panic", places[found[-1] :])]
+
+
+def _to_main(elf: bytes, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
+    for each in _places(elf, frame, stack):
+        yield each
+        if each.function == "main":
+            return
+
+
+def _places(elf: bytes, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
+    """Yield the lines that a frame's instruction is of, and those that led there."""
     registers = frame.by_number()
-    here = lines_of(elf, registers[8])
-    if here and here[0].endswith(" in main"):
-        return
-    yield from here[1:]
+    if frame.place != frame.instruction and code_at(elf, frame.instruction)[:1] == bytes([POP_EBP]):
+        registers[5] = stack.word_at(registers[4]) or 0  # the call's last argument was in ebp
+        registers[4] += WORD.size
+    registers[8] = frame.place
+    here = sources_of(elf, registers[8])
+    yield from here
     if not here:  # a call of what is no code: its stack has where it came from
         registers[8] = (stack.word_at(registers[4]) or 1) - 1
         registers[4] += WORD.size
-        yield from lines_of(elf, registers[8])
+        yield from sources_of(elf, registers[8])
     if not isinstance(elf, OwnElf):
         return
     for address in callers(elf, registers, stack.word_at):
-        yield from lines_of(elf, address - 1)
+        yield from sources_of(elf, address - 1)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from keelback.inspect.source_places import SourcePlace
 from keelback.inspect.symbols import place_in, sources_of
+from keelback.inspect.traps import place_of_trap
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Ending, FaultRecord, Process, ProcessState
 from keelback.kernel.processes.threads import ThreadState
@@ -101,7 +102,7 @@ def ending_of(process: Process, kernel: Kernel, programs: Mapping[str, bytes]) -
     if process.ending == Ending.KILLED:
         return killed(process.pid, name, process.exit_status)
     thread = kernel.threads.first(process.threads)
-    at = thread.frame.instruction()
+    at = place_of_trap(thread.frame.vector, thread.frame.instruction())
     how = f"had not ended: {DOING.get(thread.state, 'lost by the scheduler')}"
     return ProcessEnding(process.pid, name, False, how, place_in(elf, at), source=source_of(elf, at))
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from keelback.abi.calls import CALLS
-from keelback.inspect.backtrace import Stack, way_of
-from keelback.inspect.endings import Fault, ProcessEnding, ending_of, exited, faulted, killed
+from keelback.inspect.backtrace import Stack, shortened, way_of, way_to_panic
+from keelback.inspect.endings import Fault, Kind, ProcessEnding, ending_of, exited, faulted, killed
 from keelback.inspect.lens import walker_of
+from keelback.inspect.symbols import in_words
 from keelback.inspect.traps import Registers, TrapFrames
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState
@@ -97,8 +98,8 @@ class Family:
         number = self._frames.current()
         frame = self._frames.of(number)
         self._trap = number, frame
-        is_fault = frame.vector <= Vector.LAST_EXCEPTION
-        self._stack = self._stack_of(self.kernel.threads.table[number], frame) if is_fault else None
+        may_end = frame.vector <= Vector.LAST_EXCEPTION or (frame.number in (EXIT, KILL) and frame.arguments[0] != 0)
+        self._stack = self._stack_of(self.kernel.threads.table[number], frame) if may_end else None
 
     def look(self) -> None:
         """Note who has begun, ended or gone since the last look; after each trap, nobody is missed."""
@@ -166,9 +167,9 @@ class Family:
             killer = self.kernel.threads.table[trapped].pid
             return killed(member.pid, member.name, killer)
         if frame.vector == SYSTEM_CALL and frame.number == EXIT:
-            return exited(member.pid, member.name, signed(frame.arguments[0]))
+            return self._with_way(exited(member.pid, member.name, signed(frame.arguments[0])), member)
         if frame.vector == SYSTEM_CALL and frame.number == KILL:
-            return killed(member.pid, member.name, member.pid)
+            return self._with_way(killed(member.pid, member.name, member.pid), member)
         what = f": {VECTOR_NAMES[frame.vector]}" if frame.vector < len(VECTOR_NAMES) else " in a system call"
         elf, fault = self.programs.get(member.name, b""), Fault(frame.vector)
         return self._with_way(faulted(member.pid, member.name, f"killed{what}", fault, elf, frame.instruction), member)
@@ -178,11 +179,17 @@ class Family:
         return Stack(self._walker, self._bytes, space.directory, frame.stack)
 
     def _with_way(self, ending: ProcessEnding, member: Member) -> ProcessEnding:
-        """Add how a process came to where it died, if the last trap was the fault that it died of."""
+        """Add how a process came to where it died, if the last trap was what it died of: a fault, or its own panic."""
         trapped, frame = self._trap
-        if self._stack is None or trapped != member.thread or not ending.place:
+        if self._stack is None or trapped != member.thread:
             return ending
-        return replace(ending, way=way_of(self.programs.get(member.name, b""), frame, self._stack))
+        elf = self.programs.get(member.name, b"")
+        if ending.kind is Kind.FAULTED:
+            return replace(ending, way=way_of(elf, frame, self._stack))
+        found = way_to_panic(elf, frame, self._stack)
+        if not found:
+            return ending
+        return replace(ending, place=in_words(found[0]), source=found[0], way=shortened(found[1:]))
 
     def ending(self, member: Member) -> ProcessEnding:
         """Return how a process ended, or what it is doing."""

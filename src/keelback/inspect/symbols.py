@@ -35,7 +35,7 @@ def place_in(elf: bytes, address: int) -> str:
     found = f"{address:#010x}"
     if len(elf) < HEADER:
         return found
-    code = _code(elf, _table(elf, SEGMENT), address)
+    code = code_at(elf, address)
     said = f": {instruction}" if (instruction := _disassembled(code, address)) else ""
     if lines:
         return f"{lines[0]}, {found}{said}"
@@ -48,13 +48,17 @@ def lines_of(elf: bytes, address: int) -> list[str]:
 
     It is empty where the file has no debug data for it.
     """
-    places = sources_of(elf, address)
-    return [f"{each.file}{f':{each.line}' if each.line else ''} in {each.function}" for each in places]
+    return [in_words(each) for each in sources_of(elf, address)]
+
+
+def in_words(place: SourcePlace) -> str:
+    """Return a source place as reports have it: `null.c:9 in main`."""
+    return f"{place.file}{f':{place.line}' if place.line else ''} in {place.function}"
 
 
 def sources_of(elf: bytes, address: int) -> list[SourcePlace]:
     """Return the source place of an address, then those at which its function was inlined; none without debug data."""
-    if not isinstance(elf, OwnElf) or not _code(elf, _table(elf, SEGMENT), address):
+    if not isinstance(elf, OwnElf) or not code_at(elf, address):
         return []  # the debug data of functions that were left out says that they lie at 0
     places = _source_places(elf)
     index = bisect_right(places, address, key=lambda each: each[0]) - 1
@@ -83,6 +87,11 @@ def _records(form: struct.Struct, elf: bytes, start: int, size: int) -> Iterator
     """Yield the records of a table, as far as the file goes."""
     table = elf[start : start + size]
     return form.iter_unpack(table[: len(table) // form.size * form.size])
+
+
+def code_at(elf: bytes, address: int) -> bytes:
+    """Return the bytes of the instruction at an address of a program's file, and some that follow."""
+    return _code(elf, _table(elf, SEGMENT), address)
 
 
 def _code(elf: bytes, segments: Iterator[tuple[int, ...]], address: int) -> bytes:

@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.scheduler import CpuState
+from keelback.kernel.x86.vectors import SYSTEM_CALL
 from keelback.lang import address_of, layout_of, size_of
 
 FRAME = struct.Struct("<15I")
 WORD = struct.Struct("<I")
+CALL_SIZE = 2  # of `int 0x80`
 
 
 class Registers(NamedTuple):
@@ -58,6 +60,16 @@ class Registers(NamedTuple):
     def by_number(self) -> dict[int, int]:
         """Return the registers that a way through the stack begins with, by DWARF's numbers."""
         return {3: self.ebx, 4: self.esp, 5: self.ebp, 6: self.esi, 7: self.edi, 8: self.eip}
+
+    @property
+    def place(self) -> int:
+        """Return the address of the instruction that trapped, or was to be next."""
+        return place_of_trap(self.vector, self.instruction)
+
+
+def place_of_trap(vector: int, instruction: int) -> int:
+    """Return the address of the instruction that trapped, or was to be next; a frame has what follows a call."""
+    return instruction - CALL_SIZE if vector == SYSTEM_CALL else instruction
 
 
 class TrapFrames:

@@ -95,7 +95,7 @@ void __decimal(uint32_t number)
  * Where a program comes when a check of its Kernel Python fails, that of malloc too: the compiler's `panic` leaves in
  * registers what is wrong and where (`compiler/prelude.py`).
  */
-__attribute__((__noreturn__, used)) static void fail(const char *what, const char *file, uint32_t line)
+__attribute__((__noreturn__, used)) static void __fail(const char *what, const char *file, uint32_t line)
 {
     __say("panic: ");
     __say(__name);
@@ -113,9 +113,12 @@ __asm__(".section .text.check_failed, \"ax\"\n"
         ".globl check_failed\n"
         ".type check_failed, @function\n"
         "check_failed:\n\t"
+        ".cfi_startproc\n\t"
         "push %edx\n\t"
         "push %ecx\n\t"
         "push %ebx\n\t"
-        "call fail\n"
+        ".cfi_adjust_cfa_offset 12\n\t"
+        "call __fail\n\t"
+        ".cfi_endproc\n"
         ".size check_failed, . - check_failed\n"
         ".text\n");
