@@ -5,13 +5,23 @@ It has the trap frame and the selectors of a 64-bit kernel: user data lies befor
 
 import mmap
 import struct
+from typing import Any
 
 from unicorn import x86_const as x86
 
 from keelback.inspect.walk import SCHEMES
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.devices import PortBus
-from keelback.machine.simulated.models import CORE_2_DUO, EFER, FLAG_MASK, LSTAR, STAR
+from keelback.machine.simulated.models import (
+    CALLS_ENABLED,
+    CORE_2_DUO,
+    EFER,
+    FLAG_MASK,
+    LONG_MODE_ENABLED,
+    LSTAR,
+    NO_EXECUTE_ENABLED,
+    STAR,
+)
 from keelback.machine.simulated.page_walks import CR4_PAE
 from keelback.machine.simulated.processor import Processor, Stop
 from machine.bare import DATA, ENTRY, NO_FPU, PAGING, PROTECTION, STACK, TEXT, WRITE_PROTECT, Kind
@@ -20,7 +30,6 @@ GENERAL = (
     "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "rdi", "rsi", "rbp", "rbx", "rdx", "rcx", "rax"
 )  # fmt: skip
 KERNEL_CODE, KERNEL_DATA, USER_DATA, USER_CODE, TASK = 0x08, 0x10, 0x23, 0x2B, 0x30
-NO_EXECUTE_ENABLED, LONG_MODE_ENABLED, CALLS_ENABLED = 1 << 11, 1 << 8, 1 << 0
 WIDE_CODE, FLAT_DATA = 0xA, 0xC
 TASK_BYTES = 104
 FRAME = scratch.RING0_STACK
@@ -32,13 +41,21 @@ CALL_ENTRY, TRAP_ENTRY = scratch.RING0_CODE + 0x200, scratch.RING0_CODE + 0x300
 MASKED = 0x4_4700  # what a kernel lets `syscall` clear: AC, NT, DF, IF, TF
 
 
+def write_segments(ram: Any) -> None:
+    """Write the descriptor table of a 64-bit kernel."""
+    code, data = scratch.descriptor(0, 0, 0x9B, WIDE_CODE), scratch.descriptor(0, 0xF_FFFF, 0x93, FLAT_DATA)
+    user_data, user_code = (each | 3 << 45 for each in (data, code))
+    task = scratch.descriptor(scratch.TASK_STATE, TASK_BYTES - 1, 0x89, 0)
+    struct.pack_into("<8Q", ram, scratch.GDT, 0, code, data, 0, user_data, user_code, task, 0)
+
+
 class LongBare:
     """User code at `TEXT`, which it can't write; `DATA` behind it, which it can; `SUPERVISOR` behind that."""
 
     def __init__(self, efer: int = NO_EXECUTE_ENABLED | CALLS_ENABLED) -> None:
         self.ram = mmap.mmap(-1, scratch.SIZE)
         scratch.write_page_tables(self.ram, "x86-64")
-        self._write_segments()
+        write_segments(self.ram)
         for vector in range(256):
             self.set_gate(vector, 0xEE00 if vector == 0x80 else 0x8E00)
         self.ram[ENTRY : ENTRY + len(RETURN)] = RETURN
@@ -55,12 +72,6 @@ class LongBare:
         system.write_msr(STAR, (USER_CODE - 0x10) << 48 | KERNEL_CODE << 32)
         system.write_msr(LSTAR, CALL_ENTRY)
         system.write_msr(FLAG_MASK, MASKED)
-
-    def _write_segments(self) -> None:
-        code, data = scratch.descriptor(0, 0, 0x9B, WIDE_CODE), scratch.descriptor(0, 0xF_FFFF, 0x93, FLAT_DATA)
-        user_data, user_code = (each | 3 << 45 for each in (data, code))
-        task = scratch.descriptor(scratch.TASK_STATE, TASK_BYTES - 1, 0x8B, 0)
-        struct.pack_into("<8Q", self.ram, scratch.GDT, 0, code, data, 0, user_data, user_code, task, 0)
 
     def write(self, address: int, content: bytes) -> None:
         """Put bytes in memory and let the processor forget what it translated from there."""

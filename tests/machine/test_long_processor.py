@@ -9,9 +9,9 @@ from unicorn import x86_const as x86
 from keelback.inspect.walk import NO_EXECUTE
 from keelback.lang import Panic
 from keelback.machine.simulated import scratch
-from keelback.machine.simulated.models import EFER
+from keelback.machine.simulated.models import EFER, NO_EXECUTE_ENABLED
 from machine.bare import MISSING, PRESENT, SUPERVISOR, USER, WRITABLE
-from machine.long_bare import DATA, MASKED, NO_EXECUTE_ENABLED, STACK, TEXT, Kind, LongBare
+from machine.long_bare import DATA, MASKED, STACK, TEXT, Kind, LongBare
 
 PROTECTED, WRITE, FROM_USER, RESERVED, FETCH = 1, 2, 4, 8, 16
 OTHER = 0x13000  # a page that tests map themselves

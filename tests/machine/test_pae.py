@@ -8,9 +8,9 @@ from unicorn import x86_const as x86
 from keelback.inspect.walk import NO_EXECUTE, Walker, reader
 from keelback.lang import Panic
 from keelback.machine.simulated import scratch
-from keelback.machine.simulated.control import EFER, check_cr4, check_msr, check_pointers
+from keelback.machine.simulated.control import GS_BASE, check_cr0, check_cr4, check_efer, check_msr, check_pointers
 from keelback.machine.simulated.mmu import TlbModel
-from keelback.machine.simulated.models import CORE_DUO, PENTIUM_III
+from keelback.machine.simulated.models import CORE_2_DUO, CORE_DUO, EFER, FLAG_MASK, LSTAR, PENTIUM_III, STAR
 from machine.bare import DATA, MISSING, PRESENT, SUPERVISOR, TEXT, USER, WRITABLE, Bare, Kind
 
 PROTECTED, WRITE, FROM_USER, RESERVED, FETCH = 1, 2, 4, 8, 16
@@ -138,6 +138,18 @@ def test_frames_above_4_gib_are_other_frames(guarded):
         (lambda: check_msr(CORE_DUO, EFER, 1), "this CPU has no bit 0 of EFER"),
         (lambda: check_msr(CORE_DUO, EFER, 1 << 8), "this CPU has no bit 8 of EFER"),
         (lambda: check_msr(CORE_DUO, EFER, 1 << 63), "this CPU has no bit 63 of EFER"),
+        (lambda: check_msr(CORE_DUO, LSTAR, 0), "this CPU has no model-specific register 0xc0000082"),
+        (lambda: check_msr(CORE_DUO, GS_BASE, 0), "this CPU has no model-specific register 0xc0000101"),
+        (lambda: check_msr(CORE_2_DUO, EFER, 1 << 9), "this CPU has no bit 9 of EFER"),
+        (lambda: check_efer(1 << 8 | 1 << 10, 0, 0), "EFER.LMA is the CPU's to change"),
+        (lambda: check_msr(CORE_2_DUO, 0x1B, 0), "this CPU has no model-specific register 0x1b"),
+        (
+            lambda: check_msr(CORE_2_DUO, LSTAR, 1 << 47),
+            "model-specific register 0xc0000082 takes addresses, and",
+        ),
+        (lambda: check_efer(NXE, 1 << 31, NXE | 1 << 8), "EFER.LME changes while paging is on"),
+        (lambda: check_cr0(1 << 31 | 1, 0, 1 << 8), "long mode needs CR4.PAE"),
+        (lambda: check_cr0(1, 1 << 5, 1 << 8 | 1 << 10), "64-bit code can't switch paging off"),
         (lambda: check_cr4(CORE_DUO, 1 << 5, 1 << 31, 0), "CR4.PAE changes while paging is on"),
         (lambda: check_pointers(CORE_DUO, (0x1001, 0x1003)), "page-directory pointer 1 is 0x1003, which has reserved"),
         (lambda: check_pointers(PENTIUM_III, (1 << 36 | 1,)), "page-directory pointer 0 is 0x1000000001, which has"),
@@ -152,6 +164,12 @@ def test_what_a_cpu_refuses_is_a_panic(check, message):
 
 def test_what_a_cpu_takes_is_none():
     check_msr(CORE_DUO, EFER, NXE)
+    check_msr(CORE_2_DUO, EFER, NXE | 1 << 8 | 1)
+    check_msr(CORE_2_DUO, STAR, (1 << 64) - 1)
+    check_msr(CORE_2_DUO, GS_BASE, (1 << 64) - (1 << 47))
+    check_msr(CORE_2_DUO, FLAG_MASK, 0x4_4700)
+    check_efer(NXE | 1 << 8, 1 << 31, 1 << 8)
+    check_cr0(1 << 31 | 1, 1 << 5, 1 << 8)
     check_cr4(PENTIUM_III, 1 << 5, 0, 0)
     check_pointers(PENTIUM_III, (1 << 35 | 0xE19, 0x1E6, 0, 1))
 

@@ -16,8 +16,9 @@ from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
 from keelback.kernel.x86.vectors import Vector
 from keelback.lang import MISTAKES, Panic, address_of, layout_of
 from keelback.machine.panics import record_panic
-from keelback.machine.simulated.control import check_cr0, check_cr4, check_msr, check_pointers
+from keelback.machine.simulated.control import check_cr0, check_cr4, check_efer, check_msr, check_pointers
 from keelback.machine.simulated.mmu import TlbModel
+from keelback.machine.simulated.models import EFER
 from keelback.machine.simulated.offsets import cpuid
 from keelback.machine.simulated.pc import PAGE, SimulatedPc
 
@@ -140,7 +141,8 @@ class InterpretedPc(SimulatedPc):
 
     def write_cr0(self, value: int) -> None:
         """Set control register 0; with paging on, strict RAM asks the page tables."""
-        check_cr0(value)
+        cr4, efer = self.processor.system.read_control(x86.UC_X86_REG_CR4), self.processor.clean.msr(EFER)
+        check_cr0(value, cr4, efer)
         self.processor.system.write_control(x86.UC_X86_REG_CR0, value)
         self._paging = bool(value & PAGING)
         self._walk_as_told()
@@ -209,6 +211,9 @@ class InterpretedPc(SimulatedPc):
     def write_msr(self, register: int, value: int) -> None:
         """Set a model-specific register."""
         check_msr(self.processor.engine.model, register, value)
+        if register == EFER:
+            cr0 = self.processor.system.read_control(x86.UC_X86_REG_CR0)
+            check_efer(value, cr0, self.processor.clean.msr(EFER))
         self.processor.system.write_msr(register, value)
 
     def cpuid(self, leaf: int, register: int) -> int:

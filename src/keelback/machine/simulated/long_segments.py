@@ -9,15 +9,14 @@ from unicorn import x86_const as x86
 
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.engine import Engine
-from keelback.machine.simulated.models import EFER, Model
+from keelback.machine.simulated.models import EFER, LONG_MODE, LONG_MODE_ENABLED, Model
 from keelback.machine.simulated.offsets import offsets
-from keelback.machine.simulated.page_walks import CR4_PAE, LONG_MODE
+from keelback.machine.simulated.page_walks import CR4_PAE
 from keelback.machine.simulated.saved_state import SELECTORS, SavedState
 
 CODE, DATA = scratch.KERNEL_CODE, scratch.KERNEL_DATA
 ACCESS_CODE, ACCESS_DATA = 0x9B, 0x93
 WIDE_CODE, FLAT_DATA = 0xA, 0xC
-LONG_MODE_ENABLED = 1 << 8
 CR0 = 0x8000_0011  # paging, protected mode
 KIND = 0xF8 << 40 | 0x6 << 52
 """The bits of a descriptor that say what it is: present, level, segment, code, 64 and 32 bits."""

@@ -65,6 +65,8 @@ WIDE = Width(
 
 
 EFER, STAR, LSTAR, FLAG_MASK = 0xC000_0080, 0xC000_0081, 0xC000_0082, 0xC000_0084
+CALLS_ENABLED, LONG_MODE_ENABLED, LONG_MODE, NO_EXECUTE_ENABLED = 1 << 0, 1 << 8, 1 << 10, 1 << 11
+"""The bits of EFER: `syscall`, long mode when paging is on, that it is on, no-execute pages."""
 
 
 @dataclass(frozen=True)

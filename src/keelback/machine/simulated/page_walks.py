@@ -4,12 +4,10 @@ Source: Intel SDM volume 3, section 4.1.1 (paging modes).
 """
 
 from keelback.inspect.walk import Walker, reader
-from keelback.machine.simulated.models import EFER
+from keelback.machine.simulated.models import EFER, LONG_MODE
 from keelback.machine.simulated.saved_state import SavedState
 
 CR4_PAE = 1 << 5
-LONG_MODE = 1 << 10
-"""The bit of EFER that says that long mode is on."""
 
 
 class PageWalks:

@@ -260,6 +260,7 @@ class SimulatedPc(HostObject, ABC):
             return self.processor.enter(self._trap_return, self.frame, 1 << 32)
         length = self._measured_return()
         stop = self.processor.enter(self._trap_return, self.frame, length + self._budget())
+        self.processor.check_return(stop, length)
         return self._counted(stop, length)
 
     def _frames_selector(self) -> int:

@@ -16,7 +16,8 @@
 7. An instruction of SSE, which the kernel has not allowed in CR4, or of AVX is an invalid-instruction fault.
 8. `rdtsc` reads virtual time, which the machine keeps: it stops with TIME_STAMP, and `finish_time_stamp` goes on.
 9. On a wide CPU, an access to what is no address (not canonical) is a stack fault where the stack's registers lead
-   there, and a general protection fault else, whatever the page tables say of its first bytes.
+   there, and a general protection fault else, whatever the page tables say of its first bytes.  A return of ring 0's
+   to what is no address is its own fault.
 """
 
 from enum import Enum, auto
@@ -31,7 +32,7 @@ from keelback.machine.simulated.code import Code
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine
 from keelback.machine.simulated.hooks import INVALID_OPCODE, PROTECTION, Hooks
-from keelback.machine.simulated.models import EFER, PENTIUM_III, Model
+from keelback.machine.simulated.models import CALLS_ENABLED, EFER, PENTIUM_III, Model
 from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.ring0_memory import DeliveryFault, Ring0Memory
@@ -45,7 +46,6 @@ INT_INVALID_OPCODE = bytes([0xCD, INVALID_OPCODE])
 LIMIT_AT_RESET = 0xFFFF
 """Of the local descriptor table, at address 0, that a CPU has after reset until another is loaded, or none."""
 VIRTUAL_INTERRUPTS = 3 << 19
-CALLS_ENABLED = 1 << 0  # in EFER
 ARITHMETIC = 0x8D5  # carry, parity, adjust, zero, sign, overflow
 OF_THE_RESULT = 0x0C4  # parity, zero, sign
 
@@ -108,6 +108,17 @@ class Processor:
         self.clean.ax = ax
         self.clean.restore()
         return self._run(address, count)
+
+    def check_return(self, stop: Stop, length: int) -> None:
+        """Check that the `length` instructions of a way back to user mode, where a run that stopped began, led there.
+
+        A return to what is no address (not canonical) faults in ring 0, with the user's stack pointer; the emulator's
+        faults in user mode.
+        Raises: Panic.
+        """
+        faulted = stop.kind is Kind.TRAP and stop.vector == PROTECTION and stop.begun <= length
+        if faulted and not self.state.width.is_canonical(self.state.ip):
+            raise Panic(f"vector {PROTECTION} in ring 0: it returns to {self.state.ip:#x}, which is no address")
 
     def go_on(self, count: int) -> Stop:
         """Run on from the last stop, for at most `count` instructions, which may be none."""
