@@ -698,7 +698,7 @@ class Unit(Ways, Records):
                 text, bounds = self.leaf()
             if not bounds.fits(64):
                 text, bounds = f"({text} & 0xFFFF_FFFF_FFFF_FFFF)", self.interval("u64")
-            formats = ["", ":d"] if bounds.low < 0 else ["", ":x", ":#x", ":#010x"]
+            formats = ["", ":d"] if bounds.low < 0 else ["", ":x", ":#x", ":#010x", ":#018x"]
             parts.append("{" + text + self.random.choice(formats) + "}")
         odd = self.random.choice(ODD_TEXTS)
         self.write(indent, f'self.log.write(f"{odd}{"-".join(parts)}")')

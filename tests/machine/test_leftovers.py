@@ -14,9 +14,8 @@ from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import assemble, link_flat
-from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.x86 import paging
-from keelback.kernel.x86.control import ControlState
+from keelback.kernel.layout import MICROKERNEL, with_paging
+from keelback.kernel.x86.widths import CONTROL_STATES
 from keelback.lang import Panic
 from keelback.machine.compare import compare
 from keelback.machine.qemu.qemu import WAIT, Qemu
@@ -192,12 +191,13 @@ class Says:
         return lambda *values: self.written.append((name, *values))
 
 
-def written(*features, more=None, extended=0, signature=0x650, scheme=paging.I386):
+def written(*features, more=None, extended=0, signature=0x650, paging="i386"):
     leaves = {0: (7 if more else 2, 0, 0, 0), 1: (signature, 0, 0, sum(1 << each for each in features))}
     leaves |= {7: (0, *more, 0)} if more else {}
     leaves |= {0x8000_0000: (0x8000_0004 if extended else 0x8001_0000, 0, 0, 0), 0x8000_0001: (0, 0, 0, extended)}
     says = Says(leaves)
-    control = ControlState(says, scheme)
+    layout = with_paging(MICROKERNEL, paging)
+    control = CONTROL_STATES[layout.paging.word_bits](says, layout)
     control.start()
     control.start_paging(0x5000)
     return says.written
@@ -238,7 +238,16 @@ def test_only_what_cpuid_tells_of_is_written_and_paging_comes_between(says, msrs
 def test_wide_entries_are_told_before_paging_and_no_execute_where_the_cpu_has_it():
     first, last = [FIRST[0], ("write_cr4", PAE), FIRST[2]], [*LAST, ("write_cr4", PAE | PGE)]
     for extended, msrs in ((0, []), (1 << 11, NO_SYSCALL), (1 << 20, [("write_msr", 0xC000_0080, 1 << 11)])):
-        assert written(5, 13, extended=extended, scheme=paging.PAE) == [*first, *msrs, *last]
+        assert written(5, 13, extended=extended, paging="PAE") == [*first, *msrs, *last]
+
+
+def test_long_mode_stays_on_and_syscall_finds_its_place():
+    fast = ("write_msr", 0xC000_0081, 0x001B_0008 << 32), ("write_msr", 0xC000_0082, 0x10_0E00)
+    masked = ("write_msr", 0xC000_0084, 0x4_4700)
+    last = [*LAST, ("write_cr4", PAE | PGE | SMEP)]
+    for extended, efer in ((1 << 29, 0x501), (1 << 29 | 1 << 20, 0xD01)):
+        says = written(5, 13, extended=extended, more=(1 << 7, 0), paging="x86-64")
+        assert says == [("write_dr7", 0), *fast, masked, ("write_msr", 0xC000_0080, efer), *last]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,12 @@ typedef uWORD word;
 typedef _Bool bool;
 typedef struct { const char *at; u32 length; } text;
 
+#ifdef __x86_64__
+#define SUFFIX "q" /* of instructions on words */
+#else
+#define SUFFIX "l"
+#endif
+
 void *memcpy(void *to, const void *from, __SIZE_TYPE__ size);
 void *memmove(void *to, const void *from, __SIZE_TYPE__ size);
 void *memset(void *to, int byte, __SIZE_TYPE__ size);
@@ -23,10 +29,10 @@ void *memset(void *to, int byte, __SIZE_TYPE__ size);
 static inline __attribute__((always_inline, unused)) void *set_bytes(void *to, int byte, __SIZE_TYPE__ size)
 {
     void *at = to;
-    __SIZE_TYPE__ words = size / 4;
+    __SIZE_TYPE__ words = size / sizeof(words);
     if (!__builtin_constant_p(byte) || byte != 0 || !__builtin_constant_p(size) || size == 0 || size % 4096 != 0)
         return __builtin_memset(to, byte, size);
-    __asm__ volatile("rep stosl" : "+D"(at), "+c"(words) : "a"(0) : "memory");
+    __asm__ volatile("rep stos" SUFFIX : "+D"(at), "+c"(words) : "a"((__SIZE_TYPE__)0) : "memory");
     return to;
 }
 #define memset set_bytes

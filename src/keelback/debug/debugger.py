@@ -14,14 +14,14 @@ import keelback
 from keelback.debug.description import describe
 from keelback.errors import UserError
 from keelback.image.host_tools import install_line
-from keelback.image.images import ENTRY, make_symbols
+from keelback.image.images import X86, make_symbols
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.kernels import kernel_of
 from keelback.inspect import methods
 from keelback.kernel.layout import Layout
 
 PROGRAM = "gdb"
-SOURCES = (str(Path(keelback.__file__).parents[1]), str(ENTRY.parent))
+SOURCES = (str(Path(keelback.__file__).parents[1]), str(X86))
 """Where the file names in the symbols start from: the package's parent, and for entry code its own folder."""
 
 

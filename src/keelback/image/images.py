@@ -7,6 +7,7 @@ from keelback import __version__
 from keelback.image.cache import Entry, find_or_build, key_of
 from keelback.image.image_file import KernelInRam, build_image_file
 from keelback.image.kernel_image import CompiledKernel, ImageTooLarge, build_kernel_image, build_symbols, build_text
+from keelback.image.kernels import kernel_of
 from keelback.image.places import PLACES_VERSION, build_table
 from keelback.image.toolchain import TARGETS
 from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
@@ -14,13 +15,19 @@ from keelback.kernel.boot.memory import MAPS_SIZE
 from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Place, TableStart
 from keelback.kernel.devices.power import DEBUG_EXIT, REFUSED
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.interrupts import STUBS
-from keelback.kernel.x86.segments import KERNEL_DATA, USER_DATA
-from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
+from keelback.kernel.x86 import segments64
+from keelback.kernel.x86.control import EFER
+from keelback.kernel.x86.control64 import ENTRY_CR0, ENTRY_CR4, ENTRY_EFER
+from keelback.kernel.x86.interrupts import FAST_CALL, STUBS
+from keelback.kernel.x86.segments import KERNEL_CODE, KERNEL_DATA, USER_DATA
+from keelback.kernel.x86.task_state import TaskState
+from keelback.kernel.x86.trap_frame import FROM_SYSCALL, FROM_VIRTUAL_8086, TrapFrame
 from keelback.kernel.x86.vectors import SYSTEM_CALL, Vector
-from keelback.lang import PAGE_SIZE, layout_of, round_up
+from keelback.lang import PAGE_SIZE, address_of, layout_of, round_up
 
-ENTRY = Path(keelback.kernel.__file__).parent / "x86" / "entry.S"
+X86 = Path(keelback.kernel.__file__).parent / "x86"
+ENTRIES = {32: X86 / "entry.S", 64: X86 / "entry64.S"}
+"""The entry code, by the bits of a word."""
 
 
 def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None = None) -> bytes:
@@ -28,12 +35,13 @@ def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None =
 
     Raises: ToolchainError; ImageTooLarge.
     """
+    word_bits = layout.paging.word_bits
     text = build_text(
-        ENTRY,
+        ENTRIES[word_bits],
         _defines(layout),
         start=layout.kernel_start,
         text_end=layout.places,
-        target=TARGETS[layout.paging.word_bits],
+        target=TARGETS[word_bits],
         compiled=compiled,
     )
     places = _places(layout, compiled) if compiled is not None else b""
@@ -62,8 +70,9 @@ def _places(layout: Layout, compiled: CompiledKernel) -> bytes:
 
 def make_symbols(layout: Layout, compiled: CompiledKernel) -> bytes:
     """Return the ELF file of a compiled kernel, as it lies in the image, for debuggers.  Raises: ToolchainError."""
-    target = TARGETS[layout.paging.word_bits]
-    return build_symbols(ENTRY, _defines(layout), start=layout.kernel_start, target=target, compiled=compiled)
+    word_bits = layout.paging.word_bits
+    entry, target = ENTRIES[word_bits], TARGETS[word_bits]
+    return build_symbols(entry, _defines(layout), start=layout.kernel_start, target=target, compiled=compiled)
 
 
 def most_payload(layout: Layout) -> int:
@@ -90,6 +99,11 @@ def make_image_file(layout: Layout, image: bytes) -> bytes:
 
 
 def _defines(layout: Layout) -> dict[str, int]:
+    """Return the words that the entry code of a layout takes from Python."""
+    return _common_defines(layout) | (_long_mode_defines(layout) if layout.paging.word_bits == 64 else _I386_DEFINES)
+
+
+def _common_defines(layout: Layout) -> dict[str, int]:
     return {
         "MAGIC": MAGIC,
         "VERSION": VERSION,
@@ -98,10 +112,8 @@ def _defines(layout: Layout) -> dict[str, int]:
         "PAYLOAD": layout.records_end,
         "ENTRY_STACK": layout.records_end,
         "KERNEL_DATA": KERNEL_DATA,
-        "USER_DATA": USER_DATA,
-        "FRAME_SIZE": layout_of(TrapFrame).size,
+        "FRAME_SIZE": layout_of(TrapFrame, layout.paging.word_bits).size,
         "DOUBLE_FAULT": Vector.DOUBLE_FAULT,
-        "FROM_VIRTUAL_8086": FROM_VIRTUAL_8086,
         "LAST_EXCEPTION": Vector.LAST_EXCEPTION,
         "MACHINE_CHECK": Vector.MACHINE_CHECK,
         "NON_MASKABLE": Vector.NON_MASKABLE,
@@ -112,3 +124,28 @@ def _defines(layout: Layout) -> dict[str, int]:
         "DEBUG_EXIT": DEBUG_EXIT,
         "REFUSED": REFUSED,
     }
+
+
+_I386_DEFINES = {"USER_DATA": USER_DATA, "FROM_VIRTUAL_8086": FROM_VIRTUAL_8086}
+
+
+def _long_mode_defines(layout: Layout) -> dict[str, int]:
+    kernel, _ = kernel_of(layout)
+    task, task_fields, frame = address_of(kernel.first_cpu.task), layout_of(TaskState, 64), layout_of(TrapFrame, 64)
+    fields = ("vector", "error", "rip", "rcx", "rflags", "r11", "rsp")
+    return {
+        "TABLES": layout.records_limit,
+        "TRAP_STACK": task + task_fields.field("rsp0").offset,
+        "USER_STACK": task + task_fields.field("user_stack").offset,
+        "USER_END": layout.user_end,
+        "KERNEL_CODE": KERNEL_CODE,
+        "USER_CODE": segments64.USER_CODE,
+        "USER_DATA": segments64.USER_DATA,
+        "EFER": EFER,
+        "ENTRY_CR0": ENTRY_CR0,
+        "ENTRY_CR4": ENTRY_CR4,
+        "ENTRY_EFER": ENTRY_EFER,
+        "FAST_CALL": FAST_CALL,
+        "FROM_SYSCALL": FROM_SYSCALL,
+        "DEBUG": Vector.DEBUG,
+    } | {f"FRAME_{name.upper()}": frame.field(name).offset for name in fields}

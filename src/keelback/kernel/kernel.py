@@ -39,10 +39,8 @@ from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import Threads
 from keelback.kernel.processes.waiting import Waiting
-from keelback.kernel.x86.control import ControlState
-from keelback.kernel.x86.interrupts import Interrupts
-from keelback.kernel.x86.segments import Segments
 from keelback.kernel.x86.vectors import TIMER, Vector
+from keelback.kernel.x86.widths import CONTROL_STATES, INTERRUPTS, SEGMENTS
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, size_of, word
 
 
@@ -51,14 +49,15 @@ class Kernel(Component):
 
     def __init__(self, layout: Layout, ram: Ram, hardware: Hardware) -> None:
         records = Region(ram, layout.text_end, layout.records_limit)
+        word_bits = layout.paging.word_bits
         self.layout = layout
         self.cpu = Cpu(hardware)
-        self.control = ControlState(self.cpu, layout.paging)
+        self.control = CONTROL_STATES[word_bits](self.cpu, layout)
         self.strays = Strays(records)  # first in RAM: entry code counts there
         self.options = Options(records)
         self.console = Console(records, self.cpu)
-        self.segments = Segments(records, layout, self.cpu)
-        self.interrupts = Interrupts(records, layout, self.cpu)
+        self.segments = SEGMENTS[word_bits](records, layout, self.cpu)
+        self.interrupts = INTERRUPTS[word_bits](records, layout, self.cpu)
         self.timer = Timer(records, self.cpu, self.interrupts)
         self.memory = Memory(records, layout)
         self.handover = Handover(ram, self.cpu, self.memory.kernel_map)

@@ -31,7 +31,7 @@ Nothing else in the kernel knows an address.
 from dataclasses import dataclass, fields, replace
 
 from keelback.abi.parts import Part
-from keelback.kernel.x86.paging import I386, PAE, SCHEMES, PagingScheme
+from keelback.kernel.x86.paging import I386, PAE, SCHEMES, X86_64, PagingScheme
 from keelback.lang import PAGE_SIZE
 
 KIB = 1024
@@ -402,7 +402,19 @@ USERMODE = replace(
 
 LAYOUTS = (MICROKERNEL, USERMODE)
 """The published layouts, each with the paging that it has unless told."""
-OTHER_PAGING = tuple(replace(layout, paging=PAE) for layout in LAYOUTS)
+MICROKERNEL_64 = replace(
+    MICROKERNEL,
+    paging=X86_64,
+    records_end=0x0020_0000,
+    entry_stack=40 * KIB,  # below it lie the page tables that lead into long mode
+    anonymous_base=0x1_0000_0000,
+    malloc_base=0x40_0000_0000,
+    malloc_limit=0x80_0000_0000,
+    stack_top=0x7FFF_FFFF_F000,
+    user_end=0x7FFF_FFFF_F000,
+)
+
+OTHER_PAGING = (*(replace(layout, paging=PAE) for layout in LAYOUTS), MICROKERNEL_64)
 """The same, with the other page tables that they can have."""
 
 

@@ -9,13 +9,14 @@ from keelback.lang.component import Component, HostObject
 from keelback.lang.integers import u8, u16, u32, u64, word
 from keelback.lang.native import native
 
-DESCRIPTOR_TABLE = "struct { u16 limit; u32 base; } __attribute__((packed)) table = {limit, base}; "
+DESCRIPTOR_TABLE = "struct { u16 limit; word base; } __attribute__((packed)) table = {limit, base}; "
 
 LOAD_GDT = (
     DESCRIPTOR_TABLE
-    + '__asm__ volatile("lgdt %0; pushl %1; pushl $1f; lretl; 1: mov %2, %%ds; mov %2, %%es; "'
+    + "struct { u32 place; u16 selector; } __attribute__((packed)) there = {0, code}; "
+    + '__asm__ volatile("lgdt %1; movl $1f, %0; ljmpl *%0; 1: mov %2, %%ds; mov %2, %%es; "'
     + '"mov %2, %%fs; mov %2, %%gs; mov %2, %%ss"'
-    + ' : : "m"(table), "r"((u32)code), "r"((u32)data) : "memory");'
+    + ' : "+m"(there) : "m"(table), "r"((u32)data) : "memory");'
 )
 
 CPUID = (
@@ -112,12 +113,12 @@ class Cpu(Component):
         self.hardware.invalidate_page(address)
 
     @native(LOAD_GDT)
-    def load_gdt(self, base: u32, limit: u16, code: u16, data: u16) -> None:
+    def load_gdt(self, base: word, limit: u16, code: u16, data: u16) -> None:
         """Use the descriptor table at `base`, whose last byte is `base + limit`, and its selectors for ring 0."""
         self.hardware.load_gdt(base, limit, code, data)
 
     @native(DESCRIPTOR_TABLE + '__asm__ volatile("lidt %0" : : "m"(table));')
-    def load_idt(self, base: u32, limit: u16) -> None:
+    def load_idt(self, base: word, limit: u16) -> None:
         """Use the interrupt descriptor table at `base`."""
         self.hardware.load_idt(base, limit)
 

@@ -15,7 +15,10 @@ from keelback.compiler.source import definition_of, hints_of
 from keelback.compiler.types import TEXT, Integer, Text
 from keelback.lang.text import TextSink
 
-FORMATS = {"": (10, False, 0), "d": (10, False, 0), "x": (16, False, 0), "#x": (16, True, 0), "#010x": (16, True, 8)}
+FORMATS = {
+    **{"": (10, False, 0), "d": (10, False, 0), "x": (16, False, 0), "#x": (16, True, 0)},
+    **{"#010x": (16, True, 8), "#018x": (16, True, 16)},
+}
 """Format specifications by text: base, prefix `0x`, digits at least."""
 
 

@@ -108,6 +108,7 @@ class Panics(Component):
         slot, or in the kernel region.
         """
         self._note(instruction)
+        width = self.layout.paging.word_bits // 8
         end: word = max(self.layout.records_end, self.bounds.region_top)
         lowest: word = stack
         slot = self.stacks.lowest_of(stack)
@@ -115,12 +116,12 @@ class Panics(Component):
             end = slot + self.layout.kernel_stack
             lowest = max(stack, slot)
         frame: word = innermost
-        while lowest <= frame <= end - 8 and frame % 4 == 0:
+        while lowest <= frame <= end - 2 * width and frame % width == 0:
             at = view(self.ram, StackFrame, frame)
             if at.return_address == 0:
                 break
             self._note(at.return_address - 1)  # the call itself may be the last instruction of its line
-            lowest = frame + 4
+            lowest = frame + width
             frame = at.caller
 
     def _note(self, address: word) -> None:

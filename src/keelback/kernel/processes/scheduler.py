@@ -11,7 +11,7 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.threads import Thread, Threads, ThreadState
-from keelback.kernel.x86.segments import TaskState
+from keelback.kernel.x86.task_state import TaskState
 from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Ref, Region, Struct, inline, u8, u16, u32, u64, word
 
 CPUS = 1

@@ -19,7 +19,22 @@ from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.processes.slots import FreeSlots
 from keelback.kernel.x86.trap_frame import TrapFrame
-from keelback.lang import Array, Component, Region, Struct, address_of, i16, inline, size_of, u8, u16, u32, u64, word
+from keelback.lang import (
+    Array,
+    Component,
+    Region,
+    Struct,
+    address_of,
+    i16,
+    inline,
+    on_64_bits,
+    size_of,
+    u8,
+    u16,
+    u32,
+    u64,
+    word,
+)
 
 
 class ThreadState(IntEnum):
@@ -37,6 +52,13 @@ class InterruptRoom(Struct):
     """Room below each trap frame for what a non-maskable interrupt of ring 0 pushes, three words."""
 
     words: Array[u32] = inline(4)
+
+
+@on_64_bits(InterruptRoom)
+class InterruptRoom64(Struct):
+    """What makes the ends of all trap frames multiples of 16: in long mode that interrupt has a stack of its own."""
+
+    words: Array[u32] = inline(6)
 
 
 class Thread(Struct):

@@ -12,7 +12,8 @@ Source: Intel SDM volume 3, sections 2.5 (control registers), 4.1.2 (paging-mode
 volume 4, table 2-2 (MSRs).
 """
 
-from keelback.kernel.x86.paging import NO_EXECUTE, PagingScheme, WideEntry
+from keelback.kernel.layout import Layout
+from keelback.kernel.x86.paging import NO_EXECUTE, WideEntry
 from keelback.lang import Component, Cpu, size_of, u32, word
 
 CR0_PROTECTION = 1 << 0
@@ -53,10 +54,10 @@ EFER_NO_EXECUTE = 1 << 11
 class ControlState(Component):
     """Control registers, debug registers, model-specific registers."""
 
-    def __init__(self, cpu: Cpu, scheme: PagingScheme) -> None:
+    def __init__(self, cpu: Cpu, layout: Layout) -> None:
         self.cpu = cpu
-        self.scheme = scheme
-        self.wide_entries = CR4_WIDE_ENTRIES if scheme.entry_size == size_of(WideEntry) else 0
+        self.scheme = layout.paging
+        self.wide_entries = CR4_WIDE_ENTRIES if layout.paging.entry_size == size_of(WideEntry) else 0
 
     def start(self) -> None:
         """Switch paging and everything else off that may be on, as the first thing that the kernel does.
@@ -71,16 +72,20 @@ class ControlState(Component):
 
     def _write_machine_registers(self) -> None:
         """Make `sysenter` and `syscall` faults, and let pages forbid fetching."""
-        if self._has_sysenter():
-            self.cpu.write_msr(SYSENTER_CS, 0)
-            self.cpu.write_msr(SYSENTER_ESP, 0)
-            self.cpu.write_msr(SYSENTER_EIP, 0)
+        self._forbid_sysenter()
         if self._extended_features() & HAS_EFER:
             self.cpu.write_msr(EFER, EFER_NO_EXECUTE if self.no_execute() else 0)
 
     def no_execute(self) -> u32:
         """Return the bit by which an entry of a page table forbids fetching: NO_EXECUTE; 0 where the CPU has none."""
         return NO_EXECUTE if self.scheme.no_execute and self._extended_features() & HAS_NO_EXECUTE else 0
+
+    def _forbid_sysenter(self) -> None:
+        """Make `sysenter` a fault."""
+        if self._has_sysenter():
+            self.cpu.write_msr(SYSENTER_CS, 0)
+            self.cpu.write_msr(SYSENTER_ESP, 0)
+            self.cpu.write_msr(SYSENTER_EIP, 0)
 
     def _has_sysenter(self) -> bool:
         """Say whether the MSRs of `sysenter` are there."""

@@ -1,17 +1,19 @@
 """Interrupts: the descriptor table of 256 gates, and the two interrupt controllers.
 
-Source: Intel SDM volume 3, sections 6.11 (gates) and 6.15 (double faults); Intel 8259A data sheet (initialisation, end
-of interrupt, default interrupts).
+Source: Intel SDM volume 3, sections 6.11 (gates), 6.14.1 (64-bit) and 6.15 (double faults); Intel 8259A data sheet
+(initialisation, end of interrupt, default interrupts).
 """
 
 from keelback.kernel.layout import Layout
 from keelback.kernel.x86.segments import DOUBLE_FAULT_TASK, KERNEL_CODE
+from keelback.kernel.x86.segments64 import OWN_STACKS
 from keelback.kernel.x86.vectors import FIRST_DEVICE, SYSTEM_CALL, Vector
-from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, size_of, u8, u32
+from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, on_64_bits, size_of, u8, u32
 
 GATES = 256
 STUBS = 0x1000  # from kernel_start
 STUB_SIZE = 16
+FAST_CALL = 0x0E00  # from kernel_start: the entry of `syscall`, in long mode
 INTERRUPT_GATE = 0x8E00  # present, ring 0, interrupts off on entry
 TASK_GATE = 0x8500  # present, ring 0: the CPU changes to another task, whatever state the stack is in
 FOR_USERS = 0x6000  # ring 3: an `int` instruction may name it
@@ -28,6 +30,16 @@ class Gate(Struct):
 
     low: u32  # selector and the low half of the offset
     high: u32  # the high half of the offset and the gate's kind
+
+
+@on_64_bits(Gate)
+class Gate64(Struct):
+    """One interrupt gate of long mode; all zero is not present."""
+
+    low: u32
+    high: u32  # and the number of the stack that it changes to; 0: the one that any does
+    top: u32  # the rest of the offset: 0, as the kernel lies in the lowest 2 GiB
+    unused: u32
 
 
 class GateTable(Struct):
@@ -48,11 +60,15 @@ class Interrupts(Component):
         """Point the gate of every vector at its stub."""
         for vector in range(GATES):
             self._set(vector, vector, INTERRUPT_GATE)
-        self.table.gates[Vector.DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
-        self.table.gates[Vector.DOUBLE_FAULT].high = TASK_GATE
+        self._set_own_stacks()
         for vector in (Vector.BREAKPOINT, Vector.OVERFLOW, SYSTEM_CALL):
             self._set(vector, vector, INTERRUPT_GATE | FOR_USERS)
         self.cpu.load_idt(address_of(self.table), size_of(self.table) - 1)
+
+    def _set_own_stacks(self) -> None:
+        """Let double faults change to a task of their own."""
+        self.table.gates[Vector.DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
+        self.table.gates[Vector.DOUBLE_FAULT].high = TASK_GATE
 
     def start_controllers(self) -> None:
         """Set up both controllers, with only the timer's line open; what any line asked for before is forgotten."""
@@ -110,3 +126,12 @@ class Interrupts(Component):
     def _serves_last_line(self, controller: u8) -> bool:
         self.cpu.out8(controller, READ_IN_SERVICE)
         return self.cpu.in8(controller) >> LAST_LINE != 0
+
+
+class Interrupts64(Interrupts):
+    """The same in long mode, where a gate names a stack."""
+
+    def _set_own_stacks(self) -> None:
+        """Let some change to stacks of their own."""
+        for vector, stack in OWN_STACKS:
+            self._set(vector, vector, INTERRUPT_GATE | stack)

@@ -1,11 +1,11 @@
 """Segments: flat code and data for both rings, and the task states: the kernel's own, and that of double faults.
 
-Source: Intel SDM volume 3, sections 3.4.5 (descriptors), 2.4.2 (LDTR), 7.2.1 (task-state segment), 7.3 (what a task
-switch saves and loads).
+Source: Intel SDM volume 3, sections 3.4.5 (descriptors), 2.4.2 (LDTR), 7.3 (what a task switch saves and loads).
 """
 
 from keelback.kernel.layout import Layout
-from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, at, inline, size_of, u16, u32, word
+from keelback.kernel.x86.task_state import TaskState
+from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inline, on_64_bits, size_of, u16, u32, word
 
 KERNEL_CODE = 0x08
 KERNEL_DATA = 0x10
@@ -35,29 +35,11 @@ class DescriptorTable(Struct):
     entries: Array[Descriptor] = inline(7)
 
 
-class TaskState(Struct):
-    """A task-state segment: the kernel's stack for traps; registers of a task that another has interrupted.
+@on_64_bits(DescriptorTable)
+class DescriptorTable64(Struct):
+    """The global descriptor table of long mode, in which a task state's descriptor is two."""
 
-    Those without a name here are the CPU's and entry code's alone.
-    """
-
-    link: u32  # the selector of the task that this one interrupted
-    esp0: u32  # where a trap from user mode starts to push: the end of the thread's trap frame
-    ss0: u32
-    cr3: u32 = at(0x1C)  # loaded and never saved
-    eip: u32
-    eflags: u32
-    ebx: u32 = at(0x34)
-    esp: u32
-    es: u32 = at(0x48)
-    cs: u32
-    ss: u32
-    ds: u32
-    io_bitmap: u16 = at(0x66)  # beyond the limit: every port is forbidden to user mode
-
-    def set_trap_stack(self, end: word) -> None:
-        """Let traps from user mode push their frames so that they end at an address."""
-        self.esp0 = end
+    entries: Array[Descriptor] = inline(8)
 
 
 class Segments(Component):

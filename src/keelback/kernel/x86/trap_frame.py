@@ -5,9 +5,10 @@ No other module names a register: those outside ask a frame by its methods.
 Source: Intel SDM volume 3, sections 6.12 (what the CPU pushes) and 4.7 (page-fault error code); volume 2, `PUSHA`.
 """
 
+from keelback.kernel.x86 import segments64
 from keelback.kernel.x86.segments import EFLAGS_FIXED, KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA
 from keelback.kernel.x86.vectors import Vector
-from keelback.lang import Array, Struct, TextSink, bit, i32, inline, u32, word
+from keelback.lang import Array, Struct, TextSink, address_of, at, bit, i32, inline, on_64_bits, size_of, u32, u64, word
 
 EFLAGS_INTERRUPTS = 1 << 9
 LONGEST_INSTRUCTION = 15  # bytes
@@ -16,6 +17,8 @@ FROM_VIRTUAL_8086 = 1 << 8
 """Marks a vector that came in virtual-8086 mode: such a frame is never restored."""
 FAILED_CHECK = 0x21636970
 """What compiled code has in eax where a check has failed: `pic!` as bytes."""
+FROM_SYSCALL = 1 << 16
+"""Marks, as no error code does, the frame of a system call that came by `syscall`, and may return by `sysret`."""
 
 
 class TrapFrame(Struct):
@@ -125,10 +128,136 @@ class TrapFrame(Struct):
         self.ss = KERNEL_DATA
 
 
+@on_64_bits(TrapFrame)
+class TrapFrame64(Struct):
+    """The same in long mode: 22 words of 64 bits, the end of all a multiple of 16."""
+
+    r15: u64
+    r14: u64
+    r13: u64
+    r12: u64
+    r11: u64
+    r10: u64
+    r9: u64
+    r8: u64
+    rdi: u64
+    rsi: u64
+    rbp: u64
+    rbx: u64
+    rdx: u64
+    rcx: u64
+    rax: u64
+    vector: u32  # of the trap
+    error: u32 = at(0x80)  # as in `TrapFrame`; with the mark FROM_SYSCALL if there
+    forbidden: bool = bit(0)
+    writing: bool = bit(1)
+    by_user: bool = bit(2)
+    rip: u64 = at(0x88)
+    cs: u64
+    rflags: u64
+    rsp: u64  # this and ss whatever was interrupted
+    ss: u64
+
+    def fetches(self, address: word) -> bool:
+        """Say whether a page fault at an address was a fetch: without no-execute pages, only the place tells."""
+        inside = self.rip <= address < self.rip + LONGEST_INSTRUCTION
+        return inside and not self.writing and (address == self.rip or not self.forbidden)
+
+    def instruction(self) -> word:
+        """Return the address of the instruction that was interrupted, or that the thread goes on with."""
+        return self.rip
+
+    def stack(self) -> word:
+        """Return the stack pointer of user mode."""
+        return self.rsp
+
+    # A system call has its number in rax, its arguments in rbx, rsi, rdi, rbp, and its result in rax.
+
+    def number(self) -> word:
+        """Return the number of the system call."""
+        return self.rax
+
+    def argument(self, index: u32) -> word:
+        """Return an argument of the system call, from 0 to 3."""
+        return self.rbx if index == 0 else self.rsi if index == 1 else self.rdi if index == 2 else self.rbp
+
+    def result(self) -> word:
+        """Return what the system call returns."""
+        return self.rax
+
+    def set_result(self, result: word) -> None:
+        """Set what the system call returns."""
+        self.rax = result
+
+    def set_error(self, number: i32) -> None:
+        """Set which error the system call returns, a negative number."""
+        self.rax = number & 0xFFFF_FFFF_FFFF_FFFF
+
+    # Of a trap from ring 0.  A check that failed has its message in rbx and its line in rdx.
+
+    def stack_before(self) -> word:
+        """Return the stack pointer that the trap found."""
+        return self.rsp
+
+    def set_stack(self, pointer: word) -> None:
+        """Set the stack pointer."""
+        self.rsp = pointer
+
+    def frame_pointer(self) -> word:
+        """Return where the stack frame lies of the function that was interrupted."""
+        return self.rbp
+
+    def is_failed_check(self) -> bool:
+        """Say whether a check of compiled code failed."""
+        return self.vector == Vector.INVALID_INSTRUCTION and self.rax == FAILED_CHECK
+
+    def message(self) -> word:
+        """Return the address of what a check that failed says."""
+        return self.rbx
+
+    def line(self) -> word:
+        """Return the line of a check that failed."""
+        return self.rdx
+
+    def write_registers(self, console: TextSink) -> None:
+        """Write the registers, six lines."""
+        console.write(f"  rax {self.rax:#018x}  rbx {self.rbx:#018x}  rcx {self.rcx:#018x}\n")
+        console.write(f"  rdx {self.rdx:#018x}  rsi {self.rsi:#018x}  rdi {self.rdi:#018x}\n")
+        console.write(f"  rbp {self.rbp:#018x}  rsp {self.rsp:#018x}  r8  {self.r8:#018x}\n")
+        console.write(f"  r9  {self.r9:#018x}  r10 {self.r10:#018x}  r11 {self.r11:#018x}\n")
+        console.write(f"  r12 {self.r12:#018x}  r13 {self.r13:#018x}  r14 {self.r14:#018x}\n")
+        console.write(f"  r15 {self.r15:#018x}  rip {self.rip:#018x}  rflags {self.rflags:#x}\n")
+
+    def start_user(self, entry: word, stack: word) -> None:
+        """Make this the frame of a thread that starts at `entry` in user mode; other registers are 0."""
+        self.clear()
+        self.rip = entry
+        self.cs = segments64.USER_CODE
+        self.rflags = EFLAGS_FIXED | EFLAGS_INTERRUPTS
+        self.rsp = stack
+        self.ss = segments64.USER_DATA
+
+    def start_idle(self, entry: word) -> None:
+        """Make this the frame of the idle thread, in ring 0, whose stack is above it: empty."""
+        self.clear()
+        self.rip = entry
+        self.cs = KERNEL_CODE
+        self.rflags = EFLAGS_FIXED
+        self.rsp = address_of(self) + size_of(self)
+        self.ss = KERNEL_DATA
+
+
 class Ring0Frame(Struct):
     """A trap frame of ring 0, which may end where its stack does: the CPU has pushed neither esp nor ss."""
 
     words: Array[u32] = inline(13)
+
+
+@on_64_bits(Ring0Frame)
+class Ring0Frame64(Struct):
+    """The same in long mode, where it is whole."""
+
+    words: Array[u64] = inline(22)
 
 
 def signed(value: u32) -> i32:
