@@ -15,6 +15,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.x86.paging import PAE
 from keelback.lang import Panic
 from keelback.machine.compare import compare
 from keelback.machine.simulated.compiled import CompiledPc
@@ -275,7 +276,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "library data that all may write": (
-        "loading.libraries", "Libraries", "_share_page", "frame, permissions & USER)", "frame, permissions)",
+        "loading.libraries", "Libraries", "_share_page", "permissions & (USER | EXECUTE))", "permissions)",
         {"comparison", "invariants"},
     ),
     "library pages that their process may unmap": (
@@ -390,11 +391,39 @@ MISTAKES = {
     ),
 }  # fmt: skip
 
+WIDE = replace(SMALL, paging=PAE)
+WIDE_MISTAKES = {
+    "a pointer that changes without a load of cr3": (
+        "memory.page_tables", "PageTables", "_load", "self.cpu.write_cr3(root << PAGE_SHIFT)", "pass",
+        {"strict RAM and TLB"},
+    ),
+    "a stack that can be executed": (
+        "processes.programs", "Programs", "_fill", "USER | WRITABLE)", "USER | WRITABLE | 8)", {"comparison"},
+    ),
+    "zeros that can be executed": (
+        "memory.virtual_memory", "VirtualMemory", "make_readable", "self._flags(region, USER)",
+        "USER | EXECUTE", {"comparison", "invariants"},
+    ),
+    "entries that forbid nothing": (
+        "memory.page_tables", "PageTables", "_ban", "self.access.bits.no_execute", "0", {"comparison", "invariants"},
+    ),
+    "pages that are protected and executed": (
+        "memory.spaces", "AddressSpaces", "restrict", "permissions & (USER | EXECUTE)", 
+        "permissions & USER | EXECUTE",
+        {"comparison", "invariants"},
+    ),
+    "a table of places that the kernel may execute": (
+        "memory.spaces", "AddressSpaces", "start", "KERNEL_READ)", "KERNEL_EXECUTE)", {"comparison", "invariants"},
+    ),
+}  # fmt: skip
+"""Of what PAE page tables alone have."""
+ALL = MISTAKES | WIDE_MISTAKES
+
 
 @pytest.fixture(autouse=True)
 def right_kernel():
-    """Compile the kernel before a mistake is seeded."""
-    return compiled(SMALL)
+    """Compile the kernels before a mistake is seeded."""
+    return [compiled(layout) for layout in (SMALL, WIDE)]
 
 
 @contextmanager
@@ -422,27 +451,27 @@ def programs():
     )
 
 
-def wrong_pc(check):
-    return make_pc(*PROGRAMS, programs=programs(), check=check, layout=SMALL, memory=MEMORY)
+def wrong_pc(check, layout=SMALL):
+    return make_pc(*PROGRAMS, programs=programs(), check=check, layout=layout, memory=MEMORY)
 
 
-def finds_by_comparison():
+def finds_by_comparison(layout):
     """Run the kernel with its mistake beside the compiled one, which was built without."""
-    wrong = wrong_pc(check=False)
+    wrong = wrong_pc(check=False, layout=layout)
     try:
-        return compare(wrong, right_pc()).difference is not None
+        return compare(wrong, right_pc(layout)).difference is not None
     except Panic:
         return True
 
 
-def right_pc():
+def right_pc(layout=SMALL):
     members = {"etc/init": "".join(line + "\n" for line in PROGRAMS).encode(), **programs()}
-    image = make_image(SMALL, make_payload(members), compiled(SMALL))
-    return CompiledPc(SMALL, image, memory=MEMORY)
+    image = make_image(layout, make_payload(members), compiled(layout))
+    return CompiledPc(layout, image, memory=MEMORY)
 
 
-def finds_by_invariants():
-    pc = wrong_pc(check=False)
+def finds_by_invariants(layout):
+    pc = wrong_pc(check=False, layout=layout)
     lens = look(pc.layout, pc.ram.contents)
     pc.after_trap.append(lambda: check(lens))
     try:
@@ -455,12 +484,15 @@ def finds_by_invariants():
     return False
 
 
-def finds_by_strict_ram_and_tlb():
-    pc = wrong_pc(check=True)
+FOUND = ("without invalidation", "without a load of cr3", "the kernel used")
+
+
+def finds_by_strict_ram_and_tlb(layout):
+    pc = wrong_pc(check=True, layout=layout)
     try:
         run_at_most(pc, 200)
     except Panic as panic:
-        return "without invalidation" in panic.message or "the kernel used" in panic.message
+        return any(each in panic.message for each in FOUND)
     return False
 
 
@@ -477,20 +509,22 @@ FINDERS = {
 }
 
 
-def test_without_a_mistake_nothing_is_found():
-    assert not any(finds() for finds in FINDERS.values())
+@pytest.mark.parametrize("layout", [SMALL, WIDE], ids=lambda each: each.paging.name)
+def test_without_a_mistake_nothing_is_found(layout):
+    assert not any(finds(layout) for finds in FINDERS.values())
 
 
-@pytest.mark.parametrize("name", sliced(MISTAKES, 2))
+@pytest.mark.parametrize("name", sliced(MISTAKES, 2) + sliced(WIDE_MISTAKES, 2))
 def test_a_mistake_is_found_by_who_should_find_it(name):
-    *place, finders = MISTAKES[name]
+    *place, finders = ALL[name]
+    layout = WIDE if name in WIDE_MISTAKES else SMALL
     with seeded(*place):
-        assert {finder for finder, finds in FINDERS.items() if finds()} == finders
+        assert {finder for finder, finds in FINDERS.items() if finds(layout)} == finders
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_mistake_has_its_place_in_the_source(name):
-    *place, _finders = MISTAKES[name]
+    *place, _finders = ALL[name]
     with seeded(*place):
         pass
 

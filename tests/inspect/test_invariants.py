@@ -6,7 +6,7 @@ import pytest
 
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.memory.regions import Node, RegionKind
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
@@ -15,17 +15,22 @@ from kernel.driven import LIBRARY_FILE
 from support import entry_place, frame_at, make_pc, payload_programs
 
 BASE = 0x0804_8000
+WIDE = with_paging(MICROKERNEL, "PAE")
 
 
-@pytest.fixture
-def pc():
+def in_the_middle(layout):
     """Return a machine in the middle of things: one process sleeps, one is ready, one runs."""
     programs = {name: payload_programs()[name] for name in ("sleeper", "ping", "pong")}
-    machine = make_pc("sleeper 50", "ping", "pong", programs=programs | {"libit": LIBRARY_FILE})
+    machine = make_pc("sleeper 50", "ping", "pong", programs=programs | {"libit": LIBRARY_FILE}, layout=layout)
     machine.boot()
     for _ in range(4):
         machine.step()
     return machine
+
+
+@pytest.fixture
+def pc():
+    return in_the_middle(MICROKERNEL)
 
 
 @pytest.fixture
@@ -505,7 +510,37 @@ def list_a_child_for_ever(pc, lens):
     lens.processes.table[3].siblings.next = 3
 
 
+def let_the_kernel_write_its_text(pc, lens):
+    poke(pc, entry_place(lens, lens.spaces.kernel.directory, pc.layout.kernel_start), lambda old: old | 2)
+
+
+# What page tables of two words an entry alone have.
+
+
+def let_a_pointer_have_rights(pc, lens):
+    poke(pc, lens.processes.table[2].space.directory << 12, lambda old: old | 6)
+
+
+def let_a_stack_be_executed(pc, lens):
+    poke(pc, entry_address(pc, 2, pc.layout.stack_top - 4096) + 4, lambda old: 0)
+
+
+def let_the_kernel_execute_its_records(pc, lens):
+    poke(pc, entry_place(lens, lens.spaces.kernel.directory, pc.layout.text_end) + 4, lambda old: 0)
+
+
+def forbid_the_kernel_its_text(pc, lens):
+    poke(pc, entry_place(lens, lens.spaces.kernel.directory, pc.layout.kernel_start) + 4, lambda old: 1 << 31)
+
+
+WIDE_MISTAKES = {
+    let_a_pointer_have_rights: "an entry that the CPU loads with cr3",
+    let_a_stack_be_executed: "a page that is mapped lies in a region",
+    let_the_kernel_execute_its_records: "of the kernel part its text alone can be executed",
+    forbid_the_kernel_its_text: "of the kernel part its text alone can be executed",
+}
 MISTAKES = {
+    let_the_kernel_write_its_text: "of the kernel part its text alone can be executed",
     count_an_owner_wrongly: "the counts of frames by owner",
     count_a_full_frame_too_many: "the counts of frames by owner",
     leave_a_table_empty: "a page table that is there maps something",
@@ -597,7 +632,10 @@ MISTAKES = {
 }
 
 
-def test_a_healthy_kernel_breaks_none(pc, lens):
+@pytest.mark.parametrize("layout", [MICROKERNEL, WIDE], ids=lambda each: each.paging.name)
+def test_a_healthy_kernel_breaks_none(layout):
+    pc = in_the_middle(layout)
+    lens = look(layout, pc.ram.contents)
     check(lens)
     pc.run()
     check(lens)
@@ -611,8 +649,10 @@ def test_a_page_table_outside_ram_is_told_before_all_else(pc, lens):
     assert caught.value.finding == "a page table lies at 0xf0000000, where there is no RAM"
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: each.__name__)
-def test_a_mistake_breaks_its_invariant(pc, lens, mistake):
+@pytest.mark.parametrize("mistake", [*MISTAKES, *WIDE_MISTAKES], ids=lambda each: each.__name__)
+def test_a_mistake_breaks_its_invariant(mistake):
+    pc = in_the_middle(WIDE if mistake in WIDE_MISTAKES else MICROKERNEL)
+    lens = look(pc.layout, pc.ram.contents)
     mistake(pc, lens)
     broken = set()
     from keelback.inspect.census import Census
@@ -621,14 +661,14 @@ def test_a_mistake_breaks_its_invariant(pc, lens, mistake):
     for sentence, body in INVARIANTS.items():
         if list(body(Census(Snapshot(lens)))):
             broken.add(sentence)
-    assert any(sentence.startswith(MISTAKES[mistake]) for sentence in broken), broken
+    assert any(sentence.startswith((MISTAKES | WIDE_MISTAKES)[mistake]) for sentence in broken), broken
     with pytest.raises(InvariantBroken):
         check(lens)
 
 
 def test_every_invariant_has_a_mistake_that_breaks_it():
     for sentence in INVARIANTS:
-        assert any(sentence.startswith(start) for start in MISTAKES.values()), sentence
+        assert any(sentence.startswith(start) for start in (MISTAKES | WIDE_MISTAKES).values()), sentence
 
 
 def test_looking_changes_nothing(pc):

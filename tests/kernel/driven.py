@@ -26,8 +26,9 @@ from keelback.kernel.x86.vectors import SYSTEM_CALL
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.machine.simulated.models import Model
 from keelback.machine.simulated.pc import SimulatedPc
-from support import EXECUTE, MIB, READ, WRITE, elf, entry_at
+from support import EXECUTE, MIB, READ, WRITE, elf, entry_at, frame_at
 
 PAGE = 4096
 TEXT = MICROKERNEL.image_base
@@ -105,12 +106,13 @@ def make_machine(
     memory: int = 4 * MIB,
     check: bool = True,
     programs: Mapping[str, bytes] | None = None,
+    model: Model | None = None,
 ) -> SimulatedPc:
     """Return a machine of either life, not booted; `it` is the program of this module."""
     image = _image(life, layout, init, tuple((programs or {}).items()))
     if life == "compiled":
-        return CompiledPc(layout, image, memory=memory)
-    return InterpretedPc(layout, image, memory=memory, check=check)
+        return CompiledPc(layout, image, memory=memory, model=model)
+    return InterpretedPc(layout, image, memory=memory, check=check, model=model)
 
 
 class Driven:
@@ -241,9 +243,9 @@ class Driven:
 
     def frame(self, address: int, pid: int = 1) -> int:
         """Return the frame that a process has at an address, which is mapped."""
-        entry = self.entry(address, pid)
-        assert entry, f"process {pid} maps nothing at {address:#x}"
-        return entry >> 12
+        frame = frame_at(self.lens, self.table[pid].space.directory, address)
+        assert frame, f"process {pid} maps nothing at {address:#x}"
+        return frame
 
     def put_file(self, place: int, file: bytes, room: int) -> None:
         """Put a file in the place of a member of the payload, with so much room; the index has its size."""

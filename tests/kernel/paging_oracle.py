@@ -11,8 +11,10 @@ from unicorn import x86_const as x86
 
 from keelback.machine.simulated.scratch import descriptor
 
-GDT, STACK, KERNEL_CODE = 0x1D_F800, 0x1D_F400, 0x1D_F000
+GDT, STACK = 0x1D_F800, 0x1D_F400
 """In the highest page of the kernel zone, which no table uses."""
+KERNEL_CODE = 0x13_F000
+"""Where the kernel's text may be, behind all records."""
 CODE32, DATA, CODE64, USER_DATA, USER32, USER64 = 0x08, 0x10, 0x18, 0x23, 0x2B, 0x33
 FRAME = 4096
 PAGING, WRITE_PROTECT, PROTECTED = 1 << 31, 1 << 16, 1

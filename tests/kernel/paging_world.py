@@ -18,7 +18,7 @@ from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.regions import RegionKind, Regions, Space
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.kernel.x86.paging import I386, PAE, X86_64, PagingScheme
+from keelback.kernel.x86.paging import I386, NO_EXECUTE, PAE, X86_64, PagingScheme
 from keelback.lang import (
     PAGE_SIZE,
     Component,
@@ -118,7 +118,7 @@ class World(Component):
         self.frames.add_kernel_range(ZONE // PAGE_SIZE, TOP // PAGE_SIZE)
         self.frames.add_user_range(USER_FRAMES, FRAMES)
         self.frames.counts.user_promised = 0
-        self.spaces.start(TOP)
+        self.spaces.start(TOP, NO_EXECUTE if self.spaces.scheme.no_execute else 0)
 
     def create(self) -> u32:
         """Return a new space."""

@@ -6,7 +6,7 @@ from capstone import CS_ARCH_X86, CS_MODE_32, CS_MODE_64, Cs
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.page_tables import PageTables
 from keelback.kernel.memory.regions import RegionKind
-from keelback.kernel.x86.paging import AS_LOADED, I386, NO_EXECUTE, PAE, SCHEMES, USER, WRITABLE, X86_64
+from keelback.kernel.x86.paging import AS_LOADED, EXECUTE, I386, PAE, SCHEMES, USER, WRITABLE, X86_64
 from keelback.lang import PAGE_SIZE, Panic
 from kernel.driven import driven
 from kernel.paging_oracle import FETCH, READ, WRITE, Oracle
@@ -29,7 +29,7 @@ def far_pages(lives):
 
 def oracle(lives, root):
     """Return the CPU's view of a space, whose lowest page gets code."""
-    code = lives.call("map", root, lives.base, USER, OWNER)
+    code = lives.call("map", root, lives.base, USER | EXECUTE, OWNER)
     made = Oracle(lives.scheme.name, lives.memory(), RECORDS, range(USER_FRAMES, FRAMES), root, lives.base)
     made.code_frame = code
     return made
@@ -64,13 +64,13 @@ def test_the_schemes_are_those_of_the_manual():
 # Mapping, as the CPU sees it.
 
 
-@pytest.mark.parametrize("flags", [USER, USER | WRITABLE, USER | NO_EXECUTE, USER | WRITABLE | NO_EXECUTE, 0, WRITABLE])
+@pytest.mark.parametrize("flags", [USER, USER | WRITABLE, USER | EXECUTE, USER | WRITABLE | EXECUTE, 0, WRITABLE])
 def test_a_program_may_do_what_the_flags_of_a_page_say(lives, flags):
     root = lives.call("create")
     cpu_page = lives.base + PAGE_SIZE
     frame = lives.call("map", root, cpu_page, flags, OWNER)
     cpu = oracle(lives, root)
-    fetches = not (flags & NO_EXECUTE and lives.scheme.no_execute)
+    fetches = flags & EXECUTE or not lives.scheme.no_execute
     allowed = {READ: flags & USER, WRITE: flags & USER and flags & WRITABLE, FETCH: flags & USER and fetches}
     assert {each: cpu.probe(cpu_page, each) for each in ACCESSES} == {
         each: frame if allowed[each] else None for each in ACCESSES
@@ -80,7 +80,7 @@ def test_a_program_may_do_what_the_flags_of_a_page_say(lives, flags):
 def test_pages_at_every_distance_are_found_by_cpu_and_kernel(lives):
     root = lives.call("create")
     pages = far_pages(lives)[1:]
-    frames = {page: lives.call("map", root, page, USER | WRITABLE, OWNER) for page in pages}
+    frames = {page: lives.call("map", root, page, USER | WRITABLE | EXECUTE, OWNER) for page in pages}
     cpu = oracle(lives, root)
     for page, frame in frames.items():
         assert [cpu.probe(page, each) for each in ACCESSES] == [frame] * 3
@@ -110,10 +110,10 @@ def test_the_kernel_part_is_in_every_space_and_no_programs(lives):
 def test_a_frame_above_four_gigabytes_is_in_both_halves_of_an_entry(lives):
     root = lives.call("create")
     frame = 0xF_1234 if lives.scheme.entry_size == 4 else 0x8F_1234
-    lives.call("enter", root, lives.base, frame, USER | AS_LOADED)
+    lives.call("enter", root, lives.base, frame, USER | AS_LOADED | EXECUTE)
     assert lives.call("frame", root, lives.base) == frame
     assert entry(lives, root, lives.base) == frame << 12 | AS_LOADED | USER | 1
-    lives.call("change", root, lives.base, 0x400, USER | WRITABLE | NO_EXECUTE)
+    lives.call("change", root, lives.base, 0x400, USER | WRITABLE)
     assert entry(lives, root, lives.base) == 0x400 << 12 | 7 | (1 << 63 if lives.scheme.no_execute else 0)
 
 

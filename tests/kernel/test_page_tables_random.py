@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 
 from keelback.abi.errors import OutOfMemory
-from keelback.kernel.x86.paging import NO_EXECUTE, PRESENT, USER, WRITABLE
+from keelback.kernel.x86.paging import EXECUTE, PRESENT, USER, WRITABLE
 from keelback.lang import PAGE_SIZE
 from kernel.paging_world import FRAMES, OWNER, SHAPES, USER_FRAMES, Lives, mappings, tables_of
 
 STEPS = 60
-RIGHTS = (USER, USER | WRITABLE, USER | NO_EXECUTE, USER | WRITABLE | NO_EXECUTE)
+RIGHTS = (USER, USER | WRITABLE, USER | EXECUTE, USER | WRITABLE | EXECUTE)
 
 
 class Model:
@@ -103,12 +103,12 @@ class Model:
 
     def compare(self):
         """Compare tables, frames and counts with the dictionary."""
-        lives, kept = self.lives, (0 if self.lives.scheme.no_execute else NO_EXECUTE)
+        lives, given = self.lives, (0 if self.lives.scheme.no_execute else EXECUTE)
         uses = Counter()
         kernels = tables_of(lives, lives.world.spaces.kernel.directory)  # some wait, empty, for global mappings
         tables = dict(kernels)
         for root, pages in self.spaces.items():
-            wanted = {page: (frame, self.flags(rights & ~kept)) for page, (frame, rights) in pages.items()}
+            wanted = {page: (frame, self.flags(rights | given)) for page, (frame, rights) in pages.items()}
             assert mappings(lives, root) == wanted
             uses.update(frame for frame, _ in pages.values())
             tables |= tables_of(lives, root)
@@ -125,7 +125,7 @@ class Model:
 
     def flags(self, rights):
         """Return what an entry with some rights has in its flags."""
-        return PRESENT | rights & (USER | WRITABLE) | (1 << 63 if rights & NO_EXECUTE else 0)
+        return PRESENT | rights & (USER | WRITABLE) | (0 if rights & EXECUTE else 1 << 63)
 
     def end(self):
         """Destroy all spaces, and find all as it was."""

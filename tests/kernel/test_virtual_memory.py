@@ -227,7 +227,7 @@ MISTAKEN = [
     ((Call.MAP, ANYWHERE, 0, READ), BadArgument),
     ((Call.MAP, 0, 0, READ), BadArgument),
     ((Call.MAP, ANYWHERE + 1, PAGE, READ), BadArgument),
-    ((Call.MAP, ANYWHERE, PAGE, 8), BadArgument),
+    ((Call.MAP, ANYWHERE, PAGE, 16), BadArgument),
     ((Call.MAP, ANYWHERE, PAGE, -1), BadArgument),
     ((Call.MAP, PAGE, PAGE, READ), BadAddress),
     ((Call.MAP, USER_BASE - PAGE, PAGE, READ), BadAddress),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from keelback.kernel.memory.windows import Window
+from keelback.kernel.memory.windows import EntryBits, Window
+from keelback.kernel.x86.paging import NO_EXECUTE
 from keelback.lang import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -56,9 +57,14 @@ def hardware(ram):
 
 
 @pytest.fixture
-def window(ram, hardware):
+def bits(ram):
+    return Region(ram, PAGE_SIZE, 2 * PAGE_SIZE).struct(EntryBits)
+
+
+@pytest.fixture
+def window(ram, hardware, bits):
     entries = Region(ram, 0, PAGE_SIZE).struct(Table).entries
-    made = Window(ram, Cpu(hardware), entries, INDEX, ADDRESS, FLAGS, 1)
+    made = Window(ram, Cpu(hardware), entries, INDEX, ADDRESS, bits, 1)
     freeze(made)
     return made
 
@@ -98,8 +104,8 @@ def test_strict_ram_sees_both_addresses_and_the_size(window, ram):
     ]
 
 
-def test_two_windows_copy_between_frames(window, ram, hardware):
-    other = Window(ram, Cpu(hardware), window.words, INDEX + 1, ADDRESS + PAGE_SIZE, FLAGS, 1)
+def test_two_windows_copy_between_frames(window, ram, hardware, bits):
+    other = Window(ram, Cpu(hardware), window.words, INDEX + 1, ADDRESS + PAGE_SIZE, bits, 1)
     window.open(3).bytes.fill(0, PAGE_SIZE, 7)
     other.open(4).bytes.copy_from(0, window.open(3).bytes, 0, PAGE_SIZE)
     assert bytes(ram.bytes[4 * PAGE_SIZE : 5 * PAGE_SIZE]) == b"\7" * PAGE_SIZE
@@ -123,10 +129,11 @@ def test_a_frame_number_that_does_not_fit_an_entry_panics(window, frame):
         window.open(frame)
 
 
-def test_a_window_of_wide_entries_stores_both_halves(ram, hardware):
+def test_a_window_of_wide_entries_stores_both_halves(ram, hardware, bits):
     entries = Region(ram, 0, PAGE_SIZE).struct(Table).entries
-    Window(ram, Cpu(hardware), entries, 2, ADDRESS, FLAGS, 2).open(3)
+    Window(ram, Cpu(hardware), entries, 2, ADDRESS, bits, 2).open(3)
     assert list(entries)[2:4] == [3 << PAGE_SHIFT | FLAGS, 0]
+    bits.no_execute = NO_EXECUTE
     with pytest.raises(Panic):
-        Window(ram, Cpu(hardware), entries, 2, ADDRESS, FLAGS, 2).open(0x12_3456)
-    assert list(entries)[2:4] == [0x2_3456 << PAGE_SHIFT | FLAGS, 1]
+        Window(ram, Cpu(hardware), entries, 2, ADDRESS, bits, 2).open(0x12_3456)
+    assert list(entries)[2:4] == [0x2_3456 << PAGE_SHIFT | FLAGS, NO_EXECUTE | 1]

@@ -41,7 +41,9 @@ class SpaceInQemu:
 def read_tlb(text: str) -> dict[int, Translation]:
     """Return what `info tlb` says, by pages."""
     found = TLB_LINE.findall(text)
-    lines = [Translation(int(page, 16), int(at, 16) >> 12, frozenset(flags) - {"-"}) for page, at, flags in found]
+    # Before the address stands what else is in the entry's high word.
+    places = ((int(page, 16), int(at, 16) & (1 << 52) - 1, flags) for page, at, flags in found)
+    lines = [Translation(page, place >> 12, frozenset(flags) - {"-"}) for page, place, flags in places]
     return {each.page: each for each in lines}
 
 

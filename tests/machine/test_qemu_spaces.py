@@ -22,7 +22,7 @@ from keelback.kernel.memory.frames import SHARED, STACK
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 from keelback.machine.qemu.qemu import WAIT, Qemu
 from machine.qemu_monitor import Gdb, Range, SpaceInQemu, Translation, walk
-from support import MIB, WRITE, payload_programs
+from support import EXECUTE, MIB, WRITE, payload_programs
 from variants import VARIANTS, name_of
 
 # The second has ended, the last sleeps, and the others run by turns.
@@ -130,10 +130,16 @@ def test_the_snapshot_has_the_user_pages_that_info_tlb_has(standstill):
 def kernel_pages(kernel: Kernel) -> Iterator[Translation]:
     """Yield what every address space has below the limit, but for the windows."""
     layout, top = kernel.layout, kernel.memory.bounds.region_top
-    yield Translation(SCREEN, SCREEN >> PAGE_SHIFT, KERNEL_FLAGS | {"W"})
+    yield Translation(SCREEN, SCREEN >> PAGE_SHIFT, KERNEL_FLAGS | {"W"} | bans(layout))
     for page in PAGES[layout.owned_start >> PAGE_SHIFT : top >> PAGE_SHIFT]:
-        is_text = layout.kernel_start <= page < layout.text_end
-        yield Translation(page, page >> PAGE_SHIFT, KERNEL_FLAGS | (set() if is_text else {"W"}))
+        writes = set() if layout.kernel_start <= page < layout.text_end else {"W"}
+        is_text = layout.kernel_start <= page < layout.places
+        yield Translation(page, page >> PAGE_SHIFT, KERNEL_FLAGS | writes | bans(layout, is_text))
+
+
+def bans(layout: Layout, can_execute: bool = False) -> set[str]:
+    """Return the flag of an entry that forbids fetching, where that is so."""
+    return {"X"} if layout.paging.no_execute and not can_execute else set()
 
 
 def stack_pages(kernel: Kernel) -> Iterator[int]:
@@ -152,19 +158,20 @@ def test_the_kernel_is_global_at_its_own_address_and_its_text_is_read_only(stand
         shown = [below.pop(page) for page in windows if page in below]
         stacks = [below.pop(page) for page in stack_pages(standstill.kernel)]
         assert below == expected, f"process {pid}"
-        assert all(each.flags == KERNEL_FLAGS | {"W"} for each in shown + stacks), f"process {pid}"
+        assert all(each.flags == KERNEL_FLAGS | {"W"} | bans(layout) for each in shown + stacks), f"process {pid}"
         assert all(standstill.kernel.memory.frames.table[each.frame].use == STACK for each in stacks)
         assert len({each.frame for each in stacks}) == len(stacks), f"process {pid}"
 
 
 def user_pages(elf: bytes, layout: Layout) -> dict[int, set[str]]:
-    """Return the pages that a program has from its start, and whether it may write to them."""
-    pages = {layout.stack_top - PAGE_SIZE: {"U", "W"}}
+    """Return the pages that a program has from its start, and what it may do there."""
+    pages = {layout.stack_top - PAGE_SIZE: {"U", "W"} | bans(layout)}
     size = "p_memsz" if layout.eager_image else "p_filesz"
     for segment in ELFFile(BytesIO(elf)).iter_segments("PT_LOAD"):
         start, end = segment["p_vaddr"], segment["p_vaddr"] + segment[size]
         for page in PAGES[start >> PAGE_SHIFT : -(-end >> PAGE_SHIFT)]:
-            pages[page] = {"U", "W"} if segment["p_flags"] & WRITE else {"U"}
+            writes = {"W"} if segment["p_flags"] & WRITE else set()
+            pages[page] = {"U"} | writes | bans(layout, bool(segment["p_flags"] & EXECUTE))
     return pages
 
 
@@ -183,7 +190,7 @@ def test_a_process_has_the_pages_of_its_program_and_stack_none_global(standstill
     for pid, space in standstill.in_qemu.items():
         elf = programs[bytes(standstill.kernel.processes.table[pid].name).rstrip(b"\0").decode()]
         found = {page: each.flags - {"A", "D"} for page, each in space.translations.items() if page >= layout.user_base}
-        written = {page: {"U", "W"} for page in found.keys() & pages_on_demand(elf, layout)}
+        written = {page: {"U", "W"} | bans(layout) for page in found.keys() & pages_on_demand(elf, layout)}
         assert found == written | user_pages(elf, layout), f"process {pid}"
         assert len(written) < len(pages_on_demand(elf, layout)) or layout.eager_image
 

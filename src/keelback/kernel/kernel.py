@@ -138,7 +138,7 @@ class Kernel(Component):
         """
         self._end_trial()
         try:
-            self.spaces.start(self.memory.bounds.region_top)
+            self.spaces.start(self.memory.bounds.region_top, self.control.no_execute())
             directory: word = self.spaces.kernel.directory << PAGE_SHIFT
             self.segments.use_tables(directory)
             self.control.start_paging(directory)

@@ -5,7 +5,7 @@ lies in static structs.  Compiled, it is a program like those in C; in CPython i
 """
 
 from keelback.abi.records import LONGEST_ARGUMENT, ArgumentText
-from keelback.abi.rights import READ, WRITE
+from keelback.abi.rights import EXECUTE, READ, WRITE
 from keelback.lang import Component, Ram, Region, TextSink, i32, u8, u32, view, word
 from keelback.user.calls import Calls, Kernel
 from keelback.user.line import LONGEST_LINE, Line
@@ -13,7 +13,7 @@ from keelback.user.line import LONGEST_LINE, Line
 PAGE_SIZE = 4096
 FIRST_ERROR = 0xFFFF_FF01
 """Results from here on are errors: -255 to -1."""
-NO_ACCESS, CAN_READ, CAN_WRITE = 0, READ, WRITE
+NO_ACCESS, CAN_READ, CAN_WRITE, CAN_EXECUTE = 0, READ, WRITE, EXECUTE
 
 
 def failed(result: u32) -> bool:

@@ -115,7 +115,7 @@ def _used_counts(census: Census) -> Iterator[str]:
     kinds, full = [0] * len(Role), 0
     for record, count in Counter(memoryview(census.snapshot.frames.records).cast("I").tolist()).items():
         references, owner = record & 0xFFFF, record >> 16
-        if references:
+        if record:  # a page table that waits for its first entry has no reference
             kinds[owner >> OWNER_BITS] += count
             full += count if references == frames.most_references and owner >> OWNER_BITS != Role.TABLE else 0
     if (list(frames.counts.used), frames.counts.full) != (kinds, full):

@@ -31,9 +31,8 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
     growth = census.kernel.layout.stack_top - census.kernel.layout.stack_promised * PAGE_SIZE
     zero = census.kernel.spaces.kernel.zero
     present = {each.page for each in mapped.user if each.frame != zero}
-    shift = census.snapshot.walker.scheme.levels[-2].shift
-    tables = {each.page >> shift for each in mapped.user}
-    pages, needed = 0, set[int]()
+    tables = {(each.depth, each.base) for each in mapped.tables}
+    pages, needed = 0, set[tuple[int, int]]()
     for region in mapped.regions:
         on_demand = range(region.start, region.end, PAGE_SIZE)
         if region.kind in (RegionKind.MALLOC, RegionKind.SPARSE):
@@ -44,7 +43,9 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
             taken = sum(region.start <= page < region.end and page not in on_demand for page in present)
             pages += len(on_demand) + taken
         if region.permissions & USER and on_demand:
-            needed.update(range(on_demand.start >> shift, (on_demand.stop - 1 >> shift) + 1))
+            for depth, level in enumerate(census.snapshot.walker.scheme.levels[:-1], 1):
+                slots = range(on_demand.start >> level.shift, (on_demand.stop - 1 >> level.shift) + 1)
+                needed.update((depth, slot << level.shift) for slot in slots)
     return pages, len(needed - tables)
 
 

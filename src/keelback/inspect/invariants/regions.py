@@ -5,8 +5,9 @@ from itertools import pairwise
 
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
-from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE
+from keelback.inspect.walk import NO_EXECUTE, PAGE_SHIFT, USER, WRITABLE, Translation
 from keelback.kernel.memory.regions import FEW, SPARE, RegionKind
+from keelback.kernel.x86.paging import EXECUTE
 from keelback.lang import PAGE_SIZE, size_of
 
 
@@ -64,6 +65,12 @@ def _areas(census: Census) -> Iterator[str]:
                 yield f"{space.whose} has {region.kind.name} [{region.start:#010x}, {region.end:#010x})"
 
 
+def _flags(census: Census, mapped: Translation) -> int:
+    """Return what a page's entries allow, as a region has it; what a CPU can't forbid, nobody is asked about."""
+    forbids = census.kernel.spaces.access.bits.no_execute
+    return mapped.flags & (USER | WRITABLE) | (EXECUTE if forbids and not mapped.flags & NO_EXECUTE else 0)
+
+
 @invariant("a page that is mapped lies in a region, and its entry allows no more than the region does")
 def _pages_in_regions(census: Census) -> Iterator[str]:
     for space in census.snapshot.spaces.values():
@@ -71,5 +78,5 @@ def _pages_in_regions(census: Census) -> Iterator[str]:
             region = space.region_of(each.page)
             if region is None:
                 yield f"{space.whose} maps {each.page:#010x}, which is in no region"
-            elif each.flags & (USER | WRITABLE) & ~region.permissions:
+            elif _flags(census, each) & ~region.permissions:
                 yield f"{space.whose} may do more at {each.page:#010x} than its region allows"

@@ -4,18 +4,22 @@ from collections.abc import Iterator
 
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
-from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE, Table, Translation
+from keelback.inspect.walk import LOW_FLAGS, NO_EXECUTE, PAGE_SHIFT, PRESENT, USER, WRITABLE, Table, Translation
 from keelback.lang import PAGE_SIZE
 
 
 @invariant("page 0 and the last page are mapped nowhere")
 def _null_pages(census: Census) -> Iterator[str]:
-    snapshot = census.snapshot
-    roots = [("the kernel", snapshot.kernel_root), *((each.whose, each.root) for each in snapshot.all_spaces)]
-    for whose, root in roots:
+    for whose, root in _roots(census):
         for page in (0, (1 << 32) - PAGE_SIZE):
-            if snapshot.walker.walk(root, page) is not None:
+            if census.snapshot.walker.walk(root, page) is not None:
                 yield f"{whose} maps page {page:#010x}, which should be mapped nowhere"
+
+
+def _roots(census: Census) -> list[tuple[str, int]]:
+    """Return every address space: whose it is, and what cr3 has for it."""
+    snapshot = census.snapshot
+    return [("the kernel", snapshot.kernel_root), *((each.whose, each.root) for each in snapshot.all_spaces)]
 
 
 @invariant("the kernel part is the same in every address space")
@@ -27,15 +31,41 @@ def _kernel_part(census: Census) -> Iterator[str]:
 
 
 def _kernel_tables(census: Census, root: int) -> list[Table]:
-    """Return the tables of a space that are for addresses below the limit alone."""
+    """Return the tables of a space that are for addresses below the limit alone, with the entries that lead there.
+
+    Entries above those lead to tables that are a space's own.
+    """
     limit, walker = census.kernel.layout.kernel_limit, census.snapshot.walker
-    return [each for each in walker.tables(root, 0, limit) if walker.end_of(each) <= limit]
+    tables = [each for each in walker.tables(root, 0, limit) if walker.end_of(each) <= limit]
+    return [each._replace(way=each.way[-1:]) for each in tables]
 
 
 @invariant("no page of the kernel part is open to user mode")
 def _kernel_supervisor(census: Census) -> Iterator[str]:
     for each in census.snapshot.walker.pages(census.snapshot.kernel_root, having=USER):
         yield f"the kernel's page {each.page:#010x} is open to user mode"
+
+
+@invariant("of the kernel part its text alone can be executed, and its text can't be written")
+def _kernel_text(census: Census) -> Iterator[str]:
+    layout, forbids = census.kernel.layout, census.kernel.spaces.access.bits.no_execute
+    for each in census.snapshot.walker.pages(census.snapshot.kernel_root):
+        if layout.kernel_start <= each.page < layout.text_end and each.flags & WRITABLE:
+            yield f"the kernel may write its own text at {each.page:#010x}"
+        is_text = layout.kernel_start <= each.page < layout.places
+        if forbids and bool(each.flags & NO_EXECUTE) == is_text:
+            yield f"the kernel may {'not ' * is_text}execute {each.page:#010x}"
+
+
+@invariant("an entry that the CPU loads with cr3 says that a table is there, and nothing of rights")
+def _pointers(census: Census) -> Iterator[str]:
+    walker = census.snapshot.walker
+    if walker.scheme.levels[0].has_rights:
+        return
+    for whose, root in _roots(census):
+        for number, entry in walker.present(next(walker.tables(root))):
+            if entry & (LOW_FLAGS | NO_EXECUTE) != PRESENT:
+                yield f"page-directory pointer {number} of {whose} is {entry:#x}"
 
 
 @invariant("in the area for global mappings are kernel stacks alone, each whole in its slot, the guards not mapped")

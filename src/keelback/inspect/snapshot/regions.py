@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE
 from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.x86.paging import EXECUTE
 
 KINDS = {
     RegionKind.NONE: "in no region",
@@ -22,7 +23,7 @@ class Region(NamedTuple):
     end: int
     kind: RegionKind
     permissions: int
-    """USER and WRITABLE of a page-table entry."""
+    """USER, WRITABLE and EXECUTE, as the kernel's regions have them."""
 
     def __repr__(self) -> str:
         pages = (self.end - self.start) >> PAGE_SHIFT
@@ -41,4 +42,5 @@ class Region(NamedTuple):
         """Return what its process may do there, in words."""
         if not self.permissions & USER:
             return "closed"
-        return "may be written" if self.permissions & WRITABLE else "read-only"
+        rights = "may be written" if self.permissions & WRITABLE else "read-only"
+        return rights + (" and executed" if self.permissions & EXECUTE else "")

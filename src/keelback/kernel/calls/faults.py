@@ -5,9 +5,10 @@ Source: Intel SDM volume 3, section 6.15 (exceptions).
 
 from keelback.abi.errors import BadAddress, OutOfMemory
 from keelback.kernel.devices.console import Console
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.regions import MemoryRegion, RegionKind
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Access, Process, Reason
+from keelback.kernel.x86.paging import USER
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
 from keelback.lang import Component, Cpu, ProcessFault, word
@@ -21,6 +22,7 @@ class Faults(Component):
         self.cpu = cpu
         self.virtual_memory = virtual_memory
         self.layout = virtual_memory.layout
+        self.bits = virtual_memory.access.bits
 
     def take(self, process: Process, frame: TrapFrame) -> None:
         """Serve the fault in a process's trap frame; one that can't be served is recorded.
@@ -58,6 +60,8 @@ class Faults(Component):
                 raise BadAddress
             if frame.writing:
                 self.virtual_memory.make_writable(process.space, address)
+            elif self._can_forbid_fetches() and frame.fetching:
+                self.virtual_memory.make_executable(process.space, address)
             else:
                 self.virtual_memory.make_readable(process.space, address)
         except BadAddress:
@@ -73,7 +77,10 @@ class Faults(Component):
 
     def _reason(self, process: Process, frame: TrapFrame, address: word) -> Reason:
         """Return why nobody may do that there."""
-        kind = self.virtual_memory.regions.find(process.space, address).kind
+        region = self.virtual_memory.regions.find(process.space, address)
+        kind = region.kind
+        if self._can_forbid_fetches() and frame.fetching and self._can_read(region, frame):
+            return Reason.NOT_EXECUTABLE
         if frame.forbidden or (kind != RegionKind.NONE and kind != RegionKind.MALLOC):
             return Reason.PROTECTED
         layout = self.layout
@@ -81,10 +88,20 @@ class Faults(Component):
             return Reason.STACK_OVERFLOW
         return Reason.NOT_MAPPED
 
+    def _can_read(self, region: MemoryRegion, frame: TrapFrame) -> bool:
+        """Say whether a page of a region that faulted may be read; a malloc page that is not there may not."""
+        return region.permissions & USER != 0 and (frame.forbidden or region.kind != RegionKind.MALLOC)
+
+    def _can_forbid_fetches(self) -> bool:
+        """Say whether a page can be one that is not executable; the CPU then says of each fault if it was a fetch."""
+        return self.layout.paging.no_execute and self.bits.no_execute != 0
+
     def _access(self, frame: TrapFrame, address: word) -> Access:
         """Return what the instruction did."""
         if frame.writing:
             return Access.WRITE
+        if self._can_forbid_fetches():
+            return Access.FETCH if frame.fetching else Access.READ
         return Access.FETCH if frame.fetches(address) else Access.READ
 
     def report(self, process: Process) -> None:

@@ -1,11 +1,10 @@
 """The calls of the part `mapping`: ranges of pages that a process maps, unmaps and protects."""
 
 from keelback.abi.errors import BadArgument
-from keelback.abi.rights import READ, SPARSE, WRITE
+from keelback.abi.rights import EXECUTE, READ, SPARSE, WRITE
 from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.threads import Thread
-from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import Component, u8, u32
 
 
@@ -48,9 +47,8 @@ class MappingCalls(Component):
         return 0
 
     def _permissions(self, asked: u32) -> u8:
-        """Return what a page-table entry calls READ and WRITE, which includes reading.  Raises: BadArgument."""
-        if asked & ~(READ | WRITE):
+        """Return the flags of a page-table entry for some rights.  Raises: BadArgument."""
+        if asked & ~(READ | WRITE | EXECUTE):
             raise BadArgument
-        if asked & WRITE:
-            return USER | WRITABLE
-        return USER if asked & READ else 0
+        scheme = self.virtual_memory.layout.paging
+        return scheme.permissions(asked & READ != 0, asked & WRITE != 0, asked & EXECUTE != 0)

@@ -12,7 +12,7 @@ from keelback.kernel.loading.elf_format import Segment
 from keelback.kernel.loading.payload import Payload
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, page_of
+from keelback.kernel.x86.paging import AS_LOADED, WRITABLE, page_of
 from keelback.lang import PAGE_SIZE, Component, Region, round_up, u8, u32, word
 
 
@@ -44,7 +44,7 @@ class ElfLoader(Component):
         """Make the regions for the segments of a file that was checked last."""
         for segment, start in self.file.segments():
             end: word = round_up(start + segment.memory_size, PAGE_SIZE)
-            self.regions.add(space, page_of(start), end, image.kind, permissions_of(segment))
+            self.regions.add(space, page_of(start), end, image.kind, self._permissions_of(segment))
 
     def load(self, space: Space, image: CheckedFile) -> None:
         """Map and fill the pages that have been placed and are not mapped yet; what the file has not comes on demand.
@@ -59,7 +59,7 @@ class ElfLoader(Component):
         space.image.file = image.start
 
     def _load_segment(self, space: Space, image: CheckedFile, segment: Segment, start: word) -> None:
-        flags: u32 = permissions_of(segment)
+        flags: u32 = self._permissions_of(segment)
         if not flags & WRITABLE:
             flags |= AS_LOADED
         for page in range(page_of(start), start + self._loaded_size(segment), PAGE_SIZE):
@@ -78,10 +78,6 @@ class ElfLoader(Component):
             content.copy_from(first - page, self.payload.content.elements, source, end - first)
         content.fill(end - page, page + PAGE_SIZE - end, 0)
 
-
-def permissions_of(segment: Segment) -> u8:
-    """Return the permissions of a segment's pages, as a page-table entry has them; 0: none."""
-    if segment.can_write:
-        return USER | WRITABLE
-    # Without no-execute pages what can be executed can be read.
-    return USER if segment.can_read or segment.can_execute else 0
+    def _permissions_of(self, segment: Segment) -> u8:
+        """Return the permissions of a segment's pages, as a page-table entry has them; 0: none."""
+        return self.layout.paging.permissions(segment.can_read, segment.can_write, segment.can_execute)

@@ -12,7 +12,7 @@
 from keelback.abi.errors import BadArgument, OutOfMemory, TooManyLibraries
 from keelback.kernel.loading.loaded_libraries import Library, LoadedLibraries
 from keelback.kernel.memory.regions import RegionKind, Space
-from keelback.kernel.x86.paging import USER, WRITABLE
+from keelback.kernel.x86.paging import EXECUTE, USER, WRITABLE
 from keelback.lang import PAGE_SIZE, Array, Component, KernelError, Ref, Struct, inline, round_up, u8, u16, u32, word
 
 MOST_MAPPED = 8
@@ -133,7 +133,7 @@ class Libraries(Component):
         entry = self.promises.entry(space, page)
         if not self.frames.share(frame):
             frame = self.virtual_memory.new_copy(space, frame, permissions)
-        self.spaces.enter(entry, page, frame, permissions & USER)
+        self.spaces.enter(entry, page, frame, permissions & (USER | EXECUTE))
 
     def unload(self, space: Space, mapped: MappedLibraries, address: word) -> None:
         """Unmap the library whose link page is at an address; the last user frees it.

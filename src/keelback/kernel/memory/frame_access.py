@@ -10,8 +10,8 @@ A layout that maps all memory would answer here, and nobody else would notice.
 """
 
 from keelback.kernel.layout import Layout
-from keelback.kernel.memory.windows import Window
-from keelback.kernel.x86.paging import KERNEL_WRITE, PageTable
+from keelback.kernel.memory.windows import EntryBits, Window
+from keelback.kernel.x86.paging import PageTable
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Page, Region, u32, view, word
 
 
@@ -20,11 +20,12 @@ class FrameAccess(Component):
 
     def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
         self.ram = records.ram
+        self.bits = records.struct(EntryBits)
         self.window_table = records.struct(PageTable, PAGE_SIZE)
         scheme, words = layout.paging, self.window_table.words
         step = scheme.entry_size // 4
         self.windows = tuple(
-            Window(records.ram, cpu, words, scheme.table.index(address) * step, address, KERNEL_WRITE, step)
+            Window(records.ram, cpu, words, scheme.table.index(address) * step, address, self.bits, step)
             for address in range(layout.windows, layout.windows + layout.window_count * PAGE_SIZE, PAGE_SIZE)
         )
         self.first, self.second = self.windows

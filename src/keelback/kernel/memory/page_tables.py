@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
-from keelback.kernel.x86.paging import LOW_FLAGS, NO_EXECUTE, PRESENT, Entry, Level, PagingScheme, WideEntry
+from keelback.kernel.x86.paging import EXECUTE, LOW_FLAGS, NO_EXECUTE, PRESENT, Entry, Level, PagingScheme, WideEntry
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Component, Cpu, address_of, i32, native, u16, u32, view, word
 
 
@@ -71,8 +71,18 @@ class PageTables(Component):
             entry.low = frame << PAGE_SHIFT | flags & LOW_FLAGS
         else:
             low: u32 = (frame & 0xF_FFFF) << PAGE_SHIFT | flags & LOW_FLAGS
-            high: u32 = frame >> 20 | (flags & NO_EXECUTE if self.scheme.no_execute else 0)
-            self._store(self._wide(entry), low, high)
+            self._store(self._wide(entry), low, frame >> 20 | self._ban(flags))
+
+    def _ban(self, flags: u32) -> u32:
+        """Return the bit that forbids fetching, unless some flags allow it."""
+        return 0 if flags & EXECUTE else self.access.bits.no_execute
+
+    def _clear(self, entry: Entry) -> None:
+        """Make an entry one that is not present; the caller invalidates what the CPU may have kept of it."""
+        if self.step == 1:
+            entry.low = 0
+        else:
+            self._store(self._wide(entry), 0, 0)
 
     @native("volatile u32 *half = &entry->low; half[0] = 0; half[1] = high; half[0] = low;")
     def _store(self, entry: WideEntry, low: u32, high: u32) -> None:
@@ -93,11 +103,13 @@ class PageTables(Component):
     def flags_of(self, entry: Entry) -> u32:
         """Return the flags of an entry."""
         low: u32 = entry.low & LOW_FLAGS
-        return low if self.step == 1 else low | self._wide(entry).high & NO_EXECUTE
+        if self.step == 1:
+            return low
+        return low if self._wide(entry).high & NO_EXECUTE else low | EXECUTE
 
     def remove(self, entry: Entry) -> None:
         """Clear an entry that is present; the caller invalidates what the CPU may have kept of it."""
-        self.change(entry, 0, 0)
+        self._clear(entry)
         self.count(self.access.frame_at(address_of(entry)), -1)
 
     def withdraw(self, table: u32, words: Array[u32], index: u32) -> None:
@@ -105,7 +117,7 @@ class PageTables(Component):
         if self.step == 1:
             words[index] = 0
         else:
-            self.change(self.entry(table, index), 0, 0)
+            self._clear(self.entry(table, index))
 
     def count(self, table: u32, change: i32) -> None:
         """Note that a table has so many present entries more, or fewer."""
@@ -116,7 +128,9 @@ class PageTables(Component):
         words = self.access.table(table).words
         position: u32 = self.scheme.table.index(start) * self.step
         for page in range(start, end, PAGE_SIZE):
-            words[position] = page | flags
+            words[position] = page | flags & LOW_FLAGS
+            if self.step > 1:
+                words[position + 1] = self._ban(flags)
             position += self.step
         self.count(table, (end - start) >> PAGE_SHIFT)
 

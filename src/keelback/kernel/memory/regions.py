@@ -59,7 +59,7 @@ class MemoryRegion(Struct):
     start: word
     end: word
     kind: RegionKind
-    permissions: u8  # USER and WRITABLE of a page-table entry; 0: none
+    permissions: u8  # USER, WRITABLE and EXECUTE of a page-table entry; 0: none
 
     def set(self, start: word, end: word, kind: RegionKind, permissions: u8) -> None:
         """Set the region's range, kind and permissions."""

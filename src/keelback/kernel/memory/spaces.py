@@ -24,9 +24,10 @@ from keelback.kernel.memory.frames import TABLE, ZERO, Frames
 from keelback.kernel.memory.page_tables import PageTables
 from keelback.kernel.x86.paging import (
     DIRECTORY,
+    EXECUTE,
+    KERNEL_EXECUTE,
     KERNEL_READ,
     KERNEL_WRITE,
-    NO_EXECUTE,
     PRESENT,
     USER,
     WRITABLE,
@@ -57,12 +58,14 @@ class AddressSpaces(Component):
 
     # The kernel part.
 
-    def start(self, region_top: word) -> None:
+    def start(self, region_top: word, no_execute: u32) -> None:
         """Make the kernel's page tables, for memory up to an address, the kernel's text read-only to the kernel itself.
 
+        Nothing but text can be executed where the CPU has the bit NO_EXECUTE.
         Raises: OutOfMemory.
         """
         layout, tables = self.layout, self.tables
+        self.access.bits.no_execute = no_execute
         top: u32 = region_top >> PAGE_SHIFT
         for frame in range(top - self.frames.counts.kernel_total, top):
             self.access.spoil(frame)  # nobody knows what is there
@@ -70,7 +73,8 @@ class AddressSpaces(Component):
         shown = tables.reserve_last(self.kernel.directory, layout.windows)
         tables.enter(shown, address_of(self.access.window_table) >> PAGE_SHIFT, DIRECTORY)
         self._map_kernel(layout.owned_start, layout.kernel_start, KERNEL_WRITE)
-        self._map_kernel(layout.kernel_start, layout.text_end, KERNEL_READ)
+        self._map_kernel(layout.kernel_start, layout.places, KERNEL_EXECUTE)
+        self._map_kernel(layout.places, layout.text_end, KERNEL_READ)
         self._map_kernel(layout.text_end, region_top, KERNEL_WRITE)
         if layout.owned_start > SCREEN:
             self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, KERNEL_WRITE)
@@ -199,7 +203,7 @@ class AddressSpaces(Component):
         for base, table in self.tables.tables(directory, start, end):
             for entry in self.tables.present(table, base, end):
                 frame: u32 = self.tables.frame_of(entry)
-                self.tables.change(entry, frame, PRESENT | permissions & (USER | NO_EXECUTE))
+                self.tables.change(entry, frame, PRESENT | permissions & (USER | EXECUTE))
                 if permissions & WRITABLE:
                     self.frames.take_over(frame, holder)
                 else:

@@ -15,7 +15,7 @@ from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.regions import MemoryRegion, RegionKind, Space
-from keelback.kernel.x86.paging import AS_LOADED, USER, WRITABLE, Entry, page_of
+from keelback.kernel.x86.paging import AS_LOADED, EXECUTE, USER, WRITABLE, Entry, page_of
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, round_up, u8, u32, word
 
 
@@ -41,7 +41,7 @@ class VirtualMemory(Component):
         entry = self.tables.find(space.directory, address)
         if entry is not None and entry.user:
             return self.tables.frame_of(entry)
-        self._check_readable(space, address)
+        self._readable_region(space, address)
         return self.spaces.kernel.zero
 
     def make_readable(self, space: Space, address: word) -> u32:
@@ -52,16 +52,26 @@ class VirtualMemory(Component):
         entry = self.tables.find(space.directory, address)
         if entry is not None and entry.user:
             return self.tables.frame_of(entry)
-        self._check_readable(space, address)
-        self._enter(space, page_of(address), entry, self.spaces.kernel.zero, USER)
+        region = self._readable_region(space, address)
+        self._enter(space, page_of(address), entry, self.spaces.kernel.zero, self._flags(region, USER))
         return self.spaces.kernel.zero
 
-    def _check_readable(self, space: Space, address: word) -> None:
-        """Check that a page that has no frame may be read.  Raises: BadAddress."""
+    def make_executable(self, space: Space, address: word) -> None:
+        """Let code be fetched from the page of an address.
+
+        Raises: BadAddress when it is nobody's to execute; as `make_readable`.
+        """
+        if not self.regions.find(space, address).permissions & EXECUTE:
+            raise BadAddress
+        self.make_readable(space, address)
+
+    def _readable_region(self, space: Space, address: word) -> MemoryRegion:
+        """Return the region of a page that has no frame and may be read.  Raises: BadAddress."""
         region = self.regions.find(space, address)
         if not region.permissions & USER:
             raise BadAddress
         self._check_demand(region)
+        return region
 
     def check_writable(self, space: Space, address: word) -> None:
         """Check that the page of an address can be made writable, if there is memory.  Raises: BadAddress."""
@@ -85,7 +95,7 @@ class VirtualMemory(Component):
             raise BadAddress
         page: word = page_of(address)
         if entry is not None and entry.present and self.tables.frame_of(entry) != self.spaces.kernel.zero:
-            return self._stop_sharing(space, page, entry)
+            return self._stop_sharing(space, page, entry, self._flags(region, USER | WRITABLE))
         return self._write_first(space, region, page, entry)
 
     def _check_demand(self, region: MemoryRegion) -> None:
@@ -106,9 +116,9 @@ class VirtualMemory(Component):
             self.frames.check_user(1)
         frame: u32 = self._new_zeros(space)
         if present and entry is not None:
-            self._change(space, page, entry, frame)
+            self._change(space, page, entry, frame, self._flags(region, USER | WRITABLE))
         else:
-            self._enter(space, page, entry, frame, USER | WRITABLE)
+            self._enter(space, page, entry, frame, self._flags(region, USER | WRITABLE))
         if more:
             self.promises.add(space, 1, 0)
         return frame
@@ -156,19 +166,23 @@ class VirtualMemory(Component):
             return self.frames.allocate_user(space.owner)
         return self.frames.allocate_read_only(space.owner)
 
-    def _stop_sharing(self, space: Space, page: word, entry: Entry) -> u32:
+    def _stop_sharing(self, space: Space, page: word, entry: Entry, flags: u32) -> u32:
         frame: u32 = self.tables.frame_of(entry)
         if not self.frames.take_over(frame, space.owner):
             copy: u32 = self.frames.allocate_user(space.owner)
             self._copy(copy, frame)
             self.frames.drop(frame, space.owner)
             frame = copy
-        self._change(space, page, entry, frame)
+        self._change(space, page, entry, frame, flags)
         return frame
 
-    def _change(self, space: Space, page: word, entry: Entry, frame: u32) -> None:
-        """Make a page that is mapped writable, in a frame."""
-        self.spaces.change(entry, page, frame, USER | WRITABLE)
+    def _flags(self, region: MemoryRegion, rights: u32) -> u32:
+        """Return what the entry of a page has with some rights, and with the one to execute where its region has it."""
+        return rights | region.permissions & EXECUTE if self.tables.scheme.no_execute else rights
+
+    def _change(self, space: Space, page: word, entry: Entry, frame: u32, flags: u32) -> None:
+        """Map a page that is mapped to a frame, with other flags."""
+        self.spaces.change(entry, page, frame, flags)
         space.follow(page, frame)
 
     def new_copy(self, space: Space, frame: u32, permissions: u32) -> u32:
@@ -285,7 +299,8 @@ class VirtualMemory(Component):
                 self.promises.check(more, 0)
                 self._enter(space, address, entry, self._new_zeros(space), USER | WRITABLE)
             else:
-                self._change(space, address, entry, self._renew(space, self.tables.frame_of(entry), more))
+                frame: u32 = self._renew(space, self.tables.frame_of(entry), more)
+                self._change(space, address, entry, frame, USER | WRITABLE)
         except OutOfMemory:
             self.regions.settle(space)
             raise
@@ -363,7 +378,8 @@ class VirtualMemory(Component):
             if entry.as_loaded:
                 own = self.promises.entry(space, page)
                 if not own.present and self.frames.share(self.tables.frame_of(entry)):
-                    self.spaces.enter(own, page, self.tables.frame_of(entry), entry.low & (USER | AS_LOADED))
+                    flags: u32 = self.tables.flags_of(entry) & (USER | EXECUTE | AS_LOADED)
+                    self.spaces.enter(own, page, self.tables.frame_of(entry), flags)
                     count += 1
         return count
 
@@ -392,7 +408,8 @@ class VirtualMemory(Component):
         for page, entry in self.spaces.mappings(parent.directory, region.start, region.end):
             if self.spaces.is_copied(self.tables.frame_of(entry), region.permissions):
                 copy: u32 = self.new_copy(child, self.tables.frame_of(entry), region.permissions)
-                self._enter(child, page, self.tables.find(child.directory, page), copy, entry.low & (USER | WRITABLE))
+                flags: u32 = self.tables.flags_of(entry) & (USER | WRITABLE | EXECUTE)
+                self._enter(child, page, self.tables.find(child.directory, page), copy, flags)
 
     def release(self, space: Space) -> None:
         """Free all that a space has, built in part or whole; no CPU uses it any more."""

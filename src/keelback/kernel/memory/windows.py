@@ -3,7 +3,14 @@
 Source: Intel SDM volume 3, section 4.10.4 (invalidation of what a changed entry has left in the TLB).
 """
 
-from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Page, Ram, native, u32, view_at
+from keelback.kernel.x86.paging import KERNEL_WRITE
+from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Page, Ram, Struct, native, u32, view_at
+
+
+class EntryBits(Struct):
+    """What an entry of a page table can have on this CPU; all zero until that is known."""
+
+    no_execute: u32  # NO_EXECUTE, where the high word may have it
 
 
 class Window(Component):
@@ -12,22 +19,24 @@ class Window(Component):
     What `open` returns is good until the next `open`, and is never stored.
     """
 
-    def __init__(self, ram: Ram, cpu: Cpu, words: Array[u32], index: int, address: int, flags: int, step: int) -> None:
+    def __init__(
+        self, ram: Ram, cpu: Cpu, words: Array[u32], index: int, address: int, bits: EntryBits, step: int
+    ) -> None:
         self.ram = ram
         self.cpu = cpu
         self.words = words
         self.index = index
         self.address = address
-        self.flags = flags
+        self.bits = bits
         self.step = step
 
     def open(self, frame: u32) -> Page:
         """Show a frame in the window and return its bytes."""
         if self.step > 1:
-            self.words[self.index + 1] = frame >> 20
-            self.words[self.index] = (frame & 0xF_FFFF) << PAGE_SHIFT | self.flags
+            self.words[self.index + 1] = frame >> 20 | self.bits.no_execute
+            self.words[self.index] = (frame & 0xF_FFFF) << PAGE_SHIFT | KERNEL_WRITE
         else:
-            self.words[self.index] = frame << PAGE_SHIFT | self.flags
+            self.words[self.index] = frame << PAGE_SHIFT | KERNEL_WRITE
         self.cpu.invalidate_page(self.address)
         return self._shown(frame)
 

@@ -67,6 +67,7 @@ class Reason(TextEnum):
     STACK_OVERFLOW = 3, "the stack is at its limit"
     OUT_OF_MEMORY = 4, "no memory is left"
     VIRTUAL_8086 = 5, "it entered virtual-8086 mode"
+    NOT_EXECUTABLE = 6, "not executable"
 
 
 ACCESSES = texts(Access)

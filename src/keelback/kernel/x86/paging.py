@@ -8,7 +8,7 @@ Source: Intel SDM volume 3, sections 4.3 to 4.5 (32-bit, PAE and 4-level paging)
 
 from dataclasses import dataclass, replace
 
-from keelback.lang import PAGE_SIZE, Array, Struct, bit, inline, u32, word
+from keelback.lang import PAGE_SIZE, Array, Struct, bit, inline, u8, u32, word
 
 PRESENT = 1 << 0
 WRITABLE = 1 << 1
@@ -18,15 +18,18 @@ DIRTY = 1 << 6
 GLOBAL = 1 << 8
 # The CPU leaves this one to us: the frame is as an image's file has it, and could never be written since.
 AS_LOADED = 1 << 9
-# Where it lies in the high word of an entry; a scheme without no-execute pages has no such word, or leaves it out.
+# In the high word of an entry; a scheme without no-execute pages has no such word, and a CPU without them no such bit.
 NO_EXECUTE = 1 << 31
+# Of flags alone: what does not have it becomes NO_EXECUTE.  The bit that an entry has there is never set.
+EXECUTE = 1 << 3
 
 # The CPU would set these two in what the kernel uses; set beforehand, an entry never changes by itself.
 KERNEL_READ = PRESENT | ACCESSED | DIRTY | GLOBAL
 KERNEL_WRITE = KERNEL_READ | WRITABLE
+KERNEL_EXECUTE = KERNEL_READ | EXECUTE
 # What points to a lower table lets everything through: the last entry decides.
-DIRECTORY = PRESENT | WRITABLE | USER | ACCESSED
-LOW_FLAGS = PAGE_SIZE - 1
+DIRECTORY = PRESENT | WRITABLE | USER | ACCESSED | EXECUTE
+LOW_FLAGS = PAGE_SIZE - 1 - EXECUTE
 
 WORDS = 1024
 
@@ -115,6 +118,16 @@ class PagingScheme:
         """Return the bytes that one table of the last level maps."""
         return self.levels[-2].reach
 
+    def permissions(self, can_read: bool, can_write: bool, can_execute: bool) -> u8:
+        """Return the flags of a user page with some rights; 0: none.
+
+        Who may write or execute may read.  Where no page forbids fetching, whoever may read may execute.
+        """
+        execute: u8 = EXECUTE if can_execute and self.no_execute else 0
+        if can_write:
+            return USER | WRITABLE | execute
+        return USER | execute if can_read or can_execute else 0
+
 
 I386 = PagingScheme(
     "i386",
@@ -132,7 +145,7 @@ PAE = PagingScheme(
     "PAE",
     (
         # An entry has no rights: those bits are reserved.
-        Level("page-directory pointers", 30, 2, link=PRESENT, is_loaded=True),
+        Level("page-directory pointers", 30, 2, link=PRESENT | EXECUTE, is_loaded=True),
         Level("page directory", 21, 9),
         Level("page table", 12, 9),
     ),

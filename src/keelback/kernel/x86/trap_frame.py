@@ -37,6 +37,7 @@ class TrapFrame(Struct):
     forbidden: bool = bit(0)  # the page is there
     writing: bool = bit(1)
     by_user: bool = bit(2)
+    fetching: bool = bit(4)  # said by CPUs that have no-execute pages switched on, and by some others
     eip: u32
     cs: u32
     eflags: u32
@@ -44,7 +45,9 @@ class TrapFrame(Struct):
     ss: u32
 
     def fetches(self, address: word) -> bool:
-        """Say whether a page fault at an address was a fetch: without no-execute pages, only the place tells."""
+        """Say whether a page fault at an address was a fetch, by the place where the CPU does not say it."""
+        if self.fetching:
+            return True
         inside = self.eip <= address < self.eip + LONGEST_INSTRUCTION
         return inside and not self.writing and (address == self.eip or not self.forbidden)
 

@@ -3,8 +3,6 @@
 Source: Intel SDM volume 3, sections 4.10 (caching of translations) and 4.4.1 (the registers of PAE paging).
 """
 
-import struct
-
 from keelback.inspect.walk import ACCESSED, GLOBAL, NO_EXECUTE, PAGE_SHIFT, PRESENT, USER, WRITABLE, Translation, Walker
 from keelback.lang import Panic
 
@@ -22,6 +20,8 @@ class TlbModel:
         self.directory = 0
         self.cached: dict[int, Translation] = {}
         self.pointers: tuple[int, ...] = ()
+        self._entries = memoryview(b"")
+        """The same in RAM, as they are now."""
 
     def load_directory(self, directory: int) -> None:
         """Do what a write to cr3 does: forget all but the global translations."""
@@ -30,22 +30,19 @@ class TlbModel:
 
     def load_pointers(self) -> tuple[int, ...]:
         """Load the entries of the first level, where its scheme has the CPU keep them; return them."""
-        self.pointers = self._pointers_now()
+        scheme = self.walker.scheme
+        first = scheme.levels[0]
+        size = 0 if first.has_rights else scheme.entry_size << first.bits
+        self._entries = self.walker.read(self.directory & scheme.root, size).cast(scheme.format)
+        self.pointers = tuple(self._entries)
         return self.pointers
 
-    def _pointers_now(self) -> tuple[int, ...]:
-        root = next(self.walker.tables(self.directory))
-        first = self.walker.scheme.levels[0]
-        return () if first.has_rights else struct.unpack(f"<{1 << first.bits}Q", self.walker.content(root))
-
-    def _check_pointers(self) -> None:
-        """Check that the CPU has the entries of the first level as the table has them.  Raises: Panic."""
-        if not self.pointers:
-            return
-        for number, (loaded, now) in enumerate(zip(self.pointers, self._pointers_now(), strict=True)):
-            if loaded != now and (loaded | now) & PRESENT:
-                change = f"the CPU has {loaded:#x}, the table {now:#x}"
-                raise Panic(f"page-directory pointer {number} was changed without a load of cr3: {change}")
+    def _check_pointer(self, number: int) -> None:
+        """Check that the CPU has an entry of the first level as the table has it.  Raises: Panic."""
+        loaded, now = self.pointers[number], self._entries[number]
+        if loaded != now and (loaded | now) & PRESENT:
+            change = f"the CPU has {loaded:#x}, the table {now:#x}"
+            raise Panic(f"page-directory pointer {number} was changed without a load of cr3: {change}")
 
     def invalidate_page(self, address: int) -> None:
         """Do what `invlpg` does: forget the translation of one page."""
@@ -56,7 +53,8 @@ class TlbModel:
 
         Raises: Panic when it is not mapped, or when the cached translation is not what the page tables say.
         """
-        self._check_pointers()
+        if self.pointers:
+            self._check_pointer(address >> self.walker.scheme.levels[0].shift)
         page = address >> PAGE_SHIFT
         now = self.walker.walk(self.directory, address)
         cached = self.cached.get(page)
@@ -76,7 +74,8 @@ class TlbModel:
 
     def before_user_mode(self) -> None:
         """Check that user mode finds no stale translation.  Raises: Panic naming the page, or the pointer."""
-        self._check_pointers()
+        for number in range(len(self.pointers)):
+            self._check_pointer(number)
         for page, cached in self.cached.items():
             now = self.walker.walk(self.directory, page << PAGE_SHIFT)
             if now is not cached and (now is None or not cached.allows_as(now)):

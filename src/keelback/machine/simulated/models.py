@@ -87,3 +87,6 @@ CORE_DUO = Model("Core Duo", NARROW, x86.UC_CPU_X86_COREDUO, (EFER,))
 """A 32-bit CPU with PAE and no-execute pages."""
 CORE_2_DUO = Model("Core 2 Duo", WIDE, x86.UC_CPU_X86_CORE2DUO, (EFER, STAR, LSTAR, FLAG_MASK))
 """A 64-bit CPU, which starts with 32 bits."""
+
+USUAL = {"i386": PENTIUM_III, "PAE": CORE_DUO, "x86-64": CORE_2_DUO}
+"""The CPU that a machine has unless told, by the name of the paging scheme that its kernel uses."""

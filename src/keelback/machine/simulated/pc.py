@@ -33,7 +33,7 @@ from keelback.machine.simulated.boot_loader import (
     write_parameters,
 )
 from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
-from keelback.machine.simulated.models import PENTIUM_III, Model
+from keelback.machine.simulated.models import USUAL, Model
 from keelback.machine.simulated.processor import Kind, Processor, Stop
 
 TRAP_TIME = 500
@@ -46,8 +46,8 @@ PAGE = 4096
 class SimulatedPc(HostObject, ABC):
     """A PC with `memory` bytes of RAM and a kernel image loaded, ready for `boot`.
 
-    `check` turns on strict RAM, where the kernel is interpreted.  `model` is that of the CPU.  `output` is given every
-    byte that the serial line sends.
+    `check` turns on strict RAM, where the kernel is interpreted.  `model` is that of the CPU, else one that suits the
+    page tables.  `output` is given every byte that the serial line sends.
     `at_booted` are called when the kernel is up and has started no program, `before_trap` when the frame of a trap is
     in RAM, `after_trap` when the kernel has served it.
     `arriving` are vectors that interrupt what runs next, nobody knows why: a glitch, a local APIC, or non-maskable.
@@ -64,7 +64,7 @@ class SimulatedPc(HostObject, ABC):
         check: bool = False,
         memory_map: tuple[BiosEntry, ...] | None = None,
         command_line: str = "",
-        model: Model = PENTIUM_III,
+        model: Model | None = None,
         output: Callable[[int], None] = lambda byte: None,
     ) -> None:
         if memory % PAGE:
@@ -90,7 +90,7 @@ class SimulatedPc(HostObject, ABC):
         self._trap_return = self.header.trap_return
         self._return_length = 0
         self._add_devices(output)
-        self.processor = Processor(self.ram.bytes, self.ports, model)
+        self.processor = Processor(self.ram.bytes, self.ports, model or USUAL[layout.paging.name])
         self.kernel = self._make_kernel()
 
     @property

@@ -47,6 +47,7 @@ enum permission {
     NO_ACCESS = 0,
     CAN_READ = 1,
     CAN_WRITE = 2, /* and read */
+    CAN_EXECUTE = 8, /* and read; with i386 page tables what can be read can be executed */
     SPARSE = 4, /* of map alone, with one of the others: no promise, so a first touch may find no memory left */
 };
 
