@@ -1,10 +1,16 @@
 """Compiled kernels are kept, as long as they are what our files say."""
 
+import threading
+from functools import cache
+from pathlib import Path
+
 import pytest
 
+from keelback.errors import UserError
 from keelback.image import kernels
 from keelback.image.kernel_image import CompiledKernel
-from keelback.image.kernels import compiled
+from keelback.image.kernels import compiled, compiling
+from keelback.image.toolchain import ToolchainError
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
 from keelback.kernel.memory.frames import Frames
 
@@ -43,3 +49,23 @@ def test_a_kernel_that_was_changed_is_never_kept(builds):
     again(MICROKERNEL)
     again(MICROKERNEL)
     assert builds == ["microkernel", "microkernel"]
+
+
+def test_a_kernel_is_compiled_meanwhile(builds, monkeypatch):
+    monkeypatch.setattr(kernels, "compiled", cache(compiled.__wrapped__))
+    done = threading.Event()
+    monkeypatch.setattr(kernels, "_is_as_written", lambda kernel: done.wait(20))  # for what the caller does
+    with compiling(MICROKERNEL):
+        done.set()
+    assert kernels.compiled(MICROKERNEL) is kernels.compiled(MICROKERNEL) and builds == ["microkernel"]
+
+
+def test_what_the_caller_does_meanwhile_fails_first(monkeypatch):
+    def refuse(_layout):
+        raise ToolchainError(Path("kernel.c"), "does not compile", "")
+
+    monkeypatch.setattr(kernels, "compiled", refuse)
+    with pytest.raises(UserError, match="no program"), compiling(MICROKERNEL):
+        raise UserError("no program")
+    with pytest.raises(ToolchainError), compiling(MICROKERNEL):
+        pass

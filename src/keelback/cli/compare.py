@@ -9,6 +9,7 @@ from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
 from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sources import our_programs
+from keelback.image.kernels import compiling
 from keelback.machine.compare import compare
 
 EQUAL, DIFFERENT = 0, 1
@@ -20,7 +21,8 @@ def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, li
     Without words, all programs of the payload.  Raises: UserError; Interrupted; LimitReached.
     """
     where = chosen_layout(choice)
-    selection = select(words or [*our_programs()], where)
+    with compiling(where):
+        selection = select(words or [*our_programs()], where)
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)

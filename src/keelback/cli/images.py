@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keelback.cli.programs import Selection, select
 from keelback.image.boot_protocol import read_field
 from keelback.image.images import make_image, make_image_file
-from keelback.image.kernels import compiled
+from keelback.image.kernels import compiled, compiling
 from keelback.kernel.layout import Layout
 from keelback.machine.simulated.boot_loader import check_room
 
@@ -15,7 +15,8 @@ def build_image(words: Sequence[str], layout: Layout, *, command_line: str = "")
 
     Those that a command line names are in it too.  Raises: UserError.
     """
-    selection = select(words, layout, command_line=command_line)
+    with compiling(layout):
+        selection = select(words, layout, command_line=command_line)
     return selection, build_image_of(selection.payload(), layout)
 
 

@@ -4,9 +4,14 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from keelback.cli.commands.run import RunOptions
 from keelback.lang import strict
+
+if TYPE_CHECKING:
+    from keelback.kernel.layout import Layout
 
 TOUR = ("hello tourist", "ping 2", "pong 2", "primes 5000")
 WELCOME = """\
@@ -44,6 +49,15 @@ def _own_name() -> str:
     return "keelback" if on_path and os.path.samefile(on_path, called) else called
 
 
+def _kernel_meanwhile(options: RunOptions, layout: "Layout") -> AbstractContextManager[None]:
+    """Return what compiles the kernel meanwhile, if the run needs one that is compiled."""
+    if not (options.compiled or options.on_qemu):
+        return nullcontext()
+    from keelback.image.kernels import compiling  # who runs it interpreted needs no compiler
+
+    return compiling(layout)
+
+
 def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:
     """Run programs, after a word of welcome once they are built; return the exit status."""
     # Imported here: strict mode has to come first.
@@ -57,7 +71,8 @@ def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:
     layout = chosen_layout(options.choice)
     for call in OWN_CALLS:
         tell(f"{call.name} is call {call.number}")
-    selection = select(words, layout, command_line=options.command_line)
+    with _kernel_meanwhile(options, layout):
+        selection = select(words, layout, command_line=options.command_line)
     with machine_for(options, layout, selection.payload()) as machine:
         print(welcome, end="")
         return Session(machine, selection, options).run()

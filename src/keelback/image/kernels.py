@@ -1,6 +1,8 @@
 """Kernels of a layout: the live object without a machine, and what the compiler makes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -48,6 +50,18 @@ def compiled(layout: Layout) -> CompiledKernel:
 
     is_kept = _is_as_written(kernel)
     return CompiledKernel.unpack(kept_build(BUILT_FROM, "kernel", layout, build=build) if is_kept else build())
+
+
+@contextmanager
+def compiling(layout: Layout) -> Iterator[None]:
+    """Compile the kernel of a layout, for `compiled` to return, while the caller does something else.
+
+    Raises: as `compiled`, after that.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        kernel = pool.submit(compiled, layout)
+        yield
+        kernel.result()
 
 
 def _is_as_written(kernel: Kernel) -> bool:
