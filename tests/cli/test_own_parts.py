@@ -13,14 +13,14 @@ from keelback.abi.calls import COUNT
 from keelback.kernel.calls.own_calls import system_call
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import replaces, u16, u32
+from keelback.lang import replaces, u16, u32, word
 
 """
 USERMODE = "from keelback.kernel.layout import USERMODE\nL = "
 BODY = "return self.table[frame].references == 1"
 GOOD = HEAD + "@replaces(Frames.is_alone)\ndef is_alone(self, frame: u32) -> bool:\n" + f"    {BODY}\n"
 CRASH = GOOD.replace("table[frame]", "table[frame + 1_000_000]")
-TWICE = HEAD + '@system_call("double", {"number": COUNT}, "")\ndef double(self, thread: Thread) -> u32:\n    return 1\n'
+TWICE = HEAD + '@system_call("double", {"number": COUNT}, "")\ndef double(self, thread: Thread) -> word:\n    return 1\n'
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ WRONG = {
     "a number of ours": ("seven", TWICE.replace('"")', '"", number=7)'), "seven.py:7: double has number 7, which is "),
     "a high number": ("high", TWICE.replace('"")', '"", number=256)'), "high.py:7: double has number 256; a system"),
     "no form": ("three", TWICE.replace("COUNT}", "3}"), "three.py:7: double: number is 3; it has to be COUNT"),
-    "another form": ("form", TWICE.replace(" -> u32", " -> u16"), "form.py:7: a system call is (self, thread"),
+    "another form": ("form", TWICE.replace(" -> word", " -> u16"), "form.py:7: a system call is (self, thread"),
     "an exit": ("leaving", HEAD + "raise SystemExit(0)\n", "leaving.py:7: SystemExit: 0"),
 }  # fmt: skip
 

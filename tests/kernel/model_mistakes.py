@@ -50,7 +50,7 @@ MISTAKES = {
     "a last holder that is not the last": (
         "memory.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
     ),
-    "wait that takes any child": (*WAITING, "_find_zombie", "pid == ANY_CHILD", "pid != 0"),
+    "wait that takes any child": (*WAITING, "_find_zombie", "pid == self.highest", "pid != 0"),
     "wait that takes the last child": (
         *WAITING, "_collect", "self.processes.reap(zombie)", "self.processes.reap(self.table[parent.zombies.last])",
     ),

@@ -7,7 +7,7 @@ LONGEST_ARGUMENT = 256
 
 EXITED, FAULTED, KILLED = 1, 2, 3
 ANY_CHILD = 0xFFFF_FFFF
-"""The id that `wait` takes for any child: -1."""
+"""The id that `wait` takes for any child: -1, which stubs pass on as wide as a register."""
 
 
 class ArgumentText(Struct):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from keelback.abi.records import ANY_CHILD
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.records import members, numbered
@@ -89,9 +88,9 @@ def _deadlines(census: Census) -> Iterator[str]:
 def _waiters(census: Census) -> Iterator[str]:
     for thread in census.snapshot.thread_records:
         if thread.state == ThreadState.WAITING:
-            wanted = thread.frame.argument(0)
+            wanted, any_child = thread.frame.argument(0), census.kernel.layout.paging.highest
             children = [each for each in census.snapshot.process_records if each.parent == thread.pid]
-            states = [each.state for each in children if wanted in (ANY_CHILD, each.pid)]
+            states = [each.state for each in children if wanted in (any_child, each.pid)]
             if ProcessState.ZOMBIE in states or not states:
                 yield f"thread {thread._index} waits for {wanted}, and has {[state.name for state in states]}"
 

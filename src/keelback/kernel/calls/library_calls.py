@@ -4,7 +4,7 @@ from keelback.kernel.loading.libraries import Libraries
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Component, u32
+from keelback.lang import Component, word
 
 
 class LibraryCalls(Component):
@@ -15,7 +15,7 @@ class LibraryCalls(Component):
         self.libraries = libraries
         self.user_memory = user_memory
 
-    def load_library(self, thread: Thread) -> u32:
+    def load_library(self, thread: Thread) -> word:
         """Map the library of a name after the image and other libraries; return its link page.
 
         Raises: BadAddress, BadArgument (a name without an end), NoSuchLibrary, NotALibrary, TooManyLibraries,
@@ -26,7 +26,7 @@ class LibraryCalls(Component):
         self.user_memory.copy_text_in(caller.space, thread.frame.argument(0), name)
         return self.libraries.load(caller.space, caller.libraries, name)
 
-    def unload_library(self, thread: Thread) -> u32:
+    def unload_library(self, thread: Thread) -> word:
         """Unmap the library whose link page is at an address.
 
         Raises: BadArgument (there is none), TooManyRegions or OutOfMemory; nothing has changed.

@@ -3,7 +3,7 @@
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Component, u32
+from keelback.lang import Component, word
 
 
 class MallocCalls(Component):
@@ -13,14 +13,14 @@ class MallocCalls(Component):
         self.processes = processes
         self.malloc = malloc
 
-    def malloc_pages(self, thread: Thread) -> u32:
+    def malloc_pages(self, thread: Thread) -> word:
         """Take new malloc pages in a row, zero and writable; return the address of the first.
 
         Raises: BadArgument, NoRoom, OutOfMemory or TooManyRegions; nothing has changed.
         """
         return self.malloc.allocate(self.processes.of(thread).space, thread.frame.argument(0))
 
-    def free_pages(self, thread: Thread) -> u32:
+    def free_pages(self, thread: Thread) -> word:
         """Give malloc pages in a row back.
 
         Raises: BadArgument or BadAddress; nothing has changed.

@@ -5,7 +5,7 @@ from keelback.abi.rights import EXECUTE, READ, SPARSE, WRITE
 from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Component, u8, u32
+from keelback.lang import Component, u8, word
 
 
 class MappingCalls(Component):
@@ -15,7 +15,7 @@ class MappingCalls(Component):
         self.processes = processes
         self.virtual_memory = processes.virtual_memory
 
-    def map(self, thread: Thread) -> u32:
+    def map(self, thread: Thread) -> word:
         """Map zeros at an address, or where there is room (0), with some rights; return the address.
 
         With SPARSE its pages have no promise.
@@ -28,7 +28,7 @@ class MappingCalls(Component):
             self.processes.of(thread).space, frame.argument(0), frame.argument(1), kind, permissions
         )
 
-    def unmap(self, thread: Thread) -> u32:
+    def unmap(self, thread: Thread) -> word:
         """Free the pages of a range.
 
         Raises: BadArgument, BadAddress, TooManyRegions or OutOfMemory; nothing has changed.
@@ -36,7 +36,7 @@ class MappingCalls(Component):
         self.virtual_memory.unmap(self.processes.of(thread).space, thread.frame.argument(0), thread.frame.argument(1))
         return 0
 
-    def protect(self, thread: Thread) -> u32:
+    def protect(self, thread: Thread) -> word:
         """Give the pages of a range other rights.
 
         Raises: BadArgument, BadAddress, TooManyRegions or OutOfMemory; nothing has changed.
@@ -46,7 +46,7 @@ class MappingCalls(Component):
         self.virtual_memory.protect(self.processes.of(thread).space, frame.argument(0), frame.argument(1), permissions)
         return 0
 
-    def _permissions(self, asked: u32) -> u8:
+    def _permissions(self, asked: word) -> u8:
         """Return the flags of a page-table entry for some rights.  Raises: BadArgument."""
         if asked & ~(READ | WRITE | EXECUTE):
             raise BadArgument

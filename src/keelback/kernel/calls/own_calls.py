@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from keelback.abi.calls import OWN_CALLS, REGISTERS, Call, Form, known_calls
 from keelback.kernel.calls.system_calls import SystemCalls
-from keelback.lang import KernelError, Struct, u32
+from keelback.lang import KernelError, Struct, word
 from keelback.lang.replacing import DECORATORS, WrongReplacement, add_method, check_form
 
 LAST_NUMBER = 255
 """The highest number of an own call; the kernel's table has as many entries as the highest that is used."""
-Method = Callable[..., u32]
+Method = Callable[..., word]
 
 
 def system_call(

@@ -3,7 +3,7 @@
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Component, u32
+from keelback.lang import Component, word
 
 
 class StartingCalls(Component):
@@ -14,7 +14,7 @@ class StartingCalls(Component):
         self.processes = programs.processes
         self.user_memory = user_memory
 
-    def exec(self, thread: Thread) -> u32:
+    def exec(self, thread: Thread) -> word:
         """Run the program of a name, with an argument, instead of the caller.
 
         Raises: BadAddress, BadArgument (a text without an end where it should have one), NoSuchProgram, NotExecutable
@@ -24,7 +24,7 @@ class StartingCalls(Component):
         self.programs.exec(thread, self.programs.command)
         return 0
 
-    def spawn(self, thread: Thread) -> u32:
+    def spawn(self, thread: Thread) -> word:
         """Start the program of a name, with an argument, as a child; return its id.
 
         Raises: as `exec`, and NoProcessSlot; nothing has changed.

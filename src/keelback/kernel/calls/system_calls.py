@@ -2,7 +2,8 @@
 
 Those of a part that a layout may leave out are in a module of that part's, `mapping_calls.py` and its like.
 
-An error is the negative number of its class; everything from 0 up to -256 as unsigned is success.
+An error is the negative number of its class, as wide as a register; everything from 0 up to -256 as unsigned is
+success.
 """
 
 from keelback.abi import records
@@ -65,21 +66,21 @@ class SystemCalls(Component):
         except KernelError as error:
             frame.set_error(error.number)
 
-    def getpid(self, thread: Thread) -> u32:
+    def getpid(self, thread: Thread) -> word:
         """Return the caller's process id."""
         return thread.pid
 
-    def give_way(self, thread: Thread) -> u32:
+    def give_way(self, thread: Thread) -> word:
         """Put the caller behind the other ready threads.  (`yield` is a word of Python's.)"""
         self.scheduler.give_way(thread)
         return 0
 
-    def exit(self, thread: Thread) -> u32:
-        """End the caller with a status; does not return to it."""
+    def exit(self, thread: Thread) -> word:
+        """End the caller with a status of 32 bits; does not return to it."""
         self.endings.exit(self._caller(thread), signed(thread.frame.argument(0)))
         return 0
 
-    def puts(self, thread: Thread) -> u32:
+    def puts(self, thread: Thread) -> word:
         """Write the text at an address to the console; return its length.
 
         Raises: BadArgument (more than `MOST_TEXT` bytes) or BadAddress; nothing has changed.
@@ -92,7 +93,7 @@ class SystemCalls(Component):
         self.console.write_bytes(self.buffer.bytes, count)
         return count
 
-    def sleep(self, thread: Thread) -> u32:
+    def sleep(self, thread: Thread) -> word:
         """Suspend the caller for a number of ticks of the timer.
 
         Raises: BadArgument (more than `MOST_TICKS`).
@@ -106,7 +107,7 @@ class SystemCalls(Component):
 
     # Processes.
 
-    def fork(self, thread: Thread) -> u32:
+    def fork(self, thread: Thread) -> word:
         """Make a child that is as the caller; return its id, and in the child 0.
 
         Raises: NoProcessSlot or OutOfMemory; nothing has changed.
@@ -115,17 +116,17 @@ class SystemCalls(Component):
         self.processes.start(child)
         return child.pid
 
-    def kill(self, thread: Thread) -> u32:
+    def kill(self, thread: Thread) -> word:
         """End the process of an id, which may be the caller.
 
         Raises: NoSuchProcess; NotPermitted for the first process.
         """
-        self.endings.kill(self._caller(thread), signed(thread.frame.argument(0)))
+        self.endings.kill(self._caller(thread), thread.frame.argument(0))
         return 0
 
     # Memory.
 
-    def page_alloc(self, thread: Thread) -> u32:
+    def page_alloc(self, thread: Thread) -> word:
         """Put a new page, zero and writable, at an address; what was there is freed.
 
         Raises: BadArgument (the address starts no page), BadAddress (it is not user space), OutOfMemory or
@@ -134,7 +135,7 @@ class SystemCalls(Component):
         self.virtual_memory.allocate_page(self._caller(thread).space, thread.frame.argument(0))
         return 0
 
-    def frame_counts(self, thread: Thread) -> u32:
+    def frame_counts(self, thread: Thread) -> word:
         """Write the counts of frames to an address; those that are promised are not free, since no call gives them.
 
         Raises: BadAddress or OutOfMemory.
@@ -158,7 +159,7 @@ class SystemCalls(Component):
         answer.user_promised = user
         return self._give(thread, thread.frame.argument(0), address_of(answer), size_of(records.FrameCounts))
 
-    def uptime(self, thread: Thread) -> u32:
+    def uptime(self, thread: Thread) -> word:
         """Write how many ticks came since the kernel started to an address.
 
         Raises: BadAddress or OutOfMemory.
@@ -166,12 +167,12 @@ class SystemCalls(Component):
         self.time.ticks = self.scheduler.timer.clock.ticks
         return self._give(thread, thread.frame.argument(0), address_of(self.time), size_of(records.Uptime))
 
-    def _give(self, thread: Thread, address: word, record: word, count: u32) -> u32:
+    def _give(self, thread: Thread, address: word, record: word, count: u32) -> word:
         """Copy a record of the kernel's, `count` bytes, to an address of the caller's; return 0."""
         self.user_memory.copy_record_out(self._caller(thread).space, address, record, count)
         return 0
 
-    def unknown(self, thread: Thread) -> u32:
+    def unknown(self, thread: Thread) -> word:
         """Serve a number that is no call's, between those of others.  Raises: UnknownCall, always."""
         raise UnknownCall
 

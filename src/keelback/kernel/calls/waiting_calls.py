@@ -2,7 +2,7 @@
 
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.processes.waiting import Waiting
-from keelback.lang import Component, u32
+from keelback.lang import Component, word
 
 
 class WaitingCalls(Component):
@@ -12,7 +12,7 @@ class WaitingCalls(Component):
         self.waiting = waiting
         self.processes = waiting.processes
 
-    def wait(self, thread: Thread) -> u32:
+    def wait(self, thread: Thread) -> word:
         """Wait for the end of the child of an id, or of any (-1); return its id.
 
         How it ended goes to the second argument, unless that is 0.
@@ -20,7 +20,7 @@ class WaitingCalls(Component):
         """
         return self.waiting.wait(thread)
 
-    def detach(self, thread: Thread) -> u32:
+    def detach(self, thread: Thread) -> word:
         """Detach the caller from its parent: nobody can wait for it."""
         self.waiting.detach(self.processes.of(thread))
         return 0

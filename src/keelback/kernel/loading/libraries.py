@@ -11,9 +11,24 @@
 
 from keelback.abi.errors import BadArgument, OutOfMemory, TooManyLibraries
 from keelback.kernel.loading.loaded_libraries import Library, LoadedLibraries
+from keelback.kernel.memory.promises import countable
 from keelback.kernel.memory.regions import RegionKind, Space
 from keelback.kernel.x86.paging import EXECUTE, USER, WRITABLE
-from keelback.lang import PAGE_SIZE, Array, Component, KernelError, Ref, Struct, inline, round_up, u8, u16, u32, word
+from keelback.lang import (
+    PAGE_SIZE,
+    Array,
+    Component,
+    KernelError,
+    Ref,
+    Struct,
+    i32,
+    inline,
+    round_up,
+    u8,
+    u16,
+    u32,
+    word,
+)
 
 MOST_MAPPED = 8
 """The most libraries that one process maps."""
@@ -85,12 +100,12 @@ class Libraries(Component):
         Raises: TooManyRegions, NoRoom or OutOfMemory; nothing has changed in the process.
         """
         image = space.image
-        size: u32 = library.span()
+        size: word = library.span()
         after: word = round_up(image.base + image.size, PAGE_SIZE)
         start: word = self.virtual_memory.find_room(space, after, self.layout.image_limit, size)
         self.regions.reserve_more(space, library.space.count)
         try:
-            pages: u32 = self._count_writable(library)
+            pages: i32 = countable(self._count_writable(library))
             self.promises.take(space, pages, self.promises.more_tables(space, start, start + size))
         except OutOfMemory:
             self.regions.settle(space)
@@ -104,9 +119,9 @@ class Libraries(Component):
         self.regions.settle(space)
         return start
 
-    def _count_writable(self, library: Library) -> u32:
+    def _count_writable(self, library: Library) -> word:
         """Return how many pages of a library can be written, in the process that maps them."""
-        pages: u32 = 0
+        pages: word = 0
         for region in self.regions.of(library.space):
             if region.permissions & WRITABLE:
                 pages += (region.end - region.start) // PAGE_SIZE

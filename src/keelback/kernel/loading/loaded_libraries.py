@@ -10,7 +10,7 @@ from keelback.abi.errors import NoSuchLibrary, NoSuchProgram, OutOfMemory, TooMa
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.memory.frames import LIBRARY
 from keelback.kernel.memory.regions import Space
-from keelback.lang import PAGE_SIZE, Array, Component, Ref, Region, Struct, inline, round_up, u8, u16, u32
+from keelback.lang import PAGE_SIZE, Array, Component, Ref, Region, Struct, inline, round_up, u8, u16, word
 
 MOST_LIBRARIES = 16
 LIBRARY_NAME_SIZE = 32
@@ -27,10 +27,10 @@ class Library(Struct):
 
     name: Array[u8] = inline(LIBRARY_NAME_SIZE)  # zero-padded
     space: Space  # where it was loaded, its link page at the image's base
-    size: u32  # bytes behind the link page, to its last one, which need not be in the file
+    size: word  # bytes behind the link page, to its last one, which need not be in the file
     users: u16  # how many processes map it
 
-    def span(self) -> u32:
+    def span(self) -> word:
         """Return how many bytes of whole pages it takes in an address space, its link page among them."""
         return round_up(self.space.image.size, PAGE_SIZE)
 

@@ -51,6 +51,8 @@ STACK = Role.STACK << OWNER_BITS
 
 PINNED = 0xFFFF
 """The references of a frame that is shared and dropped without counting, and never freed: the one of zeros."""
+MOST_PROMISED = 0x7FFF_FFFF
+"""No more frames are promised, even where more may be than there are."""
 
 
 class Frame(Struct):
@@ -112,12 +114,16 @@ class Frames(Component):
     def check_kernel(self, count: u32) -> None:
         """Check that so many free frames of the kernel zone are not promised.  Raises: OutOfMemory."""
         counts = self.counts
-        if self._is_to_fail() or (not self.overcommit and counts.kernel_promised + count > counts.kernel_free):
+        if self._is_to_fail() or counts.kernel_promised + count > (
+            MOST_PROMISED if self.overcommit else counts.kernel_free
+        ):
             raise OutOfMemory
 
     def check_user(self, count: u32) -> None:
         """Check that so many user frames are neither in use nor promised.  Raises: OutOfMemory."""
-        if self._is_to_fail() or (not self.overcommit and self.user_answered() + count > self.counts.user_total):
+        if self._is_to_fail() or self.user_answered() + count > (
+            MOST_PROMISED if self.overcommit else self.counts.user_total
+        ):
             raise OutOfMemory
 
     def user_answered(self) -> u32:

@@ -11,6 +11,7 @@
 """
 
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
+from keelback.kernel.memory.promises import countable
 from keelback.kernel.memory.regions import RegionKind, Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import USER, WRITABLE
@@ -34,7 +35,7 @@ class MallocPages(Component):
         end: word = max(self.regions.find(space, self.base).end, self.base)
         return end
 
-    def allocate(self, space: Space, count: u32) -> word:
+    def allocate(self, space: Space, count: word) -> word:
         """Take so many new pages of zeros in a row, the lowest that are free; return the address of the first.
 
         Raises: BadArgument (none), NoRoom, TooManyRegions, OutOfMemory; nothing has changed.
@@ -58,14 +59,14 @@ class MallocPages(Component):
             space.malloc.first += count
         return start
 
-    def _number(self, page: word) -> u32:
+    def _number(self, page: word) -> word:
         return (page - self.base) >> PAGE_SHIFT
 
-    def _find_room(self, space: Space, count: u32) -> word:
+    def _find_room(self, space: Space, count: word) -> word:
         """Return the lowest address from the record's hint on with so many free pages.  Raises: NoRoom."""
-        start: u32 = space.malloc.first
+        start: word = space.malloc.first
         for page, _ in self.spaces.mappings(space.directory, self.base + (start << PAGE_SHIFT), self._end(space)):
-            number: u32 = self._number(page)
+            number: word = self._number(page)
             if number - start >= count:
                 break
             start = number + 1
@@ -75,8 +76,8 @@ class MallocPages(Component):
 
     def _map(self, space: Space, start: word, end: word) -> None:
         """Map new frames of zeros in [start, end), where nothing is.  Raises: OutOfMemory; nothing has changed."""
-        count: u32 = (end - start) >> PAGE_SHIFT
-        self.promises.take(space, count, 0)
+        count: word = (end - start) >> PAGE_SHIFT
+        self.promises.take(space, countable(count), 0)
         try:
             for page in range(start, end, PAGE_SIZE):
                 self.virtual_memory.map_zeros(space, page, USER | WRITABLE)
@@ -85,14 +86,14 @@ class MallocPages(Component):
             self._unmap(space, start, end, count)
             raise
 
-    def _unmap(self, space: Space, start: word, end: word, count: u32) -> None:
+    def _unmap(self, space: Space, start: word, end: word, count: word) -> None:
         """Unmap what is mapped of [start, end), which has so many promises."""
         before: u32 = self.promises.tables(space, start, end)
         if self.spaces.unmap(space.directory, start, end, space.owner):
             self.promises.add(space, 0, self.promises.tables(space, start, end) - before)
         self.promises.add(space, -count, 0)
 
-    def release(self, space: Space, address: word, count: u32) -> None:
+    def release(self, space: Space, address: word, count: word) -> None:
         """Give so many pages from an address on back.
 
         Raises: BadArgument (none, or the address starts no page), BadAddress (one of them is not taken); nothing has
@@ -108,14 +109,14 @@ class MallocPages(Component):
             self.regions.carve(space, self._highest_end(space, address), end)
             self.regions.settle(space)
 
-    def _check_taken(self, space: Space, address: word, count: u32) -> None:
+    def _check_taken(self, space: Space, address: word, count: word) -> None:
         if address % PAGE_SIZE != 0 or count == 0:
             raise BadArgument
         if address < self.base or address >= self.layout.malloc_limit:
             raise BadAddress
         if count > self.most - self._number(address):
             raise BadAddress
-        taken: u32 = 0
+        taken: word = 0
         for _page, _ in self.spaces.mappings(space.directory, address, address + (count << PAGE_SHIFT)):
             taken += 1
         if taken < count:

@@ -18,7 +18,7 @@ sentences stay true.  A layout with overcommit counts as all do, and promises mo
 """
 
 from keelback.abi.errors import OutOfMemory
-from keelback.kernel.memory.frames import LIBRARY
+from keelback.kernel.memory.frames import LIBRARY, MOST_PROMISED
 from keelback.kernel.memory.regions import MemoryRegion, RegionKind, Regions, Space
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.x86.paging import USER, WRITABLE, Entry, Level
@@ -49,13 +49,13 @@ class Promises(Component):
             return region.end
         return region.start
 
-    def pages(self, space: Space, start: word, end: word) -> u32:
+    def pages(self, space: Space, start: word, end: word) -> word:
         """Return how many pages of [start, end) have a promise."""
         return self._pages(space, start, end, WRITABLE)
 
-    def _pages(self, space: Space, start: word, end: word, asked: u8) -> u32:
+    def _pages(self, space: Space, start: word, end: word, asked: u8) -> word:
         """Return as `pages`, if those that may be written were those of regions with the permissions asked for."""
-        count: u32 = 0
+        count: word = 0
         for region in self.regions.within(space, start, end):
             if region.permissions & asked == asked:
                 first: word = max(region.start, start)
@@ -99,31 +99,50 @@ class Promises(Component):
         """Return how many tables more are promised when [start, end), where nothing is, can be accessed on demand."""
         count: u32 = 0
         for level, way in self.levels:
-            for slot in range(start >> level.shift, ((end - 1) >> level.shift) + 1):
-                base: word = slot << level.shift
-                limit: word = self._end_of(slot, level)
-                is_there = self.page_tables.follow(way, space.directory, base) != 0
-                if not is_there and self._first_on_demand(space, base, limit, USER) == limit:
-                    count += 1
+            first: u32 = start >> level.shift
+            last: u32 = (end - 1) >> level.shift
+            count += self._more_of_slot(space, first, level, way)
+            if last > first:  # and of what lies between them there is nothing, so no table either
+                count += last - first - 1 + self._more_of_slot(space, last, level, way)
         return count
+
+    def _more_of_slot(self, space: Space, slot: u32, level: Level, way: tuple[Level, ...]) -> u32:
+        """Return 1 if a slot has no table, and nothing that can be accessed on demand, 0 if it has."""
+        base: word = slot << level.shift
+        limit: word = self._end_of(slot, level)
+        is_there = self.page_tables.follow(way, space.directory, base) != 0
+        return 1 if not is_there and self._first_on_demand(space, base, limit, USER) == limit else 0
 
     def _more_tables_protected(self, space: Space, start: word, end: word, permissions: u8) -> i32:
         """Return how many tables more are promised when [start, end), all in regions, has other permissions."""
         count: i32 = 0
         for level, way in self.levels:
-            for slot in range(start >> level.shift, ((end - 1) >> level.shift) + 1):
-                base: word = slot << level.shift
-                limit: word = self._end_of(slot, level)
-                if self.page_tables.follow(way, space.directory, base) == 0:
-                    first: word = max(start, base)
-                    last: word = min(end, limit)
-                    needed = (
-                        self._first_on_demand(space, base, first, USER) < first
-                        or self._first_on_demand(space, last, limit, USER) < limit
-                        or (permissions & USER != 0 and self._first_on_demand(space, first, last, 0) < last)
-                    )
-                    count += 1 if needed else 0
+            limit: word = self._end_of((end - 1) >> level.shift, level)
+            position: word = start >> level.shift << level.shift
+            while position < limit:
+                page: word = self._first_protected(space, position, limit, start, end, permissions)
+                if page < limit and self.page_tables.follow(way, space.directory, page) == 0:
+                    count += 1
+                position = self._end_of(page >> level.shift, level)
         return count - self.tables(space, start, end)
+
+    def _first_protected(
+        self, space: Space, position: word, limit: word, start: word, end: word, permissions: u8
+    ) -> word:
+        """Return the first page of [position, limit) that may come when it is touched, by promise; `limit`: none.
+
+        [start, end) has other permissions then.
+        """
+        before: word = min(max(start, position), limit)
+        page: word = self._first_on_demand(space, position, before, USER)
+        if page < before:
+            return page
+        after: word = min(max(end, position), limit)
+        if permissions & USER:
+            page = self._first_on_demand(space, before, after, 0)
+            if page < after:
+                return page
+        return self._first_on_demand(space, after, limit, USER)
 
     # Making promises, and keeping them.
 
@@ -149,7 +168,7 @@ class Promises(Component):
     def take_all(self, space: Space) -> None:
         """Give a space that maps nothing yet the promises for its regions.  Raises: as `take`."""
         start, end = self.layout.user_base, self.layout.user_end
-        self.take(space, self.pages(space, start, end), self.tables(space, start, end))
+        self.take(space, countable(self.pages(space, start, end)), self.tables(space, start, end))
 
     def end(self, space: Space) -> None:
         """Take all promises of a space back."""
@@ -162,8 +181,9 @@ class Promises(Component):
 
         So many of them are for frames that are read-only until then.  Raises: OutOfMemory; nothing has changed.
         """
-        after: u32 = self._pages(space, start, end, 0) if permissions & WRITABLE else 0
-        pages: i32 = after - self.pages(space, start, end)
+        after: i32 = countable(self._pages(space, start, end, 0)) if permissions & WRITABLE else 0
+        before: i32 = countable(self.pages(space, start, end))
+        pages: i32 = after - before
         tables: i32 = self._more_tables_protected(space, start, end, permissions)
         self.check(pages - spared, tables)
         self.add(space, pages, tables)
@@ -186,3 +206,10 @@ class Promises(Component):
         except OutOfMemory:
             self.add(space, 0, promised)
             raise
+
+
+def countable(pages: word) -> i32:
+    """Return a number of pages that may be promised.  Raises: OutOfMemory where there can't be so many frames."""
+    if pages > MOST_PROMISED:
+        raise OutOfMemory
+    return pages

@@ -93,7 +93,7 @@ class ImageRecord(Struct):
 
     frame: u32  # that its first page has now; 0: none, nothing is mapped there any more
     base: word  # where its first page is mapped
-    size: u32  # bytes from the base to its last byte, which need not be in the file
+    size: word  # bytes from the base to its last byte, which need not be in the file
     file: u32  # where the file starts in the payload, so that others of the same file are known
 
 

@@ -21,16 +21,16 @@ class UserMemory(Component):
         self.layout = virtual_memory.layout
         self.access = virtual_memory.access
 
-    def copy_in(self, space: Space, address: word, count: u32, destination: Array[u8]) -> None:
+    def copy_in(self, space: Space, address: word, count: word, destination: Array[u8]) -> None:
         """Copy `count` bytes from a user address to the start of an array that has room for them.
 
         Raises: BadAddress; the array may hold a part.
         """
         self._check_range(address, count)
-        done: u32 = 0
+        done: word = 0
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
-            block: u32 = min(count - done, PAGE_SIZE - offset)
+            block: word = min(count - done, PAGE_SIZE - offset)
             page = self.access.page(self.virtual_memory.readable(space, address + done))
             destination.copy_from(done, page.bytes, offset, block)
             done += block
@@ -70,7 +70,7 @@ class UserMemory(Component):
         while done < len(destination):
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(len(destination) - done, PAGE_SIZE - offset)
-            self._check_range((address + done) & 0xFFFF_FFFF, 1)
+            self._check_range(address + done, 1)  # at first at `address`, so that no sum wraps
             page = self.access.page(self.virtual_memory.readable(space, address + done))
             for index in range(block):
                 byte = page.bytes[offset + index]
@@ -80,7 +80,7 @@ class UserMemory(Component):
             done += block
         raise BadArgument
 
-    def _check_range(self, address: word, count: u32) -> None:
+    def _check_range(self, address: word, count: word) -> None:
         if address < self.layout.user_base or address > self.layout.user_end:
             raise BadAddress
         if count > self.layout.user_end - address:

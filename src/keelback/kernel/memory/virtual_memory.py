@@ -13,7 +13,7 @@ something to do first.
 
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY
-from keelback.kernel.memory.promises import Promises
+from keelback.kernel.memory.promises import Promises, countable
 from keelback.kernel.memory.regions import MemoryRegion, RegionKind, Space
 from keelback.kernel.x86.paging import AS_LOADED, EXECUTE, USER, WRITABLE, Entry, page_of
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, round_up, u8, u32, word
@@ -197,7 +197,7 @@ class VirtualMemory(Component):
 
     # Regions.
 
-    def map(self, space: Space, address: word, size: u32, kind: RegionKind, permissions: u8) -> word:
+    def map(self, space: Space, address: word, size: word, kind: RegionKind, permissions: u8) -> word:
         """Make a region of memory of whole pages, ANONYMOUS or SPARSE, zero when touched; return where it starts.
 
         An address of 0 leaves the place to the kernel: the lowest from the layout's anonymous base.
@@ -215,9 +215,9 @@ class VirtualMemory(Component):
             raise NoRoom
         self.regions.reserve(space, start, end, kind, permissions)
         if kind == RegionKind.ANONYMOUS and permissions & USER:
-            pages: u32 = (end - start) >> PAGE_SHIFT if permissions & WRITABLE else 0
+            pages: word = (end - start) >> PAGE_SHIFT if permissions & WRITABLE else 0
             try:
-                self.promises.take(space, pages, self.promises.more_tables(space, start, end))
+                self.promises.take(space, countable(pages), self.promises.more_tables(space, start, end))
             except OutOfMemory:
                 self.regions.settle(space)
                 raise
@@ -225,7 +225,7 @@ class VirtualMemory(Component):
         self.regions.settle(space)
         return start
 
-    def unmap(self, space: Space, address: word, size: u32) -> None:
+    def unmap(self, space: Space, address: word, size: word) -> None:
         """Free the pages of a range, whatever they are for; pages of it that are in no region stay so.
 
         Raises: BadArgument, BadAddress (a library's page among them), TooManyRegions, OutOfMemory (there is a region
@@ -249,7 +249,7 @@ class VirtualMemory(Component):
             space.image.frame = 0
         self.promises.add(space, -pages, self.promises.tables(space, start, end) - tables)
 
-    def protect(self, space: Space, address: word, size: u32, permissions: u8) -> None:
+    def protect(self, space: Space, address: word, size: word, permissions: u8) -> None:
         """Give the pages of a range other permissions; what is in them stays.
 
         Raises: BadArgument, BadAddress (a page of it is in no region, or a library's), TooManyRegions, OutOfMemory;
@@ -325,7 +325,7 @@ class VirtualMemory(Component):
         self.frames.drop(frame, space.owner)
         return new
 
-    def _check_range(self, space: Space, address: word, size: u32) -> None:
+    def _check_range(self, space: Space, address: word, size: word) -> None:
         """Check that a range is whole pages of user space, not empty, none malloc's, the guard's or a library's.
 
         Raises: BadArgument, BadAddress.
@@ -335,12 +335,12 @@ class VirtualMemory(Component):
         if self.regions.has_library(space, address, address + round_up(size, PAGE_SIZE)):
             raise BadAddress
 
-    def _check_pages(self, address: word, size: u32) -> None:
+    def _check_pages(self, address: word, size: word) -> None:
         """Check that a range starts with a page and is not empty.  Raises: BadArgument."""
         if address % PAGE_SIZE != 0 or size == 0:
             raise BadArgument
 
-    def _check_place(self, address: word, size: u32) -> None:
+    def _check_place(self, address: word, size: word) -> None:
         """Check that a range is user space, none of it malloc's or the guard's.  Raises: BadAddress."""
         layout = self.layout
         if address < layout.user_base or address >= layout.user_end or size > layout.user_end - address:
@@ -350,7 +350,7 @@ class VirtualMemory(Component):
         if meets(address, size, layout.stack_guard, layout.stack_bottom):
             raise BadAddress
 
-    def find_room(self, space: Space, first: word, limit: word, size: u32) -> word:
+    def find_room(self, space: Space, first: word, limit: word, size: word) -> word:
         """Return the lowest address in [first, limit) from which on no region has any of `size` bytes.
 
         `first` is a page's start.  Raises: NoRoom.
@@ -421,6 +421,6 @@ class VirtualMemory(Component):
         space.clear()
 
 
-def meets(address: word, size: u32, start: word, end: word) -> bool:
+def meets(address: word, size: word, start: word, end: word) -> bool:
     """Say whether `size` bytes from an address have any of [start, end), which may be empty."""
     return max(address, start) < min(address + size, end)

@@ -3,7 +3,7 @@
 from keelback.abi.errors import NoSuchProcess, NotPermitted
 from keelback.kernel.processes.processes import BY_KERNEL, NOBODY, Ending, Process, Processes, ProcessState
 from keelback.kernel.processes.waiting import Waiting
-from keelback.lang import Component, i32
+from keelback.lang import Component, i32, word
 
 
 class Endings(Component):
@@ -26,7 +26,7 @@ class Endings(Component):
         """End a process that broke a rule; its fault record says which."""
         self._end(process, Ending.FAULTED)
 
-    def kill(self, killer: Process, pid: i32) -> None:
+    def kill(self, killer: Process, pid: word) -> None:
         """End another process, or the killer itself.
 
         Raises: NoSuchProcess; NotPermitted for the first process.

@@ -40,6 +40,7 @@ class Programs(Component):
         self.loader = loader
         self.layout = loader.layout
         self.payload = loader.payload
+        self.text = self.layout.stack_top - ARGUMENT_SIZE  # where a process finds its argument
         self.command = records.struct(CommandLine)
         self.next = records.struct(Space)
 
@@ -121,7 +122,7 @@ class Programs(Component):
             self.processes.discard(process)
             raise
         frame = self.threads.first(process.threads).frame
-        frame.start_user(image.entry, stack)
+        frame.start_user(image.entry, stack, self.text)
         self.processes.join_runners(process, member)
         self.processes.start(process)
         return process
@@ -155,7 +156,7 @@ class Programs(Component):
         process.name.copy_from(0, command.name, 0, NAME_SIZE)
         self.processes.leave_runners(process)
         self.processes.join_runners(process, member)
-        thread.frame.start_user(image.entry, stack)
+        thread.frame.start_user(image.entry, stack, self.text)
 
     def _fill(self, space: Space, member: u32, image: CheckedFile, argument: Array[u8]) -> word:
         """Make a stack in a new space and load a member of the payload; return the first stack pointer.
@@ -177,7 +178,7 @@ class Programs(Component):
         Raises: OutOfMemory; releasing the space frees what it has by then.
         """
         number = self.processes.running[member].first
-        missing: u32 = self.loader.count_read_only() if number != 0 else 0
+        missing: word = self.loader.count_read_only() if number != 0 else 0
         while number != 0 and missing > 0:
             other = self.processes.table[number]
             missing -= self.virtual_memory.share_loaded(other.space, space)
@@ -187,12 +188,13 @@ class Programs(Component):
         """Put the argument on the stack; return the first stack pointer.
 
         The string ends at the stack's top; below it, the pointer to it 16-aligned as the ABI asks, a return address.
+        With 64 bits the pointer is in a register.
         """
-        layout = self.layout
-        frame: u32 = self.virtual_memory.map_zeros(space, layout.stack_top - PAGE_SIZE, USER | WRITABLE)
+        frame: u32 = self.virtual_memory.map_zeros(space, self.layout.stack_top - PAGE_SIZE, USER | WRITABLE)
         content = self.loader.access.page(frame).bytes
         content.copy_from(PAGE_SIZE - ARGUMENT_SIZE, argument, 0, ARGUMENT_SIZE)
-        text: word = layout.stack_top - ARGUMENT_SIZE
+        if self.layout.paging.word_bits == 64:
+            return self.text - 8
         for index in range(4):
-            content[PAGE_SIZE - ARGUMENT_SIZE - 16 + index] = text >> 8 * index & 0xFF
-        return text - 20
+            content[PAGE_SIZE - ARGUMENT_SIZE - 16 + index] = self.text >> 8 * index & 0xFF
+        return self.text - 20

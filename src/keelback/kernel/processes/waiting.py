@@ -9,13 +9,12 @@
 """
 
 from keelback.abi.errors import NoChild
-from keelback.abi.records import ANY_CHILD
 from keelback.abi.records import Ending as EndingRecord
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import NOBODY, Ending, Process, Processes, ProcessState
 from keelback.kernel.processes.scheduler import waiters_of
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Component, KernelError, Ref, Region, address_of, size_of, u32
+from keelback.lang import Component, KernelError, Ref, Region, address_of, size_of, word
 
 
 class Waiting(Component):
@@ -28,14 +27,15 @@ class Waiting(Component):
         self.threads = processes.threads
         self.user_memory = user_memory
         self.ending = home.struct(EndingRecord)
+        self.highest = processes.layout.paging.highest  # -1: any child
 
-    def wait(self, thread: Thread) -> u32:
+    def wait(self, thread: Thread) -> word:
         """Answer a thread's call of `wait`, or let the thread wait for the answer, which is not 0.
 
         Raises: NoChild, BadAddress or OutOfMemory; nothing has changed.
         """
         process = self.processes.of(thread)
-        ended: u32 = self._collect(process, thread)
+        ended: word = self._collect(process, thread)
         if ended == 0:
             self.scheduler.wait(thread, waiters_of(process.pid))
         return ended
@@ -55,14 +55,14 @@ class Waiting(Component):
             thread = self.threads.table[number]
             number = thread.waits.next
             try:
-                answer: u32 = self._collect(parent, thread)
+                answer: word = self._collect(parent, thread)
             except KernelError as error:
-                answer = error.number & 0xFFFF_FFFF
+                answer = error.number & self.highest
             if answer != 0:
                 thread.frame.set_result(answer)
                 self.scheduler.wake(thread)
 
-    def _collect(self, parent: Process, thread: Thread) -> u32:
+    def _collect(self, parent: Process, thread: Thread) -> word:
         """Reap the child that a thread waits for, and say how it ended; return its id, 0 when it has not ended yet.
 
         Raises: NoChild when there is no such child; BadAddress or OutOfMemory; nothing has changed.
@@ -75,16 +75,16 @@ class Waiting(Component):
             self.ending.how = zombie.ending
             self.ending.status = zombie.fault.vector if zombie.ending == Ending.FAULTED else zombie.exit_status
             self.user_memory.copy_record_out(parent.space, address, address_of(self.ending), size_of(EndingRecord))
-        ended: u32 = zombie.pid
+        ended: word = zombie.pid
         self.processes.reap(zombie)
         return ended
 
-    def _find_zombie(self, parent: Process, pid: u32) -> Ref[Process]:
+    def _find_zombie(self, parent: Process, pid: word) -> Ref[Process]:
         """Return a child that has ended, the one of an id or the first of any; None when it has not ended yet.
 
         Raises: NoChild when there is no such child.
         """
-        if pid == ANY_CHILD:
+        if pid == self.highest:
             if parent.zombies.first != 0:
                 return self.table[parent.zombies.first]
             if parent.children.first != 0:

@@ -104,6 +104,11 @@ class PagingScheme:
     """The end of what a program may address: of memory, or of its lower half."""
 
     @property
+    def highest(self) -> int:
+        """Return the highest number that a register holds."""
+        return (1 << self.word_bits) - 1
+
+    @property
     def directories(self) -> tuple[Level, ...]:
         """Return the levels whose entries point to lower tables."""
         return self.levels[:-1]

@@ -113,8 +113,11 @@ class TrapFrame(Struct):
         console.write(f"  esi {self.esi:#010x}  edi {self.edi:#010x}  ebp {self.ebp:#010x}  esp {self.esp:#010x}\n")
         console.write(f"  eip {self.eip:#010x}  eflags {self.eflags:#010x}\n")
 
-    def start_user(self, entry: word, stack: word) -> None:
-        """Make this the frame of a thread that starts at `entry` in user mode; other registers are 0."""
+    def start_user(self, entry: word, stack: word, argument: word) -> None:
+        """Make this the frame of a thread that starts at `entry` in user mode; other registers are 0.
+
+        Its argument lies on the stack already, as the ABI has it.
+        """
         self.clear()
         self.eip = entry
         self.cs = USER_CODE
@@ -231,10 +234,11 @@ class TrapFrame64(Struct):
         console.write(f"  r12 {self.r12:#018x}  r13 {self.r13:#018x}  r14 {self.r14:#018x}\n")
         console.write(f"  r15 {self.r15:#018x}  rip {self.rip:#018x}  rflags {self.rflags:#x}\n")
 
-    def start_user(self, entry: word, stack: word) -> None:
-        """Make this the frame of a thread that starts at `entry` in user mode; other registers are 0."""
+    def start_user(self, entry: word, stack: word, argument: word) -> None:
+        """Make this the frame of a thread that starts at `entry` in user mode, with an argument; other registers are 0."""
         self.clear()
         self.rip = entry
+        self.rdi = argument
         self.cs = segments64.USER_CODE
         self.rflags = EFLAGS_FIXED | EFLAGS_INTERRUPTS
         self.rsp = stack
@@ -263,6 +267,7 @@ class Ring0Frame64(Struct):
     words: Array[u64] = inline(22)
 
 
-def signed(value: u32) -> i32:
-    """Return a register's value read as a signed number."""
-    return value - 0x1_0000_0000 if value >= 0x8000_0000 else value
+def signed(value: word) -> i32:
+    """Return the low 32 bits of a register's value, read as a signed number."""
+    low = value & 0xFFFF_FFFF
+    return low - 0x1_0000_0000 if low >= 0x8000_0000 else low
