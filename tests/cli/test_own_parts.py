@@ -20,7 +20,9 @@ USERMODE = "from keelback.kernel.layout import USERMODE\nL = "
 BODY = "return self.table[frame].references == 1"
 GOOD = HEAD + "@replaces(Frames.is_alone)\ndef is_alone(self, frame: u32) -> bool:\n" + f"    {BODY}\n"
 CRASH = GOOD.replace("table[frame]", "table[frame + 1_000_000]")
-TWICE = HEAD + '@system_call("double", {"number": COUNT}, "")\ndef double(self, thread: Thread) -> word:\n    return 1\n'
+TWICE = (
+    HEAD + '@system_call("double", {"number": COUNT}, "")\ndef double(self, thread: Thread) -> word:\n    return 1\n'
+)
 
 
 @pytest.fixture

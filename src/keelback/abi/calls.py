@@ -1,7 +1,8 @@
 """The system calls: all that kernel, stubs, header, docs, trace and tests know of each.
 
 A call is `int $0x80` with its number in eax and its arguments in ebx, esi, edi and ebp; its result comes back in eax,
-where -1 to -255 is an error.  A new call is a line here, a method of `SystemCalls`, and a test of it.
+where -1 to -255 is an error.  On x86-64 these are rax, rbx, rsi, rdi and rbp, and `syscall` is the same call.  A new
+call is a line here, a method of `SystemCalls`, and a test of it.
 """
 
 from dataclasses import dataclass
@@ -39,9 +40,9 @@ class Form:
     python: str
 
 
-NUMBER = Form("int32_t ", "u32")
+NUMBER = Form("int32_t ", "u32")  # a register holds it with its sign
 COUNT = Form("uint32_t ", "u32")
-SIZE = Form("size_t ", "u32")
+SIZE = Form("size_t ", "word")  # bytes, or pages
 ADDRESS = Form("void *", "word")
 BYTES = Form("const char *", "Line")
 TEXT = Form("const char *", "ArgumentText")  # ends with a zero
@@ -64,6 +65,7 @@ class Call:
     c: str = ""
     """What its stub in C is called, where that is not `sys_` and its name, which courses know as something else."""
     c_result: str = "int32_t "
+    """An address is `void *` there; all other results have 32 bits."""
     leaves: bool = False
     """The caller becomes two, another program, or ends: a stub first writes what is left of a line."""
     part: Part | None = None
@@ -73,6 +75,11 @@ class Call:
     def never(self) -> bool:
         """Say whether it never returns."""
         return self.result == NEVER and not self.errors
+
+    @property
+    def gives_address(self) -> bool:
+        """Say whether its result is an address, and so as wide as a register."""
+        return self.c_result == "void *"
 
     @property
     def python(self) -> str:
@@ -143,12 +150,12 @@ CALLS = (
     ),
     Call(16, "frame_counts", {"counts": FrameCounts}, "0", ANSWERS, "Count page frames."),
     Call(
-        17, "malloc_pages", {"count": COUNT}, "the address", (BadArgument, OutOfMemory, TooManyRegions, NoRoom),
+        17, "malloc_pages", {"count": SIZE}, "the address", (BadArgument, OutOfMemory, TooManyRegions, NoRoom),
         "Take new pages of zeros in a row; return the address of the first, or an error.",
         c_result="void *", part=Part.MALLOC,
     ),
     Call(
-        18, "free_pages", {"address": ADDRESS, "count": COUNT}, "0", (BadAddress, BadArgument),
+        18, "free_pages", {"address": ADDRESS, "count": SIZE}, "0", (BadAddress, BadArgument),
         "Give pages back that `malloc_pages` took.", part=Part.MALLOC,
     ),
     Call(

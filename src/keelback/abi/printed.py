@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from keelback.abi import records
-from keelback.abi.calls import CALLS, REGISTERS, Call, Form
+from keelback.abi.calls import CALLS, COUNT, NUMBER, REGISTERS, Call, Form
+from keelback.abi.calls import RIGHTS as RIGHTS_FORM
 from keelback.abi.parts import SENTENCES
 from keelback.abi.rights import RIGHTS
 from keelback.lang import KernelError, Struct
@@ -81,7 +82,7 @@ def _form(form: Form | type[Struct]) -> Form:
 def _c_stub(call: Call) -> str:
     forms = {name: _form(each).c for name, each in call.arguments.items()}
     given = ", ".join(c + name for name, c in forms.items()) or "void"
-    passed = [name if c in C_TYPES_PASSED else f"(uint32_t){name}" for name, c in forms.items()]
+    passed = [name if c in C_TYPES_PASSED else f"(uintptr_t){name}" for name, c in forms.items()]
     made = f"sys_call(CALL_{call.name.upper()}, {', '.join((passed + ['0'] * 4)[:4])})"
     flush = "    print_flush();\n" if call.leaves else ""
     sentence = f"/* {call.sentence} */\n"
@@ -89,12 +90,12 @@ def _c_stub(call: Call) -> str:
     if call.never:
         head = f"__attribute__((__noreturn__)) static inline void {name}({given})"
         return f"{sentence}{head}\n{{\n{flush}    for (;;)\n        {made};\n}}"
-    cast = "" if call.c_result == "int32_t " else f"({call.c_result})"
+    cast = f"({call.c_result.strip()})" if call.c_result == "int32_t " else f"({call.c_result})"
     return f"{sentence}static inline {call.c_result}{name}({given})\n{{\n{flush}    return {cast}{made};\n}}"
 
 
 C_TYPES_PASSED = ("uint32_t ", "size_t ", "enum permission ")
-"""Types that need no cast to be passed as `uint32_t`."""
+"""Types that need no cast to be passed as `uintptr_t`; an `int32_t` is passed as what a register holds for it."""
 
 # Kernel Python.
 
@@ -109,15 +110,15 @@ from keelback.abi.records import {records}
 from keelback.lang import Component, native, u32, word
 from keelback.user.line import Line
 
-CALL = '__asm__ volatile("int $0x80" : "=a"(result) : '
-LOST = ' : "ecx", "edx", "cc", "memory"); return result;'
+CALL = 'word result; __asm__ volatile(KEELBACK_TRAP : "=a"(result) : '
+LOST = ' : "dx", KEELBACK_LOST);'
 
 
 class Kernel(Protocol):
     """What serves the system calls of a program that runs in CPython."""
 
     def serve(self, call: str, *arguments: object) -> int:
-        """Serve a call by its name in Python; return its result, a `u32`."""
+        """Serve a call by its name in Python; return its result."""
         ...
 
 
@@ -135,6 +136,8 @@ class Calls(Component):
         self.kernel = kernel
 '''
 LETTERS = "bSD"
+_PASSED = {NUMBER: "(word)(i32)", COUNT: "(word)", RIGHTS_FORM: "(word)"}
+"""How what is narrower than a register is passed."""
 
 
 def stubs() -> str:
@@ -144,12 +147,14 @@ def stubs() -> str:
 
 
 def _python_stub(call: Call) -> str:
-    operands = "".join(f', "{letter}"({name})' for letter, name in zip(LETTERS, call.arguments, strict=False))
+    values = (f"{_PASSED.get(_form(form), '')}{name}" for name, form in call.arguments.items())
+    operands = "".join(f', "{letter}"({each})' for letter, each in zip(LETTERS, values, strict=False))
+    result = "word" if call.gives_address else "u32"
     given = "".join(f", {name}: {_form(each).python}" for name, each in call.arguments.items())
     passed = "".join(f", {name}" for name in call.arguments)
     return f'''
-    @native(f'u32 result; {{CALL}}"0"({call.number}){operands}{{LOST}}')
-    def {"_" * call.leaves}{call.python}(self{given}) -> u32:
+    @native(f'{{CALL}}"0"((word){call.number}){operands}{{LOST}} return ({result})result;')
+    def {"_" * call.leaves}{call.python}(self{given}) -> {result}:
         """{call.sentence}"""
         return served(self.kernel).serve("{call.python}"{passed})
 '''

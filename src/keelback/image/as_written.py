@@ -13,14 +13,17 @@ from typing import Final
 
 AS_WRITTEN_FLAGS: Final = ("-O0",)
 """Flags for C that is to be kept as it is written."""
-RULE: Final = "loads and divisions are kept, 1"
+RULE: Final = "loads and divisions are kept, 2"
 """What this module makes of the same IR; part of the name under which an object is kept."""
 # Texts in IR have no line ends of their own, so that no line of one is taken for an instruction.
 _LOAD: Final = re.compile(r"^( +%\S+ = load )(?!volatile |atomic )", re.MULTILINE)
-_DIVISION: Final = re.compile(r"^ +(%\S+) = [su](?:div|rem) i32 [^\n]*?(, !dbg !\d+)?$", re.MULTILINE)
+_DIVISIONS: Final = {
+    bits: re.compile(rf"^ +(%\S+) = [su](?:div|rem) ({types}) [^\n]*?(, !dbg !\d+)?$", re.MULTILINE)
+    for bits, types in ((32, "i32"), (64, "i32|i64"))
+}
 
 
-def keeping_all(ir: str) -> str:
-    """Return LLVM IR with no load and no division of words that may be left out."""
+def keeping_all(ir: str, word_bits: int = 32) -> str:
+    """Return LLVM IR with no load and no division that may be left out, of 32 bits or of a word's."""
     kept = _LOAD.sub(r"\1volatile ", ir)
-    return _DIVISION.sub(r'\g<0>\n  call void asm sideeffect "", "r"(i32 \1)\2', kept)
+    return _DIVISIONS[word_bits].sub(r'\g<0>\n  call void asm sideeffect "", "r"(\2 \1)\3', kept)

@@ -19,8 +19,10 @@ from typing import Final
 from keelback.image.symbols import defined_in, undefined_in, with_weak_names
 from keelback.image.toolchain import (
     HOSTED_FLAGS,
+    I386,
     NO_WARNINGS,
     SECTION_FLAGS,
+    Target,
     assemble,
     compile_c,
 )
@@ -34,7 +36,7 @@ _ZIG_PARTS: Final = tuple(
 )
 _ZIG_LEFT_OUT: Final = ("c/stdlib/drand48.zig",)  # it returns floating point
 _MUSL_FLAGS: Final = ("-std=c99", "-D_XOPEN_SOURCE=700", "-w")
-_MUSL_PLACES: Final = ("arch/i386", "arch/generic", "src/include", "src/internal", "src/time")
+_MUSL_PLACES: Final = ("arch/generic", "src/include", "src/internal", "src/time")
 _HAVE_FLOATING_POINT: Final = ("stdio/vfprintf.c", "stdio/vfscanf.c")
 """Files of musl's that are compiled without what they have of it (`integers_only.h`)."""
 
@@ -51,7 +53,7 @@ def needs_library(objects: Mapping[str, bytes], runtime: Path, base: Mapping[str
 
 
 def build_library_parts(
-    objects: Mapping[str, bytes], runtime: Path, base: Mapping[str, bytes], flags: Sequence[str]
+    objects: Mapping[str, bytes], runtime: Path, base: Mapping[str, bytes], flags: Sequence[str], target: Target
 ) -> dict[str, bytes]:
     """Return the parts of the library that objects need beside those of the runtime, by file name.
 
@@ -64,7 +66,7 @@ def build_library_parts(
         def begin(names: Iterable[str]) -> set[Future[bytes]]:
             """Begin with the parts that define names and are not begun yet."""
             parts = sorted({providers[name] for name in names if name in providers} - building.keys())
-            begun = {part: pool.submit(build_part, part, runtime, flags) for part in parts}
+            begun = {part: pool.submit(build_part, part, runtime, flags, target) for part in parts}
             building.update(begun)
             return {*begun.values()}
 
@@ -85,21 +87,23 @@ def _defined(objects: Mapping[str, bytes]) -> set[str]:
     return set[str]().union(*map(defined_in, objects.values()))
 
 
-def build_part(part: str, runtime: Path, flags: Sequence[str]) -> bytes:
+def build_part(part: str, runtime: Path, flags: Sequence[str], target: Target = I386) -> bytes:
     """Build one line of the list: `zig c.zig`, `musl FILE` or `own FILE`.  Raises: ToolchainError; OSError."""
     origin, _, name = part.partition(" ")
     folder, musl = runtime / FOLDER, musl_folder()
-    inside = [folder / "internal", *(musl / place for place in _MUSL_PLACES)]
+    inside = [folder / "internal", musl / "arch" / target.musl, *(musl / place for place in _MUSL_PLACES)]
     if origin == "zig":
-        return build_zig_library(folder / "zig" / name, _ZIG_PARTS, empty=_ZIG_LEFT_OUT, pic="-fPIC" in flags)
+        root, pic = folder / "zig" / name, "-fPIC" in flags
+        return build_zig_library(root, _ZIG_PARTS, empty=_ZIG_LEFT_OUT, pic=pic, target=target)
     if name.endswith(".S"):
-        return assemble(folder / name, includes=[musl / "src"])
-    common = (*HOSTED_FLAGS, *c_headers(), *SECTION_FLAGS, *flags)
+        return assemble(folder / name, includes=[musl / "src"], target=target)
+    common = (*HOSTED_FLAGS, *c_headers(target.zig), *SECTION_FLAGS, *flags)
     if origin == "musl":
         changes = ("-include", str(folder / "internal" / "integers_only.h")) if name in _HAVE_FLOATING_POINT else ()
-        return compile_c(musl / "src" / name, includes=inside, flags=(*_MUSL_FLAGS, *changes, *common))
+        return compile_c(musl / "src" / name, includes=inside, flags=(*_MUSL_FLAGS, *changes, *common), target=target)
     own = (folder, runtime, *inside)
-    return with_weak_names(compile_c(folder / name, includes=own, flags=("-D_GNU_SOURCE", *NO_WARNINGS, *common)))
+    flags = ("-D_GNU_SOURCE", *NO_WARNINGS, *common)
+    return with_weak_names(compile_c(folder / name, includes=own, flags=flags, target=target))
 
 
 @cache

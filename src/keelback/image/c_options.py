@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keelback.image.toolchain import compile_c, compile_c_as_written
+from keelback.image.toolchain import Target, compile_c, compile_c_as_written
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,14 @@ class COptions:
         """Return the compiler's flags for the macros."""
         return tuple(f"-D{define}" for define in self.defines)
 
-    def compile(self, source: Path, includes: Sequence[Path], flags: Sequence[str]) -> bytes:
+    def compile(self, source: Path, includes: Sequence[Path], flags: Sequence[str], target: Target) -> bytes:
         """Compile a C file for ring 3, with folders of headers that come after the user's, and more flags.
 
         Raises: ToolchainError; OSError.
         """
         compiler = compile_c if self.optimise else compile_c_as_written
-        return compiler(source, includes=(*self.includes, *includes), flags=(*flags, *self.define_flags()))
+        includes, flags = (*self.includes, *includes), (*flags, *self.define_flags())
+        return compiler(source, includes=includes, flags=flags, target=target)
 
 
 NO_C_OPTIONS = COptions()

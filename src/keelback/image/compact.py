@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from keelback.image.debug_data import link_with_debug_data
+from keelback.image.toolchain import Target
 
 SIZE_SYMBOL: Final = "__image_size"
 """The absolute symbol that `IMAGE_SIZE` of keelback.h defines."""
@@ -28,13 +29,15 @@ def fixes_its_size(compiled: bytes) -> bool:
     return b"\0" + SIZE_SYMBOL.encode() + b"\0" in compiled
 
 
-def link_sized(objects: Mapping[str, bytes], runtime: Mapping[str, bytes], image_base: int, size: str) -> bytes:
+def link_sized(
+    objects: Mapping[str, bytes], runtime: Mapping[str, bytes], image_base: int, size: str, target: Target
+) -> bytes:
     """Link a program whose image has a fixed size, with those objects of the runtime that it uses.
 
     Raises: ToolchainError, too where the image is larger.
     """
     script = compact_script(image_base, size)
-    return link_with_debug_data(objects, script, archive=runtime)
+    return link_with_debug_data(objects, script, archive=runtime, target=target)
 
 
 def compact_script(base: int, size: str = "", *, header: int = 0) -> str:

@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from keelback.image.cache import Entry, find, keep, key_of
-from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, link_elf
+from keelback.image.toolchain import PROGRAM_LINKER_FLAGS, Target, link_elf
 from keelback.inspect.symbols import OwnElf
 
 STRIPPED = "--strip-debug"
 
 
-def link_with_debug_data(objects: Mapping[str, bytes], script: str, *, archive: Mapping[str, bytes]) -> bytes:
+def link_with_debug_data(
+    objects: Mapping[str, bytes], script: str, *, archive: Mapping[str, bytes], target: Target
+) -> bytes:
     """Link a program without debug data, as `link_elf` does, and keep it with its debug data.  Raises: as that."""
-    program = link_elf(objects, script, archive=archive, flags=PROGRAM_LINKER_FLAGS)
-    whole = link_elf(
-        objects, script, archive=archive, flags=tuple(flag for flag in PROGRAM_LINKER_FLAGS if flag != STRIPPED)
-    )
+    program = link_elf(objects, script, archive=archive, flags=PROGRAM_LINKER_FLAGS, target=target)
+    flags = tuple(flag for flag in PROGRAM_LINKER_FLAGS if flag != STRIPPED)
+    whole = link_elf(objects, script, archive=archive, flags=flags, target=target)
     keep(_key(program), Entry(whole, ""))
     return program
 

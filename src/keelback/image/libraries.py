@@ -25,8 +25,10 @@ from keelback.image.runtime import build_runtime, named
 from keelback.image.symbols import defined_in
 from keelback.image.toolchain import (
     HOSTED_FLAGS,
+    I386,
     PROGRAM_LINKER_FLAGS,
     USER_FLAGS,
+    Target,
     ToolchainError,
     link_elf,
 )
@@ -57,6 +59,7 @@ def build_library(
     runtime: Path,
     flags: Sequence[str] = (),
     options: COptions = NO_C_OPTIONS,
+    target: Target = I386,
 ) -> bytes:
     """Compile a C file to a library, with those of the runtime's functions that it uses.
 
@@ -66,24 +69,24 @@ def build_library(
         OSError: the source can't be read.
     """
     headers = (runtime, *library_headers(runtime))
-    flags = (*HOSTED_FLAGS, *LIBRARY_FLAGS, *DIVISION_FLAGS, *c_headers(), *flags)
-    compiled = options.compile(source, headers, flags)
+    flags = (*HOSTED_FLAGS, *LIBRARY_FLAGS, *DIVISION_FLAGS, *c_headers(target.zig), *flags)
+    compiled = options.compile(source, headers, flags, target)
     size = SIZE_SYMBOL if fixes_its_size(compiled) else ""
-    linked = link_library(source, f"{source.stem}.o", compiled, runtime=runtime, size=size)
+    linked = link_library(source, f"{source.stem}.o", compiled, runtime=runtime, size=size, target=target)
     return finish(source, linked, {symbol.name: symbol["st_value"] for symbol in _visible(source, linked)})
 
 
-def link_library(source: Path, name: str, compiled: bytes, *, runtime: Path, size: str = "") -> bytes:
+def link_library(source: Path, name: str, compiled: bytes, *, runtime: Path, target: Target, size: str = "") -> bytes:
     """Link a library's object file with the runtime; the link page is all zero yet.
 
     Raises: ToolchainError.
     """
     script = compact_script(0, size, header=PAGE_SIZE)
-    base = build_runtime(runtime, LIBRARY_FLAGS)
-    archive = named(base, source.stem) | build_library_parts({name: compiled}, runtime, base, LIBRARY_FLAGS)
+    base = build_runtime(runtime, LIBRARY_FLAGS, target)
+    archive = named(base, source.stem) | build_library_parts({name: compiled}, runtime, base, LIBRARY_FLAGS, target)
     kept = (f"--undefined={symbol}" for symbol in sorted(defined_in(compiled)))
     try:
-        return link_elf({name: compiled}, script, archive=archive, flags=(*_LINKER_FLAGS, *kept))
+        return link_elf({name: compiled}, script, archive=archive, flags=(*_LINKER_FLAGS, *kept), target=target)
     except ToolchainError as error:
         raise ToolchainError(source, "does not link", error.diagnostics) from None
 
@@ -129,7 +132,7 @@ def _refusal(elf: Any, offset: int) -> str:
 
 
 def _relocations(elf: Any) -> Iterator[Any]:
-    for section in elf.iter_sections("SHT_REL"):
+    for section in elf.iter_sections("SHT_REL" if elf.elfclass == 32 else "SHT_RELA"):
         yield from section.iter_relocations()
 
 

@@ -30,7 +30,7 @@ from keelback.image.debug_data import link_with_debug_data
 from keelback.image.own_sources import BUILT_FROM, kept_build
 from keelback.image.runtime import named
 from keelback.image.symbols import takes_words
-from keelback.image.toolchain import USER_FLAGS, ToolchainError
+from keelback.image.toolchain import USER_FLAGS, Target, ToolchainError
 
 NO_SYMBOLS: Final[Mapping[str, int]] = MappingProxyType({})
 _PAGE: Final = 4096
@@ -43,6 +43,7 @@ def link_program(
     runtime: Path,
     image_base: int,
     symbols: Mapping[str, int],
+    target: Target,
 ) -> bytes:
     """Return the program that a source's objects make with those of the runtime, named by the source's stem.
 
@@ -50,28 +51,30 @@ def link_program(
     """
 
     def link() -> bytes:
-        start = _library_start(own, runtime, base)
-        library = build_library_parts({**own, **start}, runtime, base, USER_FLAGS) if start else {}
+        start = _library_start(own, runtime, base, target)
+        library = build_library_parts({**own, **start}, runtime, base, USER_FLAGS, target) if start else {}
         objects, archive = {**own, **start}, named(base, source.stem) | library
         try:
             if any(map(fixes_its_size, own.values())):
-                return link_sized(objects, archive, image_base, SIZE_SYMBOL)
-            return link_with_debug_data(objects, program_script(image_base, symbols), archive=archive)
+                return link_sized(objects, archive, image_base, SIZE_SYMBOL, target)
+            return link_with_debug_data(objects, program_script(image_base, symbols), archive=archive, target=target)
         except ToolchainError as error:
             if _UNDEFINED.findall(error.diagnostics) == ["main"]:
                 raise ToolchainError(source, "has no main, where a program starts", _LIBRARY_HINT) from None
             raise ToolchainError(source, "does not link", _with_hint(error.diagnostics)) from None
 
-    key = ("linked", str(runtime.absolute()), image_base, source.stem, own, base, dict(symbols))
+    key = ("linked", str(runtime.absolute()), image_base, source.stem, own, base, dict(symbols), target)
     return kept_build(BUILT_FROM, *key, build=link)
 
 
-def _library_start(own: Mapping[str, bytes], runtime: Path, base: Mapping[str, bytes]) -> dict[str, bytes]:
+def _library_start(
+    own: Mapping[str, bytes], runtime: Path, base: Mapping[str, bytes], target: Target
+) -> dict[str, bytes]:
     """Return what starts a program that needs the C library, nothing for one that does not."""
     if any(map(takes_words, own.values())):
-        return {"libc/start_words.o": build_part("own start_words.c", runtime, USER_FLAGS)}
+        return {"libc/start_words.o": build_part("own start_words.c", runtime, USER_FLAGS, target)}
     if needs_library(own, runtime, base):
-        return {"libc/start_text.o": build_part("own start_text.c", runtime, USER_FLAGS)}
+        return {"libc/start_text.o": build_part("own start_text.c", runtime, USER_FLAGS, target)}
     return {}
 
 

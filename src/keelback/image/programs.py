@@ -6,11 +6,13 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from keelback.image.c_options import NO_C_OPTIONS, OURS, COptions
 from keelback.image.program_linking import NO_SYMBOLS, link_program
 from keelback.image.runtime import compile_runtime
+from keelback.image.toolchain import I386, Target
 from keelback.image.user_c import compile_user_c
 
 
@@ -21,6 +23,7 @@ def build_program(
     flags: Sequence[str] = (),
     options: COptions = NO_C_OPTIONS,
     symbols: Mapping[str, int] = NO_SYMBOLS,
+    target: Target = I386,
 ) -> bytes:
     """Compile C files with the C files and headers of a runtime directory to an ELF file, named by the first's stem.
 
@@ -33,14 +36,15 @@ def build_program(
         OSError: a source can't be read.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        compiled = [pool.submit(compile_user_c, each, runtime, flags=flags, options=options) for each in sources]
-        base = compile_runtime(runtime, pool)
+        compile = partial(compile_user_c, runtime=runtime, flags=flags, options=options, target=target)
+        compiled = [pool.submit(compile, each) for each in sources]
+        base = compile_runtime(runtime, pool, target=target)
         own = dict(zip(_object_names(sources), (each.result() for each in compiled), strict=True))
-        return link_program(sources[0], own, base, runtime, image_base, symbols)
+        return link_program(sources[0], own, base, runtime, image_base, symbols, target)
 
 
 def build_programs(
-    sources: Sequence[Path], *, runtime: Path, image_base: int, flags: Sequence[str] = ()
+    sources: Sequence[Path], *, runtime: Path, image_base: int, flags: Sequence[str] = (), target: Target = I386
 ) -> dict[str, bytes]:
     """Build several programs of a file each, optimised, as many at once as there are processors.
 
@@ -53,11 +57,13 @@ def build_programs(
     """
     _check_names(sources)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        compiled = [pool.submit(compile_user_c, each, runtime, flags=flags, options=OURS) for each in sources]
-        base = compile_runtime(runtime, pool)
+        compile = partial(compile_user_c, runtime=runtime, flags=flags, options=OURS, target=target)
+        compiled = [pool.submit(compile, each) for each in sources]
+        base = compile_runtime(runtime, pool, target=target)
 
         def link(source: Path, own: Future[bytes]) -> bytes:
-            return link_program(source, {f"{source.stem}.o": own.result()}, base, runtime, image_base, NO_SYMBOLS)
+            objects = {f"{source.stem}.o": own.result()}
+            return link_program(source, objects, base, runtime, image_base, NO_SYMBOLS, target)
 
         return dict(zip((source.stem for source in sources), pool.map(link, sources, compiled), strict=True))
 

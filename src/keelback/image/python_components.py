@@ -3,7 +3,7 @@
 from keelback.compiler import Compiled
 from keelback.image.compiled import KERNEL_FLAGS, build_object
 from keelback.image.kernel_image import place_records
-from keelback.image.toolchain import build_support, link_elf
+from keelback.image.toolchain import TARGETS, build_support, link_elf
 from keelback.lang.ram import Ram
 
 
@@ -12,10 +12,13 @@ def build_components(name: str, compiled: Compiled, ram: Ram) -> bytes:
 
     Raises: CompileError; ToolchainError.
     """
-    objects = {f"{name}.o": build_object(compiled, name, KERNEL_FLAGS), "support.o": build_support()}
+    target = TARGETS[ram.word_bits]
+    own = build_object(compiled, name, KERNEL_FLAGS)
+    objects = {f"{name}.o": own, "support.o": build_support(target)}
     records = "".join(place_records(*each) for each in compiled.sections)
     return link_elf(
         objects,
         f"SECTIONS {{\n    . = {ram.size:#x};\n    .text : {{ *(.text*) *(.rodata*) }}\n{records}}}\n",
         flags=("--entry=0",),
+        target=target,
     )

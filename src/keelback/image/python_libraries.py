@@ -7,6 +7,8 @@ from typing import Any
 from keelback.compiler import Compiled, compile_program
 from keelback.image.compiled import build_object
 from keelback.image.libraries import LIBRARY_FLAGS, LibraryError, finish, functions_of, link_library
+from keelback.image.runtime_parts import trap_flags
+from keelback.image.toolchain import TARGETS
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
 
@@ -22,8 +24,10 @@ def build_python_library(
     name = source.stem
     compiled = compile_program(root, ram, {f"{name}_{export}": method for export, method in exports.items()})
     _check_errors(source, compiled, name, exports)
-    made = build_object(compiled, name, LIBRARY_FLAGS)
-    linked = link_library(source, f"{name}.o", made, runtime=runtime, size=str(size) if size else "")
+    target = TARGETS[ram.word_bits]
+    made = build_object(compiled, name, (*LIBRARY_FLAGS, *trap_flags(runtime)))
+    fixed = str(size) if size else ""
+    linked = link_library(source, f"{name}.o", made, runtime=runtime, size=fixed, target=target)
     places = functions_of(linked)
     return finish(source, linked, {export: places[f"{name}_{export}"] for export in exports})
 

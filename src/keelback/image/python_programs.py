@@ -10,7 +10,8 @@ from keelback.image.debug_data import link_with_debug_data
 from keelback.image.program_linking import program_script
 from keelback.image.progress import working_on
 from keelback.image.runtime import build_runtime, named
-from keelback.image.toolchain import USER_FLAGS
+from keelback.image.runtime_parts import trap_flags
+from keelback.image.toolchain import TARGETS, USER_FLAGS
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
 
@@ -19,7 +20,7 @@ MAIN = "main"
 
 
 def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path, image_base: int) -> bytes:
-    """Compile a program in Kernel Python, a frozen component with a `main`, to an ELF file.
+    """Compile a program in Kernel Python, a frozen component with a `main`, to an ELF file, as wide as its RAM's words.
 
     Its static records are its data; the C runtime starts it.  Its `image_size`, unless 0, fixes the image's bytes.
     Raises: CompileError; ToolchainError; ValueError when the image base is not the start of a page.
@@ -27,13 +28,12 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     program: Any = root
     with working_on(name):
         compiled = compile_python_program(root, ram)
-    own, library = (
-        {f"{name}.o": build_object(compiled, name, (*USER_FLAGS, CHECK_FLAG))},
-        named(build_runtime(runtime), name),
-    )
+    target, flags = TARGETS[ram.word_bits], (*USER_FLAGS, CHECK_FLAG, *trap_flags(runtime))
+    own = {f"{name}.o": build_object(compiled, name, flags)}
+    library = named(build_runtime(runtime, target=target), name)
     if program.image_size:
-        return link_sized(own, library, image_base, str(program.image_size))
-    return link_with_debug_data(own, program_script(image_base), archive=library)
+        return link_sized(own, library, image_base, str(program.image_size), target)
+    return link_with_debug_data(own, program_script(image_base), archive=library, target=target)
 
 
 def compile_python_program(root: Component, ram: Ram) -> Compiled:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Final
 
-_INFO: Final = 12  # of st_info in an Elf32_Sym
+_INFO: Final = {32: 12, 64: 4}
+"""Where st_info is in a symbol, by the bits of a word: Elf32_Sym, Elf64_Sym."""
 _WEAK: Final = 2  # STB_WEAK
 
 
@@ -28,16 +29,16 @@ def undefined_in(compiled: bytes) -> set[str]:
 
 
 def with_weak_names(compiled: bytes) -> bytes:
-    """Return an object file for an i386 whose names give way to those that a program has for its own functions.
+    """Return an object file whose names give way to those that a program has for its own functions.
 
     Those that start with _ are no program's to have.
     """
-    made = bytearray(compiled)
-    table = _read(compiled).get_section_by_name(".symtab")
+    made, elf = bytearray(compiled), _read(compiled)
+    table = elf.get_section_by_name(".symtab")
     for number, symbol in enumerate(table.iter_symbols()):
         theirs = symbol["st_shndx"] == "SHN_UNDEF" or symbol.name.startswith("_")
         if symbol["st_info"]["bind"] == "STB_GLOBAL" and not theirs:
-            place = table["sh_offset"] + number * table["sh_entsize"] + _INFO
+            place = table["sh_offset"] + number * table["sh_entsize"] + _INFO[elf.elfclass]
             made[place] = _WEAK << 4 | made[place] & 0xF
     return bytes(made)
 

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -29,20 +30,29 @@ from keelback.image.zig import run_zig, zig_folder, zig_version
 
 @dataclass(frozen=True)
 class Target:
-    """A machine that code is built for: bits of a word, zig's flags for it, flags for C only, the linker's name."""
+    """A machine that code is built for."""
 
     word_bits: int
+    zig: str
+    """What zig calls it …"""
+    musl: str
+    """… and musl."""
     flags: tuple[str, ...]
+    """zig's for it."""
     c_flags: tuple[str, ...]
+    """Those for C only."""
     emulation: str
+    """What the linker calls it."""
 
 
-I386: Final = Target(32, ("-target", "x86-freestanding-none", "-mcpu=i686"), (), "elf_i386")
+I386: Final = Target(32, "x86", "i386", ("-target", "x86-freestanding-none", "-mcpu=i686"), (), "elf_i386")
 X86_64: Final = Target(
     64,
+    "x86_64",
+    "x86_64",
     ("-target", "x86_64-freestanding-none"),
     # An interrupt overwrites what lies below the stack pointer; everything lies in the lowest 2 GiB.
-    ("-mno-red-zone", "-mcmodel=small", "-msoft-float"),
+    ("-mno-red-zone", "-mcmodel=small"),
     "elf_x86_64",
 )
 TARGETS: Final = MappingProxyType({each.word_bits: each for each in (I386, X86_64)})
@@ -118,15 +128,16 @@ def compile_c(
     return _translate(source, includes, defines, flags, target, "does not compile", finish=_finished, rule=_RULES)
 
 
-def compile_c_as_written(source: Path, *, includes: Sequence[Path] = (), flags: Sequence[str] = ()) -> bytes:
+def compile_c_as_written(
+    source: Path, *, includes: Sequence[Path] = (), flags: Sequence[str] = (), target: Target = I386
+) -> bytes:
     """Compile one C file as `compile_c` does, but leave nothing out that its source does (`as_written.py`).
 
     Raises: ToolchainError; OSError.
     """
-    flags, rules = (*as_written.AS_WRITTEN_FLAGS, *C_FLAGS, *flags), f"{_RULES}; {as_written.RULE}"
-    return _translate(
-        source, includes, {}, flags, I386, "does not compile", _finished, rules, change_ir=as_written.keeping_all
-    )
+    flags = (*as_written.AS_WRITTEN_FLAGS, *C_FLAGS, *target.c_flags, *flags)
+    rules, keeping_all = f"{_RULES}; {as_written.RULE}", partial(as_written.keeping_all, word_bits=target.word_bits)
+    return _translate(source, includes, {}, flags, target, "does not compile", _finished, rules, change_ir=keeping_all)
 
 
 def _finished(source: Path, compiled: bytes) -> bytes:

@@ -74,9 +74,9 @@ def musl_folder() -> Path:
     return zig_folder().resolve() / "lib" / "libc" / "musl"
 
 
-def c_headers() -> tuple[str, ...]:
-    """Return the flags that let C include the headers of musl, none where there is no zig."""
+def c_headers(machine: str) -> tuple[str, ...]:
+    """Return the flags that let C include the headers of musl for a machine as zig calls it, none without zig."""
     if _installed_zig() is None:
         return ()  # who compiles is told
     headers = zig_folder().resolve() / "lib" / "libc" / "include"
-    return ("-isystem", str(headers / "x86-linux-musl"), "-isystem", str(headers / "generic-musl"))
+    return ("-isystem", str(headers / f"{machine}-linux-musl"), "-isystem", str(headers / "generic-musl"))

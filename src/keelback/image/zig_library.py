@@ -6,22 +6,26 @@ from typing import Final
 
 from keelback.image.cache import Entry
 from keelback.image.progress import working_on
-from keelback.image.toolchain import I386, built
+from keelback.image.toolchain import Target, built
 from keelback.image.zig import run_zig, zig_folder
 
+_CPUS: Final = {"x86": "i686", "x86_64": "x86_64-sse-sse2-mmx-fxsr+soft_float"}
+"""The processors that code is for, as zig calls them; none has registers for floating point that programs may use."""
 _ZIG_FLAGS: Final = (
-    *("-target", "x86-linux-musl", "-mcpu=i686", "-lc"),  # what zig builds its C library for
-    *("-O", "ReleaseSmall", "-fstrip", "-ffunction-sections", "-fdata-sections", "-fsingle-threaded"),
+    *("-lc", "-O", "ReleaseSmall", "-fstrip", "-ffunction-sections", "-fdata-sections", "-fsingle-threaded"),
 )
 
 
-def build_zig_library(root: Path, parts: Sequence[str], *, empty: Sequence[str] = (), pic: bool = False) -> bytes:
-    """Build files of zig's C library, relative to its folder, under a root file of ours to one object for an i386.
+def build_zig_library(
+    root: Path, parts: Sequence[str], *, target: Target, empty: Sequence[str] = (), pic: bool = False
+) -> bytes:
+    """Build files of zig's C library, relative to its folder, under a root file of ours to one object.
 
     Files named `empty` are taken for empty ones.  Raises: ToolchainError.
     """
     folder = zig_folder() / "lib"
-    flags = ("-fPIC" if pic else "-fno-PIC", *_ZIG_FLAGS)
+    machine = ("-target", f"{target.zig}-linux-musl", f"-mcpu={_CPUS[target.zig]}")  # it builds a C library for Linux
+    flags = ("-fPIC" if pic else "-fno-PIC", *machine, *_ZIG_FLAGS)
 
     def build(work: Path) -> Entry:
         (work / "source").mkdir()
@@ -35,4 +39,4 @@ def build_zig_library(root: Path, parts: Sequence[str], *, empty: Sequence[str] 
             said = run_zig(root, "does not compile", work, work / "source", arguments)
         return Entry((work / "output.o").read_bytes(), said)
 
-    return built(build, root, I386, "zig", root.read_bytes(), tuple(parts), tuple(empty), flags)
+    return built(build, root, target, "zig", root.read_bytes(), tuple(parts), tuple(empty), flags)

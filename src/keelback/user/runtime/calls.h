@@ -85,13 +85,13 @@ struct uptime {
 /* Return the process id of the caller. */
 static inline int32_t sys_getpid(void)
 {
-    return sys_call(CALL_GETPID, 0, 0, 0, 0);
+    return (int32_t)sys_call(CALL_GETPID, 0, 0, 0, 0);
 }
 
 /* Run every other process that is ready before the caller goes on. */
 static inline int32_t sys_yield(void)
 {
-    return sys_call(CALL_YIELD, 0, 0, 0, 0);
+    return (int32_t)sys_call(CALL_YIELD, 0, 0, 0, 0);
 }
 
 /* End the calling process. */
@@ -99,116 +99,116 @@ __attribute__((__noreturn__)) static inline void sys_exit(int32_t status)
 {
     print_flush();
     for (;;)
-        sys_call(CALL_EXIT, (uint32_t)status, 0, 0, 0);
+        sys_call(CALL_EXIT, (uintptr_t)status, 0, 0, 0);
 }
 
 /* Write bytes to the console at once; return how many, or an error. */
 static inline int32_t sys_puts(const char *address, size_t length)
 {
-    return sys_call(CALL_PUTS, (uint32_t)address, length, 0, 0);
+    return (int32_t)sys_call(CALL_PUTS, (uintptr_t)address, length, 0, 0);
 }
 
 /* Wait for a number of timer ticks. */
 static inline int32_t sys_sleep(uint32_t ticks)
 {
-    return sys_call(CALL_SLEEP, ticks, 0, 0, 0);
+    return (int32_t)sys_call(CALL_SLEEP, ticks, 0, 0, 0);
 }
 
 /* Make a child that is as the caller; return its id, 0 in the child, or an error. */
 static inline int32_t sys_fork_child(void)
 {
     print_flush();
-    return sys_call(CALL_FORK, 0, 0, 0, 0);
+    return (int32_t)sys_call(CALL_FORK, 0, 0, 0, 0);
 }
 
 /* Detach the caller from its parent. */
 static inline int32_t sys_detach(void)
 {
-    return sys_call(CALL_DETACH, 0, 0, 0, 0);
+    return (int32_t)sys_call(CALL_DETACH, 0, 0, 0, 0);
 }
 
 /* Run another program of the payload instead of this one; return only if that failed. */
 static inline int32_t sys_exec(const char *name, const char *argument)
 {
     print_flush();
-    return sys_call(CALL_EXEC, (uint32_t)name, (uint32_t)argument, 0, 0);
+    return (int32_t)sys_call(CALL_EXEC, (uintptr_t)name, (uintptr_t)argument, 0, 0);
 }
 
 /* Start a program of the payload as a child; return its id, or an error. */
 static inline int32_t sys_spawn(const char *name, const char *argument)
 {
     print_flush();
-    return sys_call(CALL_SPAWN, (uint32_t)name, (uint32_t)argument, 0, 0);
+    return (int32_t)sys_call(CALL_SPAWN, (uintptr_t)name, (uintptr_t)argument, 0, 0);
 }
 
 /* Wait until a child has ended, or any; return its id, or an error.  The ending may be 0. */
 static inline int32_t sys_wait(int32_t id, struct ending *ending)
 {
-    return sys_call(CALL_WAIT, (uint32_t)id, (uint32_t)ending, 0, 0);
+    return (int32_t)sys_call(CALL_WAIT, (uintptr_t)id, (uintptr_t)ending, 0, 0);
 }
 
 /* End a process. */
 static inline int32_t sys_kill(int32_t id)
 {
-    return sys_call(CALL_KILL, (uint32_t)id, 0, 0, 0);
+    return (int32_t)sys_call(CALL_KILL, (uintptr_t)id, 0, 0, 0);
 }
 
 /* Put a new page, zero and writable, at an address; what was there is freed. */
 static inline int32_t sys_page_alloc(void *address)
 {
-    return sys_call(CALL_PAGE_ALLOC, (uint32_t)address, 0, 0, 0);
+    return (int32_t)sys_call(CALL_PAGE_ALLOC, (uintptr_t)address, 0, 0, 0);
 }
 
 /* Map zeros at an address, or where there is room (0); return the address, or an error. */
 static inline void *sys_map(void *address, size_t length, enum permission permissions)
 {
-    return (void *)sys_call(CALL_MAP, (uint32_t)address, length, permissions, 0);
+    return (void *)sys_call(CALL_MAP, (uintptr_t)address, length, permissions, 0);
 }
 
 /* Free the pages of a range. */
 static inline int32_t sys_unmap(void *address, size_t length)
 {
-    return sys_call(CALL_UNMAP, (uint32_t)address, length, 0, 0);
+    return (int32_t)sys_call(CALL_UNMAP, (uintptr_t)address, length, 0, 0);
 }
 
 /* Give the pages of a range other permissions. */
 static inline int32_t sys_protect(void *address, size_t length, enum permission permissions)
 {
-    return sys_call(CALL_PROTECT, (uint32_t)address, length, permissions, 0);
+    return (int32_t)sys_call(CALL_PROTECT, (uintptr_t)address, length, permissions, 0);
 }
 
 /* Count page frames. */
 static inline int32_t sys_frame_counts(struct frame_counts *counts)
 {
-    return sys_call(CALL_FRAME_COUNTS, (uint32_t)counts, 0, 0, 0);
+    return (int32_t)sys_call(CALL_FRAME_COUNTS, (uintptr_t)counts, 0, 0, 0);
 }
 
 /* Take new pages of zeros in a row; return the address of the first, or an error. */
-static inline void *sys_malloc_pages(uint32_t count)
+static inline void *sys_malloc_pages(size_t count)
 {
     return (void *)sys_call(CALL_MALLOC_PAGES, count, 0, 0, 0);
 }
 
 /* Give pages back that `malloc_pages` took. */
-static inline int32_t sys_free_pages(void *address, uint32_t count)
+static inline int32_t sys_free_pages(void *address, size_t count)
 {
-    return sys_call(CALL_FREE_PAGES, (uint32_t)address, count, 0, 0);
+    return (int32_t)sys_call(CALL_FREE_PAGES, (uintptr_t)address, count, 0, 0);
 }
 
 /* Map a library of the payload; return the address of its link page (`library.h`), or an error. */
 static inline void *sys_load_library(const char *name)
 {
-    return (void *)sys_call(CALL_LOAD_LIBRARY, (uint32_t)name, 0, 0, 0);
+    return (void *)sys_call(CALL_LOAD_LIBRARY, (uintptr_t)name, 0, 0, 0);
 }
 
 /* Unmap the library whose link page is at an address. */
 static inline int32_t sys_unload_library(void *address)
 {
-    return sys_call(CALL_UNLOAD_LIBRARY, (uint32_t)address, 0, 0, 0);
+    return (int32_t)sys_call(CALL_UNLOAD_LIBRARY, (uintptr_t)address, 0, 0, 0);
 }
 
 /* Tell how long the kernel has run. */
 static inline int32_t sys_uptime(struct uptime *uptime)
 {
-    return sys_call(CALL_UPTIME, (uint32_t)uptime, 0, 0, 0);
+    return (int32_t)sys_call(CALL_UPTIME, (uintptr_t)uptime, 0, 0, 0);
 }

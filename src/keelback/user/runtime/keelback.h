@@ -1,7 +1,8 @@
 /*
  * The kernel as a program sees it: its system calls, and a small runtime on top of them.
  *
- * A system call is `int $0x80`:
+ * A system call is `int $0x80`; on x86-64 these are the registers of 64 bits, and `syscall` is the same call, which
+ * loses r11 too:
  *
  *     eax                  the number of the call; 0 is never valid
  *     ebx, esi, edi, ebp   its arguments, at most four
@@ -15,6 +16,8 @@
  *     esp + 4            the pointer to it
  *     esp                a return address of 0; esp + 4 is a multiple of 16
  *
+ * On x86-64 the pointer is in rdi, and what lies at rsp, below a multiple of 16, is the return address.
+ *
  * The runtime's `_start` calls `main`, which is `int main(void)`, `int main(const char *argument)` or
  * `int main(int argc, char **argv)`, and exits with what it returns. A status of 0 says that the program ended well.
  *
@@ -26,6 +29,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "trap.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,28 +52,28 @@ extern "C" {
 extern char __user_start[], __user_end[], __malloc_start[], __malloc_end[], __stack_bottom[], __stack_top[];
 
 /* Tell whether a system call's result is an error. */
-static inline int failed(int32_t result)
+static inline int failed(intptr_t result)
 {
-    return (uint32_t)result >= (uint32_t)-255;
+    return (uintptr_t)result >= (uintptr_t)-255;
 }
 
 /* Make a system call with four arguments; those that the call does not take are ignored. */
-static inline int32_t sys_call(uint32_t number, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+static inline intptr_t sys_call(uintptr_t number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d)
 {
-    int32_t result;
+    intptr_t result;
 
     /*
      * The compiler may be using ebp for its frame, so it can't be named as an operand: the fourth
      * argument comes in edx, which the call loses anyway. Every operand has a register of its own,
      * so the push moves none of them.
      */
-    __asm__ volatile("pushl %%ebp\n\t"
-                     "movl %%edx, %%ebp\n\t"
-                     "int $0x80\n\t"
-                     "popl %%ebp"
+    __asm__ volatile("push %%" KEELBACK_FRAME "\n\t"
+                     "mov %1, %%" KEELBACK_FRAME "\n\t"
+                     KEELBACK_TRAP "\n\t"
+                     "pop %%" KEELBACK_FRAME
                      : "=a"(result), "+d"(d)
                      : "0"(number), "b"(a), "S"(b), "D"(c)
-                     : "ecx", "cc", "memory");
+                     : KEELBACK_LOST);
     return result;
 }
 
@@ -124,7 +129,7 @@ __attribute__((__noreturn__)) void sys_panic(const char *message);
 void print(const char *text);
 void print_number(int32_t number);
 void print_unsigned(uint32_t number);
-void print_hex(uint32_t number); /* as 0x0000002a */
+void print_hex(uintptr_t number); /* as 0x0000002a */
 void __put(char character);
 void __say(const char *text);
 void __decimal(uint32_t number); /* from 1 on */

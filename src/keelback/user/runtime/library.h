@@ -66,8 +66,8 @@ static inline int32_t connect_library(const char *name, const char *const export
 {
     void **places = (void **)stubs, *library = sys_load_library(name);
 
-    if (failed((int32_t)library))
-        return (int32_t)library;
+    if (failed((intptr_t)library))
+        return (int32_t)(intptr_t)library;
     *places++ = library;
     for (size_t i = 0; exports[i] != NULL; i++) {
         places[i] = find_export(library, exports[i]);

@@ -52,9 +52,9 @@ class CHeap(Component):
         counts.used = self.heap.bytes_used()
 
 
-def make_part() -> tuple[Component, Ram, dict[str, Callable[..., Any]]]:
-    """Return what is compiled, the RAM of its records, and its methods by their names in C."""
-    ram = Ram(1 << 20)
+def make_part(word_bits: int) -> tuple[Component, Ram, dict[str, Callable[..., Any]]]:
+    """Return what is compiled for a machine, the RAM of its records, and its methods by their names in C."""
+    ram = Ram(1 << 20, word_bits=word_bits)
     part = CHeap(Region(ram, 0x1000, 1 << 20))
     freeze(part)
     heap = part.heap

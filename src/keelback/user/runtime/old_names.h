@@ -18,8 +18,8 @@ KEELBACK_NOW(sys_protect) int32_t protect_memory(void *address, size_t length, e
     return sys_protect(address, length, permissions);
 }
 KEELBACK_NOW(sys_frame_counts) int32_t count_frames(struct frame_counts *counts) { return sys_frame_counts(counts); }
-KEELBACK_NOW(sys_malloc_pages) void *malloc_pages(uint32_t count) { return sys_malloc_pages(count); }
-KEELBACK_NOW(sys_free_pages) int32_t free_pages(void *address, uint32_t count) { return sys_free_pages(address, count); }
+KEELBACK_NOW(sys_malloc_pages) void *malloc_pages(size_t count) { return sys_malloc_pages(count); }
+KEELBACK_NOW(sys_free_pages) int32_t free_pages(void *address, size_t count) { return sys_free_pages(address, count); }
 KEELBACK_NOW(sys_load_library) void *load_library(const char *name) { return sys_load_library(name); }
 KEELBACK_NOW(sys_unload_library) int32_t unload_library(void *address) { return sys_unload_library(address); }
 

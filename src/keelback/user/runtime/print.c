@@ -21,9 +21,9 @@ void __put(char character)
 }
 
 /* Print a number in a base of at most 16, with zeros in front up to a number of digits. */
-static void print_digits(uint32_t number, uint32_t base, size_t width)
+static void print_digits(uintptr_t number, uint32_t base, size_t width)
 {
-    char digits[10]; /* 2^32 - 1 has ten decimal digits */
+    char digits[20]; /* 2^64 - 1 has twenty decimal digits */
     size_t count = 0;
 
     do {
@@ -55,7 +55,7 @@ void print_unsigned(uint32_t number)
     print_digits(number, 10, 1);
 }
 
-void print_hex(uint32_t number)
+void print_hex(uintptr_t number)
 {
     __say("0x");
     print_digits(number, 16, 8);
@@ -109,16 +109,18 @@ __attribute__((__noreturn__, used)) static void __fail(const char *what, const c
     sys_exit(1);
 }
 
+#ifdef __x86_64__ /* the line is in edx as it is; the push aligns the stack */
+#define CALL_FAIL "mov %rbx, %rdi\n\tmov %rcx, %rsi\n\tpush %rbx\n\t.cfi_adjust_cfa_offset 8\n\tcall __fail\n\t"
+#else
+#define CALL_FAIL "push %edx\n\tpush %ecx\n\tpush %ebx\n\t.cfi_adjust_cfa_offset 12\n\tcall __fail\n\t"
+#endif
+
 __asm__(".section .text.check_failed, \"ax\"\n"
         ".globl check_failed\n"
         ".type check_failed, @function\n"
         "check_failed:\n\t"
         ".cfi_startproc\n\t"
-        "push %edx\n\t"
-        "push %ecx\n\t"
-        "push %ebx\n\t"
-        ".cfi_adjust_cfa_offset 12\n\t"
-        "call __fail\n\t"
+        CALL_FAIL
         ".cfi_endproc\n"
         ".size check_failed, . - check_failed\n"
         ".text\n");

@@ -20,10 +20,10 @@ static void *refuse(void)
 /* Take the pages up to an end: those that follow, or none. */
 static int grow(char *end)
 {
-    uint32_t count = (uint32_t)(end - end_of_pages) / PAGESIZE;
+    uintptr_t count = (uintptr_t)(end - end_of_pages) / PAGESIZE;
     char *pages = sys_malloc_pages(count);
 
-    if (failed((int32_t)pages))
+    if (failed((intptr_t)pages))
         return -1;
     if (pages != end_of_pages) { /* somebody's lie there already */
         sys_free_pages(pages, count);
@@ -38,7 +38,7 @@ static int begin(void)
 {
     char *page = sys_malloc_pages(1);
 
-    if (failed((int32_t)page))
+    if (failed((intptr_t)page))
         return 0;
     start = now = page;
     end_of_pages = page + PAGESIZE;
@@ -60,7 +60,7 @@ void *sbrk(intptr_t change)
     if (end == start)
         end = start + PAGESIZE; /* the first page stays, so that nobody else comes to lie there */
     if (end < end_of_pages) {
-        sys_free_pages(end, (uint32_t)(end_of_pages - end) / PAGESIZE);
+        sys_free_pages(end, (uintptr_t)(end_of_pages - end) / PAGESIZE);
         end_of_pages = end;
     }
     now = before + change;

@@ -3,7 +3,7 @@
 
 #include "error.h"
 
-static int error_of(int32_t result)
+static int error_of(intptr_t result)
 {
     switch (result) {
     case ERROR_UNKNOWN_CALL:
@@ -33,7 +33,7 @@ static int error_of(int32_t result)
     }
 }
 
-int32_t __unix_result(int32_t result)
+intptr_t __unix_result(intptr_t result)
 {
     if (!failed(result))
         return result;

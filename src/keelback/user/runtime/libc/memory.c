@@ -20,7 +20,7 @@ void *mmap(void *address, size_t length, int protection, int flags, int file, of
 {
     enum permission permissions = permissions_of(protection);
     int fixed = (flags & MAP_FIXED_NOREPLACE) == MAP_FIXED_NOREPLACE || (flags & MAP_FIXED) != 0;
-    int32_t result;
+    intptr_t result;
 
     if (!(flags & MAP_ANONYMOUS)) {
         errno = ENODEV;
@@ -34,9 +34,9 @@ void *mmap(void *address, size_t length, int protection, int flags, int file, of
         permissions |= SPARSE;
     if (flags & MAP_FIXED)
         sys_unmap(address, length);
-    result = (int32_t)sys_map(address, length, permissions);
+    result = (intptr_t)sys_map(address, length, permissions);
     if (failed(result) && !fixed && address != NULL)
-        result = (int32_t)sys_map(NULL, length, permissions);
+        result = (intptr_t)sys_map(NULL, length, permissions);
     return (void *)__unix_result(result);
 }
 

@@ -6,4 +6,8 @@ static inline uintptr_t __get_tp(void)
     return __the_thread();
 }
 
+#ifdef __x86_64__
+#define MC_PC gregs[REG_RIP]
+#else
 #define MC_PC gregs[REG_EIP]
+#endif
