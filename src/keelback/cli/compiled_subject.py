@@ -22,6 +22,7 @@ from keelback.image.kernels import compiled, kernel_of
 from keelback.image.kernels import entries_of as kernel_entries
 from keelback.image.python_components import build_components
 from keelback.image.python_programs import MAIN, compile_python_program
+from keelback.image.toolchain import TARGETS
 from keelback.kernel.layout import Layout
 from keelback.lang import Component, Ram, Region, freeze
 from keelback.lang.replacing import REPLACED
@@ -71,12 +72,13 @@ def file_subject(file: Path, layout: Layout) -> Subject:
 
 def _program(file: Path, module: ModuleType, layout: Layout) -> Subject:
     kind = program_in(file, module)
-    program, ram = make_program(kind)
+    target = TARGETS[layout.paging.word_bits]
+    program, ram = make_program(kind, word_bits=target.word_bits)
     freeze(program)
     made = compile_python_program(program, ram)
 
     def build() -> bytes:
-        return with_debug_data(compile_program_class(file.stem, kind, layout.image_base))
+        return with_debug_data(compile_program_class(file.stem, kind, layout.image_base, target))
 
     return _subject(str(file), made, ram, [MAIN], build, file)
 

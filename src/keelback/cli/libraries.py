@@ -9,6 +9,7 @@ from keelback.errors import UserError
 from keelback.image.c_options import NO_C_OPTIONS, OURS, COptions
 from keelback.image.libraries import build_library
 from keelback.image.own_sources import BUILT_FROM, kept_build
+from keelback.image.toolchain import I386, Target
 from keelback.user import LIBRARIES, RUNTIME
 
 LONGEST_NAME = 31
@@ -33,18 +34,18 @@ def check_library_file(word: str, source: Path) -> None:
         raise UserError(f"{word}: {source.stem!r} is no library name: at most {LONGEST_NAME} ASCII characters")
 
 
-def build(source: Path, options: COptions = NO_C_OPTIONS) -> bytes:
+def build(source: Path, options: COptions = NO_C_OPTIONS, target: Target = I386) -> bytes:
     """Return a library, built from its source.  Raises: UserError."""
     if source.parent == LIBRARIES:
-        return kept_build(BUILT_FROM, "library", source.name, build=lambda: _build(source, OURS))
+        return kept_build(BUILT_FROM, "library", source.name, target, build=lambda: _build(source, OURS, target))
     check_readable(source)
-    return _build(source, options)
+    return _build(source, options, target)
 
 
-def _build(source: Path, options: COptions) -> bytes:
+def _build(source: Path, options: COptions, target: Target) -> bytes:
     if source.suffix == ".c":
-        return build_library(source, runtime=RUNTIME, options=options)
+        return build_library(source, runtime=RUNTIME, options=options, target=target)
     with users_python(source), imports_beside(source):
         from keelback.cli.python_files import build_library_file  # here, because most need no compiler
 
-        return build_library_file(source)
+        return build_library_file(source, target)

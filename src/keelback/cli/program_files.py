@@ -8,29 +8,32 @@ from keelback.cli.users_files import check_readable
 from keelback.errors import UserError
 from keelback.image.c_options import COptions
 from keelback.image.programs import build_program as build_c_program
+from keelback.image.toolchain import TARGETS
 from keelback.inspect.executables import broken_rule
 from keelback.kernel.layout import Layout
 from keelback.kernel.loading.elf_file import RULES, Rule
 from keelback.user import RUNTIME
 
 MACHINES = {2: "SPARC", 3: "i386", 8: "MIPS", 20: "PowerPC", 40: "ARM", 62: "x86-64", 183: "AArch64", 243: "RISC-V"}
+_OURS = {32: "i386, 32-bit, little-endian", 64: "x86-64, 64-bit, little-endian"}
 
 
 def build_files(paths: Sequence[Path], layout: Layout, options: COptions) -> bytes:
     """Return the ELF file that a path names, or that a Python file or some C files become.  Raises: UserError."""
-    path, *more = paths
+    (path, *more), target = paths, TARGETS[layout.paging.word_bits]
     for each in more:
         if {path.suffix, each.suffix} != {".c"}:
             raise UserError(f"{path}+{each}: only C files become one program")
     if path.suffix == ".py":
         from keelback.cli.python_files import build_program_file  # here, because most need no compiler
 
-        content = build_program_file(path, layout.image_base)
+        content = build_program_file(path, layout.image_base, target)
     elif path.suffix == ".c":
         for each in paths:
             check_readable(each)
+        base, symbols = layout.image_base, _addresses(layout)
         content = build_c_program(
-            *paths, runtime=RUNTIME, image_base=layout.image_base, options=options, symbols=_addresses(layout)
+            *paths, runtime=RUNTIME, image_base=base, options=options, symbols=symbols, target=target
         )
     else:
         content = _read(path, layout.kernel_limit)
@@ -77,8 +80,8 @@ def elf_problem(content: bytes, layout: Layout) -> str:
         return ""
     if broken == Rule.WHOLE and content[:4] != b"\x7fELF":
         return "not an ELF file, and its name ends neither in .c nor in .py"
-    if broken in (Rule.CLASS, Rule.BYTE_ORDER, Rule.MACHINE):
-        return f"an ELF file for {_machine(content)}; this machine is i386, 32-bit, little-endian"
+    if broken in (Rule.CLASS, Rule.WIDE_CLASS, Rule.BYTE_ORDER, Rule.MACHINE, Rule.WIDE_MACHINE):
+        return f"an ELF file for {_machine(content)}; this machine is {_OURS[layout.paging.word_bits]}"
     if broken == Rule.PLACE:
         area = f"from {layout.image_start:#x} to {layout.image_limit:#x} in the {layout.name} layout"
         return f"the file {RULES[broken]}: they lie {area}; link it for {layout.image_base:#x}"

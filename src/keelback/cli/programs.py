@@ -19,6 +19,7 @@ from keelback.cli.words import Word, read_word
 from keelback.errors import UserError
 from keelback.image.c_options import COptions
 from keelback.image.payload import make_payload
+from keelback.image.toolchain import TARGETS
 from keelback.kernel.layout import Layout
 
 LONGEST_NAME = 31
@@ -52,7 +53,8 @@ def select(words: Sequence[str], layout: Layout, *, command_line: str = "") -> S
         raise UserError("only libraries are named; name a program to start too")
     named = chosen.names | named_in_text(" ".join([*chosen.lines, command_line]))
     wanted = with_needs(named, ours) - chosen.files.keys()
-    return Selection(build_ours(wanted, layout.image_base) | chosen.files, chosen.lines)
+    target = TARGETS[layout.paging.word_bits]
+    return Selection(build_ours(wanted, layout.image_base, target) | chosen.files, chosen.lines)
 
 
 class _Chosen:
@@ -95,7 +97,8 @@ class _Chosen:
         self._free(name, word.name, path)
         if name not in self.files:
             options = COptions(tuple(map(Path, word.includes)), word.defines, word.optimise)
-            content = build(path, options) if library else build_files([path, *more], self.layout, options)
+            target = TARGETS[self.layout.paging.word_bits]
+            content = build(path, options, target) if library else build_files([path, *more], self.layout, options)
             self.names.update(*(names_in_file(each, content) for each in (path, *more)))
             self.files[name] = content
         return name

@@ -12,7 +12,7 @@ RECORDS, FILE = PAGE_SIZE, 2 * PAGE_SIZE
 
 def broken_rule(content: bytes, layout: Layout) -> Rule:
     """Return which rule of a program's file breaks in a layout, NONE when it breaks none: the kernel's own check."""
-    ram = Ram(FILE + round_up(len(content), PAGE_SIZE))
+    ram = Ram(FILE + round_up(len(content), PAGE_SIZE), word_bits=layout.paging.word_bits)
     records = Region(ram, RECORDS, FILE)
     payload = Payload(records)
     file = ElfFile(records, layout, payload)

@@ -157,14 +157,16 @@ RECORDS, RECORDS_END = 0x1000, 0x80000
 ARGUMENT = RECORDS_END
 
 
-def make_program(program: type[Program], kernel: Kernel | None = None, argument: str = "") -> tuple[Program, Ram]:
+def make_program(
+    program: type[Program], kernel: Kernel | None = None, argument: str = "", *, word_bits: int = 32
+) -> tuple[Program, Ram]:
     """Return a program and the RAM of its state; the argument lies at `ARGUMENT`.
 
     Without a kernel it can only be compiled.  Raises: ValueError when the argument is too long.
     """
     if len(argument) >= LONGEST_ARGUMENT:
         raise ValueError(f"an argument has at most {LONGEST_ARGUMENT - 1} characters")
-    ram = Ram(MALLOC_END + PAGE_SIZE)
+    ram = Ram(MALLOC_END + PAGE_SIZE, word_bits=word_bits)
     if isinstance(kernel, PythonKernel):
         kernel.ram = ram
     made = program(ram, Region(ram, RECORDS, RECORDS_END), kernel)

@@ -25,8 +25,8 @@ from keelback.lang import (
     address_of,
     inline,
     native,
-    u32,
     view,
+    word,
 )
 from keelback.lang.layout import integer_type
 from keelback.user.calls import Kernel
@@ -64,29 +64,29 @@ class Link(Component, Generic[L]):
         self.library = library.name
         self.text = records.struct(ArgumentText)
         self.names = tuple(exports_of(library))
-        stubs: Any = records.struct(_make_stubs(library))
-        self.addresses: Array[u32] = stubs.addresses
+        stubs: Any = records.struct(_make_stubs(library, ram.word_bits))
+        self.addresses: Array[word] = stubs.addresses
         self.calls: L = stubs
 
-    def load(self) -> u32:
+    def load(self) -> word:
         """Load the library and find its exports; return its address, or an error.
 
         When an export is not there that is MISSING_EXPORT, and the library is not loaded.
         """
         self.text.text.set_text(self.library)
-        address: u32 = self.system.load_library(self.text)
+        address: word = self.system.load_library(self.text)
         if failed(address):
             return address
         page = view(self.ram, LinkPage, address)
         for index, name in enumerate(self.names):
-            found: u32 = self.find(page, name)
+            found: word = self.find(page, name)
             if found == 0:
                 self.system.unload_library(address)
                 return MISSING_EXPORT
             self.addresses[index] = found
         return address
 
-    def find(self, page: LinkPage, name: str) -> u32:
+    def find(self, page: LinkPage, name: str) -> word:
         """Return the address of an export by its name, 0 when there is none."""
         for index in range(page.count):
             export = page.exports[index]
@@ -103,36 +103,36 @@ def exports_of(library: type[Library]) -> dict[str, Callable[..., Any]]:
     return dict(sorted(public.items()))
 
 
-def make_library(library: type[L], kernel: Kernel | None = None) -> tuple[L, Ram]:
+def make_library(library: type[L], kernel: Kernel | None = None, *, word_bits: int = 32) -> tuple[L, Ram]:
     """Return a library and the RAM of its state.  Without a kernel it can only be compiled."""
-    ram = Ram(RECORDS_END)
+    ram = Ram(RECORDS_END, word_bits=word_bits)
     return library(Region(ram, RECORDS, RECORDS_END), kernel), ram
 
 
 # The stubs are methods of a struct that has the addresses, so compiled code passes it to them.
 
 
-def _make_stubs(library: type[Library]) -> type[Struct]:
+def _make_stubs(library: type[Library], word_bits: int) -> type[Struct]:
     """Return a struct with a method for each export, which calls it at the address in the struct."""
     exports = exports_of(library)
     body: dict[str, Any] = {
         "__module__": __name__,
         "__doc__": f"Where the exports of {library.name} are.",
-        "__annotations__": {"addresses": Array[u32]},
+        "__annotations__": {"addresses": Array[word]},
         "addresses": inline(max(len(exports), 1)),
     }
-    body |= {name: _make_stub(index, method) for index, (name, method) in enumerate(exports.items())}
+    body |= {name: _make_stub(index, method, word_bits) for index, (name, method) in enumerate(exports.items())}
     kind: Any = type(Struct)
     made: type[Struct] = kind(f"{library.__name__}Calls", (Struct,), body)
     return made
 
 
-def _make_stub(index: int, method: Callable[..., Any]) -> Callable[..., Any]:
+def _make_stub(index: int, method: Callable[..., Any], word_bits: int) -> Callable[..., Any]:
     """Return a method with another's signature that calls what is at the address with an index."""
     hints = get_type_hints(method, include_extras=True)
     result = hints.pop("return", type(None))
-    types = ", ".join(_c_type(each) for each in hints.values())
-    call = f"(({_c_type(result)} (*)({types or 'void'}))self->addresses[{index}])({', '.join(hints)});"
+    types = ", ".join(_c_type(each, word_bits) for each in hints.values())
+    call = f"(({_c_type(result, word_bits)} (*)({types or 'void'}))self->addresses[{index}])({', '.join(hints)});"
 
     def stub(self: Any, *arguments: Any) -> Any:
         raise TypeError("a library's export is called by compiled programs only")
@@ -148,12 +148,13 @@ def _make_stub(index: int, method: Callable[..., Any]) -> Callable[..., Any]:
     return native(call if result is type(None) else f"return {call}")(stub)
 
 
-def _c_type(annotation: Any) -> str:
-    """Return the C type that a parameter or result of compiled Kernel Python has on the i386."""
+def _c_type(annotation: Any, word_bits: int) -> str:
+    """Return the C type that a parameter or result of compiled Kernel Python has."""
     if annotation is type(None):
         return "void"
     if annotation is bool:
         return "bool"
     if (number := integer_type(annotation)) is not None:
-        return "i32" if number.resolved(32).bits < 32 else number.resolved(32).name
+        exact = number.resolved(word_bits)
+        return "i32" if exact.bits < 32 else exact.name
     return "void *" if isinstance(annotation, type) and issubclass(annotation, Struct) else "i32"

@@ -12,13 +12,13 @@ from keelback.user.line import LONGEST_LINE, Line
 
 PAGE_SIZE = 4096
 FIRST_ERROR = 0xFFFF_FF01
-"""Results from here on are errors: -255 to -1."""
+"""Results whose low 32 bits are from here on are errors, -255 to -1: no page starts there, however wide an address."""
 NO_ACCESS, CAN_READ, CAN_WRITE, CAN_EXECUTE = 0, READ, WRITE, EXECUTE
 
 
-def failed(result: u32) -> bool:
+def failed(result: word) -> bool:
     """Say whether a system call's result is an error."""
-    return result >= FIRST_ERROR
+    return result & 0xFFFF_FFFF >= FIRST_ERROR
 
 
 class System(Calls):

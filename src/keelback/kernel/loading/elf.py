@@ -28,13 +28,13 @@ class ElfLoader(Component):
         self.access = virtual_memory.access
         self.file = ElfFile(records, virtual_memory.layout, payload)
 
-    def _loaded_size(self, segment: Segment) -> u32:
+    def _loaded_size(self, segment: Segment) -> word:
         """Return how many bytes have frames from the start; the layout says whether zeros that no file has do."""
         return segment.memory_size if self.layout.eager_image else segment.file_size
 
-    def count_read_only(self) -> u32:
+    def count_read_only(self) -> word:
         """Return how many pages of the file that was checked last will be marked as loaded."""
-        pages: u32 = 0
+        pages: word = 0
         for segment, start in self.file.segments():
             if not segment.can_write:
                 pages += (round_up(start + self._loaded_size(segment), PAGE_SIZE) - page_of(start)) // PAGE_SIZE

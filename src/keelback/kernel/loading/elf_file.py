@@ -8,6 +8,7 @@ Who makes a payload asks this code too, before any kernel runs (`inspect/executa
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from keelback.abi.errors import NotALibrary, NotExecutable
 from keelback.kernel.layout import Layout
@@ -16,7 +17,20 @@ from keelback.kernel.loading.elf_format import ElfHeader, Segment
 from keelback.kernel.loading.payload import Member, Payload
 from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.x86.paging import page_of
-from keelback.lang import PAGE_SIZE, Component, Region, Struct, TextEnum, round_up, size_of, texts, u16, u32, view, word
+from keelback.lang import (
+    PAGE_SIZE,
+    Component,
+    Region,
+    Struct,
+    TextEnum,
+    layout_of,
+    round_up,
+    texts,
+    u16,
+    u32,
+    view,
+    word,
+)
 
 MOST_SEGMENTS = 16
 MOST_LOADED = 8
@@ -48,9 +62,44 @@ class Rule(TextEnum):
     ENTRY = 19, "starts outside its executable segments"
     GAP = 20, "has pages that do not follow each other, from its link page on"
     LINK_PAGE = 21, "has nothing behind its link page"
+    WIDE_CLASS = 22, "is not for a 64-bit machine"
+    WIDE_MACHINE = 23, "is not for an x86-64"
+    WIDE_HEADER_SIZE = 24, "has program headers that are not 56 bytes each"
+    WIDE_HEADER_PLACE = 25, "has program headers that do not lie in it, 8-aligned"
 
 
 RULES = texts(Rule)
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a file for a machine has to be, and the rule that it breaks where it is not."""
+
+    bits: int
+    """Of the header: the class."""
+    machine: int
+    header_size: int
+    segment_size: int
+    alignment: int
+    """Bytes of a word: what a program header lies at a multiple of."""
+    of_class: Rule
+    of_machine: Rule
+    of_size: Rule
+    of_place: Rule
+
+
+def format_for(word_bits: int) -> Format:
+    """Return the format of files for a machine with so many bits to a word."""
+    rules = (Rule.CLASS, Rule.MACHINE, Rule.HEADER_SIZE, Rule.HEADER_PLACE)
+    wide = (Rule.WIDE_CLASS, Rule.WIDE_MACHINE, Rule.WIDE_HEADER_SIZE, Rule.WIDE_HEADER_PLACE)
+    return Format(
+        elf_format.CLASSES[word_bits],
+        elf_format.MACHINES[word_bits],
+        layout_of(ElfHeader, word_bits).size,
+        layout_of(Segment, word_bits).size,
+        word_bits // 8,
+        *(rules if word_bits == 32 else wide),
+    )
 
 
 class CheckedFile(Struct):
@@ -76,6 +125,7 @@ class ElfFile(Component):
         self.layout = layout
         self.payload = payload
         self.image = records.struct(CheckedFile)
+        self.format = format_for(layout.paging.word_bits)
 
     def check_program(self, member: Member) -> CheckedFile:
         """Check that a member is a program; return what describes it.  Raises: NotExecutable; `image` says why."""
@@ -110,7 +160,7 @@ class ElfFile(Component):
                 yield segment, segment.address + self.image.bias
 
     def _segment(self, number: u32) -> Segment:
-        return view(self.ram, Segment, self.payload.address(self.image.segments + number * size_of(Segment)))
+        return view(self.ram, Segment, self.payload.address(self.image.segments + number * self.format.segment_size))
 
     def _rule(self, rule: Rule, kept: bool) -> None:
         """Refuse a file that does not keep a rule.  Raises: NotExecutable."""
@@ -119,16 +169,16 @@ class ElfFile(Component):
             raise NotExecutable
 
     def _check(self, member: Member, type: u16, of_type: Rule) -> None:
-        image = self.image
+        image, format = self.image, self.format
         image.broken = Rule.NONE
         image.start = member.start
         image.size = member.size
-        self._rule(Rule.WHOLE, member.size >= size_of(ElfHeader))
+        self._rule(Rule.WHOLE, member.size >= format.header_size)
         header = view(self.ram, ElfHeader, self.payload.address(member.start))
         self._rule(Rule.WHOLE, header.magic == elf_format.MAGIC)
-        self._rule(Rule.CLASS, header.bits == elf_format.CLASS_32)
+        self._rule(format.of_class, header.bits == format.bits)
         self._rule(Rule.BYTE_ORDER, header.byte_order == elf_format.LITTLE_ENDIAN)
-        self._rule(Rule.MACHINE, header.machine == elf_format.MACHINE_386)
+        self._rule(format.of_machine, header.machine == format.machine)
         # Of a program that is none only because it can lie anywhere, the better reason is the linker that it needs.
         self._rule(of_type, header.type == type or header.type == elf_format.SHARED_OBJECT)
         self._check_headers(header)
@@ -138,16 +188,17 @@ class ElfFile(Component):
 
     def _check_headers(self, header: ElfHeader) -> None:
         """Check where the program headers lie."""
-        image, offset, count = self.image, header.segments, header.segment_count
+        image, format, offset, count = self.image, self.format, header.segments, header.segment_count
         self._rule(Rule.NO_HEADERS, count > 0)
-        self._rule(Rule.HEADER_SIZE, header.segment_size == size_of(Segment))
+        self._rule(format.of_size, header.segment_size == format.segment_size)
         self._rule(Rule.HEADER_COUNT, count <= MOST_SEGMENTS)
-        self._rule(Rule.HEADER_PLACE, offset % 4 == 0 and self._has(offset, count * size_of(Segment)))
+        inside = self._has(offset, count * format.segment_size)
+        self._rule(format.of_place, offset % format.alignment == 0 and inside)
         image.segments = image.start + offset
         image.count = count
         image.entry = header.entry
 
-    def _has(self, offset: u32, size: u32) -> bool:
+    def _has(self, offset: word, size: word) -> bool:
         """Say whether so many bytes from an offset on lie in the file."""
         return offset <= self.image.size and size <= self.image.size - offset
 

@@ -1,16 +1,17 @@
-"""The ELF format, as far as the kernel reads it: 32-bit, little-endian, for an i386.
+"""The ELF format, as far as the kernel reads it: little-endian, for an i386 or an x86-64.
 
-Source: System V ABI, chapters 4 (object files) and 5 (program loading); i386 supplement.
+Source: System V ABI, chapters 4 (object files) and 5 (program loading); i386 and AMD64 supplements.
 """
 
-from keelback.lang import Struct, at, bit, u8, u16, u32
+from keelback.lang import Struct, at, bit, on_64_bits, u8, u16, u32, word
 
 MAGIC = 0x464C457F
-CLASS_32 = 1
+CLASSES = {32: 1, 64: 2}
+"""By the bits of an address."""
 LITTLE_ENDIAN = 1
 EXECUTABLE = 2
 SHARED_OBJECT = 3
-MACHINE_386 = 3
+MACHINES = {32: 3, 64: 62}
 LOAD = 1
 INTERPRETER = 3
 
@@ -23,11 +24,17 @@ class ElfHeader(Struct):
     byte_order: u8
     type: u16 = at(16)
     machine: u16
-    entry: u32 = at(24)
-    segments: u32  # file offset of the program headers
-    segment_size: u16 = at(42)  # bytes of one program header
+    version: u32
+    entry: word
+    segments: word  # file offset of the program headers
+    sections: word
+    flags: u32
+    size: u16
+    segment_size: u16  # bytes of one program header
     segment_count: u16
-    section_names: u16 = at(50)  # the last field
+    section_size: u16
+    section_count: u16
+    section_names: u16
 
 
 class Segment(Struct):
@@ -43,6 +50,26 @@ class Segment(Struct):
     can_write: bool = bit(1)
     can_read: bool = bit(2)
     alignment: u32  # the last field
+
+    def is_loaded(self) -> bool:
+        """Say whether the segment takes memory of the process."""
+        return self.type == LOAD and self.memory_size != 0
+
+
+@on_64_bits(Segment)
+class WideSegment(Struct):
+    """One program header of a file for 64 bits."""
+
+    type: u32
+    flags: u32
+    can_execute: bool = bit(0)
+    can_write: bool = bit(1)
+    can_read: bool = bit(2)
+    offset: word
+    address: word
+    file_size: word = at(32)
+    memory_size: word
+    alignment: word
 
     def is_loaded(self) -> bool:
         """Say whether the segment takes memory of the process."""
