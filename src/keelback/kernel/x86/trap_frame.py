@@ -235,7 +235,7 @@ class TrapFrame64(Struct):
         console.write(f"  r15 {self.r15:#018x}  rip {self.rip:#018x}  rflags {self.rflags:#x}\n")
 
     def start_user(self, entry: word, stack: word, argument: word) -> None:
-        """Make this the frame of a thread that starts at `entry` in user mode, with an argument; other registers are 0."""
+        """Make this the frame of a thread that starts at `entry` with an argument; other registers are 0."""
         self.clear()
         self.rip = entry
         self.rdi = argument
