@@ -181,7 +181,7 @@ def test_the_locals_of_a_function_have_the_types_of_python():
     ("line", "says"),
     [
         ("print processes[512]", "IndexError: index 512 of an array of 512 elements"),
-        ("print processes.tabel", "AttributeError: Processes has no attribute 'tabel'; it has counts, "),
+        ("print processes.tabel", "AttributeError: Processes has no attribute 'tabel'; it has awaited, counts, "),
         ("print processes[1].nam", "AttributeError: Process has no field 'nam'; it has pid, parent, "),
         ("break Frames.nothing", 'Function "Frames.nothing" not defined.'),
         ("break frames.py:1", "frames.py:1 has no code."),

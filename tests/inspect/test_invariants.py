@@ -10,8 +10,10 @@ from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.memory.regions import Node, RegionKind
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
+from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import view
-from kernel.driven import LIBRARY_FILE
+from kernel.course import COURSE
+from kernel.driven import LIBRARY_FILE, driven
 from support import entry_place, frame_at, make_pc, payload_programs
 
 BASE = 0x0804_8000
@@ -632,6 +634,44 @@ MISTAKES = {
 }
 
 
+def show_memory_elsewhere(lens):
+    poke(lens.spaces, entry_place(lens, lens.spaces.kernel.directory, 0x18_0000), lambda old: old ^ 0x1000)
+
+
+def change_a_kernel_page(lens):
+    poke(lens.spaces, entry_place(lens, lens.processes.table[1].space.directory, 0x4_0000), lambda old: old | WRITABLE)
+
+
+def open_a_page_beside_the_screen(lens):
+    for directory in (lens.spaces.kernel.directory, lens.processes.table[1].space.directory):
+        poke(lens.spaces, entry_place(lens, directory, 0xB_9000), lambda old: old | USER)
+
+
+def promise_with_a_page_table(lens):
+    frames = lens.memory.frames
+    frames.read_only[lens.processes.table[1].space.directory] = 0
+    frames.counts.read_only -= 1
+
+
+MISTAKES_IN_A_COURSE = {
+    show_memory_elsewhere: "a kernel that serves traps in a space of its own",
+    change_a_kernel_page: "the kernel part is the same",
+    open_a_page_beside_the_screen: "no page of the kernel part",
+    promise_with_a_page_table: "a user frame that a page shows",
+}
+"""What is wrong only where the layout has the policies of the virtual-memory course."""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES_IN_A_COURSE, ids=lambda each: each.__name__)
+def test_so_does_one_in_a_kernel_with_one_pool_and_a_space_of_its_own(mistake):
+    machine = driven(layout=COURSE, memory=2 << 20)
+    machine.check()
+    mistake(machine.lens)
+    with pytest.raises(InvariantBroken) as caught:
+        machine.check()
+    assert caught.value.sentence.startswith(MISTAKES_IN_A_COURSE[mistake])
+
+
 @pytest.mark.parametrize("layout", [MICROKERNEL, WIDE], ids=lambda each: each.paging.name)
 def test_a_healthy_kernel_breaks_none(layout):
     pc = in_the_middle(layout)
@@ -668,7 +708,8 @@ def test_a_mistake_breaks_its_invariant(mistake):
 
 def test_every_invariant_has_a_mistake_that_breaks_it():
     for sentence in INVARIANTS:
-        assert any(sentence.startswith(start) for start in (MISTAKES | WIDE_MISTAKES).values()), sentence
+        known = (MISTAKES | WIDE_MISTAKES | MISTAKES_IN_A_COURSE).values()
+        assert any(sentence.startswith(start) for start in known), sentence
 
 
 def test_looking_changes_nothing(pc):

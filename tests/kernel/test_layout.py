@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from keelback.abi.parts import Part
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, WrongLayout, with_paging
 from keelback.kernel.x86.paging import PAE, X86_64
+from kernel.course import COURSE
 from support import MIB
 
 PAGE = 4096
@@ -44,6 +46,9 @@ REFUSED = {
     "the guard lies in memory": [{"guard_pages": -1}, {"guard_pages": 1 << 21}],
     "there is a process beside the kernel": [{"processes": 1}, {"processes": -5}, {"processes": 0x8000}],
     "a program has regions, and two over are listed in one node": [{"regions": 15}, {"regions": 65_535}],
+    "the kernel lies in memory that is used": [{"physical_limit": 0x0010_0000}, {"physical_limit": (1 << 32) - 1}],
+    "frames that windows show hold no page tables": [{"one_pool": True}],
+    "the one kernel stack is the entry stack, with two pages beside for double faults": [{"one_stack": True}],
     "the kernel zone is a part of memory": [{"zone_share": 0}, {"zone_least": -PAGE}],
 }  # fmt: skip
 
@@ -52,6 +57,24 @@ REFUSED = {
 def test_a_layout_that_no_kernel_works_with_is_refused(why, change):
     with pytest.raises(WrongLayout, match=why):
         replace(MICROKERNEL, **change)
+
+
+REFUSED_OF_COURSE = {
+    "a kernel with a space of its own needs no windows": [{"window_count": 2}, {"globals_end": 0x40_0000}],
+    "a page table with kernel and user pages is made with its space": [{"eager_tables": False}],
+    "a page table with kernel and user pages is for all memory": [{"physical_limit": 0x80_0000}],
+    "a kernel stack lies in the kernel zone, or is the only one": [{"one_stack": False}],
+    "the one kernel stack is the entry stack": [{"entry_stack": 3 * PAGE}],
+    "the malloc area lies in user space": [{"parts": (Part.MALLOC,)}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("why", "change"), [(why, each) for why, changes in REFUSED_OF_COURSE.items() for each in changes]
+)
+def test_so_is_one_whose_policies_do_not_go_together(why, change):
+    with pytest.raises(WrongLayout, match=why):
+        replace(COURSE, **change)
 
 
 @pytest.mark.parametrize(

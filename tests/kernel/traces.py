@@ -23,18 +23,11 @@ def range_of(record: Struct, *names: str) -> Range:
 
 def scratch(kernel: Kernel) -> list[Range]:
     """Return where the notes lie that say only what the kernel looked at last, and the injection itself."""
-    parts = (kernel.programs.command, kernel.libraries.loaded.request, kernel.loader.file.image)
-    return [
-        range_of(each)
-        for each in (
-            *parts,
-            kernel.calls.buffer,
-            kernel.calls.counts,
-            kernel.calls.time,
-            kernel.waiting.ending,
-            kernel.memory.frames.injection,
-        )
-    ]
+    calls = kernel.calls
+    notes = [kernel.programs.command, kernel.loader.file.image, calls.buffer, calls.counts, calls.time]
+    notes += [kernel.libraries.loaded.request] if kernel.libraries is not None else []
+    notes += [kernel.waiting.ending] if kernel.waiting is not None else []
+    return [range_of(each) for each in (*notes, kernel.memory.frames.injection)]
 
 
 def console(kernel: Kernel) -> list[Range]:

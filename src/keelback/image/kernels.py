@@ -12,17 +12,18 @@ import keelback
 from keelback.image.compiled import compile_kernel
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.own_sources import kept_build
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.layout import Layout
-from keelback.lang import NoHardware, Ram, static_parts
+from keelback.lang import PAGE_SIZE, NoHardware, Ram, static_parts
 
 BUILT_FROM = ("abi", "compiler", "image", "kernel", "lang")
 """The parts of Keelback that decide what becomes of the kernel."""
 
 
 def kernel_of(layout: Layout) -> tuple[Kernel, Ram]:
-    """Return a kernel that has its records and nothing else, and the RAM that they lie in."""
-    ram = Ram(layout.records_end, word_bits=layout.paging.word_bits)
+    """Return a kernel that has its records and nothing else, and the RAM that they and the screen lie in."""
+    ram = Ram(max(layout.records_end, SCREEN + PAGE_SIZE), word_bits=layout.paging.word_bits)
     return make_kernel(layout, ram, NoHardware()), ram
 
 

@@ -27,7 +27,8 @@ class Census:
 
     `uses` counts the references that each frame should have, `owners` says whose it may be: where processes hold a
     frame together, one of them, or SHARED; a library's frame is LIBRARY's, whoever maps it.  User pages show
-    `user_frames`; `read_only` are those of them that a page shows which its process may not write to.
+    `user_frames`; `read_only` are those of them that a page shows which its process may not write to.  In a layout with
+    one pool the kernel's own frames of that are among both.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -62,7 +63,8 @@ class Census:
     def marked_read_only(self) -> set[int]:
         """Return the frames that the kernel says are read-only: they stay so until a writer takes them over."""
         marks = raw(self.kernel.memory.frames.read_only)
-        return set(compress(range(len(marks)), marks)) - {self.kernel.spaces.kernel.zero}
+        uncounted = set() if self.kernel.layout.one_pool else {self.kernel.spaces.kernel.zero}
+        return set(compress(range(len(marks)), marks)) - uncounted
 
     @cached_property
     def zone(self) -> int:
@@ -95,10 +97,17 @@ class Census:
             self.uses[frame] += 1
             self.owners[frame] = (*self.owners.get(frame, ()), owner)
 
+    def _use_of_kernel(self, frame: int, use: int) -> None:
+        """Count a use of the kernel's own."""
+        self._use(frame, use)
+        if self.kernel.layout.one_pool:
+            self.user_frames.add(frame)
+            self.read_only.add(frame)
+
     def _count_table(self, table: PageTable, owner: int = 0) -> None:
         """Count a page table, whose references are its present entries."""
         frame = table.place >> PAGE_SHIFT
-        self._use(frame, TABLE | owner)
+        self._use_of_kernel(frame, TABLE | owner)
         self.uses[frame] += len(self.snapshot.walker.present(table)) - 1
 
     def _count_fixed(self) -> "Fixed":
@@ -107,9 +116,10 @@ class Census:
         return fixed_frames(self.kernel.layout, bounds.zone, bounds.region_top, self._frame_count, usable)
 
     def _count_kernel_space(self) -> None:
-        self._use(self.kernel.spaces.kernel.zero, ZERO)
+        self._use_of_kernel(self.kernel.spaces.kernel.zero, ZERO)
         self.uses[self.kernel.spaces.kernel.zero] = PINNED
-        windows = address_of(self.kernel.spaces.access.window_table)
+        table = self.kernel.spaces.access.window_table
+        windows = 0 if table is None else address_of(table)
         for each in self.snapshot.walker.tables(self.snapshot.kernel_root):
             if each.place != windows:
                 self._count_table(each)
@@ -118,7 +128,7 @@ class Census:
 
     def _count_stacks(self) -> None:
         """Count the kernel stacks that lie in the zone; others are global mappings."""
-        if not self.kernel.layout.kernel_stack_slots:
+        if not self.kernel.layout.kernel_stack_slots and not self.kernel.layout.one_stack:
             for end in self.snapshot.kernel_stacks:
                 self._use((end - 1) >> PAGE_SHIFT, STACK)
 
@@ -138,7 +148,7 @@ class Census:
         for table in space.tables:
             self._count_table(table, tables_owner)
         for node in space.nodes:
-            self._use(node, TABLE | tables_owner)
+            self._use_of_kernel(node, TABLE | tables_owner)
         for each in space.user:
             if each.frame != self.kernel.spaces.kernel.zero:
                 self._use(each.frame, owner)

@@ -159,7 +159,8 @@ def draw_live(kernel: Kernel) -> Iterator[str]:
 def live_places(kernel: Kernel) -> Places:
     """Return where the parts of the kernel region start on a machine that has started no program."""
     memory, bounds = kernel.memory, kernel.memory.bounds
-    free = memory.frames.kernel_zone.lowest() << PAGE_SHIFT
+    zone = memory.frames.kernel_zone
+    free = bounds.region_top if zone is None else zone.lowest() << PAGE_SHIFT
     gap = memory.heap.bounds.next
     return Places(free, bounds.zone, bounds.stack, gap, bounds.heap, bounds.kernel_map, bounds.bios_map)
 

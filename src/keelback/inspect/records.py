@@ -83,6 +83,12 @@ def bits(frames: FrameSet) -> int:
     return int.from_bytes(raw(frames.levels[0]), "little")
 
 
+def zones_of(kernel: Kernel) -> list[FrameSet]:
+    """Return the sets of free frames: of the kernel zone, where there is one, and of user frames."""
+    frames = kernel.memory.frames
+    return [each for each in (frames.kernel_zone, frames.user_zone) if each is not None]
+
+
 def members(queue: Queue, queues: Queues) -> list[int]:
     """Return the numbers of a queue's elements, in order; one that is met again ends it."""
     found: list[int] = []

@@ -114,7 +114,8 @@ class Kernel(Component):
         self.handover.report(parameters, self.console)
         self.segments.start(self.first_cpu.task, self.interrupts.stub_of(Vector.DOUBLE_FAULT))
         self.interrupts.start()
-        self.memory.read_map(parameters, self.options.most_frames())
+        self.memory.read_map(parameters, min(self.options.most_frames(), self.layout.physical_limit >> PAGE_SHIFT))
+        self._report_limit()
         self.handover.check_map(self.console)
         self.payload.start(self.memory.header, self.memory.loaded_end())
         slots = self.payload.slots_needed()
@@ -130,6 +131,12 @@ class Kernel(Component):
         self.interrupts.start_controllers()
         self.timer.try_once()
         return self.memory.bounds.zone
+
+    def _report_limit(self) -> None:
+        """Say that there is memory which the layout does not use."""
+        limit = self.layout.physical_limit
+        if self.memory.kernel_map.claimed_end() > limit >> PAGE_SHIFT:
+            self.console.write(f"keelback: memory from {limit:#x} on is beyond what this layout uses; ignored\n")
 
     def boot(self) -> bool:
         """Bring everything else up, in order, on the boot stack; no program starts yet.

@@ -68,6 +68,8 @@ class Layout:
     parts: tuple[Part, ...]
     """The parts of the kernel that are built; of the others nothing is there, and their calls are unknown."""
 
+    physical_limit: int
+    """Memory from here on is not used."""
     owned_start: int
     """All physical memory from here …"""
     owned_end: int
@@ -92,10 +94,14 @@ class Layout:
     """… to here."""
     kernel_stack: int
     """Bytes of a thread's kernel stack."""
+    one_stack: bool
+    """Whether the kernel serves all traps on its entry stack, instead of on one a thread."""
     kernel_stack_slots: int
     """How many of them have a slot in that area, from its start, each with a guard page; 0: they lie in the zone."""
+    identity: bool
+    """Whether the kernel serves traps in a space of its own, which maps all memory at its own addresses …"""
     windows: int
-    """The first window page."""
+    """… or reaches frames through window pages, of which this is the first."""
     window_count: int
     kernel_limit: int
     """KLIMIT: kernel below, the running process above."""
@@ -136,6 +142,12 @@ class Layout:
     """Whether a program gets all frames of its image when it starts, those of zeros too, instead of on demand."""
     overcommit: bool
     """Whether more memory may be promised than there is, so that any first write may end a process."""
+    eager_tables: bool
+    """Whether a process gets all its page tables when it starts, and keeps them, instead of as they are needed."""
+    one_pool: bool
+    """Whether page tables are in frames as pages are, the lowest free one first, instead of in the kernel zone."""
+    user_screen: bool
+    """Whether every process may read and write the screen's page."""
     zone_share: int
     """The kernel zone gets one frame of this many …"""
     zone_least: int
@@ -191,11 +203,16 @@ class Layout:
             "the kernel starts on stacks of a page or more",
             "entry_stack boot_stack",
         )
-        ends = (self.records_end, self.region_limit, self.globals_start or self.region_limit, self.windows)
+        ends = (self.records_end, self.region_limit, self.globals_start or self.region_limit, self.windows_start)
         self._need(
             list(ends) == sorted(ends),
             "kernel region, global mappings and windows follow each other",
             "records_end region_limit globals_start windows",
+        )
+        self._need(
+            self.records_end <= self.physical_limit and self.physical_limit % PAGE_SIZE == 0,
+            "the kernel lies in memory that is used",
+            "records_end physical_limit",
         )
         self._need(
             self.region_least <= self.region_limit,
@@ -207,6 +224,48 @@ class Layout:
         )
 
     def _check_windows_and_stacks(self) -> None:
+        if self.identity:
+            self._check_identity()
+        else:
+            self._check_windows()
+        self._need(self.kernel_stack >= PAGE_SIZE, "a kernel stack has a page or more", "kernel_stack")
+        self._need(
+            self.kernel_stack_slots or self.kernel_stack == PAGE_SIZE,
+            "kernel stacks without slots are a page each",
+            "kernel_stack kernel_stack_slots",
+        )
+        slots_end = self.globals_start + self.kernel_stack_slots * self.kernel_stack_slot
+        self._need(self.kernel_stack_slots >= 0, "there is no negative number of slots", "kernel_stack_slots")
+        self._need(
+            slots_end <= self.globals_end,
+            "the slots lie in the area for global mappings",
+            "globals_start globals_end kernel_stack kernel_stack_slots",
+        )
+        self._need(
+            not self.one_stack or (self.kernel_stack_slots == 0 and self.entry_stack >= 4 * PAGE_SIZE),
+            "the one kernel stack is the entry stack, with two pages beside for double faults",
+            "one_stack kernel_stack_slots entry_stack",
+        )
+
+    def _check_identity(self) -> None:
+        self._need(
+            self.window_count == self.globals_start == self.globals_end == 0,
+            "a kernel with a space of its own needs no windows, and has no area for global mappings",
+            "identity window_count globals_start globals_end",
+        )
+        self._need(
+            self.eager_tables or self.kernel_limit % self.paging.reach == 0,
+            "a page table with kernel and user pages is made with its space",
+            "kernel_limit paging eager_tables",
+        )
+        self._need(
+            self.kernel_limit % self.paging.reach == 0 or self.physical_limit <= self.paging.reach,
+            "a page table with kernel and user pages is for all memory",
+            "kernel_limit paging physical_limit",
+        )
+
+    def _check_windows(self) -> None:
+        self._need(not self.one_pool, "frames that windows show hold no page tables", "one_pool identity")
         self._need(self.window_count == 2, "a page is copied from one window to another", "window_count")
         self._need(
             self.windows + self.window_count * PAGE_SIZE <= self.kernel_limit,
@@ -221,19 +280,6 @@ class Layout:
             "the windows have a page table of their own",
             "globals_start globals_end windows",
         )
-        self._need(self.kernel_stack >= PAGE_SIZE, "a kernel stack has a page or more", "kernel_stack")
-        self._need(
-            self.kernel_stack_slots or self.kernel_stack == PAGE_SIZE,
-            "kernel stacks without slots are a page each",
-            "kernel_stack kernel_stack_slots",
-        )
-        slots_end = self.globals_start + self.kernel_stack_slots * self.kernel_stack_slot
-        self._need(self.kernel_stack_slots >= 0, "there is no negative number of slots", "kernel_stack_slots")
-        self._need(
-            slots_end <= self.globals_end,
-            "the slots lie in the area for global mappings",
-            "globals_start globals_end kernel_stack kernel_stack_slots",
-        )
 
     def _check_user(self) -> None:
         self._need(self.user_end < self.paging.user_limit, "the last page is never mapped", "user_end paging")
@@ -247,8 +293,9 @@ class Layout:
             "anonymous memory lies below the malloc area",
             "kernel_limit anonymous_base malloc_base",
         )
+        has_malloc = Part.MALLOC in self.parts
         self._need(
-            self.malloc_base < self.malloc_limit <= self.user_end,
+            self.malloc_base + has_malloc * PAGE_SIZE <= self.malloc_limit <= self.user_end,
             "the malloc area lies in user space",
             "malloc_base malloc_limit user_end",
         )
@@ -297,11 +344,29 @@ class Layout:
         self._need(
             self.zone_share > 0 <= self.zone_least, "the kernel zone is a part of memory", "zone_share zone_least"
         )
+        self._need(
+            self.one_stack or not self.one_pool,
+            "a kernel stack lies in the kernel zone, or is the only one",
+            "one_stack one_pool",
+        )
 
     @property
     def records_limit(self) -> int:
         """Return the address that the static records end at or below: the entry stack's lowest."""
         return self.records_end - self.entry_stack
+
+    @property
+    def windows_start(self) -> int:
+        """Return the address that the kernel region ends at or below: the first window's; without windows, KLIMIT."""
+        return self.kernel_limit if self.identity else self.windows
+
+    @property
+    def double_fault_stack(self) -> int:
+        """Return the end of the stack for double faults: that of the entry stack, which nobody needs after the start.
+
+        Where the kernel serves traps there, it is two pages at its lowest end.
+        """
+        return self.records_limit + 2 * PAGE_SIZE if self.one_stack else self.records_end
 
     @property
     def kernel_stack_slot(self) -> int:
@@ -339,6 +404,7 @@ MICROKERNEL = Layout(
     number=1,
     paging=I386,
     parts=tuple(Part),
+    physical_limit=1 << 32,
     owned_start=0x0010_0000,
     owned_end=0x0010_0000,
     kernel_start=0x0010_0000,
@@ -352,6 +418,8 @@ MICROKERNEL = Layout(
     globals_end=0x07C0_0000,  # the windows have a page table of their own
     kernel_stack=4 * KIB,
     kernel_stack_slots=512,
+    one_stack=False,
+    identity=False,
     windows=0x07FF_E000,
     window_count=2,
     kernel_limit=0x0800_0000,
@@ -373,6 +441,9 @@ MICROKERNEL = Layout(
     eager_fork=False,
     eager_image=False,
     overcommit=False,
+    eager_tables=False,
+    one_pool=False,
+    user_screen=False,
     zone_share=8,
     zone_least=1 * MIB,
     boot_stack=16 * KIB,

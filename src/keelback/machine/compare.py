@@ -60,8 +60,10 @@ def _log(kernel: Kernel) -> Range:
 
 
 def _windows(kernel: Kernel) -> Range:
-    layout = kernel.layout
-    start = address_of(kernel.spaces.access.window_table)
+    layout, table = kernel.layout, kernel.spaces.access.window_table
+    if table is None:
+        return 0, 0
+    start = address_of(table)
     start += layout.paging.entry_size * layout.paging.table.index(layout.windows)
     return start, start + layout.paging.entry_size * layout.window_count
 

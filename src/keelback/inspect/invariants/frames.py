@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
-from keelback.inspect.records import bits, raw
+from keelback.inspect.records import bits, raw, zones_of
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
 from keelback.kernel.memory.frames import OWNER_BITS, Role
 from keelback.lang import PAGE_SIZE
@@ -57,11 +57,8 @@ def _read_only(census: Census) -> Iterator[str]:
 
 @invariant("the sets of free frames hold exactly the frames of their zones without a reference")
 def _free_sets(census: Census) -> Iterator[str]:
-    frames = census.kernel.memory.frames
-    for name, found, free in (
-        ("kernel zone", frames.kernel_zone, census.free & census.zone),
-        ("user frames", frames.user_zone, census.free & ~census.zone),
-    ):
+    expected = (("user frames", census.free & ~census.zone), ("kernel zone", census.free & census.zone))
+    for found, (name, free) in zip(reversed(zones_of(census.kernel)), expected, strict=False):
         wrong = bits(found) ^ free
         if wrong:
             frame = (wrong & -wrong).bit_length() - 1
@@ -81,7 +78,7 @@ def _blank_frames(census: Census) -> Iterator[str]:
 
 @invariant("a word of a free set's upper level has a bit for each word below that is not zero")
 def _set_levels(census: Census) -> Iterator[str]:
-    for free in (census.kernel.memory.frames.kernel_zone, census.kernel.memory.frames.user_zone):
+    for free in zones_of(census.kernel):
         for number, (lower, upper) in enumerate(pairwise(free.levels)):
             summary = sum(1 << index for index, word in enumerate(lower.elements) if word)
             if summary != int.from_bytes(raw(upper), "little"):
@@ -90,7 +87,7 @@ def _set_levels(census: Census) -> Iterator[str]:
 
 @invariant("a free set notes which of its words is the first that is not zero")
 def _first_words(census: Census) -> Iterator[str]:
-    for free in (census.kernel.memory.frames.kernel_zone, census.kernel.memory.frames.user_zone):
+    for free in zones_of(census.kernel):
         members = bits(free)
         first = (members & -members).bit_length() - 1 if members else 32 * len(free.words)
         if free.first.index != first // 32:
@@ -101,7 +98,8 @@ def _first_words(census: Census) -> Iterator[str]:
 def _free_counts(census: Census) -> Iterator[str]:
     frames = census.kernel.memory.frames
     counted = (frames.counts.kernel_free, frames.counts.user_free)
-    sizes = (bits(frames.kernel_zone).bit_count(), bits(frames.user_zone).bit_count())
+    zone = bits(frames.kernel_zone).bit_count() if frames.kernel_zone is not None else 0
+    sizes = (zone, bits(frames.user_zone).bit_count())
     if sizes != counted:
         yield (
             f"the counts of free frames, of zone and user, are {counted[0]} and {counted[1]}, "

@@ -46,7 +46,7 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
             for depth, level in enumerate(census.snapshot.walker.scheme.levels[:-1], 1):
                 slots = range(on_demand.start >> level.shift, (on_demand.stop - 1 >> level.shift) + 1)
                 needed.update((depth, slot << level.shift) for slot in slots)
-    return pages, len(needed - tables)
+    return pages, 0 if census.kernel.layout.eager_tables else len(needed - tables)
 
 
 @invariant("the counts of promises are those of all spaces together")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.walk import LOW_FLAGS, NO_EXECUTE, PAGE_SHIFT, PRESENT, USER, WRITABLE, Table, Translation
+from keelback.kernel.devices.screen import SCREEN
 from keelback.lang import PAGE_SIZE
 
 
@@ -28,6 +29,9 @@ def _kernel_part(census: Census) -> Iterator[str]:
     for space in census.snapshot.all_spaces:
         if _kernel_tables(census, space.root) != expected:
             yield f"{space.whose} has other entries in the kernel part than the kernel"
+    for space in census.snapshot.all_spaces if census.kernel.layout.kernel_limit % _reach(census) else ():
+        if _kernel_pages(census, space.root) != _kernel_pages(census, census.snapshot.kernel_root):
+            yield f"{space.whose} has other pages in the kernel part than the kernel"
 
 
 def _kernel_tables(census: Census, root: int) -> list[Table]:
@@ -40,10 +44,30 @@ def _kernel_tables(census: Census, root: int) -> list[Table]:
     return [each._replace(way=each.way[-1:]) for each in tables]
 
 
-@invariant("no page of the kernel part is open to user mode")
+def _reach(census: Census) -> int:
+    """Return the bytes that a lowest table is for."""
+    return 1 << census.snapshot.walker.scheme.levels[-2].shift
+
+
+def _kernel_pages(census: Census, root: int) -> list[Translation]:
+    return census.snapshot.walker.pages(root, 0, census.kernel.layout.kernel_limit)
+
+
+@invariant("no page of the kernel part is open to user mode, but the screen's where the layout says so")
 def _kernel_supervisor(census: Census) -> Iterator[str]:
     for each in census.snapshot.walker.pages(census.snapshot.kernel_root, having=USER):
-        yield f"the kernel's page {each.page:#010x} is open to user mode"
+        if each.page != SCREEN or not census.kernel.layout.user_screen:
+            yield f"the kernel's page {each.page:#010x} is open to user mode"
+
+
+@invariant("a kernel that serves traps in a space of its own maps all memory there, at its own addresses")
+def _identity(census: Census) -> Iterator[str]:
+    if census.kernel.layout.identity:
+        found = [
+            (each.page >> PAGE_SHIFT, each.frame) for each in census.snapshot.walker.pages(census.snapshot.kernel_root)
+        ]
+        if found != [(frame, frame) for frame in range(1, len(census.snapshot.frames))]:
+            yield f"the kernel's own space has {len(found)} pages, and not each frame of the machine's once"
 
 
 @invariant("of the kernel part its text alone can be executed, and its text can't be written")
@@ -102,14 +126,15 @@ def _tables(census: Census) -> Iterator[str]:
         for table in [each.place >> PAGE_SHIFT for each in space.tables]:
             if table in owner:
                 yield f"frame {table:#x} is a table of {owner[table]} and of {space.whose}"
-            if not bounds.zone >> PAGE_SHIFT <= table < bounds.region_top >> PAGE_SHIFT:
+            is_in_zone = bounds.zone >> PAGE_SHIFT <= table < bounds.region_top >> PAGE_SHIFT
+            if not is_in_zone and not census.kernel.layout.one_pool:
                 yield f"frame {table:#x}, a table of {space.whose}, lies outside the zone"
             owner[table] = space.whose
 
 
-@invariant("a page table that is there maps something")
+@invariant("a page table that is there maps something, but where a process has all of them from its start")
 def _no_empty_tables(census: Census) -> Iterator[str]:
-    for space in census.snapshot.all_spaces:
+    for space in census.snapshot.all_spaces if not census.kernel.layout.eager_tables else ():
         for table in space.tables:
             if not census.snapshot.walker.present(table):
                 yield f"{space.whose} has an empty table in frame {table.place >> PAGE_SHIFT:#x}"

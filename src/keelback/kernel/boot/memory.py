@@ -15,7 +15,7 @@ Everything else that is usable is user frames.
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.boot.boot_parameters import MOST_ENTRIES, BiosMemoryMap, BiosRange
 from keelback.kernel.boot.header import ImageHeader
-from keelback.kernel.boot.memory_map import MOST_RANGES, FrameRange, MemoryMap
+from keelback.kernel.boot.memory_map import ADAPTERS_END, MOST_RANGES, FrameRange, MemoryMap
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, RESERVED, Frames
@@ -72,16 +72,22 @@ class Memory(Component):
 
     def _place_heap(self, more: u32) -> None:
         bounds = self.bounds
-        bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.kernel_map.end()) + more, PAGE_SIZE)
+        bounds.stack = round_up(bounds.heap + self.frames.bytes_needed(self.frame_count()) + more, PAGE_SIZE)
         bounds.zone = bounds.stack + self.layout.boot_stack
-        share = (self.kernel_map.end() << PAGE_SHIFT) // self.layout.zone_share
         least = max(bounds.zone + self.layout.zone_least, self.layout.region_least)
-        wanted = max(least, round_up(bounds.zone + share, PAGE_SIZE))
         end = self.loaded_end()
-        bounds.region_top = max(least, min(wanted, end, self.layout.region_limit))
+        bounds.region_top = least
+        if not self.layout.one_pool:
+            share = (self.frame_count() << PAGE_SHIFT) // self.layout.zone_share
+            wanted = max(least, round_up(bounds.zone + share, PAGE_SIZE))
+            bounds.region_top = max(least, min(wanted, end, self.layout.region_limit))
         if bounds.region_top > self.layout.region_limit or self.owned_end() > end:
             raise OutOfMemory
         self.heap.start(bounds.heap, bounds.stack)
+
+    def frame_count(self) -> u32:
+        """Return how many frames have records: up to the last usable one, the adapters' among them."""
+        return max(self.kernel_map.end(), ADAPTERS_END)
 
     def loaded_end(self) -> word:
         """Return where the usable memory ends that the kernel was loaded into."""
@@ -92,11 +98,12 @@ class Memory(Component):
         return max(self.bounds.region_top, self.layout.owned_end)
 
     def _place_frame_table(self) -> None:
-        count: u32 = self.kernel_map.end()
+        count: u32 = self.frame_count()
         frames = self.frames
         frames.table.place(self.heap.allocate(count * frames.table.element_size), count)
         frames.read_only.place(self.heap.allocate(count), count)
-        frames.kernel_zone.place(self.heap, count)
+        if frames.kernel_zone is not None:
+            frames.kernel_zone.place(self.heap, count)
         frames.user_zone.place(self.heap, count)
 
     def _give_out_frames(self) -> None:
@@ -109,8 +116,8 @@ class Memory(Component):
         self.frames.add_kernel_range(zone, top)
         self.frames.reserve_range(top, end, KERNEL)
         self._give_out_user_frames(1, start)
+        self._give_out_user_frames(end, self.frame_count())
         self.frames.reserve_range(SCREEN >> PAGE_SHIFT, (SCREEN >> PAGE_SHIFT) + 1, CONSOLE)
-        self._give_out_user_frames(end, self.kernel_map.end())
 
     def _give_out_user_frames(self, start: u32, end: u32) -> None:
         """Make the usable frames of [start, end) user frames and reserve the others."""

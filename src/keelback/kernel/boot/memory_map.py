@@ -106,6 +106,15 @@ class MemoryMap(Component):
         frame: u32 = (end if entry.type == USABLE else end + PAGE_SIZE - 1) >> PAGE_SHIFT
         return min(frame, MOST_FRAMES)
 
+    def claimed_end(self) -> u32:
+        """Return the frame after the last that an entry of the BIOS's calls usable; 0 when none does."""
+        last: u32 = 0
+        for index in range(len(self.bios.table)):
+            entry = self.bios.table[index]
+            if entry.type == USABLE:
+                last = max(last, self._end(entry))
+        return last
+
     def leave_out_empty(self) -> None:
         """Take the ranges that have no frames any more out of the table."""
         kept: u32 = 0

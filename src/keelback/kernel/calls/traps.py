@@ -16,7 +16,7 @@ from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import Interrupts
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
-from keelback.lang import Component, ProcessFault, address_of, u32, word
+from keelback.lang import PAGE_SHIFT, Component, ProcessFault, address_of, u32, word
 
 
 class Traps(Component):
@@ -30,6 +30,9 @@ class Traps(Component):
         self.processes = calls.processes
         self.scheduler = calls.scheduler
         self.stacks = calls.scheduler.threads.stacks
+        self.cpu = calls.scheduler.cpu
+        self.spaces = calls.scheduler.spaces
+        self.identity = calls.scheduler.identity
         self.faults = faults
         self.console = faults.console
         self.interrupts = interrupts
@@ -41,6 +44,8 @@ class Traps(Component):
 
         Returns the address of the trap frame to restore.
         """
+        if self.identity:
+            self.cpu.write_cr3(self.spaces.kernel.directory << PAGE_SHIFT)
         if cpu.left_stack != 0:
             self.stacks.release(cpu.left_stack)
             cpu.left_stack = 0
@@ -52,8 +57,14 @@ class Traps(Component):
             self.faults.report(process)
             self.endings.die(process)
         if thread.state == ThreadState.RUNNING:
-            return address_of(thread.frame)
+            return self._leave(cpu, thread)
         return self.resume(cpu)
+
+    def _leave(self, cpu: CpuState, thread: Thread) -> word:
+        """Return the address of a thread's trap frame; from here on the kernel touches nothing but its own part."""
+        if self.identity:
+            self.cpu.write_cr3(cpu.directory << PAGE_SHIFT)
+        return address_of(thread.frame)
 
     def _serve(self, thread: Thread, vector: u32) -> None:
         if vector == SYSTEM_CALL:
@@ -94,4 +105,4 @@ class Traps(Component):
         thread = self.scheduler.choose(cpu)
         if thread.pid != 0:
             self.scheduler.use_space(cpu, self.processes.of(thread).space.directory)
-        return address_of(thread.frame)
+        return self._leave(cpu, thread)

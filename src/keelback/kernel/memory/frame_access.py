@@ -2,15 +2,16 @@
 
     frame of a page table    at its own address: the kernel zone is mapped to itself
     any other                through a window: a page of the kernel's, whose entry is changed for it
+    either                   at its own address, where the kernel serves traps in a space that maps all memory so
 
 Nothing is kept of a window from one opening to the next: its entry is written and its translation invalidated on the
 CPU that opens it.  So CPUs that serve traps one at a time can share the windows; others would need some each.
 
-A layout that maps all memory would answer here, and nobody else would notice.
+The layout says which, and nobody else notices.
 """
 
 from keelback.kernel.layout import Layout
-from keelback.kernel.memory.windows import EntryBits, Window
+from keelback.kernel.memory.windows import AtOwnAddress, EntryBits, Window
 from keelback.kernel.x86.paging import PageTable
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Page, Region, u32, view, word
 
@@ -21,14 +22,24 @@ class FrameAccess(Component):
     def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
         self.ram = records.ram
         self.bits = records.struct(EntryBits)
-        self.window_table = records.struct(PageTable, PAGE_SIZE)
-        scheme, words = layout.paging, self.window_table.words
+        self.one_pool = layout.one_pool
+        self.window_table: PageTable | None = None
+        self.first: Window | AtOwnAddress
+        self.second: Window | AtOwnAddress
+        if layout.identity:
+            self.first = self.second = AtOwnAddress(records.ram, cpu)
+        else:
+            self.window_table = records.struct(PageTable, PAGE_SIZE)
+            self.first, self.second = self._windows(layout, cpu, self.window_table)
+
+    def _windows(self, layout: Layout, cpu: Cpu, table: PageTable) -> tuple[Window, ...]:
+        """Return the windows of a layout that has two."""
+        scheme, words = layout.paging, table.words
         step = scheme.entry_size // 4
-        self.windows = tuple(
-            Window(records.ram, cpu, words, scheme.table.index(address) * step, address, self.bits, step)
+        return tuple(
+            Window(self.ram, cpu, words, scheme.table.index(address) * step, address, self.bits, step)
             for address in range(layout.windows, layout.windows + layout.window_count * PAGE_SIZE, PAGE_SIZE)
         )
-        self.first, self.second = self.windows
 
     def page(self, frame: u32) -> Page:
         """Return the bytes of a frame; they are good until the next call."""
@@ -43,9 +54,12 @@ class FrameAccess(Component):
         return view(self.ram, PageTable, self.place_of(frame))
 
     def clear(self, frame: u32) -> None:
-        """Make a frame of the kernel zone that was free all zero; it is already if its first word is 0."""
+        """Make a frame of the kernel zone that was free all zero; it is already if its first word is 0.
+
+        Where users' pages lie among them, nobody knows that.
+        """
         words = self.table(frame).words
-        if words[0] != 0:
+        if self.one_pool or words[0] != 0:
             words.clear()
 
     def spoil(self, frame: u32) -> None:

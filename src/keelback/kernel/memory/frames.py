@@ -10,8 +10,9 @@
 4. The lowest free frame of a zone is allocated first.
 5. A user frame that a page shows which can't be written is read-only until a writer takes it over: no promise
    (`promises.py`) answers for it.
-6. A free frame of the kernel zone whose first word is 0 is all zero (`FrameAccess.clear`): an empty page table that is
-   given back need not be cleared when it is one again.
+6. In a layout with one pool all frames are user frames, and the kernel's own are among those that are read-only.
+7. Else a free frame of the kernel zone whose first word is 0 is all zero (`FrameAccess.clear`): an empty page table
+   that is given back need not be cleared when it is one again.
 """
 
 from enum import IntEnum
@@ -90,7 +91,7 @@ class Frames(Component):
     def __init__(self, records: Region, layout: Layout) -> None:
         self.table: Table[Frame] = records.table(Frame)
         self.read_only: Table[u8] = records.table(u8)  # 1 for a frame that is; apart, so that a record stays 4 bytes
-        self.kernel_zone = FrameSet(records)
+        self.kernel_zone = None if layout.one_pool else FrameSet(records)
         self.user_zone = FrameSet(records)
         self.counts = records.struct(FrameCounts)
         self.injection = records.struct(Injection)
@@ -102,17 +103,23 @@ class Frames(Component):
 
         Raises: OutOfMemory; nothing has changed.
         """
+        zone = self.kernel_zone
+        if zone is None:
+            return self.allocate_read_only(use)
         self.check_kernel(1)
-        if self.kernel_zone.is_empty():
+        if zone.is_empty():
             raise OutOfMemory
-        frame: u32 = self.kernel_zone.lowest()
-        self.kernel_zone.remove(frame)
+        frame: u32 = zone.lowest()
+        zone.remove(frame)
         self.counts.kernel_free -= 1
         self._take(frame, use)
         return frame
 
     def check_kernel(self, count: u32) -> None:
         """Check that so many free frames of the kernel zone are not promised.  Raises: OutOfMemory."""
+        if self.kernel_zone is None:
+            self.check_user(count)
+            return
         counts = self.counts
         if self._is_to_fail() or counts.kernel_promised + count > (
             MOST_PROMISED if self.overcommit else counts.kernel_free
@@ -175,6 +182,9 @@ class Frames(Component):
         """Free a kernel-zone frame, which has no other holder."""
         record = self.table[frame]
         assert record.use != NOBODY, "a frame that is freed is in use"
+        if self.kernel_zone is None:
+            self._release_user(record, frame)
+            return
         self._free(record)
         self.kernel_zone.add(frame)
         self.counts.kernel_free += 1
@@ -229,15 +239,19 @@ class Frames(Component):
         if record.references == self.most_references:
             self.counts.full -= 1
         if record.references == 1:
-            if self.read_only[frame]:
-                self._let_answer(frame)
-            self._free(record)
-            self.user_zone.add(frame)
-            self.counts.user_free += 1
+            self._release_user(record, frame)
             return
         record.references -= 1
         if record.use == holder:
             self._give(record, SHARED)
+
+    def _release_user(self, record: Frame, frame: u32) -> None:
+        """Free a user frame that nobody holds any more."""
+        if self.read_only[frame]:
+            self._let_answer(frame)
+        self._free(record)
+        self.user_zone.add(frame)
+        self.counts.user_free += 1
 
     def _give(self, record: Frame, use: u16) -> None:
         self.counts.used[record.role] -= 1
@@ -247,7 +261,8 @@ class Frames(Component):
     def pin(self, frame: u32) -> None:
         """Pin a frame in use: it is never written and never freed, however many pages show it."""
         self.table[frame].references = PINNED
-        self.read_only[frame] = 1  # and `counts.read_only` does not count it: no promise could answer for it
+        # In the kernel zone, `counts.read_only` does not count it: no promise could answer for it.
+        self.read_only[frame] = 1
 
     def make_read_only(self, frame: u32) -> None:
         """Count a user frame as one that no promise answers for any more."""
@@ -278,7 +293,9 @@ class Frames(Component):
         return True
 
     def add_kernel_range(self, start: u32, end: u32) -> None:
-        """Make the frames [start, end) the kernel zone, all free."""
+        """Make the frames [start, end) the kernel zone, all free, where there is one."""
+        if self.kernel_zone is None:
+            return
         self.kernel_zone.add_range(start, end)
         self.counts.kernel_free += end - start
         self.counts.kernel_total += end - start
@@ -301,4 +318,5 @@ class Frames(Component):
 
     def bytes_needed(self, count: u32) -> u32:
         """Return the heap bytes that the records of `count` frames take."""
-        return 2 * self.kernel_zone.bytes_needed(count) + count * (self.table.element_size + 1) + 4 * 16
+        sets = 1 if self.kernel_zone is None else 2
+        return sets * self.user_zone.bytes_needed(count) + count * (self.table.element_size + 1) + 4 * 16

@@ -4,7 +4,8 @@
                          ├ layout.kernel_stack bytes  ┴ the slot of thread 0; then that of thread 1 …
 
 A stack that overflows meets the guard: a page fault that itself finds no room, and so a double fault, which says so.
-A layout without slots has stacks of a page in the kernel zone, where they lie at their own addresses, without guards.
+A layout without slots has stacks of a page in the kernel zone, where they lie at their own addresses, without guards;
+or one for all threads, the entry stack: no trap interrupts another, and what interrupts the idle thread finds it empty.
 
 The stack that the kernel runs on while it ends its thread is freed when the next trap starts, on another one, before
 that trap does anything: nothing is refused because a stack was not free yet.
@@ -27,6 +28,8 @@ class KernelStacks(Component):
 
     def create(self, thread: u32) -> word:
         """Return a new stack for the thread of an index.  Raises: OutOfMemory; nothing has changed."""
+        if self.layout.one_stack:
+            return self.layout.records_end
         if self.layout.kernel_stack_slots == 0:
             return (self.frames.allocate_kernel(STACK) + 1) << PAGE_SHIFT
         end: word = self.layout.globals_start + (thread + 1) * self.layout.kernel_stack_slot
@@ -40,6 +43,8 @@ class KernelStacks(Component):
 
     def release(self, end: word) -> None:
         """Free a stack that no CPU runs on, as far as it was made."""
+        if self.layout.one_stack:
+            return
         if self.layout.kernel_stack_slots == 0:
             self._release_frame((end >> PAGE_SHIFT) - 1)
             return

@@ -30,7 +30,6 @@ class PageTables(Component):
         self.reach = scheme.reach
         self.upper = scheme.directories[:-1]
         self.kernel_limit = kernel_limit
-        assert kernel_limit % scheme.reach == 0, "the kernel part is whole tables"
         # Levels, each with the way to its table, the root first: those of directories; those down to the one that
         # KLIMIT is aligned to, at which each space has a table that leads to the kernel part; the links between them.
         levels = tuple((level, scheme.levels[:depth]) for depth, level in enumerate(scheme.levels))
@@ -283,8 +282,18 @@ class PageTables(Component):
         table: u32 = self.new_table(use)
         shared: u32 = level.index(self.kernel_limit) * self.step
         self.access.table(table).words.copy_from(0, self.access.table(kernel).words, 0, shared)
-        self.frames.table[table].references = self.frames.table[kernel].references
+        self.frames.table[table].references = self._shared_entries(level, kernel)
         return table
+
+    def _shared_entries(self, level: Level, kernel: u32) -> u32:
+        """Return how many present entries a new space has in a table of a level, like that of another for KLIMIT."""
+        if level.shift > PAGE_SHIFT:
+            return self.frames.table[kernel].references
+        words = self.access.table(kernel).words
+        count: u32 = 0
+        for index in range(level.index(self.kernel_limit)):
+            count += words[index * self.step] & PRESENT
+        return count
 
     def destroy(self, root: u32, kernel: u32) -> None:
         """Give back a space that maps nothing but the kernel part, which is that of another.
@@ -292,10 +301,10 @@ class PageTables(Component):
         No CPU uses it any more, so no translation is left to invalidate: the switch away dropped them.
         """
         assert root != kernel, "the kernel's own space is never destroyed"
-        for _, way in self.own:
+        for level, way in self.own:
             own = self.frames.table[self.follow(way, root, self.kernel_limit)]
-            other = self.frames.table[self.follow(way, kernel, self.kernel_limit)]
-            assert own.references == other.references, "a space that is destroyed maps nothing"
+            there: u32 = self._shared_entries(level, self.follow(way, kernel, self.kernel_limit))
+            assert own.references == there, "a space that is destroyed maps nothing"
         self._release(root)
 
     def _release(self, root: u32) -> None:

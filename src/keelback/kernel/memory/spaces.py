@@ -17,6 +17,7 @@ The functions here know tables and frames; what a page is for and may do is its 
 
 from collections.abc import Iterator
 
+from keelback.abi.errors import OutOfMemory
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
@@ -25,6 +26,7 @@ from keelback.kernel.memory.page_tables import PageTables
 from keelback.kernel.x86.paging import (
     DIRECTORY,
     EXECUTE,
+    GLOBAL,
     KERNEL_EXECUTE,
     KERNEL_READ,
     KERNEL_WRITE,
@@ -55,6 +57,7 @@ class AddressSpaces(Component):
         self.access = FrameAccess(records, layout, cpu)
         self.tables = PageTables(self.access, cpu, self.scheme, frames, layout.kernel_limit)
         self.kernel = records.struct(KernelSpace)
+        self.screen_flags = KERNEL_WRITE | USER if layout.user_screen else KERNEL_WRITE
 
     # The kernel part.
 
@@ -67,24 +70,47 @@ class AddressSpaces(Component):
         layout, tables = self.layout, self.tables
         self.access.bits.no_execute = no_execute
         top: u32 = region_top >> PAGE_SHIFT
-        for frame in range(top - self.frames.counts.kernel_total, top):
-            self.access.spoil(frame)  # nobody knows what is there
+        if not layout.one_pool:
+            for frame in range(top - self.frames.counts.kernel_total, top):
+                self.access.spoil(frame)  # nobody knows what is there
         self.kernel.directory = tables.new_table(TABLE)
-        shown = tables.reserve_last(self.kernel.directory, layout.windows)
-        tables.enter(shown, address_of(self.access.window_table) >> PAGE_SHIFT, DIRECTORY)
-        self._map_kernel(layout.owned_start, layout.kernel_start, KERNEL_WRITE)
-        self._map_kernel(layout.kernel_start, layout.places, KERNEL_EXECUTE)
-        self._map_kernel(layout.places, layout.text_end, KERNEL_READ)
-        self._map_kernel(layout.text_end, region_top, KERNEL_WRITE)
-        if layout.owned_start > SCREEN:
-            self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, KERNEL_WRITE)
+        table = self.access.window_table
+        if table is None:
+            self._map_all()
+        else:
+            self._map_region(region_top, address_of(table) >> PAGE_SHIFT)
         for page in range(layout.globals_start, layout.globals_end, tables.reach):
             tables.reserve(self.kernel.directory, page)
-        # What was counted of the windows' table, which is part of the kernel's records.
-        self.frames.table[address_of(self.access.window_table) >> PAGE_SHIFT].references = 1
         self.kernel.zero = self.frames.allocate_kernel(ZERO)
         self.access.clear(self.kernel.zero)
         self.frames.pin(self.kernel.zero)
+
+    def _map_region(self, top: word, windows: u32) -> None:
+        """Map the kernel's own memory up to an address, the screen, and the table of the windows, in a frame."""
+        layout = self.layout
+        self.tables.enter(self.tables.reserve_last(self.kernel.directory, layout.windows), windows, DIRECTORY)
+        self._map_kernel(layout.owned_start, layout.kernel_start, KERNEL_WRITE)
+        self._map_text()
+        self._map_kernel(layout.text_end, top, KERNEL_WRITE)
+        if layout.owned_start > SCREEN:
+            self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, self.screen_flags)
+        # What was counted of the windows' table, which is part of the kernel's records.
+        self.frames.table[windows].references = 1
+
+    def _map_all(self) -> None:
+        """Map all memory but page 0 at its own addresses; what no process has is not global."""
+        layout = self.layout
+        self._map_kernel(PAGE_SIZE, layout.kernel_start, KERNEL_WRITE)
+        self._map_text()
+        self._map_kernel(layout.text_end, SCREEN, KERNEL_WRITE)
+        self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, self.screen_flags)
+        self._map_kernel(SCREEN + PAGE_SIZE, layout.kernel_limit, KERNEL_WRITE)
+        self._map_kernel(layout.kernel_limit, len(self.frames.table) << PAGE_SHIFT, KERNEL_WRITE & ~GLOBAL)
+
+    def _map_text(self) -> None:
+        """Map what of the kernel can't be written: its text, and the places of source lines, which nobody executes."""
+        self._map_kernel(self.layout.kernel_start, self.layout.places, KERNEL_EXECUTE)
+        self._map_kernel(self.layout.places, self.layout.text_end, KERNEL_READ)
 
     def _map_kernel(self, start: word, end: word, flags: u32) -> None:
         """Map the pages of [start, end) to the frames at their own addresses, with one walk a table."""
@@ -122,10 +148,27 @@ class AddressSpaces(Component):
 
         Raises: OutOfMemory; nothing has changed.
         """
-        return self.tables.create(self.kernel.directory, TABLE | owner)
+        directory: u32 = self.tables.create(self.kernel.directory, TABLE | owner)
+        if self.layout.eager_tables:
+            self._make_tables(directory)
+        return directory
+
+    def _make_tables(self, directory: u32) -> None:
+        """Make all tables of the user part of a new space.  Raises: OutOfMemory; the space is destroyed."""
+        try:
+            for page in range(self.layout.user_base, self.layout.user_end, self.tables.reach):
+                self.tables.reserve(directory, page)
+            self.tables.reserve(directory, self.layout.user_end - PAGE_SIZE)
+        except OutOfMemory:
+            self.destroy(directory)
+            raise
 
     def destroy(self, directory: u32) -> None:
         """Give back a page directory, whose user part is empty."""
+        if self.layout.eager_tables:
+            for page in range(self.layout.user_base, self.layout.user_end, self.tables.reach):
+                self.tables.prune(directory, page)
+            self.tables.prune(directory, self.layout.user_end - PAGE_SIZE)
         self.tables.destroy(directory, self.kernel.directory)
 
     def frame(self, directory: u32, address: word) -> u32:
@@ -144,7 +187,8 @@ class AddressSpaces(Component):
         The CPU may have kept the translation that was, in the space in use: it is invalidated.
         """
         self.tables.change(entry, frame, PRESENT | permissions)
-        self.cpu.invalidate_page(page)
+        if not self.layout.identity:  # else no CPU uses the space meanwhile
+            self.cpu.invalidate_page(page)
 
     def mappings(self, directory: u32, start: word, end: word) -> Iterator[tuple[word, Entry]]:
         """Yield each mapped page of [start, end) with its entry, lowest first; looks only at tables that are there."""
@@ -169,7 +213,7 @@ class AddressSpaces(Component):
         emptied = False
         for base, table in self.tables.tables(directory, start, end):
             self._clear(table, base, end, holder)
-            if self.frames.table[table].references == 0:
+            if not self.layout.eager_tables and self.frames.table[table].references == 0:
                 self.tables.prune(directory, base)
                 emptied = True
         return emptied
@@ -274,4 +318,5 @@ class AddressSpaces(Component):
 
     def forget_user_pages(self, directory: u32) -> None:
         """Invalidate every translation of user pages, if the space is the one in use."""
-        self.cpu.write_cr3(directory << PAGE_SHIFT)
+        if not self.layout.identity:
+            self.cpu.write_cr3(directory << PAGE_SHIFT)

@@ -1,10 +1,10 @@
-"""Windows: pages of the kernel's through which it reaches any one frame.
+"""Windows: pages of the kernel's through which it reaches any one frame; and what stands for them without any.
 
 Source: Intel SDM volume 3, section 4.10.4 (invalidation of what a changed entry has left in the TLB).
 """
 
 from keelback.kernel.x86.paging import KERNEL_WRITE
-from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Page, Ram, Struct, native, u32, view_at
+from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Page, Ram, Struct, native, u32, view, view_at
 
 
 class EntryBits(Struct):
@@ -44,3 +44,17 @@ class Window(Component):
     def _shown(self, frame: u32) -> Page:
         self.cpu.hardware.window_opened(self.address)
         return view_at(self.ram, Page, self.address, frame << PAGE_SHIFT)
+
+
+class AtOwnAddress(Component):
+    """All frames, each at its own address: what a kernel has that serves traps in a space of its own."""
+
+    def __init__(self, ram: Ram, cpu: Cpu) -> None:
+        self.ram = ram
+        self.cpu = cpu
+
+    @native("return (Page *)((word)frame << 12);")
+    def open(self, frame: u32) -> Page:
+        """Return the bytes of a frame."""
+        self.cpu.hardware.window_opened(frame << PAGE_SHIFT)
+        return view(self.ram, Page, frame << PAGE_SHIFT)

@@ -200,7 +200,7 @@ class Processes(Component):
             thread = self.threads.first(process.threads)
             self.scheduler.remove(thread)
             cpu = self.scheduler.cpus[thread.cpu]
-            if cpu.current is thread:
+            if cpu.current is thread and not self.layout.one_stack:
                 cpu.left_stack = thread.kernel_stack
             else:
                 self.threads.stacks.release(thread.kernel_stack)

@@ -49,6 +49,7 @@ class Scheduler(Component):
     ) -> None:
         self.cpu = cpu
         self.spaces = spaces
+        self.identity = layout.identity
         self.timer = timer
         self.threads = threads
         self.waits = threads.waits
@@ -142,8 +143,9 @@ class Scheduler(Component):
     def use_space(self, cpu: CpuState, directory: u32) -> None:
         """Switch to an address space, unless it is in use."""
         if cpu.directory != directory:
-            # Loading cr3 drops every translation that is not global: those of the space that is left.
-            self.cpu.write_cr3(directory << PAGE_SHIFT)
+            if not self.identity:
+                # Loading cr3 drops every translation that is not global: those of the space that is left.
+                self.cpu.write_cr3(directory << PAGE_SHIFT)
             cpu.directory = directory
 
     def replace_space(self, directory: u32, other: u32) -> None:

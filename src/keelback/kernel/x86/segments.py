@@ -47,7 +47,7 @@ class Segments(Component):
 
     def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
         self.cpu = cpu
-        self.double_fault_stack = layout.records_end  # the entry stack, which nobody needs any more by then
+        self.double_fault_stack = layout.double_fault_stack
         self.table = records.struct(DescriptorTable)
         self.double_fault = records.struct(TaskState)
 

@@ -40,7 +40,7 @@ class Segments64(Segments):
     def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
         self.ram = records.ram
         self.cpu = cpu
-        self.double_fault_stack = layout.records_end  # the entry stack, which nobody needs any more by then
+        self.double_fault_stack = layout.double_fault_stack
         self.table = records.struct(DescriptorTable)
         self.stacks = tuple((number, records.struct(InterruptStack)) for _, number in OWN_STACKS[1:])
 

@@ -1,0 +1,363 @@
+"""A virtual-memory course's kernel: 2 MiB, one pool of frames, tables and copies made at once; in both lives."""
+
+from contextlib import suppress
+
+import pytest
+
+from keelback.abi.errors import BadAddress, BadArgument, NoProcessSlot, OutOfMemory
+from keelback.inspect.lens import walker_of
+from keelback.inspect.snapshot import Snapshot
+from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, PINNED, RESERVED, SHARED, TABLE
+from keelback.machine.simulated.boot_loader import BiosEntry
+from kernel.course import COURSE
+from kernel.driven import PAGE, Call, Died, Driven, driven
+from kernel.traces import assert_equal, range_of, state
+from support import MIB, console, payload_programs, run
+
+KERNEL_START, STACK_TOP, SCREEN, USER_START, USER_END = 0x4_0000, 0x8_0000, 0xB_8000, 0x10_0000, 0x30_0000
+IMAGE, DATA, STACK, HEAP = USER_START, USER_START + PAGE, USER_END - PAGE, 0x20_0000
+PRESENT, WRITABLE, USER = 1, 2, 4
+ADAPTERS = range(0xA0, 0x100)
+TABLES = 2
+"""The frames of a process's page tables: a directory and a table.  (Four levels have five.)"""
+PAGES = 9
+"""What `it` has: a page of text, one of data, six of zeros, its stack."""
+
+
+def started(life: str, memory: int = 2 * MIB, **options) -> Driven:
+    return driven(life=life, layout=COURSE, memory=memory, **options)
+
+
+@pytest.fixture
+def machine(life):
+    made = started(life)
+    yield made
+    made.check()
+
+
+def records(machine: Driven) -> dict[int, tuple[int, int]]:
+    """Return references and use of every frame."""
+    return {number: (each.references, each.use) for number, each in enumerate(machine.lens.memory.frames.table)}
+
+
+def free(machine: Driven) -> list[int]:
+    return [frame for frame, (_, use) in records(machine).items() if use == NOBODY]
+
+
+def owned(machine: Driven, use: int) -> list[int]:
+    return [frame for frame, (_, owner) in records(machine).items() if owner == use]
+
+
+def die(machine: Driven, number: int, *arguments: int, pid: int) -> None:
+    with pytest.raises(Died):
+        machine.call(number, *arguments, pid=pid)
+
+
+def quiet(machine: Driven) -> bytearray:
+    """Return all that counts of RAM but the first process's registers, after a call that changes nothing."""
+    machine.call(Call.GETPID)
+    return state(machine.pc, range_of(machine.lens.threads.table[1].frame))
+
+
+def fill(machine: Driven, pid: int = 1, start: int = HEAP) -> int:
+    """Let a process take pages until none is left; return how many it got."""
+    for count in range((STACK - start) // PAGE):
+        if machine.call(Call.PAGE_ALLOC, start + count * PAGE, pid=pid) == OutOfMemory.number:
+            return count
+    raise AssertionError("memory is never full")
+
+
+# B1.  Where everything lies.
+
+
+def test_2_mib_of_memory_are_used_whatever_there_is(life):
+    machine = started(life, memory=4 * MIB)
+    assert len(machine.lens.memory.frames.table) == 2 * MIB // PAGE
+    said = machine.pc.console.decode().splitlines()
+    assert said[0] == "keelback: memory from 0x200000 on is beyond what this layout uses; ignored"
+    assert started(life).pc.console.decode().startswith("keelback: course layout, ")
+
+
+def test_who_has_the_frames_after_the_start(machine):
+    uses = records(machine)
+    region = range(KERNEL_START // PAGE, machine.lens.memory.bounds.region_top // PAGE)
+    assert uses[0] == (1, RESERVED) and uses[SCREEN // PAGE] == (1, CONSOLE)
+    assert all(uses[frame] == (1, RESERVED) for frame in ADAPTERS if frame != SCREEN // PAGE)
+    assert all(uses[frame] == (1, KERNEL) for frame in region) and STACK_TOP // PAGE - 1 in region
+    # The kernel's tables and the frame of zeros, then all that the first process has: the lowest frames, side by side.
+    assert [uses[frame][1] for frame in (1, 2)] == [TABLE, TABLE] and uses[3][0] == PINNED
+    assert [frame for frame in range(1, 0x40) if uses[frame][1] != NOBODY] == [*range(1, 4 + TABLES + PAGES)]
+    assert owned(machine, TABLE | 1) == [4, 5] and owned(machine, 1) == [*range(6, 6 + PAGES)]
+
+
+def test_the_kernel_serves_every_trap_on_one_stack_below_0x80000(machine):
+    machine.fork()
+    ends = {thread.kernel_stack for thread in machine.lens.threads.table if thread.kernel_stack}
+    assert ends == {STACK_TOP} == {COURSE.records_end}
+
+
+def test_15_processes_can_be_and_the_first_has_slot_1(machine):
+    assert machine.current == 1
+    assert [machine.fork() for _ in range(16)] == [*range(2, 16), *[NoProcessSlot.number] * 2]
+
+
+def test_every_process_may_write_to_the_screen(machine):
+    child = machine.fork()
+    for pid, letter in ((1, ord("1")), (child, ord("2"))):
+        machine.write(SCREEN, letter, pid=pid)
+        assert machine.pc.ram.bytes[SCREEN] == letter == machine.read(SCREEN, pid=child)
+    assert records(machine)[SCREEN // PAGE] == (1, CONSOLE), "it is the kernel's, however many write there"
+
+
+# B3.  Page tables.
+
+
+def test_a_process_has_tables_of_its_own_made_at_once(machine):
+    child = machine.fork()
+    tables = {pid: owned(machine, TABLE | pid) for pid in (1, child)}
+    walker = walker_of(machine.lens)
+    for pid, frames in tables.items():
+        root = machine.process(pid).space.directory * PAGE
+        found = [*walker.tables(root, 0, USER_END)]
+        assert [each.place // PAGE for each in found] == frames and len(frames) == TABLES
+        assert all(
+            machine.lens.memory.frames.table[each.place // PAGE].references == len(walker.present(each))
+            for each in found
+        )
+    machine.call(Call.PAGE_ALLOC, HEAP)
+    assert owned(machine, TABLE | 1) == tables[1], "no call needs another"
+    die(machine, Call.EXIT, 0, pid=child)
+    assert owned(machine, TABLE | child) == []
+
+
+def test_the_kernels_mappings_below_0x100000_are_copied_and_only_the_screen_is_a_users(machine):
+    walker, root = walker_of(machine.lens), machine.process(1).space.directory * PAGE
+    pages = {each.page: each for each in walker.pages(root, 0, USER_START)}
+    kernel = walker.pages(machine.lens.spaces.kernel.directory * PAGE, 0, USER_START)
+    assert [*pages.values()] == kernel and [*pages] == [*range(PAGE, USER_START, PAGE)]
+    assert all(each.frame == page // PAGE for page, each in pages.items())
+    assert [page for page, each in pages.items() if each.flags & USER] == [SCREEN]
+    text = range(KERNEL_START, COURSE.text_end, PAGE)
+    assert [page for page, each in pages.items() if not each.flags & WRITABLE] == [*text]
+
+
+def test_the_kernels_own_space_maps_all_memory_at_its_own_addresses(machine):
+    pages = walker_of(machine.lens).pages(machine.lens.spaces.kernel.directory * PAGE)
+    assert [(each.page // PAGE, each.frame) for each in pages] == [
+        (frame, frame) for frame in range(1, 2 * MIB // PAGE)
+    ]
+
+
+@pytest.mark.parametrize("address", [0, PAGE, KERNEL_START, STACK_TOP - 4, SCREEN - 1, SCREEN + PAGE, USER_START - 1])
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_user_mode_reaches_nothing_of_the_kernels(machine, address, access):
+    child = machine.fork()
+    before = machine.pc.ram.bytes[address]
+    with pytest.raises(Died):
+        machine.read(address, pid=child) if access == "read" else machine.write(address, before ^ 1, pid=child)
+    assert machine.pc.ram.bytes[address] == before and machine.is_alive(1)
+
+
+# B4, B6.  What is mapped where.
+
+
+def test_lookup_says_frame_and_permissions_as_a_walk_of_its_own_does(machine):
+    spaces, root = machine.lens.spaces, machine.process(1).space.directory
+    found = {each.page: each for each in walker_of(machine.lens).pages(root * PAGE, USER_START, USER_END)}
+    assert len(found) == PAGES
+    for page in range(USER_START, USER_END, PAGE):
+        entry = spaces.tables.find(root, page)
+        if page in found:
+            flags = found[page].flags
+            assert (spaces.frame(root, page), entry.writable, entry.user) == (
+                found[page].frame,
+                bool(flags & WRITABLE),
+                True,
+            )
+        else:
+            assert not entry.present and spaces.frame(root, page) == 0
+
+
+def test_every_process_has_its_stack_on_the_last_page_and_no_guard(machine):
+    child = machine.fork()
+    frames = {machine.frame(STACK, pid) for pid in (1, child)}
+    assert len(frames) == 2
+    assert machine.call(Call.PAGE_ALLOC, STACK - PAGE, pid=child) == 0, "what lies below is free for all"
+    with pytest.raises(Died):
+        machine.write(USER_END, 1, pid=child)
+
+
+# B5.  page_alloc.
+
+
+@pytest.mark.parametrize(
+    ("address", "error"),
+    [
+        (HEAP + 1, BadArgument),
+        (HEAP + PAGE - 1, BadArgument),
+        (0, BadAddress),
+        (SCREEN, BadAddress),
+        (USER_START - PAGE, BadAddress),
+        (USER_END, BadAddress),
+        (USER_END + PAGE, BadAddress),
+        (0xFFFF_F000, BadAddress),
+        (0x8000_0000, BadAddress),
+    ],
+)
+def test_page_alloc_refuses_and_nothing_has_changed(machine, address, error):
+    before = quiet(machine)
+    assert machine.call(Call.PAGE_ALLOC, address) == error.number
+    assert_equal(machine.pc, quiet(machine), before)
+
+
+def test_page_alloc_takes_the_lowest_free_frame_and_never_a_reserved_one(machine):
+    expected = free(machine)
+    for count, frame in enumerate(expected):
+        assert machine.call(Call.PAGE_ALLOC, HEAP + count * PAGE) == 0
+        assert machine.frame(HEAP + count * PAGE) == frame
+        if count + 1 == (STACK - HEAP) // PAGE:
+            break
+    assert not {*expected} & {0, *ADAPTERS, *range(KERNEL_START // PAGE, STACK_TOP // PAGE)}
+
+
+def test_page_alloc_of_a_page_that_is_mapped_frees_the_old_frame(machine):
+    assert machine.call(Call.PAGE_ALLOC, HEAP) == 0
+    machine.write(HEAP, 7)
+    before = free(machine), machine.frame(HEAP)
+    assert machine.call(Call.PAGE_ALLOC, HEAP) == 0
+    assert (free(machine), machine.frame(HEAP)) == before and machine.read(HEAP) == 0
+    assert machine.call(Call.PAGE_ALLOC, IMAGE + 2 * PAGE) == 0, "of the image too"
+    assert free(machine) == before[0]
+
+
+def test_memory_is_filled_to_the_last_frame_and_filled_again(life):
+    machine = started(life, memory=MIB)
+    for _ in range(3):
+        child = machine.fork()
+        room = len(free(machine))
+        assert fill(machine, child, IMAGE + PAGES * PAGE) == room and free(machine) == []
+        assert machine.call(Call.FORK) == OutOfMemory.number
+        die(machine, Call.EXIT, 0, pid=child)
+
+
+# B7, B8, B9.  fork.
+
+
+def test_fork_takes_the_lowest_free_slot(machine):
+    for _ in range(3):
+        machine.fork()
+    die(machine, Call.EXIT, 0, pid=3)
+    assert [machine.fork(), machine.fork()] == [3, 5]
+
+
+def test_fork_copies_what_may_be_written_and_shares_what_may_not(machine):
+    assert machine.call(Call.PAGE_ALLOC, HEAP) == 0
+    machine.write(HEAP, 7)
+    child = machine.fork()
+    mine, its = (Snapshot(machine.lens).spaces[pid].user for pid in (1, child))
+    assert [each.page for each in mine] == [each.page for each in its], "it looks at what is mapped"
+    for one, other in zip(mine, its, strict=True):
+        assert one.flags & WRITABLE == other.flags & WRITABLE
+        if one.flags & WRITABLE:
+            assert one.frame != other.frame and records(machine)[other.frame] == (1, child)
+            content = [bytes(machine.pc.ram.bytes[each.frame * PAGE :][:PAGE]) for each in (one, other)]
+            assert content[0] == content[1]
+        else:
+            assert one.frame == other.frame and records(machine)[one.frame] == (2, 1)
+    machine.write(HEAP, 8)
+    assert (machine.read(HEAP, pid=1), machine.read(HEAP, pid=child)) == (8, 7)
+    die(machine, Call.EXIT, 0, pid=1)
+    assert records(machine)[machine.frame(IMAGE, child)] == (1, SHARED), "the last holder keeps it"
+
+
+def test_fork_without_room_for_tables_or_data_leaves_nothing(life):
+    """With every number of free frames that is too small, down to none: its own pages but the text are to be copied."""
+    machine = started(life, memory=MIB)
+    pages = iter(range(HEAP, STACK, PAGE))
+    while len(free(machine)) >= TABLES + machine.process(1).space.promised.pages:
+        assert machine.call(Call.PAGE_ALLOC, next(pages)) == 0
+    for left in range(len(free(machine)), -1, -1):
+        before = quiet(machine)
+        assert machine.call(Call.FORK) == OutOfMemory.number
+        assert_equal(machine.pc, quiet(machine), before)
+        assert machine.call(Call.PAGE_ALLOC, next(pages)) == (0 if left else OutOfMemory.number)
+    machine.check()
+
+
+def test_fork_without_a_slot_leaves_nothing(machine):
+    for _ in range(14):
+        machine.fork()
+    before = quiet(machine)
+    assert machine.call(Call.FORK) == NoProcessSlot.number
+    assert_equal(machine.pc, quiet(machine), before)
+
+
+def test_fork_fails_at_each_of_its_allocations_and_leaves_nothing(machine):
+    before, number = quiet(machine), 0
+    while True:
+        number += 1
+        machine.lens.memory.frames.injection.countdown = number
+        child = machine.call(Call.FORK)
+        machine.lens.memory.frames.injection.countdown = 0
+        if child > 0:
+            break
+        assert child == OutOfMemory.number
+        assert_equal(machine.pc, quiet(machine), before)
+    assert number > TABLES + PAGES - 1
+    machine.park(child)
+
+
+# B10, B11.  Endings, and arguments.
+
+
+@pytest.mark.parametrize("ending", ["exit", "kill", "fault"])
+def test_whoever_ends_leaves_nothing(machine, ending):
+    before = records(machine)
+    child = machine.fork()
+    assert machine.call(Call.PAGE_ALLOC, HEAP, pid=child) == 0
+    if ending == "exit":
+        die(machine, Call.EXIT, 3, pid=child)
+    elif ending == "kill":
+        assert machine.call(Call.KILL, child) == 0
+    else:
+        with pytest.raises(Died):
+            machine.write(KERNEL_START, 1, pid=child)
+    assert records(machine) == before and not machine.is_alive(child) and machine.process(child).pid == 0
+
+
+WILD = (
+    0,
+    1,
+    PAGE,
+    KERNEL_START,
+    SCREEN,
+    USER_START - 1,
+    IMAGE,
+    STACK,
+    USER_END - 1,
+    USER_END,
+    0x8000_0000,
+    0xFFFF_FFFF,
+)
+
+
+def test_no_argument_of_any_call_harms_the_kernel(machine):
+    child = machine.fork()
+    for number in range(30):
+        if number in (Call.FORK, Call.EXIT, Call.SLEEP):
+            continue
+        for first in WILD:
+            for second in (0, 5, 0xFFFF_FFFF):
+                if not machine.is_alive(child):
+                    child = machine.fork()
+                with suppress(Died):
+                    machine.call(number, first, second, second, pid=child)
+        machine.check()
+    assert machine.is_alive(1)
+
+
+def test_a_machine_without_memory_behind_1_mib_runs_programs_below():
+    conventional = (BiosEntry(0, 0x9_FC00, 1), BiosEntry(0xF_0000, 0x1_0000, 2))
+    hello = payload_programs(COURSE.image_base)["hello"]
+    pc = run("hello", programs={"hello": hello}, layout=COURSE, memory=1 * MIB, memory_map=conventional)
+    assert console(pc) == ["hello: I am process 1"]
