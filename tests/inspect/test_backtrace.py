@@ -11,10 +11,13 @@ from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program
+from keelback.inspect.backtrace import CALL, Stack, way_of
 from keelback.inspect.family import Family
-from keelback.inspect.lens import look
+from keelback.inspect.lens import look, walker_of
 from keelback.inspect.symbols import OwnElf, lines_of, place_in
+from keelback.inspect.traps import TrapFrames
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.x86.vectors import TIMER
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.user import RUNTIME
 from support import MIB, make_pc
@@ -158,8 +161,8 @@ def program(tmp_path_factory):
     return build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
 
 
-def ended(program, life, argument, *, traps=None):
-    """Return how the program ended, or what it does after some traps."""
+def make_machine(program, life, argument):
+    """Return a machine that is to run the program, and the processes that it will have."""
     programs = {"marked": program}
     if life == "interpreted":
         pc = make_pc(f"marked {argument}", programs=programs, memory=8 * MIB, check=False)
@@ -168,6 +171,12 @@ def ended(program, life, argument, *, traps=None):
         pc = CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), memory=8 * MIB)
     family = Family(look(MICROKERNEL, pc.contents), pc.contents, WithDebugData(programs))
     family.watch(pc)
+    return pc, family
+
+
+def ended(program, life, argument, *, traps=None):
+    """Return how the program ended, or what it does after some traps."""
+    pc, family = make_machine(program, life, argument)
     pc.boot()
     if traps is None:
         pc.run()
@@ -211,6 +220,30 @@ def test_the_way_to_a_system_call_goes_past_the_register_that_it_borrows(program
     ending = ended(program, life, "z", traps=1)
     assert ending.how == "had not ended: asleep" and ending.place.endswith(": int 0x80")
     assert ending.way[-2:] == (line_of("nap"), line_of("main z"))
+
+
+def test_the_way_is_told_wherever_in_a_system_call_a_timer_interrupts(program):
+    pc, _ = make_machine(program, "interpreted", "z")
+    pc.boot()
+    pc.step()
+    frame = TrapFrames(pc.kernel).of(1)
+    directory = pc.kernel.processes.table[1].space.directory
+    stack = Stack(walker_of(pc.kernel), pc.contents, directory, frame.esp)
+    own = stack.word_at(frame.esp)
+    interrupted = frame._replace(vector=TIMER)
+    after, mov = frame.eip, frame.eip - len(CALL) + 2
+    ways = [
+        way_of(with_debug_data(program), each, stack)
+        for each in (
+            interrupted._replace(eip=mov - 1, esp=frame.esp + 4, ebp=own),
+            interrupted._replace(eip=mov, ebp=own),
+            interrupted._replace(eip=mov + 2),
+            interrupted._replace(eip=after),
+            interrupted._replace(eip=after + 1, esp=frame.esp + 4, ebp=own),
+        )
+    ]
+    assert ways[0][-2:] == (line_of("nap"), line_of("main z"))
+    assert {way[-2:] for way in ways} == {ways[0][-2:]}
 
 
 @pytest.mark.parametrize("life", LIVES)

@@ -12,7 +12,8 @@ from keelback.image.zig import run_zig, zig_folder
 _CPUS: Final = {"x86": "i686", "x86_64": "x86_64-sse-sse2-mmx-fxsr+soft_float"}
 """The processors that code is for, as zig calls them; none has registers for floating point that programs may use."""
 _ZIG_FLAGS: Final = (
-    *("-lc", "-O", "ReleaseSmall", "-fstrip", "-ffunction-sections", "-fdata-sections", "-fsingle-threaded"),
+    *("-lc", "-O", "ReleaseSmall", "-ffunction-sections", "-fdata-sections", "-fsingle-threaded"),
+    *("-fno-strip", "-fno-unwind-tables"),  # the way through a function is told by its debug data only
 )
 
 
@@ -21,7 +22,8 @@ def build_zig_library(
 ) -> bytes:
     """Build files of zig's C library, relative to its folder, under a root file of ours to one object.
 
-    Files named `empty` are taken for empty ones.  Raises: ToolchainError.
+    Files named `empty` are taken for empty ones.  Only its debug data says in which folders it was built.
+    Raises: ToolchainError.
     """
     folder = zig_folder() / "lib"
     machine = ("-target", f"{target.zig}-linux-musl", f"-mcpu={_CPUS[target.zig]}")  # it builds a C library for Linux

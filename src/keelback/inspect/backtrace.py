@@ -15,7 +15,9 @@ PAGE = 1 << PAGE_SHIFT
 MOST_PAGES = 16
 MOST_LINES = 8
 WORD = struct.Struct("<I")
-POP_EBP = 0x5D
+CALL = bytes.fromhex("55 89d5 cd80 5d")  # push ebp; mov ebp, edx; int 0x80; pop ebp
+IN_CALL = {1: False, 3: True, 5: True}
+"""How far into a system call of `keelback.h`, which borrows ebp, its stack has ebp, and whether that is another yet."""
 PANICS = ("print.c sys_panic", "print.c __fail", "malloc.py heap_refuse", "abort.c abort", "assert.c __assert_fail")
 """Functions of the runtime that end a program because it is wrong."""
 
@@ -76,16 +78,16 @@ def _to_main(elf: bytes, frame: Registers, stack: Stack) -> Iterator[SourcePlace
 def _places(elf: bytes, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
     """Yield the lines that a frame's instruction is of, and those that led there."""
     registers = frame.by_number()
-    if frame.place != frame.instruction and code_at(elf, frame.instruction)[:1] == bytes([POP_EBP]):
-        registers[5] = stack.word_at(registers[4]) or 0  # the call's last argument was in ebp
-        registers[4] += WORD.size
+    for into, has_borrowed in IN_CALL.items():
+        if code_at(elf, frame.instruction - into).startswith(CALL):
+            kept = stack.word_at(registers[4])
+            registers[5] = kept if has_borrowed and kept is not None else registers[5]
+            registers[4] += WORD.size
     registers[8] = frame.place
-    here = sources_of(elf, registers[8])
-    yield from here
-    if not here:  # a call of what is no code: its stack has where it came from
+    if not code_at(elf, registers[8]):  # a call of what is no code: its stack has where it came from
         registers[8] = (stack.word_at(registers[4]) or 1) - 1
         registers[4] += WORD.size
-        yield from sources_of(elf, registers[8])
+    yield from sources_of(elf, registers[8])
     if not isinstance(elf, OwnElf):
         return
     for address in callers(elf, registers, stack.word_at):

@@ -18,6 +18,8 @@ HEADER, TABLES = 52, struct.Struct("<28xII8xH2xH2x")  # where program and sectio
 SEGMENT, SECTION, SYMBOL = struct.Struct("<8I"), struct.Struct("<10I"), struct.Struct("<3IBBH")
 CLANGS_OWN = "__clang_trap_msg$"
 """How functions are called that clang makes up, to say why it put in an instruction that traps."""
+ZIGS_OWN = "__func_"
+"""What zig puts behind the name of a function that it makes for some types, and a number after it."""
 LOAD, SYMBOL_TABLE, FUNCTION = 1, 2, 2
 
 
@@ -66,7 +68,8 @@ def sources_of(elf: bytes, address: int) -> list[SourcePlace]:
     found = []
     while place is not None:
         if place.file and not place.function.startswith(CLANGS_OWN):
-            found.append(place._replace(file=place.file.removeprefix("./")))
+            name = place.function.partition(ZIGS_OWN)[0] if place.file.endswith(".zig") else place.function
+            found.append(place._replace(file=place.file.removeprefix("./"), function=name))
         place = place.caller
     return found
 

@@ -5,6 +5,7 @@ Source: DWARF version 4, section 6.4 (call frame information); System V ABI, i38
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -20,7 +21,7 @@ def callers(elf: bytes, registers: dict[int, int], word_at: Callable[[int], int 
     `registers` has eip, esp and those that functions keep, by DWARF's numbers; `word_at` reads the stack, None where it
     is not there.  What the debug data does not tell, or the stack no longer has, ends it.
     """
-    frames = _Frames(elf)
+    frames = _frames(elf)
     values, seen = dict(registers), 0
     at = values[RETURN]
     while seen < MOST_FRAMES and (row := frames.row_of(at)) is not None:
@@ -39,6 +40,11 @@ def callers(elf: bytes, registers: dict[int, int], word_at: Callable[[int], int 
             return
         yield values[RETURN]
         at, seen = values[RETURN] - 1, seen + 1  # the call, which may be a function's last instruction
+
+
+@lru_cache(8)
+def _frames(elf: bytes) -> "_Frames":
+    return _Frames(elf)
 
 
 class _Frames:
