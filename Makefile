@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/runs
 READY := $(VENV)/ready
-COMMANDS := qemu-system-x86_64 gdb grub-mkrescue xorriso file bochs
-PACKAGES := qemu-system-x86 gdb grub-pc-bin grub-common xorriso file bochs bochs-term bochsbios vgabios
+COMMANDS := qemu-system-x86_64 gdb grub-mkrescue xorriso file bochs zsh fish
+PACKAGES := qemu-system-x86 gdb grub-pc-bin grub-common xorriso file bochs bochs-term bochsbios vgabios zsh fish
 HAVE_TOOLS := ( for each in $(COMMANDS); do command -v $$each || exit; done; ls /usr/lib/*/bochs/plugins/libbx_term* ) >/dev/null && test -d /usr/lib/grub/i386-pc
 
 # Tests start hundreds of Pythons: whatever the environment says, let them find our modules compiled, out of the sources.

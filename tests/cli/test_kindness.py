@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import select
 import shlex
 import shutil
 import subprocess
@@ -80,68 +81,120 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 @pytest.fixture
-def completed_by_bash(tmp_path):
-    """Return what completes words in a bash, in a folder with some files."""
+def folder(tmp_path, monkeypatch):
+    """Return a folder with some files, in which shells find `keelback`."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "keelback").write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
     (tmp_path / "bin" / "keelback").chmod(0o755)
     for name in ("primary.c", "my file.py", "other.py"):
         (tmp_path / name).write_text("")
-    environment = ENVIRONMENT | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-
-    def complete(*words):
-        line = ["bash", "--norc", "-c", BASH, "bash", "keelback", *words]
-        done = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=tmp_path)
-        assert done.stderr == ""
-        return done.stdout.splitlines()
-
-    return complete
+    for name, value in (ENVIRONMENT | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        (["com"], ["compare", "compile", "completion"]),
-        (["run", "--mem"], ["--memory"]),
-        (["run", "prim"], ["primes", "primes.py", "primary.c"]),
-        (["run", "my"], ["my file.py"]),
-        (["run", "--layout", "micro"], ["microkernel"]),
-        (["run", "--layout", "o"], ["other.py"]),
-        (["check", "--with", "o"], ["other.py"]),
-    ],
-)
-def test_bash_offers_programs_and_files_together(completed_by_bash, words, offered):
-    assert completed_by_bash(*words) == offered
+def _by_bash(folder, words):
+    line = ["bash", "--norc", "-c", BASH, "bash", "keelback", *words]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=folder)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
 
 
-def test_bash_completes_what_is_typed_at_a_terminal(completed_by_bash, tmp_path):
-    master, slave = pty.openpty()
-    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    environment = ENVIRONMENT | {"PATH": path, "TERM": "dumb", "INPUTRC": os.devnull}
-    words = ["bash", "--norc", "--noprofile", "-i"]
-    with subprocess.Popen(
-        words, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=tmp_path, start_new_session=True
-    ) as process:
+def _by_fish(folder, words):
+    line = 'keelback completion fish | source; complete -C "$argv"'
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", line, shlex.join(["keelback", *words])],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+    assert done.stderr == ""
+    return [each.partition("\t")[0].replace("\\", "") for each in done.stdout.splitlines()]
+
+
+WORDS = [
+    (["com"], ["compare", "compile", "completion"]),
+    (["run", "--mem"], ["--memory"]),
+    (["run", "prim"], ["primes", "primes.py", "primary.c"]),
+    (["run", "my"], ["my file.py"]),
+    (["run", "--layout", "micro"], ["microkernel"]),
+    (["run", "--layout", "o"], ["other.py"]),
+    (["check", "--with", "o"], ["other.py"]),
+]
+
+
+@pytest.mark.parametrize(("words", "offered"), WORDS)
+@pytest.mark.parametrize("complete", [_by_bash, _by_fish])
+def test_a_shell_offers_programs_and_files_together(folder, complete, words, offered):
+    assert sorted(complete(folder, words)) == sorted(offered)
+
+
+SHELLS = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], 'eval "$(keelback completion bash)"'),
+    "zsh": (["zsh", "-f", "-i"], 'autoload -Uz compinit; compinit -u -D; eval "$(keelback completion zsh)"'),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes_what_is_typed_at_a_terminal(folder, shell):
+    words, prepare = SHELLS[shell]
+    with _Terminal(folder, words) as terminal:
+        terminal.write(f'{prepare}; echo re""ady\n')
+        terminal.read_to("ready\r\n")
+        terminal.write("keelback completion fi\t >shell.txt\n")
+        terminal.read_to("keelback completion fish")
+        terminal.write("keelback run prim\t\t")
+        shown = terminal.read_to("primes.py")
+        assert "primary.c" in shown or "primary.c" in terminal.read_to("primary.c")
+        terminal.write("\x15exit\n")
+        terminal.read_to_end()
+    assert "fish_complete" in (folder / "shell.txt").read_text()
+
+
+class _Terminal:
+    """A shell at a terminal, and what it has shown."""
+
+    def __init__(self, folder, words):
+        self.master, slave = pty.openpty()
+        environment = {**os.environ, "TERM": "dumb", "INPUTRC": os.devnull}
+        self.process = subprocess.Popen(
+            words, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=folder, start_new_session=True
+        )
         os.close(slave)
-        os.write(master, b'eval "$(keelback completion bash)"; echo re""ady\n')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+    def write(self, text):
+        os.write(self.master, text.encode())
+
+    def read_to(self, text):
         said = b""
-        while b"ready" not in said:
-            said += _read(master)
-        os.write(master, b"keelback completion fi\t >shell.txt\nexit\n")
-        while chunk := _read(master):
+        while text.encode() not in said:
+            assert select.select([self.master], [], [], 60)[0], said
+            chunk = _read(self.master)
+            assert chunk, said
             said += chunk
-        process.wait()
-    os.close(master)
-    assert b"keelback completion fish" in said
-    assert "fish_complete" in (tmp_path / "shell.txt").read_text()
+        return said.decode(errors="replace")
+
+    def read_to_end(self):
+        while _read(self.master):
+            pass
+        self.process.wait()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_scripts_for_shells_call_keelback(shell):
     done = command("completion", shell)
     assert done.returncode == 0 and f"_KEELBACK_COMPLETE={shell}_complete" in done.stdout
-    if shutil.which(shell):
-        assert subprocess.run([shell, "-n"], input=done.stdout, text=True).returncode == 0
+    assert shutil.which(shell), f"apt-get install -y {shell}"
+    assert subprocess.run([shell, "-n"], input=done.stdout, text=True).returncode == 0
 
 
 # The manual page.
