@@ -158,6 +158,7 @@ class TrapFrame64(Struct):
     forbidden: bool = bit(0)
     writing: bool = bit(1)
     by_user: bool = bit(2)
+    fetching: bool = bit(4)
     rip: u64 = at(0x88)
     cs: u64
     rflags: u64
@@ -165,7 +166,9 @@ class TrapFrame64(Struct):
     ss: u64
 
     def fetches(self, address: word) -> bool:
-        """Say whether a page fault at an address was a fetch: without no-execute pages, only the place tells."""
+        """Say whether a page fault at an address was a fetch, by the place where the CPU does not say it."""
+        if self.fetching:
+            return True
         inside = self.rip <= address < self.rip + LONGEST_INSTRUCTION
         return inside and not self.writing and (address == self.rip or not self.forbidden)
 
