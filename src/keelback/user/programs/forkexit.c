@@ -49,7 +49,7 @@ int main(const char *argument)
     int first = 1;
 
     pages = sys_map(NULL, PAGES * sizeof *pages, CAN_WRITE);
-    if (failed((int32_t)pages))
+    if (failed((intptr_t)pages))
         sys_panic("map failed");
     for (uint32_t turn = 0; !first || turns == 0 || turn < turns; turn++) {
         uint32_t choice = roll(8);

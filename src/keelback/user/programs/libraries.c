@@ -35,9 +35,9 @@ static void load_what_is_none(void)
     static const char *const missing[] = {"count_next", "count_nothing", NULL};
     struct { void *library, *next, *nothing; } stubs;
 
-    expect((int32_t)sys_load_library("libnone") == ERROR_NO_SUCH_LIBRARY, "there is a libnone");
-    expect((int32_t)sys_load_library("hello") == ERROR_NOT_A_LIBRARY, "hello is a library");
-    expect((int32_t)sys_load_library(NULL) == ERROR_BAD_ADDRESS, "the kernel read address 0");
+    expect((intptr_t)sys_load_library("libnone") == ERROR_NO_SUCH_LIBRARY, "there is a libnone");
+    expect((intptr_t)sys_load_library("hello") == ERROR_NOT_A_LIBRARY, "hello is a library");
+    expect((intptr_t)sys_load_library(NULL) == ERROR_BAD_ADDRESS, "the kernel read address 0");
     expect(connect_library("libcount", missing, &stubs) == MISSING_EXPORT, "there is a count_nothing");
     expect(sys_unload_library(&count) == ERROR_BAD_ARGUMENT, "what is no library was unloaded");
 }

@@ -51,7 +51,7 @@ static void fill(struct piece *piece, unsigned char *memory, uint32_t size, uint
 {
     if (memory == NULL)
         sys_panic("there is no memory");
-    if ((uint32_t)memory % 16 != 0)
+    if ((uintptr_t)memory % 16 != 0)
         sys_panic("memory is not aligned");
     asked += size - piece->size;
     *piece = (struct piece){memory, size};

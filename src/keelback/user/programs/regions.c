@@ -36,7 +36,7 @@ int main(void)
 {
     char *memory = sys_map(NULL, 3 * PAGE, CAN_WRITE), *middle = memory + PAGE;
 
-    expect(!failed((int32_t)memory), "there is no room");
+    expect(!failed((intptr_t)memory), "there is no room");
     expect(memory[0] == 0 && middle[PAGE - 1] == 0, "new memory is not zero");
     expect(lives(middle, WRITES), "new memory can't be written");
     *middle = 42;

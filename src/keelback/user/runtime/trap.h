@@ -3,7 +3,7 @@
 #define KEELBACK_TRAP_H
 
 #ifdef __x86_64__
-#define KEELBACK_TRAP "int $0x80"
+#define KEELBACK_TRAP "syscall"
 #define KEELBACK_LOST "rcx", "r11", "cc", "memory"
 #define KEELBACK_FRAME "rbp"
 #else
