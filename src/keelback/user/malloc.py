@@ -18,6 +18,7 @@
    the last 4 of the block if none of them was asked for, and the next header's word for the size before.  All bytes of
    guards are equal, so they overlap and are one form for all sizes: nobody asks how many bytes are left.
 8. What `free` need not look up in the bitmap of pages lies in the run, pages in a row that are all the heap's.
+9. Where words have 64 bits, a free block of 16 bytes has no room for its place in a list, and is in none.
 """
 
 from keelback.lang import Array, Component, Region, Struct, at, inline, lowest_bit, native, u8, u32, view, word
@@ -85,13 +86,13 @@ class HeapState(Struct):
     freed: u32  # small blocks since none waited
     lists: Array[word] = inline(LISTS)
     list_used: Array[u32] = inline(LISTS // 32)  # a bit for each list with a block
-    lowest_page: u32  # all pages that were ever the heap's have numbers from it on
-    page_span: u32  # and as many as that
+    lowest_page: word  # all pages that were ever the heap's have numbers from it on
+    page_span: word  # and as many as that
     run: word  # where the run starts
     run_reach: u32  # its bytes but for SMALL: a small block whose header is among them ends in the run too
     spare_pages: u32  # whole pages in free blocks
     pages: u32
-    used: u32  # bytes of blocks that are used or wait, headers included
+    used: word  # bytes of blocks that are used or wait, headers included
 
 
 class Heap(Component):
@@ -103,8 +104,10 @@ class Heap(Component):
         self.output = output
         self.state = records.struct(HeapState)
         self.owned = records.struct(OwnedPages, PAGE_SIZE)
+        self.wide = records.ram.word_bits == 64
+        self.highest = (1 << records.ram.word_bits) - 1
 
-    def malloc(self, count: u32) -> word:
+    def malloc(self, count: word) -> word:
         """Return the address of so many bytes, whatever is in them; 0 when there is no memory."""
         if count <= MOST_SMALL:
             state = self.state
@@ -113,10 +116,10 @@ class Heap(Component):
             if block != 0:
                 state.waiting[number] = self._at(block).next
                 self._mark(block, count)
-                return (block + HEADER) & 0xFFFF_FFFF
+                return (block + HEADER) & self.highest
         return self._allocate(count)
 
-    def _allocate(self, count: u32) -> word:
+    def _allocate(self, count: word) -> word:
         """Return the address of the memory of a block that does not wait; 0 when there is none."""
         if count > MOST_BYTES:
             return self._refused()
@@ -136,7 +139,7 @@ class Heap(Component):
         self.system.note_no_memory()
         return 0
 
-    def calloc(self, count: u32, each: u32) -> word:
+    def calloc(self, count: word, each: word) -> word:
         """Return the address of `count` times `each` bytes, all zero; 0 when there is no memory."""
         if count * each > MOST_BYTES:
             return self._refused()
@@ -147,7 +150,7 @@ class Heap(Component):
                 self._content(memory + done).bytes.fill(0, min(size - done, PAGE_SIZE), 0)
         return memory
 
-    def realloc(self, memory: word, count: u32) -> word:
+    def realloc(self, memory: word, count: word) -> word:
         """Return the address of so many bytes with what was at another; 0 when there is no memory, and that stays."""
         if memory == 0:
             return self.malloc(count)
@@ -170,8 +173,8 @@ class Heap(Component):
         """Free what `malloc` gave; anything else, but 0, ends the program."""
         # The quick way: the run says that both ends of the block are the heap's, so no page is looked up.
         state = self.state
-        block: word = (memory - HEADER) & 0xFFFF_FFFF
-        if memory % UNIT == 0 and (block - state.run) & 0xFFFF_FFFF < state.run_reach:
+        block: word = (memory - HEADER) & self.highest
+        if memory % UNIT == 0 and (block - state.run) & self.highest < state.run_reach:
             count: u32 = self._count(block)
             if count <= MOST_SMALL and self._is_guarded(block, count) and state.freed < MOST_WAITING:
                 self._wait(block, count)
@@ -268,23 +271,23 @@ class Heap(Component):
 
     def _end(self, block: word, count: u32) -> word:
         """Return where a block ends, and the next header is."""
-        return (block + (count + ROUNDING & SIZE)) & 0xFFFF_FFFF
+        return (block + (count + ROUNDING & SIZE)) & self.highest
 
     def _first_guard(self, block: word, count: u32) -> word:
-        return (block + HEADER + count) & 0xFFFF_FFFF
+        return (block + HEADER + count) & self.highest
 
     def _last_guard(self, block: word, count: u32) -> word:
-        return max(self._first_guard(block, count), (self._end(block, count) - 4) & 0xFFFF_FFFF)
+        return max(self._first_guard(block, count), (self._end(block, count) - 4) & self.highest)
 
     def _guard(self, address: word) -> Guard:
-        return view(self.ram, Guard, (address - 1) & 0xFFFF_FFFF)
+        return view(self.ram, Guard, (address - 1) & self.highest)
 
     # Pages.
 
     def _owns(self, address: word) -> bool:
         state = self.state
-        page: u32 = address // PAGE_SIZE
-        if (page - state.lowest_page) & 0xFFFF_FFFF >= state.page_span:
+        page: word = address // PAGE_SIZE
+        if (page - state.lowest_page) & self.highest >= state.page_span:
             return False
         place: u32 = page % MOST_PAGES
         return self.owned.words[place // 32] >> place % 32 & 1 != 0
@@ -297,8 +300,8 @@ class Heap(Component):
     def _flip_pages(self, start: word, count: u32) -> None:
         """Note that pages become the heap's, or stop being so."""
         state = self.state
-        first: u32 = start // PAGE_SIZE
-        lowest: u32 = first if state.page_span == 0 else min(first, state.lowest_page)
+        first: word = start // PAGE_SIZE
+        lowest: word = first if state.page_span == 0 else min(first, state.lowest_page)
         state.page_span = max(state.lowest_page + state.page_span, first + count) - lowest
         state.lowest_page = lowest
         for page in range(first, first + count):
@@ -362,6 +365,8 @@ class Heap(Component):
         return SMALL // UNIT + (power - 9) * 4 + (size >> (power - 2 & 31)) % 4
 
     def _insert(self, block: word) -> None:
+        if self.wide and self._size(block) == UNIT:
+            return
         state = self.state
         number: u32 = self._list_of(self._size(block))
         first: word = state.lists[number]
@@ -374,6 +379,8 @@ class Heap(Component):
         state.spare_pages += self._whole_pages(block)
 
     def _withdraw(self, block: word) -> None:
+        if self.wide and self._size(block) == UNIT:
+            return
         state = self.state
         number: u32 = self._list_of(self._size(block))
         following: word = self._at(block).next
@@ -443,7 +450,7 @@ class Heap(Component):
     def _free_before(self, block: word) -> u32:
         """Return the size of the free block before a place; 0 if what is there is not free."""
         before: u32 = self._at(block).before
-        start: word = (block - before) & 0xFFFF_FFFF
+        start: word = (block - before) & self.highest
         if before % UNIT != 0 or not self._owns(start):
             return 0
         return before if self._at(start).size == before | FREE else 0
@@ -483,8 +490,19 @@ class Heap(Component):
             start = self.system.malloc_pages(more)
         if failed(start):
             return False
+        if self.wide and not self._has_bits(start // PAGE_SIZE, more):
+            self.system.free_pages(start, more)
+            return False
         self._add_span(start, more)
         return True
+
+    def _has_bits(self, first: word, count: u32) -> bool:
+        """Say whether each page has a bit of its own when some more become the heap's."""
+        state = self.state
+        if state.page_span == 0:
+            return count <= MOST_PAGES
+        end: word = max(state.lowest_page + state.page_span, first + count)
+        return end - min(first, state.lowest_page) <= MOST_PAGES
 
     def _add_span(self, start: word, pages: u32) -> None:
         """Put new pages among the free blocks, one block with what is free at either side of them."""
@@ -542,7 +560,7 @@ class Heap(Component):
 
     def _block_of(self, memory: word) -> word:
         """Return the block of memory that `malloc` gave; end the program if it did not."""
-        block: word = (memory - HEADER) & 0xFFFF_FFFF
+        block: word = (memory - HEADER) & self.highest
         if memory % UNIT != 0 or not self._owns(block):
             return self._refuse(memory, NEVER_GIVEN)
         count: u32 = self._count(block)
@@ -570,9 +588,9 @@ class Heap(Component):
 
     # What there is.
 
-    def bytes_used(self) -> u32:
+    def bytes_used(self) -> word:
         """Return the bytes of blocks that are used, headers included."""
-        used: u32 = self.state.used
+        used: word = self.state.used
         for number in range(SMALL // UNIT):
             block: word = self.state.waiting[number]
             while block != 0:

@@ -56,7 +56,7 @@ class Mallocs(Program):
         self.output.write(f"mallocs: operations: {operations}\n")
         self.output.write(f"mallocs: pages at most: {pieces.most_pages}\n")
         self.output.write(f"mallocs: percent of them asked for: {percent}\n")
-        left: u32 = self.heap.state.pages + self.heap.state.used
+        left: word = self.heap.state.pages + self.heap.state.used
         self.output.write(f"mallocs: pages left: {left}\n")
         self.output.write("mallocs: free page frames: ")
         self.output.write("as before\n" if self.is_as_before() else "not as before, since others run too\n")

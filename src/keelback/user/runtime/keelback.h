@@ -166,7 +166,7 @@ void malloc_trim(void); /* give those few pages back too */
 /* How much memory malloc has, and how much of it is in use. */
 struct malloc_counts {
     uint32_t pages;
-    uint32_t used; /* bytes, what malloc itself needs for them included */
+    size_t used; /* bytes, what malloc itself needs for them included */
 };
 void malloc_count(struct malloc_counts *counts);
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from keelback.lang import Component, Ram, Region, Struct, freeze, native, u8, u32
+from keelback.lang import Component, Ram, Region, Struct, freeze, native, u8, u32, word
 from keelback.user.malloc import Heap
 from keelback.user.system import Output, System
 
@@ -12,7 +12,7 @@ class Counts(Struct):
     """`struct malloc_counts`."""
 
     pages: u32
-    used: u32
+    used: word
 
 
 class PrintSystem(System):
