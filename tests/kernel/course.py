@@ -12,6 +12,7 @@ COURSE = replace(
     physical_limit=0x20_0000,
     owned_start=0x4_0000,
     owned_end=0x4_0000,
+    loaded_at=0x10_0000,
     kernel_start=0x4_0000,
     places=0x5_4000,
     text_end=0x6_C000,

@@ -60,6 +60,7 @@ def test_a_layout_that_no_kernel_works_with_is_refused(why, change):
 
 
 REFUSED_OF_COURSE = {
+    "a kernel that is not loaded where it lies is loaded behind that": [{"loaded_at": 0x9_0000}, {"loaded_at": 0}],
     "a kernel with a space of its own needs no windows": [{"window_count": 2}, {"globals_end": 0x40_0000}],
     "a page table with kernel and user pages is made with its space": [{"eager_tables": False}],
     "a page table with kernel and user pages is for all memory": [{"physical_limit": 0x80_0000}],

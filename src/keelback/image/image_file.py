@@ -4,6 +4,7 @@
     0x0200 ┼ setup code         real mode: memory map, protected mode
     0x1000 ┼ microkernel and process manager    loaded at kernel_start, with the static records after its text
            ┼ payload            a ustar archive of programs
+           ┼ mover              where the kernel does not lie where it is loaded (mover.py)
            ┴
 
 The same contents make the same bytes.  Source: Linux x86 boot protocol 2.15.
@@ -44,6 +45,7 @@ class BadImageFile(UserError):
 class KernelInRam:
     """The part of the file that is loaded at `start`: its bytes, where in it the payload starts, who it is.
 
+    `mover` is what moves it to where it lies, and follows it, 16-aligned.
     `room` is how many bytes from `start` on must be usable memory when the kernel starts.  `version` starts with
     `OUR_NAME` and is printable ASCII; what is longer than its place in the file is cut off.
     """
@@ -53,6 +55,7 @@ class KernelInRam:
     payload: int
     room: int
     version: str
+    mover: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,14 @@ class Part:
 def build_image_file(kernel: KernelInRam) -> bytes:
     """Return the kernel image file.  Raises: ToolchainError."""
     setup = bytearray(_build_setup())
-    content = kernel.content + bytes(-len(kernel.content) % UNIT)
+    content = padded(kernel.content)
+    entry = kernel.start + len(content) if kernel.mover else kernel.start
+    content += padded(kernel.mover)
     write_header(
         setup,
         {
             "syssize": len(content) // UNIT,
-            "code32_start": kernel.start,
+            "code32_start": entry,
             "payload_offset": kernel.payload,
             "payload_length": len(kernel.content) - kernel.payload,
             "pref_address": kernel.start,
@@ -83,6 +88,11 @@ def build_image_file(kernel: KernelInRam) -> bytes:
     version = kernel.version.encode("ascii")[: VERSION_SIZE - 1]
     setup[SETUP_SIZE - VERSION_SIZE :] = version.ljust(VERSION_SIZE, b"\0")
     return bytes(setup) + content
+
+
+def padded(content: bytes) -> bytes:
+    """Return some bytes, with zeros up to a whole number of the units that loaders count in."""
+    return content + bytes(-len(content) % UNIT)
 
 
 def _build_setup() -> bytes:
@@ -116,13 +126,19 @@ class ImageFile:
         return self.content[SETUP_SIZE : SETUP_SIZE + self.field("payload_offset") + self.field("payload_length")]
 
     @property
+    def mover(self) -> bytes:
+        """Return what moves the kernel to where it lies; nothing where it is loaded there."""
+        offset = self.field("code32_start") - self.field("pref_address")
+        return self.content[SETUP_SIZE + offset :] if offset else b""
+
+    @property
     def version(self) -> str:
         """Return the text that says which kernel it is."""
         return _version_text(self.content)
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Return the four parts, in order; what is left after the payload pads the file to 16 bytes."""
+        """Return the four parts, in order; behind the payload is what pads the file to 16 bytes, or a mover."""
         start, offset = self.field("pref_address"), self.field("payload_offset")
         payload, end = SETUP_SIZE + offset, SETUP_SIZE + len(self.kernel)
         return (
@@ -185,8 +201,6 @@ def _wrong_size(content: bytes) -> Iterator[str]:
 def _wrong_places(content: bytes) -> Iterator[str]:
     """Yield where the places that the header tells contradict each other."""
     start, entry = read_field(content, "pref_address"), read_field(content, "code32_start")
-    if start != entry:
-        yield f"it is to be loaded at {start:#x}, but entered at {entry:#x}"
     kernel, room = len(content) - SETUP_SIZE, read_field(content, "init_size")
     if room < kernel:
         yield f"it asks for {room:,} bytes of memory; kernel and payload take {kernel:,}"
@@ -194,5 +208,10 @@ def _wrong_places(content: bytes) -> Iterator[str]:
     end = offset + read_field(content, "payload_length")
     if end > kernel:
         yield f"its payload, [{offset:#x}, {end:#x}), ends after the kernel's {kernel:#x} bytes"
-    if kernel - end >= UNIT or any(content[SETUP_SIZE + end :]):
+    behind = len(padded(bytes(end % UNIT))) - end % UNIT + end
+    if entry not in (start, start + behind):
+        yield f"it is to be loaded at {start:#x}, but entered at {entry:#x}"
+    if entry == start + behind and behind < kernel:
+        kernel = behind
+    if kernel - end >= UNIT or any(content[SETUP_SIZE + end : SETUP_SIZE + kernel]):
         yield f"its payload, [{offset:#x}, {end:#x}), ends before the kernel's {kernel:#x} bytes"

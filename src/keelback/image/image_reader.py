@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from keelback.image.image_file import BadImageFile, ImageFile
-from keelback.image.images import room_for
+from keelback.image.images import mover_of, room_loaded
 from keelback.image.payload import Member, make_payload, members_of
 from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, Layout
@@ -81,7 +81,7 @@ class KernelFile:
         """Yield places and sizes that are not the layout's, or differ between the two headers."""
         layout, header, field = self.layout, self.header, self.file.field
         for what, said, right in (
-            ("it is loaded at", field("pref_address"), layout.kernel_start),
+            ("it is loaded at", field("pref_address"), layout.loaded_at),
             ("its payload starts at", layout.kernel_start + field("payload_offset"), layout.records_end),
             ("its kernel finds the payload at", header["payload"], layout.records_end),
         ):
@@ -89,8 +89,10 @@ class KernelFile:
                 yield f"{what} {said:#x}; in the {layout.name} layout that is {right:#x}"
         if header["payload_size"] != (size := field("payload_length")):
             yield f"its payload has {size:,} bytes by the setup header, {header['payload_size']:,} by the kernel's"
-        if field("init_size") != (room := room_for(len(self.file.kernel))):
+        if field("init_size") != (room := room_loaded(layout, len(self.file.kernel))):
             yield f"it asks for {field('init_size'):,} bytes of memory; it needs {room:,} to start"
+        if self.file.mover != mover_of(layout, len(self.file.kernel)):
+            yield f"what moves its kernel to {layout.kernel_start:#x} is not ours"
 
     def _is_payload_ours(self) -> bool:
         """Make the payload again out of its members, which finds all that is not as it should be."""

@@ -5,9 +5,11 @@ from pathlib import Path
 import keelback.kernel
 from keelback import __version__
 from keelback.image.cache import Entry, find_or_build, key_of
-from keelback.image.image_file import KernelInRam, build_image_file
+from keelback.image.image_file import UNIT, KernelInRam, build_image_file
 from keelback.image.kernel_image import CompiledKernel, ImageTooLarge, build_kernel_image, build_symbols, build_text
 from keelback.image.kernels import kernel_of
+from keelback.image.mover import SIZE as MOVER_SIZE
+from keelback.image.mover import build_mover, room_behind
 from keelback.image.places import PLACES_VERSION, build_table
 from keelback.image.toolchain import TARGETS
 from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
@@ -89,13 +91,27 @@ def make_image_file(layout: Layout, image: bytes) -> bytes:
     """Return the file by which boot loaders load an image of a layout.  Raises: ToolchainError."""
     return build_image_file(
         KernelInRam(
-            start=layout.kernel_start,
+            start=layout.loaded_at,
             content=image,
             payload=layout.records_end - layout.kernel_start,
-            room=room_for(len(image)),
+            room=room_loaded(layout, len(image)),
             version=f"Keelback {__version__}, {layout.name} layout",
+            mover=mover_of(layout, len(image)),
         )
     )
+
+
+def mover_of(layout: Layout, size: int) -> bytes:
+    """Return what moves an image of a layout down; nothing where it is loaded in its place.  Raises: ToolchainError."""
+    moved = round_up(size, UNIT)
+    return build_mover(layout, moved) if layout.loaded_at != layout.kernel_start else b""
+
+
+def room_loaded(layout: Layout, size: int) -> int:
+    """Return how many bytes of usable memory an image of a layout needs where a boot loader loads it."""
+    if layout.loaded_at == layout.kernel_start:
+        return room_for(size)
+    return room_behind(layout.loaded_at + round_up(size, UNIT) + MOVER_SIZE) + 2 * PAGE_SIZE - layout.loaded_at
 
 
 def _defines(layout: Layout) -> dict[str, int]:

@@ -37,9 +37,9 @@ from keelback.lang import PAGE_SIZE
 KIB = 1024
 MIB = 1024 * KIB
 _ADDRESSES = (
-    "owned_start", "owned_end", "kernel_start", "places", "text_end", "records_end", "entry_stack", "region_least",
-    "region_limit", "globals_start", "globals_end", "kernel_stack", "windows", "kernel_limit", "image_start",
-    "image_base", "stack_top", "anonymous_base", "malloc_base", "malloc_limit", "user_end", "boot_stack",
+    "owned_start", "owned_end", "loaded_at", "kernel_start", "places", "text_end", "records_end", "entry_stack",
+    "region_least", "region_limit", "globals_start", "globals_end", "kernel_stack", "windows", "kernel_limit",
+    "image_start", "image_base", "stack_top", "anonymous_base", "malloc_base", "malloc_limit", "user_end", "boot_stack",
 )  # fmt: skip
 """What starts or ends a page, or is so many whole ones."""
 
@@ -74,8 +74,10 @@ class Layout:
     """All physical memory from here …"""
     owned_end: int
     """… to here is the kernel's, whether it uses it or not, and so is the kernel region if that reaches further."""
+    loaded_at: int
+    """Where a boot loader loads the kernel image; where that is not kernel_start, it moves itself down."""
     kernel_start: int
-    """Where the kernel image is loaded; the kernel region starts here."""
+    """Where the kernel image lies; the kernel region starts here."""
     places: int
     """Where the room for entry code, text and read-only data ends and the table of source places starts."""
     text_end: int
@@ -202,6 +204,11 @@ class Layout:
             self.entry_stack >= PAGE_SIZE <= self.boot_stack,
             "the kernel starts on stacks of a page or more",
             "entry_stack boot_stack",
+        )
+        self._need(
+            self.loaded_at == self.kernel_start or self.loaded_at >= max(self.region_limit, 1 * MIB),
+            "a kernel that is not loaded where it lies is loaded behind that, from 1 MiB on",
+            "loaded_at kernel_start region_limit",
         )
         ends = (self.records_end, self.region_limit, self.globals_start or self.region_limit, self.windows_start)
         self._need(
@@ -407,6 +414,7 @@ MICROKERNEL = Layout(
     physical_limit=1 << 32,
     owned_start=0x0010_0000,
     owned_end=0x0010_0000,
+    loaded_at=0x0010_0000,
     kernel_start=0x0010_0000,
     places=0x0013_0000,
     text_end=0x0016_0000,
