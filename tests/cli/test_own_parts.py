@@ -108,6 +108,32 @@ def test_layouts_draws_one_of_your_own_from_constants_and_live(keelback):
     assert keelback("layouts --layout small.py:NONE").returncode == 2
 
 
+HELPER = "from keelback.lang import u32\n\nONE = 1\n\n\ndef is_one(count: u32) -> bool:\n    return count == ONE\n"
+WITH_HELPER = "from mine import is_one\n" + GOOD.replace(BODY, "return is_one(self.table[frame].references)")
+
+
+def test_a_part_imports_what_lies_beside_it(keelback, tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "mine.py").write_text(HELPER)
+    (tmp_path / "parts" / "alone.py").write_text(WITH_HELPER)
+    done = keelback("check --with parts/alone.py regions")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    (tmp_path / "parts" / "mine.py").write_text(HELPER.replace("= 1\n", "= 1 // 0\n"))
+    done = keelback("run --with parts/alone.py hello")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "keelback: parts/mine.py:3: ZeroDivisionError: integer division or modulo by zero\n"
+    (tmp_path / "parts" / "mine.py").unlink()
+    done = keelback("run --with parts/alone.py hello")
+    assert done.stderr == "keelback: parts/alone.py:1: ModuleNotFoundError: No module named 'mine'\n"
+
+
+@pytest.mark.parametrize("life", ["--check", "--kernel compiled"])
+def test_what_lies_beside_a_part_is_part_of_the_kernel_too(keelback, life):
+    helper = HELPER.replace("return count", "more: u32 = count - 9\n    return more")
+    done = keelback(f"run {life} --with alone.py regions", alone=WITH_HELPER, mine=helper)
+    assert done.returncode == 3 and re.search(r"kernel panic.* does not fit more.* \(mine\.py:7\)\n", done.stderr)
+
+
 def test_a_panic_names_the_line_in_both_lives(keelback):
     for life in ("interpreted", "compiled"):
         done = keelback(f"run --kernel {life} --with crash.py forkexit", crash=CRASH)

@@ -1,8 +1,11 @@
 """Parts of the kernel that a user has written: `--with FILE.py`, and layouts, `--layout FILE.py:NAME`."""
 
 import sys
-from collections.abc import Sequence
-from importlib.util import module_from_spec, spec_from_file_location
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
@@ -105,7 +108,7 @@ def _module(source: Path) -> ModuleType:
         raise UserError(f"{source}: a source of the kernel is called {path.name} too; give yours another name")
     if name in sys.modules:
         return sys.modules[name]
-    with users_python(source):
+    with users_python(source), _modules_beside(source.parent):
         spec = spec_from_file_location(name, path, loader=strict.loader_of(name, str(path), PACKAGE))
         assert spec is not None and spec.loader is not None
         module = module_from_spec(spec)
@@ -116,3 +119,36 @@ def _module(source: Path) -> ModuleType:
             del sys.modules[name]
             raise
     return module
+
+
+@contextmanager
+def _modules_beside(folder: Path) -> Iterator[None]:
+    """Let a part import modules of its folder meanwhile, after Python's own and before all others."""
+    beside = _Beside(folder)
+    sys.meta_path.insert(0, beside)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(beside)
+        for name in beside.names:
+            sys.modules.pop(name, None)
+
+
+class _Beside(MetaPathFinder, Loader):
+    """Finds modules of a folder, as sources of the kernel under another name; `names` are those that were asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: list[str] = []
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if path is not None or name in sys.stdlib_module_names or not (self.folder / f"{name}.py").is_file():
+            return None
+        return spec_from_loader(name, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        self.names.append(spec.name)
+        return _module(self.folder / f"{spec.name}.py")
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing: it has run."""
