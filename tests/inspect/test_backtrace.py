@@ -1,19 +1,23 @@
 """Where a program died and the way there: lines that the sources mark, in both lives, against calls that were made."""
 
 import re
+from types import MappingProxyType
 
 import pytest
 
 from keelback.cli.debug_files import WithDebugData
+from keelback.cli.libraries import payload_libraries
 from keelback.cli.python_files import build_program_file
 from keelback.image.debug_data import with_debug_data
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
+from keelback.image.libraries import build_library
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program
 from keelback.inspect.backtrace import CALL, Stack, way_of
 from keelback.inspect.family import Family
 from keelback.inspect.lens import look, walker_of
+from keelback.inspect.loaded_code import Code
 from keelback.inspect.symbols import OwnElf, lines_of, place_in
 from keelback.inspect.traps import TrapFrames
 from keelback.kernel.layout import MICROKERNEL
@@ -161,9 +165,9 @@ def program(tmp_path_factory):
     return build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
 
 
-def make_machine(program, life, argument):
+def make_machine(program, life, argument, libraries):
     """Return a machine that is to run the program, and the processes that it will have."""
-    programs = {"marked": program}
+    programs = {"marked": program, **libraries}
     if life == "interpreted":
         pc = make_pc(f"marked {argument}", programs=programs, memory=8 * MIB, check=False)
     else:
@@ -174,9 +178,9 @@ def make_machine(program, life, argument):
     return pc, family
 
 
-def ended(program, life, argument, *, traps=None):
+def ended(program, life, argument, *, traps=None, libraries=MappingProxyType({})):
     """Return how the program ended, or what it does after some traps."""
-    pc, family = make_machine(program, life, argument)
+    pc, family = make_machine(program, life, argument, libraries)
     pc.boot()
     if traps is None:
         pc.run()
@@ -223,7 +227,7 @@ def test_the_way_to_a_system_call_goes_past_the_register_that_it_borrows(program
 
 
 def test_the_way_is_told_wherever_in_a_system_call_a_timer_interrupts(program):
-    pc, _ = make_machine(program, "interpreted", "z")
+    pc, _ = make_machine(program, "interpreted", "z", {})
     pc.boot()
     pc.step()
     frame = TrapFrames(pc.kernel).of(1)
@@ -233,7 +237,7 @@ def test_the_way_is_told_wherever_in_a_system_call_a_timer_interrupts(program):
     interrupted = frame._replace(vector=TIMER)
     after, mov = frame.eip, frame.eip - len(CALL) + 2
     ways = [
-        way_of(with_debug_data(program), each, stack)
+        way_of(Code(with_debug_data(program)), each, stack)
         for each in (
             interrupted._replace(eip=mov - 1, esp=frame.esp + 4, ebp=own),
             interrupted._replace(eip=mov, ebp=own),
@@ -271,6 +275,49 @@ def test_debug_data_is_kept_apart_from_the_program(program):
 def test_an_address_without_code_has_no_line(program):
     for address in (0, 1, 0x0804_7FFF, 0x0900_0000, 0xFFFF_FFFF):
         assert lines_of(with_debug_data(program), address) == []
+
+
+LIBRARY = """\
+#include "keelback.h"
+#include <string.h>
+EXPORT int32_t reads(int32_t from) { return *(volatile int32_t *)from + 1; } // reads
+EXPORT int32_t counts(int32_t from) { return (int32_t)strlen((char *)from) + 1; } // counts
+EXPORT int32_t naps(int32_t ticks) { return sys_sleep((uint32_t)ticks) + 1; } // naps
+"""
+ITS_USER = """\
+#include "library.h"
+struct libwild { void *library; int32_t (*reads)(int32_t), (*counts)(int32_t), (*naps)(int32_t); };
+static const char *const names[] = { "reads", "counts", "naps", NULL };
+int main(const char *argument)
+{
+    struct libwild wild;
+    if (connect_library("libcount", names, &wild) == 0 || connect_library("libwild", names, &wild) < 0)
+        return 1;
+    return (*argument == 'r' ? wild.reads : *argument == 'c' ? wild.counts : wild.naps)(8) + 1; // main
+}
+"""
+
+
+@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("name", ["reads", "counts", "naps"])
+def test_the_way_leads_through_libraries(tmp_path, life, name):
+    (tmp_path / "libwild.c").write_text(LIBRARY)
+    (tmp_path / "it.c").write_text(ITS_USER)
+    program = build_program(tmp_path / "it.c", runtime=RUNTIME, image_base=MICROKERNEL.image_base)
+    libraries = {"libwild": build_library(tmp_path / "libwild.c", runtime=RUNTIME), **payload_libraries()}
+    ending = ended(program, life, name, traps=4 if name == "naps" else None, libraries=libraries)
+    marks = {
+        mark: n
+        for text in (LIBRARY, ITS_USER)
+        for n, line in enumerate(text.splitlines(), 1)
+        for mark in re.findall("// (.*)$", line)
+    }
+    way = (ending.place.partition(",")[0], *ending.way)
+    assert way[-2:] == (f"libwild.c:{marks[name]} in {name}", f"it.c:{marks['main']} in main")
+    assert ending.how == (
+        "had not ended: asleep" if name == "naps" else "killed: page fault, read of 0x00000008, not mapped"
+    )
+    assert (ending.fault is None) == (name == "naps")
 
 
 PYTHON = """\

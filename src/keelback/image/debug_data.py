@@ -1,6 +1,6 @@
 """Programs as the machine gets them, and their debug data, which stays here: in the cache, found by the program."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from keelback.image.cache import Entry, find, keep, key_of
@@ -11,14 +11,24 @@ STRIPPED = "--strip-debug"
 
 
 def link_with_debug_data(
-    objects: Mapping[str, bytes], script: str, *, archive: Mapping[str, bytes], target: Target
+    objects: Mapping[str, bytes],
+    script: str,
+    *,
+    archive: Mapping[str, bytes],
+    target: Target,
+    flags: Sequence[str] = (),
 ) -> bytes:
     """Link a program without debug data, as `link_elf` does, and keep it with its debug data.  Raises: as that."""
-    program = link_elf(objects, script, archive=archive, flags=PROGRAM_LINKER_FLAGS, target=target)
-    flags = tuple(flag for flag in PROGRAM_LINKER_FLAGS if flag != STRIPPED)
-    whole = link_elf(objects, script, archive=archive, flags=flags, target=target)
-    keep(_key(program), Entry(whole, ""))
+    flags = (*PROGRAM_LINKER_FLAGS, *flags)
+    program = link_elf(objects, script, archive=archive, flags=flags, target=target)
+    whole = [flag for flag in flags if flag != STRIPPED]
+    keep_debug_data(program, link_elf(objects, script, archive=archive, flags=whole, target=target))
     return program
+
+
+def keep_debug_data(program: bytes, whole: bytes) -> None:
+    """Keep the file that has a program's debug data, to be found by the program."""
+    keep(_key(program), Entry(whole, ""))
 
 
 def with_debug_data(program: bytes) -> bytes:

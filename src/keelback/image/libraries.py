@@ -19,6 +19,7 @@ from keelback.errors import UserError
 from keelback.image.c_library import build_library_parts, library_headers
 from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.compact import SIZE_SYMBOL, compact_script, fixes_its_size
+from keelback.image.debug_data import keep_debug_data, link_with_debug_data, with_debug_data
 from keelback.image.division import DIVISION_FLAGS
 from keelback.image.link_page import PAGE_SIZE, make_link_page
 from keelback.image.runtime import build_runtime, named
@@ -26,11 +27,9 @@ from keelback.image.symbols import defined_in
 from keelback.image.toolchain import (
     HOSTED_FLAGS,
     I386,
-    PROGRAM_LINKER_FLAGS,
     USER_FLAGS,
     Target,
     ToolchainError,
-    link_elf,
 )
 from keelback.image.zig import c_headers
 
@@ -40,7 +39,7 @@ LIBRARY_FLAGS: Final = (
     "-fvisibility=hidden",
     "-fno-jump-tables",  # else a switch may become a table of addresses
 )
-_LINKER_FLAGS: Final = (*PROGRAM_LINKER_FLAGS, "-pie", "--entry=0", "--hash-style=sysv")
+_LINKER_FLAGS: Final = ("-pie", "--entry=0", "--hash-style=sysv")
 
 
 class LibraryError(UserError):
@@ -86,7 +85,8 @@ def link_library(source: Path, name: str, compiled: bytes, *, runtime: Path, tar
     archive = named(base, source.stem) | build_library_parts({name: compiled}, runtime, base, LIBRARY_FLAGS, target)
     kept = (f"--undefined={symbol}" for symbol in sorted(defined_in(compiled)))
     try:
-        return link_elf({name: compiled}, script, archive=archive, flags=(*_LINKER_FLAGS, *kept), target=target)
+        flags = (*_LINKER_FLAGS, *kept)
+        return link_with_debug_data({name: compiled}, script, archive=archive, target=target, flags=flags)
     except ToolchainError as error:
         raise ToolchainError(source, "does not link", error.diagnostics) from None
 
@@ -105,7 +105,9 @@ def finish(source: Path, linked: bytes, exports: Mapping[str, int]) -> bytes:
     except ValueError as error:
         raise LibraryError(source, str(error)) from None
     start = header["p_offset"]
-    return linked[:start] + page + linked[start + PAGE_SIZE :]
+    finished = linked[:start] + page + linked[start + PAGE_SIZE :]
+    keep_debug_data(finished, with_debug_data(linked))
+    return finished
 
 
 def functions_of(linked: bytes) -> dict[str, int]:

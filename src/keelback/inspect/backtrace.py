@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from itertools import dropwhile
 from typing import Any
 
+from keelback.inspect.loaded_code import Code
 from keelback.inspect.source_places import SourcePlace
-from keelback.inspect.symbols import OwnElf, code_at, in_words, sources_of
+from keelback.inspect.symbols import in_words
 from keelback.inspect.traps import Registers
 from keelback.inspect.unwind import callers
 from keelback.inspect.walk import PAGE_SHIFT, USER, Walker
@@ -39,13 +40,13 @@ class Stack:
         return None if page is None or place > PAGE - WORD.size else int(WORD.unpack_from(page, place)[0])
 
 
-def way_of(elf: bytes, frame: Registers, stack: Stack) -> tuple[str, ...]:
+def way_of(code: Code, frame: Registers, stack: Stack) -> tuple[str, ...]:
     """Return the lines that led to where a trap frame is, innermost first, to `main`: `triangle.c:20 in main`.
 
     It is empty where the program's file has no debug data, and cut where it is long.
     """
-    is_known = bool(sources_of(elf, frame.place))
-    return shortened([*_to_main(elf, frame, stack)][is_known:])
+    is_known = bool(code.sources_of(frame.place))
+    return shortened([*_to_main(code, frame, stack)][is_known:])
 
 
 def shortened(places: list[SourcePlace]) -> tuple[str, ...]:
@@ -55,12 +56,12 @@ def shortened(places: list[SourcePlace]) -> tuple[str, ...]:
     return (*lines[: MOST_LINES - 1], f"… {more + 1} more", lines[-1]) if more > 1 else tuple(lines)
 
 
-def way_to_panic(elf: bytes, frame: Registers, stack: Stack) -> list[SourcePlace]:
+def way_to_panic(code: Code, frame: Registers, stack: Stack) -> list[SourcePlace]:
     """Return the lines that led to where a program noticed that it is wrong, innermost first, without the runtime's.
 
     It is empty where no function of the runtime has ended it, or nobody knows.
     """
-    places = [*_to_main(elf, frame, stack)]
+    places = [*_to_main(code, frame, stack)]
     found = [number for number, each in enumerate(places) if f"{each.file} {each.function}" in PANICS]
     if not found:
         return []
@@ -68,27 +69,25 @@ def way_to_panic(elf: bytes, frame: Registers, stack: Stack) -> list[SourcePlace
     return [*dropwhile(lambda each: each.file == last or each.function == "panic", places[found[-1] :])]
 
 
-def _to_main(elf: bytes, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
-    for each in _places(elf, frame, stack):
+def _to_main(code: Code, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
+    for each in _places(code, frame, stack):
         yield each
         if each.function == "main":
             return
 
 
-def _places(elf: bytes, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
+def _places(code: Code, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
     """Yield the lines that a frame's instruction is of, and those that led there."""
     registers = frame.by_number()
     for into, has_borrowed in IN_CALL.items():
-        if code_at(elf, frame.instruction - into).startswith(CALL):
+        if code.bytes_at(frame.instruction - into).startswith(CALL):
             kept = stack.word_at(registers[4])
             registers[5] = kept if has_borrowed and kept is not None else registers[5]
             registers[4] += WORD.size
     registers[8] = frame.place
-    if not code_at(elf, registers[8]):  # a call of what is no code: its stack has where it came from
+    if not code.bytes_at(registers[8]):  # a call of what is no code: its stack has where it came from
         registers[8] = (stack.word_at(registers[4]) or 1) - 1
         registers[4] += WORD.size
-    yield from sources_of(elf, registers[8])
-    if not isinstance(elf, OwnElf):
-        return
-    for address in callers(elf, registers, stack.word_at):
-        yield from sources_of(elf, address - 1)
+    yield from code.sources_of(registers[8])
+    for address in callers(code.row_of, registers, stack.word_at):
+        yield from code.sources_of(address - 1)

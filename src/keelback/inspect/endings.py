@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from keelback.inspect.loaded_code import Code, code_of
 from keelback.inspect.source_places import SourcePlace
-from keelback.inspect.symbols import place_in, sources_of
 from keelback.inspect.traps import place_of_trap
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Ending, FaultRecord, Process, ProcessState
@@ -71,15 +71,15 @@ def killed(pid: int, name: str, killer: int) -> ProcessEnding:
     return ProcessEnding(pid, name, False, f"killed by process {killer}", kind=Kind.KILLED, killer=killer)
 
 
-def faulted(pid: int, name: str, how: str, fault: Fault, elf: bytes, address: int) -> ProcessEnding:
-    """Return the ending of a process that died at an address of its program."""
-    place, source = place_in(elf, address), source_of(elf, address)
+def faulted(pid: int, name: str, how: str, fault: Fault, code: Code, address: int) -> ProcessEnding:
+    """Return the ending of a process that died at an address of its code."""
+    place, source = code.place_in(address), source_of(code, address)
     return ProcessEnding(pid, name, False, how, place, kind=Kind.FAULTED, fault=fault, source=source)
 
 
-def source_of(elf: bytes, address: int) -> SourcePlace | None:
-    """Return the line of a program's source that an address belongs to, None where nobody knows."""
-    return next(iter(sources_of(elf, address)), None)
+def source_of(code: Code, address: int) -> SourcePlace | None:
+    """Return the line of source that an address belongs to, None where nobody knows."""
+    return next(iter(code.sources_of(address)), None)
 
 
 def endings(kernel: Kernel, programs: Mapping[str, bytes]) -> Iterator[ProcessEnding]:
@@ -89,14 +89,19 @@ def endings(kernel: Kernel, programs: Mapping[str, bytes]) -> Iterator[ProcessEn
             yield ending_of(process, kernel, programs)
 
 
-def ending_of(process: Process, kernel: Kernel, programs: Mapping[str, bytes]) -> ProcessEnding:
-    """Return how a process of the table ended, or what it was doing, and where."""
+def ending_of(
+    process: Process, kernel: Kernel, programs: Mapping[str, bytes], code: Code | None = None
+) -> ProcessEnding:
+    """Return how a process of the table ended, or what it was doing, and where.
+
+    `code` is what it had when it ended, which its record no longer says; without it, its program's alone.
+    """
     name = text_of(process.name)
-    elf = programs.get(name, b"")
+    code = code or code_of(process, programs)
     if process.ending == Ending.FAULTED:
         record = process.fault
         how = "killed: " + fault_in_words(record)
-        return faulted(process.pid, name, how, _fault(record), elf, record.instruction)
+        return faulted(process.pid, name, how, _fault(record), code, record.instruction)
     if process.ending == Ending.EXITED:
         return exited(process.pid, name, process.exit_status)
     if process.ending == Ending.KILLED:
@@ -104,7 +109,7 @@ def ending_of(process: Process, kernel: Kernel, programs: Mapping[str, bytes]) -
     thread = kernel.threads.first(process.threads)
     at = place_of_trap(thread.frame.vector, thread.frame.instruction())
     how = f"had not ended: {DOING.get(thread.state, 'lost by the scheduler')}"
-    return ProcessEnding(process.pid, name, False, how, place_in(elf, at), source=source_of(elf, at))
+    return ProcessEnding(process.pid, name, False, how, code.place_in(at), source=source_of(code, at))
 
 
 def _fault(record: FaultRecord) -> Fault:

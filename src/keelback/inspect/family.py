@@ -13,6 +13,7 @@ from keelback.abi.calls import CALLS
 from keelback.inspect.backtrace import Stack, shortened, way_of, way_to_panic
 from keelback.inspect.endings import Fault, Kind, ProcessEnding, ending_of, exited, faulted, killed
 from keelback.inspect.lens import walker_of
+from keelback.inspect.loaded_code import Code, code_of
 from keelback.inspect.symbols import in_words
 from keelback.inspect.traps import Registers, TrapFrames
 from keelback.kernel.kernel import Kernel
@@ -64,7 +65,7 @@ class Family:
     """The processes of a running machine; `roots` are those that have no parent, first the one that started first."""
 
     def __init__(self, kernel: Kernel, contents: Any, programs: Mapping[str, bytes]) -> None:
-        """Take a kernel, only read, the RAM that it is in, and the ELF files of programs by name, for symbols."""
+        """Take a kernel, only read, the RAM that it is in, and files of programs and libraries by name, for symbols."""
         self.kernel = kernel
         self.programs = programs
         self.roots: list[Member] = []
@@ -81,6 +82,7 @@ class Family:
         self._frames = TrapFrames(kernel)
         self._trap = 0, Registers()
         self._stack: Stack | None = None
+        self._code: Code | None = None
         self._walker = walker_of(kernel)
         self._seen = bytes(len(table) * self._size)
         self._counted = b""
@@ -99,7 +101,11 @@ class Family:
         frame = self._frames.of(number)
         self._trap = number, frame
         may_end = frame.vector <= Vector.LAST_EXCEPTION or (frame.number in (EXIT, KILL) and frame.arguments[0] != 0)
-        self._stack = self._stack_of(self.kernel.threads.table[number], frame) if may_end else None
+        self._stack = self._code = None
+        if may_end:
+            thread = self.kernel.threads.table[number]
+            self._stack = self._stack_of(thread, frame)
+            self._code = code_of(self.kernel.processes.table[thread.pid], self.programs)
 
     def look(self) -> None:
         """Note who has begun, ended or gone since the last look; after each trap, nobody is missed."""
@@ -128,7 +134,9 @@ class Family:
             member = self._begin(pid)
         member.name = text_of(process.name)
         if process.state == ProcessState.ZOMBIE:
-            member.ending = self._with_way(ending_of(process, self.kernel, self.programs), member)
+            member.ending = self._with_way(
+                ending_of(process, self.kernel, self.programs, self._code_of(member)), member
+            )
 
     def _is_another(self, member: Member) -> bool:
         """Say whether a record that was a zombie's is a new process's."""
@@ -171,8 +179,12 @@ class Family:
         if frame.vector == SYSTEM_CALL and frame.number == KILL:
             return self._with_way(killed(member.pid, member.name, member.pid), member)
         what = f": {VECTOR_NAMES[frame.vector]}" if frame.vector < len(VECTOR_NAMES) else " in a system call"
-        elf, fault = self.programs.get(member.name, b""), Fault(frame.vector)
-        return self._with_way(faulted(member.pid, member.name, f"killed{what}", fault, elf, frame.instruction), member)
+        code, fault = self._code_of(member) or Code(b""), Fault(frame.vector)
+        return self._with_way(faulted(member.pid, member.name, f"killed{what}", fault, code, frame.instruction), member)
+
+    def _code_of(self, member: Member) -> Code | None:
+        """Return the code that a process had before the last trap, where that was its own and may have ended it."""
+        return self._code if self._trap[0] == member.thread else None
 
     def _stack_of(self, thread: Thread, frame: Registers) -> Stack:
         space = self.kernel.processes.table[thread.pid].space
@@ -180,13 +192,13 @@ class Family:
 
     def _with_way(self, ending: ProcessEnding, member: Member) -> ProcessEnding:
         """Add how a process came to where it died, if the last trap was what it died of: a fault, or its own panic."""
-        trapped, frame = self._trap
-        if self._stack is None or trapped != member.thread:
+        _, frame = self._trap
+        code = self._code_of(member)
+        if self._stack is None or code is None:
             return ending
-        elf = self.programs.get(member.name, b"")
         if ending.kind is Kind.FAULTED:
-            return replace(ending, way=way_of(elf, frame, self._stack))
-        found = way_to_panic(elf, frame, self._stack)
+            return replace(ending, way=way_of(code, frame, self._stack))
+        found = way_to_panic(code, frame, self._stack)
         if not found:
             return ending
         return replace(ending, place=in_words(found[0]), source=found[0], way=shortened(found[1:]))
@@ -198,7 +210,7 @@ class Family:
             return member.ending
         thread = self.kernel.threads.first(process.threads)
         frame = self._frames.of(process.threads.first)
-        way = way_of(self.programs.get(member.name, b""), frame, self._stack_of(thread, frame))
+        way = way_of(code_of(process, self.programs), frame, self._stack_of(thread, frame))
         return replace(ending_of(process, self.kernel, self.programs), way=way)
 
     def is_well(self, started: int) -> bool:

@@ -13,6 +13,9 @@ from io import BytesIO
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+LEFT_OUT = 0
+"""Where code lies that the linker has left out, by the debug information of what is there."""
+
 
 class SourcePlace(NamedTuple):
     """A line of a function, 0 where the code is of several or none; `caller` is the place that it was inlined at."""
@@ -74,10 +77,14 @@ def _short_name(path: str) -> str:
 
 def _rows(lines: Any, names: list[str]) -> Iterator[tuple[int, str, int]]:
     """Yield each row of a line table: address, file, line; no file where a sequence ends."""
+    sequence: list[tuple[int, str, int]] = []
     for entry in lines.get_entries():
         if entry.state is not None:
             state = entry.state
-            yield (state.address, "" if state.end_sequence else names[state.file], state.line)
+            sequence.append((state.address, "" if state.end_sequence else names[state.file], state.line))
+            if state.end_sequence:
+                yield from sequence if sequence[0][0] != LEFT_OUT else ()
+                sequence = []
 
 
 def _scopes(dwarf: Any, unit: Any, names: list[str]) -> Iterator[Scope]:
@@ -89,7 +96,8 @@ def _scopes(dwarf: Any, unit: Any, names: list[str]) -> Iterator[Scope]:
         call = entry.attributes.get("DW_AT_call_line")
         file = entry.attributes.get("DW_AT_call_file")
         for start, end in _extents(entry, unit, ranges):
-            yield Scope(start, end, _name(entry), names[file.value] if file else "", call.value if call else 0)
+            if start != LEFT_OUT:
+                yield Scope(start, end, _name(entry), names[file.value] if file else "", call.value if call else 0)
 
 
 def _extents(entry: Any, unit: Any, ranges: Any) -> Iterator[tuple[int, int]]:

@@ -27,21 +27,22 @@ class OwnElf(bytes):
     """An ELF file that we have linked ourselves, whose debug data can be trusted; of others only symbols are read."""
 
 
-def place_in(elf: bytes, address: int) -> str:
+def place_in(elf: bytes, address: int, base: int = 0) -> str:
     """Return what lies at an address of a program's file: `null.c:9 in main, 0x08048013: mov eax, dword ptr [0]`.
 
+    `base` is where the file's address 0 is.
     Without debug data in the file it is `0x08048013 in main+0x13: …`, without a symbol the address alone; there is no
     instruction where none can be decoded.
     """
-    lines = lines_of(elf, address)
+    lines = lines_of(elf, address - base)
     found = f"{address:#010x}"
     if len(elf) < HEADER:
         return found
-    code = code_at(elf, address)
+    code = code_at(elf, address - base)
     said = f": {instruction}" if (instruction := _disassembled(code, address)) else ""
     if lines:
         return f"{lines[0]}, {found}{said}"
-    function = _function(elf, list(_table(elf, SECTION)), address)
+    function = _function(elf, list(_table(elf, SECTION)), address - base)
     return f"{found} in {function}{said}" if function else f"{found}{said}"
 
 

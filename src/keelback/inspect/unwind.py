@@ -15,16 +15,18 @@ MOST_FRAMES = 10_000
 WORD = 0xFFFF_FFFF
 
 
-def callers(elf: bytes, registers: dict[int, int], word_at: Callable[[int], int | None]) -> Iterator[int]:
+def callers(
+    row_of: Callable[[int], dict[Any, Any] | None], registers: dict[int, int], word_at: Callable[[int], int | None]
+) -> Iterator[int]:
     """Yield the address that each function on the way returns to, the innermost first.
 
-    `registers` has eip, esp and those that functions keep, by DWARF's numbers; `word_at` reads the stack, None where it
-    is not there.  What the debug data does not tell, or the stack no longer has, ends it.
+    `row_of` finds an instruction's row of call frame information; `registers` has eip, esp and those that functions
+    keep, by DWARF's numbers; `word_at` reads the stack, None where it is not there.  What the debug data does not tell,
+    or the stack no longer has, ends it.
     """
-    frames = _frames(elf)
     values, seen = dict(registers), 0
     at = values[RETURN]
-    while seen < MOST_FRAMES and (row := frames.row_of(at)) is not None:
+    while seen < MOST_FRAMES and (row := row_of(at)) is not None:
         base = values.get(row["cfa"].reg)
         if base is None:
             return
@@ -40,6 +42,11 @@ def callers(elf: bytes, registers: dict[int, int], word_at: Callable[[int], int 
             return
         yield values[RETURN]
         at, seen = values[RETURN] - 1, seen + 1  # the call, which may be a function's last instruction
+
+
+def row_of(elf: bytes, address: int) -> dict[Any, Any] | None:
+    """Return the row of call frame information for an instruction of an ELF file, None where there is none."""
+    return _frames(elf).row_of(address)
 
 
 @lru_cache(8)
