@@ -50,6 +50,7 @@ def test_every_program_is_named_by_its_file(programs: dict[str, bytes]) -> None:
             "bomb",
             "cow",
             "family",
+            "fork",
             "forkexit",
             "forktree",
             "frames",

@@ -102,7 +102,6 @@ def test_both_lives_are_equal_in_such_a_layout(layout):
 ERRORS = {
     "cow": "panic: cow: wait failed",
     "family": "panic: family: a child ended otherwise than it should",
-    "forkexit": "panic: forkexit: map failed",
     "forktree": "panic: forktree: wait failed",
     "hostile": "panic: hostile: wait failed",
     "libraries": "panic: libraries: ",

@@ -1,5 +1,6 @@
 """A virtual-memory course's kernel: 2 MiB, one pool of frames, tables and copies made at once; in both lives."""
 
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -7,12 +8,13 @@ import pytest
 from keelback.abi.errors import BadAddress, BadArgument, NoProcessSlot, OutOfMemory
 from keelback.inspect.lens import walker_of
 from keelback.inspect.snapshot import Snapshot
-from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, PINNED, RESERVED, SHARED, TABLE
+from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, PINNED, RESERVED, SHARED, TABLE, ZERO
+from keelback.machine.observed import Outcome
 from keelback.machine.simulated.boot_loader import BiosEntry
 from kernel.course import COURSE
 from kernel.driven import PAGE, Call, Died, Driven, driven
 from kernel.traces import assert_equal, range_of, state
-from support import MIB, console, payload_programs, run
+from support import MIB, console, make_pc, payload_programs, run
 
 KERNEL_START, STACK_TOP, SCREEN, USER_START, USER_END = 0x4_0000, 0x8_0000, 0xB_8000, 0x10_0000, 0x30_0000
 IMAGE, DATA, STACK, HEAP = USER_START, USER_START + PAGE, USER_END - PAGE, 0x20_0000
@@ -354,6 +356,52 @@ def test_no_argument_of_any_call_harms_the_kernel(machine):
                     machine.call(number, first, second, second, pid=child)
         machine.check()
     assert machine.is_alive(1)
+
+
+def started_programs(*lines: str):
+    """Return a machine that has booted with programs of the course."""
+    names = {line.split()[0] for line in lines}
+    programs = {name: payload_programs(COURSE.image_base)[name] for name in names}
+    pc = make_pc(*lines, programs=programs, layout=COURSE, memory=2 * MIB, check=False)
+    pc.boot()
+    return pc
+
+
+@pytest.mark.parametrize("lines", [["allocator 120"] * 4, ["fork 120"]], ids=["allocator", "fork"])
+def test_four_processes_fill_memory_each_at_its_own_speed_and_go_on(lines):
+    pc = started_programs(*lines)
+    room = pc.kernel.memory.frames.counts.user_free
+    pictures = []
+
+    def look_at_frames():
+        if pc.traps % 100 == 0:
+            pictures.append(Counter(each.use for each in pc.kernel.memory.frames.table if each.references))
+
+    pc.after_trap.append(look_at_frames)
+    assert pc.run() is Outcome.POWERED_OFF
+    taken = sorted(int(line.split()[-5].rstrip(",")) for line in console(pc) if ", then none was left" in line)
+    assert len(taken) == 4 and taken == sorted(set(taken)), "each has its own speed"
+    full = pictures[-2]
+    assert sum(full[pid] for pid in (1, 2, 3, 4)) > 0.9 * room and full[TABLE | 1] == full[TABLE | 4] == TABLES
+    assert pc.kernel.memory.frames.counts.user_free >= room, "and all of it is free again"
+
+
+def test_the_picture_of_memory_starts_with_the_reserved_page_then_tables_and_data_by_owner():
+    pc = started_programs("allocator 3", "allocator 3")
+    uses = [each.use for each in list(pc.kernel.memory.frames.table)[:24]]
+    pages = {pid: uses.count(pid) for pid in (1, 2)}
+    expected = [RESERVED, TABLE, TABLE, ZERO]
+    for pid in (1, 2):
+        expected += [TABLE | pid] * TABLES + [pid] * pages[pid]
+    assert uses[: len(expected)] == expected and min(pages.values()) >= 2
+
+
+def test_forking_and_exiting_for_long_leaves_every_frame():
+    pc = started_programs("forkexit 200", "forkexit 200")
+    assert pc.run() is Outcome.POWERED_OFF and console(pc) == []
+    frames = pc.kernel.memory.frames
+    kept = [frame for frame, each in enumerate(frames.table) if each.use not in (NOBODY, KERNEL, RESERVED, CONSOLE)]
+    assert kept == [1, 2, 3], "the kernel's tables and the frame of zeros"
 
 
 def test_a_machine_without_memory_behind_1_mib_runs_programs_below():

@@ -150,7 +150,7 @@ static void change_regions(void)
             spots[i].rights = rights & 2 ? 3 : rights;
         break;
     case 4:
-        result = sys_page_alloc(place(spot));
+        result = sys_new_page(place(spot));
         expect(result == 0 || result == OOM, "page_alloc", result);
         if (result == 0)
             set_spots(spot, 1, ANONYMOUS, 3);

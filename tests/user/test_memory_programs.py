@@ -23,6 +23,7 @@ TWINS = ("allocator.py", "forktree.py", "forkexit.py", "cow.py", "bomb.py", "sta
 SAYS = {
     "allocator": ["allocator: took pages: 40"],
     "allocator 3": ["allocator: took pages: 6"],
+    "fork": [f"fork: took pages: {count}" for count in (40, 20, 60, 80)],
     "forktree": ["forktree: we were processes: 8"],
     "forktree 0": ["forktree: we were processes: 1"],
     "forkexit": [],

@@ -49,7 +49,8 @@ int main(void)
         for (;;)
             sys_sleep(1000);
     print_number(last);
-    print_number(sys_page_alloc((void *)1) == ERROR_BAD_ARGUMENT);
+    print_number(sys_page_alloc((void *)1));
+    print_number(sys_new_page((void *)1) == ERROR_BAD_ARGUMENT);
     print("\\n");
     sys_panic("enough");
 }
@@ -58,4 +59,4 @@ int main(void)
     pc.boot()
     while b"enough" not in pc.console:
         pc.step()
-    assert console(pc) == ["1-11", "panic: program: enough"]
+    assert console(pc) == ["1-1-11", "panic: program: enough"]

@@ -132,7 +132,7 @@ CALLS = (
     Call(11, "kill", {"id": NUMBER}, "0", (NoSuchProcess, NotPermitted), "End a process."),
     Call(
         12, "page_alloc", {"address": ADDRESS}, "0", (*RANGES, OutOfMemory),
-        "Put a new page, zero and writable, at an address; what was there is freed.",
+        "Put a new page, zero and writable, at an address; what was there is freed.", c="sys_new_page",
     ),
     Call(
         13, "map", {"address": ADDRESS, "length": SIZE, "permissions": RIGHTS}, "the address",

@@ -15,8 +15,9 @@ from keelback.cli.streams import escaped
 from keelback.errors import Interrupted
 from keelback.inspect.endings import Kind
 from keelback.inspect.family import Family, Member
+from keelback.inspect.lens import walker_of
 from keelback.kernel.kernel import Kernel
-from keelback.lang import Panic
+from keelback.lang import PAGE_SHIFT, Panic
 from keelback.lang.replacing import REPLACED
 from keelback.machine.observed import Machine
 from keelback.machine.simulated.pc import SimulatedPc
@@ -38,6 +39,8 @@ def print_report(kernel: Kernel, family: Family, *, counted: str = "") -> None:
         console.print(line)
     for name, counts in _frames(kernel).items():
         total, free = counts["total"], counts["free"]
+        if total == 0:
+            continue
         console.print(f"{name.replace('_', ' ')}: {total:,}, of which {total - free:,} used and {free:,} free")
     if counted:
         console.print(counted)
@@ -63,7 +66,14 @@ def left_frames(kernel: Kernel, family: Family) -> int:
     if any(family.ending(member).kind is Kind.RUNNING for _, member in family.members()):
         return 0
     counts = kernel.memory.frames.counts
-    return int(counts.user_total - counts.user_free)
+    return int(counts.user_total - counts.user_free) - _frames_of_the_kernel(kernel)
+
+
+def _frames_of_the_kernel(kernel: Kernel) -> int:
+    """Return how many user frames the kernel itself has, in a layout with one pool: its page tables, and zeros."""
+    if not kernel.layout.one_pool:
+        return 0
+    return len(list(walker_of(kernel).tables(kernel.spaces.kernel.directory << PAGE_SHIFT))) + 1
 
 
 def _rows(family: Family) -> Iterator[tuple[str, Member]]:

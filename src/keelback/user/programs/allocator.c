@@ -5,15 +5,17 @@
  */
 #include "keelback.h"
 
-#define HEAP ((uint32_t *)0x20000000)
+#define HEAP ((uint32_t *)(((uintptr_t)end + PAGESIZE - 1) / PAGESIZE * PAGESIZE))
 #define WORDS_PER_PAGE 1024
+#define STACK ((uint32_t *)((uintptr_t)__builtin_frame_address(0) / PAGESIZE * PAGESIZE))
 
-static uint32_t *top = HEAP;
+extern char end[];
+static uint32_t *top;
 
-/* Take a page and sign it; tell whether there was one left. */
+/* Take a page and sign it; tell whether there was one left, and room below the stack. */
 static int take_page(uint32_t signature)
 {
-    if (sys_page_alloc(top) < 0)
+    if (top == STACK || sys_page_alloc(top) < 0)
         return 0;
     if (*top != 0)
         sys_panic("a new page is not zero");
@@ -28,6 +30,7 @@ int main(const char *argument)
     uint32_t self = (uint32_t)sys_getpid(), speed = 1 + self % 4;
     int left = 1;
 
+    top = HEAP;
     for (uint32_t turn = 0; turns == 0 || turn < turns; turn++) {
         for (uint32_t page = 0; left && page < speed; page++)
             left = take_page(self);

@@ -10,6 +10,7 @@
 
 static uint32_t state, sum;
 static uint32_t (*pages)[1024];
+extern char end[];
 
 /* Return a number below `sides`. */
 static uint32_t roll(uint32_t sides)
@@ -48,9 +49,10 @@ int main(const char *argument)
     uint32_t turns = number_in(argument, 60);
     int first = 1;
 
-    pages = sys_map(NULL, PAGES * sizeof *pages, CAN_WRITE);
-    if (failed((intptr_t)pages))
-        sys_panic("map failed");
+    pages = (void *)(((uintptr_t)end + PAGESIZE - 1) / PAGESIZE * PAGESIZE);
+    for (uint32_t page = 0; page < PAGES; page++)
+        if (sys_page_alloc(pages[page]) < 0)
+            sys_panic("there is no memory");
     for (uint32_t turn = 0; !first || turns == 0 || turn < turns; turn++) {
         uint32_t choice = roll(8);
 

@@ -154,7 +154,7 @@ static inline int32_t sys_kill(int32_t id)
 }
 
 /* Put a new page, zero and writable, at an address; what was there is freed. */
-static inline int32_t sys_page_alloc(void *address)
+static inline int32_t sys_new_page(void *address)
 {
     return (int32_t)sys_call(CALL_PAGE_ALLOC, (uintptr_t)address, 0, 0, 0);
 }

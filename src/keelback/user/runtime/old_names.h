@@ -7,7 +7,7 @@
 KEELBACK_NOW(sys_exec) int32_t exec(const char *name, const char *argument) { return sys_exec(name, argument); }
 KEELBACK_NOW(sys_spawn) int32_t spawn(const char *name, const char *argument) { return sys_spawn(name, argument); }
 KEELBACK_NOW(sys_wait) int32_t wait_for(int32_t id, struct ending *ending) { return sys_wait(id, ending); }
-KEELBACK_NOW(sys_page_alloc) int32_t allocate_page(void *address) { return sys_page_alloc(address); }
+KEELBACK_NOW(sys_new_page) int32_t allocate_page(void *address) { return sys_new_page(address); }
 KEELBACK_NOW(sys_map) void *map_memory(void *address, size_t length, enum permission permissions)
 {
     return sys_map(address, length, permissions);
