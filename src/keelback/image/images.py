@@ -130,6 +130,7 @@ def _common_defines(layout: Layout) -> dict[str, int]:
         "KERNEL_DATA": KERNEL_DATA,
         "FRAME_SIZE": layout_of(TrapFrame, layout.paging.word_bits).size,
         "DOUBLE_FAULT": Vector.DOUBLE_FAULT,
+        "FROM_VIRTUAL_8086": FROM_VIRTUAL_8086,
         "LAST_EXCEPTION": Vector.LAST_EXCEPTION,
         "MACHINE_CHECK": Vector.MACHINE_CHECK,
         "NON_MASKABLE": Vector.NON_MASKABLE,
@@ -142,7 +143,7 @@ def _common_defines(layout: Layout) -> dict[str, int]:
     }
 
 
-_I386_DEFINES = {"USER_DATA": USER_DATA, "FROM_VIRTUAL_8086": FROM_VIRTUAL_8086}
+_I386_DEFINES = {"USER_DATA": USER_DATA}
 
 
 def _long_mode_defines(layout: Layout) -> dict[str, int]:

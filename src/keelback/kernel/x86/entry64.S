@@ -15,6 +15,7 @@
  * (entering long mode), 6.14 (interrupts) and 5.8.8 (fast system calls); volume 2, SYSRET.
  */
 #define FLAGS           (1 << 1)        /* all that the kernel runs with */
+#define VIRTUAL_8086    (1 << 17)       /* in rflags */
 #define PAGING          (1 << 31)       /* in cr0 */
 #define LINK            0x3             /* in an entry of a page table: present, writable */
 #define LARGE           0x80            /* it maps 2 MiB */
@@ -121,16 +122,31 @@ moved:  pushq   %rax
         popq    %rcx
         jmp     trap
 
-debug:  testb   $3, 24(%rsp)            # cs
+debug:  testl   $VIRTUAL_8086, 32(%rsp) # rflags
+        jnz     1f
+        testb   $3, 24(%rsp)            # cs
         jz      mistake
+        jmp     moved
+1:      orl     $FROM_VIRTUAL_8086, (%rsp)
         jmp     moved
 
 /* Stubs of exceptions come here, vector and error code pushed: in ring 0, one is a mistake of the kernel's. */
-fault:  testb   $3, 24(%rsp)
+fault:  testl   $VIRTUAL_8086, 32(%rsp)
+        jnz     virtual
+        testb   $3, 24(%rsp)
         jz      mistake
+        jmp     trap
 
-/* Stubs of interrupts and of `int` for system calls come here.  The word behind the trap frame is
- * Thread.kernel_stack. */
+/* Stubs of interrupts come here. */
+interrupt:
+        testl   $VIRTUAL_8086, 32(%rsp)
+        jz      trap
+
+/* Virtual-8086 mode, which QEMU lets ring 3 enter by a 32-bit `iret` even from 64-bit code: cs means nothing. */
+virtual:
+        orl     $FROM_VIRTUAL_8086, (%rsp)
+
+/* The stub of `int` for system calls comes here.  The word behind the trap frame is Thread.kernel_stack. */
 trap:   save
         movq    FRAME_SIZE(%rsp), %rsp
         pushq   $FLAGS                  # whatever the program's are: direction, AC, which opens user pages
@@ -225,8 +241,10 @@ trap_return:
         jmp     moved
         .elseif vector <= LAST_EXCEPTION && vector != RESERVED
         jmp     fault
-        .else
+        .elseif vector == SYSTEM_CALL
         jmp     trap
+        .else
+        jmp     interrupt
         .endif
         .endif
         .balign 16

@@ -153,7 +153,7 @@ class TrapFrame64(Struct):
     rdx: u64
     rcx: u64
     rax: u64
-    vector: u32  # of the trap
+    vector: u32  # of the trap; with the mark FROM_VIRTUAL_8086 if there
     error: u32 = at(0x80)  # as in `TrapFrame`; with the mark FROM_SYSCALL if there
     forbidden: bool = bit(0)
     writing: bool = bit(1)
