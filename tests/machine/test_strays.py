@@ -20,6 +20,7 @@ from keelback.machine.observed import Outcome
 from keelback.machine.qemu.qemu import WAIT, Qemu, Verdict
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
+from machine.disturbed import disturb
 from support import MIB, code_program, payload_programs
 
 MEMORY = 8 * MIB
@@ -112,40 +113,6 @@ def test_an_idle_kernel_goes_on(number, vector):
     assert pc.run() is Outcome.POWERED_OFF
     assert counts(pc)[vector] == 2 and len(unasked(pc)) == 1
     assert pc.console.count(b"nap") == 3
-
-
-def disturb(pc, places):
-    """Let a non-maskable interrupt come in the kernel: before the n-th instruction of each trap, by turns of `places`.
-
-    Among them are those of the entry stubs and of the way back to user mode.
-    """
-    processor, engine, state, delivery = pc.processor, pc.processor.engine, pc.processor.state, pc.ring0.delivery
-    run, turns, taken = engine.run, iter(places), []
-
-    def disturbed(address, count):
-        place = next(turns, 0)
-        if not place or place >= count:
-            return run(address, count)
-        status = run(address, place)
-        if engine.caught or status or processor.counter.value <= place:
-            return status  # it ended sooner
-        state.save()
-        begun = processor.counter.value - 1
-        if not state.cs & 3:
-            delivery._cr4, kept = state.cr4, delivery._cr4
-            delivery.deliver(Vector.NON_MASKABLE, 0)
-            state.restore()
-            run(state.ip, 2)
-            state.save()
-            delivery._cr4 = kept
-            taken.append(place)
-        state.restore()
-        status = run(state.ip, count - begun)
-        processor.counter.value += begun
-        return status
-
-    engine.run = disturbed
-    return taken
 
 
 def test_one_that_comes_at_any_instruction_of_the_kernel_changes_nothing():

@@ -20,6 +20,7 @@ from keelback.kernel.memory.frames import STACK, Role
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
 from keelback.lang import Struct, Table, address_of, layout_of, name_of, size_of, static_parts
+from keelback.lang.strict import words_of
 from keelback.lang.struct import struct_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
@@ -152,8 +153,10 @@ class Comparison:
 
     def _note_trap(self) -> None:
         frame = self.kernel.scheduler.current(self.kernel.first_cpu).frame
-        state = f"vector {frame.vector:#x}, number {frame.number():#x}, instruction at {frame.instruction():#010x}"
-        self.during = f"{self._server(frame.vector, frame.number())}, {state}"
+        with words_of(self.kernel.spaces.ram.word_bits):
+            number, instruction = frame.number(), frame.instruction()
+        state = f"vector {frame.vector:#x}, number {number:#x}, instruction at {instruction:#010x}"
+        self.during = f"{self._server(frame.vector, number)}, {state}"
 
     def _server(self, vector: int, number: int) -> str:
         """Return the name of the kernel's function that serves a trap."""

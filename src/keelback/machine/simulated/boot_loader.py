@@ -1,4 +1,4 @@
-"""The simulated PC's boot loader: the kernel image and the boot parameters in RAM, as a real loader leaves them.
+"""The simulated PC's boot loader: kernel image, boot parameters and CPU, as a real loader leaves them.
 
 Source: Linux x86 boot protocol 2.15, 32-bit boot protocol.
 """
@@ -7,12 +7,15 @@ import os
 import struct
 from typing import NamedTuple
 
+from unicorn import x86_const as x86
+
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.images import room_for
 from keelback.kernel.boot.boot_parameters import MOST_ENTRIES, BootParameters
 from keelback.kernel.layout import Layout
 from keelback.lang import Ram, layout_of
+from keelback.machine.simulated.processor import Processor
 from keelback.machine.simulated.scratch import descriptor
 
 PARAMETERS = 0x10000
@@ -23,6 +26,8 @@ COMMAND_LINE = 0x12000
 """Where the command line lies: usable memory, read once."""
 BOOT_CODE, BOOT_DATA = 0x10, 0x18
 DESCRIPTOR_BYTES = 0x20
+CR0_PROTECTED = 0x11
+EFLAGS_FIXED = 1 << 1
 USABLE, RESERVED = 1, 2
 
 
@@ -98,3 +103,18 @@ def write_descriptors(ram: Ram) -> None:
     """Write the flat segments that the 32-bit entry starts with."""
     code, data = (descriptor(0, 0xF_FFFF, access, 0xC) for access in (0x9B, 0x93))
     struct.pack_into("<4Q", ram.bytes, DESCRIPTORS, 0, 0, code, data)
+
+
+def stand_at_entry(processor: Processor, address: int, parameters: int) -> None:
+    """Stand at the 32-bit entry: flat segments, paging and interrupts off, the parameters' address in esi."""
+    processor.system.load_gdt(DESCRIPTORS, DESCRIPTOR_BYTES - 1, BOOT_CODE, BOOT_DATA)
+    processor.engine.uc.reg_write(x86.UC_X86_REG_CR0, CR0_PROTECTED)
+    processor.engine.uc.reg_write(x86.UC_X86_REG_CR4, 0)
+    processor.clean.save()
+    state = processor.state
+    state.save()
+    for name in state.width.general:
+        setattr(state, name, 0)
+    state.si = parameters
+    state.flags = EFLAGS_FIXED
+    state.ip = address

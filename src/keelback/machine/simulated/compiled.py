@@ -6,6 +6,7 @@ delivers traps by the tables that it finds in RAM.
 
 from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.kernel.x86.trap_frame import FROM_SYSCALL
 from keelback.lang import NoHardware
 from keelback.machine.panics import panic_of
 from keelback.machine.simulated.pc import SimulatedPc
@@ -26,7 +27,7 @@ class CompiledPc(SimulatedPc):
     @property
     def kernel_instructions(self) -> int:
         """Return how many instructions ring 0 ran, from entry stubs to returns, the idle loop's left out."""
-        return self.ring0.instructions + self.traps * (1 + self._return_length)  # 1: the jump at `leave`
+        return self.ring0.instructions + self.traps + self._way_back.instructions  # 1 a trap: the jump at `leave`
 
     def _bring_up_kernel(self) -> bool:
         return bool(
@@ -38,7 +39,10 @@ class CompiledPc(SimulatedPc):
 
     def _write_frame(self, vector: int, error: int) -> None:
         """Push the CPU's part of the frame; where somebody looks, the entry stub pushes the rest."""
-        self.ring0.delivery.deliver(vector, error)
+        if error & FROM_SYSCALL:
+            self.ring0.delivery.enter_by_call()
+        else:
+            self.ring0.delivery.deliver(vector, error)
         if self.before_trap:
             self.ring0.run_stub()
 

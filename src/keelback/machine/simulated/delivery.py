@@ -57,6 +57,10 @@ class Delivery(ABC):
             else:
                 self.deliver(fault.vector, fault.error)
 
+    def enter_by_call(self) -> None:
+        """Enter the kernel after a `syscall`, which the instruction pointer stands behind."""
+        raise NotImplementedError("a 32-bit CPU has no `syscall`")
+
     def _enter_by_gate(self, vector: int, error: int) -> None:
         """Enter the kernel by the gate of a vector.  Raises: DeliveryFault."""
         gate = self.memory.gate(vector)

@@ -152,15 +152,17 @@ class Engine:
         self._value.value = value
         self._write(self.handle, register, self._reference)
 
-    def run(self, address: int, count: int) -> int:
+    def run(self, address: int, count: int, until: int = 0) -> int:
         """Run from an address until an interrupt, a call, `stop`, or `count` instructions (at least 1) ran.
+
+        Nothing is mapped at `until`, or the run would end there.
 
         Returns Unicorn's status; `caught` then holds the interrupt's vector, and nothing when there was none.
         Raises: what a hook raised; BrokenOff.
         """
         self.caught.clear()
         self.called.clear()
-        status: int = self._start(self._address, address, 0, 0, count)
+        status: int = self._start(self._address, address, until, 0, count)
         if self.broken_off:
             raise BrokenOff
         if self.uc._hook_exception is not None:

@@ -11,22 +11,18 @@ from contextlib import suppress
 from unicorn import x86_const as x86
 
 from keelback.kernel.kernel import Kernel, make_kernel
-from keelback.kernel.x86.interrupts import STUB_SIZE, STUBS
-from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
-from keelback.kernel.x86.vectors import Vector
-from keelback.lang import MISTAKES, Panic, address_of, layout_of
+from keelback.lang import MISTAKES, Panic
+from keelback.lang.strict import words_of
 from keelback.machine.panics import record_panic
 from keelback.machine.simulated.control import check_cr0, check_cr4, check_efer, check_msr, check_pointers
+from keelback.machine.simulated.entry_codes import entry_code_of
 from keelback.machine.simulated.mmu import TlbModel
-from keelback.machine.simulated.models import EFER
+from keelback.machine.simulated.models import EFER, WIDE
 from keelback.machine.simulated.offsets import cpuid
 from keelback.machine.simulated.pc import PAGE, SimulatedPc
 
 PAGING = 1 << 31
 DR7_FIXED = 1 << 10
-FRAME_SIZE = layout_of(TrapFrame).size
-PUSHED_IN_RING_0 = layout_of(TrapFrame).field("esp").offset
-PUSHAL_STACK = layout_of(TrapFrame).field("vector").offset
 
 
 class InterpretedPc(SimulatedPc):
@@ -35,8 +31,8 @@ class InterpretedPc(SimulatedPc):
     def _make_kernel(self) -> Kernel:
         self.tlb = TlbModel(self.processor.walker)
         self._gdt = 0
-        self._task = 0
         self._paging = False
+        self.entry_code = entry_code_of(self.layout, self.ram, self.processor)
         return make_kernel(self.layout, self.ram, self)
 
     def _bring_up_kernel(self) -> bool:
@@ -44,7 +40,7 @@ class InterpretedPc(SimulatedPc):
 
     def _start_and_boot(self) -> bool:
         """Do what the entry code does, which changes stacks in between."""
-        if self.kernel.start(self.parameters) == 0:
+        if not self.entry_code.start(self.parameters) or self.kernel.start(self.parameters) == 0:
             return False
         vector = self._waiting_interrupt()
         if vector is not None:
@@ -53,39 +49,23 @@ class InterpretedPc(SimulatedPc):
 
     def _count_by_gate(self, vector: int) -> None:
         """Count an interrupt that comes while the kernel starts, if its gate leads to the stub that counts."""
-        low, high = struct.unpack_from("<II", self.ram.bytes, address_of(self.kernel.interrupts.table) + 8 * vector)
-        if high & 0xFFFF_0000 | low & 0xFFFF != self.layout.kernel_start + STUBS + Vector.NON_MASKABLE * STUB_SIZE:
+        if not self.entry_code.only_counts(vector):
             raise Panic(f"vector {vector} came while the kernel started, and is not only counted")
-        self._add_non_maskable()
+        self.entry_code.add_non_maskable()
 
     def _begin_programs(self) -> int:
         return self._in_kernel(self.kernel.begin)
 
     def _count_non_maskable(self) -> None:
-        """Write what the CPU pushes and count, as the entry code does."""
-        cpu = self.processor.state
-        words = [cpu.ip, cpu.cs, cpu.flags]
-        esp = cpu.sp
-        if cpu.in_user_mode:
-            words += [esp, cpu.ss]
-            esp = self._trap_stack()
-        struct.pack_into(f"<{len(words)}I", self.ram.bytes, esp - 4 * len(words), *words)
-        self._add_non_maskable()
-
-    def _add_non_maskable(self) -> None:
-        place = self.layout.text_end + 4 * Vector.NON_MASKABLE
-        (count,) = struct.unpack_from("<I", self.ram.bytes, place)
-        struct.pack_into("<I", self.ram.bytes, place, count + 1 & 0xFFFF_FFFF)
-
-    def _trap_stack(self) -> int:
-        return int(struct.unpack_from("<I", self.ram.bytes, self._task + 4)[0])
+        self.entry_code.count_non_maskable()
 
     def _serve_trap(self) -> int:
         return self._in_kernel(self.kernel.trap)
 
     def _in_kernel(self, entry: Callable[[], int]) -> int:
         try:
-            return entry()
+            with words_of(self.ram.word_bits):
+                return entry()
         except MISTAKES as error:
             panic = Panic.of(error)
             self._report(panic, error)
@@ -107,23 +87,10 @@ class InterpretedPc(SimulatedPc):
 
     def _write_frame(self, vector: int, error: int) -> None:
         """Write the trap frame as the CPU and the entry code do."""
-        cpu = self.processor.state
-        edi, esi, ebp, esp, ebx, edx, ecx, eax = cpu.general()
-        if cpu.in_virtual_8086:
-            vector |= FROM_VIRTUAL_8086
-        words = [ebx, edx, ecx, eax, vector, error, cpu.ip, cpu.cs, cpu.flags]
-        if cpu.in_user_mode:
-            frame = self._trap_stack() - FRAME_SIZE
-            words += [esp, cpu.ss]
-        else:
-            frame = esp - PUSHED_IN_RING_0
-        if not 0 <= frame <= self.ram.size - FRAME_SIZE:
-            raise Panic(f"the stack for traps is at {frame & 0xFFFF_FFFF:#x}, where there is no RAM")
-        struct.pack_into(f"<{4 + len(words)}I", self.ram.bytes, frame, edi, esi, ebp, frame + PUSHAL_STACK, *words)
+        frame = self.entry_code.write_frame(vector, error)
         if self.ram.strict:
             self.tlb.after_user_mode()
-            (stack,) = struct.unpack_from("<I", self.ram.bytes, frame + FRAME_SIZE)
-            self.tlb.use(stack - 4)  # where entry code pushes first
+            self.tlb.use(self.entry_code.stack_of(frame) - 1)  # where entry code pushes first
 
     # The hardware that the kernel's Cpu reaches (see `keelback.lang.cpu.Hardware`).
 
@@ -192,11 +159,12 @@ class InterpretedPc(SimulatedPc):
 
     def load_task_register(self, selector: int) -> None:
         """Use a task-state segment, and mark its descriptor busy as the CPU does."""
-        low, high = struct.unpack_from("<II", self.ram.bytes, self._gdt + selector)
+        low, high, top = struct.unpack_from("<3I", self.ram.bytes, self._gdt + selector)
         base = low >> 16 | (high & 0xFF) << 16 | high >> 24 << 24
+        if self.processor.state.width is WIDE:
+            base |= top << 32
         struct.pack_into("<I", self.ram.bytes, self._gdt + selector + 4, high | 0x200)
         self.processor.system.load_task_register(selector, base, low & 0xFFFF)
-        self._task = base
 
     def load_ldt(self, selector: int) -> None:
         """Use no local descriptor table, which is all that can be done with the selector 0."""

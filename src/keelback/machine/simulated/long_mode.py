@@ -25,6 +25,8 @@ RING0_STACK, FIRST_STACK = 0x04, 0x24
 PRESENT = 1 << 47
 """The bit of a descriptor."""
 RESUME = 1 << 16
+CALL = 256
+"""Stands for the vector of a `syscall`, which has none, where a delivery tells what was the last."""
 
 
 class LongModeDelivery(Delivery):
@@ -88,6 +90,7 @@ class LongModeDelivery(Delivery):
         code = state.msr(STAR) >> 32 & 0xFFFC
         if code != kernel.selector("cs"):
             raise Panic(f"STAR has selector {code:#x} for `syscall`, which is not the kernel's")
+        self.entered = CALL, False
         state.cx = state.ip
         state.r11 = state.flags
         state.ip = state.msr(LSTAR)

@@ -11,7 +11,6 @@ The lives differ in who runs the kernel: `interpreted.py`, this Python; `compile
 2. No state of the kernel is in a host object: RAM, registers and devices are the whole machine.
 """
 
-import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +18,9 @@ from typing import Any
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.trap_frame import TrapFrame
-from keelback.kernel.x86.vectors import Vector
-from keelback.lang import HostObject, Panic, Ram, layout_of, view
+from keelback.kernel.x86.trap_frame import FROM_SYSCALL
+from keelback.kernel.x86.vectors import SYSTEM_CALL, Vector
+from keelback.lang import HostObject, Panic, Ram, view
 from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.boot_loader import (
@@ -35,11 +34,11 @@ from keelback.machine.simulated.boot_loader import (
 from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
 from keelback.machine.simulated.models import USUAL, Model
 from keelback.machine.simulated.processor import Kind, Processor, Stop
+from keelback.machine.simulated.way_back import WayBack
 
 TRAP_TIME = 500
 """What a trap takes of virtual time, in instructions, whatever the kernel does: about what many take on QEMU."""
 TIMER_LINE = 0
-CS, SELECTOR = layout_of(TrapFrame).field("cs").offset, struct.Struct("<H")
 PAGE = 4096
 
 
@@ -87,10 +86,9 @@ class SimulatedPc(HostObject, ABC):
         self.at_booted: list[Callable[[], None]] = []
         self.before_trap: list[Callable[[], None]] = []
         self.after_trap: list[Callable[[], None]] = []
-        self._trap_return = self.header.trap_return
-        self._return_length = 0
         self._add_devices(output)
         self.processor = Processor(self.ram.bytes, self.ports, model or USUAL[layout.paging.name])
+        self._way_back = WayBack(layout, self.ram, self.processor, self.header.trap_return)
         self.kernel = self._make_kernel()
 
     @property
@@ -223,7 +221,7 @@ class SimulatedPc(HostObject, ABC):
         self._leave_kernel()
         while self.arriving:
             vector = self.arriving.pop(0)
-            self._stand_in_front()
+            self._way_back.stand_in_front(self.frame)
             if vector != Vector.NON_MASKABLE:
                 return vector, 0
             self._count_non_maskable()
@@ -231,6 +229,8 @@ class SimulatedPc(HostObject, ABC):
         while True:
             if stop.kind is Kind.TRAP:
                 return self._trap(stop)
+            if stop.kind is Kind.CALL:
+                return SYSTEM_CALL, FROM_SYSCALL
             if stop.kind is Kind.TIME_STAMP:
                 self.processor.finish_time_stamp(self.time)
             elif self._interrupt(stop):
@@ -242,41 +242,10 @@ class SimulatedPc(HostObject, ABC):
                 return 0, 0
             stop = self._counted(self.processor.go_on(self._budget()), 0)
 
-    def _stand_in_front(self) -> None:
-        """Restore the trap frame and stop before the first instruction of user mode, or where the idle thread halts."""
-        if self._frames_selector() & 3:
-            self.processor.enter(self._trap_return, self.frame, self._measured_return())
-        else:
-            self._enter()
-
-    def _measured_return(self) -> int:
-        if not self._return_length:
-            self._return_length = self._measure_return()
-        return self._return_length
-
     def _enter(self) -> Stop:
         """Restore the trap frame by the image's own code; only what follows in user mode counts."""
-        if not self._frames_selector() & 3:
-            return self.processor.enter(self._trap_return, self.frame, 1 << 32)
-        length = self._measured_return()
-        stop = self.processor.enter(self._trap_return, self.frame, length + self._budget())
-        self.processor.check_return(stop, length)
-        return self._counted(stop, length)
-
-    def _frames_selector(self) -> int:
-        """Return the code selector of the trap frame.  Raises: Panic when the frame is not in RAM."""
-        try:
-            return int(SELECTOR.unpack_from(self.ram.bytes, self.frame + CS)[0])
-        except struct.error:
-            raise Panic(f"the trap frame to restore is at {self.frame:#010x}, where there is no RAM") from None
-
-    def _measure_return(self) -> int:
-        """Return how many instructions the return path has, by running ever more of it."""
-        for count in range(2, 64):
-            self.processor.enter(self._trap_return, self.frame, count)
-            if self.processor.state.in_user_mode:
-                return count
-        raise Panic("the return path does not lead to user mode")
+        stop, length = self._way_back.enter(self.frame, self._budget())
+        return self._counted(stop, length) if length else stop
 
     def _budget(self) -> int:
         """Return how many instructions user mode may run before the timer's next tick."""

@@ -10,24 +10,17 @@
 
 from collections.abc import Callable
 
-from unicorn import x86_const as x86
-
 from keelback.kernel.x86.vectors import Vector
 from keelback.lang import Panic
 from keelback.machine.observed import CALL
-from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, DESCRIPTOR_BYTES, DESCRIPTORS
-from keelback.machine.simulated.delivery import Delivery
+from keelback.machine.simulated.boot_loader import stand_at_entry
+from keelback.machine.simulated.deliveries import delivery_of
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, OK
 from keelback.machine.simulated.hooks import INVALID_OPCODE
-from keelback.machine.simulated.long_mode import LongModeDelivery
-from keelback.machine.simulated.models import WIDE
 from keelback.machine.simulated.processor import WITH_ERROR_CODE, Processor
-from keelback.machine.simulated.protected_mode import ProtectedModeDelivery
 from keelback.machine.simulated.system_registers import NO_TIME_STAMP
 from keelback.machine.simulated.task_switch import DOUBLE_FAULT
 
-CR0_PROTECTED = 0x11
-EFLAGS_FIXED = 1 << 1
 MOST_INSTRUCTIONS = 1 << 32
 MOST_EXCEPTIONS = 4
 """As many exceptions of ring 0 are delivered until one is to be served without another."""
@@ -51,17 +44,13 @@ class Ring0:
         self.engine = processor.engine
         self.state = processor.state
         self.kernel = processor.clean
-        self.delivery = self._make_delivery()
+        self.delivery = delivery_of(processor)
         self.listen = listen
         self.booted = booted
         self.leave = leave
         self.instructions = 0
         self._stubs: dict[tuple[int, bool], int] = {}
         self.engine.stop_at(leave)
-
-    def _make_delivery(self) -> Delivery:
-        wide = self.state.width is WIDE
-        return LongModeDelivery(self.processor) if wide else ProtectedModeDelivery(self.processor)
 
     def start(self, address: int, parameters: int, interrupt: Callable[[], int | None] = lambda: None) -> bool:
         """Run the kernel from the 32-bit entry until it is up; return whether it is, and has not halted instead.
@@ -70,16 +59,7 @@ class Ring0:
 
         Raises: Panic, as `run_kernel` does.
         """
-        self.processor.system.load_gdt(DESCRIPTORS, DESCRIPTOR_BYTES - 1, BOOT_CODE, BOOT_DATA)
-        self.engine.uc.reg_write(x86.UC_X86_REG_CR0, CR0_PROTECTED)
-        self.engine.uc.reg_write(x86.UC_X86_REG_CR4, 0)
-        self.kernel.save()
-        self.state.save()
-        for name in self.state.width.general:
-            setattr(self.state, name, 0)
-        self.state.si = parameters
-        self.state.flags = EFLAGS_FIXED
-        self.state.ip = address
+        stand_at_entry(self.processor, address, parameters)
         if not self._start_to(self.listen):
             return False
         vector = interrupt()

@@ -1,0 +1,37 @@
+"""Non-maskable interrupts inside of a compiled kernel."""
+
+from keelback.kernel.x86.vectors import Vector
+
+
+def disturb(pc, places):
+    """Let a non-maskable interrupt come in the kernel: before the n-th instruction of each trap, by turns of `places`.
+
+    Among them are those of the entry stubs and of the way back to user mode.
+    """
+    processor, engine, state, delivery = pc.processor, pc.processor.engine, pc.processor.state, pc.ring0.delivery
+    run, turns, taken = engine.run, iter(places), []
+
+    def disturbed(address, count):
+        place = next(turns, 0)
+        if not place or place >= count:
+            return run(address, count)
+        status = run(address, place)
+        if engine.caught or engine.called or status or processor.counter.value <= place:
+            return status  # it ended sooner
+        state.save()
+        begun = processor.counter.value - 1
+        if not state.cs & 3:
+            delivery._cr4, kept = state.cr4, delivery._cr4
+            delivery.deliver(Vector.NON_MASKABLE, 0)
+            state.restore()
+            run(state.ip, 2)
+            state.save()
+            delivery._cr4 = kept
+            taken.append(place)
+        state.restore()
+        status = run(state.ip, count - begun)
+        processor.counter.value += begun
+        return status
+
+    engine.run = disturbed
+    return taken
