@@ -13,6 +13,7 @@ from keelback.image.payload import make_payload
 from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.processes import Ending
+from keelback.kernel.x86.paging import KERNEL_WRITE
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector
 from keelback.lang import Panic, Struct, inline, u8, u32, view
 from keelback.lang.array import Array
@@ -366,7 +367,7 @@ def test_without_strict_ram_nothing_is_checked():
 
 def test_a_window_that_shows_another_frame_now_is_a_panic():
     pc = running()
-    window = pc.kernel.spaces.access.windows[0]
+    window = pc.kernel.spaces.access.first
     first = window.open(0x20)
     first.bytes[0] = 1
     window.open(0x21)
@@ -391,9 +392,9 @@ def test_every_page_of_a_large_access_is_checked():
 
 def test_a_window_opened_without_invalidation_is_a_panic():
     pc = running()
-    window = pc.kernel.spaces.access.windows[0]
+    window = pc.kernel.spaces.access.first
     window.open(0x20).bytes[0] = 1
-    window.words[window.index] = 0x21 << 12 | window.flags
+    window.words[window.index] = 0x21 << 12 | KERNEL_WRITE
     with pytest.raises(Panic) as caught:
         pc.step()
     assert caught.value.message == (
