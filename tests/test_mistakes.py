@@ -163,8 +163,8 @@ MISTAKES = {
         "regions.add(space, self.layout.stack_bottom - 4096,", {"comparison", "invariants"},
     ),
     "a result in the wrong register": (
-        "calls.system_calls", "SystemCalls", "serve", "frame.set_result(self.calls[number - 1](thread))",
-        "frame.ecx = self.calls[number - 1](thread)",
+        "calls.system_calls", "SystemCalls", "serve", "frame.set_result(self.calls[number](thread))",
+        "frame.ecx = self.calls[number](thread)",
         {"comparison"},
     ),
     "a process that stays counted": (

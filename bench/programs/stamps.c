@@ -17,5 +17,13 @@ int main(const char *argument)
         stop(&rounds);
     }
     say("call", &rounds);
+#ifdef __x86_64__
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        __asm__ volatile("syscall" : : "a"(1) : "rcx", "r11", "rdx", "memory");
+        stop(&rounds);
+    }
+    say("call", &rounds);
+#endif
     return 0;
 }

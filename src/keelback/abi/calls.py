@@ -183,9 +183,9 @@ def known_calls() -> tuple[Call, ...]:
 
 
 def methods_by_number(parts: tuple[Part, ...]) -> list[str]:
-    """Return the methods, for all calls from number 1 on, of a kernel that has some parts.
+    """Return the methods, by the numbers of their calls, of a kernel that has some parts.
 
-    It is `unknown` for a call of another part, and where own numbers leave gaps.
+    It is `unknown` for 0, for a call of another part, and where own numbers leave gaps.
     """
     methods = {call.number: call.python for call in known_calls() if call.part is None or call.part in parts}
-    return [methods.get(number, "unknown") for number in range(1, max(methods) + 1)]
+    return [methods.get(number, "unknown") for number in range(max(methods) + 1)]

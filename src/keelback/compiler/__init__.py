@@ -61,11 +61,17 @@ def _without_collection() -> Iterator[None]:
 
 
 def compile_program(
-    root: Component, ram: Ram, entries: Mapping[str, Callable[..., Any]], *, lines: bool = True
+    root: Component,
+    ram: Ram,
+    entries: Mapping[str, Callable[..., Any]],
+    *,
+    lines: bool = True,
+    convention: str = "",
 ) -> Compiled:
     """Compile every function that the entries reach; `entries` are methods of static objects, by their names in C.
 
-    With `lines`, debuggers see the Python source.  Raises: CompileError at the first construct that is refused.
+    With `lines`, debuggers see the Python source; `convention` is the attribute by which an entry is called in another
+    way than C functions are.  Raises: CompileError at the first construct that is refused.
     """
     program = Program(root, ram)
     for name, method in entries.items():
@@ -85,6 +91,6 @@ def compile_program(
         program.functions = functions = decide_types(functions, ram.word_bits)
         for function in program.each():
             verify(function, functions, ram.word_bits, TYPED)
-        printer = Printer(ram, functions, tuple(entries), program.raised, lines=lines)
+        printer = Printer(ram, functions, tuple(entries), program.raised, lines=lines, convention=convention)
         bodies = [printer.function_text(function) for function in program.each()]
         return Compiled(printer.program(bodies), tuple(printer.sections()), functions, ram.word_bits)

@@ -32,6 +32,8 @@ KERNEL_FLAGS = (
     *(f"-Wframe-larger-than={LARGEST_FRAME}", "-Werror=frame-larger-than"),
 )
 """A failed check is a trap from ring 0, and panics walk the stack by its frames."""
+CONVENTIONS = {32: "", 64: "preserve_none"}
+"""How entry code calls, by the bits of a word: it has saved all registers, and where it passes one, that is r12."""
 CHECK_FLAG = '-DSTOP="call check_failed"'
 """A failed check ends a program with a line (`user/runtime/print.c`)."""
 
@@ -42,7 +44,7 @@ def compile_kernel(root: Component, ram: Ram, entries: Mapping[str, Callable[...
     Raises: CompileError; ToolchainError.
     """
     with working_on("the kernel"):
-        compiled = compile_program(root, ram, entries)
+        compiled = compile_program(root, ram, entries, convention=CONVENTIONS[ram.word_bits])
     return CompiledKernel({"kernel.o": build_object(compiled, "kernel", KERNEL_FLAGS)}, compiled.sections)
 
 

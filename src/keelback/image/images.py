@@ -149,7 +149,7 @@ _I386_DEFINES = {"USER_DATA": USER_DATA}
 def _long_mode_defines(layout: Layout) -> dict[str, int]:
     kernel, _ = kernel_of(layout)
     task, task_fields, frame = address_of(kernel.first_cpu.task), layout_of(TaskState, 64), layout_of(TrapFrame, 64)
-    fields = ("vector", "error", "rip", "rcx", "rflags", "r11", "rsp")
+    fields = ("vector", "error", "rip", "rflags", "rsp")
     return {
         "TABLES": layout.records_limit,
         "TRAP_STACK": task + task_fields.field("rsp0").offset,

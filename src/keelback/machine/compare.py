@@ -163,7 +163,7 @@ class Comparison:
         calls = self.kernel.calls
         served: Callable[..., Any] = self.kernel.faults.take
         if vector == SYSTEM_CALL:
-            served = calls.calls[number - 1] if 0 < number <= len(calls.calls) else calls.serve
+            served = calls.calls[number] if 0 < number < len(calls.calls) else calls.serve
         elif is_device(vector):
             served = self.kernel.interrupts.finish if vector != TIMER else self.kernel.timer.tick
         elif not is_exception(vector & ~FROM_VIRTUAL_8086):

@@ -24,6 +24,7 @@ class Places:
         raised: Collection[int] = (),
         *,
         lines: bool = True,
+        convention: str = "",
     ) -> None:
         self.ram = ram
         self.word = INTEGER_TYPES["word"].resolved(ram.word_bits)
@@ -31,6 +32,7 @@ class Places:
         self.entries = entries
         self.raised = raised
         self.lines = lines
+        self.entry = f"__attribute__(({convention})) " if convention else ""
         self.function: ir.Function
         self.records: dict[int, Record] = {}
         self.structs: dict[type, str] = {}

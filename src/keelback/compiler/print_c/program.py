@@ -90,7 +90,7 @@ class Printer(Statements):
                 parameters.append(self.declaration(function.key.result, "*result$0"))
         inline = " inline" if function.native is not None else ""
         kept = "noinline, " if function.key.name in self.kept_apart else ""
-        storage = "" if function.key.name in self.entries else f"static{inline} __attribute__(({kept}unused)) "
+        storage = self.entry if function.key.name in self.entries else f"static{inline} __attribute__(({kept}unused)) "
         return f"{storage}{spaced(result)}{function.key.name}({', '.join(parameters) or 'void'})"
 
     @cached_property

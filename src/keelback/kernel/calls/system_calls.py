@@ -30,7 +30,7 @@ class TextBuffer(Struct):
 
 
 class SystemCalls(Component):
-    """Serves the calls; `calls[n]` is call number n + 1, since number 0 is never valid."""
+    """Serves the calls; `calls[n]` is call number n, of which 0 is never valid."""
 
     def __init__(
         self, home: Region, console: Console, endings: Endings, user_memory: UserMemory, of_parts: tuple[Component, ...]
@@ -60,9 +60,9 @@ class SystemCalls(Component):
         frame = thread.frame
         try:
             number = frame.number()
-            if number == 0 or number > len(self.calls):
+            if number >= len(self.calls):
                 raise UnknownCall
-            frame.set_result(self.calls[number - 1](thread))
+            frame.set_result(self.calls[number](thread))
         except KernelError as error:
             frame.set_error(error.number)
 

@@ -56,6 +56,7 @@ class Scheduler(Component):
         self.ends = threads.ends
         self.queues = records.array(Queue, CPUS + layout.processes)
         self.deadlines = records.struct(Deadlines)
+        self.in_long_mode = layout.paging.word_bits == 64
         self.cpus = records.array(CpuState, CPUS)
 
     def start(self, cpu: CpuState, idle_code: u32) -> None:
@@ -126,6 +127,8 @@ class Scheduler(Component):
     def choose(self, cpu: CpuState) -> Thread:
         """Return the thread to resume where the current one does not go on: the first that is ready, else idle."""
         chosen = self._take_ready(cpu)
+        if self.in_long_mode:
+            self.cpu.drop_selectors()  # else the return from `syscall` would leave another thread's
         cpu.current = chosen
         cpu.task.set_trap_stack(chosen.trap_stack())
         return chosen

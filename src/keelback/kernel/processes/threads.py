@@ -25,7 +25,6 @@ from keelback.lang import (
     Region,
     Struct,
     address_of,
-    i16,
     inline,
     on_64_bits,
     size_of,
@@ -72,7 +71,7 @@ class Thread(Struct):
     siblings: Link  # in its process's list
     queue: u16  # the number of that queue
     number: u16  # its index in the table; 0 for a free one, too
-    pid: i16  # its process; 0 for the idle thread
+    pid: u16  # its process; 0 for the idle thread
     state: ThreadState
     cpu: u8  # whose queue it is in when it is ready
     timed: bool  # it has a deadline
@@ -113,7 +112,7 @@ class Threads(Component):
         idle.state = ThreadState.IDLE
         return idle
 
-    def create(self, pid: i16, threads: Queue) -> None:
+    def create(self, pid: u16, threads: Queue) -> None:
         """Add a thread that does not run yet to the list of its process.  Raises: OutOfMemory; nothing has changed.
 
         A layout has a thread for each process, so a slot is free.

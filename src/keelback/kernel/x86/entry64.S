@@ -76,7 +76,7 @@ long:   movl    $KERNEL_DATA, %eax
         movl    %eax, %ss
         movl    $ENTRY_STACK, %esp
         xorl    %ebp, %ebp              # the outermost stack frame
-        movl    %esi, %edi
+        movl    %esi, %r12d
         call    kernel_start
         testq   %rax, %rax              # the end of the boot stack, which memory now has room for
         jz      halt
@@ -160,7 +160,7 @@ idle:   sti
 /* The frame lies on the stack of the kernel that was interrupted, or of double faults, or of debug traps. */
 mistake:
         save
-        movq    %rsp, %rdi
+        movq    %rsp, %r12
         cmpl    $DEBUG, FRAME_VECTOR(%rsp)
         jne     1f
         movl    $ENTRY_STACK, %esp      # its own stack has no room for more
@@ -189,38 +189,35 @@ halt:   cli
 serve:  xorl    %ebp, %ebp              # the outermost stack frame is the kernel's, not the user's
         call    kernel_trap             # the last instruction before `leave`, which the machine relies on
 
-/* The kernel has chosen: rax is the trap frame to restore, 0 when there is none. */
-leave:  testq   %rax, %rax
-        jz      halt
-
-/* Restore the trap frame at rax.  `sysret` goes to rcx, with the flags in r11: it serves only where the frame came by
- * `syscall` and still agrees with both, and where rcx is an address of user space.  Of any other, an Intel CPU would
- * fault in ring 0, on the user's stack. */
+/* The kernel has chosen: rax is the trap frame to restore.  `sysret` goes to rcx, with the flags in r11: it serves only
+ * where the frame came by `syscall` and still agrees with both, and where rcx is an address of user space.  Of any
+ * other, an Intel CPU would fault in ring 0, on the user's stack. */
+leave:
 trap_return:
-        xorl    %edx, %edx              # always null: no selector travels between processes
+        testl   $FROM_SYSCALL, FRAME_ERROR(%rax)
+        jz      2f
+        movq    %rax, %rsp
+        restore
+        cmpq    FRAME_RIP - FRAME_VECTOR(%rsp), %rcx
+        jne     1f
+        cmpq    FRAME_RFLAGS - FRAME_VECTOR(%rsp), %r11
+        jne     1f
+        cmpq    user_end, %rcx
+        jae     1f
+        movq    FRAME_RSP - FRAME_VECTOR(%rsp), %rsp
+        sysretq
+2:      xorl    %edx, %edx              # no selector outlives an interrupt, nor its thread's turn (scheduler.py)
         movl    %edx, %ds
         movl    %edx, %es
         movl    %edx, %fs
         movl    %edx, %gs
-        testl   $FROM_SYSCALL, FRAME_ERROR(%rax)
-        jz      1f
-        movq    FRAME_RIP(%rax), %rcx
-        cmpq    FRAME_RCX(%rax), %rcx
-        jne     1f
-        movq    FRAME_RFLAGS(%rax), %rdx
-        cmpq    FRAME_R11(%rax), %rdx
-        jne     1f
-        movabsq $USER_END, %rdx
-        cmpq    %rdx, %rcx
-        jae     1f
         movq    %rax, %rsp
         restore
-        movq    FRAME_RSP - FRAME_VECTOR(%rsp), %rsp
-        sysretq
-1:      movq    %rax, %rsp
-        restore
-        addq    $16, %rsp               # vector and error code
+1:      addq    $16, %rsp               # vector and error code
         iretq
+
+user_end:
+        .quad   USER_END
 
         .org    STUBS
         .set    vector, 0

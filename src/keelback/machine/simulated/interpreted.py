@@ -172,6 +172,11 @@ class InterpretedPc(SimulatedPc):
             raise Panic(f"selector {selector:#x} is of no local descriptor table")
         self.processor.system.load_ldt(0, 0)
 
+    def drop_selectors(self) -> None:
+        """Make the selectors of data null, as they are wherever a thread goes on here."""
+        for name in ("ds", "es", "fs", "gs"):
+            setattr(self.processor.state, name, 0)
+
     def write_dr7(self, value: int) -> None:
         """Set debug register 7, one bit of which is fixed."""
         self.processor.system.write_control(x86.UC_X86_REG_DR7, value | DR7_FIXED)
