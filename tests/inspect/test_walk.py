@@ -22,7 +22,7 @@ from keelback.inspect.walk import (
 )
 from keelback.kernel.x86 import paging
 from keelback.lang import Panic
-from kernel.paging_oracle import FETCH, FRAME, KERNEL_CODE, READ, WRITE, Oracle
+from kernel.paging_oracle import FETCH, FRAME, GDT, KERNEL_CODE, READ, WRITE, Oracle
 
 RAM, TABLES, TABLES_END = 0x80_0000, 0x18_0000, 0x1D_0000
 FIRST_FRAME, FRAMES = 0x400, 0x800
@@ -115,7 +115,8 @@ def draw_pages(built, draw):
 
 def what_is_told(built, seed):
     """Return what the walk says of accesses to drawn pages, of those that a program could tell us about."""
-    built.map(KERNEL_CODE, KERNEL_CODE >> 12, PRESENT | WRITABLE)
+    for address in (KERNEL_CODE, GDT):
+        built.map(address & -FRAME, address >> 12, PRESENT | WRITABLE)
     built.map(CODE_PAGE, CODE_FRAME, ALL)
     found = {}
     for address in draw_pages(built, random.Random(f"{built.name} {seed}")):
