@@ -104,6 +104,7 @@ def test_every_limit_in_the_table_is_the_layouts(layout):
     column = head.split(" | ").index(f"`{layout.name}`")
     rows = dict(re.findall(r"^\| (\w+) \| ([\d |]+) \|$", text, re.MULTILINE))
     assert set(rows) == {
+        "physical_limit",
         "processes",
         "stack_pages",
         "guard_pages",

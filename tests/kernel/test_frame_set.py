@@ -12,12 +12,12 @@ from support import MIB
 COUNT = 40_000  # three levels are in use, the top ones partly
 
 
-def make_set(count=COUNT):
-    ram = Ram(1 * MIB)
+def make_set(count=COUNT, limit=1 << 20):
+    ram = Ram(4 * MIB)
     records = Region(ram, 0x1000, 0x2000)
     heap = BootHeap(records)
-    heap.start(0x10000, 1 * MIB)
-    frames = FrameSet(records)
+    heap.start(0x10000, 4 * MIB)
+    frames = FrameSet(records, limit)
     frames.place(heap, count)
     return frames
 
@@ -95,12 +95,25 @@ def test_the_whole_of_four_gib_fits():
     assert [len(level) for level in frames.levels] == [32768, 1024, 32, 1]
 
 
+def test_who_may_have_more_has_more_levels():
+    frames = make_set(1 << 24, 1 << 24)
+    frames.add_range(1 << 20, (1 << 24) - 5)
+    for frame in (3, (1 << 24) - 1):
+        frames.add(frame)
+    assert [len(level) for level in frames.levels] == [1 << 19, 1 << 14, 1 << 9, 1 << 4, 1]
+    frames.remove(3)
+    assert frames.lowest() == 1 << 20
+    for frame in range(1 << 20, (1 << 20) + 40):
+        frames.remove(frame)
+    assert frames.lowest() == (1 << 20) + 40
+
+
 def test_bytes_needed_is_what_placing_takes():
     for count in (1, 31, 32, 33, 2048, 65536, 1 << 20):
         ram = Ram(1 * MIB)
         records = Region(ram, 0x1000, 0x2000)
         heap = BootHeap(records)
         heap.start(0x10000, 1 * MIB)
-        frames = FrameSet(records)
+        frames = FrameSet(records, 1 << 20)
         frames.place(heap, count)
         assert heap.bounds.next - 0x10000 == frames.bytes_needed(count)

@@ -67,6 +67,18 @@ def test_the_order_of_the_entries_does_not_matter(bios):
     assert make_map(bios)[1] == [(0, 0x9F), (0x100, 0x200), (0x201, 0x400)]
 
 
+GIB = 1 << 30
+
+
+def test_memory_above_four_gib_is_in_the_map_up_to_the_limit():
+    bios = [(MIB, 3 * GIB - MIB, 1), (3 * GIB, GIB, 2), (4 * GIB + 7, 2 * GIB, 1), (5 * GIB - 1, 2, 3)]
+    high = [(0x10_0001, 0x13_FFFF), (0x14_0001, 0x18_0000)]
+    assert make_map(bios, 1 << 24)[1] == [(0x100, 0xC_0000), *high]
+    memory_map, ranges = make_map(bios, 0x13_0000)
+    assert ranges == [(0x100, 0xC_0000), (0x10_0001, 0x13_0000)]
+    assert memory_map.claimed_end() == 0x18_0000
+
+
 def test_the_map_ends_at_the_limit():
     bios = [(MIB, 4 * PAGE, 1), (MIB + 5 * PAGE, PAGE, 1)]
     assert make_map(bios, limit=0x102)[1] == [(0x100, 0x102)]

@@ -97,7 +97,7 @@ def point_at_line(content, line):
 
 def told_by_kernel(line):
     ram = Ram(0x4_0000)
-    options, notes = Options(Region(ram, 0x2_0000, 0x3_0000)), Notes()
+    options, notes = Options(Region(ram, 0x2_0000, 0x3_0000), ALL_FRAMES), Notes()
     point_at_line(ram.bytes, line)
     options.start(PARAMETERS, PAGE)
     told = values_of(options)
@@ -198,7 +198,7 @@ def test_what_follows_a_zero_byte_is_no_part_of_the_line():
 
 def test_without_a_command_line_nothing_is_said():
     ram = Ram(0x4_0000)
-    options = Options(Region(ram, 0x2_0000, 0x3_0000))
+    options = Options(Region(ram, 0x2_0000, 0x3_0000), ALL_FRAMES)
     options.start(PARAMETERS, 0)
     assert not any(ram.bytes[0x2_0000:0x3_0000]) and options.most_frames() == ALL_FRAMES
 

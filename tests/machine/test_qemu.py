@@ -29,7 +29,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import MICROKERNEL, USERMODE
+from keelback.kernel.layout import MICROKERNEL, USERMODE, with_paging
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.lang import text_of
 from keelback.machine.observed import Outcome
@@ -37,7 +37,7 @@ from keelback.machine.qemu import qemu
 from keelback.machine.qemu.qemu import WAIT, Medium, Qemu, QemuError, Verdict
 from keelback.machine.simulated.boot_loader import BiosEntry
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, code_program, stack_frame
+from support import MIB, c_program, code_program, stack_frame
 from variants import variants, with_other_paging
 
 GIB = 1 << 30
@@ -169,6 +169,7 @@ SIZES = {"16M": 16 * MIB, "64M": 64 * MIB, "1G": GIB, "3.5G": 7 * GIB // 2, "6G"
 
 MACHINES = {size: (memory, MICROKERNEL) for size, memory in SIZES.items()}
 MACHINES |= {f"{size} usermode": (SIZES[size], USERMODE) for size in ("16M", "6G")}
+MACHINES |= {f"{size} PAE": (SIZES[size], with_paging(MICROKERNEL, "PAE")) for size in ("16M", "6G")}
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -188,10 +189,49 @@ def test_memory_is_laid_out_in_order_whatever_the_machine_has(machine):
     tables = {kernel.spaces.kernel.directory << 12, stack_frame(kernel, 0) << 12}
     assert all(bounds.zone <= address < bounds.region_top for address in tables), "initial page allocations"
     end = kernel.memory.kernel_map.end() << 12
-    assert low - MIB < end <= low, "all below 4 GiB but what the BIOS keeps"
+    top = low if memory == low or layout.physical_limit <= 4 * GIB else 4 * GIB + memory - low
+    assert top - MIB < end <= top, "all that the layout may use but what the BIOS keeps"
+    limit = layout.physical_limit
+    ignored = f"keelback: memory from {limit:#x} on is beyond what this layout uses; ignored\n"
+    assert (ignored in ended.console) == (memory > top)
     assert len(kernel.memory.frames.table) == end >> 12
     usable = sum(each.size_low | each.size_high << 32 for each in kernel.memory.bios_map.table if each.type == 1)
     assert memory - 2 * MIB < usable <= memory, "the map is QEMU's own"
+
+
+FILLING = """
+int main(const char *argument)
+{
+    struct frame_counts counts;
+    sys_frame_counts(&counts);
+    uint32_t count = counts.user_free - 16, wrong = 0, *words = sys_map(NULL, count * 4096, CAN_WRITE);
+
+    for (uint32_t page = 0; page < count; page++)
+        words[page * 1024] = words[page * 1024 + 1023] = page * 2654435761u;
+    for (uint32_t page = 0; page < count; page++)
+        wrong += words[page * 1024] != page * 2654435761u || words[page * 1024 + 1023] != page * 2654435761u;
+    sys_frame_counts(&counts);
+    print_unsigned(count);
+    print(" pages, wrong: ");
+    print_unsigned(wrong);
+    print("\\n");
+    return counts.user_free > 16;
+}"""
+
+
+def test_memory_above_four_gib_holds_what_is_written_there():
+    low, layout = 16 * MIB, with_paging(MICROKERNEL, "PAE")
+    image = image_of("filling", files={"filling": c_program(FILLING)}, layout=layout)
+    ended = boot(image, memory=40 * MIB, layout=layout, arguments=("-machine", f"max-ram-below-4g={low}"))
+    map = ended.kernel.memory.kernel_map
+    assert (map.table[map.fill.count - 1].start, map.end()) == (1 << 20, (1 << 20) + (24 * MIB >> 12))
+    pages, _, wrong = ended.console.splitlines()[-1].partition(" pages, wrong: ")
+    assert (ended.verdict, wrong, process_of(ended, 1).exit_status) == (Verdict.DONE, "0", 0)
+    assert int(pages) << 12 > 24 * MIB > low
+
+
+def process_of(ended, pid):
+    return ended.kernel.processes.table[pid]
 
 
 @pytest.mark.parametrize("memory", [2, 3])

@@ -54,7 +54,7 @@ class Kernel(Component):
         self.cpu = Cpu(hardware)
         self.control = CONTROL_STATES[word_bits](self.cpu, layout)
         self.strays = Strays(records)  # first in RAM: entry code counts there
-        self.options = Options(records)
+        self.options = Options(records, layout.physical_limit >> PAGE_SHIFT)
         self.console = Console(records, self.cpu)
         self.segments = SEGMENTS[word_bits](records, layout, self.cpu)
         self.interrupts = INTERRUPTS[word_bits](records, layout, self.cpu)

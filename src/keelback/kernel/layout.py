@@ -32,14 +32,18 @@ from dataclasses import dataclass, fields, replace
 
 from keelback.abi.parts import Part
 from keelback.kernel.x86.paging import I386, PAE, SCHEMES, X86_64, PagingScheme
-from keelback.lang import PAGE_SIZE
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
+RECORDS_OF_A_FRAME = 6
+"""Bytes that the kernel keeps of each frame, at most."""
 _ADDRESSES = (
-    "owned_start", "owned_end", "loaded_at", "kernel_start", "places", "text_end", "records_end", "entry_stack",
-    "region_least", "region_limit", "globals_start", "globals_end", "kernel_stack", "windows", "kernel_limit",
-    "image_start", "image_base", "stack_top", "anonymous_base", "malloc_base", "malloc_limit", "user_end", "boot_stack",
+    "physical_limit", "owned_start", "owned_end", "loaded_at", "kernel_start", "places", "text_end", "records_end",
+    "entry_stack", "region_least", "region_limit", "globals_start", "globals_end", "kernel_stack", "windows",
+    "kernel_limit", "image_start", "image_base", "stack_top", "anonymous_base", "malloc_base", "malloc_limit",
+    "user_end", "boot_stack",
 )  # fmt: skip
 """What starts or ends a page, or is so many whole ones."""
 
@@ -69,7 +73,7 @@ class Layout:
     """The parts of the kernel that are built; of the others nothing is there, and their calls are unknown."""
 
     physical_limit: int
-    """Memory from here on is not used."""
+    """Memory from here on is not used; the kernel region has room for the records of what is before."""
     owned_start: int
     """All physical memory from here …"""
     owned_end: int
@@ -217,7 +221,7 @@ class Layout:
             "records_end region_limit globals_start windows",
         )
         self._need(
-            self.records_end <= self.physical_limit and self.physical_limit % PAGE_SIZE == 0,
+            self.records_end <= self.physical_limit,
             "the kernel lies in memory that is used",
             "records_end physical_limit",
         )
@@ -225,6 +229,16 @@ class Layout:
             self.region_least <= self.region_limit,
             "the kernel region has room for what it is at least",
             "region_least region_limit",
+        )
+        self._need(
+            self.physical_limit <= self.paging.physical_end,
+            "page tables can name all memory that is used",
+            "physical_limit paging",
+        )
+        self._need(
+            (self.physical_limit >> PAGE_SHIFT) * RECORDS_OF_A_FRAME <= self.region_limit - self.records_end,
+            "the kernel region has room for the records of all memory",
+            "physical_limit records_end region_limit",
         )
         self._need(
             self.owned_end <= self.kernel_limit, "what the kernel owns lies below KLIMIT", "owned_end kernel_limit"
@@ -411,7 +425,7 @@ MICROKERNEL = Layout(
     number=1,
     paging=I386,
     parts=tuple(Part),
-    physical_limit=1 << 32,
+    physical_limit=4 * GIB,
     owned_start=0x0010_0000,
     owned_end=0x0010_0000,
     loaded_at=0x0010_0000,
@@ -461,6 +475,7 @@ USERMODE = replace(
     MICROKERNEL,
     name="usermode",
     number=2,
+    physical_limit=3 * GIB,
     owned_start=PAGE_SIZE,
     owned_end=0x0080_0000,
     region_least=0x007F_D000,
@@ -484,6 +499,7 @@ LAYOUTS = (MICROKERNEL, USERMODE)
 MICROKERNEL_64 = replace(
     MICROKERNEL,
     paging=X86_64,
+    physical_limit=64 * GIB,
     records_end=0x0020_0000,
     entry_stack=40 * KIB,  # below it lie the page tables that lead into long mode
     anonymous_base=0x1_0000_0000,
@@ -493,7 +509,11 @@ MICROKERNEL_64 = replace(
     user_end=0x7FFF_FFFF_F000,
 )
 
-OTHER_PAGING = (*(replace(layout, paging=PAE) for layout in LAYOUTS), MICROKERNEL_64)
+OTHER_PAGING = (
+    replace(MICROKERNEL, paging=PAE, physical_limit=64 * GIB),
+    replace(USERMODE, paging=PAE),
+    MICROKERNEL_64,
+)
 """The same, with the other page tables that they can have."""
 
 

@@ -1,7 +1,8 @@
 """What the boot loader hands over, checked before it is believed: where it lies, and whether memory is there at all.
 
 A map of memory is a claim.  At boot, while paging is off, two patterns are written to the first and the last frame of
-each usable range and read back; of a range whose end is not there the part that is there is used.
+each usable range and read back; of a range whose end is not there the part that is there is used.  What lies from 4 GiB
+on can't be reached then, and is believed.
 """
 
 from keelback.kernel.boot.boot_parameters import MOST_ENTRIES, USABLE, BiosRange, BootParameters
@@ -11,6 +12,7 @@ from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Ram, u32, view,
 
 PATTERN = 0x5A5A_A5A5
 LAST_PAGE = 0xFFFF_F000
+FRAMES_IN_REACH = 1 << 20
 
 
 class Handover(Component):
@@ -72,10 +74,11 @@ class Handover(Component):
         """Leave out of the map what is not there, and say so."""
         for index in range(self.kernel_map.fill.count):
             claimed = self.kernel_map.table[index]
-            end: u32 = self._end_of_memory(claimed.start, claimed.end)
-            if end != claimed.end:
+            reach: u32 = min(claimed.end, FRAMES_IN_REACH)
+            end: u32 = self._end_of_memory(claimed.start, reach) if claimed.start < reach else reach
+            if end != reach:
                 console.write(f"keelback: there is no memory from {end << PAGE_SHIFT:#010x} on, ")
-                console.write(f"though the memory map claims it up to {claimed.end << PAGE_SHIFT:#x}; not used\n")
+                console.write(f"though the memory map claims it up to {reach << PAGE_SHIFT:#x}; not used\n")
                 claimed.end = end
         self.kernel_map.leave_out_empty()
 

@@ -22,6 +22,8 @@ from keelback.kernel.memory.frames import CONSOLE, KERNEL, RESERVED, Frames
 from keelback.kernel.memory.heap import BootHeap
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, Struct, round_up, size_of, u32, view, word
 
+LAST_FRAME = 0xF_FFFF
+"""Of 4 GiB; the kernel lies below."""
 MAPS_SIZE = round_up(MOST_ENTRIES * size_of(BiosRange), 16) + round_up(MOST_RANGES * size_of(FrameRange), 16)
 """The bytes after kernel_top that the loader must know to be usable, because the maps that could tell lie there."""
 
@@ -78,7 +80,7 @@ class Memory(Component):
         end = self.loaded_end()
         bounds.region_top = least
         if not self.layout.one_pool:
-            share = (self.frame_count() << PAGE_SHIFT) // self.layout.zone_share
+            share = min((self.frame_count() << PAGE_SHIFT) // self.layout.zone_share, self.layout.region_limit)
             wanted = max(least, round_up(bounds.zone + share, PAGE_SIZE))
             bounds.region_top = max(least, min(wanted, end, self.layout.region_limit))
         if bounds.region_top > self.layout.region_limit or self.owned_end() > end:
@@ -91,7 +93,8 @@ class Memory(Component):
 
     def loaded_end(self) -> word:
         """Return where the usable memory ends that the kernel was loaded into."""
-        return self.kernel_map.usable_after(self.layout.kernel_start >> PAGE_SHIFT) << PAGE_SHIFT
+        end: u32 = self.kernel_map.usable_after(self.layout.kernel_start >> PAGE_SHIFT)
+        return min(end, LAST_FRAME) << PAGE_SHIFT
 
     def owned_end(self) -> word:
         """Return the address at which the memory that is the kernel's ends."""

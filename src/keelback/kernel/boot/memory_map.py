@@ -1,15 +1,16 @@
 """The kernel memory map: which frames are usable, sorted and without overlaps, whatever the BIOS says.
 
 1. A frame is usable when one usable entry holds it whole and no entry of another type touches it.
-2. Memory from 4 GiB on is ignored, or from where the command line says.
+2. Memory from the layout's limit on is ignored, or from where the command line says.
 3. The frames from 640 KiB to 1 MiB are never usable: adapters lie there, the screen among them.
 4. The ranges are sorted, disjoint, and no two of them touch.
 """
 
 from keelback.kernel.boot.boot_parameters import MOST_ENTRIES, USABLE, BiosMemoryMap, BiosRange
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, Struct, Table, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, Struct, Table, u32, u64, word
 
-MOST_FRAMES = 1 << 20
+BEYOND = 0xFFFF_FFFF
+"""A frame behind all memory."""
 MOST_RANGES = 2 * MOST_ENTRIES + 2
 ADAPTERS = 0xA0
 ADAPTERS_END = 0x100
@@ -30,7 +31,7 @@ class MapFill(Struct):
 
 
 class MemoryMap(Component):
-    """The usable frames below 4 GiB."""
+    """The usable frames below a limit."""
 
     def __init__(self, records: Region, bios: BiosMemoryMap) -> None:
         self.bios = bios
@@ -77,7 +78,7 @@ class MemoryMap(Component):
         return usable
 
     def _next_boundary(self, position: u32) -> u32:
-        nearest: u32 = MOST_FRAMES
+        nearest: u32 = BEYOND
         for index in range(len(self.bios.table)):
             entry = self.bios.table[index]
             first: u32 = self._first(entry)
@@ -91,20 +92,21 @@ class MemoryMap(Component):
 
     def _first(self, entry: BiosRange) -> u32:
         """Return the first frame of an entry: usable ones are rounded inwards, others outwards."""
-        if entry.base_high != 0:
-            return MOST_FRAMES
-        base: u32 = entry.base_low
-        return (base + PAGE_SIZE - 1 if entry.type == USABLE else base) >> PAGE_SHIFT
+        return self._frame_at(entry.base_low, entry.base_high, entry.type == USABLE)
 
     def _end(self, entry: BiosRange) -> u32:
         """Return the frame after the last of an entry; an entry of no size has no frames."""
         if entry.size_low == 0 and entry.size_high == 0:
             return self._first(entry)
-        if entry.base_high != 0 or entry.size_high != 0:
-            return MOST_FRAMES
-        end = entry.base_low + entry.size_low
-        frame: u32 = (end if entry.type == USABLE else end + PAGE_SIZE - 1) >> PAGE_SHIFT
-        return min(frame, MOST_FRAMES)
+        low: u64 = entry.base_low + entry.size_low
+        high: u32 = min(entry.base_high + entry.size_high + (low >> 32), 0xFFFF_FFFF)
+        return self._frame_at(low & 0xFFFF_FFFF, high, entry.type != USABLE)
+
+    def _frame_at(self, low: u32, high: u32, rounds_up: bool) -> u32:
+        """Return the frame of an address of two words, the next one where that rounds up and it lies inside."""
+        frame = high << 32 - PAGE_SHIFT | low >> PAGE_SHIFT
+        inside = rounds_up and low % PAGE_SIZE != 0
+        return min(frame + 1 if inside else frame, BEYOND)
 
     def claimed_end(self) -> u32:
         """Return the frame after the last that an entry of the BIOS's calls usable; 0 when none does."""

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from keelback.kernel.boot.boot_parameters import BootParameters
-from keelback.kernel.boot.memory_map import MOST_FRAMES
 from keelback.kernel.devices.console import Sink
 from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, TextSink, inline, u8, u32, u64, view, word
 
@@ -64,8 +63,9 @@ class OptionValues(Struct):
 class Options(Component):
     """The command line, copied at boot, and what it says."""
 
-    def __init__(self, records: Region) -> None:
+    def __init__(self, records: Region, all_frames: int) -> None:
         self.ram = records.ram
+        self.all_frames = all_frames
         self.line = records.struct(CommandLineText).text
         self.values = records.struct(OptionValues)
         self.name = records.struct(OptionName).text
@@ -96,9 +96,9 @@ class Options(Component):
         return view(self.ram, GivenByte, place).byte
 
     def most_frames(self) -> u32:
-        """Return the frame from which on memory is not to be used."""
+        """Return the frame from which on memory is not to be used: at most the first that nobody uses."""
         frames = self.values.frames
-        return frames if frames != 0 else MOST_FRAMES
+        return frames if frames != 0 else self.all_frames
 
     def report(self, console: TextSink) -> None:
         """Say which words were ignored, and whether the line was cut."""
@@ -182,7 +182,7 @@ class Options(Component):
         frames: u32 = 0
         for unit, shift in UNITS:
             if position > start and self._is(position, end, unit):
-                frames = min(min(number, LARGEST_NUMBER) << shift >> PAGE_SHIFT, MOST_FRAMES)
+                frames = min(min(number, LARGEST_NUMBER) << shift >> PAGE_SHIFT, self.all_frames)
         if frames == 0:
             return Finding.WRONG
         self.values.frames = frames

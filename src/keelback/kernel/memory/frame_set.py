@@ -5,30 +5,30 @@
     level 1     1,024       bit i set: word i of level 0 is not 0
     level 0     32,768      bit f set: frame f is a member
 
-Each word has 32 bits, so four levels cover the 2^20 frames of 4 GiB.  The first word of level 0 that is not 0 is noted;
-when it becomes 0, the levels above it tell the next.  The bytes depend on the members alone, never on the order in
-which they came, so undoing a change restores them.
+Each word has 32 bits, so four levels cover the 2^20 frames of 4 GiB; who may have more has more levels.  The first word
+of level 0 that is not 0 is noted; when it becomes 0, the levels above it tell the next.  The bytes depend on the
+members alone, never on the order in which they came, so undoing a change restores them.
 """
 
 from keelback.kernel.memory.heap import BootHeap
-from keelback.lang import Component, Region, Struct, Table, lowest_bit, u16, u32
+from keelback.lang import Component, Region, Struct, Table, lowest_bit, u32
 
-MOST_FRAMES = 1 << 20
 ALL_ONES = 0xFFFF_FFFF
 
 
 class FirstWord(Struct):
     """Which word of level 0 has the lowest member; the number of its words when the set is empty."""
 
-    index: u16
+    index: u32
 
 
 class FrameSet(Component):
-    """A set of frame numbers below 2^20."""
+    """A set of frame numbers below a limit."""
 
-    def __init__(self, records: Region) -> None:
-        self.levels: tuple[Table[u32], ...] = tuple(records.table(u32) for _ in range(4))
-        self.words, self.upper, self.top = self.levels[0], self.levels[1:], self.levels[3]
+    def __init__(self, records: Region, limit: int) -> None:
+        count = next(count for count in range(2, 8) if 32**count >= limit)
+        self.levels: tuple[Table[u32], ...] = tuple(records.table(u32) for _ in range(count))
+        self.words, self.upper, self.top = self.levels[0], self.levels[1:], self.levels[-1]
         self.first = records.struct(FirstWord)
 
     def place(self, heap: BootHeap, count: u32) -> None:

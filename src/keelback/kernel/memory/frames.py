@@ -20,7 +20,7 @@ from enum import IntEnum
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_set import FrameSet
-from keelback.lang import Array, Component, Region, Struct, Table, bits, inline, u8, u16, u32
+from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, Table, bits, inline, u8, u16, u32
 
 OWNER_BITS = 12
 
@@ -91,8 +91,9 @@ class Frames(Component):
     def __init__(self, records: Region, layout: Layout) -> None:
         self.table: Table[Frame] = records.table(Frame)
         self.read_only: Table[u8] = records.table(u8)  # 1 for a frame that is; apart, so that a record stays 4 bytes
-        self.kernel_zone = None if layout.one_pool else FrameSet(records)
-        self.user_zone = FrameSet(records)
+        limit = layout.physical_limit >> PAGE_SHIFT
+        self.kernel_zone = None if layout.one_pool else FrameSet(records, limit)
+        self.user_zone = FrameSet(records, limit)
         self.counts = records.struct(FrameCounts)
         self.injection = records.struct(Injection)
         self.most_references = layout.most_references

@@ -119,6 +119,11 @@ class PagingScheme:
         return self.levels[-1]
 
     @property
+    def physical_end(self) -> int:
+        """Return the end of the memory that entries can name."""
+        return self.address_mask + PAGE_SIZE
+
+    @property
     def reach(self) -> int:
         """Return the bytes that one table of the last level maps."""
         return self.levels[-2].reach
