@@ -192,11 +192,9 @@ serve:  xorl    %ebp, %ebp              # the outermost stack frame is the kerne
 /* The kernel has chosen: rax is the trap frame to restore.  `sysret` goes to rcx, with the flags in r11: it serves only
  * where the frame came by `syscall` and still agrees with both, and where rcx is an address of user space.  Of any
  * other, an Intel CPU would fault in ring 0, on the user's stack. */
-leave:
-trap_return:
-        testl   $FROM_SYSCALL, FRAME_ERROR(%rax)
+leave:  movq    %rax, %rsp
+back:   testl   $FROM_SYSCALL, FRAME_ERROR(%rsp)
         jz      2f
-        movq    %rax, %rsp
         restore
         cmpq    FRAME_RIP - FRAME_VECTOR(%rsp), %rcx
         jne     1f
@@ -211,10 +209,14 @@ trap_return:
         movl    %edx, %es
         movl    %edx, %fs
         movl    %edx, %gs
-        movq    %rax, %rsp
         restore
 1:      addq    $16, %rsp               # vector and error code
         iretq
+
+/* For a machine that restores the trap frame at rax itself. */
+trap_return:
+        movq    %rax, %rsp
+        jmp     back
 
 user_end:
         .quad   USER_END
