@@ -2,10 +2,11 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 from keelback.image.c_library import FOLDER, build_part, read_parts
 from keelback.image.symbols import defined_in, weak_in
-from keelback.image.toolchain import USER_FLAGS
+from keelback.image.toolchain import TARGETS, USER_FLAGS
 from keelback.user import RUNTIME
 
 PARTS = RUNTIME / FOLDER / "parts.list"
@@ -13,13 +14,21 @@ HEAD = "# The files of the C library, and what each defines; the symbols are wri
 
 
 def made() -> str:
-    """Return what the list is to have: a name is its part's that defines it, not theirs that only have it weakly."""
+    """Return what the list is to have: a name is its part's that defines it, not theirs that only have it weakly.
+
+    It is for all machines: on some of them, some names are nobody's.
+    """
+    parts = sorted(read_parts(RUNTIME))
+    wanted = list(product(parts, TARGETS.values()))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = sorted(read_parts(RUNTIME))
-        built = dict(zip(parts, pool.map(lambda part: build_part(part, RUNTIME, USER_FLAGS), parts), strict=True))
-    strong = set[str]().union(*(defined_in(each) - weak_in(each) for each in built.values()))
-    rows = ((part, defined_in(each) - (weak_in(each) & strong)) for part, each in built.items())
-    return HEAD + "".join(f"{part}: {' '.join(sorted(names))}\n" for part, names in rows)
+        objects = pool.map(lambda each: build_part(each[0], RUNTIME, USER_FLAGS, each[1]), wanted)
+        built = dict(zip(wanted, objects, strict=True))
+    names: dict[str, set[str]] = {part: set() for part in parts}
+    for target in TARGETS.values():
+        strong = set[str]().union(*(defined_in(built[part, target]) - weak_in(built[part, target]) for part in parts))
+        for part in parts:
+            names[part] |= defined_in(built[part, target]) - (weak_in(built[part, target]) & strong)
+    return HEAD + "".join(f"{part}: {' '.join(sorted(each))}\n" for part, each in names.items())
 
 
 if __name__ == "__main__":

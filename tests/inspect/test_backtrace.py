@@ -14,7 +14,7 @@ from keelback.image.kernels import compiled
 from keelback.image.libraries import build_library
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program
-from keelback.inspect.backtrace import CALL, Stack, way_of
+from keelback.inspect.backtrace import CALLS, Stack, way_of
 from keelback.inspect.family import Family
 from keelback.inspect.lens import look, walker_of
 from keelback.inspect.loaded_code import Code
@@ -235,7 +235,7 @@ def test_the_way_is_told_wherever_in_a_system_call_a_timer_interrupts(program):
     stack = Stack(walker_of(pc.kernel), pc.contents, directory, frame.esp)
     own = stack.word_at(frame.esp)
     interrupted = frame._replace(vector=TIMER)
-    after, mov = frame.eip, frame.eip - len(CALL) + 2
+    after, mov = frame.eip, frame.eip - len(CALLS[32]) + 2
     ways = [
         way_of(Code(with_debug_data(program)), each, stack)
         for each in (

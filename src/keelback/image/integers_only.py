@@ -19,6 +19,10 @@ _MNEMONICS: Final = re.compile(r"f|v?(ld|st)mxcsr|xsave|xrstor|vzero|(wait|emms)
 _REGISTERS: Final = re.compile(r"\b(st\(\d\)|[xyz]?mm\d+)")
 _CONSTANTS: Final = ("fldz", "fld1")
 _EXECUTABLE: Final = 4  # SHF_EXECINSTR
+_SSE_DISABLED: Final = "with SSE disabled"
+
+
+WHY_NOT: Final = "which programs do not have here: no such register outlives a trap; compute with integers"
 
 
 class Use(NamedTuple):
@@ -33,10 +37,12 @@ class Use(NamedTuple):
         """Say where, what, why not, and what to do."""
         where = f"{self.file}:{self.line}: " if self.line else ""
         whose = f"{self.function} needs" if self.function else "there is need of"
-        return (
-            f"{where}error: {whose} floating point ({self.instruction}), which programs do not have here: "
-            "no such register outlives a trap; compute with integers"
-        )
+        return f"{where}error: {whose} floating point ({self.instruction}), {WHY_NOT}"
+
+
+def explained(diagnostics: str) -> str:
+    """Return what clang says for an x86-64, where it refuses some floating point itself, and why."""
+    return f"{diagnostics}\nThat is floating point, {WHY_NOT}." if _SSE_DISABLED in diagnostics else diagnostics
 
 
 def first_use(compiled: bytes) -> Use | None:

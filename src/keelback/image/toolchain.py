@@ -268,7 +268,10 @@ def _translate(
 
 def _run_compiler(source: Path, failure: str, work: Path, arguments: Sequence[str], output: Path) -> str:
     """Make an output of a source and return what the compiler said.  Raises: ToolchainError."""
-    return run_zig(source, failure, work, Path.cwd(), ["cc", *arguments, _as_operand(source), "-o", str(output)])
+    try:
+        return run_zig(source, failure, work, Path.cwd(), ["cc", *arguments, _as_operand(source), "-o", str(output)])
+    except ToolchainError as error:
+        raise ToolchainError(source, failure, integers_only.explained(error.diagnostics)) from None
 
 
 def _write_ir(source: Path, failure: str, work: Path, arguments: Sequence[str], change: Callable[[str], str]) -> str:

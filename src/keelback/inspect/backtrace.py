@@ -8,16 +8,19 @@ from typing import Any
 from keelback.inspect.loaded_code import Code
 from keelback.inspect.source_places import SourcePlace
 from keelback.inspect.symbols import in_words
-from keelback.inspect.traps import Registers
-from keelback.inspect.unwind import callers
+from keelback.inspect.traps import AnyRegisters
+from keelback.inspect.unwind import NUMBERS, callers
 from keelback.inspect.walk import PAGE_SHIFT, USER, Walker
 
 PAGE = 1 << PAGE_SHIFT
 MOST_PAGES = 16
 MOST_LINES = 8
-WORD = struct.Struct("<I")
-CALL = bytes.fromhex("55 89d5 cd80 5d")  # push ebp; mov ebp, edx; int 0x80; pop ebp
-IN_CALL = {1: False, 3: True, 5: True}
+WORDS = {32: struct.Struct("<I"), 64: struct.Struct("<Q")}
+CALLS = {
+    32: bytes.fromhex("55 89d5 cd80 5d"),  # push ebp; mov ebp, edx; int 0x80; pop ebp
+    64: bytes.fromhex("55 4889d5 0f05 5d"),  # push rbp; mov rbp, rdx; syscall; pop rbp
+}
+IN_CALL = {32: {1: False, 3: True, 5: True}, 64: {1: False, 4: True, 6: True}}
 """How far into a system call of `keelback.h`, which borrows ebp, its stack has ebp, and whether that is another yet."""
 PANICS = ("print.c sys_panic", "print.c __fail", "malloc.py heap_refuse", "abort.c abort", "assert.c __assert_fail")
 """Functions of the runtime that end a program because it is wrong."""
@@ -26,8 +29,9 @@ PANICS = ("print.c sys_panic", "print.c __fail", "malloc.py heap_refuse", "abort
 class Stack:
     """A copy of the first pages of a stack, from its pointer on, as far as they are there."""
 
-    def __init__(self, walker: Walker, contents: Any, directory: int, pointer: int) -> None:
+    def __init__(self, walker: Walker, contents: Any, directory: int, pointer: int, word_bits: int = 32) -> None:
         start = pointer & -PAGE
+        self.word_bits, self._word = word_bits, WORDS[word_bits]
         self._pages: Mapping[int, bytes] = {
             each.page: bytes(contents[each.frame << PAGE_SHIFT : (each.frame + 1) << PAGE_SHIFT])
             for each in walker.pages(directory << PAGE_SHIFT, start, start + MOST_PAGES * PAGE, USER)
@@ -37,10 +41,10 @@ class Stack:
         """Return the word at an address, None where the copy has none."""
         page = self._pages.get(address & -PAGE)
         place = address % PAGE
-        return None if page is None or place > PAGE - WORD.size else int(WORD.unpack_from(page, place)[0])
+        return None if page is None or place > PAGE - self._word.size else int(self._word.unpack_from(page, place)[0])
 
 
-def way_of(code: Code, frame: Registers, stack: Stack) -> tuple[str, ...]:
+def way_of(code: Code, frame: AnyRegisters, stack: Stack) -> tuple[str, ...]:
     """Return the lines that led to where a trap frame is, innermost first, to `main`: `triangle.c:20 in main`.
 
     It is empty where the program's file has no debug data, and cut where it is long.
@@ -56,7 +60,7 @@ def shortened(places: list[SourcePlace]) -> tuple[str, ...]:
     return (*lines[: MOST_LINES - 1], f"… {more + 1} more", lines[-1]) if more > 1 else tuple(lines)
 
 
-def way_to_panic(code: Code, frame: Registers, stack: Stack) -> list[SourcePlace]:
+def way_to_panic(code: Code, frame: AnyRegisters, stack: Stack) -> list[SourcePlace]:
     """Return the lines that led to where a program noticed that it is wrong, innermost first, without the runtime's.
 
     It is empty where no function of the runtime has ended it, or nobody knows.
@@ -69,25 +73,27 @@ def way_to_panic(code: Code, frame: Registers, stack: Stack) -> list[SourcePlace
     return [*dropwhile(lambda each: each.file == last or each.function == "panic", places[found[-1] :])]
 
 
-def _to_main(code: Code, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
+def _to_main(code: Code, frame: AnyRegisters, stack: Stack) -> Iterator[SourcePlace]:
     for each in _places(code, frame, stack):
         yield each
         if each.function == "main":
             return
 
 
-def _places(code: Code, frame: Registers, stack: Stack) -> Iterator[SourcePlace]:
+def _places(code: Code, frame: AnyRegisters, stack: Stack) -> Iterator[SourcePlace]:
     """Yield the lines that a frame's instruction is of, and those that led there."""
-    registers = frame.by_number()
-    for into, has_borrowed in IN_CALL.items():
-        if code.bytes_at(frame.instruction - into).startswith(CALL):
-            kept = stack.word_at(registers[4])
-            registers[5] = kept if has_borrowed and kept is not None else registers[5]
-            registers[4] += WORD.size
-    registers[8] = frame.place
-    if not code.bytes_at(registers[8]):  # a call of what is no code: its stack has where it came from
-        registers[8] = (stack.word_at(registers[4]) or 1) - 1
-        registers[4] += WORD.size
-    yield from code.sources_of(registers[8])
-    for address in callers(code.row_of, registers, stack.word_at):
+    registers, bits = frame.by_number(), stack.word_bits
+    numbers = NUMBERS[bits]
+    pointer, base, place, *_ = numbers
+    for into, has_borrowed in IN_CALL[bits].items():
+        if code.bytes_at(frame.instruction - into).startswith(CALLS[bits]):
+            kept = stack.word_at(registers[pointer])
+            registers[base] = kept if has_borrowed and kept is not None else registers[base]
+            registers[pointer] += bits // 8
+    registers[place] = frame.place
+    if not code.bytes_at(registers[place]):  # a call of what is no code: its stack has where it came from
+        registers[place] = (stack.word_at(registers[pointer]) or 1) - 1
+        registers[pointer] += bits // 8
+    yield from code.sources_of(registers[place])
+    for address in callers(code.row_of, registers, stack.word_at, numbers):
         yield from code.sources_of(address - 1)

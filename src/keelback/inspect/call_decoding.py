@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from keelback.abi.calls import BYTES, NUMBER, REGISTERS, TEXT, Call, Form, known_calls
 from keelback.inspect.events import Argument, Result
-from keelback.inspect.traps import Registers
+from keelback.inspect.traps import AnyRegisters
 from keelback.inspect.walk import PAGE_SHIFT, USER, Walker
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.x86.trap_frame import signed
@@ -24,9 +24,10 @@ class Arguments:
 
     def __init__(self, kernel: Kernel, walker: Walker) -> None:
         self._contents = kernel.spaces.ram.contents
+        self._highest = kernel.layout.paging.highest
         self._walker = walker
 
-    def of(self, call: Call | None, registers: Registers, root: int) -> dict[str, Argument]:
+    def of(self, call: Call | None, registers: AnyRegisters, root: int) -> dict[str, Argument]:
         """Return the arguments of a call by name, of one that is unknown by register; `root` is its space's cr3."""
         words = dict(zip(REGISTERS, registers.arguments, strict=True))
         if call is None:
@@ -56,10 +57,10 @@ class Arguments:
                 return
             start, count = (page.frame << PAGE_SHIFT) + address % PAGE, min(size, PAGE - address % PAGE)
             yield bytes(self._contents[start : start + count])
-            address, size = address + count & 0xFFFF_FFFF, size - count
+            address, size = address + count & self._highest, size - count
 
 
 def result_of(call: Call | None, value: int) -> Result:
-    """Return what a call returned, by the word in eax."""
-    error = KernelError.known.get(value - (1 << 32))
+    """Return what a call returned, by the word in eax or rax; an error's low 32 bits are no page's address."""
+    error = KernelError.known.get((value & 0xFFFF_FFFF) - (1 << 32))
     return Result(value, error, call is not None and call.c_result.endswith("*"))

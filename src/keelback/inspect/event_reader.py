@@ -8,7 +8,7 @@ from keelback.inspect.call_decoding import Arguments, call_of, result_of
 from keelback.inspect.events import Event, Fault, Interrupt, PageFault, Returned, SystemCall, TrapBegun, TrapEnded
 from keelback.inspect.lens import walker_of
 from keelback.inspect.page_faults import Faulted, PageFaults
-from keelback.inspect.traps import Registers, TrapFrames
+from keelback.inspect.traps import AnyRegisters, Registers, TrapFrames
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import Reason
@@ -39,7 +39,7 @@ class EventReader:
         self._frames = TrapFrames(kernel)
         self._page_faults = PageFaults(kernel)
         self._arguments = Arguments(kernel, walker_of(kernel))
-        self._registers = Registers()
+        self._registers: AnyRegisters = Registers()
         self._who: dict[str, Any] = {}
         self._call: SystemCall | None = None
         self._faulted: Faulted | None = None

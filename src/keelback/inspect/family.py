@@ -15,7 +15,7 @@ from keelback.inspect.endings import Fault, Kind, ProcessEnding, ending_of, exit
 from keelback.inspect.lens import walker_of
 from keelback.inspect.loaded_code import Code, code_of
 from keelback.inspect.symbols import in_words
-from keelback.inspect.traps import Registers, TrapFrames
+from keelback.inspect.traps import AnyRegisters, Registers, TrapFrames
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState
 from keelback.kernel.processes.threads import Thread
@@ -80,7 +80,7 @@ class Family:
         self._counts = slice(counts, counts + size_of(ProcessCounts))
         self._state = base + layout_of(Process).field("state").offset
         self._frames = TrapFrames(kernel)
-        self._trap = 0, Registers()
+        self._trap: tuple[int, AnyRegisters] = 0, Registers()
         self._stack: Stack | None = None
         self._code: Code | None = None
         self._walker = walker_of(kernel)
@@ -186,9 +186,10 @@ class Family:
         """Return the code that a process had before the last trap, where that was its own and may have ended it."""
         return self._code if self._trap[0] == member.thread else None
 
-    def _stack_of(self, thread: Thread, frame: Registers) -> Stack:
+    def _stack_of(self, thread: Thread, frame: AnyRegisters) -> Stack:
         space = self.kernel.processes.table[thread.pid].space
-        return Stack(self._walker, self._bytes, space.directory, frame.stack)
+        bits = self.kernel.layout.paging.word_bits
+        return Stack(self._walker, self._bytes, space.directory, frame.stack, bits)
 
     def _with_way(self, ending: ProcessEnding, member: Member) -> ProcessEnding:
         """Add how a process came to where it died, if the last trap was what it died of: a fault, or its own panic."""

@@ -2,25 +2,57 @@
 
 Files come from anybody, so they are read in one pass, never further than they reach: what a header says is a wish.
 
-Source: System V ABI, chapter 4 (sections and symbols); i386 supplement.
+Source: System V ABI, chapter 4 (sections and symbols); i386 and AMD64 supplements.
 """
 
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from keelback.inspect.source_places import SourcePlace, source_places
 
 LONGEST_INSTRUCTION = 15
 LONGEST_NAME = 200
-HEADER, TABLES = 52, struct.Struct("<28xII8xH2xH2x")  # where program and section headers start; how many there are
-SEGMENT, SECTION, SYMBOL = struct.Struct("<8I"), struct.Struct("<10I"), struct.Struct("<3IBBH")
 CLANGS_OWN = "__clang_trap_msg$"
 """How functions are called that clang makes up, to say why it put in an instruction that traps."""
 ZIGS_OWN = "__func_"
 """What zig puts behind the name of a function that it makes for some types, and a number after it."""
 LOAD, SYMBOL_TABLE, FUNCTION = 1, 2, 2
+
+
+class Form(NamedTuple):
+    """How the tables of a file lie in it, for a machine with so many bits to a word."""
+
+    word_bits: int
+    tables: struct.Struct
+    """A header: where program and section headers start, how many there are."""
+    segment: struct.Struct
+    in_segment: tuple[int, ...]
+    """Which numbers of it are kind, offset, start and size."""
+    section: struct.Struct
+    symbol: struct.Struct
+    in_symbol: tuple[int, ...]
+    """Which numbers of it are name, start, size and info."""
+
+
+FORM_32 = Form(
+    32, struct.Struct("<28xII8xH2xH2x"), struct.Struct("<8I"), (0, 1, 2, 4),
+    struct.Struct("<10I"), struct.Struct("<3IBBH"), (0, 1, 2, 3),
+)  # fmt: skip
+FORM_64 = Form(
+    64, struct.Struct("<32xQQ8xH2xH2x"), struct.Struct("<2I6Q"), (0, 2, 3, 5),
+    struct.Struct("<2I4Q2I2Q"), struct.Struct("<IBBHQQ"), (0, 4, 5, 1),
+)  # fmt: skip
+IS_64 = 2
+"""What the fifth byte of a file says that is for 64 bits."""
+
+
+def form_of(elf: bytes) -> Form | None:
+    """Return the form of a file, None of one that is too short to have a header."""
+    form = FORM_64 if elf[4:5] == bytes([IS_64]) else FORM_32
+    return form if len(elf) >= form.tables.size else None
 
 
 class OwnElf(bytes):
@@ -36,13 +68,13 @@ def place_in(elf: bytes, address: int, base: int = 0) -> str:
     """
     lines = lines_of(elf, address - base)
     found = f"{address:#010x}"
-    if len(elf) < HEADER:
+    if (form := form_of(elf)) is None:
         return found
     code = code_at(elf, address - base)
-    said = f": {instruction}" if (instruction := _disassembled(code, address)) else ""
+    said = f": {instruction}" if (instruction := _disassembled(code, address, form.word_bits)) else ""
     if lines:
         return f"{lines[0]}, {found}{said}"
-    function = _function(elf, list(_table(elf, SECTION)), address - base)
+    function = _function(elf, form, address - base)
     return f"{found} in {function}{said}" if function else f"{found}{said}"
 
 
@@ -80,11 +112,11 @@ def _source_places(elf: OwnElf) -> list[tuple[int, SourcePlace | None]]:
     return source_places(elf, made_up=".none")
 
 
-def _table(elf: bytes, form: struct.Struct) -> Iterator[tuple[int, ...]]:
-    """Yield the records of the file's table of segments or of sections."""
-    segments, sections, segment_count, section_count = TABLES.unpack_from(elf)
-    start, count = (segments, segment_count) if form is SEGMENT else (sections, section_count)
-    return _records(form, elf, start, form.size * count)
+def _segments(elf: bytes, form: Form) -> Iterator[tuple[int, ...]]:
+    """Yield kind, offset, start and size of each of a file's segments."""
+    start, _, count, _ = form.tables.unpack_from(elf)
+    for record in _records(form.segment, elf, start, form.segment.size * count):
+        yield tuple(record[number] for number in form.in_segment)
 
 
 def _records(form: struct.Struct, elf: bytes, start: int, size: int) -> Iterator[tuple[int, ...]]:
@@ -95,32 +127,31 @@ def _records(form: struct.Struct, elf: bytes, start: int, size: int) -> Iterator
 
 def code_at(elf: bytes, address: int) -> bytes:
     """Return the bytes of the instruction at an address of a program's file, and some that follow."""
-    return _code(elf, _table(elf, SEGMENT), address)
-
-
-def _code(elf: bytes, segments: Iterator[tuple[int, ...]], address: int) -> bytes:
-    """Return the bytes of the instruction at an address, and some that follow."""
-    for kind, offset, start, _, size, *_ in segments:
+    form = form_of(elf)
+    for kind, offset, start, size in _segments(elf, form) if form else ():
         if kind == LOAD and start <= address < start + size:
             position = address - start
             return elf[offset + position : offset + min(position + LONGEST_INSTRUCTION, size)]
     return b""
 
 
-def _function(elf: bytes, sections: list[tuple[int, ...]], address: int) -> str:
+def _function(elf: bytes, form: Form, address: int) -> str:
     """Return the function that an address lies in, by the file's first table of symbols, and where in it."""
+    _, place, _, count = form.tables.unpack_from(elf)
+    sections = list(_records(form.section, elf, place, form.section.size * count))
     for _, kind, _, _, offset, size, names, *_ in sections:
         if kind == SYMBOL_TABLE and names < len(sections):
-            symbols = _records(SYMBOL, elf, offset, size)
-            start, name = max(_starts(symbols, address), default=(0, 0))
+            symbols = _records(form.symbol, elf, offset, size)
+            start, name = max(_starts(symbols, form, address), default=(0, 0))
             text = _text(elf, sections[names], name)
             return f"{text}+{address - start:#x}" if text else ""
     return ""
 
 
-def _starts(symbols: Iterator[tuple[int, ...]], address: int) -> Iterator[tuple[int, int]]:
+def _starts(symbols: Iterator[tuple[int, ...]], form: Form, address: int) -> Iterator[tuple[int, int]]:
     """Yield each function that an address lies in: where it starts, and where its name does."""
-    for name, start, size, info, *_ in symbols:
+    for symbol in symbols:
+        name, start, size, info = (symbol[number] for number in form.in_symbol)
         if info & 15 == FUNCTION and start <= address < start + max(size, 1):
             yield start, name
 
@@ -132,10 +163,10 @@ def _text(elf: bytes, names: tuple[int, ...], place: int) -> str:
     return text.partition(b"\0")[0].decode(errors="replace")
 
 
-def _disassembled(code: bytes, address: int) -> str:
+def _disassembled(code: bytes, address: int, word_bits: int) -> str:
     # Imported here: only a program that was killed needs it.
-    from capstone import CS_ARCH_X86, CS_MODE_32, Cs
+    from capstone import CS_ARCH_X86, CS_MODE_32, CS_MODE_64, Cs
 
-    for instruction in Cs(CS_ARCH_X86, CS_MODE_32).disasm(code, address, 1):
+    for instruction in Cs(CS_ARCH_X86, CS_MODE_32 if word_bits == 32 else CS_MODE_64).disasm(code, address, 1):
         return f"{instruction.mnemonic} {instruction.op_str}".strip()
     return ""
