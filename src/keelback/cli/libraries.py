@@ -21,9 +21,9 @@ def is_library(word: str) -> bool:
     return Path(word).name.startswith("lib") and (Path(word).suffix in ("", *SUFFIXES))
 
 
-def payload_libraries() -> dict[str, bytes]:
+def payload_libraries(target: Target = I386) -> dict[str, bytes]:
     """Return all libraries of ours, built, by name.  Raises: UserError."""
-    return {name: build(source) for name, source in our_libraries().items()}
+    return {name: build(source, target=target) for name, source in our_libraries().items()}
 
 
 def check_library_file(word: str, source: Path) -> None:

@@ -5,6 +5,7 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.loading.elf_file import ElfFile, Rule
 from keelback.kernel.loading.payload import Member, Payload
 from keelback.lang import PAGE_SIZE, Ram, Region, round_up
+from keelback.lang.strict import words_of
 
 RECORDS, FILE = PAGE_SIZE, 2 * PAGE_SIZE
 """Where the check's records and the file lie in a RAM that nothing else is in."""
@@ -20,8 +21,9 @@ def broken_rule(content: bytes, layout: Layout) -> Rule:
     payload.content.adopt(FILE, len(content))
     member = records.struct(Member)
     member.size = len(content)
-    try:
-        file.check_program(member)
-    except NotExecutable:
-        return file.image.broken
+    with words_of(layout.paging.word_bits):
+        try:
+            file.check_program(member)
+        except NotExecutable:
+            return file.image.broken
     return Rule.NONE
