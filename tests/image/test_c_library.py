@@ -3,10 +3,11 @@
 import pytest
 
 import refresh_libc
-from keelback.image.c_library import read_parts
+from keelback.image.c_library import build_part, read_parts
 from keelback.image.programs import build_program
 from keelback.image.runtime import build_runtime
 from keelback.image.symbols import defined_in, takes_words, undefined_in
+from keelback.image.toolchain import TARGETS, USER_FLAGS
 from keelback.image.user_c import compile_user_c
 from keelback.image.zig import musl_folder
 from keelback.user import RUNTIME
@@ -24,14 +25,13 @@ def test_the_list_is_what_the_parts_define():
     assert refresh_libc.PARTS.read_text() == refresh_libc.made()
 
 
-def test_what_parts_need_is_in_parts_or_in_the_runtime():
-    from keelback.image.c_library import build_part
-    from keelback.image.toolchain import USER_FLAGS
-
-    there = {name for names in read_parts(RUNTIME).values() for name in names} | {"main"}
-    there |= set().union(*map(defined_in, build_runtime(RUNTIME).values()))
-    for part in read_parts(RUNTIME):
-        assert undefined_in(build_part(part, RUNTIME, USER_FLAGS)) <= there, part
+@pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.zig)
+def test_what_parts_need_is_in_parts_or_in_the_runtime(target):
+    parts = read_parts(RUNTIME)
+    there = {name for names in parts.values() for name in names} | {"main"}
+    there |= set().union(*map(defined_in, build_runtime(RUNTIME, target=target).values()))
+    for part in parts:
+        assert undefined_in(build_part(part, RUNTIME, USER_FLAGS, target)) <= there, part
 
 
 def test_the_library_is_under_the_licence_that_ours_allows():

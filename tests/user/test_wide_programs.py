@@ -151,9 +151,7 @@ def test_the_c_library_has_longs_and_pointers_of_64_bits(tmp_path, options):
 
 
 def test_floating_point_is_refused_with_the_reason(tmp_path):
-    with pytest.raises(
-        ToolchainError, match=r"mine\.c:1:8: error: SSE(.|\n)*That is floating point, which"
-    ):
+    with pytest.raises(ToolchainError, match=r"mine\.c:1:8: error: SSE(.|\n)*That is floating point, which"):
         built(tmp_path, "double half(double x) { return x / 2; }\nint main(void) { return (int)half(3); }\n")
     with pytest.raises(ToolchainError, match="main needs floating point"):
         built(tmp_path, "int main(int count, char **words) { volatile double x = count; return (int)(x / 2); }\n")
