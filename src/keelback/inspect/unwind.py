@@ -40,8 +40,8 @@ def callers(
     """Yield the address that each function on the way returns to, the innermost first.
 
     `row_of` finds an instruction's row of call frame information; `registers` has where it is, the stack pointer and
-    those that functions keep, by their numbers; `word_at` reads the stack, None where it is not there.  What the debug data does not tell,
-    or the stack no longer has, ends it.
+    those that functions keep, by their numbers; `word_at` reads the stack, None where it is not there.  What the debug
+    data does not tell, or the stack no longer has, ends it.
     """
     values, seen = dict(registers), 0
     at = values[numbers.returned]
