@@ -65,6 +65,19 @@ def disc(tmp_path_factory):
 
 # What is written.
 
+PART = """\
+from dataclasses import replace
+from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.memory.frames import Frames
+from keelback.lang import replaces, u32
+
+L = replace(MICROKERNEL, name="mine", number=99)
+
+@replaces(Frames.is_alone)
+def is_alone(self, frame: u32) -> bool:
+    return self.table[frame].references == 1
+"""
+
 
 def test_the_facts_printed_are_those_of_the_file(tmp_path):
     lines = well("hello", cwd=tmp_path).splitlines()
@@ -121,6 +134,34 @@ def test_a_link_is_followed_and_a_device_is_written_to(tmp_path):
     assert (tmp_path / "link").is_symlink() and (tmp_path / "file").stat().st_size > 4096
     well("-o", "/dev/null", "hello")
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [
+        (["own.c"], "own.c"),
+        (["own.c+more.c"], "./more.c"),
+        (["own.c"], "link"),
+        (["own.c", "libown.c"], "libown.c"),
+        (["hello", "--with", "part.py"], "part.py"),
+        (["hello", "--layout", "part.py:L"], "part.py"),
+        (["--iso", "own.c"], "own.c"),
+    ],
+)
+def test_what_an_image_is_made_of_is_not_overwritten(tmp_path, words, output):
+    files = {
+        "own.c": "int main(void) { return 0; }\n",
+        "more.c": "int more;\n",
+        "libown.c": '#include "keelback.h"\nEXPORT int one(void) { return 1; }\n',
+        "part.py": PART,
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "link").symlink_to("own.c")
+    done = command("build", "-o", output, *words, cwd=tmp_path)
+    said = f"keelback: -o {Path(output)}: this is a file that the image is made of; name another to write\n"
+    assert (done.returncode, done.stderr, done.stdout) == (2, said, "")
+    assert {name: (tmp_path / name).read_text() for name in files} == files
 
 
 @pytest.mark.parametrize(

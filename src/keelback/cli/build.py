@@ -9,6 +9,7 @@ from keelback.cli.images import build_image
 from keelback.cli.json_output import print_json
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
+from keelback.cli.programs import Selection
 from keelback.cli.run import TOUR
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
@@ -26,7 +27,8 @@ def build_file(words: Sequence[str], choice: KernelChoice, output: Path, *, as_j
     Raises: UserError.
     """
     chosen = chosen_layout(choice)
-    _, image = build_image(words or TOUR, chosen)
+    selection, image = build_image(words or TOUR, chosen)
+    _check_no_source(output, selection, choice)
     _write(output, image)
     _print_facts(output, image, image, chosen, as_json)
     return 0
@@ -41,7 +43,8 @@ def build_disc(
     """
     _check_command_line(command_line)
     chosen = chosen_layout(choice)
-    _, image = build_image(words or TOUR, chosen, command_line=command_line)
+    selection, image = build_image(words or TOUR, chosen, command_line=command_line)
+    _check_no_source(output, selection, choice)
     disc = build_iso(image, command_line)
     _write(output, disc)
     _print_facts(output, disc, image, chosen, as_json)
@@ -53,6 +56,14 @@ def _check_command_line(text: str) -> None:
         raise UserError(f"--append {text!r}: not printable ASCII")
     if len(text) > LONGEST_COMMAND_LINE:
         raise UserError(f"--append: {len(text)} characters; {LONGEST_COMMAND_LINE} are the most")
+
+
+def _check_no_source(output: Path, selection: Selection, choice: KernelChoice) -> None:
+    """Check that a file to write is none that was read.  Raises: UserError."""
+    own = [*choice.parts, choice.layout.rpartition(":")[0]]
+    for source in [*selection.sources, *(Path(each) for each in own if each)]:
+        if output.exists() and output.samefile(source):
+            raise UserError(f"-o {output}: this is a file that the image is made of; name another to write")
 
 
 def _write(path: Path, content: bytes) -> None:

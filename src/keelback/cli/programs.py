@@ -28,10 +28,11 @@ SUFFIXES = (".c", ".py", ".elf")
 
 @dataclass
 class Selection:
-    """What goes into the payload, and the lines `name argument` of what to start."""
+    """What goes into the payload, the lines `name argument` of what to start, and the user's files it was made of."""
 
     files: dict[str, bytes]
     lines: list[str] = field(default_factory=list)
+    sources: list[Path] = field(default_factory=list)
 
     def payload(self) -> bytes:
         """Return the payload: the list of what to start, and all programs."""
@@ -54,17 +55,21 @@ def select(words: Sequence[str], layout: Layout, *, command_line: str = "") -> S
     named = chosen.names | named_in_text(" ".join([*chosen.lines, command_line]))
     wanted = with_needs(named, ours) - chosen.files.keys()
     target = TARGETS[layout.paging.word_bits]
-    return Selection(build_ours(wanted, layout.image_base, target) | chosen.files, chosen.lines)
+    return Selection(build_ours(wanted, layout.image_base, target) | chosen.files, chosen.lines, chosen.sources)
 
 
 class _Chosen:
-    """What the words so far have named: ours by `names`, users' own `files`, each built, and `lines` to start."""
+    """What the words so far have named: ours by `names`, users' own `files`, each built, and `lines` to start.
+
+    `sources` are the files that they were made of.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.names: set[str] = set()
         self.files: dict[str, bytes] = {}
         self.lines: list[str] = []
+        self.sources: list[Path] = []
         self._paths: dict[str, Path] = {}
 
     def add(self, word: Word) -> None:
@@ -95,6 +100,7 @@ class _Chosen:
         elif len(name) > LONGEST_NAME or not name.isascii() or not name.isprintable():
             raise UserError(f"{path}: {name!r} is no program name: at most {LONGEST_NAME} ASCII characters")
         self._free(name, word.name, path)
+        self.sources += [path, *more]
         if name not in self.files:
             options = COptions(tuple(map(Path, word.includes)), word.defines, word.optimise)
             target = TARGETS[self.layout.paging.word_bits]
