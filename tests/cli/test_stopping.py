@@ -1,6 +1,7 @@
 """A run that is stopped, by a limit or by a signal, ends with the report: where each process was."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.test_run import COMMAND, ENVIRONMENT, command
+from keelback.cli.sources import our_programs
 
 WAYS = [("--kernel", "interpreted"), ("--kernel", "compiled"), ("--machine", "qemu")]
 
@@ -71,6 +73,34 @@ def test_a_limit_that_is_none_is_one_clear_line(words, says):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"keelback: {says}\n")
 
 
+# A user's Python that does not end as it is read.
+
+LOOPS = "print('read')\nimport time\nwhile True:\n    time.sleep(0.01)\n"
+READING = ["loops.py", "--with loops.py hello", "--layout loops.py:L hello", "libloops.py hello"]
+
+
+@pytest.mark.parametrize("name", ["run", "compare", "check"])
+@pytest.mark.parametrize("words", READING)
+def test_a_time_ends_the_reading_of_a_file_at_its_line(tmp_path, name, words):
+    for each in ("loops.py", "libloops.py"):
+        (tmp_path / each).write_text(LOOPS)
+    done = command(name, "--time", "1s", *words.split(), cwd=tmp_path)
+    said = f"stopped after 1 second, in {re.search('[a-z]+.py', words)[0]}:"
+    assert done.returncode == 1 and said in (done.stdout if name == "check" else done.stderr)
+    assert "read\n" in done.stderr and "read" not in done.stdout
+
+
+@pytest.mark.parametrize("words", ["run loops.py", "build --with loops.py hello", "compile --file loops.py"])
+def test_a_signal_ends_the_reading_of_a_file_at_its_line(tmp_path, words):
+    (tmp_path / "loops.py").write_text("import os\nos.write(2, b'read\\n')\nwhile True:\n    pass\n")
+    words = [*COMMAND, *words.split()]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=tmp_path)
+    assert process.stderr.readline() == "read\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert re.fullmatch(r"keelback: interrupted in loops.py:[2-4]\n", errors) and process.returncode == 128 + 2
+
+
 # The report as JSON.
 
 
@@ -89,6 +119,12 @@ def test_json_has_all_that_the_report_says_and_the_console():
     assert {each["parent"] for each in facts["processes"]} > {None, 2}
     assert facts["user_frames"]["total"] == facts["user_frames"]["free"] > 10_000
     assert facts["traps"] > 50 and facts["instructions"] > 1000
+
+
+def test_json_is_alone_on_standard_output_whatever_a_program_prints_as_it_is_read(tmp_path):
+    (tmp_path / "said.py").write_text("print('read')\n" + Path(our_programs()["fib"]).read_text())
+    done = command("run", "--json", "said.py", cwd=tmp_path)
+    assert json.loads(done.stdout)["well"] and done.stderr == "read\n"
 
 
 def test_json_tells_a_run_that_was_stopped_or_failed():

@@ -12,6 +12,7 @@ from keelback.cli.child import Child
 from keelback.cli.ending import fail, tell, told_of
 from keelback.cli.facts import mistake
 from keelback.cli.json_output import print_json
+from keelback.cli.sizes import counted
 from keelback.cli.statuses import BADLY, BY_SIGNAL, KERNEL_WRONG, WELL
 from keelback.cli.streams import escaped
 from keelback.errors import Interrupted
@@ -67,12 +68,12 @@ class _Answer:
             tell(self.error["line"], self.error["details"])
             return int(self.error["status"])
         ended = told_of(Interrupted("", child.ended_by))[0]
-        why = ended if child.ended_by else f"stopped after {child.seconds or 0:g} seconds"
+        why = ended if child.ended_by else f"stopped after {counted(child.seconds or 0, 'second')}"
         was_stopped = child.ended_by or child.was_late
         if self.stopped is not None or (was_stopped and self.begun):
             place, traps = (self.stopped or {}).get("place"), (self.stopped or {}).get("traps", 0)
             where = f", in {place}" if place else "" if self.stopped else "; it did not end by itself"
-            self._add(Verdict(self.begun, None, f"{why}{where}, after {traps:,} traps"))
+            self._add(Verdict(self.begun, None, f"{why}{where}, after {counted(traps, 'trap')}"))
         elif child.status != 0 or self.begun:
             self._add(Verdict(self.begun or "check", False, _ended(child.status)))
         status = self._status(BY_SIGNAL + child.ended_by if child.ended_by else 0)

@@ -25,6 +25,7 @@ from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
 from keelback.cli.progress import shown
 from keelback.cli.running import add_limit, run_to_end, stoppable
+from keelback.cli.sizes import counted
 from keelback.cli.sources import our_programs
 from keelback.compiler.errors import CompileError
 from keelback.errors import Interrupted, LimitReached
@@ -127,15 +128,15 @@ class _Check:
             places = "\n".join(f"at {text_of(each.file)}:{each.line} in {text_of(each.function)}" for each in made)
             return _panicked(STRICT_RUN, pc, panic, places)
         except InvariantBroken as broken:
-            return Verdict(STRICT_RUN, False, f"an invariant is broken after {pc.traps:,} traps: {broken}")
+            return Verdict(STRICT_RUN, False, f"an invariant is broken after {counted(pc.traps, 'trap')}: {broken}")
         except LimitReached as reached:
-            return Verdict(STRICT_RUN, None, f"stopped after {reached.limit}, {pc.traps:,} traps")
+            return Verdict(STRICT_RUN, None, f"stopped after {reached.limit}, {counted(pc.traps, 'trap')}")
         finally:
             with suppress(Panic):  # of a kernel that was left in the midst of something
                 self._tell_machine(pc, family)
         if pc.outcome is Outcome.HALTED:
             return Verdict(STRICT_RUN, False, "the machine halted: nothing could wake the processes that are left")
-        return Verdict(STRICT_RUN, True, f"{pc.traps:,} traps; every invariant held, {checks.times:,} times")
+        return Verdict(STRICT_RUN, True, f"{counted(pc.traps, 'trap')}; every invariant held, {checks.times:,} times")
 
     def _watch(self, pc: SimulatedPc, name: str) -> None:
         """Count the traps of a machine, and say them on the terminal."""
@@ -144,7 +145,7 @@ class _Check:
         def count() -> None:
             self.traps = pc.traps
             if pc.traps % EVERY == 0:
-                doing(f"{name}, {pc.traps:,} traps")
+                doing(f"{name}, {counted(pc.traps, 'trap')}")
 
         pc.after_trap.append(count)
 
@@ -179,12 +180,12 @@ class _Check:
         except Panic as panic:
             return _panicked(BOTH_LIVES, lives[1], panic)
         except LimitReached as reached:
-            return Verdict(BOTH_LIVES, None, f"equal, stopped after {reached.limit}, {lives[1].traps:,} traps")
+            return Verdict(BOTH_LIVES, None, f"equal, stopped after {reached.limit}, {counted(lives[1].traps, 'trap')}")
         if report.difference is not None:
-            return Verdict(BOTH_LIVES, False, f"different after {report.traps:,} traps: {report.difference}")
-        return Verdict(BOTH_LIVES, True, f"equal: {report.traps:,} traps, {report.bytes:,} bytes compared")
+            return Verdict(BOTH_LIVES, False, f"different after {counted(report.traps, 'trap')}: {report.difference}")
+        return Verdict(BOTH_LIVES, True, f"equal: {counted(report.traps, 'trap')}, {report.bytes:,} bytes compared")
 
 
 def _panicked(name: str, pc: SimulatedPc, panic: Panic, places: str = "") -> Verdict:
-    said = f"kernel panic after {pc.traps:,} traps: {panic}"
+    said = f"kernel panic after {counted(pc.traps, 'trap')}: {panic}"
     return Verdict(name, False, said, places, Path(panic.file).name, panic.line)

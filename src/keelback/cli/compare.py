@@ -8,7 +8,9 @@ from keelback.cli.options import KernelChoice, Limits
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
 from keelback.cli.running import add_limit, stoppable, within
+from keelback.cli.sizes import counted
 from keelback.cli.sources import our_programs
+from keelback.cli.users_files import reading_within
 from keelback.image.kernels import compiling
 from keelback.machine.compare import compare
 
@@ -20,9 +22,10 @@ def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, li
 
     Without words, all programs of the payload.  Raises: UserError; Interrupted; LimitReached.
     """
-    where = chosen_layout(choice)
-    with compiling(where):
-        selection = select(words or [*our_programs()], where)
+    with reading_within(limits.seconds):
+        where = chosen_layout(choice)
+        with compiling(where):
+            selection = select(words or [*our_programs()], where)
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)
@@ -37,7 +40,7 @@ def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, li
         print_json({"equal": different is None, "traps": report.traps, "bytes": report.bytes, "difference": different})
         return EQUAL if different is None else DIFFERENT
     if report.difference is not None:
-        print(f"different after {report.traps:,} traps: {report.difference}")
+        print(f"different after {counted(report.traps, 'trap')}: {report.difference}")
         return DIFFERENT
-    print(f"equal: {report.traps:,} traps, {report.bytes:,} bytes compared")
+    print(f"equal: {counted(report.traps, 'trap')}, {report.bytes:,} bytes compared")
     return EQUAL

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.options import KernelChoice
-from keelback.cli.users_files import check_readable, users_python
+from keelback.cli.users_files import check_readable, reading, users_python
 from keelback.errors import UserError
 from keelback.image.kernels import kernel_of
 from keelback.inspect.methods import SOURCES
@@ -114,7 +114,8 @@ def _module(source: Path) -> ModuleType:
         module = module_from_spec(spec)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            with reading(source):
+                spec.loader.exec_module(module)
         except BaseException:
             del sys.modules[name]
             raise

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from keelback.cli.users_files import check_readable, imports_beside, users_python
+from keelback.cli.users_files import check_readable, imports_beside, reading, users_python
 from keelback.errors import UserError
 from keelback.image.python_libraries import build_python_library
 from keelback.image.python_programs import build_python_program
@@ -62,5 +62,6 @@ def module_of(source: Path) -> ModuleType:
     spec = spec_from_file_location(source.stem, source)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with reading(source):
+        spec.loader.exec_module(module)
     return module

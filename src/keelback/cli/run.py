@@ -67,12 +67,14 @@ def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:
     from keelback.cli.own_parts import chosen_layout
     from keelback.cli.programs import select
     from keelback.cli.session import Session
+    from keelback.cli.users_files import reading_within
 
-    layout = chosen_layout(options.choice)
-    for call in OWN_CALLS:
-        tell(f"{call.name} is call {call.number}")
-    with _kernel_meanwhile(options, layout):
-        selection = select(words, layout, command_line=options.command_line)
+    with reading_within(options.limits.seconds):
+        layout = chosen_layout(options.choice)
+        for call in OWN_CALLS:
+            tell(f"{call.name} is call {call.number}")
+        with _kernel_meanwhile(options, layout):
+            selection = select(words, layout, command_line=options.command_line)
     with machine_for(options, layout, selection.payload()) as machine:
         print(welcome, end="")
         return Session(machine, selection, options).run()

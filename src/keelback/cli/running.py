@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from keelback.cli.progress import take_away
+from keelback.cli.sizes import counted
 from keelback.errors import Interrupted, LimitReached
 from keelback.machine.breaking import interruptible
 from keelback.machine.observed import Machine
@@ -73,7 +74,7 @@ def within(seconds: float | None) -> Iterator[None]:
     except Interrupted as stopped:
         if not state["reached"] or stopped.number != signal.SIGINT:
             raise
-        raise LimitReached(f"{seconds:g} seconds", str(stopped)) from None
+        raise LimitReached(counted(seconds, "second"), str(stopped)) from None
     finally:
         timer.cancel()
         with lock:

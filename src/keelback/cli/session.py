@@ -1,6 +1,7 @@
 """One run of a machine for a person: console, checks, trace and the report at the end."""
 
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from keelback.cli.commands.run import RunOptions
@@ -8,6 +9,7 @@ from keelback.cli.debug_files import WithDebugData
 from keelback.cli.ending import fail, told_of
 from keelback.cli.programs import Selection
 from keelback.cli.running import run_to_end
+from keelback.cli.sizes import counted
 from keelback.cli.statuses import BADLY, KERNEL_WRONG, WELL
 from keelback.cli.streams import take_terminal_back
 from keelback.errors import Interrupted
@@ -66,7 +68,8 @@ class Session:
         sys.stdout.flush()  # the console's bytes pass by what is still held back as text
         stopped: Interrupted | None = None
         try:
-            run_to_end(self.machine, **self.options.limits._asdict())
+            with redirect_stdout(sys.stderr if self.options.as_json else sys.stdout):  # what a user's part prints
+                run_to_end(self.machine, **self.options.limits._asdict())
             if self._checks is not None and self.machine.outcome is not Outcome.REFUSED:
                 self._checks.check()
         except Interrupted as error:
@@ -116,11 +119,9 @@ class Session:
 
     def _counts(self) -> str:
         pc = self.machine
-        return f"{_traps(pc)}, {pc.instructions:,} user instructions" if isinstance(pc, SimulatedPc) else ""
+        return (
+            f"{counted(pc.traps, 'trap')}, {pc.instructions:,} user instructions" if isinstance(pc, SimulatedPc) else ""
+        )
 
     def _after(self) -> str:
-        return f" after {_traps(self.machine)}" if isinstance(self.machine, SimulatedPc) else ""
-
-
-def _traps(pc: SimulatedPc) -> str:
-    return "1 trap" if pc.traps == 1 else f"{pc.traps:,} traps"
+        return f" after {counted(self.machine.traps, 'trap')}" if isinstance(self.machine, SimulatedPc) else ""

@@ -12,6 +12,12 @@ MOST_SECONDS = 24 * 3600
 SECONDS = {"MS": 0.001, "": 1.0, "S": 1.0, "M": 60.0, "H": 3600.0}
 
 
+def counted(number: float, noun: str) -> str:
+    """Return a number and what it counts: `1 trap`, `2,000 traps`, `0.5 seconds`."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
+
+
 def memory_size(text: str) -> int:
     """Return the bytes of a simulated PC's memory, such as `64M`.  Raises: UserError."""
     return _size(text, "4K", "4G")

@@ -5,8 +5,10 @@ import stat
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from pathlib import Path
+from types import FrameType
 
 from keelback.errors import Interrupted, UserError
 from keelback.lang.replacing import WrongReplacement
@@ -37,6 +39,40 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
+
+
+_seconds: ContextVar[float | None] = ContextVar("_seconds", default=None)
+
+
+@contextmanager
+def reading_within(seconds: float | None) -> Iterator[None]:
+    """Let each file of a user's take so long at most to be read, None: as long as it likes."""
+    before = _seconds.set(seconds)
+    try:
+        yield
+    finally:
+        _seconds.reset(before)
+
+
+@contextmanager
+def reading(source: Path) -> Iterator[None]:
+    """Run what a user's file does as it is read; a signal or a time ends it, at one of its lines.
+
+    What it prints goes to standard error: on standard output is the command's answer.
+    Raises: Interrupted; LimitReached; whatever it raises.
+    """
+    # Imported here: strict mode has to come first.
+    from keelback.cli.running import within
+    from keelback.machine.breaking import taking_signals
+
+    file = str(source.absolute())
+
+    def end(number: int, frame: FrameType | None) -> None:
+        lines = [line for each, line in traceback.walk_stack(frame) if os.path.abspath(each.f_code.co_filename) == file]
+        raise Interrupted(f"{source}:{lines[0]}" if lines else "", number)
+
+    with within(_seconds.get()), taking_signals(end), redirect_stdout(sys.stderr):
+        yield
 
 
 @contextmanager
