@@ -2,11 +2,12 @@
 
 import tarfile
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
 from keelback.cli.programs import select
-from keelback.cli.sources import our_libraries
+from keelback.cli.sources import our_libraries, our_programs
 from keelback.errors import UserError
 from keelback.kernel.layout import MICROKERNEL
 from libraries import Machine
@@ -58,7 +59,7 @@ def test_a_path_is_a_library_called_as_its_file(tmp_path, monkeypatch):
         ("libgfx now", "", "libgfx: a library takes no argument"),
         ("libnone.c", "", "libnone.c: No such file or directory"),
         ("libnone.py", "", "libnone.py: No such file or directory"),
-        ("libtest.c", "int one;", "libtest.c: it exports nothing"),
+        ("libtest.c", "int one;", "libtest.c: it exports nothing; as its name begins with lib, it is a library"),
         ("libgfx.c", C, "libgfx.c: libgfx is called 'libgfx' already; rename the file"),
         (f"lib{'x' * 29}.c", C, f"lib{'x' * 29}.c: 'lib{'x' * 29}' is no library name: at most 31 ASCII characters"),
         (
@@ -112,6 +113,34 @@ def test_a_mistake_is_one_clear_line(tmp_path, monkeypatch, word, text, said):
         (tmp_path / word).write_text(text)
     with pytest.raises(UserError) as refused:
         select(["libgfx", word], MICROKERNEL)
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("library.c", "int main(void) { return 0; }"),
+        ("lib.c", '#include <stdio.h>\nint\nmain(int argc, char *argv[])\n{ printf("%d", argc); }'),
+        ("libtest.c", "/* main() { */ extern int main(void);\n" + C),
+        ("library.py", Path(our_programs()["fib"]).read_text()),
+    ],
+)
+def test_what_has_a_main_is_a_program_whatever_its_name(tmp_path, monkeypatch, name, text):
+    (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    selection = select([name, "hello"], MICROKERNEL)
+    is_library = name == "libtest.c"
+    assert selection.lines == [*[Path(name).stem] * (not is_library), "hello"]
+    assert (selection.files[Path(name).stem][16] == 3) == is_library  # ET_DYN
+
+
+def test_a_library_is_one_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("libone.c", "more.c"):
+        (tmp_path / name).write_text(C)
+    with pytest.raises(UserError) as refused:
+        select(["libone.c+more.c"], MICROKERNEL)
+    said = "libone.c+more.c: a library is one file; a program that loads it is a word of its own"
     assert str(refused.value) == said
 
 

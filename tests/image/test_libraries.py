@@ -182,7 +182,10 @@ def test_a_switch_of_texts_needs_no_table_of_pointers():
 
 
 def test_a_library_without_exports_is_refused(tmp_path):
-    assert refusal(tmp_path, "int inner(void) { return 1; }") == "it exports nothing"
+    assert (
+        refusal(tmp_path, "int inner(void) { return 1; }")
+        == "it exports nothing; as its name begins with lib, it is a library"
+    )
 
 
 def test_data_is_not_exported(tmp_path):

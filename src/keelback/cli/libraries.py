@@ -1,6 +1,7 @@
 """The libraries that a command names: ours by name, or a path of one in C or in Kernel Python."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from keelback.cli.sources import our_libraries
@@ -14,11 +15,27 @@ from keelback.user import LIBRARIES, RUNTIME
 
 LONGEST_NAME = 31
 SUFFIXES = (".c", ".py")
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+STARTS = {
+    ".c": re.compile(r"\bmain\s*\([^;{}]*\)\s*\{"),
+    ".py": re.compile(r"^PROGRAM\b", re.MULTILINE),
+}
+"""What the text of a program has, by its suffix."""
 
 
-def is_library(word: str) -> bool:
-    """Say whether a word names a library."""
-    return Path(word).name.startswith("lib") and (Path(word).suffix in ("", *SUFFIXES))
+def is_library(word: str, paths: Sequence[Path]) -> bool:
+    """Say whether a word names a library: its name begins with lib, and none of its files is a program's."""
+    is_named_so = Path(word).name.startswith("lib") and Path(word).suffix in ("", *SUFFIXES)
+    return is_named_so and not any(map(_is_programs, paths))
+
+
+def _is_programs(source: Path) -> bool:
+    """Say whether a file defines what a program starts at."""
+    starts = STARTS.get(source.suffix)
+    try:
+        return starts is not None and bool(starts.search(COMMENT.sub(" ", source.read_text(errors="replace"))))
+    except (OSError, ValueError):  # who reads it says so
+        return False
 
 
 def payload_libraries(target: Target = I386) -> dict[str, bytes]:

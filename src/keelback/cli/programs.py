@@ -1,6 +1,6 @@
 """The programs and libraries that a command names, by name or by path, and with them what these need by name.
 
-A word that starts with `lib` names a library: it is not started.
+A word that starts with `lib` names a library, unless its file has a `main`: it is not started.
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ class _Chosen:
 
     def add(self, word: Word) -> None:
         """Add what a word names.  Raises: UserError."""
-        library = is_library(word.name) and word.name not in our_programs()
+        library = is_library(word.name, word.paths) and word.name not in our_programs()
         ours = our_libraries() if library else our_programs()
         if library and word.argument:
             raise UserError(f"{word.name}: a library takes no argument")
@@ -95,6 +95,8 @@ class _Chosen:
             if not isfile(each) and (meant := did_you_mean(_near_files(each))):
                 raise UserError(f"{each}: No such file or directory{meant}")
         name = path.stem if library else path.stem.replace(" ", "_")
+        if library and more:
+            raise UserError(f"{word.name}: a library is one file; a program that loads it is a word of its own")
         if library:
             check_library_file(word.name, path)
         elif len(name) > LONGEST_NAME or not name.isascii() or not name.isprintable():

@@ -98,7 +98,7 @@ def finish(source: Path, linked: bytes, exports: Mapping[str, int]) -> bytes:
         raise LibraryError(source, _refusal(elf, relocation["r_offset"]))
     header, *image = elf.iter_segments("PT_LOAD")
     if not exports or not image:
-        raise LibraryError(source, "it exports nothing")
+        raise LibraryError(source, "it exports nothing; as its name begins with lib, it is a library")
     end = max(segment["p_vaddr"] + segment["p_memsz"] for segment in image)
     try:
         page = make_link_page(end - PAGE_SIZE, exports)
