@@ -140,6 +140,17 @@ def test_a_panic_names_the_line_in_both_lives(keelback):
         assert done.returncode == 3 and "(crash.py:9)" in done.stderr.splitlines()[-1]
 
 
+def test_a_result_that_does_not_fit_is_a_panic_at_the_parts_own_line_in_both_lives(keelback):
+    page = next(each for each in blocks(PAGE, "python") if each.startswith("# double.py"))
+    double = re.sub(r"argument\(0\).*", "argument(0) * 3", page)
+    line = double.splitlines().index("    return thread.frame.argument(0) * 3") + 1
+    for life in ("interpreted", "compiled"):
+        done = keelback(f"run --kernel {life} --with double.py 'twice.c 1999999999'", double=double)
+        assert done.returncode == 3 and re.search(
+            rf"does not fit .*\(double.py:{line}\)$", done.stderr.splitlines()[-1]
+        )
+
+
 RAISES = {
     "raise SystemExit(0)": "SystemExit: 0",
     "return nothing_there": "NameError: name 'nothing_there' is not defined",

@@ -25,7 +25,9 @@ BROKEN: tuple[type[BaseException], ...] = (Panic, *MISTAKES)
 
 
 def chosen_layout(choice: KernelChoice) -> Layout:
-    """Return the layout that a command's words choose, and put a user's parts in place, strictly if ours are.
+    """Return the layout that a command's words choose, and put a user's parts in place.
+
+    They are strict in any case: what does not fit is told at their lines, as when they are compiled.
 
     Raises: UserError, with the file's line.
     """
@@ -109,7 +111,7 @@ def _module(source: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     with users_python(source), _modules_beside(source.parent):
-        spec = spec_from_file_location(name, path, loader=strict.loader_of(name, str(path), PACKAGE))
+        spec = spec_from_file_location(name, path, loader=strict.loader_of(name, str(path)))
         assert spec is not None and spec.loader is not None
         module = module_from_spec(spec)
         sys.modules[name] = module

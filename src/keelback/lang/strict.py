@@ -60,9 +60,9 @@ def is_strict(module: ModuleType) -> bool:
     return isinstance(module.__loader__, _StrictLoader)
 
 
-def loader_of(name: str, path: str, package: str) -> SourceFileLoader:
-    """Return what loads a module from a file as the modules of a package are imported, strictly or not."""
-    return _StrictLoader(name, path) if is_installed(package) else SourceFileLoader(name, path)
+def loader_of(name: str, path: str) -> SourceFileLoader:
+    """Return what loads a module from a file strictly."""
+    return _StrictLoader(name, path)
 
 
 class _StrictFinder(MetaPathFinder):
