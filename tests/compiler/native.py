@@ -38,6 +38,10 @@ class Failed(Exception):
         super().__init__(code)
 
 
+class StillRunning(AssertionError):
+    """A compiled function has not returned, and not panicked either."""
+
+
 @cache
 def support(target: Target) -> bytes:
     """Return the object of what C calls by itself."""
@@ -119,19 +123,22 @@ class Native:
             f".text : {{ *(.text*) *(.rodata*) *(.data*) *(.bss*) }}\n{records} }}\n"
         )
 
-    def call(self, name: str, *arguments: int) -> int | bool | None:
-        """Call an entry.  Raises: Failed with its error code; Panic at the line of the Python source."""
+    def call(self, name: str, *arguments: int, instructions: int = 0) -> int | bool | None:
+        """Call an entry, for so many instructions at most; 0 is for as many as five seconds are enough for.
+
+        Raises: Failed with its error code; Panic at the line of the Python source; StillRunning.
+        """
         function = self.compiled.functions[name]
         types = function.parameters.values()
         passed = [(int(value), self._bits(type)) for value, type in zip(arguments, types, strict=True)]
         if self._by_pointer(function):
             passed.append((RESULT, self.word_bits))
         self.convention.enter(self.uc, passed)
-        self.uc.emu_start(self.symbols[name], RETURNED, timeout=5_000_000)
+        self.uc.emu_start(self.symbols[name], RETURNED, timeout=5_000_000, count=instructions)
         returned, place = self.convention.result(self.uc), self.uc.reg_read(self.convention.place)
         if place != RETURNED:
             if returned & 0xFFFF_FFFF != PANIC:
-                raise AssertionError(f"{name} did not return: it stands at {place:#x}")
+                raise StillRunning(f"{name} did not return: it stands at {place:#x}")
             raise self._panic()
         return self._result(function, returned)
 

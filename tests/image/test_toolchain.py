@@ -9,11 +9,12 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from capstone import CS_ARCH_X86, CS_MODE_64, Cs
+from capstone import CS_ARCH_X86, CS_MODE_32, CS_MODE_64, Cs
 from elftools.elf.elffile import ELFFile
 
 from keelback.image import cache_bound, toolchain, zig
 from keelback.image.toolchain import (
+    HOSTED_FLAGS,
     I386,
     NO_WARNINGS,
     X86_64,
@@ -101,6 +102,30 @@ def test_x86_64_code_keeps_to_the_general_registers_and_above_the_stack_pointer(
     text = ELFFile(BytesIO(compile_c(source, target=X86_64))).get_section_by_name(".text").data()
     code = [f"{each.mnemonic} {each.op_str}" for each in Cs(CS_ARCH_X86, CS_MODE_64).disasm(text, 0)]
     assert code and not [each for each in code if "mm" in each or "[rsp - " in each]
+
+
+@pytest.mark.parametrize("target", [I386, X86_64])
+@pytest.mark.parametrize("flags", [(), HOSTED_FLAGS])
+@pytest.mark.usefixtures("cache")
+def test_a_loop_stays_one_though_it_may_not_end_or_is_what_a_function_does(
+    tmp_path: Path, target: Target, flags: tuple[str, ...]
+) -> None:
+    source = write(
+        tmp_path / "a.c",
+        "int halve(unsigned n) { while (n != 1) n /= 2; return 7; }\n"
+        "void fill(char *p) { for (int i = 0; i < 999; i++) p[i] = 5; }\n"
+        "int length(const char *p) { int n = 0; while (p[n]) n++; return n; }\n",
+    )
+    elf = ELFFile(BytesIO(compile_c(source, flags=flags, target=target)))
+    symbols = list(elf.get_section_by_name(".symtab").iter_symbols())
+    text = elf.get_section_by_name(".text").data()
+    functions = [each for each in symbols if each["st_info"]["type"] == "STT_FUNC"]
+    mode = CS_MODE_64 if target is X86_64 else CS_MODE_32
+    for function in functions:
+        start, end = function["st_value"], function["st_value"] + function["st_size"]
+        code = list(Cs(CS_ARCH_X86, mode).disasm(text[start:end], start))
+        assert any(each.mnemonic[0] == "j" and start <= int(each.op_str, 16) <= each.address for each in code)
+    assert len(functions) == 3 and not [each for each in symbols if each.name and each["st_shndx"] == "SHN_UNDEF"]
 
 
 def test_c_sees_defines_and_include_directories(tmp_path: Path, cache: Path) -> None:

@@ -58,14 +58,25 @@ X86_64: Final = Target(
 TARGETS: Final = MappingProxyType({each.word_bits: each for each in (I386, X86_64)})
 """The targets by the bits of their words."""
 
+DEFINED_FLAGS: Final = (
+    "-fno-finite-loops",  # a loop without an effect may run for ever (C11 takes it to end: 6.8.5, paragraph 6)
+    "-fno-builtin",  # a function's name alone says nothing of it, and no loop becomes a call of memset or strlen
+    "-fno-strict-aliasing",  # memory has no types: a view is a cast
+    "-fno-delete-null-pointer-checks",  # address 0 is memory, and a use of it proves nothing
+    "-fwrapv",  # signed numbers wrap: those of Kernel Python have room, those of users' C may not
+)
+"""Flags that give a meaning to what C leaves open, where Python and machine code have one.
+
+The rest needs no flag.  Kernel Python checks divisors, shifts and indices before it uses them, sets each local before
+it reads it, and calculates addresses as integers; the places of its records are symbols that the linker knows.
+"""
+
 C_FLAGS: Final = (
+    *DEFINED_FLAGS,
     "-ffreestanding",
     "-nostdlib",
     "-fno-stack-protector",
     "-fno-sanitize=all",
-    "-fno-strict-aliasing",
-    "-fwrapv",
-    "-fno-delete-null-pointer-checks",
     "-fno-asynchronous-unwind-tables",
     "-fno-unwind-tables",  # zig asks for them by itself
     "-fno-pic",
@@ -86,8 +97,8 @@ OPTIMISED: Final = ("-O2",)
 USER_FLAGS: Final = ("-Xclang", "-fstack-clash-protection")
 """Flags for code in ring 3: a large stack frame is touched page by page, so that none lands behind the guard."""
 
-HOSTED_FLAGS: Final = ("-fhosted", "-fno-builtin")
-"""Flags for C whose main is as ISO C has it; no call of a library function is changed or left out all the same."""
+HOSTED_FLAGS: Final = ("-fhosted",)
+"""Flags for C whose main is as ISO C has it; no call of a library function is changed or left out (`-fno-builtin`)."""
 
 SECTION_FLAGS: Final = ("-ffunction-sections", "-fdata-sections")
 """Flags for code of which the linker takes, with `--gc-sections`, only what a program uses."""
