@@ -97,6 +97,8 @@ class Comparisons(Evaluator):
             return ir.Binary(BOOLEAN, sign, first, second)
         if second.type.interval.low < 0:
             return self.ordered(MIRRORED[sign], second, first, node)
+        if isinstance(first, (ir.Choice, ir.ConstantElement)):
+            first = self.values.kept(first, node)  # each of its values has its own type
         below = ir.Binary(BOOLEAN, "<", first, ir.number(0))
         rest = ir.Binary(BOOLEAN, sign, not_negative(first), second)
         if sign in ("<", "<=", "!="):

@@ -127,7 +127,10 @@ class Values:
 
 
 def narrowed(value: ir.Expression, low: int, high: int) -> ir.Expression:
-    """Return an integer that was checked to lie between two bounds; one of them if it can't."""
+    """Return an integer that was checked to lie between two bounds; one of them if it can't.
+
+    It is read from somewhere or calculated: a choice, or an element of a static tuple, is kept first.
+    """
     assert isinstance(value.type, Integer)
     least, most = max(value.type.interval.low, low), min(value.type.interval.high, high)
     if least > most:
