@@ -173,9 +173,8 @@ class InterpretedPc(SimulatedPc):
         self.processor.system.load_ldt(0, 0)
 
     def drop_selectors(self) -> None:
-        """Make the selectors of data null, as they are wherever a thread goes on here."""
-        for name in ("ds", "es", "fs", "gs"):
-            setattr(self.processor.state, name, 0)
+        """Make the selectors of data null."""
+        self.processor.clean.drop_data_segments()
 
     def write_dr7(self, value: int) -> None:
         """Set debug register 7, one bit of which is fixed."""

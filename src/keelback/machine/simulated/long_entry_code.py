@@ -2,6 +2,7 @@
 
 1. The image's own entry code runs on the processor, up to where it calls the kernel: it leads into long mode.
 2. Whatever stack the CPU pushes to, the frame lies where the task state has the stack for traps.
+3. The program's data segments stay loaded in the kernel, and after `sysret`, unless the kernel drops them.
 """
 
 import struct
@@ -52,6 +53,7 @@ class LongModeEntryCode(EntryCode):
     def write_frame(self, vector: int, error: int) -> int:
         """Write the frame of a trap, and return its address.  Raises: Panic when that is not in RAM."""
         cpu = self.processor.state
+        self.processor.clean.take_data_segments(cpu)
         registers = {name: getattr(cpu, name) for name in SAVED}
         came_from = cpu.ip, cpu.selector("cs"), cpu.flags, cpu.sp, cpu.selector("ss")
         if error & FROM_SYSCALL:

@@ -11,6 +11,7 @@ from keelback.machine.simulated.offsets import Offsets, offsets
 INTERRUPTS = 1 << 9
 VIRTUAL_8086 = 1 << 17
 SELECTORS = ("es", "cs", "ss", "ds", "fs", "gs")
+DATA_SELECTORS = ("es", "ds", "fs", "gs")
 REGISTERS = ("ip", "flags", "flags_before", "cr0", "cr2", "cr3", "cr4", "idt", "task")
 WORDS = ("mode", "error", "is_int", "in_flight", "idt_limit")
 
@@ -80,6 +81,8 @@ class SavedState:
         self.places = _places(at)
         self.segments = bytes_[at.cs : at.ss + at.segment]
         """All that the emulator keeps of the code and the stack segment."""
+        starts = (at.cs + at.segment * (SELECTORS.index(name) - 1) for name in DATA_SELECTORS)
+        self._data_segments = [bytes_[start : start + at.segment] for start in starts]
         self._wide_cells = bytes_.cast("Q")
         self._msrs = {register: place // 8 for register, place in at.msrs.items()}
         self._general = itemgetter(*(self.places[name] for name in self.width.general))
@@ -105,6 +108,16 @@ class SavedState:
         """Return a model-specific register of those that decide how the CPU runs, 0 where it has none such."""
         place = self._msrs.get(register)
         return 0 if place is None else self._wide_cells[place]
+
+    def take_data_segments(self, other: "SavedState") -> None:
+        """Take the data segments of another state."""
+        for segment, theirs in zip(self._data_segments, other._data_segments, strict=True):
+            segment[:] = theirs
+
+    def drop_data_segments(self) -> None:
+        """Make the data segments null."""
+        for segment in self._data_segments:
+            segment[:] = bytes(len(segment))
 
     def selector(self, name: str) -> int:
         """Return a segment register's selector."""
