@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from keelback.lang import freeze, view
+from keelback.lang.strict import words_of
 from keelback.user.in_cpython import Exited, PythonKernel, make_program
 from keelback.user.malloc import GUARD, SMALL, Content, Heap
 from keelback.user.system import PAGE_SIZE, Program
@@ -285,11 +286,12 @@ class Holder(Program):
         self.heap = Heap(records, self.system, self.output)
 
 
-@pytest.fixture
-def heap():
-    program, _ = make_program(Holder, PythonKernel())
-    freeze(program)
-    return program.heap
+@pytest.fixture(params=[32, 64])
+def heap(request):
+    with words_of(request.param):
+        program, _ = make_program(Holder, PythonKernel(), word_bits=request.param)
+        freeze(program)
+        yield program.heap
 
 
 def content(heap, memory, count):

@@ -170,3 +170,52 @@ def test_what_a_checked_program_says_when_a_check_fails(tmp_path):
     found, console = run("mine", files={"mine": built(tmp_path, text)})
     assert found == {"mine": (Ending.EXITED, 1)}
     assert re.search(r"panic: mine: free of 0x0804[0-9a-f]{4}, which malloc never gave", console)
+
+
+HUGE = r"""
+#include "keelback.h"
+
+#define FROM ((void *)0x10000000000)
+#define SIZE ((size_t)1 << 45)
+
+static void expect(intptr_t result, intptr_t wanted, const char *what)
+{
+    if (result != wanted)
+        sys_panic(what);
+}
+
+int main(void)
+{
+    struct frame_counts before, after;
+
+    sys_frame_counts(&before);
+    expect((intptr_t)sys_map(FROM, SIZE, CAN_WRITE), ERROR_OUT_OF_MEMORY, "more was promised than there is");
+    expect((intptr_t)sys_map(FROM, SIZE, CAN_READ), ERROR_OUT_OF_MEMORY, "more tables were promised than there can be");
+    expect((intptr_t)sys_map(FROM, SIZE, CAN_WRITE | SPARSE), (intptr_t)FROM, "no promise is needed");
+    ((char *)FROM)[SIZE - 1] = 1;
+    expect(sys_protect(FROM, SIZE, CAN_READ), 0, "sparse memory can be protected");
+    expect(sys_protect(FROM, SIZE, NO_ACCESS), 0, "and closed");
+    expect(sys_protect(FROM, SIZE, CAN_WRITE), 0, "and opened");
+    expect(((char *)FROM)[SIZE - 1], 1, "what was there is there");
+    if (sys_fork() == 0)
+        return 0;
+    expect(sys_unmap(FROM, SIZE), 0, "it can be unmapped");
+    expect((intptr_t)sys_map(FROM, SIZE, NO_ACCESS), (intptr_t)FROM, "closed memory needs no promise");
+    expect(sys_protect(FROM, SIZE, CAN_WRITE), ERROR_OUT_OF_MEMORY, "opening it needs one");
+    expect(sys_protect(FROM, SIZE, CAN_READ), ERROR_OUT_OF_MEMORY, "and tables");
+    expect(sys_unmap((char *)FROM + PAGESIZE, SIZE - 2 * PAGESIZE), 0, "a hole can be made");
+    expect(sys_unmap(FROM, SIZE), 0, "and the rest goes");
+    expect((intptr_t)sys_malloc_pages((size_t)1 << 25), ERROR_OUT_OF_MEMORY, "malloc pages are frames");
+    sys_sleep(2);
+    sys_frame_counts(&after);
+    expect(after.user_free, before.user_free, "a frame was lost");
+    expect(after.kernel_free, before.kernel_free, "a table was lost");
+    return 0;
+}
+"""
+
+
+def test_ranges_far_larger_than_memory_are_served_or_refused_at_once(tmp_path):
+    """Nothing in the kernel goes through a range of 2^45 bytes table by table, nor counts its pages in 32 bits."""
+    found, console = run("mine", files={"mine": built(tmp_path, HUGE)})
+    assert found == {"mine": (Ending.EXITED, 0)}, console
