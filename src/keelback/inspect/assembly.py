@@ -76,9 +76,9 @@ class Assembly:
                 yield Instruction(address, text, until(places, function))
 
     def _decoded(self, symbol: Symbol) -> Iterator[Instruction]:
-        from capstone import CS_ARCH_X86, CS_MODE_32, Cs
+        from capstone import CS_ARCH_X86, CS_MODE_32, CS_MODE_64, Cs
 
-        decoder = Cs(CS_ARCH_X86, CS_MODE_32)
+        decoder = Cs(CS_ARCH_X86, CS_MODE_32 if self.file.elfclass == 32 else CS_MODE_64)
         decoder.skipdata = True
         for address, _size, name, operands in decoder.disasm_lite(self._code(symbol), symbol.start):
             yield Instruction(address, self._with_names(f"{name} {operands}".strip(), symbol), self._place(address))
