@@ -14,13 +14,14 @@ from keelback.image.kernels import compiled
 from keelback.image.libraries import build_library
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program
+from keelback.image.toolchain import I386, X86_64
 from keelback.inspect.backtrace import CALLS, Stack, way_of
 from keelback.inspect.family import Family
 from keelback.inspect.lens import look, walker_of
 from keelback.inspect.loaded_code import Code
 from keelback.inspect.symbols import OwnElf, lines_of, place_in
 from keelback.inspect.traps import TrapFrames
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64
 from keelback.kernel.x86.vectors import TIMER
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.user import RUNTIME
@@ -160,27 +161,36 @@ FUNCTIONS = {"last": "again", "asserts": "gives_up"} | {name: "main" for name in
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
+    return build(tmp_path_factory, I386)
+
+
+@pytest.fixture(scope="module")
+def wide_program(tmp_path_factory):
+    return build(tmp_path_factory, X86_64)
+
+
+def build(tmp_path_factory, target):
     source = tmp_path_factory.mktemp("backtrace") / "marked.c"
     source.write_text(SOURCE)
-    return build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
+    return build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base, target=target)
 
 
-def make_machine(program, life, argument, libraries):
+def make_machine(program, life, argument, libraries, layout=MICROKERNEL):
     """Return a machine that is to run the program, and the processes that it will have."""
     programs = {"marked": program, **libraries}
     if life == "interpreted":
-        pc = make_pc(f"marked {argument}", programs=programs, memory=8 * MIB, check=False)
+        pc = make_pc(f"marked {argument}", programs=programs, memory=8 * MIB, check=False, layout=layout)
     else:
         payload = make_payload({"etc/init": f"marked {argument}\n".encode(), **programs})
-        pc = CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), memory=8 * MIB)
-    family = Family(look(MICROKERNEL, pc.contents), pc.contents, WithDebugData(programs))
+        pc = CompiledPc(layout, make_image(layout, payload, compiled(layout)), memory=8 * MIB)
+    family = Family(look(layout, pc.contents), pc.contents, WithDebugData(programs))
     family.watch(pc)
     return pc, family
 
 
-def ended(program, life, argument, *, traps=None, libraries=MappingProxyType({})):
+def ended(program, life, argument, *, traps=None, libraries=MappingProxyType({}), layout=MICROKERNEL):
     """Return how the program ended, or what it does after some traps."""
-    pc, family = make_machine(program, life, argument, libraries)
+    pc, family = make_machine(program, life, argument, libraries, layout)
     pc.boot()
     if traps is None:
         pc.run()
@@ -212,6 +222,20 @@ def test_a_program_that_the_runtime_ends_is_told_where_it_was_wrong(program, lif
     assert not ending.well and ending.fault is None
     assert (ending.place, *ending.way) == tuple(map(line_of, PANICS[argument]))
     assert ending.source is not None and ending.source.line == LINES[PANICS[argument][0]]
+
+
+@pytest.mark.parametrize("argument", [*WAYS, *PANICS])
+def test_places_and_ways_are_told_with_64_bits_too(wide_program, argument):
+    ending = ended(wide_program, "interpreted", argument, layout=MICROKERNEL_64)
+    first, *rest = WAYS.get(argument, ()) or PANICS[argument]
+    assert ending.place.startswith(line_of(first) if first else "0x00000000")
+    assert ending.way == tuple(map(line_of, rest))
+
+
+def test_the_way_to_a_system_call_goes_past_the_register_that_it_borrows_with_64_bits_too(wide_program):
+    ending = ended(wide_program, "interpreted", "z", traps=1, layout=MICROKERNEL_64)
+    assert ending.how == "had not ended: asleep" and ending.place.endswith(": syscall")
+    assert ending.way[-2:] == (line_of("nap"), line_of("main z"))
 
 
 def test_a_program_that_ends_by_its_own_wish_has_no_place(program):
