@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +26,7 @@ from keelback.image.kernels import compiled, entries_of, kernel_of
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
 from keelback.image.toolchain import compile_c
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
@@ -35,6 +36,8 @@ from keelback.user import RUNTIME
 MEMORY = 64 << 20
 REPEATS = 5
 PROGRAMS = Path(__file__).parent / "programs"
+COLUMNS = (MICROKERNEL, with_paging(MICROKERNEL, "PAE"))
+"""The kernels whose instructions QEMU counts, each with other page tables."""
 MEMORY_FIGURES = {
     "zero": "page of zeros, first write",
     "read": "page never written, first read",
@@ -181,21 +184,29 @@ def main() -> None:
     seconds, _ = run(programs, "calls 30000", life=CompiledPc, kernel=kernel)
     say("compiled null system calls, simulated PC", f"{30000 / seconds:,.0f} /s")
     say("compiled to interpreted system calls", f"{interpreted / seconds:.2f} times")
-    call, boot = qemu.counted(programs)
-    say("QEMU, null system call", f"{call} instructions")
-    say("QEMU, 32-bit entry to a program's main", f"{boot:,} instructions")
-    figures = qemu.memory(programs, 64 << 20)
-    for name, what in MEMORY_FIGURES.items():
-        say(f"QEMU, {what}", f"{figures[name]:,} instructions")
+    say("instructions, by page tables", "".join(f"{each.paging.name:>12}" for each in COLUMNS))
+    calls, boots = zip(*(qemu.counted(each, programs) for each in COLUMNS), strict=True)
+    say_each("QEMU, null system call", calls)
+    say_each("QEMU, 32-bit entry to a program's main", boots)
+    say_all("QEMU, ", MEMORY_FIGURES, [qemu.memory(each, programs, 64 << 20) for each in COLUMNS])
     for count in (1, 500):
-        figures = qemu.crowd(programs, count)
-        for name, what in CROWD_FIGURES.items():
-            say(f"... beside {count} that sleep: {what}", f"{figures[name]:,} instructions")
-    figures = qemu.libraries(programs)
-    for name, what in LIBRARY_FIGURES.items():
-        say(f"QEMU, {what}", f"{figures[name]:,} instructions")
-    say("... with 1 GiB: fork, exit and wait", f"{qemu.memory(programs, 1 << 30)['round']:,} instructions")
-    say("QEMU, start to a program's first output", f"{qemu.first_output(programs):.2f} s")
+        figures = [qemu.crowd(each, programs, count) for each in COLUMNS]
+        say_all(f"... beside {count} that sleep: ", CROWD_FIGURES, figures)
+    say_all("QEMU, ", LIBRARY_FIGURES, [qemu.libraries(each, programs) for each in COLUMNS])
+    rounds = [qemu.memory(each, programs, 1 << 30)["round"] for each in COLUMNS]
+    say_each("... with 1 GiB: fork, exit and wait", rounds)
+    say("QEMU, start to a program's first output", f"{qemu.first_output(MICROKERNEL, programs):.2f} s")
+
+
+def say_all(start: str, names: Mapping[str, str], columns: Sequence[Mapping[str, int]]) -> None:
+    """Print the figures of instructions that have names, of each kind of page tables."""
+    for name, what in names.items():
+        say_each(start + what, [figures[name] for figures in columns])
+
+
+def say_each(what: str, figures: Iterable[int]) -> None:
+    """Print a figure of instructions for each kind of page tables."""
+    say(what, "".join(f"{each:>12,}" for each in figures))
 
 
 def say(what: str, figure: str) -> None:

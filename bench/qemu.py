@@ -8,7 +8,7 @@ from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.devices.power import DEBUG_EXIT
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import Layout
 from keelback.machine.qemu.qemu import Qemu, Verdict
 
 MEMORY = 64 << 20
@@ -22,19 +22,19 @@ OTHERS = 200
 STAMP_ON_ENTRY = bytes.fromhex(f"0f31 52 50 89e6 b908000000 baf8030000 f36e 31c0 ba{DEBUG_EXIT:02x}000000 ef f4")
 
 
-def run(image: bytes, *arguments: str, memory: int = MEMORY) -> bytes:
+def run(layout: Layout, image: bytes, *arguments: str, memory: int = MEMORY) -> bytes:
     """Return what a machine wrote until it ended."""
-    with Qemu(make_image_file(MICROKERNEL, image), memory=memory, arguments=arguments) as machine:
+    with Qemu(make_image_file(layout, image), memory=memory, arguments=arguments) as machine:
         assert machine.wait() is Verdict.DONE, bytes(machine.console)
         return bytes(machine.console)
 
 
-def counted(programs: dict[str, bytes]) -> tuple[int, int]:
+def counted(layout: Layout, programs: dict[str, bytes]) -> tuple[int, int]:
     """Return the instructions of a null system call, and those from the 32-bit entry to a first program's main."""
     members = {"etc/init": b"stamps\n", **programs}
-    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
-    figures = figures_in(run(image, *BY_INSTRUCTIONS))
-    entered = run(STAMP_ON_ENTRY + image[len(STAMP_ON_ENTRY) :], *BY_INSTRUCTIONS)
+    image = make_image(layout, make_payload(members), compiled(layout))
+    figures = figures_in(run(layout, image, *BY_INSTRUCTIONS))
+    entered = run(layout, STAMP_ON_ENTRY + image[len(STAMP_ON_ENTRY) :], *BY_INSTRUCTIONS)
     return figures["call"], figures["started"] - int.from_bytes(entered[:8], "little")
 
 
@@ -44,35 +44,35 @@ def figures_in(text: bytes) -> dict[str, int]:
     return {name: int(value) for name, _, value in lines if value.isdigit()}
 
 
-def memory(programs: dict[str, bytes], installed: int) -> dict[str, int]:
+def memory(layout: Layout, programs: dict[str, bytes], installed: int) -> dict[str, int]:
     """Return the instructions of what is done to memory and processes, on a machine with that much memory."""
     others = {f"other{number:03}": b"" for number in range(OTHERS)}
     members = {"etc/init": b"memory\n", **programs, **others, "zzz_nothing": programs["nothing"]}
-    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
-    figures = figures_in(run(image, *BY_INSTRUCTIONS, memory=installed))
+    image = make_image(layout, make_payload(members), compiled(layout))
+    figures = figures_in(run(layout, image, *BY_INSTRUCTIONS, memory=installed))
     for name in ("fork", "round"):
         figures[f"{name}_slope"] = (figures[f"many_{name}"] - figures[f"some_{name}"]) // 512
     return figures
 
 
-def crowd(programs: dict[str, bytes], count: int) -> dict[str, int]:
+def crowd(layout: Layout, programs: dict[str, bytes], count: int) -> dict[str, int]:
     """Return the instructions of what is done to one process while so many others, its siblings, sleep."""
     members = {"etc/init": f"crowd {count}\n".encode(), **programs}
-    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
-    return figures_in(run(image, *BY_INSTRUCTIONS, memory=CROWD_MEMORY))
+    image = make_image(layout, make_payload(members), compiled(layout))
+    return figures_in(run(layout, image, *BY_INSTRUCTIONS, memory=CROWD_MEMORY))
 
 
-def libraries(programs: dict[str, bytes]) -> dict[str, int]:
+def libraries(layout: Layout, programs: dict[str, bytes]) -> dict[str, int]:
     """Return the instructions of loading a library that another process has, of unloading it, and of calls."""
     members = {"etc/init": b"stubs\n", **programs, **payload_libraries()}
-    image = make_image(MICROKERNEL, make_payload(members), compiled(MICROKERNEL))
-    return figures_in(run(image, *BY_INSTRUCTIONS))
+    image = make_image(layout, make_payload(members), compiled(layout))
+    return figures_in(run(layout, image, *BY_INSTRUCTIONS))
 
 
-def first_output(programs: dict[str, bytes]) -> float:
+def first_output(layout: Layout, programs: dict[str, bytes]) -> float:
     """Return the seconds from starting QEMU to the first byte of a program."""
-    image = make_image(MICROKERNEL, make_payload({"etc/init": b"stamps\n", **programs}), compiled(MICROKERNEL))
-    file = make_image_file(MICROKERNEL, image)
+    image = make_image(layout, make_payload({"etc/init": b"stamps\n", **programs}), compiled(layout))
+    file = make_image_file(layout, image)
     return statistics.median(_time_to(b"started", file) for _ in range(REPEATS))
 
 

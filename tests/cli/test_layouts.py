@@ -7,6 +7,7 @@ from keelback.cli.options import LAYOUTS as KNOWN
 from keelback.cli.options import PAGING
 from keelback.kernel.layout import LAYOUTS
 from keelback.kernel.x86.paging import SCHEMES
+from support import sliced
 
 
 @pytest.fixture
@@ -38,6 +39,13 @@ def test_compare_compares_in_the_layout(keelback):
     assert (status, errors) == (0, "") and output.startswith("equal: ")
     traps, size = (int(word.replace(",", "")) for word in output.split() if word[0].isdigit())
     assert size > traps * (15 << 20), "without --memory, the machines have 16 MiB"
+
+
+@pytest.mark.parametrize("layout", [each.name for each in LAYOUTS])
+@pytest.mark.parametrize("programs", sliced(["hello null stack", ""], 2), ids=["some", "all"])
+def test_compare_finds_programs_equal_with_pae_page_tables(keelback, layout, programs):
+    status, output, errors = keelback("compare", "--layout", layout, "--paging", "pae", *programs.split())
+    assert (status, errors) == (0, "") and output.startswith("equal: ")
 
 
 def test_build_builds_for_the_layout_and_show_says_so(keelback, tmp_path):

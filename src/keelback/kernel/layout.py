@@ -269,6 +269,7 @@ class Layout:
         )
 
     def _check_identity(self) -> None:
+        self._need(self.physical_limit <= 4 * GIB, "page tables lie below 4 GiB", "identity physical_limit")
         self._need(
             self.window_count == self.globals_start == self.globals_end == 0,
             "a kernel with a space of its own needs no windows, and has no area for global mappings",

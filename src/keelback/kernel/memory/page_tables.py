@@ -13,7 +13,17 @@ from collections.abc import Iterator
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
-from keelback.kernel.x86.paging import EXECUTE, LOW_FLAGS, NO_EXECUTE, PRESENT, Entry, Level, PagingScheme, WideEntry
+from keelback.kernel.x86.paging import (
+    EXECUTE,
+    HIGH_FRAME,
+    LOW_FLAGS,
+    NO_EXECUTE,
+    PRESENT,
+    Entry,
+    Level,
+    PagingScheme,
+    WideEntry,
+)
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Component, Cpu, address_of, i32, native, u16, u32, view, word
 
 
@@ -52,14 +62,18 @@ class PageTables(Component):
         frame = entry.low >> PAGE_SHIFT
         if self.step == 1:
             return frame
-        return (self._wide(entry).high & self.scheme.address_mask >> 32) << 20 | frame
+        return (self._wide(entry).high & HIGH_FRAME) << 20 | frame
+
+    def table_at(self, entry: Entry) -> u32:
+        """Return the table that an entry points to: all lie below 4 GiB, in its low word."""
+        return entry.low >> PAGE_SHIFT
 
     def frame_at(self, words: Array[u32], index: u32) -> u32:
         """Return the frame that an entry of a table points to."""
         frame = words[index * self.step] >> PAGE_SHIFT
         if self.step == 1:
             return frame
-        return (words[index * self.step + 1] & self.scheme.address_mask >> 32) << 20 | frame
+        return (words[index * self.step + 1] & HIGH_FRAME) << 20 | frame
 
     def _wide(self, entry: Entry) -> WideEntry:
         return view(self.ram, WideEntry, address_of(entry))
@@ -151,7 +165,7 @@ class PageTables(Component):
             entry = self.entry(table, level.index(address))
             if not entry.present:
                 return 0
-            table = self.frame_of(entry)
+            table = self.table_at(entry)
         return table
 
     def reserve(self, root: u32, address: word) -> Entry:
@@ -174,7 +188,7 @@ class PageTables(Component):
                 if not entry.present:
                     self.enter(entry, self.new_table(self.frames.table[root].use), level.link)
                     self._load(level, root)
-                table = self.frame_of(entry)
+                table = self.table_at(entry)
         except OutOfMemory:
             self.prune(root, address)
             raise
@@ -194,7 +208,7 @@ class PageTables(Component):
             if above != 0:
                 entry = self.entry(above, level.index(address))
                 if entry.present:
-                    table: u32 = self.frame_of(entry)
+                    table: u32 = self.table_at(entry)
                     if self.frames.table[table].references > 0:
                         return
                     self.remove(entry)
@@ -228,7 +242,7 @@ class PageTables(Component):
             entry = self.entry(table, level.index(address))
             if not entry.present:
                 return level.reach - address % level.reach
-            table = self.frame_of(entry)
+            table = self.table_at(entry)
         return 0
 
     def present(self, table: u32, start: word, end: word) -> Iterator[Entry]:

@@ -31,7 +31,7 @@ from keelback.abi.errors import TooManyRegions
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import TABLE, Frames
-from keelback.lang import Array, Component, Region, Struct, inline, on_64_bits, u8, u16, u32, view, word
+from keelback.lang import PAGE_SIZE, Array, Component, Region, Struct, inline, on_64_bits, u8, u16, u32, view, word
 
 FEW = 10
 SPARE = 2
@@ -39,6 +39,7 @@ SPARE = 2
 IN_NODE, IN_WIDE_NODE = 256, 128
 """How many regions a node has: where words have 32 bits, and 64."""
 MOST_NODES = 256
+NEAR = 16 * PAGE_SIZE
 
 
 class RegionKind(IntEnum):
@@ -142,6 +143,7 @@ class Regions(Component):
         self.ram = records.ram
         self.frames = frames
         self.access = access
+        self.reach = layout.paging.reach
         self.most = layout.regions
         self.few = min(layout.regions, FEW) - SPARE  # with so many any change leaves few enough
         self.in_node = IN_NODE if layout.paging.word_bits == 32 else IN_WIDE_NODE
@@ -211,6 +213,22 @@ class Regions(Component):
         """Yield all regions of a space, lowest first."""
         for index in range(space.count):
             yield self.at(space, index)
+
+    def spans(self, space: Space) -> Iterator[tuple[word, word]]:
+        """Yield ranges that hold all regions of a space, lowest first: near ones of one page table are one range."""
+        index: u32 = 0
+        while index < space.count:
+            start: word = self.at(space, index).start
+            end: word = self.at(space, index).end
+            index += 1
+            while index < space.count and self._is_near(end, self.at(space, index).start):
+                end = self.at(space, index).end
+                index += 1
+            yield start, end
+
+    def _is_near(self, end: word, start: word) -> bool:
+        """Say whether it is less work to look at all pages between two regions than to find their table twice."""
+        return start - end <= NEAR and start // self.reach == (end - 1) // self.reach
 
     def is_free(self, space: Space, start: word, end: word) -> bool:
         """Say whether no region has a page of [start, end)."""

@@ -392,14 +392,14 @@ class VirtualMemory(Component):
         child.image.copy_from(parent.image)
         child.malloc.copy_from(parent.malloc)
         self.promises.take(child, parent.promised.pages, parent.promised.tables)
-        for region in self.regions.of(parent):
-            self.spaces.reserve_like(child.directory, parent.directory, region.start, region.end)
+        for start, end in self.regions.spans(parent):
+            self.spaces.reserve_like(child.directory, parent.directory, start, end)
         # From here on only copies need frames, and a copy changes nothing of the parent's.
         if self.spaces.may_copy():
             for region in self.regions.of(parent):
                 self._copy_region(parent, child, region)
-        for region in self.regions.of(parent):
-            self.spaces.share(child.directory, parent.directory, region.start, region.end)
+        for start, end in self.regions.spans(parent):
+            self.spaces.share(child.directory, parent.directory, start, end)
         # Pages that could be written can't be any more: one reload of cr3 tells the CPU, for all of them.
         self.spaces.forget_user_pages(parent.directory)
 
@@ -414,8 +414,8 @@ class VirtualMemory(Component):
     def release(self, space: Space) -> None:
         """Free all that a space has, built in part or whole; no CPU uses it any more."""
         self.promises.end(space)
-        for region in self.regions.of(space):
-            self.spaces.unmap(space.directory, region.start, region.end, space.owner)
+        for start, end in self.regions.spans(space):
+            self.spaces.unmap(space.directory, start, end, space.owner)
         self.regions.release(space)
         self.spaces.destroy(space.directory)
         space.clear()

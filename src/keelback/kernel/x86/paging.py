@@ -8,7 +8,7 @@ Source: Intel SDM volume 3, sections 4.3 to 4.5 (32-bit, PAE and 4-level paging)
 
 from dataclasses import dataclass, replace
 
-from keelback.lang import PAGE_SIZE, Array, Struct, bit, inline, u8, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Struct, bit, inline, u8, u32, word
 
 PRESENT = 1 << 0
 WRITABLE = 1 << 1
@@ -30,6 +30,8 @@ KERNEL_EXECUTE = KERNEL_READ | EXECUTE
 # What points to a lower table lets everything through: the last entry decides.
 DIRECTORY = PRESENT | WRITABLE | USER | ACCESSED | EXECUTE
 LOW_FLAGS = PAGE_SIZE - 1 - EXECUTE
+HIGH_FRAME = 0xFFF
+"""The bits of an entry's high word that belong to the frame's number, which has 32."""
 
 WORDS = 1024
 
@@ -120,8 +122,8 @@ class PagingScheme:
 
     @property
     def physical_end(self) -> int:
-        """Return the end of the memory that entries can name."""
-        return self.address_mask + PAGE_SIZE
+        """Return the end of the memory that entries can name by frames' numbers of 32 bits."""
+        return min(self.address_mask + PAGE_SIZE, 1 << 32 + PAGE_SHIFT)
 
     @property
     def reach(self) -> int:
