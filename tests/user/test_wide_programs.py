@@ -20,7 +20,10 @@ from keelback.kernel.layout import MICROKERNEL_64
 from keelback.kernel.loading.elf_file import Rule
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.lang import text_of
+from keelback.machine.observed import Outcome
 from keelback.machine.qemu.qemu import Qemu, Verdict
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.user import RUNTIME
 from support import MIB
 
@@ -38,17 +41,26 @@ def ours():
     return build_ours(our_programs(), LAYOUT.image_base, TARGET) | payload_libraries(TARGET)
 
 
-def run(*lines, files=None):
-    """Run programs on QEMU; return how each ended, by name, and what was said."""
+def run(*lines, files=None, machine="qemu"):
+    """Run programs on a machine; return how each ended, by name, and what was said."""
     members = {"etc/init": "".join(f"{line}\n" for line in lines).encode(), **(ours() if files is None else files)}
-    image = make_image(LAYOUT, make_payload(members), compiled(LAYOUT))
-    with Qemu(make_image_file(LAYOUT, image), memory=64 * MIB) as machine:
-        assert machine.wait() is Verdict.DONE
-        kernel = look(LAYOUT, machine.ram)
-        records = [each for each in kernel.processes.table if each.state != ProcessState.FREE]
-        used = kernel.memory.frames.counts.user_total - kernel.memory.frames.counts.user_free
-        assert used == 0
-        return {text_of(each.name): (each.ending, each.exit_status) for each in records}, machine.console.decode()
+    image = make_image(LAYOUT, make_payload(members), None if machine == "interpreted" else compiled(LAYOUT))
+    if machine == "qemu":
+        with Qemu(make_image_file(LAYOUT, image), memory=64 * MIB) as qemu:
+            assert qemu.wait() is Verdict.DONE
+            return ended(look(LAYOUT, qemu.ram)), qemu.console.decode()
+    pc = {"interpreted": InterpretedPc, "compiled": CompiledPc}[machine](LAYOUT, image, memory=16 * MIB)
+    pc.boot()
+    assert pc.run() is Outcome.POWERED_OFF
+    return ended(look(LAYOUT, pc.contents)), pc.console.decode()
+
+
+def ended(kernel):
+    """Return how each process ended, by its program's name; none has left a frame in use."""
+    counts = kernel.memory.frames.counts
+    assert counts.user_total == counts.user_free
+    records = [each for each in kernel.processes.table if each.state != ProcessState.FREE]
+    return {text_of(each.name): (each.ending, each.exit_status) for each in records}
 
 
 def expected(name):
@@ -62,9 +74,10 @@ def test_all_programs_are_built_for_64_bits_and_break_no_rule():
             assert broken_rule(file, LAYOUT) == Rule.NONE, name
 
 
-def test_programs_end_on_an_x86_64_as_they_should():
+@pytest.mark.parametrize("machine", ["interpreted", "compiled", "qemu"])
+def test_programs_end_on_an_x86_64_as_they_should(machine):
     together = sorted(SLICE - COUNTING)
-    found, _ = run(*(f"{name} {ARGUMENTS.get(name, '')}".strip() for name in together))
+    found, _ = run(*(f"{name} {ARGUMENTS.get(name, '')}".strip() for name in together), machine=machine)
     assert found == {name: expected(name) for name in together}
 
 
