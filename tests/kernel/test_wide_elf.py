@@ -122,3 +122,23 @@ def test_whatever_the_headers_hold_a_rule_is_told_or_kept(changes):
     for place, value in changes:
         file[place] = value
     assert broken_rule(bytes(file), LAYOUT) in Rule
+
+
+POWERS = [1 << number for number in (31, 32, 47, 63)]
+PLACES = [0, BASE, LIMIT, LAYOUT.image_start, LAYOUT.stack_bottom, LAYOUT.user_end, *POWERS]
+EDGES = sorted({(place + step) & MOST for place in PLACES for step in (-0x1000, -1, 0, 1, 0x1000)})
+FIELDS = st.dictionaries(st.sampled_from(["offset", "address", "file_size", "memory_size"]), st.sampled_from(EDGES))
+
+
+@settings(max_examples=300, deadline=None)
+@given(FIELDS, st.sampled_from([BASE, *EDGES]))
+def test_what_is_believed_lies_in_the_file_and_where_images_may(changes, entry):
+    file = bytearray(segment(**changes))
+    file[24:32] = entry.to_bytes(8, "little")
+    if broken_rule(bytes(file), LAYOUT) != Rule.NONE:
+        return
+    assert BASE <= entry < BASE + len(EXIT)
+    _, _, offset, address, _, in_file, size = struct.unpack_from("<2I5Q", file, HEADER + SEGMENT)
+    if size:
+        assert address >= BASE + 0x1000 and address + size <= LIMIT and in_file <= size
+    assert not in_file or offset + in_file <= len(file)
