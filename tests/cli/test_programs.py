@@ -7,10 +7,12 @@ import pytest
 
 from keelback.cli.needs import named_in_elf, named_in_source, with_needs
 from keelback.cli.programs import select
+from keelback.cli.python_files import module_of
 from keelback.cli.sources import our_libraries, our_programs, purpose_of
 from keelback.cli.words import Word, read_word, with_options
 from keelback.errors import UserError
 from keelback.kernel.layout import MICROKERNEL
+from keelback.lang import Ram, Region
 
 OURS = our_programs() | our_libraries()
 PYTHON = """
@@ -25,6 +27,38 @@ class Mine(Program):
 
 
 PROGRAM = Mine
+"""
+LINKED = """
+# from __future__ import annotations
+from keelback.lang import Component, Ram, Ref, Region, Struct, i32, u32, word
+from keelback.user.system import Kernel, Program
+
+
+class Node(Struct):
+    value: u32
+    next: "Ref[Node]"
+
+
+class Nodes(Component):
+    def __init__(self, records: Region) -> None:
+        self.nodes = records.array(Node, 4)
+
+    def link(self, number: u32) -> bool:
+        self.nodes[number].next = self.nodes[0]
+        return self.nodes[number].next is None
+
+
+class List(Program):
+    def __init__(self, ram: Ram, records: Region, kernel: Kernel | None) -> None:
+        super().__init__(ram, records, kernel)
+        self.nodes = Nodes(records)
+
+    def main(self, argument: word) -> i32:
+        self.output.write("they are linked\\n")
+        return 1 if self.nodes.link(3) else 0
+
+
+PROGRAM = List
 """
 
 
@@ -93,6 +127,17 @@ def test_a_program_in_kernel_python_is_named_by_its_path(tmp_path, monkeypatch):
     selection = select(["mine.py", "./mine.py now"], MICROKERNEL)
     assert [*selection.files] == ["mine"] and selection.lines == ["mine", "mine now"]
     assert b"mine: here I am" in selection.files["mine"]
+
+
+@pytest.mark.parametrize("hint", ['"Ref[Node]"', "Ref[Node]"])
+@pytest.mark.parametrize("stem", ["mine", "struct"])
+def test_a_struct_of_a_file_refers_to_itself(tmp_path, stem, hint):
+    file = tmp_path / f"{stem}.py"
+    file.write_text(LINKED.replace('"Ref[Node]"', hint).replace("# ", "" if hint[0] == "R" else "# "))
+    assert b"they are linked" in select([str(file)], MICROKERNEL).files[stem]
+    module = module_of(file)
+    assert not module.Nodes(Region(Ram(0x3000), 0x1000, 0x2000)).link(1)
+    assert sys.modules["struct"].pack("<H", 1) == b"\1\0"
 
 
 def test_a_program_imports_what_lies_beside_it_and_that_is_forgotten(tmp_path):

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import module_from_spec, spec_from_file_location, spec_from_loader
+from importlib.util import spec_from_file_location, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.options import KernelChoice
-from keelback.cli.users_files import check_readable, reading, users_python
+from keelback.cli.users_files import check_readable, run_module, users_python
 from keelback.errors import UserError
 from keelback.image.kernels import kernel_of
 from keelback.inspect.methods import SOURCES
@@ -112,16 +112,8 @@ def _module(source: Path) -> ModuleType:
         return sys.modules[name]
     with users_python(source), _modules_beside(source.parent):
         spec = spec_from_file_location(name, path, loader=strict.loader_of(name, str(path)))
-        assert spec is not None and spec.loader is not None
-        module = module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            with reading(source):
-                spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return module
+        assert spec is not None
+        return run_module(source, spec)
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """Programs and libraries in Kernel Python: from a class in a file to what goes into the payload."""
 
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from keelback.cli.users_files import check_readable, imports_beside, reading, users_python
+from keelback.cli.users_files import check_readable, imports_beside, run_module, users_python
 from keelback.errors import UserError
 from keelback.image.python_libraries import build_python_library
 from keelback.image.python_programs import build_python_program
@@ -16,6 +16,9 @@ from keelback.user import LIBRARIES, RUNTIME
 from keelback.user.in_cpython import make_program
 from keelback.user.library import Library, exports_of, make_library
 from keelback.user.system import Program
+
+PACKAGE = "keelback.files"
+"""The name of a file's module begins with it, so that no module of Python's has the same."""
 
 
 def build_program_file(source: Path, image_base: int, target: Target = I386) -> bytes:
@@ -59,9 +62,6 @@ def module_of(source: Path) -> ModuleType:
     """Return the module of a file in Kernel Python, run anew.  Raises: whatever its Python raises."""
     if source.parent == LIBRARIES:
         return import_module(f"keelback.user.libraries.{source.stem}")
-    spec = spec_from_file_location(source.stem, source)
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    with reading(source):
-        spec.loader.exec_module(module)
-    return module
+    spec = spec_from_file_location(f"{PACKAGE}.{source.stem}", source)
+    assert spec is not None
+    return run_module(source, spec)

@@ -7,8 +7,10 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 
 from keelback.errors import Interrupted, UserError
 from keelback.lang.replacing import WrongReplacement
@@ -110,6 +112,23 @@ def users_python(source: Path) -> Iterator[None]:
         raise UserError(f"{_place(source, error)}: {what}{_said(error)}".rstrip(": ")) from None
     finally:
         sys.dont_write_bytecode = writes
+
+
+def run_module(source: Path, spec: ModuleSpec) -> ModuleType:
+    """Run a user's file anew and return its module, which is known by the spec's name.
+
+    Annotations within quotes are looked up by that.
+    Raises: as `reading`.
+    """
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    try:
+        with reading(source):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
+    return module
 
 
 def _place(source: Path, error: BaseException) -> str:
