@@ -295,7 +295,14 @@ class Root(Component):
 '''
 # What, the body of `entry`, and the refusal: its line and column count from the body's first.
 # fmt: off
+NINE_LOOPS = "".join(f"{' ' * depth}for n in self.numbers:\n" for depth in range(9)) + " " * 9
+FINALLY = "{0}try: self.fails(a)\n{0}finally:\n"
+NESTED_FINALLY = "".join(map(FINALLY.format, (" " * depth for depth in range(14)))) + " " * 14
+TOO_MUCH = "more than 10,000 statements"
 REFUSED = [
+    ("many rounds", NINE_LOOPS + "a = n\nreturn a", f"9:9: unrolled, this function is {TOO_MUCH}: loop over a range [size]"),
+    ("many rounds of nothing", NINE_LOOPS + "pass\nreturn a", f"9:9: unrolled, this function is {TOO_MUCH}: loop over a range [size]"),
+    ("many copies of a finally", NESTED_FINALLY + "self.fails(a)\nreturn a", f"25:-7: copied for each way out, these are {TOO_MUCH}: name a part of it [size]"),
     ("lambda", "f = lambda: a\nreturn f()", "1:5: Kernel Python has no Lambda expression [expressions]"),
     ("closure", "def inner() -> u32:\n    return a\nreturn inner()", "1:1: Kernel Python has no FunctionDef statement [statements]"),
     ("class in a function", "class Inner: pass\nreturn a", "1:1: Kernel Python has no ClassDef statement [statements]"),

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from keelback.compiler import ir
+from keelback.compiler.errors import CompileError
 from keelback.compiler.raises import Codes, raised_by
 from keelback.compiler.types import BOOLEAN, Type, exactly
-from keelback.compiler.walk import with_blocks
+from keelback.compiler.walk import statements_in, with_blocks
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class _Lowering:
         self.handled: dict[str, Codes] = {}
         self.labels: set[str] = set()
         self.count = function.numbers
+        self.copied = 0
 
     def new_label(self, stem: str) -> str:
         self.count += 1
@@ -103,7 +105,7 @@ class _Lowering:
             if isinstance(frame, Catching):
                 return [ir.SetLocal(place, frame.error, code), ir.Break(place, frame.label)]
             if isinstance(frame, Finally):
-                return [*self.lower(frame.body, outside), *self.unwind(place, code, outside)]
+                return [*self.copy(frame, outside), *self.unwind(place, code, outside)]
         return [ir.Fail(place, code)]
 
     def finals(self, context: Context, label: str | None) -> list[ir.Statement]:
@@ -114,8 +116,18 @@ class _Lowering:
             if isinstance(frame, Inside) and frame.label == label:
                 break
             if isinstance(frame, Finally):
-                found += self.lower(frame.body, context[:depth])
+                found += self.copy(frame, context[:depth])
         return found
+
+    def copy(self, final: Finally, context: Context) -> list[ir.Statement]:
+        """Return a copy of a finally, with those of others in it.  Raises: CompileError where there are too many."""
+        self.copied += sum(1 for _ in statements_in(final.body))
+        if self.copied > ir.MOST_STATEMENTS:
+            message = (
+                f"copied for each way out, these are more than {ir.MOST_STATEMENTS:,} statements: name a part of it"
+            )
+            raise CompileError("size", message, *final.body[0].place, 1)
+        return self.lower(final.body, context)
 
     def lower_return(self, statement: ir.Return, context: Context) -> list[ir.Statement]:
         finals = self.finals(context, None)

@@ -366,6 +366,8 @@ class Function:
     packed: bool = False
 
 
+MOST_STATEMENTS = 10_000
+"""How many statements a function may become: unrolled rounds and copies of a finally multiply where they are nested."""
 PROCESS_FAULT = -256
 """The error code of `ProcessFault`; a `KernelError`'s is its number."""
 ERROR = Integer(Interval(PROCESS_FAULT, 0))

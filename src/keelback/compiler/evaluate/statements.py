@@ -15,6 +15,8 @@ class Statements(Evaluator):
 
     methods: dict[str, Callable[[Any], None]] = field(default_factory=dict)
     """What evaluates a node, by the name of its class."""
+    count: int = 0
+    """How many statements were evaluated, those of every round of an unrolled loop among them."""
 
     def run(self, nodes: Sequence[ast.stmt]) -> None:
         """Evaluate statements in order, up to the first that nothing gets to."""
@@ -23,6 +25,10 @@ class Statements(Evaluator):
             if not self.known.reached:
                 break
             frame.at = node
+            self.count += 1
+            if self.count > ir.MOST_STATEMENTS:
+                message = f"unrolled, this function is more than {ir.MOST_STATEMENTS:,} statements: loop over a range"
+                raise self.scope.refuse(node, "size", message)
             method = self.methods.get(type(node).__name__)
             if method is None:
                 raise self.scope.refuse(node, "statements", f"Kernel Python has no {type(node).__name__} statement")
