@@ -1,5 +1,6 @@
 """`keelback run --kernel` and `compare` as a person runs them."""
 
+import json
 import re
 
 import pytest
@@ -24,6 +25,21 @@ def test_compare_tells_traps_and_bytes():
     done = command("compare", "hello", "ping", "pong")
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.startswith("equal: ") and " traps, " in done.stdout and done.stdout.endswith(" bytes compared\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["hello"], "equal, but no program ran: 0 traps, "), (["null", "hello"], "equal, but no program ran: 0 traps, ")],
+)
+def test_what_could_not_start_is_no_success(words, said):
+    memory = ("--layout", "usermode", "--memory", "8M")
+    lines = [f"can't start {each}. There is not enough memory." for each in words]
+    compared, checked = command("compare", *memory, *words), command("check", *memory, *words)
+    assert compared.returncode == checked.returncode == 1
+    assert compared.stdout.startswith(said) and compared.stderr.splitlines() == [f"keelback: {each}" for each in lines]
+    assert checked.stdout.splitlines()[3:] == [f"program     {each}" for each in lines]
+    answers = [json.loads(command(each, "--json", *memory, *words).stdout) for each in ("compare", "check")]
+    assert [each["not_started"] for each in answers] == [lines, lines]
 
 
 def test_compare_without_a_program_takes_all():

@@ -35,7 +35,7 @@ class _Answer:
         self.as_json = as_json
         self.begun = ""
         self.verdicts: list[Verdict] = []
-        self.machine: dict[str, Any] = {"well": None, "processes": [], "console": ""}
+        self.machine: dict[str, Any] = {"well": None, "processes": [], "not_started": [], "console": ""}
         self.stopped: dict[str, Any] | None = None
         self.error: dict[str, Any] | None = None
 
@@ -80,6 +80,8 @@ class _Answer:
         if self.as_json:
             print_json(self._facts(status))
         elif all(each.well is not False for each in self.verdicts) and not (self.stopped or {}).get("place"):
+            for line in self.machine["not_started"]:
+                _print_block("program", line, "")
             for each in self.machine["processes"]:  # of a kernel that is whole
                 _print_process(each)
         return fail(ended, status) if child.ended_by else status
@@ -97,7 +99,7 @@ class _Answer:
         kernel = False if False in found else None if None in found else True
         facts = {"status": status, "well": status == WELL, "kernel_well": kernel, "programs_well": self.machine["well"]}
         facts["verdicts"] = [vars(each) for each in self.verdicts]
-        return facts | {"processes": self.machine["processes"], "console": self.machine["console"]}
+        return facts | {name: self.machine[name] for name in ("processes", "not_started", "console")}
 
 
 def _ended(status: int) -> str:

@@ -27,6 +27,7 @@ from keelback.cli.progress import shown
 from keelback.cli.running import add_limit, run_to_end, stoppable
 from keelback.cli.sizes import counted
 from keelback.cli.sources import our_programs
+from keelback.cli.starts import Starts
 from keelback.compiler.errors import CompileError
 from keelback.errors import Interrupted, LimitReached
 from keelback.image.kernels import compiled
@@ -116,6 +117,7 @@ class _Check:
         lens = look(self.layout, pc.contents)
         family = Family(lens, pc.contents, WithDebugData(self.selection.files))
         family.watch(pc)
+        self.starts = Starts(pc)
         checks = Checks(pc, lens)
         self._watch(pc, STRICT_RUN)
         try:
@@ -153,7 +155,8 @@ class _Check:
         family.look()
         well = family.is_well(len(self.selection.lines))
         console = bytes(pc.console).decode(errors="backslashreplace")
-        self.report({"machine": {"well": well, "processes": [*facts.processes(family)], "console": console}})
+        processes, failed = [*facts.processes(family)], self.starts.failed()
+        self.report({"machine": {"well": well, "processes": processes, "not_started": failed, "console": console}})
 
     def compile(self) -> Verdict:
         """Compile the kernel.  Raises: UserError; Interrupted."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from keelback.cli.ending import tell
 from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.options import KernelChoice, Limits
@@ -10,11 +11,11 @@ from keelback.cli.programs import select
 from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sizes import counted
 from keelback.cli.sources import our_programs
+from keelback.cli.starts import Starts
+from keelback.cli.statuses import BADLY, WELL
 from keelback.cli.users_files import reading_within
 from keelback.image.kernels import compiling
 from keelback.machine.compare import compare
-
-EQUAL, DIFFERENT = 0, 1
 
 
 def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, limits: Limits, as_json: bool) -> int:
@@ -31,16 +32,21 @@ def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, li
     other = make_compiled(where, payload, memory=memory)
     if limits.instructions is not None:
         add_limit(interpreted, limits.instructions)
+    starts = Starts(interpreted)
     with within(limits.seconds), stoppable(interpreted, other):
         report = compare(interpreted, other)
     if report.difference is None:
         check_start(interpreted)
+    failed = starts.failed()
     if as_json:
         different = None if report.difference is None else str(report.difference)
-        print_json({"equal": different is None, "traps": report.traps, "bytes": report.bytes, "difference": different})
-        return EQUAL if different is None else DIFFERENT
-    if report.difference is not None:
+        found = {"equal": different is None, "traps": report.traps, "bytes": report.bytes, "difference": different}
+        print_json(found | {"not_started": failed})
+    elif report.difference is not None:
         print(f"different after {counted(report.traps, 'trap')}: {report.difference}")
-        return DIFFERENT
-    print(f"equal: {counted(report.traps, 'trap')}, {report.bytes:,} bytes compared")
-    return EQUAL
+    else:
+        what = "equal" if report.traps else "equal, but no program ran"
+        print(f"{what}: {counted(report.traps, 'trap')}, {report.bytes:,} bytes compared")
+    for line in failed:
+        tell(line)
+    return BADLY if report.difference is not None or failed else WELL
