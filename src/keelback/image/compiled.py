@@ -38,14 +38,18 @@ CHECK_FLAG = '-DSTOP="call check_failed"'
 """A failed check ends a program with a line (`user/runtime/print.c`)."""
 
 
-def compile_kernel(root: Component, ram: Ram, entries: Mapping[str, Callable[..., Any]]) -> CompiledKernel:
+def compile_kernel(
+    root: Component, ram: Ram, entries: Mapping[str, Callable[..., Any]], *, flags: Sequence[str] = ()
+) -> CompiledKernel:
     """Compile a kernel whose records are in `ram`; `entries` are its methods by their names in C.
+
+    `flags` are for the C compiler, behind our own.
 
     Raises: CompileError; ToolchainError.
     """
     with working_on("the kernel"):
         compiled = compile_program(root, ram, entries, convention=CONVENTIONS[ram.word_bits])
-    return CompiledKernel({"kernel.o": build_object(compiled, "kernel", KERNEL_FLAGS)}, compiled.sections)
+    return CompiledKernel({"kernel.o": build_object(compiled, "kernel", (*KERNEL_FLAGS, *flags))}, compiled.sections)
 
 
 def build_object(compiled: Compiled, name: str, flags: Sequence[str] = ()) -> bytes:

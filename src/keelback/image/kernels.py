@@ -19,6 +19,7 @@ from keelback.lang import PAGE_SIZE, NoHardware, Ram, static_parts
 
 BUILT_FROM = ("abi", "compiler", "image", "kernel", "lang")
 """The parts of Keelback that decide what becomes of the kernel."""
+FOR_SIZE = ("-Os",)
 
 
 def kernel_of(layout: Layout) -> tuple[Kernel, Ram]:
@@ -47,7 +48,7 @@ def compiled(layout: Layout) -> CompiledKernel:
     kernel, ram = kernel_of(layout)
 
     def build() -> bytes:
-        return compile_kernel(kernel, ram, entries_of(kernel)).pack()
+        return compile_kernel(kernel, ram, entries_of(kernel), flags=FOR_SIZE * layout.for_size).pack()
 
     is_kept = _is_as_written(kernel)
     return CompiledKernel.unpack(kept_build(BUILT_FROM, "kernel", layout, build=build) if is_kept else build())

@@ -86,6 +86,8 @@ class Layout:
     """Where the room for entry code, text and read-only data ends and the table of source places starts."""
     text_end: int
     """Where the room for that ends, and all that is read-only, and the static records start."""
+    for_size: bool
+    """Whether the kernel is compiled to be small, instead of fast."""
     records_end: int
     """Where the room for static records ends and the payload starts."""
     entry_stack: int
@@ -433,6 +435,7 @@ MICROKERNEL = Layout(
     kernel_start=0x0010_0000,
     places=0x0013_0000,
     text_end=0x0016_0000,
+    for_size=False,
     records_end=0x001C_0000,
     entry_stack=16 * KIB,
     region_least=0x0010_0000,
