@@ -2,15 +2,30 @@
 
 from collections import Counter
 from contextlib import suppress
+from dataclasses import fields
+from functools import cache
 
 import pytest
 
 from keelback.abi.errors import BadAddress, BadArgument, NoProcessSlot, OutOfMemory
-from keelback.inspect.lens import walker_of
+from keelback.image.images import make_image, make_image_file
+from keelback.image.kernels import compiled
+from keelback.image.payload import make_payload
+from keelback.image.programs import build_programs
+from keelback.image.toolchain import TARGETS
+from keelback.inspect.invariants import check
+from keelback.inspect.lens import look, walker_of
 from keelback.inspect.snapshot import Snapshot
+from keelback.kernel.layout import TEACHING
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, PINNED, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.x86.paging import X86_64
+from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
+from keelback.machine.qemu.qemu import Qemu, Verdict
 from keelback.machine.simulated.boot_loader import BiosEntry
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.interpreted import InterpretedPc
+from keelback.user import PROGRAMS, RUNTIME
 from kernel.course import COURSE
 from kernel.driven import PAGE, Call, Died, Driven, driven
 from kernel.traces import assert_equal, range_of, state
@@ -409,3 +424,103 @@ def test_a_machine_without_memory_behind_1_mib_runs_programs_below():
     hello = payload_programs(COURSE.image_base)["hello"]
     pc = run("hello", programs={"hello": hello}, layout=COURSE, memory=1 * MIB, memory_map=conventional)
     assert console(pc) == ["hello: I am process 1"]
+
+
+# The published layout: the same on x86-64.
+
+WIDE_TABLES = 5
+
+
+@cache
+def wide_image(*lines: str, life: str) -> bytes:
+    sources = sorted({PROGRAMS / f"{line.split()[0]}.c" for line in lines})
+    programs = build_programs(sources, runtime=RUNTIME, image_base=TEACHING.image_base, target=TARGETS[64])
+    payload = make_payload({"etc/init": "".join(line + "\n" for line in lines).encode(), **programs})
+    return make_image(TEACHING, payload, compiled(TEACHING) if life == "compiled" else None)
+
+
+def wide(*lines: str, life: str = "interpreted"):
+    """Return a machine of the published layout, not booted."""
+    kind = CompiledPc if life == "compiled" else InterpretedPc
+    return kind(TEACHING, wide_image(*lines, life=life), memory=2 * MIB)
+
+
+def test_the_layout_is_the_courses():
+    layout = TEACHING
+    assert (layout.physical_limit, layout.user_end, layout.kernel_start) == (2 * MIB, 3 * MIB, KERNEL_START)
+    assert (layout.records_end, layout.user_base, layout.processes) == (STACK_TOP, USER_START, 16)
+    assert layout.one_stack and layout.paging is X86_64 and (layout.stack_bottom, layout.guard_pages) == (STACK, 0)
+    policies = [
+        {each.name for each in fields(chosen) if each.type is bool and getattr(chosen, each.name)}
+        for chosen in (layout, COURSE)
+    ]
+    assert policies[0] - {"for_size"} == policies[1], "so what is tested above is tested of it"
+
+
+def test_text_places_and_records_fit_their_rooms_with_a_tenth_to_spare():
+    kernel = compiled(TEACHING)
+    image = wide_image("hello", life="compiled")
+    text = image[: TEACHING.places - KERNEL_START].rstrip(b"\0")
+    places = image[TEACHING.places - KERNEL_START : TEACHING.text_end - KERNEL_START].rstrip(b"\0")
+    print(f"teaching: text {len(text)} bytes, places {len(places)} bytes")
+    assert len(text) < 0.9 * (TEACHING.places - KERNEL_START)
+    assert len(places) < 0.9 * (TEACHING.text_end - TEACHING.places)
+    assert max(address for _, address in kernel.sections) < TEACHING.records_limit
+
+
+def test_five_frames_of_tables_a_process_linked_and_with_the_kernels_mappings():
+    """By a walk of its own: level 4, 3, 2, and two of level 1, each entry a link to the next."""
+    pc = wide("allocator 3", "allocator 3")
+    pc.boot()
+    lens = look(TEACHING, pc.ram.contents)
+    check(lens)
+    words = memoryview(pc.ram.contents).cast("Q")
+    kernel = lens.spaces.kernel.directory
+
+    def table(frame):
+        return {index: entry for index, entry in enumerate(words[frame * 512 : frame * 512 + 512]) if entry & PRESENT}
+
+    def down(frame, index=0):
+        return (table(frame)[index] & 0xFFFFFFFFFF000) // PAGE
+
+    for pid in (1, 2):
+        level4 = lens.processes.table[pid].space.directory
+        level3, level2 = down(level4), down(down(level4))
+        low, high = down(level2, 0), down(level2, 1)
+        assert [*table(level4)] == [*table(level3)] == [0] and [*table(level2)] == [0, 1]
+        mine = [level4, level3, level2, low, high]
+        frames = lens.memory.frames.table
+        assert [frame for frame in range(512) if frames[frame].use == TABLE | pid] == sorted(mine) == mine
+        shared = down(down(down(kernel)))
+        below = {index: entry for index, entry in table(low).items() if index < 256}
+        assert below == {index: entry for index, entry in table(shared).items() if index < 256}
+        assert [index for index, entry in below.items() if entry & USER] == [SCREEN // PAGE]
+        assert all(entry & USER for index, entry in table(low).items() if index >= 256)
+        assert [*table(high)] == [255], "the stack, on the last page of 3 MiB"
+        assert table(high)[255] & WRITABLE and frames[down(high, 255)].use == pid
+    assert [*table(shared)] == [*range(1, 512)], "the kernel's own has all 2 MiB"
+
+
+@pytest.mark.parametrize("lines", [["allocator 80"] * 4, ["fork 80"], ["forkexit 100", "smash", "null"]], ids=str)
+def test_both_lives_of_the_published_layout_are_equal(lines):
+    first, second = (wide(*lines, life=life) for life in ("interpreted", "compiled"))
+    lens = look(TEACHING, first.ram.contents)
+    first.after_trap.append(lambda: check(lens) if first.traps % 64 == 0 else None)
+    report = compare(first, second)
+    assert report.difference is None and report.traps > 100
+    assert first.outcome is second.outcome is Outcome.POWERED_OFF
+    left = [frame for frame, each in enumerate(lens.memory.frames.table) if each.use in (TABLE, ZERO)]
+    assert left == [*range(1, 6)], "the kernel's four tables, and the frame of zeros"
+    counts = lens.memory.frames.counts
+    assert counts.user_total - counts.user_free == 5
+
+
+@pytest.mark.parametrize("memory", [2, 3, 4, 16])
+def test_qemu_runs_it_with_however_little_memory(memory):
+    image = wide_image("allocator 100", "allocator 100", "fork 100", "smash", life="compiled")
+    with Qemu(make_image_file(TEACHING, image), memory=memory * MIB) as machine:
+        assert machine.wait() is Verdict.DONE
+        lines = bytes(machine.console).decode().splitlines()
+    assert any(line.startswith("keelback: teaching layout, ") for line in lines)
+    assert sum("took pages: " in line for line in lines) == 6
+    assert any("(smash) killed: page fault: write to 0x00100000, protected" in line for line in lines)

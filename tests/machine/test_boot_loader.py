@@ -15,7 +15,7 @@ from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE
+from keelback.kernel.layout import MICROKERNEL, USERMODE
 from keelback.kernel.memory.frames import RESERVED as RESERVED_OWNER
 from keelback.lang import Ram
 from keelback.machine.compare import compare
@@ -277,7 +277,7 @@ def test_the_kernel_keeps_the_map_as_it_was_given():
 
 
 @pytest.mark.parametrize("life", [InterpretedPc, CompiledPc])
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", [MICROKERNEL, USERMODE], ids=lambda layout: layout.name)
 @pytest.mark.parametrize(
     ("claims", "said"),
     [

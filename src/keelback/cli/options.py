@@ -11,7 +11,7 @@ from keelback.cli.sizes import instructions, seconds
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-LAYOUTS = ("microkernel", "usermode")
+LAYOUTS = ("microkernel", "usermode", "teaching")
 """The names of the published layouts, known here so that the help need not import them."""
 PAGING = ("i386", "PAE", "x86-64")
 """The names of the paging schemes."""

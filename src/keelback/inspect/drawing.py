@@ -78,6 +78,8 @@ def draw_virtual(layout: Layout) -> Iterator[str]:
     pieces = list(_pieces(layout))
     is_owned = layout.owned_start < SCREEN
     around, rest = ("Kernel reserved", "not used") if is_owned else ("available for global mappings", "free")
+    if layout.identity:
+        around, rest = "Memory at its own addresses", "for the kernel alone"
     above = _filled(pieces, layout.region_limit, layout.kernel_limit, rest)
     if layout.region_least < layout.region_limit:
         above += [Box(layout.region_limit, (rest,))] * (above[-1].lines != (rest,))
@@ -96,7 +98,8 @@ def draw_virtual(layout: Layout) -> Iterator[str]:
 def _pieces(layout: Layout) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     """Yield what a layout says of virtual memory: where it starts and ends, and what is there."""
     size = f"{layout.stack_pages} pages at most" if layout.stack_pages > 1 else "one page"
-    yield layout.user_end, END, ("the last page: never mapped",)
+    is_last = layout.paging.user_limit - layout.user_end == PAGE_SIZE
+    yield layout.user_end, END, ("the last page: never mapped" if is_last else "never mapped",)
     yield layout.stack_bottom, layout.stack_top, (f"stack, {size}",)
     yield layout.stack_guard, layout.stack_bottom, ("guard: never mapped",)
     if KernelPart.MALLOC in layout.parts:
@@ -113,7 +116,11 @@ def _pieces(layout: Layout) -> Iterator[tuple[int, int, tuple[str, ...]]]:
             layout.globals_start + layout.kernel_stack_slots * layout.kernel_stack_slot,
             (slots,),
         )
-    yield SCREEN, SCREEN + PAGE_SIZE, ("the screen",)
+    yield (
+        SCREEN,
+        SCREEN + PAGE_SIZE,
+        ("the screen, open to every process" if layout.user_screen else "the screen",),
+    )
     yield 0, PAGE_SIZE, ("page 0: never mapped",)
 
 
@@ -173,9 +180,12 @@ def _region(layout: Layout, places: Places) -> tuple[Part, ...]:
         Box(layout.kernel_start, ("header, entry code, text, read-only",)),
     )
     heap = (Box(places.gap), Box(places.heap, ("frame table, sets of free frames",)))
-    return (
+    zone = (
         Part("free, for page tables, kernel stacks", [Box(places.free)]),
         Part("initial page allocations", [Box(places.zone)]),
+    )
+    return (
+        *(zone if not layout.one_pool else ()),
         Part("kernel stack (boot)", [Box(places.stack)], line=GROWING),
         Part(". . .", heap, HEAP_AND_STACK),
         Part("kernel memory map", [Box(places.kernel_map)]),
@@ -233,13 +243,28 @@ def _edge(layout: Layout, address: int | None, name: str, line: str) -> str:
     """Return a line between boxes, with all names of its address."""
     said = {
         END: "0x100000000 = 4GB",
-        layout.kernel_limit: f"KLIMIT ({layout.kernel_limit:#x} = {layout.kernel_limit // MIB}MB)",
-        layout.kernel_start: f"kernel_start ({layout.kernel_start:#x} = {layout.kernel_start // MIB}MB)",
+        layout.kernel_limit: f"KLIMIT ({layout.kernel_limit:#x} = {_round(layout.kernel_limit)})",
+        layout.kernel_start: f"kernel_start ({layout.kernel_start:#x} = {_round(layout.kernel_start)})",
         0: "0x0",
     }
     names = [said[address]] if address in said else []
-    names += [each for each in NAMES if address and getattr(layout, each) == address]  # 0: not in this layout
+    known = [each for each in NAMES if each not in _absent(layout)]
+    names += [each for each in known if address and getattr(layout, each) == address]  # 0: not in this layout
     return _line("" if address is None else f"{address:#010x}", line, ", ".join([*names, name] if name else names))
+
+
+def _round(address: int) -> str:
+    return f"{address // MIB}MB" if address >= MIB else f"{address // KIB}KB"
+
+
+def _absent(layout: Layout) -> set[str]:
+    """Return the names of addresses that mean nothing in a layout."""
+    parts = {
+        KernelPart.MALLOC: ("malloc_base", "malloc_limit"),
+        KernelPart.MAPPING: ("anonymous_base",),
+    }
+    names = [name for part, of_part in parts.items() if part not in layout.parts for name in of_part]
+    return {*names, *(["stack_guard"] if layout.guard_pages == 0 else [])}
 
 
 def _line(place: str, line: str, name: str) -> str:

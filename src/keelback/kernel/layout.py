@@ -25,6 +25,13 @@
     0x007ff000  not mapped: the stack's guard        ...
     0x00800000  KLIMIT, and the first user frame 0xfffff000  user_end: the last page is never mapped
 
+    teaching, physical = virtual                 teaching, virtual only
+    0x00000000  not mapped                       0x00100000  image of the process
+    0x00001000  frames of the pool                   ...
+    0x00040000  as above, without a kernel zone  0x002ff000  stack: one page
+    0x0009f000  adapters, the screen             0x00300000  user_end
+    0x00100000  KLIMIT; physical: the pool again, to 2 MiB
+
 Nothing else in the kernel knows an address.
 """
 
@@ -498,8 +505,6 @@ USERMODE = replace(
     eager_image=True,
 )
 
-LAYOUTS = (MICROKERNEL, USERMODE)
-"""The published layouts, each with the paging that it has unless told."""
 MICROKERNEL_64 = replace(
     MICROKERNEL,
     paging=X86_64,
@@ -513,6 +518,55 @@ MICROKERNEL_64 = replace(
     user_end=0x7FFF_FFFF_F000,
 )
 
+TEACHING = replace(
+    MICROKERNEL_64,
+    name="teaching",
+    number=3,
+    parts=(),
+    physical_limit=2 * MIB,
+    owned_start=0x0004_0000,
+    owned_end=0x0004_0000,
+    kernel_start=0x0004_0000,
+    places=0x0005_4000,
+    text_end=0x0006_C000,
+    for_size=True,
+    records_end=0x0008_0000,
+    entry_stack=32 * KIB,
+    region_least=0,
+    region_limit=0x0009_F000,
+    globals_start=0,
+    globals_end=0,
+    kernel_stack_slots=0,
+    one_stack=True,
+    identity=True,
+    windows=0,
+    window_count=0,
+    kernel_limit=0x0010_0000,
+    image_start=0x0010_0000,
+    image_base=0x0010_0000,
+    stack_top=0x0030_0000,
+    stack_pages=1,
+    stack_promised=1,
+    guard_pages=0,
+    anonymous_base=0x002F_F000,
+    malloc_base=0x002F_F000,
+    malloc_limit=0x002F_F000,
+    user_end=0x0030_0000,
+    processes=16,
+    threads=16,
+    lowest_number=True,
+    regions=512,
+    eager_fork=True,
+    eager_image=True,
+    eager_tables=True,
+    one_pool=True,
+    user_screen=True,
+    zone_share=1,
+    zone_least=0,
+)
+
+LAYOUTS = (MICROKERNEL, USERMODE, TEACHING)
+"""The published layouts, each with the paging that it has unless told."""
 OTHER_PAGING = (
     replace(MICROKERNEL, paging=PAE, physical_limit=64 * GIB),
     replace(USERMODE, paging=PAE),
