@@ -124,7 +124,7 @@ PROGRAMS = ("hello", "primes 3000", "ping", "pong", "null", "smash", "sleeper 2"
 # name: (module, class, method, right, wrong, who finds it)
 MISTAKES = {
     "text that can be written": (
-        "loading.elf", "ElfLoader", "_load_segment", "if not flags & WRITABLE:", "if not (flags := USER | WRITABLE):",
+        "loading.elf", "ElfLoader", "_load_segment", "if not flags & WRITABLE:", "if not (flags := flags | WRITABLE):",
         {"comparison", "invariants"},
     ),
     "a window without invalidation": (
@@ -413,7 +413,7 @@ WIDE_MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a table of places that the kernel may execute": (
-        "memory.spaces", "AddressSpaces", "start", "KERNEL_READ)", "KERNEL_EXECUTE)", {"comparison", "invariants"},
+        "memory.spaces", "AddressSpaces", "_map_text", "KERNEL_READ)", "KERNEL_EXECUTE)", {"comparison", "invariants"},
     ),
 }  # fmt: skip
 """Of what PAE page tables alone have."""

@@ -111,6 +111,8 @@ MACHINES = {
     "interpreted, 9M": partial(tell_on_simulated_pc, compiled=False, memory=9 * MIB),
     "interpreted, 64M": partial(tell_on_simulated_pc, compiled=False, memory=64 * MIB),
     "compiled, 16M": partial(tell_on_simulated_pc, compiled=True, memory=16 * MIB),
+    "interpreted, PAE": partial(tell_on_simulated_pc, compiled=False, memory=16 * MIB, paging="PAE"),
+    "QEMU, PAE": partial(tell_on_qemu, memory=64 * MIB, paging="PAE"),
     "QEMU, 1G": partial(tell_on_qemu, memory=1024 * MIB),
 }
 

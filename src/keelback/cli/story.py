@@ -9,6 +9,7 @@ from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.needs import with_needs
 from keelback.cli.ours import build_c, build_ours
+from keelback.cli.own_parts import layout_of_word
 from keelback.cli.programs import Selection
 from keelback.cli.running import stoppable
 from keelback.cli.sources import our_libraries
@@ -23,18 +24,18 @@ from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.user import STORY
 
 
-def tell_on_simulated_pc(*, compiled: bool, memory: int, as_json: bool) -> int:
+def tell_on_simulated_pc(*, compiled: bool, memory: int, as_json: bool, paging: str | None = None) -> int:
     """Tell the story on the simulated PC; return the exit status.  Raises: UserError."""
     selection = _selection()
     make_pc = make_compiled if compiled else make_interpreted
-    return _tell(make_pc(USERMODE, selection.payload(), memory=memory), selection, as_json)
+    return _tell(make_pc(layout_of_word(USERMODE.name, paging), selection.payload(), memory=memory), selection, as_json)
 
 
-def tell_on_qemu(*, memory: int, as_json: bool) -> int:
+def tell_on_qemu(*, memory: int, as_json: bool, paging: str | None = None) -> int:
     """Tell the story on QEMU; return the exit status.  Raises: UserError."""
-    selection = _selection()
-    image = build_image_of(selection.payload(), USERMODE)
-    check_memory(image, USERMODE, memory)
+    selection, layout = _selection(), layout_of_word(USERMODE.name, paging)
+    image = build_image_of(selection.payload(), layout)
+    check_memory(image, layout, memory)
     with ObservedQemu(image, memory=memory) as machine:
         return _tell(machine, selection, as_json)
 

@@ -9,9 +9,10 @@ from keelback.errors import UserError
 
 @click.command()
 @options.machine
+@options.paging
 @options.memory("64M")
 @options.json
-def command(machine: str, kernel: str | None, memory: str, as_json: bool) -> int:
+def command(machine: str, kernel: str | None, paging: str | None, memory: str, as_json: bool) -> int:
     """Tell how user-mode paging works, in five steps.
 
     They are those of a running kernel with the usermode layout.  A `+` marks a row that was not there a step before.
@@ -22,7 +23,8 @@ def command(machine: str, kernel: str | None, memory: str, as_json: bool) -> int
     from keelback.cli.story import tell_on_qemu, tell_on_simulated_pc
 
     if machine == "simulated":
-        return tell_on_simulated_pc(compiled=kernel == "compiled", memory=memory_size(memory), as_json=as_json)
+        size = memory_size(memory)
+        return tell_on_simulated_pc(compiled=kernel == "compiled", memory=size, as_json=as_json, paging=paging)
     if kernel == "interpreted":
         raise UserError("QEMU runs the compiled kernel; try --machine simulated")
-    return tell_on_qemu(memory=qemu_memory_size(memory), as_json=as_json)
+    return tell_on_qemu(memory=qemu_memory_size(memory), as_json=as_json, paging=paging)
