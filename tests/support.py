@@ -13,7 +13,7 @@ from keelback.image.c_options import NO_C_OPTIONS, COptions
 from keelback.image.images import make_image
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program, build_programs
-from keelback.image.toolchain import NO_WARNINGS
+from keelback.image.toolchain import I386, NO_WARNINGS, TARGETS, Target
 from keelback.inspect.lens import walker_of
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import MICROKERNEL, Layout
@@ -28,10 +28,15 @@ EXECUTE, WRITE, READ = 1, 2, 4
 
 
 @cache
-def payload_programs(image_base: int = MICROKERNEL.image_base) -> dict[str, bytes]:
+def payload_programs(image_base: int = MICROKERNEL.image_base, target: Target = I386) -> dict[str, bytes]:
     """Return every C program of the payload, built, by name."""
     sources = sorted(PROGRAMS.glob("*.c"))
-    return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS)
+    return build_programs(sources, runtime=RUNTIME, image_base=image_base, flags=NO_WARNINGS, target=target)
+
+
+def programs_of(layout: Layout) -> dict[str, bytes]:
+    """Return every C program of the payload, built for a layout, by name."""
+    return payload_programs(layout.image_base, TARGETS[layout.paging.word_bits])
 
 
 @cache

@@ -105,7 +105,9 @@ def test_page_tables_are_changed_where_the_addresses_suit_them():
     )
     with pytest.raises(WrongLayout, match="no page table has kernel and user pages"):
         with_paging(own, "i386")
-    assert with_paging(own, "x86-64").paging is X86_64
+    with pytest.raises(WrongLayout, match="the page tables that lead into long mode"):
+        with_paging(own, "x86-64")
+    assert with_paging(replace(own, entry_stack=28 * 1024), "x86-64").paging is X86_64
     for layout, name in ((own, "none"), (MICROKERNEL, "none")):
         with pytest.raises(KeyError):
             with_paging(layout, name)

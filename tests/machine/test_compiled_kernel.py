@@ -8,6 +8,7 @@ from keelback.cli.libraries import payload_libraries
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
+from keelback.image.toolchain import TARGETS
 from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import Frames
@@ -16,7 +17,7 @@ from keelback.lang import Panic, text_of
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, c_program, code_program, frame_at, make_pc, payload_programs
+from support import MIB, c_program, code_program, frame_at, make_pc, programs_of
 from variants import variants
 
 NULL_CALLS = """
@@ -28,7 +29,7 @@ int main(const char *argument) {
 
 
 def compiled_pc(*lines, programs=None, memory=8 * MIB, layout=MICROKERNEL):
-    programs = payload_programs(layout.image_base) if programs is None else programs
+    programs = programs_of(layout) if programs is None else programs
     members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **programs}
     image = make_image(layout, make_payload(members), compiled(layout))
     return CompiledPc(layout, image, memory=memory)
@@ -36,9 +37,9 @@ def compiled_pc(*lines, programs=None, memory=8 * MIB, layout=MICROKERNEL):
 
 @variants
 def test_all_programs_together_leave_equal_ram_after_every_trap(layout):
-    programs = payload_programs(layout.image_base)
+    programs = programs_of(layout)
     options = {
-        "programs": programs | payload_libraries(),
+        "programs": programs | payload_libraries(TARGETS[layout.paging.word_bits]),
         "layout": layout,
         "memory": max(8 * MIB, layout.owned_end + 2 * MIB),
     }
@@ -89,7 +90,7 @@ def test_both_lives_are_equal_in_any_memory(memory):
 
 
 def test_too_little_memory_is_refused_in_both_lives():
-    only = {"hello": payload_programs()["hello"]}
+    only = {"hello": programs_of(MICROKERNEL)["hello"]}
     first = make_pc("hello", programs=only, check=False, memory=2 * MIB)
     second = compiled_pc("hello", programs=only, memory=2 * MIB)
     first.boot()

@@ -22,7 +22,7 @@ from keelback.kernel.memory.frames import SHARED, STACK
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 from keelback.machine.qemu.qemu import WAIT, Qemu
 from machine.qemu_monitor import Gdb, Range, SpaceInQemu, Translation, walk
-from support import EXECUTE, MIB, WRITE, payload_programs
+from support import EXECUTE, MIB, WRITE, programs_of
 from variants import VARIANTS, name_of
 
 # The second has ended, the last sleeps, and the others run by turns.
@@ -47,7 +47,7 @@ def standstill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     layout = request.param
     socket = tmp_path_factory.mktemp("gdb") / "gdb"
     init = "".join(line + "\n" for line in LINES).encode()
-    programs = payload_programs(layout.image_base)
+    programs = programs_of(layout)
     image = make_image(layout, make_payload({"etc/init": init, **programs}), compiled(layout))
     server = ("-gdb", f"unix:{socket},server=on,wait=off")
     with Qemu(make_image_file(layout, image), memory=16 * MIB, arguments=server) as machine:
@@ -62,7 +62,7 @@ def standstill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def stop_in_user_mode(machine: Qemu, kernel: Kernel) -> None:
     """Stop a machine when all its processes have run, and the records in RAM are whole."""
     end = time.monotonic() + WAIT
-    entry = ELFFile(BytesIO(payload_programs(kernel.layout.image_base)["primes"]))["e_entry"]
+    entry = ELFFile(BytesIO(programs_of(kernel.layout)["primes"]))["e_entry"]
     while time.monotonic() < end:
         machine.command("cont")
         time.sleep(0.05)
@@ -70,7 +70,7 @@ def stop_in_user_mode(machine: Qemu, kernel: Kernel) -> None:
         threads = kernel.threads.table
         have_run = kernel.processes.table[2].state.name == "ZOMBIE" and threads[4].state.name == "SLEEPING"
         # A tick may have come before the first instruction.
-        have_run = have_run and all(threads[pid].frame.eip != entry for pid in (1, 3))
+        have_run = have_run and all(threads[pid].frame.instruction() != entry for pid in (1, 3))
         if have_run and "CPL=3" in machine.monitor("info registers"):
             return
     raise AssertionError(f"{LINES} have not all run after {WAIT} seconds")
@@ -186,7 +186,7 @@ def pages_on_demand(elf: bytes, layout: Layout) -> set[int]:
 
 def test_a_process_has_the_pages_of_its_program_and_stack_none_global(standstill):
     layout = standstill.kernel.layout
-    programs = payload_programs(layout.image_base)
+    programs = programs_of(layout)
     for pid, space in standstill.in_qemu.items():
         elf = programs[bytes(standstill.kernel.processes.table[pid].name).rstrip(b"\0").decode()]
         found = {page: each.flags - {"A", "D"} for page, each in space.translations.items() if page >= layout.user_base}

@@ -16,7 +16,7 @@ from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.boot.memory import MAPS_SIZE
 from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Place, TableStart
 from keelback.kernel.devices.power import DEBUG_EXIT, REFUSED
-from keelback.kernel.layout import Layout
+from keelback.kernel.layout import ENTRY_TABLES, Layout
 from keelback.kernel.x86 import segments64
 from keelback.kernel.x86.control import EFER
 from keelback.kernel.x86.control64 import ENTRY_CR0, ENTRY_CR4, ENTRY_EFER
@@ -152,6 +152,7 @@ def _long_mode_defines(layout: Layout) -> dict[str, int]:
     fields = ("vector", "error", "rip", "rflags", "rsp")
     return {
         "TABLES": layout.records_limit,
+        "ENTRY_TABLES": ENTRY_TABLES,
         "TRAP_STACK": task + task_fields.field("rsp0").offset,
         "USER_STACK": task + task_fields.field("user_stack").offset,
         "USER_END": layout.user_end,

@@ -55,6 +55,10 @@ _ADDRESSES = (
 """What starts or ends a page, or is so many whole ones."""
 
 
+ENTRY_TABLES = 6
+"""Frames of page tables with which entry code leads into long mode, at the start of the room for the entry stack."""
+
+
 class WrongLayout(ValueError):
     """No kernel could work with a layout; the message has the fields, their values, and the rule."""
 
@@ -219,6 +223,11 @@ class Layout:
             "entry_stack boot_stack",
         )
         self._need(
+            self.paging.word_bits == 32 or self.entry_stack > ENTRY_TABLES * PAGE_SIZE,
+            "the page tables that lead into long mode lie below the stack that the kernel starts on",
+            "entry_stack paging",
+        )
+        self._need(
             self.loaded_at == self.kernel_start or self.loaded_at >= max(self.region_limit, 1 * MIB),
             "a kernel that is not loaded where it lies is loaded behind that, from 1 MiB on",
             "loaded_at kernel_start region_limit",
@@ -370,7 +379,9 @@ class Layout:
             "kernel_stack_slots threads",
         )
         self._need(
-            16 <= self.regions <= 65_534, "a program has regions, and two over are listed in one node", "regions"
+            16 <= self.regions <= (65_534 if self.paging.word_bits == 32 else 32_766),
+            "a program has regions, and two over are listed in one node",
+            "regions",
         )
         self._need(
             self.zone_share > 0 <= self.zone_least, "the kernel zone is a part of memory", "zone_share zone_least"
@@ -505,18 +516,24 @@ USERMODE = replace(
     eager_image=True,
 )
 
-MICROKERNEL_64 = replace(
-    MICROKERNEL,
-    paging=X86_64,
-    physical_limit=64 * GIB,
-    records_end=0x0020_0000,
-    entry_stack=40 * KIB,  # below it lie the page tables that lead into long mode
-    anonymous_base=0x1_0000_0000,
-    malloc_base=0x40_0000_0000,
-    malloc_limit=0x80_0000_0000,
-    stack_top=0x7FFF_FFFF_F000,
-    user_end=0x7FFF_FFFF_F000,
-)
+
+def _in_long_mode(layout: Layout, *, physical_limit: int, stack_top: int) -> Layout:
+    """Return a layout for 64-bit words: its records are larger, and user space ends with the lower half."""
+    return replace(
+        layout,
+        physical_limit=physical_limit,
+        stack_top=stack_top,
+        paging=X86_64,
+        records_end=0x0020_0000,
+        entry_stack=40 * KIB,  # below it lie the page tables that lead into long mode
+        anonymous_base=0x1_0000_0000,
+        malloc_base=0x40_0000_0000,
+        malloc_limit=0x80_0000_0000,
+        user_end=0x7FFF_FFFF_F000,
+    )
+
+
+MICROKERNEL_64 = _in_long_mode(MICROKERNEL, physical_limit=64 * GIB, stack_top=0x7FFF_FFFF_F000)
 
 TEACHING = replace(
     MICROKERNEL_64,
@@ -571,6 +588,7 @@ OTHER_PAGING = (
     replace(MICROKERNEL, paging=PAE, physical_limit=64 * GIB),
     replace(USERMODE, paging=PAE),
     MICROKERNEL_64,
+    _in_long_mode(USERMODE, physical_limit=3 * GIB, stack_top=USERMODE.stack_top),
 )
 """The same, with the other page tables that they can have."""
 

@@ -38,7 +38,7 @@ boot:   movl    $ENTRY_STACK, %esp
         movl    %eax, %cr4
         xorl    %eax, %eax
         movl    $TABLES, %edi
-        movl    $(6 * TABLE / 4), %ecx
+        movl    $(ENTRY_TABLES * TABLE / 4), %ecx
         rep     stosl
         movl    $(TABLES + TABLE + LINK), TABLES        # the root; then the pointers, then four page directories
         .irp    number, 0, 1, 2, 3
