@@ -1,52 +1,8 @@
-"""A layout with the policies of the `teaching` layout, on page tables of 32 bits: to hold each of them by itself."""
+"""The `teaching` layout on page tables of 32 bits: to hold its policies in the kernel that has been there longest."""
 
 from dataclasses import replace
 
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import KIB, TEACHING
+from keelback.kernel.x86.paging import I386
 
-COURSE = replace(
-    MICROKERNEL,
-    name="course",
-    number=104,
-    parts=(),
-    physical_limit=0x20_0000,
-    owned_start=0x4_0000,
-    owned_end=0x4_0000,
-    loaded_at=0x10_0000,
-    kernel_start=0x4_0000,
-    places=0x5_4000,
-    text_end=0x6_C000,
-    records_end=0x8_0000,
-    entry_stack=0x6000,
-    region_least=0,
-    region_limit=0x9_F000,
-    globals_start=0,
-    globals_end=0,
-    kernel_stack_slots=0,
-    one_stack=True,
-    identity=True,
-    windows=0,
-    window_count=0,
-    kernel_limit=0x10_0000,
-    image_start=0x10_0000,
-    image_base=0x10_0000,
-    stack_top=0x30_0000,
-    stack_pages=1,
-    stack_promised=1,
-    guard_pages=0,
-    anonymous_base=0x2F_F000,
-    malloc_base=0x2F_F000,
-    malloc_limit=0x2F_F000,
-    user_end=0x30_0000,
-    processes=16,
-    threads=16,
-    lowest_number=True,
-    regions=512,
-    eager_fork=True,
-    eager_image=True,
-    eager_tables=True,
-    one_pool=True,
-    user_screen=True,
-    zone_share=1,
-    zone_least=0,
-)
+COURSE = replace(TEACHING, name="course", number=104, paging=I386, for_size=False, entry_stack=24 * KIB)
