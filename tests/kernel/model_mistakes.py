@@ -44,8 +44,8 @@ MISTAKES = {
     ),
     "pages that come with what a frame was used for": (*MEMORY, "_new_zeros", ".bytes.clear()", ".bytes"),
     "a frame of zeros that is written": (
-        *MEMORY, "_write_first", "self._change(space, page, entry, frame)",
-        "self._change(space, page, entry, self.tables.frame_of(entry))",
+        *MEMORY, "_write_first", "self._change(space, page, entry, frame, ",
+        "self._change(space, page, entry, self.tables.frame_of(entry), ",
     ),
     "a last holder that is not the last": (
         "memory.frames", "Frames", "take_over", "record.references > 1", "record.references > 2",
@@ -59,7 +59,7 @@ MISTAKES = {
         "memory.regions", "Regions", "_count_after", "above > index and not", "above > index or not",
     ),
     "library data that all write together": (
-        *LIBRARIES, "_share_page", "page, frame, permissions & USER)", "page, frame, permissions)",
+        *LIBRARIES, "_share_page", "page, frame, permissions & (USER | EXECUTE))", "page, frame, permissions)",
     ),
     "library data that the last process changes for all": (
         *LIBRARIES, "_share_page", "not self.frames.share(frame)", "self.frames.is_full(frame)",
