@@ -23,6 +23,15 @@ def command(*words, cwd=None):
     return done
 
 
+@pytest.mark.parametrize("level", ["1", "2"])
+def test_a_python_without_asserts_is_refused(level):
+    environment = ENVIRONMENT | {"PYTHONOPTIMIZE": level}
+    done = subprocess.run([*COMMAND, "run", "hello"], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("keelback: can't start: Python would leave out the kernel's asserts; unset PYTHONOPTIMIZE")
+
+
 def test_a_program_that_ends_well_is_status_0():
     done = command("run", "hello you")
     assert done.returncode == 0 and done.stderr == ""

@@ -1,6 +1,7 @@
 """Strict mode: what it checks, where it says that it went wrong, and what it leaves alone."""
 
 import inspect
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -322,6 +323,15 @@ def test_lines_and_names_are_kept(load):
     assert module.f.__code__.co_firstlineno == plain_f.co_firstlineno
     assert (module.f.__doc__, module.VALUE) == ("Do something.", 300)
     assert inspect.getsource(module.f).startswith("def f(x: u32)")
+
+
+@pytest.mark.parametrize("switch", ["-O", "-OO"])
+def test_asserts_stay_where_python_leaves_them_out(switch, tmp_path):
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "it.py").write_text("def f(x):\n    assert x < 3, 'small'\n    return x\n")
+    text = "from keelback.lang import strict; strict.install('part'); from part.it import f; assert False; f(2); f(3)"
+    done = subprocess.run([sys.executable, switch, "-c", text], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].endswith("Panic: assertion failed: small (it.py:2)")
 
 
 def test_future_annotations_change_nothing(tmp_path):

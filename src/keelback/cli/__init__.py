@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from keelback.image.leftovers import postpone, remove_all
 
-CAN_NOT_START = 4
+MISTAKE, CAN_NOT_START = 2, 4
 
 
 def end_at_once(number: int, _frame: FrameType | None = None) -> None:
@@ -38,6 +38,9 @@ def main() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
             signal.signal(number, end_at_once)
+    if sys.flags.optimize:
+        _say("can't start: Python would leave out the kernel's asserts; unset PYTHONOPTIMIZE, or run it without -O")
+        sys.exit(MISTAKE)
     try:
         from keelback.cli.ending import run_command
         from keelback.cli.streams import open_streams

@@ -3,7 +3,8 @@
 Installed before a kernel module is imported, it compiles the module with three changes and the same line numbers:
 
 1. An integer parameter, result, yielded value or annotated local is checked against its type wherever it gets a value.
-2. Nothing runs after a panic: a failed `assert` raises it at once, and no `finally` runs on its way out.
+2. Nothing runs after a panic: a failed `assert` raises it at once, and no `finally` runs on its way out.  Asserts
+   stay under `python -O`.
 3. Nothing else: the kernel reads, debugs and measures as written.
 
 The methods of `Cpu`, which come with the language, then check their parameters and results too.
@@ -120,7 +121,7 @@ def strict_code(source: str, path: str) -> CodeType:
         tree = ast.parse(source, path)
         with deep_walks():
             tree = ast.fix_missing_locations(_Checks().visit(tree))
-        return compile(tree, path, "exec", dont_inherit=True)
+        return compile(tree, path, "exec", dont_inherit=True, optimize=0)
     except RecursionError:
         raise SyntaxError("nested too deep", (path, 1, 1, source.partition("\n")[0])) from None
 
