@@ -288,6 +288,13 @@ def test_json_is_facts(tmp_path_factory, words, keys):
     assert keys <= json.loads(done.stdout).keys()
 
 
+def test_json_has_the_line_of_the_error_not_of_a_warning_before(tmp_path):
+    (tmp_path / "we.c").write_text("int main(void)\n{\n    int unused;\n    return 0;\n}\nint f(void) { return no; }\n")
+    facts = json.loads(command("run", "--json", "we.c", cwd=tmp_path).stdout)
+    assert "we.c:3:9: warning: " in facts["details"]
+    assert (facts["error"], facts["file"], facts["line"]) == ("we.c does not compile", "we.c", 6)
+
+
 def test_json_lists_functions_of_the_kernel():
     [facts] = json.loads(command("compile", "--json", "scheduler_choose").stdout)
     assert facts["name"] == "scheduler_choose" and facts["file"].endswith("processes/scheduler.py")

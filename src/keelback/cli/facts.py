@@ -7,7 +7,8 @@ from typing import Any
 from keelback.inspect.endings import ProcessEnding
 from keelback.inspect.family import Family, Member
 
-PLACE = re.compile(r"(?P<file>[^\n:]+):(?P<line>\d+)(?::\d+)?: ")
+_PLACE = r"(?P<file>[^\n:]+):(?P<line>\d+)(?::\d+)?: "
+PLACE, ERROR = re.compile(_PLACE), re.compile(_PLACE + r"(?:fatal )?error: ")
 
 
 def processes(family: Family) -> Iterator[dict[str, Any]]:
@@ -41,7 +42,10 @@ def _ended(ending: ProcessEnding) -> dict[str, Any]:
 
 
 def mistake(line: str, details: str, status: int) -> dict[str, Any]:
-    """Return why a command did not do what was asked, and the file and line that its words begin with, if they do."""
-    found = PLACE.match(line) or PLACE.search(details)
+    """Return why a command did not do what was asked, and the file and line that its words begin with, if they do.
+
+    Of what a C compiler says they are those of its first error, for there may be warnings before.
+    """
+    found = PLACE.match(line) or ERROR.search(details) or PLACE.search(details)
     file, number = (found["file"], int(found["line"])) if found else (None, None)
     return {"status": status, "well": False, "error": line, "details": details, "file": file, "line": number}
