@@ -93,12 +93,14 @@ def test_a_layout_that_is_none_is_one_line(keelback, word):
         f"run --layout {word} hello",
         published=head + "OURS = replace(MICROKERNEL, name='mine')\n",
         named=head + "L = replace(MICROKERNEL, number=9)\n",
-        many=head + "L = replace(USERMODE, name='many', number=9, threads=2000)\n".replace("L = ", USERMODE),
+        many=head
+        + "L = replace(USERMODE, name='many', number=9, processes=900, threads=900)\n".replace("L = ", USERMODE),
         impossible=head + "L = replace(MICROKERNEL, number=9, threads=3)\n",
         float=head + "L = replace(MICROKERNEL, number=9, processes=12.5)\n",
     )
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"keelback: {LAYOUTS[word]}")
+    assert word != "many.py:L" or done.stderr.endswith("; processes=900, threads=900)\n")
 
 
 def test_layouts_draws_one_of_your_own_from_constants_and_live(keelback):

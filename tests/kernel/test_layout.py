@@ -1,11 +1,11 @@
 """A layout is refused, in a sentence, when no kernel could work with it."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from keelback.abi.parts import Part
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL, USERMODE, WrongLayout, with_paging
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, OTHER_PAGING, USERMODE, WrongLayout, with_paging
 from keelback.kernel.x86.paging import PAE, X86_64
 from kernel.course import COURSE
 from support import MIB
@@ -48,10 +48,15 @@ REFUSED = {
     "the guard lies in memory": [{"guard_pages": -1}, {"guard_pages": 1 << 21}],
     "there is a process beside the kernel": [{"processes": 1}, {"processes": -5}, {"processes": 0x8000}],
     "a program has regions, and two over are listed in one node": [{"regions": 15}, {"regions": 65_535}],
+    "a table has at most 1,024 slots": [{"threads": 1_025, "processes": 1_025}],
     "the kernel lies in memory that is used": [{"physical_limit": 0x0010_0000}],
     "frames that windows show hold no page tables": [{"one_pool": True}],
     "the one kernel stack is the entry stack, with two pages beside for double faults": [{"one_stack": True}],
-    "the kernel zone is a part of memory": [{"zone_share": 0}, {"zone_least": -PAGE}],
+    "the kernel zone is a part of memory": [{"zone_share": 0}, {"zone_share": (1 << 20) + 1}],
+    "the kernel region has room for the boot stack and the least kernel zone": [
+        {"zone_least": -PAGE}, {"zone_least": 1 << 27}, {"boot_stack": 1 << 31}, {"boot_stack": 0x0780_0000},
+    ],
+    "a boot loader loads below 4 GiB": [{"loaded_at": 0xFFFF_0000}],
 }  # fmt: skip
 
 
@@ -59,6 +64,16 @@ REFUSED = {
 def test_a_layout_that_no_kernel_works_with_is_refused(why, change):
     with pytest.raises(WrongLayout, match=why):
         replace(MICROKERNEL, **change)
+
+
+@pytest.mark.parametrize("layout", [*LAYOUTS, *OTHER_PAGING], ids=lambda each: f"{each.name}-{each.paging.name}")
+def test_every_number_is_bounded_and_named(layout):
+    numbers = [each.name for each in fields(layout) if type(getattr(layout, each.name)) is int]
+    assert len(numbers) > 30
+    for name in numbers:
+        for value in (-PAGE, 1 << 64, 1 << 100):
+            with pytest.raises(WrongLayout, match=rf"\b{name}="):
+                replace(layout, **{name: value})
 
 
 REFUSED_OF_COURSE = {

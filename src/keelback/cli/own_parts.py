@@ -18,6 +18,7 @@ from keelback.inspect.methods import SOURCES
 from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, Layout, WrongLayout, with_paging
 from keelback.lang import Panic, strict
 from keelback.lang.errors import MISTAKES
+from keelback.lang.records import NoRoom
 from keelback.lang.replacing import REPLACED
 
 PACKAGE = "keelback.kernel"
@@ -96,7 +97,13 @@ def _check_kernel(own: str, layout: Layout) -> None:
     try:
         kernel_of(layout)
     except BROKEN as error:
-        raise UserError(f"{own}: no kernel can be made with it: {error}") from None
+        why = f" (text_end … records_end - entry_stack; {_tables(layout)})" if isinstance(error, NoRoom) else ""
+        raise UserError(f"{own}: no kernel can be made with it: {error}{why}") from None
+
+
+def _tables(layout: Layout) -> str:
+    """Say which fields the size of a kernel's largest records comes from."""
+    return ", ".join(f"{name}={getattr(layout, name):,}" for name in ("processes", "threads"))
 
 
 def _module(source: Path) -> ModuleType:

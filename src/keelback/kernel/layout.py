@@ -41,6 +41,8 @@ from keelback.abi.parts import Part
 from keelback.kernel.x86.paging import I386, PAE, SCHEMES, X86_64, PagingScheme
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 
+MOST_SLOTS = 1_024
+"""How many slots a table of processes or threads may have: what one word of bits tells of 32 others."""
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
@@ -232,11 +234,16 @@ class Layout:
             "a kernel that is not loaded where it lies is loaded behind that, from 1 MiB on",
             "loaded_at kernel_start region_limit",
         )
+        self._need(
+            self.loaded_at + (self.records_end - self.kernel_start) <= 4 * GIB,
+            "a boot loader loads below 4 GiB",
+            "loaded_at kernel_start records_end",
+        )
         ends = (self.records_end, self.region_limit, self.globals_start or self.region_limit, self.windows_start)
         self._need(
             list(ends) == sorted(ends),
             "kernel region, global mappings and windows follow each other",
-            "records_end region_limit globals_start windows",
+            "records_end region_limit globals_start windows kernel_limit",
         )
         self._need(
             self.records_end <= self.physical_limit,
@@ -244,7 +251,7 @@ class Layout:
             "records_end physical_limit",
         )
         self._need(
-            self.region_least <= self.region_limit,
+            0 <= self.region_least <= self.region_limit,
             "the kernel region has room for what it is at least",
             "region_least region_limit",
         )
@@ -257,6 +264,11 @@ class Layout:
             (self.physical_limit >> PAGE_SHIFT) * RECORDS_OF_A_FRAME <= self.region_limit - self.records_end,
             "the kernel region has room for the records of all memory",
             "physical_limit records_end region_limit",
+        )
+        self._need(
+            0 <= self.zone_least <= self.region_limit - self.records_end - self.boot_stack,
+            "the kernel region has room for the boot stack and the least kernel zone",
+            "boot_stack zone_least records_end region_limit",
         )
         self._need(
             self.owned_end <= self.kernel_limit, "what the kernel owns lies below KLIMIT", "owned_end kernel_limit"
@@ -289,9 +301,9 @@ class Layout:
     def _check_identity(self) -> None:
         self._need(self.physical_limit <= 4 * GIB, "page tables lie below 4 GiB", "identity physical_limit")
         self._need(
-            self.window_count == self.globals_start == self.globals_end == 0,
+            self.windows == self.window_count == self.globals_start == self.globals_end == 0,
             "a kernel with a space of its own needs no windows, and has no area for global mappings",
-            "identity window_count globals_start globals_end",
+            "identity windows window_count globals_start globals_end",
         )
         self._need(
             self.eager_tables or self.kernel_limit % self.paging.reach == 0,
@@ -372,7 +384,8 @@ class Layout:
             "there is a process beside the kernel, and its id is a number of 16 bits",
             "processes",
         )
-        self._need(self.processes <= self.threads <= 0xFFFF, "every process has a thread", "processes threads")
+        self._need(self.processes <= self.threads, "every process has a thread", "processes threads")
+        self._need(self.threads <= MOST_SLOTS, f"a table has at most {MOST_SLOTS:,} slots", "threads")
         self._need(
             self.threads <= (self.kernel_stack_slots or self.threads),
             "each thread's stack has a slot",
@@ -384,7 +397,9 @@ class Layout:
             "regions",
         )
         self._need(
-            self.zone_share > 0 <= self.zone_least, "the kernel zone is a part of memory", "zone_share zone_least"
+            0 < self.zone_share <= self.physical_limit >> PAGE_SHIFT,
+            "the kernel zone is a part of memory",
+            "zone_share physical_limit",
         )
         self._need(
             self.one_stack or not self.one_pool,

@@ -13,6 +13,10 @@ T = TypeVar("T")
 ALIGNMENT = 16
 
 
+class NoRoom(ValueError):
+    """A region is full."""
+
+
 class Region:
     """The stretch [start, end) of RAM; records are placed in it one after the other, each 16-aligned.
 
@@ -28,13 +32,13 @@ class Region:
         self.next = start
 
     def struct(self, struct: type[S], alignment: int = ALIGNMENT) -> S:
-        """Place one struct.  Raises: ValueError when the region is full."""
+        """Place one struct.  Raises: NoRoom."""
         return view(self.ram, struct, self._reserve(struct, 0, alignment))
 
     def array(self, struct: type[S], count: int) -> Array[S]:
         """Place an array of structs, the home that every `Ref` to that struct counts from.
 
-        Raises: ValueError when the struct has a home already, `count` is less than 1 or the region is full.
+        Raises: ValueError when the struct has a home already or `count` is less than 1; NoRoom.
         """
         if count < 1:
             raise ValueError(f"an array of {count} {struct.__name__}: it has at least one element")
@@ -46,7 +50,7 @@ class Region:
         return made
 
     def table(self, element: type[T]) -> Table[T]:
-        """Place the record of a table.  Raises: ValueError when the region is full."""
+        """Place the record of a table.  Raises: NoRoom."""
         return Table(self.ram, element, self.struct(TableRecord))
 
     def _reserve(self, struct: type, count: int, alignment: int) -> int:
@@ -54,7 +58,7 @@ class Region:
         size = layout_of(struct, self.ram.word_bits).size * max(count, 1)
         address, padded = round_up(self.next, alignment), round_up(size, ALIGNMENT)
         if address + padded > self.end:
-            raise ValueError(f"no room for {size:#x} bytes at {address:#x}: the region ends at {self.end:#x}")
+            raise NoRoom(f"no room for {size:#x} bytes at {address:#x}: the region ends at {self.end:#x}")
         self.ram.add_record(Record("", address, padded, struct, count))
         self.next = address + padded
         return address
