@@ -219,6 +219,14 @@ def test_what_the_compiler_refuses_is_told_with_its_line_and_rule(show, folder):
     assert source.strip() == "seen = [amount]" and mark.index("^") == source.index("[")
 
 
+def test_what_python_warns_of_is_a_line_told_once(folder):
+    (folder / "odd.py").write_text(COUNTER.replace("self._count()", "assert (1if amount else 0) < 2"))
+    done = compile_("--file", "odd.py", cwd=folder)
+    line = COUNTER.splitlines().index("        self._count()") + 1
+    assert done.returncode == 0
+    assert done.stderr == f"keelback: {folder / 'odd.py'}:{line}: SyntaxWarning: invalid decimal literal\n"
+
+
 def test_a_terminal_gets_colours(folder):
     script = f"import pty, sys; sys.exit(pty.spawn({[*COMMAND, 'compile', '--file', 'counter.py', '--show', 'c']!r}))"
     environment = {**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "80"}

@@ -49,6 +49,8 @@ WRONG = {
     "no such method": ("gone", HEAD + "@replaces(Frames.no_such)\ndef f(self): ...\n", "gone.py:7: AttributeError"),
     "a name of ours": ("frames", GOOD, "frames.py: a source of the kernel is called frames.py too"),
     "a call of ours": ("ours", TWICE.replace('"double"', '"puts"'), "ours.py:7: there is a system call puts already"),
+    "two words": ("two", TWICE.replace('"double"', '"two\\nlines"'), "two.py:7: 'two\\nlines' is no name of a"),
+    "a list": ("listed", TWICE.replace('{"number": COUNT}', "[]"), "listed.py:7: double has [] as arguments; they are"),
     "a method of ours": ("serves", TWICE.replace('"double"', '"serve"'), "serves.py:7: SystemCalls has a serve"),
     "a number of ours": ("seven", TWICE.replace('"")', '"", number=7)'), "seven.py:7: double has number 7, which is "),
     "a high number": ("high", TWICE.replace('"")', '"", number=256)'), "high.py:7: double has number 256; a system"),

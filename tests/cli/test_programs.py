@@ -207,6 +207,19 @@ def test_every_program_of_ours_says_what_it_is_for():
         assert 10 < len(purpose) < 200 and purpose.endswith("."), name
 
 
+def test_what_is_there_and_is_no_file_is_told_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop.c").symlink_to("loop.c")
+    (tmp_path / "folder.c").mkdir()
+    with (tmp_path / "large.c").open("wb") as large:
+        large.truncate((16 << 20) + 1)
+    said = {"loop.c": "Too many levels of symbolic links", "folder.c": "Is a directory"}
+    for word, why in {**said, "large.c": "16,777,217 bytes are too many; at most 16,777,216 are read"}.items():
+        with pytest.raises(UserError) as refused:
+            select([word], MICROKERNEL)
+        assert refused.value.said == f"{word}: {why}"
+
+
 @pytest.mark.parametrize(
     ("word", "near"),
     [

@@ -621,7 +621,9 @@ REFUSED_METHODS = [
     ("property of a component in a method", "@property\ndef other(self) -> u32:\n    return 1", "return self.other", "6:12: Root.other: only frozen dataclasses have properties [properties]"),
     ("parameter of a class", "def other(self, __n: u32) -> u32:\n    return 1", "return self.other(a)", "1:17: __n is another name in each class: start it with one underscore [names]"),
     ("parameter of an entry without annotation", "def other(self, n) -> u32:\n    return n", None, "1:17: n of other needs an annotation [functions]"),
-    ("parameter of an entry without a width", "def other(self, n: int) -> u32:\n    return n", None, "1:17: n of other needs an annotation [functions]"),
+    ("parameter of an entry without a width", "def other(self, n: int) -> u32:\n    return n", None, "1:17: n of other can't be int, which is no type of Kernel Python [functions]"),
+    ("parameter of an entry of two types", "def other(self, n: u32 | None) -> u32:\n    return 1", None, "1:17: n of other can't be u32 | None, which is no type of Kernel Python [functions]"),
+    ("parameter of two types", "def other(self, n: u32 | None) -> u32:\n    return 1", "return self.other(a)", "5:12: n of other can't be u32 | None, which is no type of Kernel Python [calls]"),
 ]
 # fmt: on
 

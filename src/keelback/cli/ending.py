@@ -9,9 +9,12 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 from keelback.cli.progress import shown_progress, take_away
 from keelback.cli.statuses import BADLY, BY_SIGNAL, HOST_FAILED, KERNEL_WRONG, MISTAKE, WELL
@@ -25,6 +28,7 @@ SHOW_ALL = "KEELBACK_TRACEBACK"
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run the command of some arguments, else of this process's; return its exit status."""
     logging.basicConfig(format="%(message)s", handlers=[_Warnings()])
+    warnings.showwarning = _show_warning
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -132,6 +136,23 @@ def _give_up_output() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+@cache
+def _warn(line: str) -> None:
+    tell(line)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show what Python warns of, once: it may read a file several times."""
+    _warn(f"{filename}:{lineno}: {category.__name__}: {message}")
 
 
 class _Warnings(logging.Handler):

@@ -6,7 +6,7 @@ A word that starts with `lib` names a library, unless its file has a `main`: it 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from os.path import isdir, isfile
+from os.path import isdir, isfile, lexists
 from pathlib import Path
 
 from keelback.cli.libraries import build, check_library_file, is_library
@@ -92,7 +92,7 @@ class _Chosen:
         """Build or read a program's or library's files and keep that under the stem of the first; return this."""
         path, *more = word.paths
         for each in (path, *more):
-            if not isfile(each) and (meant := did_you_mean(_near_files(each))):
+            if not lexists(each) and (meant := did_you_mean(_near_files(each))):
                 raise UserError(f"{each}: No such file or directory{meant}")
         name = path.stem if library else path.stem.replace(" ", "_")
         if library and more:

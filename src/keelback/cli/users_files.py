@@ -15,8 +15,8 @@ from types import FrameType, ModuleType
 from keelback.errors import Interrupted, UserError
 from keelback.lang.replacing import WrongReplacement
 
-MOST_BYTES = 1 << 30
-"""More than this is no program and no image: a machine has less than 4 GiB for all."""
+MOST_BYTES, MOST_OF_A_SOURCE = 1 << 30, 16 << 20
+"""More than this is no program and no image, for a machine has less than 4 GiB for all, or is no source."""
 
 
 def check_readable(path: Path) -> None:
@@ -27,8 +27,9 @@ def check_readable(path: Path) -> None:
             raise UserError(f"{path}: Is a directory")
         if not stat.S_ISREG(facts.st_mode):
             raise UserError(f"{path}: not a regular file")
-        if facts.st_size > MOST_BYTES:
-            raise UserError(f"{path}: {facts.st_size:,} bytes are too many; at most {MOST_BYTES:,} are read")
+        most = MOST_OF_A_SOURCE if path.suffix in (".c", ".py") else MOST_BYTES
+        if facts.st_size > most:
+            raise UserError(f"{path}: {facts.st_size:,} bytes are too many; at most {most:,} are read")
         os.close(os.open(path, os.O_RDONLY))
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

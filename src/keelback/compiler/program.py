@@ -3,6 +3,7 @@
 A function is specialised for the static objects that it is called with: its `self`, and parameters that are static.
 """
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 from enum import IntEnum
@@ -72,7 +73,7 @@ class Program:
         for parameter in definition_of(method.__func__).args.args[1:]:
             type = self.type_of(hints.get(parameter.arg))
             if type == VOID:
-                message, file = f"{parameter.arg} of {method.__name__} needs an annotation", file_of(method)
+                message, file = untyped(parameter, method.__name__), file_of(method)
                 raise CompileError("functions", message, file, parameter.lineno, parameter.col_offset + 1)
             parameters.append((parameter.arg, type))
         return self.request(Specialisation(method.__func__, tuple(parameters)), name)
@@ -149,3 +150,12 @@ def _identifier(text: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
     name = re.sub(r"\W+", "_", words, flags=re.ASCII).strip("_").lower()
     return name if name and not name[0].isdigit() else f"function_{name}"
+
+
+def untyped(parameter: ast.arg, function: str) -> str:
+    """Return why a parameter of a function has no type that a value has at run time."""
+    if parameter.annotation is None:
+        return f"{parameter.arg} of {function} needs an annotation"
+    return (
+        f"{parameter.arg} of {function} can't be {ast.unparse(parameter.annotation)}, which is no type of Kernel Python"
+    )

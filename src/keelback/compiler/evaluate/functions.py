@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from keelback.compiler import ir
 from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.fields import Fields
-from keelback.compiler.program import Specialisation, Static, Value
+from keelback.compiler.program import Specialisation, Static, Value, untyped
 from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.compiler.types import VOID, ArrayPointer, Pointer, Type
 from keelback.lang.array import Array
@@ -102,7 +102,8 @@ class Functions(Evaluator):
             return value
         found = self.values.tree(value, node).type
         if not isinstance(found, (ArrayPointer, Pointer)):
-            raise self.scope.refuse(node, "calls", f"{name} of {function.__name__} needs an annotation")
+            [parameter] = [each for each in definition_of(function).args.args if each.arg == name]
+            raise self.scope.refuse(node, "calls", untyped(parameter, function.__name__))
         return found
 
     def note_call(self, key: ir.FunctionKey, node: ast.AST) -> None:

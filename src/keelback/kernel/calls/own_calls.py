@@ -23,11 +23,12 @@ def system_call(
     """Add the function that follows, a method of `SystemCalls`, as a system call: with a number, or the next free one.
 
     The trace shows it by its name, with as many arguments as it says.
-    Raises: WrongReplacement when there is a call or a method of that name or a call of that number, an argument is
-    none of `abi/calls.py`'s forms, or the function's form is not `getpid`'s.
+    Raises: WrongReplacement when the name is no word, there is a call or a method of that name or a call of that
+    number, an argument is none of `abi/calls.py`'s forms, or the function's form is not `getpid`'s.
     """
 
     def put(own: Method) -> Method:
+        _check_name(name)
         if name in (call.name for call in known_calls()):
             raise WrongReplacement(f"there is a system call {name} already")
         chosen = _next_number() if number is None else number
@@ -47,6 +48,12 @@ def _next_number() -> int:
     return next(number for number in range(1, LAST_NUMBER + 2) if number not in taken)
 
 
+def _check_name(name: str) -> None:
+    """Check that the trace can show a name.  Raises: WrongReplacement."""
+    if type(name) is not str or not name.isidentifier() or not name.isascii():
+        raise WrongReplacement(f"{name!r} is no name of a system call: letters, digits and _")
+
+
 def _check_number(name: str, number: int) -> None:
     """Check that a call may have a number.  Raises: WrongReplacement."""
     if type(number) is not int or not 1 <= number <= LAST_NUMBER:
@@ -58,6 +65,8 @@ def _check_number(name: str, number: int) -> None:
 
 def _check_arguments(name: str, arguments: dict[str, Form | type[Struct]]) -> None:
     """Check that arguments are what the trace can read.  Raises: WrongReplacement."""
+    if type(arguments) is not dict or not all(type(each) is str for each in arguments):
+        raise WrongReplacement(f"{name} has {arguments!r} as arguments; they are a dict of forms by name")
     if len(arguments) > len(REGISTERS):
         raise WrongReplacement(f"{name} has {len(arguments)} arguments; {len(REGISTERS)} are the most")
     for argument, form in arguments.items():
