@@ -79,7 +79,7 @@ LAYOUTS = {
     "published.py:OURS": "published.py: OURS has number 1, which is a published layout's; give it another",
     "micro": "there is no layout micro; did you mean microkernel?",
     "user": "there is no layout user; did you mean usermode?",
-    "mine": "there is no layout mine; there are microkernel, usermode, or your own, FILE.py:NAME",
+    "mine": "there is no layout mine; there are microkernel, usermode, teaching, or your own, FILE.py:NAME",
     "impossible.py:L": "impossible.py:2: processes=512, threads=3: every process has a thread",
     "float.py:L": "float.py:2: processes=12.5: it is of the type int",
     "named.py:L": "named.py: L is called microkernel, as a published layout is; give it another name",
