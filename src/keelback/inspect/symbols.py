@@ -49,7 +49,7 @@ IS_64 = 2
 """What the fifth byte of a file says that is for 64 bits."""
 
 
-def form_of(elf: bytes) -> Form | None:
+def form_of(elf: bytes | memoryview) -> Form | None:
     """Return the form of a file, None of one that is too short to have a header."""
     form = FORM_64 if elf[4:5] == bytes([IS_64]) else FORM_32
     return form if len(elf) >= form.tables.size else None
@@ -112,14 +112,14 @@ def _source_places(elf: OwnElf) -> list[tuple[int, SourcePlace | None]]:
     return source_places(elf, made_up=".none")
 
 
-def _segments(elf: bytes, form: Form) -> Iterator[tuple[int, ...]]:
-    """Yield kind, offset, start and size of each of a file's segments."""
+def segments_of(elf: bytes | memoryview, form: Form) -> Iterator[tuple[int, ...]]:
+    """Yield kind, offset, start and size, in the file, of each of a file's segments."""
     start, _, count, _ = form.tables.unpack_from(elf)
     for record in _records(form.segment, elf, start, form.segment.size * count):
         yield tuple(record[number] for number in form.in_segment)
 
 
-def _records(form: struct.Struct, elf: bytes, start: int, size: int) -> Iterator[tuple[int, ...]]:
+def _records(form: struct.Struct, elf: bytes | memoryview, start: int, size: int) -> Iterator[tuple[int, ...]]:
     """Yield the records of a table, as far as the file goes."""
     table = elf[start : start + size]
     return form.iter_unpack(table[: len(table) // form.size * form.size])
@@ -128,7 +128,7 @@ def _records(form: struct.Struct, elf: bytes, start: int, size: int) -> Iterator
 def code_at(elf: bytes, address: int) -> bytes:
     """Return the bytes of the instruction at an address of a program's file, and some that follow."""
     form = form_of(elf)
-    for kind, offset, start, size in _segments(elf, form) if form else ():
+    for kind, offset, start, size in segments_of(elf, form) if form else ():
         if kind == LOAD and start <= address < start + size:
             position = address - start
             return elf[offset + position : offset + min(position + LONGEST_INSTRUCTION, size)]
