@@ -70,6 +70,21 @@ def elf(parts: Sequence[tuple[int, int, bytes, int]], entry: int, **header: int)
     )
 
 
+def wide_elf(parts: Sequence[tuple[int, int, bytes, int]], entry: int, **header: int) -> bytes:
+    """Return the same of 64 bits."""
+    fields = {
+        "magic": 0x464C457F, "bits": 2, "byte_order": 1, "type": 2, "machine": 62, "version": 1, "entry": entry,
+        "segments": 64, "sections": 0, "flags": 0, "size": 64, "segment_size": 56,
+        "segment_count": len(parts),
+    } | header  # fmt: skip
+    offset, table, content = 64 + 56 * len(parts), b"", b""
+    for address, flags, data, size in parts:
+        place = offset + len(content)
+        table += struct.pack("<2I6Q", 1, flags, place, address, address, len(data), size, 4096)
+        content += data
+    return struct.pack("<IBB10xHHI3QI3H6x", *fields.values()) + table + content
+
+
 def code_program(code: bytes | str, base: int = MICROKERNEL.image_base) -> bytes:
     """Return an ELF file of bare machine code (bytes or hexadecimal), entered at its first byte."""
     data = bytes.fromhex(code) if isinstance(code, str) else code
@@ -89,7 +104,7 @@ def make_pc(
     `programs` are in the payload, by name; without it, those of the payload are.
     """
     members = {"etc/init": "".join(line + "\n" for line in init).encode()}
-    members |= payload_programs(layout.image_base) if programs is None else dict(programs)
+    members |= programs_of(layout) if programs is None else dict(programs)
     image = make_image(layout, make_payload(members))
     return InterpretedPc(layout, image, memory=memory, check=check, memory_map=memory_map)
 

@@ -4,26 +4,30 @@ import struct
 
 import pytest
 
+from keelback.inspect.census import Census
 from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
-from keelback.inspect.lens import look
-from keelback.kernel.layout import MICROKERNEL, with_paging
+from keelback.inspect.lens import look, walker_of
+from keelback.inspect.snapshot import Snapshot
+from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, Layout, with_paging
 from keelback.kernel.memory.regions import Node, RegionKind
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
 from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import view
+from keelback.lang.strict import words_of
 from kernel.course import COURSE
-from kernel.driven import LIBRARY_FILE, driven
-from support import entry_place, frame_at, make_pc, payload_programs
+from kernel.driven import LIBRARY_FILE, LIBRARY_PARTS, driven
+from support import entry_place, frame_at, make_pc, programs_of, wide_elf
 
 BASE = 0x0804_8000
-WIDE = with_paging(MICROKERNEL, "PAE")
+PAE = with_paging(MICROKERNEL, "PAE")
 
 
 def in_the_middle(layout):
     """Return a machine in the middle of things: one process sleeps, one is ready, one runs."""
-    programs = {name: payload_programs()[name] for name in ("sleeper", "ping", "pong")}
-    machine = make_pc("sleeper 50", "ping", "pong", programs=programs | {"libit": LIBRARY_FILE}, layout=layout)
+    programs = {name: programs_of(layout)[name] for name in ("sleeper", "ping", "pong")}
+    library = LIBRARY_FILE if layout.paging.word_bits == 32 else wide_elf(LIBRARY_PARTS, 0, type=3)
+    machine = make_pc("sleeper 50", "ping", "pong", programs=programs | {"libit": library}, layout=layout)
     machine.boot()
     for _ in range(4):
         machine.step()
@@ -43,6 +47,14 @@ def lens(pc):
 def entry_address(pc, pid, page):
     """Return where the page-table entry of a user page lies."""
     return entry_place(pc.kernel, pc.kernel.processes.table[pid].space.directory, page)
+
+
+def link_place(lens, directory, address):
+    """Return where the entry lies that leads to the lowest table for an address."""
+    walker = walker_of(lens)
+    above = len(walker.scheme.levels) - 2
+    [table] = [each for each in walker.tables(directory << 12, address, address + 1) if each.depth == above]
+    return table.place + (address - table.base >> walker.scheme.levels[above].shift) * walker.scheme.entry_size
 
 
 def poke(pc, address, change):
@@ -91,19 +103,20 @@ def count_wrongly(pc, lens):
 
 
 def map_page_zero(pc, lens):
-    directory = lens.spaces.kernel.directory << 12
-    table = struct.unpack_from("<I", pc.ram.bytes, directory)[0] & 0xFFFFF000
-    poke(pc, table, lambda old: 0x5000 | 3)
+    poke(pc, entry_place(lens, lens.spaces.kernel.directory, 0), lambda old: 0x5000 | 3)
+
+
+def map_the_last_page(pc, lens):
+    page = pc.layout.stack_top - 0x1000
+    poke(pc, entry_address(pc, 2, page) + walker_of(lens).scheme.entry_size, lambda old: 0x5000 | 7)
 
 
 def change_one_kernel_part(pc, lens):
-    poke(pc, (lens.processes.table[3].space.directory << 12) + 5 * 4, lambda old: 0x00300003)
+    poke(pc, link_place(lens, lens.processes.table[3].space.directory, 5 << 22), lambda old: 0x00300003)
 
 
 def open_a_kernel_page(pc, lens):
-    directory = lens.spaces.kernel.directory << 12
-    table = struct.unpack_from("<I", pc.ram.bytes, directory)[0] & 0xFFFFF000
-    poke(pc, table + 0x150 * 4, lambda old: old | 4)
+    poke(pc, entry_place(lens, lens.spaces.kernel.directory, 0x15_0000), lambda old: old | 4)
 
 
 def guard_entry(lens, number):
@@ -117,7 +130,7 @@ def map_a_guard(pc, lens):
 
 
 def let_a_kernel_stack_be_read_only(pc, lens):
-    poke(pc, guard_entry(lens, 1) + 4, lambda entry: entry & ~2)
+    poke(pc, guard_entry(lens, 1) + walker_of(lens).scheme.entry_size, lambda entry: entry & ~2)
 
 
 def map_a_kernel_frame(pc, lens):
@@ -135,9 +148,9 @@ def map_a_frame_that_is_not_there(pc, lens):
 
 
 def share_a_page_table(pc, lens):
-    first, second = (lens.processes.table[pid].space.directory << 12 for pid in (2, 3))
-    shared = struct.unpack_from("<I", pc.ram.bytes, first + (BASE >> 22) * 4)[0]
-    poke(pc, second + (BASE >> 22) * 4, lambda old: shared)
+    first, second = (link_place(lens, lens.processes.table[pid].space.directory, BASE) for pid in (2, 3))
+    [shared] = struct.unpack_from("<I", pc.ram.bytes, first)
+    poke(pc, second, lambda old: shared)
 
 
 def give_a_used_slot_back(pc, lens):
@@ -255,7 +268,8 @@ def split_a_region(pc, lens):
     """Make two of the stack's region, which are alike."""
     space = lens.processes.table[2].space
     region, other = space.regions[space.count - 1], space.regions[space.count]
-    other.start, other.end, other.kind, other.permissions = 0xFFFF_0000, region.end, region.kind, region.permissions
+    middle = region.end - 0xF000
+    other.start, other.end, other.kind, other.permissions = middle, region.end, region.kind, region.permissions
     region.end = other.start
     space.count += 1
 
@@ -266,7 +280,7 @@ def begin_a_region_within_a_page(pc, lens):
 
 def let_a_region_reach_the_last_page(pc, lens):
     space = lens.processes.table[2].space
-    space.regions[space.count - 1].end = 0xFFFF_FFFF
+    space.regions[space.count - 1].end = pc.layout.paging.user_limit - 1
 
 
 def let_the_stack_reach_into_its_guard(pc, lens):
@@ -516,11 +530,14 @@ def let_the_kernel_write_its_text(pc, lens):
     poke(pc, entry_place(lens, lens.spaces.kernel.directory, pc.layout.kernel_start), lambda old: old | 2)
 
 
-# What page tables of two words an entry alone have.
+# What alone page tables have that are loaded with cr3.
 
 
 def let_a_pointer_have_rights(pc, lens):
     poke(pc, lens.processes.table[2].space.directory << 12, lambda old: old | 6)
+
+
+# What alone page tables of two words an entry have.
 
 
 def let_a_stack_be_executed(pc, lens):
@@ -535,8 +552,22 @@ def forbid_the_kernel_its_text(pc, lens):
     poke(pc, entry_place(lens, lens.spaces.kernel.directory, pc.layout.kernel_start) + 4, lambda old: 1 << 31)
 
 
+# What alone page tables of two halves have.
+
+
+def map_something_in_the_upper_half(pc, lens):
+    [root, *_] = walker_of(lens).tables(lens.processes.table[2].space.directory << 12)
+    poke(pc, root.place + 511 * 8, lambda old: root_entry(pc, root))
+    poke(pc, root.place + 511 * 8 + 4, lambda old: 0)
+
+
+def root_entry(pc, root):
+    return struct.unpack_from("<I", pc.ram.bytes, root.place)[0]
+
+
+PAE_MISTAKES = {let_a_pointer_have_rights: "an entry that the CPU loads with cr3"}
+LONG_MISTAKES = {map_something_in_the_upper_half: "page 0, the last page and what is above"}
 WIDE_MISTAKES = {
-    let_a_pointer_have_rights: "an entry that the CPU loads with cr3",
     let_a_stack_be_executed: "a page that is mapped lies in a region",
     let_the_kernel_execute_its_records: "of the kernel part its text alone can be executed",
     forbid_the_kernel_its_text: "of the kernel part its text alone can be executed",
@@ -603,7 +634,8 @@ MISTAKES = {
     forget_an_upper_level: "a word of a free set's upper level",
     forget_the_first_word: "a free set notes which of its words",
     count_wrongly: "the counts of free frames",
-    map_page_zero: "page 0 and the last page",
+    map_page_zero: "page 0, the last page and what is above",
+    map_the_last_page: "page 0, the last page and what is above",
     change_one_kernel_part: "the kernel part is the same",
     open_a_kernel_page: "no page of the kernel part",
     map_a_guard: "in the area for global mappings are kernel stacks alone",
@@ -631,6 +663,12 @@ MISTAKES = {
     give_a_thread_to_another_process: "a thread in use is in its process's list",
     keep_a_thread_that_has_ended: "a thread in use is in its process's list",
     run_two: "at most one thread of a CPU runs",
+}
+
+BY_LAYOUT = {
+    MICROKERNEL: MISTAKES,
+    PAE: PAE_MISTAKES | WIDE_MISTAKES,
+    MICROKERNEL_64: MISTAKES | WIDE_MISTAKES | LONG_MISTAKES,
 }
 
 
@@ -672,7 +710,7 @@ def test_so_does_one_in_a_kernel_with_one_pool_and_a_space_of_its_own(mistake):
     assert caught.value.sentence.startswith(MISTAKES_IN_A_COURSE[mistake])
 
 
-@pytest.mark.parametrize("layout", [MICROKERNEL, WIDE], ids=lambda each: each.paging.name)
+@pytest.mark.parametrize("layout", BY_LAYOUT, ids=lambda each: each.paging.name)
 def test_a_healthy_kernel_breaks_none(layout):
     pc = in_the_middle(layout)
     lens = look(layout, pc.ram.contents)
@@ -682,33 +720,35 @@ def test_a_healthy_kernel_breaks_none(layout):
 
 
 def test_a_page_table_outside_ram_is_told_before_all_else(pc, lens):
-    poke(pc, (lens.processes.table[2].space.directory << 12) + (BASE >> 22) * 4, lambda old: 0xF000_0007)
+    poke(pc, link_place(lens, lens.processes.table[2].space.directory, BASE), lambda old: 0xF000_0007)
     with pytest.raises(InvariantBroken) as caught:
         check(lens)
     assert caught.value.sentence == "every page table lies in RAM"
     assert caught.value.finding == "a page table lies at 0xf0000000, where there is no RAM"
 
 
-@pytest.mark.parametrize("mistake", [*MISTAKES, *WIDE_MISTAKES], ids=lambda each: each.__name__)
-def test_a_mistake_breaks_its_invariant(mistake):
-    pc = in_the_middle(WIDE if mistake in WIDE_MISTAKES else MICROKERNEL)
-    lens = look(pc.layout, pc.ram.contents)
-    mistake(pc, lens)
+@pytest.mark.parametrize(
+    ("layout", "mistake"),
+    [(layout, mistake) for layout, mistakes in BY_LAYOUT.items() for mistake in mistakes],
+    ids=lambda each: each.paging.name if isinstance(each, Layout) else each.__name__,
+)
+def test_a_mistake_breaks_its_invariant(layout, mistake):
+    pc = in_the_middle(layout)
+    lens = look(layout, pc.ram.contents)
+    with words_of(layout.paging.word_bits):
+        mistake(pc, lens)
     broken = set()
-    from keelback.inspect.census import Census
-    from keelback.inspect.snapshot import Snapshot
-
     for sentence, body in INVARIANTS.items():
         if list(body(Census(Snapshot(lens)))):
             broken.add(sentence)
-    assert any(sentence.startswith((MISTAKES | WIDE_MISTAKES)[mistake]) for sentence in broken), broken
+    assert any(sentence.startswith(BY_LAYOUT[layout][mistake]) for sentence in broken), broken
     with pytest.raises(InvariantBroken):
         check(lens)
 
 
 def test_every_invariant_has_a_mistake_that_breaks_it():
+    known = [start for mistakes in (*BY_LAYOUT.values(), MISTAKES_IN_A_COURSE) for start in mistakes.values()]
     for sentence in INVARIANTS:
-        known = (MISTAKES | WIDE_MISTAKES | MISTAKES_IN_A_COURSE).values()
         assert any(sentence.startswith(start) for start in known), sentence
 
 

@@ -56,15 +56,12 @@ def program_of(size: int = (2 + BSS_PAGES) * PAGE, base: int = TEXT) -> bytes:
 
 # A library of four pages: link page, text, data, and zeros that no file has.
 LIBRARY_DATA, LIBRARY_ZEROS, LIBRARY_END = 2 * PAGE, 3 * PAGE, 4 * PAGE
-LIBRARY_FILE = elf(
-    [
-        (0, READ, b"a link page".ljust(PAGE, b"\0"), PAGE),
-        (PAGE, READ | EXECUTE, CODE, PAGE),
-        (LIBRARY_DATA, READ | WRITE, b"pristine", 2 * PAGE),
-    ],
-    entry=0,
-    type=3,
-)
+LIBRARY_PARTS = [
+    (0, READ, b"a link page".ljust(PAGE, b"\0"), PAGE),
+    (PAGE, READ | EXECUTE, CODE, PAGE),
+    (LIBRARY_DATA, READ | WRITE, b"pristine", 2 * PAGE),
+]
+LIBRARY_FILE = elf(LIBRARY_PARTS, entry=0, type=3)
 
 LIVES = ("interpreted", "compiled")
 SMALL = replace(MICROKERNEL, processes=8, threads=8)

@@ -11,7 +11,7 @@ from keelback.inspect.executables import broken_rule
 from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64
 from keelback.kernel.loading.elf_file import Rule
 from keelback.kernel.loading.elf_format import INTERPRETER
-from support import EXECUTE, READ, WRITE, elf
+from support import EXECUTE, READ, WRITE, elf, wide_elf
 
 LAYOUT = MICROKERNEL_64
 BASE, LIMIT = LAYOUT.image_base, LAYOUT.image_limit
@@ -22,21 +22,6 @@ OFFSETS = {
     "type": (0, 4), "flags": (4, 4), "offset": (8, 8), "address": (16, 8), "file_size": (32, 8), "memory_size": (40, 8),
 }  # fmt: skip
 MOST = (1 << 64) - 1
-
-
-def wide_elf(parts, entry, **header):
-    """Return a file of parts (address, flags, content, size in memory); `header` overrides header fields."""
-    fields = {
-        "magic": 0x464C457F, "bits": 2, "byte_order": 1, "type": 2, "machine": 62, "version": 1, "entry": entry,
-        "segments": HEADER, "sections": 0, "flags": 0, "size": HEADER, "segment_size": SEGMENT,
-        "segment_count": len(parts),
-    } | header  # fmt: skip
-    offset, table, content = HEADER + SEGMENT * len(parts), b"", b""
-    for address, flags, data, size in parts:
-        place = offset + len(content)
-        table += struct.pack("<2I6Q", 1, flags, place, address, address, len(data), size, 4096)
-        content += data
-    return struct.pack("<IBB10xHHI3QI3H6x", *fields.values()) + table + content
 
 
 def segment(**change):

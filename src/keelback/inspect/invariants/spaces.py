@@ -9,12 +9,13 @@ from keelback.kernel.devices.screen import SCREEN
 from keelback.lang import PAGE_SIZE
 
 
-@invariant("page 0 and the last page are mapped nowhere")
+@invariant("page 0, the last page and what is above are mapped nowhere")
 def _null_pages(census: Census) -> Iterator[str]:
+    walker, last = census.snapshot.walker, census.kernel.layout.paging.user_limit - PAGE_SIZE
     for whose, root in _roots(census):
-        for page in (0, (1 << 32) - PAGE_SIZE):
-            if census.snapshot.walker.walk(root, page) is not None:
-                yield f"{whose} maps page {page:#010x}, which should be mapped nowhere"
+        for each in (walker.walk(root, 0), *walker.pages(root, last)):
+            if each is not None:
+                yield f"{whose} maps page {each.page:#010x}, which should be mapped nowhere"
 
 
 def _roots(census: Census) -> list[tuple[str, int]]:
