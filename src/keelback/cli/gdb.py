@@ -19,8 +19,8 @@ from keelback.kernel.layout import Layout
 from keelback.machine.qemu.gdb_relay import GdbRelay
 from keelback.machine.qemu.qemu import Qemu
 
-QEMU = "qemu-system-i386"
-"""To gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, and then gdb can't walk our stacks."""
+QEMUS = {32: "qemu-system-i386", 64: "qemu-system-x86_64"}
+"""By the bits of a word: to gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, which walks no 32-bit stack."""
 
 
 def debug_programs(words: Sequence[str], *, choice: KernelChoice, memory: int, arguments: Sequence[str] = ()) -> int:
@@ -40,7 +40,7 @@ def _debug(layout: Layout, image: bytes, memory: int, folder: Path, arguments: S
     socket = folder / "gdb"
     command = prepare(folder, layout, compiled(layout), socket)
     take_away()
-    with _interrupts_left_to_gdb(), _stopped_machine(image, memory, socket):
+    with _interrupts_left_to_gdb(), _stopped_machine(image, memory, socket, QEMUS[layout.paging.word_bits]):
         gdb = start_tool([*command, *arguments], foreground=True)
         try:
             return gdb.wait()
@@ -49,10 +49,10 @@ def _debug(layout: Layout, image: bytes, memory: int, folder: Path, arguments: S
 
 
 @contextmanager
-def _stopped_machine(image: bytes, memory: int, path: Path) -> Iterator[None]:
+def _stopped_machine(image: bytes, memory: int, path: Path, program: str) -> Iterator[None]:
     """Start QEMU, stopped, a gdb server for it at a path; what it prints goes to this terminal."""
     lines = _Lines()
-    with Qemu(image, memory=memory, program=QEMU, arguments=("-S",), output=lines.show) as machine:
+    with Qemu(image, memory=memory, program=program, arguments=("-S",), output=lines.show) as machine:
         relay = Thread(target=GdbRelay(machine, path).run)
         relay.start()
         try:

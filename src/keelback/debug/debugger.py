@@ -49,5 +49,6 @@ def prepare(folder: Path, layout: Layout, compiled: CompiledKernel, socket: Path
     # Last on the path: what else lies beside our package is for this Python, not for gdb's.
     find = f"import sys; sys.path.append({SOURCES[0]!r}); from keelback.debug import gdb_script"
     own = sorted({str(path.parent) for path in methods.SOURCES.values() if not path.is_relative_to(methods.KERNEL)})
-    start = f"gdb_script.start{(str(folder), str(socket), layout.kernel_start, (*SOURCES, *own))!r}"
+    given = (str(folder), str(socket), layout.kernel_start, (*SOURCES, *own), layout.paging.word_bits)
+    start = f"gdb_script.start{given!r}"
     return [gdb, "--quiet", "--eval-command", f"python {find}; {start}"]

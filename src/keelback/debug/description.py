@@ -25,13 +25,14 @@ from keelback.lang.layout import (
     RefKind,
     StructKind,
     integer_type,
+    struct_on,
 )
 from keelback.lang.replacing import REPLACED
 from keelback.lang.struct import StructArray, struct_of
 
 Data = dict[str, Any]
 WORD = INTEGER_TYPES["word"]
-ADDRESS = re.compile(r"(^|_)(address|eip|esp0?|ebp|cr2|cr3)$")
+ADDRESS = re.compile(r"(^|_)(address|[er]ip|[er]sp0?|[er]bp|cr2|cr3)$")
 """The names of what holds an address, whatever its type."""
 
 
@@ -45,7 +46,7 @@ def describe(kernel: Kernel, ram: Ram) -> Data:
     """
     found = dict(static_parts(kernel))
     numbers = {id(part): number for number, part in enumerate(found.values())}
-    names, structs = _names(kernel, numbers), _Structs()
+    names, structs = _names(kernel, numbers), _Structs(ram.word_bits)
     shown = _shown(found, numbers, names)
     return {
         "parts": [{"name": shown[path], **_part(part, numbers, structs)} for path, part in found.items()],
@@ -123,17 +124,19 @@ def _shown(found: Mapping[str, Any], numbers: Mapping[int, int], names: Mapping[
 class _Structs:
     """The structs that parts consist of, and the enums of their fields."""
 
-    def __init__(self) -> None:
+    def __init__(self, word_bits: int) -> None:
+        self.word_bits = word_bits
         self.kinds: dict[str, dict[str, tuple[str, Any]]] = {}
         self.enums: dict[str, dict[str, int]] = {}
 
     def add(self, struct: type) -> str:
         """Note a struct and those inside it; return its name."""
+        struct = struct_on(struct, self.word_bits)
         name = struct.__name__
         if name not in self.kinds:
             self.kinds[name] = {}
             self.kinds[name] |= self.fields(struct)
-            self.kinds[name] |= {each.name: self.bits(each) for each in layout_of(struct).bits}
+            self.kinds[name] |= {each.name: self.bits(each) for each in layout_of(struct, self.word_bits).bits}
         return name
 
     def bits(self, bits: Bits) -> tuple[str, Any]:
@@ -146,7 +149,7 @@ class _Structs:
 
     def fields(self, struct: type) -> dict[str, tuple[str, Any]]:
         """Return how each field is read, those that hold an address too, and the name of what it holds."""
-        kinds = {each.name: self.kind(each.kind) for each in layout_of(struct).fields}
+        kinds = {each.name: self.kind(each.kind) for each in layout_of(struct, self.word_bits).fields}
         hints = get_type_hints(struct, include_extras=True)
         addresses = {name for name in kinds if integer_type(hints.get(name)) is WORD or ADDRESS.search(name)}
         return {

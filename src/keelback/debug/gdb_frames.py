@@ -3,7 +3,7 @@
     ebp + 4 ┌ return address
     ebp     ├ the caller's ebp            push %ebp; mov %esp,%ebp
             ├ ebx, edi or esi, as pushed  push … at the function's start
-            ┴
+            ┴                             in long mode rbp, rsp and rbx, r12 … r15, words of 8 bytes
 
 gdb's own way takes every register that a function did not push for unchanged.  But a call may change eax, ecx and edx,
 so what a caller had in these is lost: gdb then shows `<optimized out>` for it, and no leftovers.
@@ -14,10 +14,28 @@ from typing import Any, NamedTuple
 import gdb  # type: ignore[import-untyped]
 from gdb.unwinder import Unwinder, register_unwinder  # type: ignore[import-untyped]
 
-PROLOGUE = b"\x55\x89\xe5"
-PUSHES = {0x53: "ebx", 0x56: "esi", 0x57: "edi"}
-KEPT = ("ebx", "esi", "edi")
-"""Registers that a function gives back as they were."""
+
+class Registers(NamedTuple):
+    """The registers of a CPU, as far as frames need them: `pushes` has the code by which each is pushed."""
+
+    word: str
+    size: int
+    instruction: str
+    stack: str
+    frame: str
+    prologue: bytes
+    pushes: dict[bytes, str]
+
+
+I386 = Registers(
+    *("unsigned int", 4, "eip", "esp", "ebp", b"\x55\x89\xe5"), {b"\x53": "ebx", b"\x56": "esi", b"\x57": "edi"}
+)
+X86_64 = Registers(
+    *("unsigned long", 8, "rip", "rsp", "rbp", b"\x55\x48\x89\xe5"),
+    {b"\x53": "rbx", b"\x41\x54": "r12", b"\x41\x55": "r13", b"\x41\x56": "r14", b"\x41\x57": "r15"},
+)
+"""What is pushed is what a function gives back as it was."""
+WIDTHS = {32: I386, 64: X86_64}
 
 
 class FrameId(NamedTuple):
@@ -30,31 +48,37 @@ class FrameId(NamedTuple):
 class KernelFrames(Unwinder):  # type: ignore[misc]
     """Finds the caller of a function of the kernel's."""
 
-    def __init__(self) -> None:
+    def __init__(self, registers: Registers) -> None:
         super().__init__("keelback")
+        self.registers = registers
 
     def __call__(self, frame: Any) -> Any:
         """Return where the caller's registers are, None where gdb itself has to find out."""
-        start = start_of_function(int(frame.read_register("eip")))
+        of = self.registers
+        at = int(frame.read_register(of.instruction))
+        start = start_of_function(at)
         if start is None:
             return None
         memory = gdb.selected_inferior()
-        code = bytes(memory.read_memory(start, len(PROLOGUE) + len(PUSHES)))
-        if not code.startswith(PROLOGUE) or int(frame.read_register("eip")) < start + len(PROLOGUE):
+        longest = len(of.prologue) + sum(map(len, of.pushes))
+        code = bytes(memory.read_memory(start, longest))
+        if not code.startswith(of.prologue):
             return None
-        pushed = pushed_by(code[len(PROLOGUE) :])
-        word = gdb.lookup_type("unsigned int")
-        ebp = int(frame.read_register("ebp"))
-        if int(frame.read_register("eip")) < start + len(PROLOGUE) + len(pushed):
+        pushed = pushed_by(code[len(of.prologue) :], of.pushes)
+        ends = start + len(of.prologue) + sum(len(each) for each, name in of.pushes.items() if name in pushed)
+        if at < ends:
             return None
-        found = frame.create_unwind_info(FrameId(gdb.Value(ebp + 8).cast(word), gdb.Value(start).cast(word)))
-        found.add_saved_register("esp", gdb.Value(ebp + 8).cast(word))
-        for name, address in (("eip", ebp + 4), ("ebp", ebp)):
+        word = gdb.lookup_type(of.word)
+        base = int(frame.read_register(of.frame))
+        behind = gdb.Value(base + 2 * of.size).cast(word)
+        found = frame.create_unwind_info(FrameId(behind, gdb.Value(start).cast(word)))
+        found.add_saved_register(of.stack, behind)
+        for name, address in ((of.instruction, base + of.size), (of.frame, base)):
             found.add_saved_register(name, value_at(address, frame.read_register(name).type))
-        for name in KEPT:
+        for name in of.pushes.values():
             value = frame.read_register(name)
             if name in pushed:
-                value = value_at(ebp - 4 * (pushed.index(name) + 1), value.type)
+                value = value_at(base - of.size * (pushed.index(name) + 1), value.type)
             found.add_saved_register(name, value)
         return found
 
@@ -67,13 +91,13 @@ def start_of_function(address: int) -> int | None:
     return int(block.start) if block is not None else None
 
 
-def pushed_by(code: bytes) -> list[str]:
+def pushed_by(code: bytes, pushes: dict[bytes, str]) -> list[str]:
     """Return the registers that code pushes first."""
-    pushed = []
-    for byte in code:
-        if byte not in PUSHES:
-            break
-        pushed.append(PUSHES[byte])
+    pushed: list[str] = []
+    while found := [(each, name) for each, name in pushes.items() if code.startswith(each)]:
+        [(each, name)] = found
+        pushed.append(name)
+        code = code[len(each) :]
     return pushed
 
 
@@ -82,6 +106,6 @@ def value_at(address: int, kind: Any) -> Any:
     return gdb.Value(address).cast(kind.pointer()).dereference()
 
 
-def use() -> None:
-    """Register the finder of callers with gdb."""
-    register_unwinder(None, KernelFrames(), replace=True)
+def use(word_bits: int) -> None:
+    """Register the finder of callers with gdb, for a CPU with so many bits to a word."""
+    register_unwinder(None, KernelFrames(WIDTHS[word_bits]), replace=True)

@@ -22,20 +22,24 @@ The kernel stands before its first instruction.  For example:
 """
 
 
-def start(folder: str, socket: str, first: int, sources: Sequence[str]) -> None:
+ARCHITECTURES = {32: "i386", 64: "i386:x86-64"}
+"""gdb's names, by the bits of a word."""
+
+
+def start(folder: str, socket: str, first: int, sources: Sequence[str], word_bits: int) -> None:
     """Connect to a machine that has not run yet, and let it run to the kernel's first instruction."""
     for line in (
         "set confirm off",
         "set print pretty on",
         "set print entry-values no",
-        "set architecture i386",
+        f"set architecture {ARCHITECTURES[word_bits]}",
         f"set directories {':'.join(sources)}",
         f'file "{folder}/kernel.elf"',
         f"target remote {socket}",
     ):
         gdb.execute(line, to_string=True)
     load(Path(folder, "kernel.json"))
-    gdb_frames.use()
+    gdb_frames.use(word_bits)
     Print()
     Variables("locals", "Local variables")
     Variables("args", "Parameters")

@@ -72,6 +72,9 @@ descriptors_place:
 #include "check_cpu.S"
 
         .code64
+        .cfi_sections .debug_frame
+        .cfi_startproc
+        .cfi_undefined rip              # a debugger's way ends here
 long:   movl    $KERNEL_DATA, %eax
         movl    %eax, %ss
         movl    $ENTRY_STACK, %esp
@@ -220,6 +223,8 @@ trap_return:
 
 user_end:
         .quad   USER_END
+
+        .cfi_endproc
 
         .org    STUBS
         .set    vector, 0
