@@ -16,8 +16,8 @@ from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import view
 from keelback.lang.strict import words_of
 from kernel.course import COURSE
-from kernel.driven import LIBRARY_FILE, LIBRARY_PARTS, driven
-from support import entry_place, frame_at, make_pc, programs_of, wide_elf
+from kernel.driven import LIBRARY_FILES, driven
+from support import entry_place, frame_at, make_pc, programs_of
 
 BASE = 0x0804_8000
 PAE = with_paging(MICROKERNEL, "PAE")
@@ -26,7 +26,7 @@ PAE = with_paging(MICROKERNEL, "PAE")
 def in_the_middle(layout):
     """Return a machine in the middle of things: one process sleeps, one is ready, one runs."""
     programs = {name: programs_of(layout)[name] for name in ("sleeper", "ping", "pong")}
-    library = LIBRARY_FILE if layout.paging.word_bits == 32 else wide_elf(LIBRARY_PARTS, 0, type=3)
+    library = LIBRARY_FILES[layout.paging.word_bits]
     machine = make_pc("sleeper 50", "ping", "pong", programs=programs | {"libit": library}, layout=layout)
     machine.boot()
     for _ in range(4):

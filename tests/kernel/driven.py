@@ -1,7 +1,8 @@
 """Processes that do what a test says: each system call and each access is put into a trap frame, and then made.
 
 The machine stands between two traps, and the next process to run is the current one.  Its program is a few
-instructions, of which the trap frame's eip picks one; until it is told more, it gives way to the others.
+instructions, the same in 32 and 64 bits, of which the trap frame's eip (rip) picks one; until it is told more, it
+gives way to the others.
 """
 
 from collections.abc import Mapping
@@ -21,14 +22,14 @@ from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread, ThreadState
-from keelback.kernel.x86.trap_frame import signed
+from keelback.kernel.x86.trap_frame import TrapFrame, TrapFrame64
 from keelback.kernel.x86.vectors import SYSTEM_CALL
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.models import Model
 from keelback.machine.simulated.pc import SimulatedPc
-from support import EXECUTE, MIB, READ, WRITE, elf, entry_at, frame_at
+from support import EXECUTE, MIB, READ, WRITE, elf, entry_at, frame_at, wide_elf
 
 PAGE = 4096
 TEXT = MICROKERNEL.image_base
@@ -48,10 +49,14 @@ CALLED = CALL + 2
 TEXTS = b"it".ljust(16, b"\0") + b"argument".ljust(16, b"\0") + b"nobody".ljust(16, b"\0") + b"libit".ljust(16, b"\0")
 
 
-def program_of(size: int = (2 + BSS_PAGES) * PAGE, base: int = TEXT) -> bytes:
+WRITERS = {32: elf, 64: wide_elf}
+"""What writes an ELF file, by the bits of a word."""
+
+
+def program_of(size: int = (2 + BSS_PAGES) * PAGE, base: int = TEXT, word_bits: int = 32) -> bytes:
     """Return the ELF file of a program whose image has so many bytes from its base on, more than a page."""
     data = (base + PAGE, READ | WRITE, TEXTS, size - PAGE)
-    return elf([(base, READ | EXECUTE, CODE, len(CODE)), data], entry=ENTRY - TEXT + base)
+    return WRITERS[word_bits]([(base, READ | EXECUTE, CODE, len(CODE)), data], entry=ENTRY - TEXT + base)
 
 
 # A library of four pages: link page, text, data, and zeros that no file has.
@@ -61,7 +66,8 @@ LIBRARY_PARTS = [
     (PAGE, READ | EXECUTE, CODE, PAGE),
     (LIBRARY_DATA, READ | WRITE, b"pristine", 2 * PAGE),
 ]
-LIBRARY_FILE = elf(LIBRARY_PARTS, entry=0, type=3)
+LIBRARY_FILES = {word_bits: write(LIBRARY_PARTS, entry=0, type=3) for word_bits, write in WRITERS.items()}
+LIBRARY_FILE = LIBRARY_FILES[32]
 
 LIVES = ("interpreted", "compiled")
 SMALL = replace(MICROKERNEL, processes=8, threads=8)
@@ -89,8 +95,8 @@ class Blocked(Exception):
 def _image(life: str, layout: Layout, init: tuple[str, ...], programs: tuple[tuple[str, bytes], ...]) -> bytes:
     members = {
         "etc/init": "".join(line + "\n" for line in init).encode(),
-        "it": program_of(base=layout.image_base),
-        "libit": LIBRARY_FILE,
+        "it": program_of(base=layout.image_base, word_bits=layout.paging.word_bits),
+        "libit": LIBRARY_FILES[layout.paging.word_bits],
         **dict(programs),
     }
     return make_image(layout, make_payload(members), compiled(layout) if life == "compiled" else None)
@@ -112,6 +118,22 @@ def make_machine(
     return InterpretedPc(layout, image, memory=memory, check=check, model=model)
 
 
+def _name(frame: TrapFrame | TrapFrame64, register: str) -> str:
+    """Return what a frame calls a register: `ax` is `eax` or `rax`."""
+    return ("r" if isinstance(frame, TrapFrame64) else "e") + register
+
+
+def register(frame: TrapFrame | TrapFrame64, name: str) -> int:
+    """Return a register of a frame, by its name without the width."""
+    return int(getattr(frame, _name(frame, name)))
+
+
+def set_registers(frame: TrapFrame | TrapFrame64, **values: int) -> None:
+    """Set registers of a frame, each by such a name."""
+    for name, value in values.items():
+        setattr(frame, _name(frame, name), value)
+
+
 class Driven:
     """A machine whose processes are all told what to do."""
 
@@ -128,6 +150,7 @@ class Driven:
         """The numbers of the calls that the layout has."""
         self.offset = pc.layout.image_base - TEXT
         """What is added to the addresses of this module in another layout than theirs."""
+        self.word_bits = pc.layout.paging.word_bits
         pc.trap_time = 0  # no tick comes, however many calls are made
         pc.boot()
 
@@ -169,13 +192,16 @@ class Driven:
             frame = self.thread(pid).frame
             if self.thread(pid).state == ThreadState.WAITING:
                 self.waiting.add(pid)
-            elif frame.vector == SYSTEM_CALL and frame.eip == CALLED + self.offset:
-                self.results[pid] = signed(frame.eax)
+            elif frame.vector == SYSTEM_CALL and register(frame, "ip") == CALLED + self.offset:
+                self.results[pid] = self._signed(register(frame, "ax"))
                 self.park(pid)
 
+    def _signed(self, value: int) -> int:
+        """Return a register's value, read as a signed number."""
+        return value - (value >> self.word_bits - 1 << self.word_bits)
+
     def park(self, pid: int) -> None:
-        frame = self.thread(pid).frame
-        frame.eip, frame.eax = CALL + self.offset, Call.YIELD
+        set_registers(self.thread(pid).frame, ip=CALL + self.offset, ax=Call.YIELD)
 
     def run(self, pid: int) -> None:
         """Let others have their turn until it is a process's."""
@@ -185,12 +211,11 @@ class Driven:
             self.step()
         raise AssertionError(f"process {pid} never runs")
 
-    def begin(self, pid: int, eip: int, eax: int, *arguments: int, ecx: int = 0) -> None:
+    def begin(self, pid: int, ip: int, ax: int, *arguments: int, cx: int = 0) -> None:
         """Put a request into a process's trap frame, and let it be the next to run."""
         self.run(pid)
-        frame = self.thread(pid).frame
-        frame.eip, frame.eax, frame.ecx = eip + self.offset, eax, ecx
-        frame.ebx, frame.esi, frame.edi = (*(each & 0xFFFF_FFFF for each in arguments), 0, 0, 0)[:3]
+        bx, si, di = (*(each & (1 << self.word_bits) - 1 for each in arguments), 0, 0, 0)[:3]
+        set_registers(self.thread(pid).frame, ip=ip + self.offset, ax=ax, cx=cx, bx=bx, si=si, di=di)
         self.results.pop(pid, None)
 
     def finish(self, pid: int) -> int:
@@ -215,7 +240,8 @@ class Driven:
         """Let a process fork; return the child, which is told nothing yet."""
         child = self.call(Call.FORK, pid=pid)
         if child > 0:
-            assert self.thread(child).frame.eax == 0 and self.thread(child).frame.eip == CALLED + self.offset
+            frame = self.thread(child).frame
+            assert register(frame, "ax") == 0 and register(frame, "ip") == CALLED + self.offset
             self.park(child)
         return child
 
@@ -223,11 +249,11 @@ class Driven:
         """Let a process read a byte.  Raises: Died."""
         self.begin(pid, READ_BYTE, Call.GETPID, address)
         self.finish(pid)
-        return self.thread(pid).frame.ecx & 0xFF
+        return register(self.thread(pid).frame, "cx") & 0xFF
 
     def write(self, address: int, value: int, pid: int = 1) -> None:
         """Let a process write a byte.  Raises: Died."""
-        self.begin(pid, WRITE_BYTE, Call.GETPID, address, ecx=value)
+        self.begin(pid, WRITE_BYTE, Call.GETPID, address, cx=value)
         self.finish(pid)
 
     def regions(self, pid: int = 1) -> list[MemoryRegion]:

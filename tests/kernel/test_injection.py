@@ -491,7 +491,7 @@ def test_a_fault_that_runs_out_of_memory_leaves_what_an_exit_leaves(name, life, 
 def access(case: Case, life: str, failed: int) -> Driven | None:
     """Return the machine after an access whose next allocation but so many failed; None if none failed."""
     machine = prepared(case, life)
-    machine.begin(case.actor, case.request[0], Call.GETPID, case.request[1], ecx=7)
+    machine.begin(case.actor, case.request[0], Call.GETPID, case.request[1], cx=7)
     fail_at(machine, failed + 1)
     try:
         machine.finish(case.actor)

@@ -15,9 +15,9 @@ from keelback.image.toolchain import TARGETS
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look, walker_of
 from keelback.inspect.snapshot import Snapshot
-from keelback.kernel.layout import TEACHING
+from keelback.kernel.layout import TEACHING, Layout
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, PINNED, RESERVED, SHARED, TABLE, ZERO
-from keelback.kernel.x86.paging import X86_64
+from keelback.kernel.x86.paging import I386, X86_64
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.qemu.qemu import Qemu, Verdict
@@ -28,27 +28,39 @@ from keelback.user import PROGRAMS, RUNTIME
 from kernel.course import COURSE
 from kernel.driven import PAGE, Call, Died, Driven, driven
 from kernel.traces import assert_equal, range_of, state
-from support import MIB, console, make_pc, payload_programs, run
+from support import MIB, console, make_pc, programs_of, run
 
 KERNEL_START, STACK_TOP, SCREEN, USER_START, USER_END = 0x4_0000, 0x8_0000, 0xB_8000, 0x10_0000, 0x30_0000
 IMAGE, DATA, STACK, HEAP = USER_START, USER_START + PAGE, USER_END - PAGE, 0x20_0000
 PRESENT, WRITABLE, USER = 1, 2, 4
 ADAPTERS = range(0xA0, 0x100)
-TABLES = 2
-"""The frames of a process's page tables: a directory and a table.  (Four levels have five.)"""
+TABLES = {I386: 2, X86_64: 5}
+"""The frames of a process's page tables: a directory and a table; four levels, the lowest with two."""
+KERNEL_TABLES = {I386: 2, X86_64: 4}
 PAGES = 9
 """What `it` has: a page of text, one of data, six of zeros, its stack."""
 
 
-def started(life: str, memory: int = 2 * MIB, **options) -> Driven:
-    return driven(life=life, layout=COURSE, memory=memory, **options)
+@pytest.fixture(
+    params=[TEACHING, pytest.param(COURSE, marks=pytest.mark.campaign)], ids=lambda layout: layout.paging.name
+)
+def layout(request):
+    return request.param
+
+
+def started(life: str, layout: Layout, memory: int = 2 * MIB) -> Driven:
+    return driven(life=life, layout=layout, memory=memory)
 
 
 @pytest.fixture
-def machine(life):
-    made = started(life)
+def machine(life, layout):
+    made = started(life, layout)
     yield made
     made.check()
+
+
+def tables_of(machine: Driven) -> int:
+    return TABLES[machine.pc.layout.paging]
 
 
 def records(machine: Driven) -> dict[int, tuple[int, int]]:
@@ -86,12 +98,12 @@ def fill(machine: Driven, pid: int = 1, start: int = HEAP) -> int:
 # B1.  Where everything lies.
 
 
-def test_2_mib_of_memory_are_used_whatever_there_is(life):
-    machine = started(life, memory=4 * MIB)
+def test_2_mib_of_memory_are_used_whatever_there_is(life, layout):
+    machine = started(life, layout, memory=4 * MIB)
     assert len(machine.lens.memory.frames.table) == 2 * MIB // PAGE
     said = machine.pc.console.decode().splitlines()
     assert said[0] == "keelback: memory from 0x200000 on is beyond what this layout uses; ignored"
-    assert started(life).pc.console.decode().startswith("keelback: course layout, ")
+    assert started(life, layout).pc.console.decode().startswith(f"keelback: {layout.name} layout, ")
 
 
 def test_who_has_the_frames_after_the_start(machine):
@@ -101,15 +113,19 @@ def test_who_has_the_frames_after_the_start(machine):
     assert all(uses[frame] == (1, RESERVED) for frame in ADAPTERS if frame != SCREEN // PAGE)
     assert all(uses[frame] == (1, KERNEL) for frame in region) and STACK_TOP // PAGE - 1 in region
     # The kernel's tables and the frame of zeros, then all that the first process has: the lowest frames, side by side.
-    assert [uses[frame][1] for frame in (1, 2)] == [TABLE, TABLE] and uses[3][0] == PINNED
-    assert [frame for frame in range(1, 0x40) if uses[frame][1] != NOBODY] == [*range(1, 4 + TABLES + PAGES)]
-    assert owned(machine, TABLE | 1) == [4, 5] and owned(machine, 1) == [*range(6, 6 + PAGES)]
+    zeros = 1 + KERNEL_TABLES[machine.pc.layout.paging]
+    assert owned(machine, TABLE) == [*range(1, zeros)] and uses[zeros][0] == PINNED
+    tables, end = zeros + 1, zeros + 1 + tables_of(machine) + PAGES
+    assert [frame for frame in range(1, 0x40) if uses[frame][1] != NOBODY] == [*range(1, end)]
+    assert owned(machine, TABLE | 1) == [*range(tables, end - PAGES)] and owned(machine, 1) == [
+        *range(end - PAGES, end)
+    ]
 
 
 def test_the_kernel_serves_every_trap_on_one_stack_below_0x80000(machine):
     machine.fork()
     ends = {thread.kernel_stack for thread in machine.lens.threads.table if thread.kernel_stack}
-    assert ends == {STACK_TOP} == {COURSE.records_end}
+    assert ends == {STACK_TOP} == {machine.pc.layout.records_end}
 
 
 def test_15_processes_can_be_and_the_first_has_slot_1(machine):
@@ -135,7 +151,7 @@ def test_a_process_has_tables_of_its_own_made_at_once(machine):
     for pid, frames in tables.items():
         root = machine.process(pid).space.directory * PAGE
         found = [*walker.tables(root, 0, USER_END)]
-        assert [each.place // PAGE for each in found] == frames and len(frames) == TABLES
+        assert [each.place // PAGE for each in found] == frames and len(frames) == tables_of(machine)
         assert all(
             machine.lens.memory.frames.table[each.place // PAGE].references == len(walker.present(each))
             for each in found
@@ -153,7 +169,7 @@ def test_the_kernels_mappings_below_0x100000_are_copied_and_only_the_screen_is_a
     assert [*pages.values()] == kernel and [*pages] == [*range(PAGE, USER_START, PAGE)]
     assert all(each.frame == page // PAGE for page, each in pages.items())
     assert [page for page, each in pages.items() if each.flags & USER] == [SCREEN]
-    text = range(KERNEL_START, COURSE.text_end, PAGE)
+    text = range(KERNEL_START, machine.pc.layout.text_end, PAGE)
     assert [page for page, each in pages.items() if not each.flags & WRITABLE] == [*text]
 
 
@@ -246,8 +262,8 @@ def test_page_alloc_of_a_page_that_is_mapped_frees_the_old_frame(machine):
     assert free(machine) == before[0]
 
 
-def test_memory_is_filled_to_the_last_frame_and_filled_again(life):
-    machine = started(life, memory=MIB)
+def test_memory_is_filled_to_the_last_frame_and_filled_again(life, layout):
+    machine = started(life, layout, memory=MIB)
     for _ in range(3):
         child = machine.fork()
         room = len(free(machine))
@@ -286,11 +302,11 @@ def test_fork_copies_what_may_be_written_and_shares_what_may_not(machine):
     assert records(machine)[machine.frame(IMAGE, child)] == (1, SHARED), "the last holder keeps it"
 
 
-def test_fork_without_room_for_tables_or_data_leaves_nothing(life):
+def test_fork_without_room_for_tables_or_data_leaves_nothing(life, layout):
     """With every number of free frames that is too small, down to none: its own pages but the text are to be copied."""
-    machine = started(life, memory=MIB)
+    machine = started(life, layout, memory=MIB)
     pages = iter(range(HEAP, STACK, PAGE))
-    while len(free(machine)) >= TABLES + machine.process(1).space.promised.pages:
+    while len(free(machine)) >= tables_of(machine) + machine.process(1).space.promised.pages:
         assert machine.call(Call.PAGE_ALLOC, next(pages)) == 0
     for left in range(len(free(machine)), -1, -1):
         before = quiet(machine)
@@ -319,7 +335,7 @@ def test_fork_fails_at_each_of_its_allocations_and_leaves_nothing(machine):
             break
         assert child == OutOfMemory.number
         assert_equal(machine.pc, quiet(machine), before)
-    assert number > TABLES + PAGES - 1
+    assert number > tables_of(machine) + PAGES - 1
     machine.park(child)
 
 
@@ -372,18 +388,17 @@ def test_no_argument_of_any_call_harms_the_kernel(machine):
     assert machine.is_alive(1)
 
 
-def started_programs(*lines: str):
+def started_programs(layout: Layout, *lines: str):
     """Return a machine that has booted with programs of the course."""
-    names = {line.split()[0] for line in lines}
-    programs = {name: payload_programs(COURSE.image_base)[name] for name in names}
-    pc = make_pc(*lines, programs=programs, layout=COURSE, memory=2 * MIB, check=False)
+    programs = {name: programs_of(layout)[name] for name in {line.split()[0] for line in lines}}
+    pc = make_pc(*lines, programs=programs, layout=layout, memory=2 * MIB, check=False)
     pc.boot()
     return pc
 
 
 @pytest.mark.parametrize("lines", [["allocator 120"] * 4, ["fork 120"]], ids=["allocator", "fork"])
-def test_four_processes_fill_memory_each_at_its_own_speed_and_go_on(lines):
-    pc = started_programs(*lines)
+def test_four_processes_fill_memory_each_at_its_own_speed_and_go_on(lines, layout):
+    pc = started_programs(layout, *lines)
     room = pc.kernel.memory.frames.counts.user_free
     pictures = []
 
@@ -396,36 +411,39 @@ def test_four_processes_fill_memory_each_at_its_own_speed_and_go_on(lines):
     taken = sorted(int(line.split()[-5].rstrip(",")) for line in console(pc) if ", then none was left" in line)
     assert len(taken) == 4 and taken == sorted(set(taken)), "each has its own speed"
     full = pictures[-2]
-    assert sum(full[pid] for pid in (1, 2, 3, 4)) > 0.9 * room and full[TABLE | 1] == full[TABLE | 4] == TABLES
+    assert (
+        sum(full[pid] for pid in (1, 2, 3, 4)) > 0.9 * room
+        and full[TABLE | 1] == full[TABLE | 4] == TABLES[layout.paging]
+    )
     assert pc.kernel.memory.frames.counts.user_free >= room, "and all of it is free again"
 
 
-def test_the_picture_of_memory_starts_with_the_reserved_page_then_tables_and_data_by_owner():
-    pc = started_programs("allocator 3", "allocator 3")
-    uses = [each.use for each in list(pc.kernel.memory.frames.table)[:24]]
+def test_the_picture_of_memory_starts_with_the_reserved_page_then_tables_and_data_by_owner(layout):
+    pc = started_programs(layout, "allocator 3", "allocator 3")
+    uses = [each.use for each in list(pc.kernel.memory.frames.table)[:40]]
     pages = {pid: uses.count(pid) for pid in (1, 2)}
-    expected = [RESERVED, TABLE, TABLE, ZERO]
+    expected = [RESERVED, *[TABLE] * KERNEL_TABLES[layout.paging], ZERO]
     for pid in (1, 2):
-        expected += [TABLE | pid] * TABLES + [pid] * pages[pid]
+        expected += [TABLE | pid] * TABLES[layout.paging] + [pid] * pages[pid]
     assert uses[: len(expected)] == expected and min(pages.values()) >= 2
 
 
-def test_forking_and_exiting_for_long_leaves_every_frame():
-    pc = started_programs("forkexit 200", "forkexit 200")
+def test_forking_and_exiting_for_long_leaves_every_frame(layout):
+    pc = started_programs(layout, "forkexit 200", "forkexit 200")
     assert pc.run() is Outcome.POWERED_OFF and console(pc) == []
     frames = pc.kernel.memory.frames
     kept = [frame for frame, each in enumerate(frames.table) if each.use not in (NOBODY, KERNEL, RESERVED, CONSOLE)]
-    assert kept == [1, 2, 3], "the kernel's tables and the frame of zeros"
+    assert kept == [*range(1, 2 + KERNEL_TABLES[layout.paging])], "the kernel's tables and the frame of zeros"
 
 
-def test_a_machine_without_memory_behind_1_mib_runs_programs_below():
+def test_a_machine_without_memory_behind_1_mib_runs_programs_below(layout):
     conventional = (BiosEntry(0, 0x9_FC00, 1), BiosEntry(0xF_0000, 0x1_0000, 2))
-    hello = payload_programs(COURSE.image_base)["hello"]
-    pc = run("hello", programs={"hello": hello}, layout=COURSE, memory=1 * MIB, memory_map=conventional)
+    hello = programs_of(layout)["hello"]
+    pc = run("hello", programs={"hello": hello}, layout=layout, memory=1 * MIB, memory_map=conventional)
     assert console(pc) == ["hello: I am process 1"]
 
 
-# The published layout: the same on x86-64.
+# What only the published layout has.
 
 POLICIES = (
     *("identity", "one_pool", "one_stack", "eager_tables", "eager_fork", "eager_image", "user_screen", "lowest_number"),

@@ -14,7 +14,7 @@ Range = tuple[int, int]
 
 def range_of(record: Struct, *names: str) -> Range:
     """Return where a record lies in RAM, or its fields from one to another."""
-    start, layout = address_of(record), layout_of(struct_of(record))
+    start, layout = address_of(record), layout_of(struct_of(record), record._ram.word_bits)
     if not names:
         return start, start + size_of(record)
     first, last = layout.field(names[0]), layout.field(names[-1])
