@@ -73,6 +73,16 @@ def test_a_limit_that_is_none_is_one_clear_line(words, says):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"keelback: {says}\n")
 
 
+def test_a_stop_within_the_kernel_on_qemu_has_the_report_too(tmp_path):
+    """The stop falls there nearly always: QEMU takes notice of it as it enters the kernel."""
+    (tmp_path / "yields.c").write_text(
+        '#include "keelback.h"\nint main(void)\n{\n    for (;;)\n        sys_yield();\n}\n'
+    )
+    done = command("run", "--machine", "qemu", "--time", "1s", "yields.c", cwd=tmp_path)
+    assert re.fullmatch(r"keelback: stopped after 1 second(, in kernel/.*)?\n", done.stderr)
+    assert "1  yields   had not ended: r" in done.stdout and "by yields.c:5 in main" in done.stdout
+
+
 # A user's Python that does not end as it is read.
 
 LOOPS = "print('read')\nimport time\nwhile True:\n    time.sleep(0.01)\n"

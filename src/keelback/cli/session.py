@@ -73,7 +73,7 @@ class Session:
             if self._checks is not None and self.machine.outcome is not Outcome.REFUSED:
                 self._checks.check()
         except Interrupted as error:
-            if str(error):  # the kernel has not finished what it was at
+            if str(error) and isinstance(self.machine, SimulatedPc):  # the kernel has not finished what it was at
                 if self.options.as_json:
                     self._print_failure(*told_of(error)[::2], error)
                 raise
@@ -82,7 +82,12 @@ class Session:
             return self._fail(f"kernel panic{self._after()}: {panic}", KERNEL_WRONG, panic)
         except self._broken as broken:
             return self._fail(f"an invariant is broken{self._after()}: {broken}", KERNEL_WRONG, broken)
-        return self._report(stopped)
+        try:
+            return self._report(stopped)
+        except Panic:  # of a kernel on QEMU that was stopped in the midst of something
+            if stopped is None:
+                raise
+            raise stopped from None
 
     def _report(self, stopped: Interrupted | None) -> int:
         failure, status = FAILURES.get(self.machine.outcome, ("", WELL))

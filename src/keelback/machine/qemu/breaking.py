@@ -1,8 +1,12 @@
-"""Control-C or SIGTERM during a run of a machine on QEMU: the machine stops, and the kernel's line is told."""
+"""Control-C or SIGTERM during a run of a machine on QEMU: the machine stops where the kernel has served its trap.
+
+A kernel that does not come to that within GRACE seconds stops where it is, and its line is told.
+"""
 
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -10,8 +14,11 @@ from keelback.errors import Interrupted
 from keelback.inspect.lens import look
 from keelback.inspect.methods import place_of_address
 from keelback.kernel.layout import Layout
-from keelback.machine.breaking import taking_signals
+from keelback.machine.breaking import GRACE, taking_signals
 from keelback.machine.qemu.qemu import Qemu, QemuError
+
+MOMENT = 0.001
+"""Seconds that the machine first runs on where it was stopped within the kernel; each time it is half as long again."""
 
 
 @contextmanager
@@ -21,19 +28,30 @@ def breakable(machine: Qemu, layout: Layout) -> Iterator[None]:
         try:
             yield
         except Interrupted as asked:
-            with suppress(QemuError, OSError):
-                machine.command("stop")
-            raise Interrupted(_place_on_qemu(machine, layout), asked.number) from None
+            raise Interrupted(_stopped_at(machine, layout), asked.number) from None
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     raise Interrupted("", number)
 
 
-def _place_on_qemu(machine: Qemu, layout: Layout) -> str:
-    """Return where the kernel is, empty where a program runs, the CPU sleeps, or QEMU does not say."""
-    with suppress(QemuError, OSError):
-        said = dict(re.findall(r"\b([A-Z]+)=([0-9a-f]+)", machine.monitor("info registers")))
-        if said.get("CPL") == "0" and said.get("HLT") == "0" and "EIP" in said:
-            return place_of_address(look(layout, machine.ram), machine.ram, int(said["EIP"], 16))
-    return ""
+def _stopped_at(machine: Qemu, layout: Layout) -> str:
+    """Stop the machine; return where the kernel is, empty if it has finished what it was at."""
+    last, moment = time.monotonic() + GRACE, MOMENT
+    try:
+        machine.command("stop")
+        while (address := _address_in_kernel(machine)) and time.monotonic() < last:
+            machine.command("cont")
+            time.sleep(moment)
+            moment *= 1.5
+            machine.command("stop")
+    except (QemuError, OSError):  # it has ended meanwhile
+        return ""
+    return place_of_address(look(layout, machine.ram), machine.ram, address) if address else ""
+
+
+def _address_in_kernel(machine: Qemu) -> int:
+    """Return which instruction of the kernel is next; 0: a program runs, the CPU sleeps, or QEMU does not say."""
+    said = dict(re.findall(r"\b([A-Z]+)=([0-9a-f]+)", machine.monitor("info registers")))
+    runs_kernel = said.get("CPL") == "0" and said.get("HLT") == "0"
+    return int(said.get("EIP", "0"), 16) if runs_kernel else 0
