@@ -220,6 +220,7 @@ def test_the_way_to_a_fault_is_the_calls_that_were_made(program, life, argument)
 def test_a_program_that_the_runtime_ends_is_told_where_it_was_wrong(program, life, argument):
     ending = ended(program, life, argument)
     assert not ending.well and ending.fault is None
+    assert ending.how == ("aborted" if argument in "qb" else "exited with status 1")
     assert (ending.place, *ending.way) == tuple(map(line_of, PANICS[argument]))
     assert ending.source is not None and ending.source.line == LINES[PANICS[argument][0]]
 

@@ -65,7 +65,7 @@ def told(family):
         ("x", "exited with status 5", True),
         ("xn", "exited with status 5", False),
         ("f", "killed: page fault", True),
-        ("k", "killed by process 2", True),
+        ("k", "killed by itself", True),
         ("s", "killed by process 1", True),
         ("d", "exited with status 0", False),
         ("e", "exited with status 0", True),

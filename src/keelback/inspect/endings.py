@@ -68,7 +68,8 @@ def exited(pid: int, name: str, status: int) -> ProcessEnding:
 
 def killed(pid: int, name: str, killer: int) -> ProcessEnding:
     """Return the ending of a process that another, or itself, has killed."""
-    return ProcessEnding(pid, name, False, f"killed by process {killer}", kind=Kind.KILLED, killer=killer)
+    by = "itself" if killer == pid else f"process {killer}"
+    return ProcessEnding(pid, name, False, f"killed by {by}", kind=Kind.KILLED, killer=killer)
 
 
 def faulted(pid: int, name: str, how: str, fault: Fault, code: Code, address: int) -> ProcessEnding:

@@ -24,6 +24,8 @@ from keelback.kernel.x86.vectors import SYSTEM_CALL, VECTOR_NAMES, Vector
 from keelback.lang import address_of, layout_of, size_of, text_of
 
 EXIT, KILL, EXEC = (next(call.number for call in CALLS if call.name == name) for name in ("exit", "kill", "exec"))
+BY_ABORT = 134
+"""The status of the first process, which nothing may kill, when it aborts."""
 RUN = 32
 """Records that are compared at once."""
 MOST_KEPT = 1000
@@ -202,7 +204,8 @@ class Family:
         found = way_to_panic(code, frame, self._stack)
         if not found:
             return ending
-        return replace(ending, place=in_words(found[0]), source=found[0], way=shortened(found[1:]))
+        how = "aborted" if ending.killer == ending.pid or ending.status == BY_ABORT else ending.how
+        return replace(ending, how=how, place=in_words(found[0]), source=found[0], way=shortened(found[1:]))
 
     def ending(self, member: Member) -> ProcessEnding:
         """Return how a process ended, or what it is doing."""
