@@ -200,7 +200,7 @@ class Layout:
         """Refuse the layout where a rule does not hold, with the fields that it is about.  Raises: WrongLayout."""
         if not holds:
             values = ", ".join(f"{name}={_shown(name, getattr(self, name))}" for name in names.split())
-            raise WrongLayout(f"{values}: {sentence}")
+            raise WrongLayout(f"{values}: against the rule that {sentence}")
 
     def _check_kernel(self) -> None:
         self._need(
