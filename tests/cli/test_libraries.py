@@ -65,7 +65,7 @@ def test_a_path_is_a_library_called_as_its_file(tmp_path, monkeypatch):
         (
             "libtest.py",
             "x = 1",
-            "libtest.py: no library in it: it has to say LIBRARY = its class, a keelback.user Library",
+            "libtest.py: no library in it: it has to say LIBRARY = its class, a Library of keelback.user.library",
         ),
         ("libtest.py", PYTHON, "libtest.py: its class has to say name = 'libtest', which programs load it by"),
         (

@@ -156,7 +156,7 @@ def test_a_program_imports_what_lies_beside_it_and_that_is_forgotten(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x = 1", "mine.py: no program in it: it has to say PROGRAM = its class, a keelback.user Program"),
+        ("x = 1", "mine.py: no program in it: it has to say PROGRAM = its class, a Program of keelback.user.system"),
         ("x = (", "mine.py:1: SyntaxError: '(' was never closed"),
         ("1 / 0", "mine.py:1: ZeroDivisionError: division by zero"),
         (PYTHON.replace("return 0", "return 1.5"), None),

@@ -77,17 +77,19 @@ def _found(subject: Subject, patterns: Iterable[str]) -> list[ir.Function]:
     for pattern in patterns:
         named = {name: each for name, each in subject.functions.items() if fnmatchcase(name, pattern)}
         if not named:
-            raise UserError(f"{subject.title} has no function {pattern!r}{_meant(pattern, subject.functions)}")
+            raise UserError(f"{subject.title} has no function {pattern!r}{_meant(pattern, subject)}")
         found |= named
     return list(found.values())
 
 
-def _meant(pattern: str, names: Iterable[str]) -> str:
-    """Return what to say of the names that are near one that is none."""
-    word = pattern.replace(".", "_").lower()
-    inside = [name for name in names if name.endswith(f"_{word}")]
+def _meant(pattern: str, subject: Subject) -> str:
+    """Return what to say of the names that are near one that is none: of a component, or a method, or both."""
+    word, names = pattern.replace(".", "_").lower(), subject.functions
+    method = word.rpartition("_")[2]
+    inside = [name for end in (word, method) if end for name in names if name.endswith(f"_{end}")]
     near = list(dict.fromkeys([*inside, *near_names(word, names)]))[:MOST]
-    return did_you_mean(near) or "; `keelback compile` lists them"
+    which = f" --file {subject.file}" if subject.file is not None else ""
+    return did_you_mean(near) or f"; `keelback compile{which}` lists them"
 
 
 def _place(function: ir.Function) -> str:

@@ -32,7 +32,9 @@ def program_in(source: Path, module: ModuleType) -> type[Program]:
     """Return the program of a user's module.  Raises: UserError."""
     kind = getattr(module, "PROGRAM", None)
     if not isinstance(kind, type) or not issubclass(kind, Program):
-        raise UserError(f"{source}: no program in it: it has to say PROGRAM = its class, a keelback.user Program")
+        raise UserError(
+            f"{source}: no program in it: it has to say PROGRAM = its class, a Program of keelback.user.system"
+        )
     return kind
 
 
@@ -47,7 +49,9 @@ def build_library_file(source: Path, target: Target = I386) -> bytes:
     """Return the library of a file, compiled.  Raises: UserError; whatever its Python raises."""
     kind: Any = getattr(module_of(source), "LIBRARY", None)
     if not isinstance(kind, type) or not issubclass(kind, Library):
-        raise UserError(f"{source}: no library in it: it has to say LIBRARY = its class, a keelback.user Library")
+        raise UserError(
+            f"{source}: no library in it: it has to say LIBRARY = its class, a Library of keelback.user.library"
+        )
     if getattr(kind, "name", "") != source.stem:
         raise UserError(f"{source}: its class has to say name = {source.stem!r}, which programs load it by")
     if type(kind.image_size) is not int or kind.image_size < 0:

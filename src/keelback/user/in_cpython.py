@@ -157,6 +157,22 @@ RECORDS, RECORDS_END = 0x1000, 0x80000
 ARGUMENT = RECORDS_END
 
 
+def run_program(program: type[Program], argument: str = "") -> tuple[int, str]:
+    """Run a program in CPython to its end; return its exit status and what it has written.
+
+    Raises: ValueError when the argument is too long; Panic where compiled code would end itself; NotImplementedError
+    where it forks.
+    """
+    kernel = PythonKernel()
+    made, _ = make_program(program, kernel, argument)
+    try:
+        status = made.main(ARGUMENT)
+        made.output.flush()
+    except Exited as exited:
+        status = exited.status
+    return status, kernel.written.decode(errors="replace")
+
+
 def make_program(
     program: type[Program], kernel: Kernel | None = None, argument: str = "", *, word_bits: int = 32
 ) -> tuple[Program, Ram]:
