@@ -108,6 +108,7 @@ def test_what_no_file_defines_is_told_with_its_place(folder):
         select(["alone.c"], MICROKERNEL)
     assert "undefined symbol: getchar" in refused.value.diagnostics and "alone.c:4" in refused.value.diagnostics
     assert "not in Keelback's C library (docs/c-programs.md)" in refused.value.diagnostics
+    assert refused.value.diagnostics.endswith("\nSeveral files of one program are joined by +: main.c+list.c")
 
 
 def test_where_memory_lies_is_that_of_the_layout(folder):

@@ -136,6 +136,11 @@ SHELLS = {
 }
 
 
+def test_a_shell_that_is_not_named_is_asked_for_in_one_line():
+    done = command("completion")
+    assert done.stderr == "keelback: Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish\n"
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes_what_is_typed_at_a_terminal(folder, shell):
     words, prepare = SHELLS[shell]

@@ -74,8 +74,10 @@ def test_what_is_no_python_file_is_refused(keelback):
 
 
 LAYOUTS = {
-    "small.py:NONE": "small.py: NONE is no Layout in it",
-    "small.py:replace": "small.py: replace is no Layout in it",
+    "small.py:NONE": "small.py: NONE is no Layout in it; it has SMALL",
+    "small.py:SMAL": "small.py: SMAL is no Layout in it; did you mean SMALL?",
+    "small.py:": "small.py: a Layout in it is to be named; it has SMALL",
+    "double.py:L": "double.py: L is no Layout in it\n",
     "published.py:OURS": "published.py: OURS has number 1, which is a published layout's; give it another",
     "micro": "there is no layout micro; did you mean microkernel?",
     "user": "there is no layout user; did you mean usermode?",

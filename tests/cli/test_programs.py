@@ -228,11 +228,13 @@ def test_what_is_there_and_is_no_file_is_told_as_it_is(tmp_path, monkeypatch):
         ("fib.py", "fib"),
         ("main.c+lits.c", "list.c"),
         ("hello.c", "hello"),
+        ("src/first.c+second.c", "src/second.c"),
     ],
 )
 def test_a_file_that_is_not_there_is_told_with_what_is_near(tmp_path, monkeypatch, word, near):
     monkeypatch.chdir(tmp_path)
-    for name in ("main.c", "list.c"):
+    (tmp_path / "src").mkdir()
+    for name in ("main.c", "list.c", "src/first.c", "src/second.c"):
         (tmp_path / name).write_text("int main(void) { return 0; }")
     with pytest.raises(UserError) as refused:
         select([word], MICROKERNEL)
@@ -247,6 +249,7 @@ def test_a_file_that_is_not_there_is_told_with_what_is_near(tmp_path, monkeypatc
         ("helo", "no program 'helo'; did you mean hello or hello.py?"),
         ("folder", "folder: Is a directory; name a program's file in it"),
         ("my dir/a.c+my dir/b.c 3", "no program 'my'; a path with blanks is quoted: \"'my program.c'+'a list.c' 20\""),
+        ("args.c + list.c", "args.c + list.c: files of one program are joined without blanks: args.c+list.c"),
         ("my file.c", "no program 'my'; a path with blanks is quoted: \"'my program.c'+'a list.c' 20\""),
     ],
 )

@@ -71,6 +71,11 @@ def test_all_programs_together_under_check_end_as_they_should():
     assert "user frames" in done.stdout and ", of which 0 used and" in done.stdout
 
 
+def test_a_command_line_that_starts_others_is_no_tour():
+    done = command("run", "--append", "init=hello")
+    assert done.returncode == 0 and "four programs" not in done.stdout and "Next:" not in done.stdout
+
+
 def test_the_tour_ends_well_and_fits_a_small_screen():
     done = command("run")
     assert done.returncode == 0 and done.stderr == ""

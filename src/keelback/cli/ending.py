@@ -6,6 +6,7 @@ This is the only place that turns errors into lines.
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
@@ -67,7 +68,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         with shown_progress():
             return int(app(arguments, prog_name="keelback", standalone_mode=False) or WELL)
     except click.ClickException as error:
-        raise UserError(error.format_message()) from None
+        raise UserError(re.sub(r"\s*\n\s*", " ", error.format_message())) from None
 
 
 def fail(message: str, status: int) -> int:

@@ -81,9 +81,12 @@ def _layout_of_word(word: str) -> Layout:
     if not separator:
         known = f"; there are {', '.join(published)}, or your own, FILE.py:NAME"
         raise UserError(f"there is no layout {word}{did_you_mean(near_names(word, published)[:1]) or known}")
-    own = getattr(_module(Path(file)), name, None)
+    module = _module(Path(file))
+    own = getattr(module, name, None)
     if not isinstance(own, Layout):
-        raise UserError(f"{file}: {name} is no Layout in it")
+        there = [each for each, value in vars(module).items() if isinstance(value, Layout) and value not in LAYOUTS]
+        meant = did_you_mean(near_names(name, there)) or f"; it has {', '.join(there)}" * bool(there)
+        raise UserError(f"{file}: {f'{name} is no Layout in it' if name else 'a Layout in it is to be named'}{meant}")
     if own.name in published:
         raise UserError(f"{file}: {name} is called {own.name}, as a published layout is; give it another name")
     if own.number in (layout.number for layout in LAYOUTS):

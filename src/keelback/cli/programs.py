@@ -3,6 +3,7 @@
 A word that starts with `lib` names a library, unless its file has a `main`: it is not started.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -24,6 +25,8 @@ from keelback.kernel.layout import Layout
 
 LONGEST_NAME = 31
 SUFFIXES = (".c", ".py", ".elf")
+JOINED = re.compile(r"\+\s*(\S+\.c)\b")
+"""An argument that was meant for one more file of a program."""
 
 
 @dataclass
@@ -91,8 +94,12 @@ class _Chosen:
     def _add_files(self, word: Word, library: bool) -> str:
         """Build or read a program's or library's files and keep that under the stem of the first; return this."""
         path, *more = word.paths
+        if joined := JOINED.match(word.argument):
+            meant = f"{word.name}+{joined[1]}"
+            raise UserError(f"{word.name} {joined[0]}: files of one program are joined without blanks: {meant}")
         for each in (path, *more):
-            if not lexists(each) and (meant := did_you_mean(_near_files(each))):
+            beside = [str(path.parent / each)] * isfile(path.parent / each)
+            if not lexists(each) and (meant := did_you_mean([*beside, *_near_files(each)])):
                 raise UserError(f"{each}: No such file or directory{meant}")
         name = path.stem if library else path.stem.replace(" ", "_")
         if library and more:

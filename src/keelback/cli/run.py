@@ -32,7 +32,7 @@ def run_programs(words: Sequence[str], options: RunOptions) -> int:
     """
     if options.check and not options.compiled and not strict.is_installed("keelback.kernel"):
         strict.install("keelback.kernel")
-    if words or options.as_json:
+    if words or options.as_json or options.command_line:  # which may start others
         return _run(words or TOUR, options)
     status = _run(TOUR, options, WELCOME)
     if status == 0:

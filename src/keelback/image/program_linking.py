@@ -79,13 +79,16 @@ def _library_start(
 
 
 _UNDEFINED = re.compile(r"undefined symbol: (\w+)")
+_UNDEFINED_HINT = """\
+It is in none of the program's files, and not in Keelback's C library (docs/c-programs.md).
+Several files of one program are joined by +: main.c+list.c"""
 _LIBRARY_HINT = "If it is a library, its name has to begin with lib (docs/libraries.md)."
 
 
 def _with_hint(diagnostics: str) -> str:
     if "undefined symbol" not in diagnostics:
         return diagnostics
-    return f"{diagnostics}\nIt is in none of the program's files, and not in Keelback's C library (docs/c-programs.md)."
+    return f"{diagnostics}\n{_UNDEFINED_HINT}"
 
 
 def program_script(image_base: int, symbols: Mapping[str, int] = NO_SYMBOLS) -> str:
