@@ -29,6 +29,11 @@ def test_programs_lists_each_with_what_it_is_for():
 # What is missing.
 
 
+def test_a_table_ends_where_its_text_does_where_no_terminal_shows_it():
+    lines = [line for words in ("programs", "doctor") for line in command(words).stdout.splitlines()]
+    assert lines and [line for line in lines if line != line.rstrip()] == []
+
+
 def test_doctor_finds_all_that_the_tests_need():
     done = command("doctor")
     assert (done.returncode, done.stderr) == (0, "") and "Nothing is missing." in done.stdout

@@ -10,11 +10,11 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from keelback.cli.json_output import print_json
 from keelback.cli.statuses import MISTAKE, WELL
+from keelback.cli.tables import make_table, print_table
 from keelback.image.cache import cache_directory
 from keelback.image.cache_bound import kept_in
 from keelback.image.host_tools import install_line
@@ -50,14 +50,14 @@ def examine(*, as_json: bool) -> int:
         facts = [asdict(each) for each in findings]
         print_json({"status": status, "system": platform.platform(), "findings": facts})
         return status
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = make_table()
     for column in ("", "needed for", "found"):
         table.add_column(column, overflow="fold")
     for each in findings:
         found = Text(each.found) if each.found else Text("missing", style="red" if each.necessary else "yellow")
         table.add_row(each.what, each.needed_for, found)
     console = Console(highlight=False)
-    console.print(table)
+    print_table(console, table)
     cures = dict.fromkeys(each.cure for each in findings if not each.found)
     console.print("\nNothing is missing." if not cures else "\nTo install what is missing:")
     for cure in cures:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from keelback.cli.json_output import print_json
 from keelback.cli.streams import escaped
+from keelback.cli.tables import make_table, print_table
 from keelback.cli.users_files import read_file
 from keelback.errors import UserError
 from keelback.image.boot_protocol import FIELDS
@@ -29,7 +30,7 @@ def show_image(path: Path, *, as_json: bool = False) -> int:
     console.print(Text(escaped(f"{path}: {kernel.file.version}, {len(kernel.file.content):,} bytes")))
     for table in (_parts(kernel.file.parts), _setup_header(kernel), _kernel_header(kernel), _members(kernel)):
         console.print()
-        console.print(table)
+        print_table(console, table)
     return 0
 
 
@@ -60,7 +61,7 @@ def _read(path: Path) -> KernelFile:
 
 def _table(*columns: str) -> Table:
     """Return an empty table; columns whose name ends in a blank are numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = make_table()
     for column in columns:
         table.add_column(column.strip(), justify="right" if column.endswith(" ") else "left")
     return table

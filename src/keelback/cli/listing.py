@@ -1,10 +1,10 @@
 """`keelback programs`: our programs and libraries, and what each is for."""
 
 from rich.console import Console
-from rich.table import Table
 
 from keelback.cli.json_output import print_json
 from keelback.cli.sources import our_libraries, our_programs, purpose_of
+from keelback.cli.tables import make_table, print_table
 
 LANGUAGES = {".c": "C", ".py": "Kernel Python"}
 HOW = """
@@ -25,14 +25,14 @@ def list_programs(*, as_json: bool) -> int:
         return 0
     console = Console(highlight=False)
     for kind, title in (("program", "program"), ("library", "library")):
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table = make_table()
         table.add_column(title, no_wrap=True)
         table.add_column("in", no_wrap=True)
         table.add_column("what it does")
         for each in facts:
             if each["kind"] == kind:
                 table.add_row(each["name"], "C" if each["language"] == "C" else "Python", each["purpose"])
-        console.print(table)
+        print_table(console, table)
         console.print()
     print(HOW.strip())
     return 0

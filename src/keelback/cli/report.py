@@ -12,6 +12,7 @@ from keelback.cli import facts
 from keelback.cli.json_output import print_json
 from keelback.cli.statuses import WELL
 from keelback.cli.streams import escaped
+from keelback.cli.tables import make_table, print_table
 from keelback.errors import Interrupted
 from keelback.inspect.endings import Kind
 from keelback.inspect.family import Family, Member
@@ -31,7 +32,7 @@ def print_report(kernel: Kernel, family: Family, *, counted: str = "") -> None:
     console.print()
     rows = list(_rows(family))
     if rows:
-        console.print(_processes(rows[:MOST_ROWS], family))
+        print_table(console, _processes(rows[:MOST_ROWS], family))
         console.print()
     if more := len(rows[MOST_ROWS:]) + family.uncounted:
         console.print(f"and {more:,} more process{'es' if more > 1 else ''}\n")
@@ -88,7 +89,7 @@ def _rows(family: Family) -> Iterator[tuple[str, Member]]:
 
 
 def _processes(rows: list[tuple[str, Member]], family: Family) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = make_table()
     table.add_column("pid", justify="right")
     table.add_column("program")
     table.add_column("ended", overflow="fold")
