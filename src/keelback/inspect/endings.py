@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from keelback.inspect.loaded_code import Code, code_of
 from keelback.inspect.source_places import SourcePlace
-from keelback.inspect.traps import place_of_trap
+from keelback.inspect.traps import TrapFrames
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Ending, FaultRecord, Process, ProcessState
 from keelback.kernel.processes.threads import ThreadState
@@ -108,7 +108,7 @@ def ending_of(
     if process.ending == Ending.KILLED:
         return killed(process.pid, name, process.exit_status)
     thread = kernel.threads.first(process.threads)
-    at = place_of_trap(thread.frame.vector, thread.frame.instruction())
+    at = TrapFrames(kernel).of(thread.number).place
     how = f"had not ended: {DOING.get(thread.state, 'lost by the scheduler')}"
     return ProcessEnding(process.pid, name, False, how, code.place_in(at), source=source_of(code, at))
 

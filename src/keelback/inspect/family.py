@@ -168,7 +168,7 @@ class Family:
         parent = self.kernel.processes.table[member.parent.pid] if member.parent is not None else None
         if parent is None or parent.state != ProcessState.ALIVE:
             return False
-        return self.kernel.threads.table[parent.threads.first].frame.result() == member.pid
+        return self._frames.of(parent.threads.first).result == member.pid
 
     def _last_words(self, member: Member) -> ProcessEnding:
         """Return how a process ended whose record went in the same trap, by the frame of that."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.records import members, numbered
+from keelback.inspect.traps import TrapFrames
 from keelback.kernel.processes.processes import ProcessState
 from keelback.kernel.processes.queues import Queue, Queues
 from keelback.kernel.processes.scheduler import TICKS, waiters_of
@@ -86,9 +87,10 @@ def _deadlines(census: Census) -> Iterator[str]:
 
 @invariant("who waits for a child has one that it waits for, and that has not ended")
 def _waiters(census: Census) -> Iterator[str]:
+    frames = TrapFrames(census.kernel)
     for thread in census.snapshot.thread_records:
         if thread.state == ThreadState.WAITING:
-            wanted, any_child = thread.frame.argument(0), census.kernel.layout.paging.highest
+            wanted, any_child = frames.of(thread._index).arguments[0], census.kernel.layout.paging.highest
             children = [each for each in census.snapshot.process_records if each.parent == thread.pid]
             states = [each.state for each in children if wanted in (any_child, each.pid)]
             if ProcessState.ZOMBIE in states or not states:

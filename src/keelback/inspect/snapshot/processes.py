@@ -12,6 +12,7 @@ from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.snapshot.threads import Thread
 from keelback.inspect.snapshot.walks import Walk, walk
+from keelback.inspect.traps import TrapFrames
 from keelback.kernel.processes.processes import Process as ProcessRecord
 from keelback.kernel.processes.processes import ProcessState
 from keelback.lang import text_of
@@ -63,8 +64,9 @@ class Process:
     @cached_property
     def threads(self) -> list[Thread]:
         """Return its threads, in the order in which they started."""
-        threads = self.snapshot.kernel.threads
-        return [Thread(threads.table[number]) for number in members(self.record.threads, threads.lists)]
+        threads, frames = self.snapshot.kernel.threads, TrapFrames(self.snapshot.kernel)
+        numbers = members(self.record.threads, threads.lists)
+        return [Thread(threads.table[number], frames.of(number).instruction) for number in numbers]
 
     @property
     def regions(self) -> list[Region]:

@@ -7,11 +7,11 @@ from keelback.kernel.processes.threads import Thread as ThreadRecord
 class Thread:
     """One thread of a process."""
 
-    def __init__(self, record: ThreadRecord) -> None:
+    def __init__(self, record: ThreadRecord, instruction: int) -> None:
         self.record = record
         self.number = record.number
         self.state = record.state
-        self.instruction = record.frame.instruction()
+        self.instruction = instruction
         """Where it goes on."""
 
     def __repr__(self) -> str:
