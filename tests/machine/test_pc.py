@@ -11,12 +11,13 @@ import pytest
 from keelback.image.images import make_image
 from keelback.image.payload import make_payload
 from keelback.kernel.devices.timer import DIVISOR
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, with_paging
 from keelback.kernel.processes.processes import Ending
 from keelback.kernel.x86.paging import KERNEL_WRITE
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector
 from keelback.lang import Panic, Struct, inline, u8, u32, view
 from keelback.lang.array import Array
+from keelback.lang.strict import words_of
 from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.compare import memcmp
 from keelback.machine.observed import Outcome
@@ -35,8 +36,10 @@ from support import (
     make_pc,
     payload_programs,
     run,
+    wide_elf,
 )
 
+MICROKERNELS = (MICROKERNEL, with_paging(MICROKERNEL, "PAE"), MICROKERNEL_64)
 PERIOD = DIVISOR * INSTRUCTIONS_PER_SECOND // 1_193_182
 BASE = MICROKERNEL.image_base
 EXIT = "89c3b803000000cd80"  # mov ebx, eax; mov eax, 3; int 0x80: exit with what is in eax
@@ -291,15 +294,17 @@ def test_a_program_may_change_its_own_code_where_it_may_write():
     assert statuses(pc) == [7]
 
 
-def test_frames_of_an_ended_program_run_the_code_of_the_next():
+@pytest.mark.parametrize("layout", MICROKERNELS, ids=lambda each: each.paging.name)
+def test_frames_of_an_ended_program_run_the_code_of_the_next(layout):
     """A second program starts in the frames of the first: what was translated from them must be forgotten."""
     filler = "90" * 4095
+    make = code_program if layout.paging.word_bits == 32 else wide_code_program
     programs = {
-        name: code_program(filler + f"b8{value:02x}000000" + EXIT)  # its instruction crosses a page end
+        name: make(filler + f"b8{value:02x}000000" + EXIT)  # its instruction crosses a page end
         for name, value in (("first", 1), ("second", 2), ("third", 3))
     }
-    programs["stay"] = code_program("b805000000 bb01000000 cd80 ebf2")
-    pc = make_pc("stay", "first", programs=programs)
+    programs["stay"] = make("b805000000 bb01000000 cd80 ebf2")
+    pc = make_pc("stay", "first", programs=programs, layout=layout)
     pc.boot()
     used = []
     for name in ("second", "third", None):
@@ -312,8 +317,13 @@ def test_frames_of_an_ended_program_run_the_code_of_the_next():
         if name:
             pc.kernel.programs.command.name.clear()
             pc.kernel.programs.command.name.set_text(name)
-            pc.kernel.programs.spawn(0, pc.kernel.programs.command)
+            with words_of(layout.paging.word_bits):
+                pc.kernel.programs.spawn(0, pc.kernel.programs.command)
     assert len(set(used)) == 1
+
+
+def wide_code_program(code):
+    return wide_elf([(BASE, READ | EXECUTE, bytes.fromhex(code), len(bytes.fromhex(code)))], BASE)
 
 
 # A kernel that is wrong.

@@ -32,7 +32,7 @@ from keelback.machine.simulated.code import Code
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine
 from keelback.machine.simulated.hooks import INVALID_OPCODE, PROTECTION, Hooks
-from keelback.machine.simulated.models import CALLS_ENABLED, EFER, PENTIUM_III, Model
+from keelback.machine.simulated.models import CALLS_ENABLED, EFER, NO_EXECUTE_ENABLED, PENTIUM_III, Model
 from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.ring0_memory import DeliveryFault, Ring0Memory
@@ -99,7 +99,10 @@ class Processor:
     def forget_code(self, address: int, size: int) -> None:
         """Forget what was translated from the code at an address that ring 0 has mapped: it is about to change."""
         self.clean.restore()
-        self.engine.uc.ctl_remove_cache(address, address + size)
+        if self.clean.msr(EFER) & NO_EXECUTE_ENABLED:  # then Unicorn finds no code where nobody may fetch
+            self.engine.uc.ctl_flush_tb()
+        else:
+            self.engine.uc.ctl_remove_cache(address, address + size)
 
     # Running.
 
