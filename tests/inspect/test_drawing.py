@@ -5,11 +5,12 @@ import re
 import pytest
 
 from keelback.inspect.drawing import draw_image_file, draw_kernel_region, draw_live, draw_virtual, usable_ranges
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL, OTHER_PAGING
 from keelback.lang import PAGE_SIZE
 from support import MIB, make_pc
+from variants import name_of
 
-EDGE = re.compile(r"^([ 0-9a-fx]{11}) [┌├╞└][─═╌v]{39}[┐┤╡┘](?: (.*))?$")
+EDGE = re.compile(r"^([ 0-9a-fx]{11,14}) [┌├╞└][─═╌v]{39}[┐┤╡┘](?: (.*))?$")
 
 
 def edges(lines):
@@ -72,13 +73,14 @@ def test_the_usable_ranges_are_those_of_the_memory_map():
     ]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", LAYOUTS + OTHER_PAGING, ids=name_of)
 def test_a_layout_is_drawn_from_high_to_low_without_gaps(layout):
     for drawing in (draw_virtual(layout), draw_kernel_region(layout)):
         lines = list(drawing)
         assert edges(lines) == sorted(edges(lines), reverse=True)
-        assert all(EDGE.match(line) or line[:13].strip() == "│" for line in lines)
-    assert edges(draw_virtual(layout))[0] == 1 << 32 and edges(draw_virtual(layout))[-1] == 0
+        assert all(EDGE.match(line) or line.lstrip().startswith("│") for line in lines)
+        assert len({re.search("[┌│├╞└]", line).start() for line in lines}) == 1
+    assert edges(draw_virtual(layout))[0] == layout.paging.user_limit and edges(draw_virtual(layout))[-1] == 0
 
 
 def test_names_stand_at_the_addresses_that_they_name():

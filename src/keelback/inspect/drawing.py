@@ -21,8 +21,9 @@ from keelback.kernel.layout import KIB, MIB, Layout
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 
 GIB = 1024 * MIB
-END = 4 * GIB
+TIB = 1024 * GIB
 WIDTH = 39
+COLUMN = 11  # of the addresses, where none needs more
 NAMES = (
     "user_end", "malloc_limit", "malloc_base", "anonymous_base", "image_base", "stack_top",
     "user_base", "stack_bottom", "stack_guard", "windows", "globals_end", "globals_start", "records_end", "text_end",
@@ -87,19 +88,19 @@ def draw_virtual(layout: Layout) -> Iterator[str]:
     else:
         above[-1] = above[-1]._replace(name=REGION_TOP)
     parts = (
-        Part("User memory space", _filled(pieces, layout.kernel_limit, END, "free"), line=DOUBLE),
+        Part("User memory space", _filled(pieces, layout.kernel_limit, layout.paging.user_limit, "free"), line=DOUBLE),
         Part(around, above),
         Part("microkernel, process manager, etc.", [Box(layout.kernel_start, (f"{'(see above)':^{WIDTH - 2}}",))]),
         Part(around, _filled(pieces, 0, layout.kernel_start, rest)),
     )
-    return _draw(layout, END, "", parts)
+    return _draw(layout, layout.paging.user_limit, "", parts)
 
 
 def _pieces(layout: Layout) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     """Yield what a layout says of virtual memory: where it starts and ends, and what is there."""
     size = f"{layout.stack_pages} pages at most" if layout.stack_pages > 1 else "one page"
     is_last = layout.paging.user_limit - layout.user_end == PAGE_SIZE
-    yield layout.user_end, END, ("the last page: never mapped" if is_last else "never mapped",)
+    yield layout.user_end, layout.paging.user_limit, ("the last page: never mapped" if is_last else "never mapped",)
     yield layout.stack_bottom, layout.stack_top, (f"stack, {size}",)
     yield layout.stack_guard, layout.stack_bottom, ("guard: never mapped",)
     if KernelPart.MALLOC in layout.parts:
@@ -228,21 +229,23 @@ def _size(size: int) -> str:
 
 
 def _draw(layout: Layout, top: int | None, top_name: str, parts: Sequence[Part]) -> Iterator[str]:
-    yield _edge(layout, top, top_name, "┌─┐")
+    column = max(COLUMN, len(f"{top or 0:#x}"))
+    yield _edge(layout, top, top_name, "┌─┐", column)
     for part in parts:
         notes = (part.boxes[0].note if not part.boxes[0].lines else "", part.note)
-        yield _row(f"{part.title:^{WIDTH}}", "  ".join(each for each in notes if each))
+        yield _row(f"{part.title:^{WIDTH}}", "  ".join(each for each in notes if each), column)
         for box in part.boxes:
             for number, line in enumerate(box.lines):
-                yield _row(f" {line:<{WIDTH - 1}}", box.note if number == 0 else "")
+                yield _row(f" {line:<{WIDTH - 1}}", box.note if number == 0 else "", column)
             line = DASHED if box is not part.boxes[-1] else "└─┘" if part is parts[-1] else part.line
-            yield _edge(layout, box.start, box.name, line)
+            yield _edge(layout, box.start, box.name, line, column)
 
 
-def _edge(layout: Layout, address: int | None, name: str, line: str) -> str:
+def _edge(layout: Layout, address: int | None, name: str, line: str, column: int) -> str:
     """Return a line between boxes, with all names of its address."""
+    limit = layout.paging.user_limit
     said = {
-        END: "0x100000000 = 4GB",
+        limit: f"{limit:#x} = {_round(limit)}",
         layout.kernel_limit: f"KLIMIT ({layout.kernel_limit:#x} = {_round(layout.kernel_limit)})",
         layout.kernel_start: f"kernel_start ({layout.kernel_start:#x} = {_round(layout.kernel_start)})",
         0: "0x0",
@@ -250,11 +253,13 @@ def _edge(layout: Layout, address: int | None, name: str, line: str) -> str:
     names = [said[address]] if address in said else []
     known = [each for each in NAMES if each not in _absent(layout)]
     names += [each for each in known if address and getattr(layout, each) == address]  # 0: not in this layout
-    return _line("" if address is None else f"{address:#010x}", line, ", ".join([*names, name] if name else names))
+    place = "" if address is None else f"{address:#010x}"
+    return _line(place, line, ", ".join([*names, name] if name else names), column)
 
 
 def _round(address: int) -> str:
-    return f"{address // MIB}MB" if address >= MIB else f"{address // KIB}KB"
+    unit, name = next(each for each in ((TIB, "TB"), (GIB, "GB"), (MIB, "MB"), (KIB, "KB")) if address % each[0] == 0)
+    return f"{address // unit}{name}"
 
 
 def _absent(layout: Layout) -> set[str]:
@@ -267,10 +272,10 @@ def _absent(layout: Layout) -> set[str]:
     return {*names, *(["stack_guard"] if layout.guard_pages == 0 else [])}
 
 
-def _line(place: str, line: str, name: str) -> str:
+def _line(place: str, line: str, name: str, column: int = COLUMN) -> str:
     between = line[1] * WIDTH if line != GROWING else f"─────v{'─' * (WIDTH - 12)}v─────"
-    return f"{place:>11} {line[0]}{between}{line[2]} {name}".rstrip()
+    return f"{place:>{column}} {line[0]}{between}{line[2]} {name}".rstrip()
 
 
-def _row(text: str, note: str = "") -> str:
-    return f"{'':11} │{text}│ {note}".rstrip()
+def _row(text: str, note: str = "", column: int = COLUMN) -> str:
+    return f"{'':{column}} │{text}│ {note}".rstrip()
