@@ -2,7 +2,8 @@
 
 import linecache
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from keelback.errors import UserError
 
@@ -22,7 +23,14 @@ class CompileError(UserError):
         source = linecache.getline(file, line).rstrip("\n")
         self.column = len(source.encode()[: column - 1].decode(errors="replace")) + 1
         mark = " " * (self.column - 1) + "^"
-        super().__init__(f"{file}:{line}:{self.column}: {message} [{rule}]", f"    {source}\n    {mark}")
+        super().__init__(f"{_shown(file)}:{line}:{self.column}: {message} [{rule}]", f"    {source}\n    {mark}")
+
+
+def _shown(file: str) -> str:
+    """Return a file as messages have it: from this folder on, if it lies there."""
+    with suppress(ValueError, OSError):  # it does not; there is no folder
+        return str(Path(file).relative_to(Path.cwd()))
+    return file
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import ast
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from keelback.compiler.called import called
+
 DEEPEST = 100
 """How deep a method may be nested; each operand of `and`, `or` or a chain is one deeper than the last."""
 
@@ -108,7 +110,7 @@ HEAD: dict[type[ast.AST], dict[str, str | Absent]] = {
 def refused_in_head(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Refused]:
     """Yield what Kernel Python does not have in the head of a method; its decorators are not read."""
     if isinstance(definition, ast.AsyncFunctionDef):
-        yield Refused(definition, "statements", "Kernel Python has no AsyncFunctionDef statement")
+        yield Refused(definition, "statements", f"Kernel Python has no {called(definition)}")
     yield from _fields(definition, definition, HEAD[ast.FunctionDef])
     for part in (definition.args, *definition.args.args):
         yield from _fields(part, part if isinstance(part, ast.arg) else definition, HEAD[type(part)])
@@ -131,12 +133,8 @@ def refused_in_body(definition: ast.FunctionDef) -> Iterator[Refused]:
 
 
 def _unknown(node: ast.AST) -> tuple[str, str]:
-    name = type(node).__name__
-    if isinstance(node, ast.stmt):
-        return "statements", f"Kernel Python has no {name} statement"
-    if isinstance(node, ast.expr):
-        return "expressions", f"Kernel Python has no {name} expression"
-    return "operators", f"Kernel Python has no {name}"
+    rule = "statements" if isinstance(node, ast.stmt) else "expressions" if isinstance(node, ast.expr) else "operators"
+    return rule, f"Kernel Python has no {called(node)}"
 
 
 def _children(node: ast.AST, depth: int) -> Iterator[tuple[ast.AST, int]]:

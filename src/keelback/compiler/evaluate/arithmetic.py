@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keelback.compiler import intervals, ir
+from keelback.compiler.called import called
 from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.values import bounds, narrowed
 from keelback.compiler.program import Static, Value
@@ -52,7 +53,7 @@ class Arithmetic(Evaluator):
     def binary(self, op: ast.operator, left: Value, right: Value, node: ast.AST) -> Value:
         """Return the result of an operator; division and shifts are checked where need be."""
         if type(op) not in OPERATORS:
-            raise self.scope.refuse(node, "operators", f"Kernel Python has no {type(op).__name__}")
+            raise self.scope.refuse(node, "operators", f"Kernel Python has no {called(op)}")
         sign, function = OPERATORS[type(op)]
         if isinstance(left, Static) and isinstance(right, Static) and folds(left.value, right.value):
             if sign == "*" and not (isinstance(left.value, int) and isinstance(right.value, int)):

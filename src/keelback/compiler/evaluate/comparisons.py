@@ -8,6 +8,7 @@ from types import MethodType
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.called import called
 from keelback.compiler.evaluate.arrays import Arrays, is_array
 from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.values import not_negative
@@ -52,7 +53,7 @@ class Comparisons(Evaluator):
     def scalars(self, op: ast.cmpop, left: Value, right: Value, node: ast.AST) -> Value:
         """Return the result of one comparison."""
         if type(op) not in COMPARISONS:
-            raise self.scope.refuse(node, "operators", f"Kernel Python has no {type(op).__name__}")
+            raise self.scope.refuse(node, "operators", f"Kernel Python has no {called(op)}")
         sign, function = COMPARISONS[type(op)]
         if isinstance(left, Static) and isinstance(right, Static) and self.folds(op, left.value, right.value):
             try:

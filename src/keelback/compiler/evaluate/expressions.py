@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.called import called
 from keelback.compiler.evaluate.emitter import Emitter
 from keelback.compiler.evaluate.scope import Scope
 from keelback.compiler.program import Static, Value
@@ -37,7 +38,7 @@ class Expressions:
         """Evaluate what a loop goes over."""
         method = self.methods.get(type(node).__name__)
         if method is None:
-            raise self.scope.refuse(node, "expressions", f"Kernel Python has no {type(node).__name__} expression")
+            raise self.scope.refuse(node, "expressions", f"Kernel Python has no {called(node)}")
         return method(node)
 
     def operands(self, nodes: Sequence[ast.expr]) -> list[Value]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keelback.compiler import ir
+from keelback.compiler.called import called
 from keelback.compiler.evaluate.evaluator import Evaluator
 
 
@@ -31,7 +32,7 @@ class Statements(Evaluator):
                 raise self.scope.refuse(node, "size", message)
             method = self.methods.get(type(node).__name__)
             if method is None:
-                raise self.scope.refuse(node, "statements", f"Kernel Python has no {type(node).__name__} statement")
+                raise self.scope.refuse(node, "statements", f"Kernel Python has no {called(node)}")
             method(node)
         frame.at = around
 
