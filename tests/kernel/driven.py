@@ -118,20 +118,20 @@ def make_machine(
     return InterpretedPc(layout, image, memory=memory, check=check, model=model)
 
 
-def _name(frame: TrapFrame | TrapFrame64, register: str) -> str:
+def register_name(frame: TrapFrame | TrapFrame64, name: str) -> str:
     """Return what a frame calls a register: `ax` is `eax` or `rax`."""
-    return ("r" if isinstance(frame, TrapFrame64) else "e") + register
+    return ("r" if isinstance(frame, TrapFrame64) else "e") + name
 
 
 def register(frame: TrapFrame | TrapFrame64, name: str) -> int:
     """Return a register of a frame, by its name without the width."""
-    return int(getattr(frame, _name(frame, name)))
+    return int(getattr(frame, register_name(frame, name)))
 
 
 def set_registers(frame: TrapFrame | TrapFrame64, **values: int) -> None:
     """Set registers of a frame, each by such a name."""
     for name, value in values.items():
-        setattr(frame, _name(frame, name), value)
+        setattr(frame, register_name(frame, name), value)
 
 
 class Driven:

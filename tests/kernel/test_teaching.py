@@ -339,6 +339,18 @@ def test_fork_fails_at_each_of_its_allocations_and_leaves_nothing(machine):
     machine.park(child)
 
 
+def test_page_alloc_fails_without_a_trace_and_then_has_its_page(machine):
+    for address in (HEAP, DATA, IMAGE + 2 * PAGE):
+        before = quiet(machine)
+        machine.lens.memory.frames.injection.countdown = 1
+        result = machine.call(Call.PAGE_ALLOC, address)
+        missed, machine.lens.memory.frames.injection.countdown = machine.lens.memory.frames.injection.countdown, 0
+        assert (result, missed) in ((OutOfMemory.number, 0), (0, 1))
+        if result:
+            assert_equal(machine.pc, quiet(machine), before)
+            assert machine.call(Call.PAGE_ALLOC, address) == 0
+
+
 # B10, B11.  Endings, and arguments.
 
 
