@@ -40,12 +40,17 @@ def programs_of(layout: Layout) -> dict[str, bytes]:
 
 
 @cache
-def c_program(text: str, image_base: int = MICROKERNEL.image_base, options: COptions = NO_C_OPTIONS) -> bytes:
+def c_program(
+    text: str,
+    image_base: int = MICROKERNEL.image_base,
+    options: COptions = NO_C_OPTIONS,
+    target: Target = I386,
+) -> bytes:
     """Return the ELF file of a C program given as text; `keelback.h` is included for it."""
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory, "program.c")
         source.write_text('#include "keelback.h"\n' + text)
-        return build_program(source, runtime=RUNTIME, image_base=image_base, options=options)
+        return build_program(source, runtime=RUNTIME, image_base=image_base, options=options, target=target)
 
 
 def elf(parts: Sequence[tuple[int, int, bytes, int]], entry: int, **header: int) -> bytes:
@@ -85,10 +90,10 @@ def wide_elf(parts: Sequence[tuple[int, int, bytes, int]], entry: int, **header:
     return struct.pack("<IBB10xHHI3QI3H6x", *fields.values()) + table + content
 
 
-def code_program(code: bytes | str, base: int = MICROKERNEL.image_base) -> bytes:
+def code_program(code: bytes | str, base: int = MICROKERNEL.image_base, word_bits: int = 32) -> bytes:
     """Return an ELF file of bare machine code (bytes or hexadecimal), entered at its first byte."""
     data = bytes.fromhex(code) if isinstance(code, str) else code
-    return elf([(base, READ | EXECUTE, data, len(data))], base)
+    return (elf if word_bits == 32 else wide_elf)([(base, READ | EXECUTE, data, len(data))], base)
 
 
 def make_pc(

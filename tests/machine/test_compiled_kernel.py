@@ -17,7 +17,7 @@ from keelback.lang import Panic, text_of
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, c_program, code_program, frame_at, make_pc, programs_of
+from support import MIB, c_program, code_program, console, frame_at, make_pc, programs_of
 from variants import variants
 
 NULL_CALLS = """
@@ -46,6 +46,33 @@ def test_all_programs_together_leave_equal_ram_after_every_trap(layout):
     report = compare(make_pc(*sorted(programs), check=False, **options), compiled_pc(*sorted(programs), **options))
     assert report.difference is None
     assert report.traps > 80 and report.bytes > 500 * MIB
+
+
+ONE_AFTER_THE_OTHER = """
+int main(void) {
+    for (const char *name = "a\\0b\\0c\\0"; *name; name += 2) {
+        struct ending ending;
+        sys_wait(sys_spawn(name, ""), &ending);
+        print_number(ending.how == EXITED ? ending.status : 99);
+        print(" ");
+    }
+    return 0;
+}"""
+
+
+@variants
+def test_a_program_runs_its_own_code_in_the_frames_of_the_one_before(layout):
+    """Each goes to where another's block of code began, with the same bytes at the start of its page."""
+    base, bits = layout.image_base, layout.paging.word_bits
+    code = "eb0e" + "90" * 14 + "b8{:02x}000000 89c3 b803000000 cd80"  # jmp; mov eax, …; exit(eax)
+    programs = {name: code_program(code.format(number), base, bits) for number, name in enumerate("abc")}
+    programs["it"] = c_program(ONE_AFTER_THE_OTHER, base, target=TARGETS[bits])
+    memory = max(8 * MIB, layout.owned_end + 2 * MIB)
+    for pc in (compiled_pc("it", programs=programs, memory=memory, layout=layout),
+               make_pc("it", programs=programs, memory=memory, layout=layout)):  # fmt: skip
+        pc.boot()
+        pc.run()
+        assert console(pc) == ["0 1 2 "]
 
 
 HOSTILE = (

@@ -36,7 +36,6 @@ from support import (
     make_pc,
     payload_programs,
     run,
-    wide_elf,
 )
 
 MICROKERNELS = (MICROKERNEL, with_paging(MICROKERNEL, "PAE"), MICROKERNEL_64)
@@ -298,7 +297,7 @@ def test_a_program_may_change_its_own_code_where_it_may_write():
 def test_frames_of_an_ended_program_run_the_code_of_the_next(layout):
     """A second program starts in the frames of the first: what was translated from them must be forgotten."""
     filler = "90" * 4095
-    make = code_program if layout.paging.word_bits == 32 else wide_code_program
+    make = partial(code_program, word_bits=layout.paging.word_bits)
     programs = {
         name: make(filler + f"b8{value:02x}000000" + EXIT)  # its instruction crosses a page end
         for name, value in (("first", 1), ("second", 2), ("third", 3))
@@ -320,10 +319,6 @@ def test_frames_of_an_ended_program_run_the_code_of_the_next(layout):
             with words_of(layout.paging.word_bits):
                 pc.kernel.programs.spawn(0, pc.kernel.programs.command)
     assert len(set(used)) == 1
-
-
-def wide_code_program(code):
-    return wide_elf([(BASE, READ | EXECUTE, bytes.fromhex(code), len(bytes.fromhex(code)))], BASE)
 
 
 # A kernel that is wrong.

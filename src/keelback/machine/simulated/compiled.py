@@ -11,6 +11,7 @@ from keelback.lang import NoHardware
 from keelback.machine.panics import panic_of
 from keelback.machine.simulated.pc import SimulatedPc
 from keelback.machine.simulated.ring0 import Ring0
+from keelback.machine.simulated.window_watch import WindowWatch
 
 
 class CompiledPc(SimulatedPc):
@@ -22,7 +23,9 @@ class CompiledPc(SimulatedPc):
         at = self.header
         self.ring0 = Ring0(self.processor, listen=at.listen, booted=at.booted, leave=at.leave)
         self.processor.engine.add_absent(self._claimed)
-        return make_kernel(self.layout, self.ram, NoHardware())
+        kernel = make_kernel(self.layout, self.ram, NoHardware())
+        self._windows = WindowWatch(self.processor.engine, kernel)
+        return kernel
 
     @property
     def kernel_instructions(self) -> int:
@@ -50,7 +53,9 @@ class CompiledPc(SimulatedPc):
         self.ring0.take_non_maskable()
 
     def _serve_trap(self) -> int:
-        return self._panic_if_any(self.ring0.run_kernel())
+        frame = self._panic_if_any(self.ring0.run_kernel())
+        self._windows.forget_code()
+        return frame
 
     def _panic_if_any(self, returned: int) -> int:
         """Return what the kernel returned.  Raises: Panic when it halted because it was wrong, at the Python's line."""

@@ -8,6 +8,7 @@
 
 import ctypes
 import mmap
+from collections.abc import Iterable
 from typing import Any
 
 from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INSN, UC_HOOK_INTR, UC_PROT_ALL, Uc
@@ -78,6 +79,7 @@ class Engine:
         self._start_with_32_bits()
         self.handle = self.uc._uch
         self._address = self.handle.value
+        self._without_paging, self._present = self.new_context(), self.new_context()
         self.caught: dict[int, int] = {}
         self.called: dict[int, int] = {}
         self.broken_off = False
@@ -134,6 +136,19 @@ class Engine:
         start, end = len(self._buffer), -(-end // 4096) * 4096
         if start < end:
             self.uc.mmio_map(start, end - start, _read_ones, None, _write_nothing, None)
+
+    def forget_frames(self, frames: Iterable[int]) -> None:
+        """Forget what was translated from the code in frames, whoever maps them; the present context stays.
+
+        Unicorn asks for addresses, and passes over those that the present context could not fetch from.
+        """
+        self.save(self._present)
+        self.restore(self._without_paging)
+        self.set_register(x86.UC_X86_REG_CR3, 0)  # addresses are looked up anew, and so they are afterwards
+        for frame in frames:
+            self.uc.ctl_remove_cache(frame << 12, frame + 1 << 12)
+        self.set_register(x86.UC_X86_REG_CR3, 0)
+        self.restore(self._present)
 
     def new_context(self) -> "Context":
         """Return room for a context, with the present one in it."""

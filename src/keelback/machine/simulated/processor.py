@@ -99,8 +99,8 @@ class Processor:
     def forget_code(self, address: int, size: int) -> None:
         """Forget what was translated from the code at an address that ring 0 has mapped: it is about to change."""
         self.clean.restore()
-        if self.clean.msr(EFER) & NO_EXECUTE_ENABLED:  # then Unicorn finds no code where nobody may fetch
-            self.engine.uc.ctl_flush_tb()
+        if self.clean.msr(EFER) & NO_EXECUTE_ENABLED:
+            self.engine.forget_frames(each.frame for each in self.walker.pages(self.clean.cr3, address, address + size))
         else:
             self.engine.uc.ctl_remove_cache(address, address + size)
 
