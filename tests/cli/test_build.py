@@ -14,7 +14,9 @@ import pytest
 
 import keelback
 from keelback.image.host_tools import install_line
+from keelback.image.images import most_payload
 from keelback.image.iso import GRUB, TOOLS, words_of
+from keelback.kernel.layout import MICROKERNEL
 from keelback.machine.qemu.qemu import Medium, Qemu, Verdict
 
 SOURCE = Path(keelback.__file__).parents[1]
@@ -87,7 +89,15 @@ def test_the_facts_printed_are_those_of_the_file(tmp_path):
     shown = command("image", "show", "keelback.img", cwd=tmp_path).stdout
     build_id = re.fullmatch("build id  ([0-9a-f]{32})", lines[2])[1]
     assert re.search(f"^build_id +{build_id} *$", shown, re.MULTILINE)
-    assert os.listdir(tmp_path) == ["keelback.img"] and len(lines) == 3
+    assert os.listdir(tmp_path) == ["keelback.img"]
+    rooms = {line.split()[0]: [int(each.replace(",", "")) for each in line.split()[1::2]] for line in lines[3:]}
+    assert {name: sum(room) for name, room in rooms.items()} == {
+        "text": MICROKERNEL.places - MICROKERNEL.kernel_start,
+        "places": MICROKERNEL.text_end - MICROKERNEL.places,
+        "records": MICROKERNEL.records_limit - MICROKERNEL.text_end,
+        "payload": most_payload(MICROKERNEL),
+    }
+    assert re.search(f"^payload +0x[0-9a-f]+ +{rooms['payload'][0]:,} ", shown, re.MULTILINE)
 
 
 def test_the_same_programs_make_the_same_bytes_elsewhere_and_in_another_environment(tmp_path):

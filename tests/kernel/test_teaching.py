@@ -485,17 +485,6 @@ def test_the_layout_is_the_courses():
     assert all(getattr(layout, name) for name in POLICIES) and not layout.overcommit and layout.parts == ()
 
 
-def test_text_places_and_records_fit_their_rooms_with_a_tenth_to_spare():
-    kernel = compiled(TEACHING)
-    image = wide_image("hello", life="compiled")
-    text = image[: TEACHING.places - KERNEL_START].rstrip(b"\0")
-    places = image[TEACHING.places - KERNEL_START : TEACHING.text_end - KERNEL_START].rstrip(b"\0")
-    print(f"teaching: text {len(text)} bytes, places {len(places)} bytes")
-    assert len(text) < 0.9 * (TEACHING.places - KERNEL_START)
-    assert len(places) < 0.9 * (TEACHING.text_end - TEACHING.places)
-    assert max(address for _, address in kernel.sections) < TEACHING.records_limit
-
-
 def test_five_frames_of_tables_a_process_linked_and_with_the_kernels_mappings():
     """By a walk of its own: level 4, 3, 2, and two of level 1, each entry a link to the next."""
     pc = wide("allocator 3", "allocator 3")

@@ -15,7 +15,9 @@ from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.image_reader import read_image_file
 from keelback.image.iso import build_iso
+from keelback.image.kernels import compiled
 from keelback.image.leftovers import draft_of
+from keelback.image.rooms import rooms_of
 from keelback.kernel.layout import Layout
 
 IMAGE, ISO = Path("keelback.img"), Path("keelback.iso")
@@ -81,10 +83,17 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _print_facts(path: Path, content: bytes, image: bytes, layout: Layout, as_json: bool) -> None:
-    digest, build_id = sha256(content).hexdigest(), read_image_file(image, layout).build_id.hex()
+    file = read_image_file(image, layout)
+    digest, build_id = sha256(content).hexdigest(), file.build_id.hex()
+    rooms = rooms_of(layout, compiled(layout), file.header["payload_size"])
     if as_json:
-        print_json({"file": str(path), "bytes": len(content), "sha256": digest, "build_id": build_id})
+        taken = {each.name: {"bytes": each.taken, "free": each.free} for each in rooms}
+        facts = {"file": str(path), "bytes": len(content), "sha256": digest, "build_id": build_id, "rooms": taken}
+        print_json(facts)
         return
     print(f"{path}: {len(content):,} bytes")
     print(f"SHA-256   {digest}")
     print(f"build id  {build_id}")
+    width = len(f"{max(max(each.taken, each.free) for each in rooms):,}")
+    for each in rooms:
+        print(f"{each.name:10}{each.taken:>{width},} bytes, {each.free:>{width},} free")

@@ -37,37 +37,46 @@ def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None =
 
     Raises: ToolchainError; ImageTooLarge.
     """
-    word_bits = layout.paging.word_bits
-    text = build_text(
-        ENTRIES[word_bits],
-        _defines(layout),
-        start=layout.kernel_start,
-        text_end=layout.places,
-        target=TARGETS[word_bits],
-        compiled=compiled,
-    )
-    places = _places(layout, compiled) if compiled is not None else b""
-    room = layout.text_end - layout.places
-    if len(places) > room:
-        raise ImageTooLarge(f"the table of source places has {len(places):,} bytes; there is room for {room:,}")
+    text = text_of(layout, compiled)
+    places = places_of(layout, compiled) if compiled is not None else b""
     if len(payload) > (most := most_payload(layout)):
         raise ImageTooLarge(
             f"the programs take {len(payload):,} bytes; in the {layout.name} layout there is room for {max(most, 0):,}"
         )
     records = layout.records_end - layout.text_end
-    text += places.ljust(room, b"\0")
-    return build_kernel_image(text, layout_of(ImageHeader), records=records, payload=payload)
+    read_only = text.ljust(layout.places - layout.kernel_start, b"\0")
+    read_only += places.ljust(layout.text_end - layout.places, b"\0")
+    return build_kernel_image(read_only, layout_of(ImageHeader), records=records, payload=payload)
 
 
-def _places(layout: Layout, compiled: CompiledKernel) -> bytes:
-    """Return the table of source places of a compiled kernel."""
+def text_of(layout: Layout, compiled: CompiledKernel | None) -> bytes:
+    """Return the text of an image: entry code, and of a compiled kernel code and read-only data.
+
+    Raises: ToolchainError; ImageTooLarge.
+    """
+    word_bits = layout.paging.word_bits
+    target = TARGETS[word_bits]
+    text = build_text(ENTRIES[word_bits], _defines(layout), start=layout.kernel_start, target=target, compiled=compiled)
+    _check_room("the kernel's text", text, layout.places - layout.kernel_start)
+    return text
+
+
+def places_of(layout: Layout, compiled: CompiledKernel) -> bytes:
+    """Return the table of source places of a compiled kernel.  Raises: ToolchainError; ImageTooLarge."""
     symbols = make_symbols(layout, compiled)
 
     def build(_work: Path) -> Entry:
         layouts = {"start": layout_of(TableStart), "code": layout_of(CodeRange), "place": layout_of(Place)}
         return Entry(build_table(symbols, layout.places, magic=TABLE_MAGIC, **layouts), "")
 
-    return find_or_build(key_of("places", PLACES_VERSION, layout.places, TABLE_MAGIC, symbols), build).output
+    places = find_or_build(key_of("places", PLACES_VERSION, layout.places, TABLE_MAGIC, symbols), build).output
+    _check_room("the table of source places", places, layout.text_end - layout.places)
+    return places
+
+
+def _check_room(part: str, content: bytes, room: int) -> None:
+    if len(content) > room:
+        raise ImageTooLarge(f"{part} has {len(content):,} bytes; there is room for {room:,}")
 
 
 def make_symbols(layout: Layout, compiled: CompiledKernel) -> bytes:

@@ -62,19 +62,14 @@ def build_text(
     defines: Mapping[str, int],
     *,
     start: int,
-    text_end: int,
     target: Target,
     compiled: CompiledKernel | None = None,
 ) -> bytes:
     """Assemble the entry code for the address `start` and link it, with a compiled kernel if there is one.
 
-    The result fills [start, text_end).
-    Raises: ToolchainError; ImageTooLarge.
+    Raises: ToolchainError.
     """
-    text = link_flat(_objects(entry, defines, target, compiled), _script(start, compiled), target=target)
-    if len(text) > text_end - start:
-        raise ImageTooLarge(f"the kernel's text has {len(text):,} bytes; there is room for {text_end - start:,}")
-    return text.ljust(text_end - start, b"\0")
+    return link_flat(_objects(entry, defines, target, compiled), _script(start, compiled), target=target)
 
 
 def build_symbols(
