@@ -640,7 +640,7 @@ BOOT_FRAMES = 5
 @pytest.mark.parametrize("frames", range(7))
 def test_a_kernel_zone_of_any_size_boots_or_refuses_in_one_line(frames):
     """Each frame fewer lets another allocation of boot fail: the idle thread's stack, the frame of zeros, tables."""
-    layout = replace(SMALL, zone_least=frames * PAGE, zone_share=1 << 40)
+    layout = replace(SMALL, zone_least=frames * PAGE, zone_share=1 << 32)
     pc = make_machine("it", layout=layout)
     pc.boot()
     assert pc.kernel.memory.frames.counts.kernel_total == frames

@@ -52,7 +52,7 @@ REFUSED = {
     "the kernel lies in memory that is used": [{"physical_limit": 0x0010_0000}],
     "frames that windows show hold no page tables": [{"one_pool": True}],
     "the one kernel stack is the entry stack, with two pages beside for double faults": [{"one_stack": True}],
-    "the kernel zone is a part of memory": [{"zone_share": 0}, {"zone_share": (1 << 20) + 1}],
+    "the kernel zone is a part of memory": [{"zone_share": 0}, {"zone_share": (1 << 32) + 1}],
     "the kernel region has room for the boot stack and the least kernel zone": [
         {"zone_least": -PAGE}, {"zone_least": 1 << 27}, {"boot_stack": 1 << 31}, {"boot_stack": 0x0780_0000},
     ],

@@ -69,7 +69,8 @@ def test_a_hole_in_the_kernel_region_is_too_little_memory():
 def test_an_image_that_reaches_the_end_of_the_kernel_region_is_refused_before_it_runs():
     """No memory would help, so no kernel is asked."""
     with pytest.raises(ImageTooLarge, match="in the microkernel layout there is room for 0$"):
-        make_pc(layout=replace(MICROKERNEL, region_limit=MICROKERNEL.records_end + 4096, physical_limit=2 * MIB))
+        end = MICROKERNEL.records_end + 4096
+        make_pc(layout=replace(MICROKERNEL, region_limit=end, physical_limit=2 * MIB, zone_least=0, boot_stack=4096))
 
 
 def test_memory_that_nobody_calls_usable_is_none():

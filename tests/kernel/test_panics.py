@@ -478,8 +478,8 @@ def test_the_command_ends_with_status_3_and_one_clear_line(both_wrong, how, monk
     assert "ping 1\n" in said.out and f"keelback: kernel panic: {MESSAGE}\n" in said.out
 
 
-FRAME_MISTAKE = ("processes.programs", "Programs", "spawn", "frame.start_user(image.entry, stack)",
-                 "frame.start_user(image.entry, stack); frame.cs = 0x33")  # fmt: skip
+FRAME_MISTAKE = ("processes.programs", "Programs", "spawn", "frame.start_user(image.entry, stack, self.text)",
+                 "frame.start_user(image.entry, stack, self.text); frame.cs = 0x33")  # fmt: skip
 
 
 def test_a_trap_frame_that_the_cpu_refuses_is_told(tmp_path):

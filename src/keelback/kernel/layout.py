@@ -397,7 +397,7 @@ class Layout:
             "regions",
         )
         self._need(
-            0 < self.zone_share <= self.physical_limit >> PAGE_SHIFT,
+            0 < self.zone_share <= self.physical_limit,
             "the kernel zone is a part of memory",
             "zone_share physical_limit",
         )
