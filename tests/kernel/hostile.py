@@ -7,7 +7,7 @@ layout, a size that wraps, or the value of another field where it hurts; the oth
 import random
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from keelback.image.payload import make_payload
 from keelback.kernel.boot.boot_parameters import MOST_ENTRIES
@@ -22,7 +22,15 @@ PAGE, WORD = 4096, 0xFFFF_FFFF
 HEADER = ("type", "machine", "version", "entry", "segments", "sections", "flags", "header_size", "segment_size",
           "segment_count", "section_size", "section_count", "section_names")  # fmt: skip
 SEGMENT = ("type", "offset", "address", "physical", "file_size", "memory_size", "flags", "alignment")
-HALVES = {"type", "machine", "header_size", "segment_size", "segment_count", "section_size", "section_count"}
+HEADER_KINDS = {32: "HHIIIIIHHHHHH", 64: "HHIQQQIHHHHHH"}
+SEGMENTS = {
+    32: (SEGMENT, "IIIIIIII"),
+    64: (("type", "flags", "offset", "address", "physical", "file_size", "memory_size", "alignment"), "IIQQQQQQ"),
+}
+"""The fields of a program header in their order, and what each is for `struct`, by the bits of a word."""
+SIZES = {32: (52, 32), 64: (64, 56)}
+"""Bytes of the header and of a program header."""
+MACHINES = {32: 3, 64: 62}
 EXIT = bytes.fromhex("b80300000031dbcd80ebfe")
 TYPES = (0, 1, 2, 3, 4, 6, 7, 0x6474E550, 0x6474E551, 0x6474E552, 0x70000000, WORD)
 Segment = dict[str, int]
@@ -32,20 +40,34 @@ Segment = dict[str, int]
 class Elf:
     """An ELF file in its parts; `write` makes bytes of it, whatever the parts say."""
 
+    word_bits: int
     header: dict[str, int]
     segments: list[Segment]
     content: bytes
-    identification: bytearray = field(default_factory=lambda: bytearray(b"\x7fELF\1\1\1" + bytes(9)))
+
+    def __post_init__(self) -> None:
+        self.identification = bytearray(b"\x7fELF" + bytes((self.word_bits // 32, 1, 1)) + bytes(9))
 
     def write(self) -> bytes:
-        """Return the file."""
-        header = [self.header[name] for name in HEADER]
-        table = b"".join(struct.pack("<8I", *(each[name] for name in SEGMENT)) for each in self.segments)
-        return bytes(self.identification) + struct.pack("<2H5I6H", *header) + table + self.content
+        """Return the file; of a value, each field has what fits."""
+        header = _packed(HEADER, HEADER_KINDS[self.word_bits], self.header)
+        table = b"".join(_packed(*SEGMENTS[self.word_bits], each) for each in self.segments)
+        return bytes(self.identification) + header + table + self.content
 
 
-def good_elf(draw: random.Random, base: int, *, library: bool) -> Elf:
+def _packed(names: tuple[str, ...], kinds: str, values: dict[str, int]) -> bytes:
+    masks = (256 ** struct.calcsize(kind) - 1 for kind in kinds)
+    return struct.pack("<" + kinds, *(values[name] & mask for name, mask in zip(names, masks, strict=True)))
+
+
+def last_word(layout: Layout) -> int:
+    """Return the largest address that a register holds."""
+    return (1 << layout.paging.word_bits) - 1
+
+
+def good_elf(draw: random.Random, base: int, *, library: bool, word_bits: int = 32) -> Elf:
     """Return a good file: text, then up to seven more segments of data and zeros, each on pages of its own."""
+    header_size, segment_size = SIZES[word_bits]
     count = draw.choice((1, 2, 3, 4, MOST_LOADED))
     kinds = [READ | EXECUTE, *(draw.choice((READ, READ | WRITE, WRITE, 0)) for _ in range(count - 1))]
     if library:
@@ -56,20 +78,23 @@ def good_elf(draw: random.Random, base: int, *, library: bool) -> Elf:
         size = len(data) + draw.choice((0, 0, 1, PAGE, 3 * PAGE))
         if library:
             size = max(size, 1) + PAGE - 1 & -PAGE
-        place = 52 + 32 * len(kinds) + len(content)
+        place = header_size + segment_size * len(kinds) + len(content)
         within = 0 if library or draw.random() < 0.7 else draw.choice((1, 0x7C0, PAGE - 1))
         values = (1, place, start + within, start + within, len(data), size, flags, PAGE)
         segments.append(dict(zip(SEGMENT, values, strict=True)))
         content += data
         start += (within + size + PAGE - 1 & -PAGE) + (0 if library else draw.choice((0, 0, PAGE)))
     entry = segments[0]["address"]
-    values = (3 if library else 2, 3, 1, entry, 52, 0, 0, 52, 32, len(segments), 40, 0, 0)
-    return Elf(dict(zip(HEADER, values, strict=True)), segments, content)
+    values = (
+        *(3 if library else 2, MACHINES[word_bits], 1, entry, header_size, 0, 0),
+        *(header_size, segment_size, len(segments), 40, 0, 0),
+    )
+    return Elf(word_bits, dict(zip(HEADER, values, strict=True)), segments, content)
 
 
 def hostile_elf(draw: random.Random, layout: Layout, *, library: bool, most: int) -> bytes:
     """Return the file of a program or a library after up to three changes, `most` bytes at most."""
-    file = good_elf(draw, layout.image_base, library=library)
+    file = good_elf(draw, layout.image_base, library=library, word_bits=layout.paging.word_bits)
     changes: tuple[Callable[[random.Random, Elf, Layout], None], ...] = (
         _change_header, _change_segment, _change_segment, _change_segment, _move, _move, _move, _copy_field, _reorder,
         _crowd,
@@ -97,16 +122,17 @@ def points(layout: Layout) -> list[int]:
     edges = (0, layout.kernel_start, layout.records_end, layout.region_limit, layout.windows, layout.user_base,
              layout.image_start, layout.image_base, layout.stack_guard, layout.stack_bottom, layout.stack_top,
              layout.anonymous_base, layout.malloc_base, layout.malloc_limit, layout.image_limit, layout.user_end,
-             1 << 31, 1 << 32)  # fmt: skip
-    return sorted({each + step & WORD for each in edges for step in (-PAGE, -1, 0, 1, PAGE)})
+             1 << 31, 1 << 32, 1 << 47, 1 << 63)  # fmt: skip
+    return sorted({each + step & last_word(layout) for each in edges for step in (-PAGE, -1, 0, 1, PAGE)})
 
 
 def sizes(layout: Layout, segment: Segment) -> list[int]:
     """Return sizes that just fit, just do not, or wrap."""
-    ends = (layout.image_limit, layout.stack_bottom, layout.stack_top, layout.user_end, 1 << 32)
-    found = [0, 1, PAGE - 1, PAGE, PAGE + 1, 1 << 31, WORD, 1 << 32 - 12, segment["file_size"] - 1]
+    last = last_word(layout)
+    ends = (layout.image_limit, layout.stack_bottom, layout.stack_top, layout.user_end, 1 << 32, last + 1)
+    found = [0, 1, PAGE - 1, PAGE, PAGE + 1, 1 << 31, WORD, last, 1 << 32 - 12, segment["file_size"] - 1]
     found += [end - segment["address"] + step for end in ends for step in (-1, 0, 1)]
-    return [each & WORD for each in found]
+    return [each & last for each in found]
 
 
 def _change_header(draw: random.Random, file: Elf, layout: Layout) -> None:
@@ -114,18 +140,21 @@ def _change_header(draw: random.Random, file: Elf, layout: Layout) -> None:
     if name == "identification":
         file.identification[draw.randrange(8)] = draw.choice((0, 1, 2, 255))
         return
-    value = draw.choice([0, 1, 2, 3, 4, 31, 32, 33, 52, 53, 56, 0x8000, 0xFFFF, WORD, WORD - 3, *points(layout)])
-    file.header[name] = value & (0xFFFF if name in HALVES or name == "section_names" else WORD)
+    last = last_word(layout)
+    numbers = (0, 1, 2, 3, 4, 31, 32, 33, 52, 53, 55, 56, 62, 64, 0x8000, 0xFFFF, WORD, WORD - 3, last, last - 3)
+    file.header[name] = draw.choice([*numbers, *points(layout)])
 
 
 def _change_segment(draw: random.Random, file: Elf, layout: Layout) -> None:
     segment = draw.choice(file.segments)
     name = draw.choice(SEGMENT)
+    header_size, segment_size = SIZES[file.word_bits]
+    end = header_size + segment_size * len(file.segments) + len(file.content)
     choices = {
         "type": list(TYPES),
         "address": points(layout),
         "flags": [0, 1, 2, 3, 4, 5, 6, 7, 8, WORD],
-        "offset": [0, 1, 51, 52, len(file.content), 52 + 32 * len(file.segments) + len(file.content), *points(layout)],
+        "offset": [0, 1, header_size - 1, header_size, len(file.content), end, *points(layout)],
         "file_size": sizes(layout, segment),
         "memory_size": sizes(layout, segment),
     }
@@ -142,9 +171,9 @@ def _move(draw: random.Random, file: Elf, layout: Layout) -> None:
     target -= draw.choice((0, 0, segment["memory_size"], segment["memory_size"] + PAGE - 1 & -PAGE))
     by = target - segment["address"]
     for each in file.segments[first:]:
-        each["address"] = each["address"] + by & WORD
+        each["address"] = each["address"] + by & last_word(layout)
     if first == 0:
-        file.header["entry"] = file.header["entry"] + by & WORD
+        file.header["entry"] = file.header["entry"] + by & last_word(layout)
 
 
 def _copy_field(draw: random.Random, file: Elf, _layout: Layout) -> None:
@@ -162,11 +191,11 @@ def _reorder(draw: random.Random, file: Elf, _layout: Layout) -> None:
         file.header["segment_count"] += 1
 
 
-def _crowd(draw: random.Random, file: Elf, _layout: Layout) -> None:
+def _crowd(draw: random.Random, file: Elf, layout: Layout) -> None:
     """Have very many segments, each a page further than the one before, or all the same."""
     count = draw.choice((MOST_LOADED, MOST_LOADED + 1, MOST_SEGMENTS, MOST_SEGMENTS + 1, 300))
     last, step = file.segments[-1], draw.choice((0, PAGE, 2 * PAGE, 0x1000_0000))
-    moved = (dict(last, address=last["address"] + number * step & WORD) for number in range(1, count))
+    moved = (dict(last, address=last["address"] + number * step & last_word(layout)) for number in range(1, count))
     file.segments.extend(moved)
     file.header["segment_count"] = len(file.segments)
 
@@ -231,7 +260,7 @@ def hostile_call(draw: random.Random, layout: Layout, names: list[int], known: l
     number = draw.choice(
         (*range(1, len(Call) + 1), *range(11, len(Call) + 1), *NAMED, 0, len(Call) + 1, 255, 1 << 31, WORD)
     )
-    small = (0, 1, 2, 3, 4, PAGE, 2 * PAGE, WORD, WORD - 1)
+    small = (0, 1, 2, 3, 4, PAGE, 2 * PAGE, WORD, WORD - 1, last_word(layout))
     places = [*points(layout), *(layout.anonymous_base + step * PAGE for step in range(-2, 8))]
 
     def argument() -> int:

@@ -10,7 +10,7 @@ from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.boot.boot_parameters import BootParameters
 from keelback.kernel.boot.header import ImageHeader
-from keelback.kernel.layout import USERMODE, Layout
+from keelback.kernel.layout import MICROKERNEL, USERMODE, Layout, with_paging
 from keelback.kernel.loading.elf_file import Rule
 from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import layout_of
@@ -46,7 +46,11 @@ from kernel.hostile import (
 )
 from support import MIB
 
-LAYOUTS = (SMALL, replace(USERMODE, processes=8))
+LAYOUTS = (
+    SMALL,
+    replace(USERMODE, processes=8),
+    *(replace(with_paging(each, "x86-64"), processes=8, threads=8) for each in (MICROKERNEL, USERMODE)),
+)
 MEMORY = {"microkernel": 4 * MIB, "usermode": 10 * MIB}
 SLOT = 16 * 1024
 """Bytes of the payload's member that each hostile file is put into."""
@@ -182,7 +186,10 @@ class Boots:
     def try_one(self, draw: random.Random) -> None:
         """Boot both lives with the same hostile inputs, and run them for some traps."""
         memory = MEMORY[self.layout.name]
-        programs = {"stop": program_of(base=self.layout.image_base), "odd": bytes(SLOT)}
+        programs = {
+            "stop": program_of(base=self.layout.image_base, word_bits=self.layout.paging.word_bits),
+            "odd": bytes(SLOT),
+        }
         archive = self._payload(draw)
         pcs = [
             make_machine(life=life, layout=self.layout, memory=memory, programs=programs, check=False) for life in LIVES
@@ -199,9 +206,12 @@ class Boots:
             self._point(pc, odd_line, odd_page)
         self._run(pcs, f"{line!r} at {odd_line}, {entries} at {odd_page}, {archive[:512]!r}")
 
+    def _good(self) -> bytes:
+        return program_of(base=self.layout.image_base, word_bits=self.layout.paging.word_bits)
+
     def _payload(self, draw: random.Random) -> bytes:
         files = {
-            "it": program_of(base=self.layout.image_base),
+            "it": self._good(),
             "stop": hostile_elf(draw, self.layout, library=False, most=SLOT),
         }
         files["odd"] = draw.randbytes(100)

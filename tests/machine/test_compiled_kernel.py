@@ -17,7 +17,7 @@ from keelback.lang import Panic, text_of
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, c_program, code_program, console, frame_at, make_pc, programs_of
+from support import MIB, c_program, code_program, console, frame_at, make_pc, payload_programs, programs_of
 from variants import variants
 
 NULL_CALLS = """
@@ -73,6 +73,20 @@ def test_a_program_runs_its_own_code_in_the_frames_of_the_one_before(layout):
         pc.boot()
         pc.run()
         assert console(pc) == ["0 1 2 "]
+
+
+@pytest.mark.campaign
+@variants
+@pytest.mark.parametrize("name", sorted(payload_programs()))
+def test_each_program_alone_leaves_equal_ram_after_every_trap(name, layout):
+    options = {
+        "programs": programs_of(layout) | payload_libraries(TARGETS[layout.paging.word_bits]),
+        "layout": layout,
+        "memory": max(8 * MIB, layout.owned_end + 2 * MIB),
+    }
+    first, second = make_pc(name, check=False, **options), compiled_pc(name, **options)
+    assert compare(first, second).difference is None
+    assert first.outcome is second.outcome is Outcome.POWERED_OFF
 
 
 HOSTILE = (
