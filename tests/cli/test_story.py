@@ -113,6 +113,8 @@ MACHINES = {
     "compiled, 16M": partial(tell_on_simulated_pc, compiled=True, memory=16 * MIB),
     "interpreted, PAE": partial(tell_on_simulated_pc, compiled=False, memory=16 * MIB, paging="PAE"),
     "QEMU, PAE": partial(tell_on_qemu, memory=64 * MIB, paging="PAE"),
+    "compiled, x86-64": partial(tell_on_simulated_pc, compiled=True, memory=64 * MIB, paging="x86-64"),
+    "QEMU, x86-64": partial(tell_on_qemu, memory=64 * MIB, paging="x86-64"),
     "QEMU, 1G": partial(tell_on_qemu, memory=1024 * MIB),
 }
 

@@ -14,11 +14,12 @@ from keelback.cli.programs import Selection
 from keelback.cli.running import stoppable
 from keelback.cli.sources import our_libraries
 from keelback.cli.statuses import BADLY, WELL
+from keelback.image.toolchain import TARGETS
 from keelback.inspect.address_tables import Row
 from keelback.inspect.endings import endings
 from keelback.inspect.lens import look
 from keelback.inspect.story import Step, Story
-from keelback.kernel.layout import USERMODE
+from keelback.kernel.layout import USERMODE, Layout
 from keelback.machine.observed import Observed, observe
 from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.user import STORY
@@ -26,26 +27,28 @@ from keelback.user import STORY
 
 def tell_on_simulated_pc(*, compiled: bool, memory: int, as_json: bool, paging: str | None = None) -> int:
     """Tell the story on the simulated PC; return the exit status.  Raises: UserError."""
-    selection = _selection()
+    layout = layout_of_word(USERMODE.name, paging)
+    selection = _selection(layout)
     make_pc = make_compiled if compiled else make_interpreted
-    return _tell(make_pc(layout_of_word(USERMODE.name, paging), selection.payload(), memory=memory), selection, as_json)
+    return _tell(make_pc(layout, selection.payload(), memory=memory), selection, as_json)
 
 
 def tell_on_qemu(*, memory: int, as_json: bool, paging: str | None = None) -> int:
     """Tell the story on QEMU; return the exit status.  Raises: UserError."""
-    selection, layout = _selection(), layout_of_word(USERMODE.name, paging)
+    layout = layout_of_word(USERMODE.name, paging)
+    selection = _selection(layout)
     image = build_image_of(selection.payload(), layout)
     check_memory(image, layout, memory)
     with ObservedQemu(image, memory=memory) as machine:
         return _tell(machine, selection, as_json)
 
 
-def _selection() -> Selection:
+def _selection(layout: Layout) -> Selection:
     """Return the story's two programs, of which the first starts the second, and the library that they name."""
     sources = {path.stem: path for path in sorted(STORY.glob("*.c"))}
     libraries = with_needs(sources, sources | our_libraries()) - sources.keys()
-    base = USERMODE.image_base
-    return Selection(build_c(sources, base) | build_ours(libraries, base), lines=["proc1"])
+    base, target = layout.image_base, TARGETS[layout.paging.word_bits]
+    return Selection(build_c(sources, base, target) | build_ours(libraries, base, target), lines=["proc1"])
 
 
 def _tell(machine: Observed, selection: Selection, as_json: bool) -> int:
