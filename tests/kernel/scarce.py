@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from keelback.abi.errors import OutOfMemory
-from keelback.kernel.layout import USERMODE
+from keelback.kernel.layout import MICROKERNEL, OTHER_PAGING, USERMODE
 from keelback.kernel.memory.frames import KERNEL
 from kernel.driven import (
     ANYWHERE,
@@ -25,6 +25,7 @@ from kernel.driven import (
 )
 from kernel.traces import assert_equal, range_of, state
 from support import MIB
+from variants import name_of
 
 READ, WRITE, SPARSE = 1, 2, 4
 TABLE = 0x40_0000
@@ -32,6 +33,10 @@ TABLE = 0x40_0000
 MANY, MANY_TABLES = 40 * PAGE, 40 * TABLE
 MACHINES = {"microkernel": (SMALL, 4 * MIB), "usermode": (replace(USERMODE, processes=8), 10 * MIB)}
 """layout: it with a short process table, and memory of which either zone has more to spare than MOST."""
+AREAS = {name: getattr(MICROKERNEL, name) for name in ("image_base", "anonymous_base", "malloc_base", "malloc_limit")}
+WIDE = {name_of(each): replace(each, processes=8, threads=8, **AREAS) for each in OTHER_PAGING}
+"""Those with other page tables, whose areas lie where `driven` has them."""
+MACHINES |= {name: (each, max(4 * MIB, each.owned_end + 2 * MIB)) for name, each in WIDE.items()}
 ZONES = ("user", "kernel", "both")
 MOST = 160
 """More frames of either zone than any of these requests needs."""
@@ -197,6 +202,19 @@ FEWEST = {
         "load_library": (6, 2),  # zeros have a frame at once, too
         "load_library, there already": (2, 0),
     },
+}
+IN_KERNEL = {
+    "microkernel-PAE": (6, 6, 5, 2, 81, 0, 2, 2, 3, 0),  # fork: pointers, two directories, two tables, kernel stack
+    "usermode-PAE": (5, 5, 4, 2, 81, 0, 2, 2, 3, 0),  # the stack is near the image, in a table of its own
+    "microkernel-x86-64": (8, 8, 7, 2, 81, 0, 2, 2, 4, 0),  # the stack has three tables of its own
+    "usermode-x86-64": (6, 6, 5, 2, 81, 0, 2, 2, 4, 0),
+}
+FEWEST |= {
+    cell: {
+        name: (FEWEST[cell.split("-")[0]][name][0], kernel)
+        for name, kernel in zip(FEWEST["microkernel"], counts, strict=True)
+    }
+    for cell, counts in IN_KERNEL.items()
 }
 """layout: request: the fewest frames of the user and of the kernel zone with which it is met, once all is used."""
 

@@ -13,6 +13,7 @@ from kernel.scarce import (
     READ,
     REQUESTS,
     SPARSE,
+    WIDE,
     WRITE,
     ZONES,
     Held,
@@ -25,7 +26,9 @@ from kernel.scarce import (
 
 LARGE = 0x4000_0000
 LAST = ANYWHERE + LARGE - PAGE
-EACH = pytest.mark.parametrize("layout", MACHINES)
+EACH = pytest.mark.parametrize(
+    "layout", [pytest.param(each, marks=pytest.mark.campaign) if each in WIDE else each for each in MACHINES]
+)
 
 
 @EACH
