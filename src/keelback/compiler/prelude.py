@@ -16,7 +16,7 @@ typedef uWORD word;
 typedef _Bool bool;
 typedef struct { const char *at; u32 length; } text;
 
-#ifdef __x86_64__
+#if __SIZEOF_POINTER__ == 8
 #define SUFFIX "q" /* of instructions on words */
 #else
 #define SUFFIX "l"
