@@ -17,6 +17,7 @@ from keelback.inspect.lens import look, walker_of
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import TEACHING, Layout
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, PINNED, RESERVED, SHARED, TABLE, ZERO
+from keelback.kernel.memory.regions import FEW
 from keelback.kernel.x86.paging import I386, X86_64
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
@@ -250,6 +251,14 @@ def test_page_alloc_takes_the_lowest_free_frame_and_never_a_reserved_one(machine
         if count + 1 == (STACK - HEAP) // PAGE:
             break
     assert not {*expected} & {0, *ADAPTERS, *range(KERNEL_START // PAGE, STACK_TOP // PAGE)}
+
+
+def test_regions_that_need_a_frame_take_it_from_the_one_pool(machine):
+    for count in range(FEW + 2):
+        assert machine.call(Call.PAGE_ALLOC, HEAP + 2 * count * PAGE) == 0
+    [space] = [each for each in Snapshot(machine.kernel).all_spaces if each.nodes]
+    assert len(space.nodes) == 1
+    machine.check()
 
 
 def test_page_alloc_of_a_page_that_is_mapped_frees_the_old_frame(machine):

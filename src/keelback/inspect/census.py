@@ -72,6 +72,10 @@ class Census:
         bounds = self.kernel.memory.bounds
         return (1 << (bounds.region_top >> PAGE_SHIFT)) - (1 << (bounds.zone >> PAGE_SHIFT))
 
+    def is_for_kernel(self, frame: int) -> bool:
+        """Say whether a frame may have page tables and nodes: it lies in the kernel zone, or there is one pool."""
+        return self.kernel.layout.one_pool or bool(self.zone >> frame & 1)
+
     @cached_property
     def differing_frames(self) -> list[tuple[int, tuple[int, int], tuple[int, int]]]:
         """Return each frame whose record is not what it should be: (frame, (references, owner), as it should be)."""

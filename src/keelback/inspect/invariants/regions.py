@@ -32,7 +32,7 @@ def _regions(census: Census) -> Iterator[str]:
 @invariant("regions lie side by side in a space's record, or in as few nodes of its own as hold them; the rest is zero")
 def _nodes(census: Census) -> Iterator[str]:
     owner: dict[int, str] = {}
-    bounds, in_node = census.kernel.memory.bounds, census.kernel.regions.in_node
+    in_node = census.kernel.regions.in_node
     region_words = size_of(census.kernel.regions.nowhere) // 4
     for each in census.snapshot.all_spaces:
         whose, space, nodes = each.whose, each.record, each.nodes
@@ -42,7 +42,7 @@ def _nodes(census: Census) -> Iterator[str]:
         for number, frame in enumerate(nodes):
             if owner.setdefault(frame, whose) != whose or nodes.count(frame) > 1:
                 yield f"frame {frame:#x} is a node of {owner[frame]} and of {whose}"
-            if not bounds.zone >> PAGE_SHIFT <= frame < bounds.region_top >> PAGE_SHIFT:
+            if not census.is_for_kernel(frame):
                 yield f"frame {frame:#x}, a node of {whose}, lies outside the zone"
             words, listed = census.frame(frame).tolist(), 0 if number else len(nodes)
             used_words = max(space.count - number * in_node, 0) * region_words

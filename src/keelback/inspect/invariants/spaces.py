@@ -121,14 +121,12 @@ def _user_frames(census: Census) -> Iterator[str]:
 
 @invariant("a page table belongs to one address space, and lies in the kernel zone")
 def _tables(census: Census) -> Iterator[str]:
-    bounds = census.kernel.memory.bounds
     owner: dict[int, str] = {}
     for space in census.snapshot.all_spaces:
         for table in [each.place >> PAGE_SHIFT for each in space.tables]:
             if table in owner:
                 yield f"frame {table:#x} is a table of {owner[table]} and of {space.whose}"
-            is_in_zone = bounds.zone >> PAGE_SHIFT <= table < bounds.region_top >> PAGE_SHIFT
-            if not is_in_zone and not census.kernel.layout.one_pool:
+            if not census.is_for_kernel(table):
                 yield f"frame {table:#x}, a table of {space.whose}, lies outside the zone"
             owner[table] = space.whose
 

@@ -127,6 +127,10 @@ class Frames(Component):
         ):
             raise OutOfMemory
 
+    def most_tables(self) -> u32:
+        """Return how many frames there are that may be page tables."""
+        return self.counts.user_total if self.kernel_zone is None else self.counts.kernel_total
+
     def check_user(self, count: u32) -> None:
         """Check that so many user frames are neither in use nor promised.  Raises: OutOfMemory."""
         if self._is_to_fail() or self.user_answered() + count > (

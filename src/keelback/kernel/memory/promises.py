@@ -114,17 +114,24 @@ class Promises(Component):
         return 1 if not is_there and self._first_on_demand(space, base, limit, USER) == limit else 0
 
     def _more_tables_protected(self, space: Space, start: word, end: word, permissions: u8) -> i32:
-        """Return how many tables more are promised when [start, end), all in regions, has other permissions."""
-        count: i32 = 0
+        """Return how many tables more are promised when [start, end), all in regions, has other permissions.
+
+        Raises: OutOfMemory for more than there could ever be; a range of any size is refused after so many steps.
+        """
+        before: u32 = self.tables(space, start, end)
+        most: u32 = before + self.frames.most_tables()
+        count: u32 = 0
         for level, way in self.levels:
             limit: word = self._end_of((end - 1) >> level.shift, level)
             position: word = start >> level.shift << level.shift
             while position < limit:
                 page: word = self._first_protected(space, position, limit, start, end, permissions)
                 if page < limit and self.page_tables.follow(way, space.directory, page) == 0:
+                    if count == most:
+                        raise OutOfMemory
                     count += 1
                 position = self._end_of(page >> level.shift, level)
-        return count - self.tables(space, start, end)
+        return count - before
 
     def _first_protected(
         self, space: Space, position: word, limit: word, start: word, end: word, permissions: u8
