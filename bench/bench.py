@@ -25,7 +25,7 @@ from keelback.image.kernel_image import CompiledKernel
 from keelback.image.kernels import compiled, entries_of, kernel_of
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
-from keelback.image.toolchain import compile_c
+from keelback.image.toolchain import TARGETS, compile_c
 from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
@@ -36,7 +36,7 @@ from keelback.user import RUNTIME
 MEMORY = 64 << 20
 REPEATS = 5
 PROGRAMS = Path(__file__).parent / "programs"
-COLUMNS = (MICROKERNEL, with_paging(MICROKERNEL, "PAE"))
+COLUMNS = (MICROKERNEL, with_paging(MICROKERNEL, "PAE"), with_paging(MICROKERNEL, "x86-64"))
 """The kernels whose instructions QEMU counts, each with other page tables."""
 MEMORY_FIGURES = {
     "zero": "page of zeros, first write",
@@ -156,7 +156,12 @@ def instructions(programs: dict[str, bytes], kernel: CompiledKernel, name: str, 
 def main() -> None:
     """Print all figures."""
     sources = sorted(PROGRAMS.glob("*.c"))
-    programs = build_programs(sources, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
+    targets = {each: TARGETS[each.paging.word_bits] for each in COLUMNS}
+    columns = {
+        each: build_programs(sources, runtime=RUNTIME, image_base=each.image_base, target=target)
+        for each, target in targets.items()
+    }
+    programs = columns[MICROKERNEL]
     for typed, seconds in commands.rows():
         say(typed, f"{seconds:.2f} s")
     say("start to first user instruction, programs built", f"{start_up():.2f} s")
@@ -185,15 +190,15 @@ def main() -> None:
     say("compiled null system calls, simulated PC", f"{30000 / seconds:,.0f} /s")
     say("compiled to interpreted system calls", f"{interpreted / seconds:.2f} times")
     say("instructions, by page tables", "".join(f"{each.paging.name:>12}" for each in COLUMNS))
-    calls, boots = zip(*(qemu.counted(each, programs) for each in COLUMNS), strict=True)
+    calls, boots = zip(*(qemu.counted(*each) for each in columns.items()), strict=True)
     say_each("QEMU, null system call", calls)
     say_each("QEMU, 32-bit entry to a program's main", boots)
-    say_all("QEMU, ", MEMORY_FIGURES, [qemu.memory(each, programs, 64 << 20) for each in COLUMNS])
+    say_all("QEMU, ", MEMORY_FIGURES, [qemu.memory(*each, 64 << 20) for each in columns.items()])
     for count in (1, 500):
-        figures = [qemu.crowd(each, programs, count) for each in COLUMNS]
+        figures = [qemu.crowd(*each, count) for each in columns.items()]
         say_all(f"... beside {count} that sleep: ", CROWD_FIGURES, figures)
-    say_all("QEMU, ", LIBRARY_FIGURES, [qemu.libraries(each, programs) for each in COLUMNS])
-    rounds = [qemu.memory(each, programs, 1 << 30)["round"] for each in COLUMNS]
+    say_all("QEMU, ", LIBRARY_FIGURES, [qemu.libraries(*each) for each in columns.items()])
+    rounds = [qemu.memory(*each, 1 << 30)["round"] for each in columns.items()]
     say_each("... with 1 GiB: fork, exit and wait", rounds)
     say("QEMU, start to a program's first output", f"{qemu.first_output(MICROKERNEL, programs):.2f} s")
 

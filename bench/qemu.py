@@ -7,6 +7,7 @@ from keelback.cli.libraries import payload_libraries
 from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
+from keelback.image.toolchain import TARGETS
 from keelback.kernel.devices.power import DEBUG_EXIT
 from keelback.kernel.layout import Layout
 from keelback.machine.qemu.qemu import Qemu, Verdict
@@ -64,7 +65,7 @@ def crowd(layout: Layout, programs: dict[str, bytes], count: int) -> dict[str, i
 
 def libraries(layout: Layout, programs: dict[str, bytes]) -> dict[str, int]:
     """Return the instructions of loading a library that another process has, of unloading it, and of calls."""
-    members = {"etc/init": b"stubs\n", **programs, **payload_libraries()}
+    members = {"etc/init": b"stubs\n", **programs, **payload_libraries(TARGETS[layout.paging.word_bits])}
     image = make_image(layout, make_payload(members), compiled(layout))
     return figures_in(run(layout, image, *BY_INSTRUCTIONS))
 

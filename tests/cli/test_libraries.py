@@ -155,4 +155,4 @@ def test_what_kernel_python_has_not_is_told_with_its_place(tmp_path, monkeypatch
     (tmp_path / "libmine.py").write_text(PYTHON.replace("number * 2 & 0xFFFF_FFFF", "int(number * 1.5)"))
     with pytest.raises(UserError) as refused:
         select(["libmine.py"], MICROKERNEL)
-    assert str(refused.value).startswith(f"{tmp_path}/libmine.py:10:16: Kernel Python can't call 'int'")
+    assert str(refused.value).startswith("libmine.py:10:16: Kernel Python can't call 'int'")

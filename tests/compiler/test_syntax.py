@@ -9,6 +9,7 @@ import pytest
 
 from compiler.compare_lives import Lives
 from keelback.compiler import compile_program, source
+from keelback.compiler.called import CALLED
 from keelback.compiler.syntax import DEEPEST, HEAD, READ, SYNTAX, refused_in_body, refused_in_head
 
 FOUND = Path(__file__).parent / "found"
@@ -44,7 +45,7 @@ def test_a_node_that_is_not_listed_is_refused(kind):
         return
     holder = ast.Expr(ast.Constant(1)) if issubclass(kind, ast.stmt) else ast.Expr(kind())
     found = refusals(method(*([kind()] if issubclass(kind, ast.stmt) else [holder])))
-    assert len(found) == 1 and found[0].startswith(f"Kernel Python has no {kind.__name__}")
+    assert len(found) == 1 and found[0].startswith(f"Kernel Python has no {CALLED.get(kind.__name__, kind.__name__)}")
 
 
 def test_a_field_that_a_later_python_adds_is_refused(monkeypatch):

@@ -10,7 +10,7 @@ from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
-from keelback.kernel.layout import OTHER_PAGING
+from keelback.kernel.layout import MICROKERNEL_64
 from keelback.kernel.x86.trap_frame import FROM_SYSCALL
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector
 from keelback.lang import Panic
@@ -22,7 +22,7 @@ from keelback.machine.simulated.interpreted import InterpretedPc
 from machine.disturbed import disturb
 from support import MIB
 
-[LAYOUT] = (each for each in OTHER_PAGING if each.paging.word_bits == 64)
+LAYOUT = MICROKERNEL_64
 BASE = LAYOUT.image_base
 EXIT = "31db b803000000 cd80"
 FAST_EXIT = "31db b803000000 0f05"
