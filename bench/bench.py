@@ -219,4 +219,5 @@ def say(what: str, figure: str) -> None:
     print(f"{what:<50} {figure:>24}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

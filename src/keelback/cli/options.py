@@ -101,7 +101,8 @@ PUBLISHED = KernelChoice()
 
 def least_memory(choice: KernelChoice) -> str:
     """Return the memory of a machine that runs the payload's programs and is quickly compared."""
-    return "16M" if choice.layout == "usermode" else "8M"
+    is_small = choice.layout != "usermode" and choice.paging in (None, PAGING[0])
+    return "8M" if is_small else "16M"  # wider entries make more tables, and wider programs are larger
 
 
 def kernel(function: F) -> F:
