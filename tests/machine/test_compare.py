@@ -4,9 +4,13 @@ import struct
 
 import pytest
 
+from keelback.image.payload import make_payload
+from keelback.kernel.boot.memory import MAPS_SIZE
+from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import STACK, TABLE, Role
-from keelback.lang import address_of
+from keelback.lang import PAGE_SIZE, address_of, round_up
 from keelback.machine.compare import IGNORED, compare
+from keelback.machine.observed import Outcome
 from support import MIB, make_pc, payload_programs, stack_frame
 
 
@@ -32,6 +36,17 @@ def test_equal_machines_are_equal_to_the_end():
     assert (report.difference, report.traps) == (None, first.traps)
     assert first.outcome is second.outcome
     assert report.bytes > 6 * MIB * report.traps
+
+
+def test_nothing_is_compared_behind_the_end_of_memory():
+    """A kernel that can't start may have laid out more than there is."""
+    many = {f"file{number}": b"" for number in range(300)}
+    payload = make_payload({"etc/init": b"file1\n", **many})
+    end = MICROKERNEL.records_end + round_up(len(payload), PAGE_SIZE) + MAPS_SIZE
+    first, second = machines("file1", programs=many, memory=round_up(end, PAGE_SIZE))
+    report = compare(first, second)
+    assert first.outcome is Outcome.REFUSED and first.kernel.memory.bounds.stack > first.ram.size
+    assert report.difference is None and 0 < report.bytes <= 2 * first.ram.size
 
 
 FIELDS = {

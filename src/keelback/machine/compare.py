@@ -260,11 +260,9 @@ class Comparison:
 
 
 def _gaps(ignored: list[Range], end: int) -> Iterator[Range]:
-    """Yield what lies between sorted ranges, from address 0 to an end."""
+    """Yield what lies between sorted ranges, from address 0 to an end; a range may lie behind it."""
     position = 0
-    for start, stop in ignored:
-        if start > position:
-            yield position, start
+    for start, stop in [*ignored, (end, end)]:
+        if position < min(start, end):
+            yield position, min(start, end)
         position = max(position, stop)
-    if position < end:
-        yield position, end
