@@ -84,6 +84,13 @@ REFUSED_OF_COURSE = {
     "a kernel stack lies in the kernel zone, or is the only one": [{"one_stack": False}],
     "the one kernel stack is the entry stack": [{"entry_stack": 3 * PAGE}],
     "the malloc area lies in user space": [{"parts": (Part.MALLOC,)}],
+    "page tables in frames of the one pool are all made with their space": [
+        {
+            "eager_tables": False, "kernel_limit": 4 * MIB, "image_start": 4 * MIB, "image_base": 4 * MIB,
+            "anonymous_base": 5 * MIB, "malloc_base": 5 * MIB, "malloc_limit": 5 * MIB,
+            "stack_top": 6 * MIB, "user_end": 6 * MIB,
+        },
+    ],
 }  # fmt: skip
 
 

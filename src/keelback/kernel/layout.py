@@ -406,6 +406,11 @@ class Layout:
             "a kernel stack lies in the kernel zone, or is the only one",
             "one_stack one_pool",
         )
+        self._need(
+            self.eager_tables or not self.one_pool,
+            "page tables in frames of the one pool are all made with their space, so none is promised",
+            "eager_tables one_pool",
+        )
 
     @property
     def records_limit(self) -> int:

@@ -118,18 +118,11 @@ class Frames(Component):
 
     def check_kernel(self, count: u32) -> None:
         """Check that so many free frames of the kernel zone are not promised.  Raises: OutOfMemory."""
-        if self.kernel_zone is None:
-            self.check_user(count)
-            return
         counts = self.counts
         if self._is_to_fail() or counts.kernel_promised + count > (
             MOST_PROMISED if self.overcommit else counts.kernel_free
         ):
             raise OutOfMemory
-
-    def most_tables(self) -> u32:
-        """Return how many frames there are that may be page tables."""
-        return self.counts.user_total if self.kernel_zone is None else self.counts.kernel_total
 
     def check_user(self, count: u32) -> None:
         """Check that so many user frames are neither in use nor promised.  Raises: OutOfMemory."""

@@ -119,7 +119,7 @@ class Promises(Component):
         Raises: OutOfMemory for more than there could ever be; a range of any size is refused after so many steps.
         """
         before: u32 = self.tables(space, start, end)
-        most: u32 = before + self.frames.most_tables()
+        most: u32 = before + self.counts.kernel_total
         count: u32 = 0
         for level, way in self.levels:
             limit: word = self._end_of((end - 1) >> level.shift, level)
