@@ -195,7 +195,7 @@ def test_what_is_built_has_it_and_a_file_that_changes_is_built_again(keelback):
 
 
 def test_the_trace_shows_own_calls_by_name(keelback):
-    done = keelback("run --verbose --with double.py 'twice.c 300'")
+    done = keelback("run --trace --with double.py 'twice.c 300'")
     assert "600" in done.stdout and "double(300) = 600" in done.stderr
 
 

@@ -1,5 +1,6 @@
 """`keelback run` as a person runs it: in its own process, output and exit status looked at."""
 
+import json
 import os
 import re
 import signal
@@ -194,11 +195,31 @@ def test_a_file_without_an_end_is_refused():
     )
 
 
-def test_verbose_traces_every_trap():
-    done = command("run", "--verbose", "hello", "null")
+@pytest.mark.parametrize("where", [[], ["--kernel", "compiled", "--paging", "x86-64"], ["--machine", "qemu"]])
+def test_a_trace_tells_every_trap(where):
+    done = command("run", "--trace", "hello", "null", *where)
     lines = done.stderr.splitlines()
-    assert any("hello[1]" in line and "getpid(" in line and line.endswith("= 1") for line in lines)
-    assert any("null[2]" in line and "page fault at 0x0804" in line for line in lines)
+    assert any("hello[1]" in line and line.endswith(" getpid() = 1") for line in lines)
+    assert any("hello[1]" in line and r'puts("hello: I am process 1\n", 22) = 22' in line for line in lines)
+    assert any("null[2]" in line and "page fault at 0x0804" in line and "→ frame 0x" in line for line in lines)
+
+
+def test_a_trace_for_programs_says_what_that_for_people_says():
+    said = [line[31:] for line in command("run", "--trace", "hello", "null").stderr.splitlines() if "[" in line[:31]]
+    done = command("run", "hello", "null", "--trace=json")
+    facts = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert said and said == [each["said"] for each in facts]
+    [puts] = [each for each in facts if each.get("name") == "puts" and each["pid"] == 1]
+    assert puts["arguments"]["address"]["text"] == "hello: I am process 1\n" and puts["result"]["value"] == 22
+    fault = facts[-1]
+    assert (fault["event"], fault["address"], fault["access"], fault["action"]) == ("PageFault", 0, "READ", "KILLED")
+
+
+def test_a_trace_takes_no_program_for_its_form():
+    assert command("run", "--trace", "hello").stdout == command("run", "hello", "--trace").stdout
+    done = command("run", "hello", "--trace=xml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "keelback: Invalid value for '--trace': 'xml' is not one of 'text', 'json'.\n"
 
 
 def test_version_and_help():

@@ -20,13 +20,15 @@ def machine_for(options: RunOptions, layout: Layout, payload: bytes) -> Iterator
     show = (lambda data: None) if options.as_json else _show
     if options.on_qemu:
         from keelback.cli.images import build_image_of, check_memory
+        from keelback.machine.qemu.observed_qemu import ObservedQemu
         from keelback.machine.qemu.qemu import CPU
         from keelback.machine.qemu.running_qemu import RunningQemu
 
         image = build_image_of(payload, layout)
         check_memory(image, layout, memory)
         cpu = options.cpu or CPU
-        with RunningQemu(image, memory=memory, cpu=cpu, command_line=command_line, output=show) as machine:
+        kind = ObservedQemu if options.trace else RunningQemu  # which runs without a stop
+        with kind(image, memory=memory, cpu=cpu, command_line=command_line, output=show) as machine:
             yield machine
     elif options.compiled:
         yield make_compiled(layout, payload, memory=memory, command_line=command_line, output=_by_bytes(show))

@@ -20,7 +20,7 @@ in ring 3 behind page tables.  ping and pong take turns; a timer stops primes.
 """
 FAREWELL = """
 Next:  {0} run hello null   a program that reads address 0 dies
-       {0} run --verbose hello
+       {0} run --trace hello
        {0} programs         what else there is
 """
 

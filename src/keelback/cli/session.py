@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from keelback.cli.commands.run import RunOptions
 from keelback.cli.debug_files import WithDebugData
@@ -16,7 +16,7 @@ from keelback.errors import Interrupted
 from keelback.inspect.family import Family
 from keelback.inspect.lens import look
 from keelback.lang import Panic
-from keelback.machine.observed import Machine, Outcome
+from keelback.machine.observed import Machine, Observed, Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ class Session:
         self._broken: tuple[type[Exception], ...] = ()
         if isinstance(machine, SimulatedPc):
             self._watch_traps(machine)
+        if options.trace:
+            from keelback.cli.trace import trace
+
+            trace(cast(Observed, machine), self.lens, options.trace, sys.stderr)
 
     def _watch_traps(self, pc: SimulatedPc) -> None:
         self.family.watch(pc)
@@ -54,11 +58,6 @@ class Session:
 
             self._checks = Checks(pc, self.lens)
             self._broken = (InvariantBroken,)
-        if self.options.verbose:
-            from keelback.cli.trace import Trace
-            from keelback.machine.events import listen
-
-            listen(pc, self.lens, Trace(sys.stderr).take)
 
     def run(self) -> int:
         """Run to the end or a limit, print the report, and return the exit status.

@@ -10,6 +10,8 @@ from keelback.cli.sizes import memory_size, qemu_memory_size
 from keelback.errors import UserError
 
 LONGEST_COMMAND_LINE = 2047
+TRACES = ("text", "json")
+"""The forms of a trace, the usual one first."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,22 @@ class RunOptions:
     cpu: str | None = None
     command_line: str = ""
     check: bool = False
-    verbose: bool = False
+    trace: str | None = None
     limits: options.Limits = options.NO_LIMITS
     as_json: bool = False
 
 
-@click.command()
+class WithTrace(click.Command):
+    """A command whose `--trace` may say nothing more, and then takes no program for its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words of the command line."""
+        end = args.index("--") if "--" in args else len(args)
+        told = [f"--trace={TRACES[0]}" if each == "--trace" else each for each in args[:end]]
+        return super().parse_args(ctx, told + args[end:])
+
+
+@click.command(cls=WithTrace)
 @options.programs
 @options.machine
 @options.kernel
@@ -41,7 +53,12 @@ class RunOptions:
     help="Check the kernel as it runs: all invariants after each of the first 1,000 traps, then after every 64th and "
     "at the end; in the interpreted life also integers, memory accesses and TLB invalidations.",
 )
-@click.option("--verbose", is_flag=True, help="Print every trap, on standard error.")
+@click.option(
+    "--trace",
+    type=click.Choice(TRACES),
+    metavar="[=json]",
+    help="Print every trap on standard error: calls with arguments and result, faults with page and frame.",
+)
 @options.limits
 @options.json
 def command(
@@ -53,7 +70,7 @@ def command(
     cpu: str | None,
     append: str,
     check: bool,
-    verbose: bool,
+    trace: str | None,
     limits: options.Limits,
     as_json: bool,
 ) -> int:
@@ -75,8 +92,8 @@ def command(
     on_qemu = machine == "qemu"
     if not on_qemu and cpu is not None:
         raise UserError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
-    if on_qemu and (kernel == "interpreted" or check or verbose):
-        raise UserError("QEMU runs the compiled kernel, without --check and --verbose; try --machine simulated")
+    if on_qemu and (kernel == "interpreted" or check):
+        raise UserError("QEMU runs the compiled kernel, without --check; try --machine simulated")
     if on_qemu and limits.instructions is not None:
         raise UserError("--limit counts the simulated PC's instructions; with QEMU, say --time")
     given = RunOptions(
@@ -87,7 +104,7 @@ def command(
         cpu=cpu,
         command_line=append,
         check=check,
-        verbose=verbose,
+        trace=trace,
         limits=limits,
         as_json=as_json,
     )
