@@ -60,6 +60,19 @@ class Code:
         found = self.read(address, 1)
         return bool(found) and found in self.prefixes
 
+    def missing_instruction(self) -> int | None:
+        """Return the address of the first instruction behind this one that lies, all or its end, on a missing page.
+
+        Returns None where this one lies there itself, or where a page fault can't be of fetching what follows it.
+        """
+        from keelback.machine.simulated.decoding import end_of
+
+        start, page = self.state.ip, self.state.cr2
+        if page & 0xFFF or not start < page <= start + 4096 or not self.state.in_user_mode:
+            return None
+        end = end_of(self.state, self.read(start, page - start))
+        return end if start < end and page - end < LONGEST_INSTRUCTION else None
+
     def is_vector(self) -> bool:
         """Say whether the instruction is one of SSE, which CR4 does not let anybody use, or of CPUs after these."""
         from keelback.machine.simulated.decoding import decode, is_vector

@@ -20,9 +20,21 @@ PUSHING, POPPING = ("push", "call", "enter"), ("pop", "ret", "iret")
 
 def decode(state: SavedState, code: bytes) -> Any:
     """Return the first instruction of the code where a processor stopped, as Capstone has it; None when it is none."""
-    decoder = Cs(CS_ARCH_X86, CS_MODE_64 if state.width is WIDE else CS_MODE_32)
+    decoder = _decoder(state)
     decoder.detail = True
     return next(decoder.disasm(code, state.ip, 1), None)
+
+
+def end_of(state: SavedState, code: bytes) -> int:
+    """Return where the last whole instruction ends of the code where a processor stopped."""
+    end = state.ip
+    for address, size, _name, _operands in _decoder(state).disasm_lite(code, end):
+        end = address + size
+    return end
+
+
+def _decoder(state: SavedState) -> Any:
+    return Cs(CS_ARCH_X86, CS_MODE_64 if state.width is WIDE else CS_MODE_32)
 
 
 def is_vector(instruction: Any) -> bool:

@@ -18,6 +18,8 @@
 9. On a wide CPU, an access to what is no address (not canonical) is a stack fault where the stack's registers lead
    there, and a general protection fault else, whatever the page tables say of its first bytes.  A return of ring 0's
    to what is no address is its own fault.
+10. A page fault of fetching an instruction is that instruction's, and those before it ran; the emulator, which fetches
+    a block before it runs any of it, blames the block's first.
 """
 
 from enum import Enum, auto
@@ -138,8 +140,32 @@ class Processor:
         self.code.skip(len(RDTSC))
 
     def _run(self, address: int, count: int) -> Stop:
+        """Run from an address; a block that can't be fetched to its end is run as far as it can be."""
+        stop = self._run_blocks(address, count)
+        missing = self.code.missing_instruction() if stop.kind is Kind.TRAP and stop.vector == PAGE_FAULT else None
+        if missing is None:
+            return stop
+        return self._run_to(missing, stop.begun, count) if stop.begun < count else Stop(Kind.SLICE_END, count + 1)
+
+    def _run_to(self, missing: int, begun: int, count: int) -> Stop:
+        """Run the rest of a block, up to its instruction that can't be fetched, and then that one, for its own fault.
+
+        The block is there for this run alone, and no whole one that was fetched when its next page was there.
+        """
+        self.state.in_flight = NO_EXCEPTION
+        self.state.restore()
+        self.engine.uc.ctl_flush_tb()
+        stop = self._run_blocks(self.state.ip, count - begun, missing)
+        self.engine.uc.ctl_flush_tb()
+        ran = begun + stop.begun - 1
+        if stop.kind is Kind.SLICE_END and self.state.ip == missing and ran < count:
+            self.state.restore()
+            stop, begun = self._run_blocks(missing, count - ran), ran
+        return stop._replace(begun=begun + stop.begun)
+
+    def _run_blocks(self, address: int, count: int, until: int = 0) -> Stop:
         self.hooks.refused = None
-        status = self.engine.run(address, count)
+        status = self.engine.run(address, count, until)
         self.state.save()
         begun: int = self.counter.value
         if self.engine.called:
@@ -155,6 +181,8 @@ class Processor:
             raise Panic(f"the processor stopped at {self.state.ip:#010x}: {self.engine.strerror(status)}")
         if begun > count:
             return Stop(Kind.SLICE_END, begun)
+        if until and self.state.ip == until:
+            return Stop(Kind.SLICE_END, begun + 1)
         if self.state.in_user_mode:
             raise Panic(f"the processor stopped at {self.state.ip:#010x} in user mode, for no reason that it gives")
         return Stop(Kind.HALT, begun)
