@@ -114,7 +114,7 @@ class Kernel(Component):
         self.handover.report(parameters, self.console)
         self.segments.start(self.first_cpu.task, self.interrupts.stub_of(Vector.DOUBLE_FAULT))
         self.interrupts.start()
-        self.memory.read_map(parameters, min(self.options.most_frames(), self.layout.physical_limit >> PAGE_SHIFT))
+        self.memory.read_map(parameters, self.options.most_frames())
         self._report_limit()
         self.handover.check_map(self.console)
         self.payload.start(self.memory.header, self.memory.loaded_end())

@@ -191,7 +191,8 @@ class Layout:
         self._need(0 <= self.number < 1 << 32, "the number fits the image header", "number")
         is_each_once = all(type(each) is Part for each in self.parts) and len({*self.parts}) == len(self.parts)
         self._need(is_each_once, f"each is a part, named once: {', '.join(Part)}", "parts")
-        self._check_kernel()
+        self._check_image()
+        self._check_region()
         self._check_windows_and_stacks()
         self._check_user()
         self._check_counts()
@@ -202,7 +203,7 @@ class Layout:
             values = ", ".join(f"{name}={_shown(name, getattr(self, name))}" for name in names.split())
             raise WrongLayout(f"{values}: against the rule that {sentence}")
 
-    def _check_kernel(self) -> None:
+    def _check_image(self) -> None:
         self._need(
             PAGE_SIZE <= self.owned_start <= self.owned_end,
             "what the kernel owns starts behind page 0",
@@ -239,16 +240,18 @@ class Layout:
             "a boot loader loads below 4 GiB",
             "loaded_at kernel_start records_end",
         )
+        self._need(
+            self.records_end <= self.physical_limit,
+            "the kernel lies in memory that is used",
+            "records_end physical_limit",
+        )
+
+    def _check_region(self) -> None:
         ends = (self.records_end, self.region_limit, self.globals_start or self.region_limit, self.windows_start)
         self._need(
             list(ends) == sorted(ends),
             "kernel region, global mappings and windows follow each other",
             "records_end region_limit globals_start windows kernel_limit",
-        )
-        self._need(
-            self.records_end <= self.physical_limit,
-            "the kernel lies in memory that is used",
-            "records_end physical_limit",
         )
         self._need(
             0 <= self.region_least <= self.region_limit,

@@ -156,8 +156,12 @@ class ElfFile(Component):
         """Yield each segment of the file that was checked last that is to be loaded, and its address, lowest first."""
         for number in range(self.image.count):
             segment = self._segment(number)
-            if segment.is_loaded():
+            if self._is_loaded(segment):
                 yield segment, segment.address + self.image.bias
+
+    def _is_loaded(self, segment: Segment) -> bool:
+        """Say whether a segment takes memory of the process."""
+        return segment.type == elf_format.LOAD and segment.memory_size != 0
 
     def _segment(self, number: u32) -> Segment:
         return view(self.ram, Segment, self.payload.address(self.image.segments + number * self.format.segment_size))
@@ -219,7 +223,7 @@ class ElfFile(Component):
             segment = self._segment(number)
             if segment.type == elf_format.LOAD:
                 self._check_sizes(segment)
-            if segment.is_loaded():
+            if self._is_loaded(segment):
                 start: word = self._start_of(segment)
                 self._rule(Rule.ORDER, start >= before)
                 self._rule(Rule.PAGE, start >= round_up(image.end, PAGE_SIZE))

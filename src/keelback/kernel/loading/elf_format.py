@@ -51,10 +51,6 @@ class Segment(Struct):
     can_read: bool = bit(2)
     alignment: u32  # the last field
 
-    def is_loaded(self) -> bool:
-        """Say whether the segment takes memory of the process."""
-        return self.type == LOAD and self.memory_size != 0
-
 
 @on_64_bits(Segment)
 class WideSegment(Struct):
@@ -70,7 +66,3 @@ class WideSegment(Struct):
     file_size: word = at(32)
     memory_size: word
     alignment: word
-
-    def is_loaded(self) -> bool:
-        """Say whether the segment takes memory of the process."""
-        return self.type == LOAD and self.memory_size != 0

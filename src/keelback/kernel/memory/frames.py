@@ -20,7 +20,7 @@ from enum import IntEnum
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_set import FrameSet
-from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, Table, bits, inline, u8, u16, u32
+from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, Table, bits, inline, u8, u16, u32, word
 
 OWNER_BITS = 12
 
@@ -118,17 +118,15 @@ class Frames(Component):
 
     def check_kernel(self, count: u32) -> None:
         """Check that so many free frames of the kernel zone are not promised.  Raises: OutOfMemory."""
-        counts = self.counts
-        if self._is_to_fail() or counts.kernel_promised + count > (
-            MOST_PROMISED if self.overcommit else counts.kernel_free
-        ):
-            raise OutOfMemory
+        self._check(self.counts.kernel_promised + count, self.counts.kernel_free)
 
     def check_user(self, count: u32) -> None:
         """Check that so many user frames are neither in use nor promised.  Raises: OutOfMemory."""
-        if self._is_to_fail() or self.user_answered() + count > (
-            MOST_PROMISED if self.overcommit else self.counts.user_total
-        ):
+        self._check(self.user_answered() + count, self.counts.user_total)
+
+    def _check(self, promised: word, there: u32) -> None:
+        """Check that so many frames are there, or may be promised without.  Raises: OutOfMemory."""
+        if self._is_to_fail() or promised > (MOST_PROMISED if self.overcommit else there):
             raise OutOfMemory
 
     def user_answered(self) -> u32:

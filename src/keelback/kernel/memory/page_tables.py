@@ -216,7 +216,7 @@ class PageTables(Component):
                     self.frames.release_kernel(table)
 
     def _load(self, level: Level, root: u32) -> None:
-        """Let the CPU load the entries of a level, one of which has changed, if the space is in use and it keeps them.
+        """Load the entries of a level, one of which has changed, into the CPU, if it keeps them and uses the space.
 
         Source: Intel SDM volume 3, section 4.4.1 (PDPTE registers).
         """

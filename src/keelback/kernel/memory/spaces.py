@@ -93,7 +93,7 @@ class AddressSpaces(Component):
         self._map_text()
         self._map_kernel(layout.text_end, top, KERNEL_WRITE)
         if layout.owned_start > SCREEN:
-            self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, self.screen_flags)
+            self._map_screen()
         # What was counted of the windows' table, which is part of the kernel's records.
         self.frames.table[windows].references = 1
 
@@ -103,7 +103,7 @@ class AddressSpaces(Component):
         self._map_kernel(PAGE_SIZE, layout.kernel_start, KERNEL_WRITE)
         self._map_text()
         self._map_kernel(layout.text_end, SCREEN, KERNEL_WRITE)
-        self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, self.screen_flags)
+        self._map_screen()
         self._map_kernel(SCREEN + PAGE_SIZE, layout.kernel_limit, KERNEL_WRITE)
         self._map_kernel(layout.kernel_limit, len(self.frames.table) << PAGE_SHIFT, KERNEL_WRITE & ~GLOBAL)
 
@@ -111,6 +111,9 @@ class AddressSpaces(Component):
         """Map what of the kernel can't be written: its text, and the places of source lines, which nobody executes."""
         self._map_kernel(self.layout.kernel_start, self.layout.places, KERNEL_EXECUTE)
         self._map_kernel(self.layout.places, self.layout.text_end, KERNEL_READ)
+
+    def _map_screen(self) -> None:
+        self._map_kernel(SCREEN, SCREEN + PAGE_SIZE, self.screen_flags)
 
     def _map_kernel(self, start: word, end: word, flags: u32) -> None:
         """Map the pages of [start, end) to the frames at their own addresses, with one walk a table."""
@@ -156,19 +159,23 @@ class AddressSpaces(Component):
     def _make_tables(self, directory: u32) -> None:
         """Make all tables of the user part of a new space.  Raises: OutOfMemory; the space is destroyed."""
         try:
-            for page in range(self.layout.user_base, self.layout.user_end, self.tables.reach):
+            for page in self._user_tables():
                 self.tables.reserve(directory, page)
-            self.tables.reserve(directory, self.layout.user_end - PAGE_SIZE)
         except OutOfMemory:
             self.destroy(directory)
             raise
 
+    def _user_tables(self) -> Iterator[word]:
+        """Yield a page of each lowest table of the user part, lowest first."""
+        base, reach = self.layout.user_base, self.tables.reach
+        for page in range(base // reach * reach, self.layout.user_end, reach):
+            yield max(page, base)
+
     def destroy(self, directory: u32) -> None:
         """Give back a page directory, whose user part is empty."""
         if self.layout.eager_tables:
-            for page in range(self.layout.user_base, self.layout.user_end, self.tables.reach):
+            for page in self._user_tables():
                 self.tables.prune(directory, page)
-            self.tables.prune(directory, self.layout.user_end - PAGE_SIZE)
         self.tables.destroy(directory, self.kernel.directory)
 
     def frame(self, directory: u32, address: word) -> u32:

@@ -57,7 +57,7 @@ class VirtualMemory(Component):
         return self.spaces.kernel.zero
 
     def make_executable(self, space: Space, address: word) -> None:
-        """Let code be fetched from the page of an address.
+        """Make the page of an address one that code is fetched from.
 
         Raises: BadAddress when it is nobody's to execute; as `make_readable`.
         """
@@ -73,11 +73,16 @@ class VirtualMemory(Component):
         self._check_demand(region)
         return region
 
-    def check_writable(self, space: Space, address: word) -> None:
-        """Check that the page of an address can be made writable, if there is memory.  Raises: BadAddress."""
+    def _writable_region(self, space: Space, address: word) -> MemoryRegion:
+        """Return the region of a page that may be written.  Raises: BadAddress."""
         region = self.regions.find(space, address)
         if not region.permissions & WRITABLE:
             raise BadAddress
+        return region
+
+    def check_writable(self, space: Space, address: word) -> None:
+        """Check that the page of an address can be made writable, if there is memory.  Raises: BadAddress."""
+        region = self._writable_region(space, address)
         if region.kind == RegionKind.MALLOC and self.spaces.frame(space.directory, address) == 0:
             raise BadAddress
 
@@ -90,9 +95,7 @@ class VirtualMemory(Component):
         # The kernel's own pages may be written as well, but not by the user.
         if entry is not None and entry.user and entry.writable:
             return self.tables.frame_of(entry)
-        region = self.regions.find(space, address)
-        if not region.permissions & WRITABLE:
-            raise BadAddress
+        region = self._writable_region(space, address)
         page: word = page_of(address)
         if entry is not None and entry.present and self.tables.frame_of(entry) != self.spaces.kernel.zero:
             return self._stop_sharing(space, page, entry, self._flags(region, USER | WRITABLE))

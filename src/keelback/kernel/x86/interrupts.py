@@ -66,7 +66,7 @@ class Interrupts(Component):
         self.cpu.load_idt(address_of(self.table), size_of(self.table) - 1)
 
     def _set_own_stacks(self) -> None:
-        """Let double faults change to a task of their own."""
+        """Give double faults a task of their own."""
         self.table.gates[Vector.DOUBLE_FAULT].low = DOUBLE_FAULT_TASK << 16
         self.table.gates[Vector.DOUBLE_FAULT].high = TASK_GATE
 
@@ -132,6 +132,6 @@ class Interrupts64(Interrupts):
     """The same in long mode, where a gate names a stack."""
 
     def _set_own_stacks(self) -> None:
-        """Let some change to stacks of their own."""
+        """Give some a stack of their own."""
         for vector, stack in OWN_STACKS:
             self._set(vector, vector, INTERRUPT_GATE | stack)

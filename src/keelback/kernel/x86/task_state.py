@@ -27,7 +27,7 @@ class TaskState(Struct):
     io_bitmap: u16 = at(0x66)  # beyond the limit: every port is forbidden to user mode
 
     def set_trap_stack(self, end: word) -> None:
-        """Let traps from user mode push their frames so that they end at an address."""
+        """Set the address that the frames of traps from user mode end at."""
         self.esp0 = end
 
 
@@ -41,5 +41,5 @@ class TaskState64(Struct):
     io_bitmap: u16 = at(0x66)  # beyond the limit: every port is forbidden to user mode
 
     def set_trap_stack(self, end: word) -> None:
-        """Let traps from user mode push their frames so that they end at an address, a multiple of 16."""
+        """Set the address that the frames of traps from user mode end at, a multiple of 16."""
         self.rsp0 = end

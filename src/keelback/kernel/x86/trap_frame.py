@@ -69,10 +69,6 @@ class TrapFrame(Struct):
         """Return an argument of the system call, from 0 to 3."""
         return self.ebx if index == 0 else self.esi if index == 1 else self.edi if index == 2 else self.ebp
 
-    def result(self) -> word:
-        """Return what the system call returns."""
-        return self.eax
-
     def set_result(self, result: word) -> None:
         """Set what the system call returns."""
         self.eax = result
@@ -189,10 +185,6 @@ class TrapFrame64(Struct):
     def argument(self, index: u32) -> word:
         """Return an argument of the system call, from 0 to 3."""
         return self.rbx if index == 0 else self.rsi if index == 1 else self.rdi if index == 2 else self.rbp
-
-    def result(self) -> word:
-        """Return what the system call returns."""
-        return self.rax
 
     def set_result(self, result: word) -> None:
         """Set what the system call returns."""
