@@ -16,8 +16,9 @@ ALLOWED = {
     "inspect": {"abi", "kernel", "lang"},
     "machine": {"abi", "errors", "image", "inspect", "kernel", "lang"},
     "debug": {"errors", "image", "inspect", "kernel", "lang"},
+    "view": {"errors", "inspect", "kernel", "lang", "machine"},
     "cli": {
-        *("abi", "compiler", "debug", "errors", "image", "inspect", "kernel", "lang", "machine", "user"),
+        *("abi", "compiler", "debug", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "view"),
         "__version__",
     },
 }

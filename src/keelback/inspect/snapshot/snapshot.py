@@ -68,6 +68,14 @@ class Snapshot:
         ranges = (memory_map.table[index] for index in range(memory_map.fill.count))
         return tuple((each.start, each.end) for each in ranges)
 
+    @cached_property
+    def kernel_zone(self) -> range:
+        """Return the frames of the kernel zone; none where there is one pool."""
+        bounds = self.kernel.memory.bounds
+        if self.kernel.layout.one_pool:
+            return range(0)
+        return range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT)
+
     # Processes, spaces, libraries.
 
     @cached_property

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from keelback.inspect.records import holder, nodes_of, regions_of
 from keelback.inspect.snapshot.regions import Region
-from keelback.inspect.walk import PAGE_SHIFT, Table, Translation, Walker
+from keelback.inspect.walk import PAGE_SHIFT, PRESENT, USER, Table, Translation, Walker
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.regions import Space as SpaceRecord
 
@@ -41,6 +41,15 @@ class Space:
     def user(self) -> list[Translation]:
         """Return the user pages that are mapped, lowest first.  Raises: Panic when a table is not in RAM."""
         return self._walker.pages(self.root, self._kernel.layout.user_base)
+
+    @cached_property
+    def opened(self) -> list[Translation]:
+        """Return the pages of the kernel part that its program may use, such as the screen's, lowest first.
+
+        Raises: Panic when a table is not in RAM.
+        """
+        layout = self._kernel.layout
+        return self._walker.pages(self.root, 0, layout.user_base, PRESENT | USER) if layout.user_screen else []
 
     @cached_property
     def nodes(self) -> list[int]:
