@@ -13,8 +13,8 @@ ALLOWED = {
     "user": {"abi", "lang"},
     "compiler": {"errors", "lang"},
     "image": {"abi", "compiler", "errors", "inspect", "kernel", "lang", "__version__"},
-    "inspect": {"abi", "kernel", "lang"},
-    "machine": {"abi", "errors", "image", "inspect", "kernel", "lang"},
+    "inspect": {"abi", "errors", "kernel", "lang"},
+    "machine": {"abi", "errors", "image", "inspect", "kernel", "lang", "__version__"},
     "debug": {"errors", "image", "inspect", "kernel", "lang"},
     "view": {"errors", "inspect", "kernel", "lang", "machine"},
     "cli": {

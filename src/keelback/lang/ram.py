@@ -12,6 +12,9 @@ from typing import Any
 
 from keelback.lang.errors import Panic, calling_place
 
+OWN = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+"""The kind of host memory in which a page that is only read takes no room."""
+
 
 @dataclass
 class Record:
@@ -46,7 +49,7 @@ class Ram:
         self.size = size
         self.word_bits = word_bits
         self.strict = strict
-        self.contents = mmap.mmap(-1, size) if contents is None else contents
+        self.contents = mmap.mmap(-1, size, flags=OWN) if contents is None else contents
         self.bytes = memoryview(self.contents).cast("B")
         if self.bytes.nbytes < size or self.bytes.readonly:
             raise ValueError(f"{size:#x} bytes of RAM need as many bytes that can be written")
