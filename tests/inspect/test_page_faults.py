@@ -6,7 +6,7 @@ from keelback.inspect.events import Action
 from keelback.inspect.page_faults import Faulted, PageFaults, Served
 from keelback.inspect.walk import USER, Translation
 from keelback.kernel.memory.regions import RegionKind
-from keelback.kernel.processes.processes import Access
+from keelback.kernel.processes.processes import Access, Reason
 from kernel.driven import ANYWHERE, BSS, LIBRARY, PAGE, TEXT, Call, driven
 
 
@@ -22,7 +22,7 @@ def machine():
 
 def served(machine, address, before=None, kind=RegionKind.ANONYMOUS):
     """Return what a fault has led to, if the page was so before and is as it is now after."""
-    found = PageFaults(machine.lens).end(machine.process(1), Faulted(address, Access.READ, False, before, kind, USER))
+    found = PageFaults(machine.lens).end(machine.process(1), Faulted(address, Access.READ, before, kind, Reason.NONE))
     assert found == Served(found.action, None if found.action is Action.NOTHING else machine.frame(address))
     return found.action
 

@@ -10,6 +10,7 @@ import pytest
 from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
+from keelback.image.toolchain import TARGETS
 from keelback.inspect.events import (
     Action,
     Fault,
@@ -22,7 +23,7 @@ from keelback.inspect.events import (
 )
 from keelback.inspect.lens import look
 from keelback.inspect.traps import Registers
-from keelback.kernel.layout import MICROKERNEL, USERMODE
+from keelback.kernel.layout import MICROKERNEL, USERMODE, with_paging
 from keelback.kernel.processes.processes import Access, Reason
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.kernel.x86.vectors import TIMER, Vector
@@ -50,6 +51,8 @@ static void die(int how)
     case 4: (void)*(volatile char *)0x100000; break;
     case 5: __asm__ volatile("ud2"); break;
     case 6: *(volatile char *){STACK_TOP - 0x5000:#x} = 1; break;
+    case 7: sys_malloc_pages(2); sys_free_pages((void *){MICROKERNEL.malloc_base:#x}, 1);
+            *(volatile char *){MICROKERNEL.malloc_base:#x} = 1; break;
     }}
 }}
 
@@ -67,7 +70,7 @@ int main(const char *argument)
     }}
     sys_wait(child, NULL);
     PLACE[0x1008] = 4;
-    for (int how = 0; how < 7; how++) {{
+    for (int how = 0; how < 8; how++) {{
         if ((child = sys_fork_child()) == 0) {{
             if (*argument == 'd')
                 sys_detach();
@@ -95,19 +98,34 @@ DEATHS = [
     (STACK_BOTTOM - 8, Access.READ, Reason.STACK_OVERFLOW),
     (0x1000, Access.FETCH, Reason.NOT_MAPPED),
     (0x10_0000, Access.READ, Reason.PROTECTED),
+    (MICROKERNEL.malloc_base, Access.WRITE, Reason.NOT_MAPPED),
 ]
+RUNNER = """
+int main(void)
+{
+    volatile unsigned char code[] = {0xc3};  /* ret */
+
+    ((void (*)(void))code)();
+    return 0;
+}
+"""
 
 
 @cache
 def run(name, line):
     """Return all events of a machine of a kind that runs the program."""
-    payload = make_payload({"etc/init": f"{line}\n".encode(), "it": c_program(PROGRAM), "last": c_program(LAST)})
-    image = make_image(MICROKERNEL, payload, compiled(MICROKERNEL) if name != "interpreted" else None)
+    return events_of(name, MICROKERNEL, line, it=c_program(PROGRAM), last=c_program(LAST))
+
+
+def events_of(name, layout, line, **programs):
+    """Return all events of a machine of a kind, with a layout, that runs one of some programs."""
+    payload = make_payload({"etc/init": f"{line}\n".encode(), **programs})
+    image = make_image(layout, payload, compiled(layout) if name != "interpreted" else None)
     if name == "QEMU":
-        machine = ObservedQemu(make_image_file(MICROKERNEL, image), memory=MEMORY)
+        machine = ObservedQemu(make_image_file(layout, image), memory=MEMORY)
     else:
         pc = {"interpreted": InterpretedPc, "compiled": CompiledPc}[name]
-        machine = nullcontext(pc(MICROKERNEL, image, memory=MEMORY))
+        machine = nullcontext(pc(layout, image, memory=MEMORY))
     with machine as it:
         return list(events(it))
 
@@ -167,6 +185,16 @@ def test_who_is_killed_is_told_with_the_reason_even_if_no_record_is_left(name, l
     assert fault.vector == Vector.INVALID_INSTRUCTION and str(fault).endswith(": killed")
 
 
+@pytest.mark.parametrize("paging", ["PAE", "x86-64"])
+@pytest.mark.parametrize("name", MACHINES)
+def test_so_is_the_last_process_of_a_fetch_that_is_forbidden(name, paging):
+    layout = with_paging(MICROKERNEL, paging)
+    runner = c_program(RUNNER, target=TARGETS[layout.paging.word_bits])
+    [killed] = [each for each in faults(events_of(name, layout, "runner", runner=runner)) if each.reason]
+    assert (killed.action, killed.access, killed.reason) == (Action.KILLED, Access.FETCH, Reason.NOT_EXECUTABLE)
+    assert layout.stack_bottom <= killed.address < layout.stack_top
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_calls_have_arguments_by_name_and_results_and_errors_by_name(name):
     calls = [each for each in run(name, "it") if isinstance(each, SystemCall)]
@@ -194,7 +222,7 @@ def test_calls_have_arguments_by_name_and_results_and_errors_by_name(name):
 def test_a_call_that_waits_returns_when_its_thread_runs_again(name):
     found = [each for each in run(name, "it") if each.pid == 1]
     forks = [each.result.value for each in found if isinstance(each, SystemCall) and each.name == "fork"]
-    assert forks == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert forks == [2, 3, 4, 5, 6, 7, 8, 9, 10]
     waits = [str(each) for each in found if isinstance(each, SystemCall | Returned) and each.name in ("wait", "sleep")]
     expected = [line for pid in forks for line in (f"wait({pid}, 0x0) waits", f"wait returns {pid}")]
     assert waits == [*expected, "sleep(1) waits", "sleep returns 0"]
@@ -204,9 +232,9 @@ def test_a_call_that_waits_returns_when_its_thread_runs_again(name):
 def test_all_machines_have_the_same_events(line):
     one, other, real = (run(name, line) for name in MACHINES)
     assert one == other, "both lives have the same, in order, with the same frames, at the same time"
-    for pid in range(1, 11):
+    for pid in range(1, 12):
         assert said(real, pid) == said(one, pid), f"process {pid}"
-    assert not {each.pid for each in [*one, *real]} - set(range(10))
+    assert not {each.pid for each in [*one, *real]} - set(range(11))
 
 
 @pytest.mark.parametrize("name", MACHINES)

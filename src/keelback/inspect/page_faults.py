@@ -4,25 +4,25 @@ from dataclasses import dataclass
 
 from keelback.inspect.events import Action
 from keelback.inspect.lens import walker_of
-from keelback.inspect.records import holder, regions_of
 from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE, Translation
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Access, Process, ProcessState, Reason
 from keelback.kernel.processes.threads import Thread
-from keelback.kernel.x86.paging import AS_LOADED
+from keelback.kernel.x86.paging import AS_LOADED, EXECUTE
+from keelback.kernel.x86.trap_frame import TrapFrame
+from keelback.lang.strict import words_of
 
 
 @dataclass(frozen=True)
 class Faulted:
-    """A page as a fault found it: its translation, and what its region is for and allows."""
+    """A page as a fault found it: its translation, what its region is for, and why the process dies if it does."""
 
     address: int
     access: Access
-    forbidden: bool
     before: Translation | None
     kind: RegionKind
-    permissions: int
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class PageFaults:
 
     def begin(self, process: Process, thread: Thread, address: int) -> Faulted:
         """Return the page that a thread's trap is about, as it is now."""
-        frame = thread.frame
-        access = Access.WRITE if frame.writing else Access.FETCH if frame.fetches(address) else Access.READ
-        region = holder(regions_of(self._kernel, process.space), address)
-        kind, permissions = (region.kind, region.permissions) if region else (RegionKind.NONE, 0)
-        return Faulted(address, access, frame.forbidden, self._translation(process, address), kind, permissions)
+        with words_of(self._kernel.layout.paging.word_bits):
+            access = self._kernel.faults.access(thread.frame, address)
+            region = self._kernel.regions.find(process.space, address)
+            reason = self._reason(process, thread.frame, address)
+        return Faulted(address, access, self._translation(process, address), region.kind, reason)
 
     def end(self, process: Process, faulted: Faulted) -> Served:
         """Return what the kernel has done about it."""
         if process.state != ProcessState.ALIVE:
             gone = process.state == ProcessState.FREE
-            return Served(Action.KILLED, reason=self._reason(faulted) if gone else process.fault.reason)
+            return Served(Action.KILLED, reason=faulted.reason if gone else process.fault.reason)
         after = self._translation(process, faulted.address)
         return Served(self._action(faulted, after), after.frame if after else None)
 
@@ -75,12 +75,19 @@ class PageFaults:
             return Action.SHARED
         return Action.STACK_GROWN if faulted.kind == RegionKind.STACK and before is None else Action.ZEROS
 
-    def _reason(self, faulted: Faulted) -> Reason:
-        """Return why a process died whose record is gone: nobody could wait for it."""
-        layout = self._kernel.layout
-        if faulted.permissions & (WRITABLE if faulted.access is Access.WRITE else USER):
+    def _reason(self, process: Process, frame: TrapFrame, address: int) -> Reason:
+        """Return why a process would die by a fault: nobody may do that there, or there is no memory for it.
+
+        It is found before, by the kernel's own rule: of a process that nobody could wait for no record is left.
+        """
+        region = self._kernel.regions.find(process.space, address)
+        comes = frame.forbidden or region.kind != RegionKind.MALLOC
+        if frame.by_user and comes and region.permissions & self._needed(frame):
             return Reason.OUT_OF_MEMORY
-        if faulted.forbidden or faulted.kind not in (RegionKind.NONE, RegionKind.MALLOC):
-            return Reason.PROTECTED
-        in_guard = layout.guard_pages > 0 and layout.stack_guard <= faulted.address < layout.stack_bottom
-        return Reason.STACK_OVERFLOW if in_guard else Reason.NOT_MAPPED
+        return self._kernel.faults.reason(process, frame, address)
+
+    def _needed(self, frame: TrapFrame) -> int:
+        """Return the permission that a region must give for an access."""
+        if frame.writing:
+            return WRITABLE
+        return EXECUTE if frame.fetching and self._kernel.faults.can_forbid_fetches() else USER

@@ -60,26 +60,26 @@ class Faults(Component):
                 raise BadAddress
             if frame.writing:
                 self.virtual_memory.make_writable(process.space, address)
-            elif self._can_forbid_fetches() and frame.fetching:
+            elif self.can_forbid_fetches() and frame.fetching:
                 self.virtual_memory.make_executable(process.space, address)
             else:
                 self.virtual_memory.make_readable(process.space, address)
         except BadAddress:
-            reason = self._reason(process, frame, address)
+            reason = self.reason(process, frame, address)
         except OutOfMemory:
             reason = Reason.OUT_OF_MEMORY
         if reason != Reason.NONE:
             self._record(process, frame)
             process.fault.address = address
-            process.fault.access = self._access(frame, address)
+            process.fault.access = self.access(frame, address)
             process.fault.reason = reason
             raise ProcessFault
 
-    def _reason(self, process: Process, frame: TrapFrame, address: word) -> Reason:
+    def reason(self, process: Process, frame: TrapFrame, address: word) -> Reason:
         """Return why nobody may do that there."""
         region = self.virtual_memory.regions.find(process.space, address)
         kind = region.kind
-        if self._can_forbid_fetches() and frame.fetching and self._can_read(region, frame):
+        if self.can_forbid_fetches() and frame.fetching and self._can_read(region, frame):
             return Reason.NOT_EXECUTABLE
         if frame.forbidden or (kind != RegionKind.NONE and kind != RegionKind.MALLOC):
             return Reason.PROTECTED
@@ -92,15 +92,15 @@ class Faults(Component):
         """Say whether a page of a region that faulted may be read; a malloc page that is not there may not."""
         return region.permissions & USER != 0 and (frame.forbidden or region.kind != RegionKind.MALLOC)
 
-    def _can_forbid_fetches(self) -> bool:
+    def can_forbid_fetches(self) -> bool:
         """Say whether a page can be one that is not executable; the CPU then says of each fault if it was a fetch."""
         return self.layout.paging.no_execute and self.bits.no_execute != 0
 
-    def _access(self, frame: TrapFrame, address: word) -> Access:
+    def access(self, frame: TrapFrame, address: word) -> Access:
         """Return what the instruction did."""
         if frame.writing:
             return Access.WRITE
-        if self._can_forbid_fetches():
+        if self.can_forbid_fetches():
             return Access.FETCH if frame.fetching else Access.READ
         return Access.FETCH if frame.fetches(address) else Access.READ
 
