@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from keelback.inspect.records import mapped_libraries
 from keelback.inspect.source_places import SourcePlace
 from keelback.inspect.symbols import OwnElf, code_at, place_in, sources_of
 from keelback.inspect.unwind import row_of
@@ -51,10 +52,9 @@ class Code:
 
 def code_of(process: Process, files: Mapping[str, bytes]) -> Code:
     """Return the code of a process that is alive; `files` are the ELF files of programs and libraries by name."""
-    mapped = [(each.library, each.address) for each in list(process.libraries.slots)[: process.libraries.count]]
     libraries = [
         LoadedFile(files.get(text_of(library.name), b""), address, address + PAGE_SIZE + library.size)
-        for library, address in mapped
+        for library, address in mapped_libraries(process)
         if library is not None
     ]
     return Code(files.get(text_of(process.name), b""), libraries)

@@ -10,6 +10,7 @@ from keelback.kernel.loading.loaded_libraries import Library
 from keelback.kernel.memory.frame_set import FrameSet
 from keelback.kernel.memory.regions import MemoryRegion, Node
 from keelback.kernel.memory.regions import Space as SpaceRecord
+from keelback.kernel.processes.processes import Process
 from keelback.kernel.processes.queues import Queue, Queues
 from keelback.lang import Table, address_of, view
 
@@ -38,6 +39,12 @@ def raw(table: Table[Any]) -> bytes:
 def loaded_libraries(kernel: Kernel) -> Sequence[Library]:
     """Return the kernel's table of loaded libraries; none where its layout has no such part."""
     return list(kernel.libraries.table) if kernel.libraries is not None else []
+
+
+def mapped_libraries(process: Process) -> list[tuple[Library | None, int]]:
+    """Return the libraries that a process lists, each with the address of its link page; None: it should name one."""
+    listed = process.libraries
+    return [(each.library, each.address) for each in list(listed.slots)[: listed.count]]
 
 
 def used(array: Any) -> list[Any]:
@@ -83,10 +90,11 @@ def bits(frames: FrameSet) -> int:
     return int.from_bytes(raw(frames.levels[0]), "little")
 
 
-def zones_of(kernel: Kernel) -> list[FrameSet]:
-    """Return the sets of free frames: of the kernel zone, where there is one, and of user frames."""
+def zones_of(kernel: Kernel) -> dict[str, FrameSet]:
+    """Return the set of free frames of each zone, by its name; a layout with one pool has no kernel zone."""
     frames = kernel.memory.frames
-    return [each for each in (frames.kernel_zone, frames.user_zone) if each is not None]
+    zones = {"kernel zone": frames.kernel_zone, "user frames": frames.user_zone}
+    return {name: free for name, free in zones.items() if free is not None}
 
 
 def members(queue: Queue, queues: Queues) -> list[int]:

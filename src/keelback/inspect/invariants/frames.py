@@ -57,8 +57,9 @@ def _read_only(census: Census) -> Iterator[str]:
 
 @invariant("the sets of free frames hold exactly the frames of their zones without a reference")
 def _free_sets(census: Census) -> Iterator[str]:
-    expected = (("user frames", census.free & ~census.zone), ("kernel zone", census.free & census.zone))
-    for found, (name, free) in zip(reversed(zones_of(census.kernel)), expected, strict=False):
+    expected = {"user frames": census.free & ~census.zone, "kernel zone": census.free & census.zone}
+    for name, found in zones_of(census.kernel).items():
+        free = expected[name]
         wrong = bits(found) ^ free
         if wrong:
             frame = (wrong & -wrong).bit_length() - 1
@@ -78,7 +79,7 @@ def _blank_frames(census: Census) -> Iterator[str]:
 
 @invariant("a word of a free set's upper level has a bit for each word below that is not zero")
 def _set_levels(census: Census) -> Iterator[str]:
-    for free in zones_of(census.kernel):
+    for free in zones_of(census.kernel).values():
         for number, (lower, upper) in enumerate(pairwise(free.levels)):
             summary = sum(1 << index for index, word in enumerate(lower.elements) if word)
             if summary != int.from_bytes(raw(upper), "little"):
@@ -87,7 +88,7 @@ def _set_levels(census: Census) -> Iterator[str]:
 
 @invariant("a free set notes which of its words is the first that is not zero")
 def _first_words(census: Census) -> Iterator[str]:
-    for free in zones_of(census.kernel):
+    for free in zones_of(census.kernel).values():
         members = bits(free)
         first = (members & -members).bit_length() - 1 if members else 32 * len(free.words)
         if free.first.index != first // 32:
@@ -98,8 +99,8 @@ def _first_words(census: Census) -> Iterator[str]:
 def _free_counts(census: Census) -> Iterator[str]:
     frames = census.kernel.memory.frames
     counted = (frames.counts.kernel_free, frames.counts.user_free)
-    zone = bits(frames.kernel_zone).bit_count() if frames.kernel_zone is not None else 0
-    sizes = (zone, bits(frames.user_zone).bit_count())
+    zones = {name: bits(free).bit_count() for name, free in zones_of(census.kernel).items()}
+    sizes = (zones.get("kernel zone", 0), zones["user frames"])
     if sizes != counted:
         yield (
             f"the counts of free frames, of zone and user, are {counted[0]} and {counted[1]}, "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from keelback.inspect.census import AS_LOADED, Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.loaded_pages import loaded_page
-from keelback.inspect.records import loaded_libraries, members, numbered
+from keelback.inspect.records import loaded_libraries, mapped_libraries, members, numbered
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
 from keelback.kernel.memory.regions import RegionKind
@@ -83,7 +83,7 @@ def _malloc_pages(census: Census, pid: int) -> set[int]:
 def _library_users(census: Census) -> Iterator[str]:
     users: Counter[int] = Counter()
     for process in census.snapshot.alive:
-        listed = [each.library for each in list(process.libraries.slots)[: process.libraries.count]]
+        listed = [library for library, _address in mapped_libraries(process)]
         users.update(each._index for each in listed if each is not None)
         if None in listed or len(set(map(id, listed))) != len(listed):
             yield f"process {process.pid} lists {len(listed)} libraries, not all of them or one of them twice"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from keelback.inspect.records import members
+from keelback.inspect.records import mapped_libraries, members
 from keelback.inspect.snapshot.pages import Page
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.snapshot.spaces import Space
@@ -76,9 +76,8 @@ class Process:
     @cached_property
     def libraries(self) -> list[MappedLibrary]:
         """Return the libraries that it maps, in the order in which it asked for them."""
-        listed = self.record.libraries
-        slots = [(each.library, each.address) for each in list(listed.slots)[: listed.count]]
-        found = [(self.snapshot.libraries.get(record._index), at) for record, at in slots if record is not None]
+        listed = mapped_libraries(self.record)
+        found = [(self.snapshot.libraries.get(record._index), at) for record, at in listed if record is not None]
         return [MappedLibrary(library, address) for library, address in found if library is not None]
 
     def pages(self, start: int = 0, end: int = END) -> Iterator[Page]:
