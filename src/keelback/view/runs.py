@@ -1,0 +1,142 @@
+"""Where a process's own pages are: its memory as runs of pages that have one thing to be said of them.
+
+    0x08048000–0x08049fff   2  text, read-only   frames 0x2–0x3   of cow (1), 2 references, also in cow (2)
+
+A run ends where use, rights, owner, references or other holders change, or frames no longer follow each other.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+from keelback.inspect.snapshot.frames import Frame
+from keelback.inspect.snapshot.pages import Page
+from keelback.inspect.snapshot.processes import Process
+from keelback.inspect.snapshot.regions import Region
+from keelback.inspect.walk import PAGE_SHIFT
+from keelback.kernel.memory.frames import PINNED
+from keelback.view.cells import PAGE
+
+NOT_THERE = "not there yet"
+MOST_OTHERS = 4
+"""So many other holders are named; of more, how many there are is said."""
+
+
+class Holder(NamedTuple):
+    """Another space that shows the same frames, and by how much its addresses are higher there."""
+
+    whose: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """Pages [start, end) of one region; `frame` is that of the first, None: no page is mapped."""
+
+    start: int
+    end: int
+    use: str
+    rights: str
+    frame: int | None = None
+    owner: str = ""
+    references: int = 0
+    """PINNED: nobody counts them."""
+    others: tuple[Holder, ...] = ()
+    one_frame: bool = False
+    """Whether all its pages, of several, show one frame."""
+
+    @property
+    def pages(self) -> int:
+        """Return how many pages it has."""
+        return (self.end - self.start) >> PAGE_SHIFT
+
+    @property
+    def frames(self) -> str:
+        """Return its frames: `0x2–0x3`."""
+        if self.frame is None:
+            return ""
+        last = self.frame + self.pages - 1
+        return f"{self.frame:#x}" if last == self.frame or self.one_frame else f"{self.frame:#x}–{last:#x}"
+
+    @property
+    def counted(self) -> str:
+        """Return its references in words."""
+        return "" if self.frame is None else "pinned" if self.references == PINNED else f"{self.references:,}"
+
+    @property
+    def shared_with(self) -> str:
+        """Return who else shows its frames: `cow (2)`, with the address where that is another."""
+        named = [
+            each.whose + (f" at {self.start + each.offset:#010x}" if each.offset else "")
+            for each in self.others[:MOST_OTHERS]
+        ]
+        more = len(self.others) - len(named)
+        return ", ".join([*named, *([f"{more:,} more"] if more > 0 else [])])
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as plain values; `end` is the first address after it."""
+        return asdict(self) | {"pages": self.pages, "others": [each._asdict() for each in self.others]}
+
+
+def runs(process: Process) -> Iterator[Run]:
+    """Yield the runs of a process's regions, lowest first: pages that are mapped, and those that are not there yet."""
+    for region in process.regions:
+        so_far = region.start
+        for run in _joined(region, process):
+            if so_far < run.start:
+                yield Run(so_far, run.start, region.use, NOT_THERE)
+            yield run
+            so_far = run.end
+        if so_far < region.end:
+            yield Run(so_far, region.end, region.use, NOT_THERE)
+
+
+def _joined(region: Region, process: Process) -> Iterator[Run]:
+    """Yield runs of a region's mapped pages."""
+    so_far: Run | None = None
+    for page in process.pages(region.start, region.end):
+        run = _of_page(page, region)
+        if so_far is not None and _goes_on(so_far, run):
+            so_far = replace(so_far, end=run.end, one_frame=run.frame == so_far.frame)
+        else:
+            if so_far is not None:
+                yield so_far
+            so_far = run
+    if so_far is not None:
+        yield so_far
+
+
+def _goes_on(before: Run, run: Run) -> bool:
+    """Say whether a page's run is the next of another: behind it, on the next frame or on the same."""
+    if before.end != run.start or before.frame is None or run.frame is None:
+        return False
+    is_next = run.frame == before.frame + before.pages and not before.one_frame
+    is_same = run.frame == before.frame and (before.one_frame or before.pages == 1)
+    alike = all(getattr(before, name) == getattr(run, name) for name in ("use", "rights", "owner", "references"))
+    return bool(is_next or is_same) and alike and (before.others == run.others or bool(is_same))
+
+
+def _of_page(page: Page, region: Region) -> Run:
+    frame, start = frame_of(page), page.address
+    if frame is None:
+        return Run(start, start + PAGE, region.use, page.rights, page.mapping.frame, "behind all memory")
+    others = () if frame.references == PINNED else tuple(_others(page, frame))
+    return Run(start, start + PAGE, region.use, page.rights, frame.number, whose(frame), frame.references, others)
+
+
+def frame_of(page: Page) -> Frame | None:
+    """Return the frame that a page shows, None when the machine has no record of it."""
+    frames = page.snapshot.frames
+    return frames[page.mapping.frame] if page.mapping.frame < len(frames) else None
+
+
+def whose(frame: Frame) -> str:
+    """Return who has a frame: a process, or what its role says."""
+    return frame.snapshot.name_of(frame.owner) if frame.owner else frame.use
+
+
+def _others(page: Page, frame: Frame) -> Iterator[Holder]:
+    for each in frame.pages:
+        if (each.space, each.address) != (page.space, page.address):
+            yield Holder(each.space.whose, each.address - page.address)
+
