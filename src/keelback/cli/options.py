@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import click
 
 from keelback.cli.sizes import instructions, seconds
+from keelback.errors import UserError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -70,11 +71,23 @@ def _names_and_files(names: Iterable[str], incomplete: str) -> "list[CompletionI
     return [*found, CompletionItem(incomplete, type="file")]
 
 
+LIVES = ("interpreted", "compiled")
+
+
+def life(function: F) -> F:
+    """Add `--kernel`: in which life the kernel runs, as `kernel`."""
+    return click.option(
+        "--kernel",
+        type=click.Choice(LIVES),
+        help="Which life of the kernel: in this Python, or compiled to machine code.  [default: interpreted]",
+    )(function)
+
+
 def machine(function: F) -> F:
     """Add `--machine` and `--kernel`: where the kernel runs, and in which life, as `machine` and `kernel`."""
     function = click.option(
         "--kernel",
-        type=click.Choice(["interpreted", "compiled"]),
+        type=click.Choice(LIVES),
         help="Which life of the kernel: in this Python, or compiled to machine code.  "
         "[default: interpreted; compiled on QEMU]",
     )(function)
@@ -178,6 +191,29 @@ def limits(function: F) -> F:
         "each trap.  A kernel that loops takes none; --time ends that too.",
     )
     return cast(F, by_count(by_clock(called)))
+
+
+class Moment(NamedTuple):
+    """When a machine is looked at: after so many traps, when its console has said a text; and which process of it."""
+
+    at: int | None = None
+    until: str | None = None
+    pid: int | None = None
+
+
+def pause(function: F) -> F:
+    """Add `--at`, `--until` and `--pid`, as the `Moment` `moment`."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, at: int | None, until: str | None, pid: int | None, **others: Any) -> Any:
+        if at is not None and until is not None:
+            raise UserError("--at and --until: say one of them")
+        return function(*arguments, moment=Moment(at, until, pid), **others)
+
+    by_trap = click.option("--at", metavar="TRAP", type=click.IntRange(0), help="Stop after so many traps.")
+    by_text = click.option("--until", metavar="TEXT", help="Stop where the console has said a text.")
+    process = click.option("--pid", metavar="N", type=click.IntRange(1), help="Show one process, not all of them.")
+    return cast(F, by_trap(by_text(process(called))))
 
 
 def json(function: F) -> F:

@@ -36,6 +36,17 @@ def instructions(text: str) -> int:
     return int(found[1]) * THOUSANDS[found[2]]
 
 
+def address(option: str, text: str) -> int:
+    """Return the address that an option was given, in hexadecimal or decimal digits.  Raises: UserError."""
+    try:
+        found = int(text.replace("_", ""), 0)
+    except ValueError:
+        found = -1
+    if not 0 <= found < 1 << 64:
+        raise UserError(f"{option} {text}: not an address such as 0x0804a000")
+    return found
+
+
 def seconds(text: str) -> float:
     """Return the seconds of `--time`, such as `30s` or `1.5m`.  Raises: UserError."""
     found = TIME.fullmatch(text.upper())

@@ -85,7 +85,10 @@ def tale_of_address(process: Process, address: int) -> Tale:
 
 
 def _facts_of_opened(snapshot: Snapshot, mapping: Translation) -> Iterator[tuple[str, str]]:
-    yield "page", f"of the kernel part, open to every program: {'may be written' if mapping.flags & WRITABLE else 'read-only'}"
+    yield (
+        "page",
+        f"of the kernel part, open to every program: {'may be written' if mapping.flags & WRITABLE else 'read-only'}",
+    )
     yield from facts_of_frame(snapshot.frames[mapping.frame])
 
 

@@ -14,10 +14,12 @@ from keelback.inspect.snapshot.pages import Page
 from keelback.inspect.snapshot.processes import Process
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT
-from keelback.kernel.memory.frames import PINNED
+from keelback.kernel.memory.frames import PINNED, Role
+from keelback.kernel.x86.paging import EXECUTE
 from keelback.view.cells import PAGE
 
 NOT_THERE = "not there yet"
+SHORT: dict[int, str] = {Role.ZEROS: "zeros", Role.LIBRARY: "library", Role.SHARED: "several"}
 MOST_OTHERS = 4
 """So many other holders are named; of more, how many there are is said."""
 
@@ -118,10 +120,11 @@ def _goes_on(before: Run, run: Run) -> bool:
 
 def _of_page(page: Page, region: Region) -> Run:
     frame, start = frame_of(page), page.address
+    rights = "may be executed" if page.rights == "read-only" and region.permissions & EXECUTE else page.rights
     if frame is None:
-        return Run(start, start + PAGE, region.use, page.rights, page.mapping.frame, "behind all memory")
+        return Run(start, start + PAGE, region.use, rights, page.mapping.frame, "behind all memory")
     others = () if frame.references == PINNED else tuple(_others(page, frame))
-    return Run(start, start + PAGE, region.use, page.rights, frame.number, whose(frame), frame.references, others)
+    return Run(start, start + PAGE, region.use, rights, frame.number, whose(frame), frame.references, others)
 
 
 def frame_of(page: Page) -> Frame | None:
@@ -132,11 +135,10 @@ def frame_of(page: Page) -> Frame | None:
 
 def whose(frame: Frame) -> str:
     """Return who has a frame: a process, or what its role says."""
-    return frame.snapshot.name_of(frame.owner) if frame.owner else frame.use
+    return frame.snapshot.name_of(frame.owner) if frame.owner else SHORT.get(frame.role, frame.use)
 
 
 def _others(page: Page, frame: Frame) -> Iterator[Holder]:
     for each in frame.pages:
         if (each.space, each.address) != (page.space, page.address):
             yield Holder(each.space.whose, each.address - page.address)
-

@@ -54,4 +54,9 @@ def scene_of(
     maps = [physical_map(snapshot, frames_a_row, cells=cells)]
     maps += [virtual_map(snapshot.processes[pid], pages_a_row, cells=cells) for pid in chosen]
     levels = tuple(level.name for level in reversed(snapshot.walker.scheme.levels))
-    return Scene(title, maps, snapshot.name_of, levels, 8 if snapshot.kernel.layout.user_end < 1 << 32 else 12)
+    return Scene(title, maps, snapshot.name_of, levels, digits_of(snapshot))
+
+
+def digits_of(snapshot: Snapshot) -> int:
+    """Return how many hexadecimal digits an address has."""
+    return 8 if snapshot.kernel.layout.user_end < 1 << 32 else 12

@@ -17,7 +17,7 @@ from rich.text import Text
 from keelback.inspect.snapshot import Snapshot
 from keelback.view.cells import WIDTH, Cell, Fold, Map, Row, Style
 from keelback.view.colours import colour_of
-from keelback.view.scene import Scene, scene_of
+from keelback.view.scene import Scene, digits_of, scene_of
 from keelback.view.words import Entry, glyph_entries, style_entries
 
 GROUP = 16
@@ -47,7 +47,7 @@ class TextView:
 
     def scene(self, snapshot: Snapshot, title: str, pids: list[int] | None = None) -> Scene:
         """Return the scene with rows as long as there is room for."""
-        before = 6 + (8 if snapshot.kernel.layout.user_end < 1 << 32 else 12)
+        before = 6 + digits_of(snapshot)
         frames, pages = _cells_in(self.columns - before), _cells_in(self.columns - before - NAME_ROOM)
         return scene_of(snapshot, title, pids, frames_a_row=frames, pages_a_row=pages)
 

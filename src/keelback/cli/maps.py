@@ -1,0 +1,130 @@
+"""`keelback maps`: where a program's own pages are, run by run, and the tale of an address."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+from keelback.cli.json_output import print_json
+from keelback.cli.pausing import Pause, paused
+from keelback.cli.statuses import WELL
+from keelback.cli.tables import make_table, print_table
+from keelback.errors import UserError
+from keelback.inspect.moment import Moment
+from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.snapshot.processes import Process
+from keelback.machine.moments import moment_of
+from keelback.view.colours import colour_of
+from keelback.view.page_tale import Tale, tale_of_address
+from keelback.view.runs import Run, runs
+from keelback.view.scene import digits_of
+
+SHARED: Final = "also in"
+COLUMNS: Final[dict[str, Literal["left", "right"]]] = {
+    "addresses": "left",
+    "pages": "right",
+    "what": "left",
+    "rights": "left",
+    "frames": "left",
+    "owner": "left",
+    "refs": "right",
+    SHARED: "left",
+}
+NARROW = 96
+"""With fewer columns than these, a run is told by where it starts alone."""
+
+
+def show_maps(words: Sequence[str], pause: Pause, *, walk: int | None, as_json: bool) -> int:
+    """Run programs to where the machine is to stand, and print whose pages are where; return the exit status.
+
+    Raises: as `paused`.
+    """
+    moment = moment_of(paused(words, pause))
+    snapshot = moment.snapshot()
+    processes = chosen(snapshot, pause.pid)
+    tales = [tale_of_address(each, walk) for each in processes] if walk is not None else []
+    if as_json:
+        print_json(_facts(moment, processes, tales))
+        return WELL
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(title_of(moment, snapshot), "bold"))
+    for each in processes:
+        console.print()
+        _print_process(console, each)
+    for tale in tales:
+        console.print()
+        first, *others = tale.lines()
+        console.print(Text(first, "bold"))
+        for line in others:
+            console.print(line, markup=False)
+    return WELL
+
+
+def chosen(snapshot: Snapshot, pid: int | None) -> list[Process]:
+    """Return the process that is named by its id, else all that are alive.  Raises: UserError."""
+    alive = [snapshot.processes[each] for each in snapshot.spaces]
+    if pid is None:
+        return alive
+    found = [each for each in alive if each.pid == pid]
+    if not found:
+        there = ", ".join(snapshot.name_of(each.pid) for each in alive) or "none"
+        raise UserError(f"--pid {pid}: there is no such process here; there is {there}")
+    return found
+
+
+def title_of(moment: Moment, snapshot: Snapshot) -> str:
+    """Return what is shown: programs, layout, page tables, life, and when."""
+    programs = dict.fromkeys(snapshot.processes[pid].name for pid in snapshot.spaces)
+    where = f"{moment.layout.name}, {moment.layout.paging.name}"
+    when = "" if moment.traps is None else f"trap {moment.traps:,}, time {moment.time:,}"
+    return " · ".join(each for each in (" ".join(programs) or "no program", where, moment.machine, when) if each)
+
+
+def _print_process(console: Console, process: Process) -> None:
+    pages = list(process.pages())
+    own = sum(each.frame.owner == process.pid for each in pages)
+    title = Text(process.snapshot.name_of(process.pid), f"bold {colour_of(process.pid)}")
+    console.print(title.append(f": {len(pages):,} pages, {own:,} of them its own", "bold"))
+    listed = list(runs(process))
+    is_shared = any(run.others for run in listed)
+    is_narrow = console.width < NARROW
+    table = make_table()
+    for name, justify in COLUMNS.items():
+        if name != SHARED or is_shared:
+            table.add_column(name, justify=justify, no_wrap=name != SHARED)
+    for run in listed:
+        table.add_row(*_row(process, run, _start if is_narrow else _range)[: len(table.columns)])
+    print_table(console, table)
+
+
+def _start(process: Process, run: Run) -> str:
+    return f"{run.start:#0{2 + digits_of(process.snapshot)}x}"
+
+
+def _range(process: Process, run: Run) -> str:
+    return f"{_start(process, run)}–{run.end - 1:#0{2 + digits_of(process.snapshot)}x}"
+
+
+def _row(process: Process, run: Run, place: Callable[[Process, Run], str]) -> list[Text | str]:
+    quiet = "dim" if run.frame is None else ""
+    owner = process.snapshot.frames[run.frame].owner if run.references and run.frame is not None else 0
+    return [
+        *(Text(each, quiet) for each in (place(process, run), f"{run.pages:,}", run.use, run.rights)),
+        *(run.frames, Text(run.owner, colour_of(owner) if owner else ""), run.counted, run.shared_with),
+    ]
+
+
+def _facts(moment: Moment, processes: list[Process], tales: list[Tale]) -> dict[str, Any]:
+    return {
+        "layout": moment.layout.name,
+        "paging": moment.layout.paging.name,
+        "machine": moment.machine,
+        "traps": moment.traps,
+        "time": moment.time,
+        "processes": [
+            {"pid": each.pid, "parent": each.parent, "program": each.name, "runs": [run.facts() for run in runs(each)]}
+            for each in processes
+        ],
+        "walks": [tale.as_values() for tale in tales],
+    }

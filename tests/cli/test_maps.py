@@ -1,0 +1,77 @@
+"""`keelback maps`: a machine is stopped where it is said, and every word is the machine's."""
+
+import json
+
+import pytest
+
+from cli.test_run import command
+from keelback.cli.pausing import Pause, paused
+from keelback.kernel.processes.processes import ProcessState
+from support import MIB
+
+
+def maps(*arguments):
+    return command("maps", *arguments)
+
+
+def test_a_program_of_the_users_own_is_shown_before_it_ends(tmp_path):
+    (tmp_path / "mine.c").write_text(
+        '#include "keelback.h"\nstatic char page[8192];\nint main(void) { page[4096] = 1; return 0; }\n'
+    )
+    done = command("maps", "mine.c", "--memory", "16M", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("mine · microkernel, i386 · interpreted · trap ")
+    assert "mine (1): " in done.stdout and "text" in done.stdout and "may be written" in done.stdout
+
+
+@pytest.mark.parametrize("life", ["interpreted", "compiled"])
+def test_the_moment_before_the_first_end_is_found(life):
+    pc = paused(["hello", "ping"], Pause(compiled=life == "compiled", memory=8 * MIB))
+    table = pc.kernel.processes.table
+    assert all(table[pid].state == ProcessState.ALIVE for pid in (1, 2))
+    pc.step()
+    assert sum(table[pid].state == ProcessState.ALIVE for pid in (1, 2)) == 1
+
+
+def test_at_and_until_are_where_they_say():
+    pc = paused(["ping"], Pause(memory=8 * MIB, at=3))
+    assert pc.traps == 3
+    pc = paused(["ping"], Pause(memory=8 * MIB, until="ping 2"))
+    assert pc.console.endswith(b"ping 2") or (b"ping 2" in pc.console and b"ping 3" not in pc.console)
+
+
+def test_a_limit_is_a_moment_too():
+    done = maps("primes 0", "--limit", "100K", "--memory", "8M")
+    assert done.returncode == 0 and "primes (1): " in done.stdout
+
+
+def test_json_has_what_the_table_has():
+    said = json.loads(maps("cow", "--at", "40", "--memory", "8M", "--json", "--walk", "0x0804a000").stdout)
+    assert (said["layout"], said["paging"], said["traps"], said["machine"]) == (
+        "microkernel",
+        "i386",
+        40,
+        "interpreted",
+    )
+    first, second = said["processes"]
+    assert (first["program"], second["parent"], second["runs"][0]["others"]) == (
+        "cow", 1, [{"whose": "cow (1)", "offset": 0}],
+    )  # fmt: skip
+    assert [len(walk["walk"]) for walk in said["walks"]] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--at", "9999"], "--at 9999: there is no such trap; the machine ended after "),
+        (["--until", "nobody"], "--until 'nobody': the console never said that; the machine ended after "),
+        (["--pid", "7"], "there never was a process 7; the machine ended after "),
+        (["--at", "1", "--pid", "7"], "--pid 7: there is no such process here; there is hello (1)"),
+        (["--walk", "here"], "--walk here: not an address such as 0x0804a000"),
+        (["--at", "1", "--until", "x"], "--at and --until: say one of them"),
+    ],
+)
+def test_what_can_not_be_shown_is_said_in_a_line(arguments, line):
+    done = maps("hello", "--memory", "8M", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"keelback: {line}") and done.stderr.count("\n") == 1

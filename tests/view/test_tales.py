@@ -1,0 +1,131 @@
+"""Where own pages are, and the tale of one: each word against the machine's records and a walk that is not ours."""
+
+from itertools import pairwise
+
+import pytest
+
+from keelback.inspect.snapshot import Snapshot
+from keelback.kernel.layout import MICROKERNEL_64, TEACHING
+from keelback.kernel.memory.frames import PINNED
+from keelback.view.page_tale import tale_of_address, tale_of_frame
+from keelback.view.runs import runs
+from kernel.driven import ANYWHERE, LIBRARY, LIVES, MALLOC, PAGE, SMALL, STACK, TEXT, Call, driven
+from support import MIB
+
+
+@pytest.fixture(scope="module", params=LIVES)
+def machine(request):
+    """Return a machine: `it` (1) has memory of each kind, and its child (3) has written to one page."""
+    made = driven("it", "it", life=request.param, layout=SMALL)
+    assert made.call(Call.LOAD_LIBRARY, LIBRARY) > 0
+    assert made.call(Call.MAP, ANYWHERE, 3 * PAGE, 2) == ANYWHERE
+    made.write(ANYWHERE, 7)
+    made.read(ANYWHERE + PAGE)
+    made.call(Call.MALLOC_PAGES, 2)
+    assert made.fork() == 3
+    made.write(MALLOC, 2, pid=3)
+    return made
+
+
+@pytest.fixture(scope="module")
+def snapshot(machine):
+    return Snapshot(machine.lens)
+
+
+def test_runs_have_each_page_of_each_region_once_and_with_its_own_frame(machine, snapshot):
+    for process in snapshot.processes.values():
+        listed = list(runs(process))
+        assert all(first.end <= second.start for first, second in pairwise(listed))
+        pages = sum(region.end - region.start for region in process.regions) // PAGE
+        assert sum(run.pages for run in listed) == pages
+        for run in listed:
+            for index, page in enumerate(range(run.start, run.end, PAGE)):
+                expected = 0 if run.frame is None else run.frame + (0 if run.one_frame else index)
+                found = process.walk(page).mapping
+                assert (found.frame if found else 0) == expected, hex(page)
+                if run.frame is not None:
+                    record = machine.lens.memory.frames.table[expected]
+                    assert (run.references, run.owner == snapshot.name_of(process.pid)) == (
+                        record.references,
+                        record.owner == process.pid,
+                    )
+
+
+def test_a_run_names_who_else_shows_its_frames(snapshot):
+    of_child = {run.start: run for run in runs(snapshot.processes[3])}
+    assert [run.shared_with for run in (of_child[TEXT], of_child[MALLOC], of_child[MALLOC + PAGE])] == [
+        "it (1), it (2)", "", "it (1)",
+    ]  # fmt: skip
+    assert of_child[MALLOC].rights == "may be written" and of_child[MALLOC].owner == "it (3)"
+    zeros = of_child[ANYWHERE + PAGE]
+    assert (zeros.owner, zeros.references, zeros.counted, zeros.others) == ("zeros", PINNED, "pinned", ())
+
+
+def test_many_pages_of_zeros_are_one_run_of_one_frame():
+    made = driven("it", layout=SMALL)
+    made.call(Call.MAP, ANYWHERE, 9 * PAGE, 2)
+    for page in range(5):
+        made.read(ANYWHERE + page * PAGE)
+    zeros, rest = [run for run in runs(Snapshot(made.lens).processes[1]) if ANYWHERE <= run.start < MALLOC]
+    assert (zeros.pages, zeros.one_frame, zeros.frames) == (5, True, f"{made.frame(ANYWHERE):#x}")
+    assert (rest.pages, rest.frame) == (4, None)
+
+
+def told(snapshot, pid, address):
+    return dict(tale_of_address(snapshot.processes[pid], address).facts)
+
+
+def test_a_tale_says_region_rights_frame_and_who_else(machine, snapshot):
+    tale = told(snapshot, 3, MALLOC + PAGE + 5)
+    frame = machine.frame(MALLOC + PAGE, 3)
+    assert tale == {
+        "region": f"malloc [{MALLOC:#010x}, {MALLOC + 2 * PAGE:#010x}): may be written, 2 pages",
+        "page": "copy-on-write: who writes first, and is not alone, gets a copy",
+        "frame": f"frame {frame:#x}: malloc of it (1), 2 references (physical {frame * PAGE:#010x})",
+        "owner": "it (1)",
+        "also": f"{MALLOC + PAGE:#010x} in it (1): malloc, copy-on-write",
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "word", "begins"),
+    [
+        (ANYWHERE + 2 * PAGE, "page", "not there yet"),
+        (ANYWHERE + 3 * PAGE, "region", "none"),
+        (STACK + PAGE - SMALL.stack_pages * PAGE - 1, "guard", "below the stack"),
+        (0x10_0000, "kernel", "the kernel part"),
+        (0, "kernel", "the kernel part"),
+    ],
+)
+def test_a_tale_says_why_no_page_is_there(snapshot, address, word, begins):
+    assert told(snapshot, 3, address)[word].startswith(begins)
+
+
+def test_a_tale_has_the_entry_of_each_level_and_what_its_letters_mean(machine, snapshot):
+    lines = list(tale_of_address(snapshot.processes[3], MALLOC).lines())
+    entry = machine.entry(MALLOC, 3) & 0xFFF
+    assert f"page directory[{MALLOC >> 22}]" in lines[-3] and f"page table[{MALLOC >> 12 & 1023}]" in lines[-2]
+    assert f"{machine.frame(MALLOC, 3):x}{entry:03x}: page in frame" in lines[-2]
+    assert lines[-1].strip().split(", ")[:2] == ["P present", "W writable"]
+    wide = driven("it", layout=MICROKERNEL_64, memory=16 * MIB)
+    steps = tale_of_address(Snapshot(wide.lens).processes[1], STACK_64).steps
+    assert steps[0].level == "page map level 4" and len(steps) == 4
+
+
+STACK_64 = MICROKERNEL_64.stack_top - 1
+
+
+def test_every_frame_has_a_tale_that_names_who_shows_it(snapshot):
+    for number in range(len(snapshot.frames)):
+        frame, tale = snapshot.frames[number], tale_of_frame(snapshot, number)
+        assert tale.facts[0][1].startswith(frame.said)
+        shown = [said for word, said in tale.facts if word == "shown"]
+        assert len(shown) == min(len(frame.pages), 8)
+    with pytest.raises(IndexError):
+        tale_of_frame(snapshot, len(snapshot.frames))
+
+
+def test_the_screen_that_programs_may_use_has_a_tale_too():
+    snapshot = Snapshot(driven("it", layout=TEACHING, memory=2 * MIB).lens)
+    assert told(snapshot, 1, 0xB_8000)["page"] == "of the kernel part, open to every program: may be written"
+    assert "console" in told(snapshot, 1, 0xB_8000)["frame"]
