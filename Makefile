@@ -38,7 +38,7 @@ check: $(READY)          ## Lint, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_arrows.py
 
-fuzz: $(READY)           ## All seeded mistakes, random programs, requests, files and families, 102,000 forks: make fuzz SECONDS=3600 SEED=7
+fuzz: $(READY)           ## All seeded mistakes, random programs, requests, files and families, 104,000 forks: make fuzz SECONDS=3600 SEED=7
 	$(BIN)/python -m pytest -n 2 -m campaign
 	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),600) $(SEED)
 	$(BIN)/python tests/compiler/scenario_fuzz.py $(or $(SECONDS),600) $(SEED)

@@ -13,5 +13,10 @@ def name_of(layout: Layout) -> str:
     return f"{layout.name}-{layout.paging.name}"
 
 
+def in_turn(seed: int) -> Layout:
+    """Return the kernel that a campaign tries with a seed: each gets its turn."""
+    return VARIANTS[seed % len(VARIANTS)]
+
+
 variants = pytest.mark.parametrize("layout", VARIANTS, ids=name_of)
 with_other_paging = pytest.mark.parametrize("layout", OTHER_PAGING, ids=name_of)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from campaigns import Progress
 from compiler import shrinking
 from compiler.compare_lives import Lives
 from compiler.generate import inputs, module_text, write_units
@@ -123,13 +124,14 @@ def session(
     words: Sequence[int] = (32, 64),
 ) -> None:
     """Fuzz until so many modules or seconds are done, or something fails; `words` are the targets in turn."""
-    end, number = time.monotonic() + seconds, 0
+    end, number, progress = time.monotonic() + seconds, 0, Progress()
     while time.monotonic() < end and (modules is None or number < modules) and not report.failures:
         name, word_bits = f"{seed}.{number}", words[number % len(words)]
         units = write_units(name, UNITS, word_bits)
         names = [f"entry_{unit.number}" for unit in units]
         run_module(directory / "program.py", module_text(units), name, names, report, word_bits)
         number += 1
+        progress.tell(lambda: f"seed {seed}: {report.programs:,} programs, {report.runs.total():,} runs")
 
 
 # Shrinking.

@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from campaigns import Progress
 from compiler.compare_lives import Lives, Outcome
 from compiler.holes import EDGES, Holes
 from compiler.scenario_world import Program, module_text
@@ -217,13 +218,14 @@ def _run_entry(lives: Lives, number: int, program: Program, report: Report) -> s
 
 def session(seed: str, modules: int | None, seconds: float, directory: Path, report: Report) -> None:
     """Fuzz until so many modules or seconds are done, or something fails."""
-    end, number = time.monotonic() + seconds, 0
+    end, number, progress = time.monotonic() + seconds, 0, Progress()
     while time.monotonic() < end and (modules is None or number < modules) and not report.faults:
         with warnings.catch_warnings(action="ignore", category=SyntaxWarning):
             programs = [write(f"{seed}.{number}.{each}") for each in range(PROGRAMS)]
             for word_bits in WORDS:
                 run(programs, directory / "program.py", word_bits, report)
         number += 1
+        progress.tell(lambda: f"seed {seed}: {report.made.total():,} programs, {report.runs.total():,} runs")
 
 
 def smaller(fault: Fault, directory: Path, seconds: float = SHRINKING) -> Fault:

@@ -76,6 +76,21 @@ EAGER = replace(SMALL, eager_fork=True)
 CROWDED = replace(SMALL, most_references=2)
 MOST_REGIONS = 16
 LIMITED = replace(SMALL, regions=MOST_REGIONS)
+AREAS = {name: getattr(MICROKERNEL, name) for name in ("image_base", "anonymous_base", "malloc_base", "malloc_limit")}
+"""Where the areas lie that this module's addresses are in."""
+
+
+def with_our_areas(layout: Layout) -> Layout:
+    """Return a published layout with a short process table, whose areas but the stack lie where this module has them.
+
+    So one request, with its addresses, can be made of each of them.
+    """
+    return replace(layout, processes=8, threads=8, **AREAS)
+
+
+def memory_for(layout: Layout) -> int:
+    """Return as much memory as the processes of this module need beside a layout's kernel."""
+    return max(4 * MIB, layout.owned_end + 2 * MIB)
 
 
 Call = IntEnum("Call", {each.name.upper(): each.number for each in CALLS})

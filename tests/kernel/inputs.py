@@ -5,12 +5,13 @@ from collections import Counter
 from dataclasses import replace
 
 from keelback.abi.errors import NotALibrary, NotExecutable
+from keelback.abi.parts import Part
 from keelback.inspect.executables import broken_rule
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.kernel.boot.boot_parameters import BootParameters
 from keelback.kernel.boot.header import ImageHeader
-from keelback.kernel.layout import MICROKERNEL, USERMODE, Layout, with_paging
+from keelback.kernel.layout import OTHER_PAGING, TEACHING, USERMODE, Layout
 from keelback.kernel.loading.elf_file import Rule
 from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import layout_of
@@ -49,9 +50,12 @@ from support import MIB
 LAYOUTS = (
     SMALL,
     replace(USERMODE, processes=8),
-    *(replace(with_paging(each, "x86-64"), processes=8, threads=8) for each in (MICROKERNEL, USERMODE)),
+    *(replace(each, processes=8, threads=8) for each in OTHER_PAGING),
+    TEACHING,
 )
-MEMORY = {"microkernel": 4 * MIB, "usermode": 10 * MIB}
+WITH_PROGRAMS = [each for each in LAYOUTS if Part.STARTING in each.parts]
+"""Those whose processes start programs, and load libraries."""
+MEMORY = {"microkernel": 4 * MIB, "usermode": 10 * MIB, "teaching": 2 * MIB}
 SLOT = 16 * 1024
 """Bytes of the payload's member that each hostile file is put into."""
 MOST_STEPS = 40
@@ -243,3 +247,7 @@ class Boots:
         if pcs[0].outcome is not Outcome.REFUSED:
             check(look(self.layout, pcs[0].ram.contents))
         self.outcomes[pcs[0].outcome.name] += 1
+
+
+KINDS = {Files: WITH_PROGRAMS, Calls: LAYOUTS, Boots: LAYOUTS}
+"""The kernels that each kind of input is for."""

@@ -5,7 +5,7 @@ The model knows pages, bytes and permissions; it knows nothing of frames, tables
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -22,7 +22,7 @@ from keelback.abi.errors import (
     TooManyRegions,
 )  # fmt: skip
 from keelback.inspect.snapshot import Snapshot
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import Layout
 from keelback.kernel.memory.regions import FEW
 from keelback.kernel.processes.processes import Ending
 from keelback.kernel.x86.paging import USER, WRITABLE
@@ -42,13 +42,14 @@ from kernel.driven import (
     PAGE,
     TEXT,
     TEXTS,
+    WRITERS,
     Blocked,
     Call,
     Died,
-    Driven,
-    make_machine,
+    driven,
+    memory_for,
+    with_our_areas,
 )
-from support import elf
 
 READ, WRITE = 1, 2
 GUARD = 1  # a process that lives as long as the machine
@@ -57,7 +58,7 @@ FAR = ANYWHERE + 0x40_0000
 ROW = ANYWHERE + 0x10_0000  # pages of their own, one apart
 LIBRARIES = BSS + BSS_PAGES * PAGE  # where the first library of a process lies
 OTHER = ARGUMENT  # where the name of another library lies; the text there says "argument"
-OTHER_FILE = elf([(0, 4, b"another link page", PAGE), (PAGE, 6, b"other data", PAGE)], entry=0, type=3)
+OTHER_PARTS = [(0, 4, b"another link page", PAGE), (PAGE, 6, b"other data", PAGE)]
 LIBRARY_PAGES = [LIBRARIES + number * PAGE for number in range(6)]
 # Few pages, so that requests meet: in two tables and in the image.
 PAGES = [ANYWHERE, ANYWHERE + PAGE, FAR - PAGE, FAR, BSS, BSS + PAGE]
@@ -138,18 +139,30 @@ def new_process() -> ModelProcess:
     return ModelProcess(0, pages)
 
 
+def limited(layout: Layout) -> Layout:
+    """Return a published layout as the model knows it: with few regions, and its areas where PAGES lie."""
+    return replace(with_our_areas(layout), regions=MOST_REGIONS)
+
+
 class MemoryModel(RuleBasedStateMachine):
     """Random requests of several processes, on a machine and on the model."""
 
     life = "interpreted"
+    layout = LIMITED
     watched = True
     """Whether strict RAM and the invariants watch the kernel, too."""
 
     def __init__(self) -> None:
         super().__init__()
-        programs = {"argument": OTHER_FILE}
-        self.machine = Driven(
-            make_machine("it", "it", life=self.life, layout=LIMITED, check=self.watched, programs=programs)
+        programs = {"argument": WRITERS[self.layout.paging.word_bits](OTHER_PARTS, entry=0, type=3)}
+        self.machine = driven(
+            "it",
+            "it",
+            life=self.life,
+            layout=self.layout,
+            memory=memory_for(self.layout),
+            check=self.watched,
+            programs=programs,
         )
         self.processes = {GUARD: new_process(), 2: new_process()}
         self.last = 2  # the number that was given last
@@ -230,9 +243,9 @@ class MemoryModel(RuleBasedStateMachine):
     def check_range(self, process: ModelProcess, address: int, size: int) -> int:
         if address % PAGE or size == 0:
             return BadArgument.number
-        if not MICROKERNEL.user_base <= address < MICROKERNEL.user_end:
+        if not self.layout.user_base <= address < self.layout.user_end:
             return BadAddress.number
-        return BadAddress.number if size > MICROKERNEL.user_end - address else 0
+        return BadAddress.number if size > self.layout.user_end - address else 0
 
     # Memory.
 
@@ -304,7 +317,7 @@ class MemoryModel(RuleBasedStateMachine):
         """Return the result of `map`, and the pages that are new then."""
         if count == 0:
             return BadArgument.number, {}
-        start = page or MICROKERNEL.anonymous_base
+        start = page or self.layout.anonymous_base
         while not page and any(start + number * PAGE in process.pages for number in range(count)):
             start += PAGE
         new = {start + number * PAGE: ModelPage("anonymous", allowed) for number in range(count)}
@@ -577,6 +590,6 @@ class MemoryModel(RuleBasedStateMachine):
         allowed = (READ if entry & USER else 0) | (WRITE if entry & WRITABLE else 0)
         assert not allowed & ~expected.allowed, f"process {pid} may do more at {page:#x}: {allowed}"
         assert not (entry and expected is NOWHERE), f"process {pid} has page {page:#x}"
-        start = entry >> 12 << 12
+        start = self.machine.frame(page, pid) * PAGE if entry else 0
         found = self.machine.pc.ram.contents[start : start + PAGE] if entry else bytes(PAGE)
         assert found == expected.content, f"process {pid}, page {page:#x}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from keelback.abi.errors import OutOfMemory
-from keelback.kernel.layout import MICROKERNEL, OTHER_PAGING, USERMODE
+from keelback.kernel.layout import OTHER_PAGING, USERMODE
 from keelback.kernel.memory.frames import KERNEL
 from kernel.driven import (
     ANYWHERE,
@@ -22,6 +22,8 @@ from kernel.driven import (
     Call,
     Driven,
     driven,
+    memory_for,
+    with_our_areas,
 )
 from kernel.traces import assert_equal, range_of, state
 from support import MIB
@@ -33,10 +35,9 @@ TABLE = 0x40_0000
 MANY, MANY_TABLES = 40 * PAGE, 40 * TABLE
 MACHINES = {"microkernel": (SMALL, 4 * MIB), "usermode": (replace(USERMODE, processes=8), 10 * MIB)}
 """layout: it with a short process table, and memory of which either zone has more to spare than MOST."""
-AREAS = {name: getattr(MICROKERNEL, name) for name in ("image_base", "anonymous_base", "malloc_base", "malloc_limit")}
-WIDE = {name_of(each): replace(each, processes=8, threads=8, **AREAS) for each in OTHER_PAGING}
+WIDE = {name_of(each): with_our_areas(each) for each in OTHER_PAGING}
 """Those with other page tables, whose areas lie where `driven` has them."""
-MACHINES |= {name: (each, max(4 * MIB, each.owned_end + 2 * MIB)) for name, each in WIDE.items()}
+MACHINES |= {name: (each, memory_for(each)) for name, each in WIDE.items()}
 ZONES = ("user", "kernel", "both")
 MOST = 160
 """More frames of either zone than any of these requests needs."""

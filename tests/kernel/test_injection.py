@@ -19,6 +19,7 @@ from keelback.lang import PAGE_SHIFT
 from keelback.machine.observed import Outcome
 from kernel.driven import (
     ANYWHERE,
+    AREAS,
     ARGUMENT,
     BSS,
     BSS_PAGES,
@@ -45,11 +46,12 @@ from kernel.driven import (
     Driven,
     driven,
     make_machine,
+    memory_for,
     register_name,
 )
 from kernel.mistaken import mistaken
 from kernel.traces import assert_equal, console, memory, range_of, state
-from support import MIB, sliced
+from support import sliced
 from variants import VARIANTS, name_of
 
 READ, WRITE, SPARSE = 1, 2, 4
@@ -378,8 +380,7 @@ ACCESSES = {
 
 
 def prepared(case: Case, life: str) -> Driven:
-    memory = max(4 * MIB, case.layout.owned_end + 2 * MIB)
-    machine = driven("it", "it", life=life, layout=case.layout, memory=memory)
+    machine = driven("it", "it", life=life, layout=case.layout, memory=memory_for(case.layout))
     case.prepare(machine)
     machine.run(case.actor)
     return machine
@@ -503,7 +504,6 @@ def access(case: Case, life: str, failed: int) -> Driven | None:
 # The same in every other layout and with all page tables: how often a frame is allocated there is nobody's promise.
 
 CELLS = {name_of(each): each for each in VARIANTS if each is not MICROKERNEL}
-AREAS = ("image_base", "anonymous_base", "malloc_base", "malloc_limit")
 MOVED = STACK - 16 * PAGE
 """Addresses from here on are the stack's."""
 
@@ -513,14 +513,11 @@ def in_cell(case: Case, cell: str) -> Case:
     there = CELLS[cell]
     changes = {each.name: getattr(case.layout, each.name) for each in fields(Layout)}
     changes = {name: value for name, value in changes.items() if value != getattr(MICROKERNEL, name)}
-    areas = {
-        name: getattr(MICROKERNEL, name) for name in ("image_base", "anonymous_base", "malloc_base", "malloc_limit")
-    }
     up = there.stack_top - MICROKERNEL.stack_top
     request = tuple(each + up if MOVED <= each < MICROKERNEL.stack_top else each for each in case.request)
     bits = there.paging.word_bits
     result = case.result % (1 << 32) if bits == 64 and case.result < -255 else case.result
-    layout = replace(there, **areas | changes)
+    layout = replace(there, **AREAS | changes)
     return replace(case, layout=layout, request=request, result=result, points=UNKNOWN)
 
 

@@ -42,10 +42,14 @@ static uint32_t chance(uint32_t sides)
     return (state >> 3) % sides;
 }
 
-/* Return the place of a page: rows of neighbours, two of them over the end of a page table. */
+/* Return the place of a page: rows of neighbours, two of them over the end of a table, on 64 bits of upper ones. */
 static char *place(uint32_t spot)
 {
+#ifdef __x86_64__
+    static const uintptr_t rows[SPOTS / ROW] = {0x503fe000, 0x13fffe000, 0x10000000, 0xffffffd000};
+#else
     static const uintptr_t rows[SPOTS / ROW] = {0x503fe000, 0x60000000, 0x10000000, 0xe07fd000};
+#endif
 
     return (char *)(rows[spot / ROW] + spot % ROW * PAGESIZE);
 }
@@ -124,34 +128,34 @@ static void change_regions(void)
     uint32_t spot = chance(SPOTS), count = 1 + chance(ROW - spot % ROW), rights = chance(4), used = 0;
     uint32_t sparse = chance(4) == 0 ? 4 : 0;
     size_t size = count * PAGESIZE;
-    int32_t result;
+    intptr_t result;
 
     for (uint32_t i = spot; i < spot + count; i++)
         used += spots[i].kind != FREE;
     switch (chance(8)) {
     default:
-        result = (int32_t)sys_map(place(spot), size - chance(PAGESIZE), (enum permission)(rights | sparse));
-        expect(result == (used ? ERROR_NO_ROOM : (int32_t)place(spot)) || (!used && result == OOM), "map", result);
+        result = (intptr_t)sys_map(place(spot), size - chance(PAGESIZE), (enum permission)(rights | sparse));
+        expect(result == (used ? ERROR_NO_ROOM : (intptr_t)place(spot)) || (!used && result == OOM), "map", (int32_t)result);
         if (!failed(result))
             set_spots(spot, count, sparse ? SPARSE_PAGE : ANONYMOUS, rights);
         break;
     case 0:
     case 1:
         result = sys_unmap(place(spot), size);
-        expect(result == 0 || result == OOM, "unmap", result);
+        expect(result == 0 || result == OOM, "unmap", (int32_t)result);
         if (result == 0)
             set_spots(spot, count, FREE, 0);
         break;
     case 2:
     case 3:
         result = sys_protect(place(spot), size, (enum permission)rights);
-        expect(used < count ? result == ERROR_BAD_ADDRESS : result == 0 || result == OOM, "protect", result);
+        expect(used < count ? result == ERROR_BAD_ADDRESS : result == 0 || result == OOM, "protect", (int32_t)result);
         for (uint32_t i = spot; result == 0 && i < spot + count; i++)
             spots[i].rights = rights & 2 ? 3 : rights;
         break;
     case 4:
         result = sys_new_page(place(spot));
-        expect(result == 0 || result == OOM, "page_alloc", result);
+        expect(result == 0 || result == OOM, "page_alloc", (int32_t)result);
         if (result == 0)
             set_spots(spot, 1, ANONYMOUS, 3);
     }
@@ -168,9 +172,9 @@ static void change_malloc_pages(void)
         expect(sys_free_pages(runs[i].start + runs[i].pages * PAGESIZE, count) == 0, "free_pages", 0);
     } else {
         uint32_t count = 1 + chance(chance(8) ? 5 : 60);
-        int32_t result = (int32_t)sys_malloc_pages(count);
+        intptr_t result = (intptr_t)sys_malloc_pages(count);
 
-        expect(!failed(result) || result == OOM, "malloc_pages", result);
+        expect(!failed(result) || result == OOM, "malloc_pages", (int32_t)result);
         if (failed(result))
             return;
         runs[i].start = (char *)result;

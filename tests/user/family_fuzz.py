@@ -1,47 +1,61 @@
-"""Families of processes that do as chance has it, on little memory: family_fuzz.py SECONDS [SEED].
+"""Families of processes that do as chance has it, with little memory, on each kernel: family_fuzz.py SECONDS [SEED].
 
 `families.c` knows what must be and says so.  Here memory, invariants and, of one of four, both lives are compared.
 """
 
 import random
 import sys
-import time
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from campaigns import seeds
 from keelback.image.c_options import OURS
+from keelback.image.libraries import build_library
 from keelback.image.programs import build_program
+from keelback.image.toolchain import TARGETS
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
-from keelback.kernel.layout import MICROKERNEL, USERMODE, Layout
+from keelback.kernel.layout import Layout
 from keelback.kernel.processes.processes import Ending
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
-from keelback.user import RUNTIME
+from keelback.user import LIBRARIES, RUNTIME
 from kernel.driven import LIVES, make_machine
-from libraries import our_libraries
-from support import MIB, payload_programs
+from support import MIB, programs_of
 from user.fork_campaign import memory_of
+from variants import VARIANTS, in_turn, name_of
 
 SOURCE = Path(__file__).with_name("families.c")
-MEMORY = {MICROKERNEL: (3 * MIB, 7 * MIB // 2, 4 * MIB, 6 * MIB), USERMODE: (9 * MIB, 10 * MIB, 12 * MIB)}
+MEMORY = {"microkernel": (3 * MIB, 7 * MIB // 2, 4 * MIB, 6 * MIB), "usermode": (9 * MIB, 10 * MIB, 12 * MIB)}
 COMPARED = 4
+"""One family of so many, of each kernel's, is run in both lives."""
+
+
+@cache
+def families(layout: Layout) -> bytes:
+    target = TARGETS[layout.paging.word_bits]
+    return build_program(SOURCE, runtime=RUNTIME, image_base=layout.image_base, options=OURS, target=target)
+
+
+@cache
+def libcount(layout: Layout) -> bytes:
+    return build_library(
+        LIBRARIES / "libcount.c", runtime=RUNTIME, options=OURS, target=TARGETS[layout.paging.word_bits]
+    )
 
 
 def machine(life: str, layout: Layout, memory: int, *lines: str) -> SimulatedPc:
-    families = build_program(SOURCE, runtime=RUNTIME, image_base=layout.image_base, options=OURS)
-    programs = {"families": families, "hello": payload_programs(layout.image_base)["hello"]}
-    programs["libcount"] = our_libraries()["libcount"]
+    programs = {"families": families(layout), "hello": programs_of(layout)["hello"], "libcount": libcount(layout)}
     return make_machine(*lines, life=life, layout=layout, memory=memory, check=False, programs=programs)
 
 
-def run_family(seed: int, *lives: str) -> int:
+def run_family(layout: Layout, seed: int, *lives: str) -> int:
     """Run the family of a seed, in one life or side by side in two, and check what is left; return how many traps."""
-    draw = random.Random(seed)
-    layout = draw.choice([MICROKERNEL, USERMODE])
-    memory = draw.choice(MEMORY[layout])
+    memory = random.Random(seed).choice(MEMORY[layout.name])
     line = f"families {seed} 2 0"
     pc, *others = (machine(life, layout, memory, line) for life in lives)
     none = machine(lives[0], layout, memory)
@@ -63,13 +77,15 @@ def run_family(seed: int, *lives: str) -> int:
 
 def main() -> None:
     """Run one family after the other until the time is up."""
-    seconds = float(sys.argv[1])
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1_000_000)
-    end, number, traps = time.monotonic() + seconds, first, 0
-    while time.monotonic() < end:
-        traps += run_family(number, *(LIVES if number % COMPARED == 0 else LIVES[1:]))
-        number += 1
-    print(f"seeds {first} to {number - 1}: {traps:,} traps of families, all as it must be")
+    traps: Counter[str] = Counter()
+
+    def tell() -> str:
+        return "traps of families: " + ", ".join(f"{name} {count:,}" for name, count in traps.items())
+
+    for number in seeds(tell):
+        layout = in_turn(number)
+        compared = number // len(VARIANTS) % COMPARED == 0
+        traps[name_of(layout)] += run_family(layout, number, *(LIVES if compared else LIVES[1:]))
 
 
 if __name__ == "__main__":

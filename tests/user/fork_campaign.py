@@ -1,6 +1,6 @@
-"""The program `forkexit` in both lives, after which all memory is as it was: fork_campaign.py [INTERPRETED COMPILED].
+"""`forkexit` on each kernel in both lives; all memory is as it was then: fork_campaign.py [INTERPRETED COMPILED].
 
-The numbers say how many forks there are to be at least.
+The numbers say how many forks there are to be at least, each kernel's taken together.
 """
 
 import struct
@@ -15,20 +15,23 @@ from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.inspect.records import bits
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.processes.processes import Ending
-from keelback.kernel.x86.trap_frame import TrapFrame
+from keelback.kernel.x86.trap_frame import TrapFrame, TrapFrame64
 from keelback.kernel.x86.vectors import SYSTEM_CALL
 from keelback.lang import layout_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 from kernel.driven import Call, make_machine
-from support import MIB, payload_programs
+from support import MIB, programs_of
+from variants import VARIANTS, name_of
 
+INT = struct.Struct("<i")
+AX = {32: layout_of(TrapFrame).field("eax").offset, 64: layout_of(TrapFrame64).field("rax").offset}
+"""Where a trap frame has a call's result, by the bits of a word."""
 TURNS_PER_FORK = 5
 """How many turns of the first process are more than enough for a fork, its own or a descendant's."""
-EAX, EAX_OFFSET = struct.Struct("<i"), layout_of(TrapFrame).field("eax").offset
 
 
 @dataclass
@@ -51,14 +54,14 @@ def memory_of(kernel: Kernel) -> Memory:
     )
 
 
-def machine(life: str, *lines: str) -> SimulatedPc:
-    programs = payload_programs()
-    return make_machine(*lines, life=life, layout=MICROKERNEL, memory=8 * MIB, check=False, programs=programs)
+def machine(life: str, layout: Layout, *lines: str) -> SimulatedPc:
+    memory, programs = max(8 * MIB, layout.owned_end + 4 * MIB), programs_of(layout)
+    return make_machine(*lines, life=life, layout=layout, memory=memory, check=False, programs=programs)
 
 
-def memory_of_none(life: str) -> Memory:
+def memory_of_none(life: str, layout: Layout) -> Memory:
     """Return what is free on a machine that has booted and has no process."""
-    pc = machine(life)
+    pc = machine(life, layout)
     pc.boot()
     return memory_of(look(pc.layout, pc.ram.contents))
 
@@ -70,6 +73,7 @@ class Forks:
         self.pc = pc
         self.count = 0
         self._asked = False
+        self._result = AX[pc.layout.paging.word_bits]
         self._write_frame = pc._write_frame
         # Observers before a trap would have the compiled life stop in its entry stub, which takes longer than the trap.
         pc._write_frame = self._note
@@ -81,20 +85,20 @@ class Forks:
 
     def _count(self) -> None:
         if self._asked:  # who forks goes on
-            [result] = EAX.unpack_from(self.pc.ram.bytes, self.pc.frame + EAX_OFFSET)
+            [result] = INT.unpack_from(self.pc.ram.bytes, self.pc.frame + self._result)
             self.count += result > 0
 
 
-def run_forks(life: str, wanted: int) -> tuple[int, SimulatedPc]:
+def run_forks(life: str, wanted: int, layout: Layout = MICROKERNEL) -> tuple[int, SimulatedPc]:
     """Let `forkexit` fork so often at least, compare memory with before; return how often it did, and the machine."""
-    pc = machine(life, f"forkexit {wanted * TURNS_PER_FORK}")
+    pc = machine(life, layout, f"forkexit {wanted * TURNS_PER_FORK}")
     forks = Forks(pc)
     pc.boot()
     assert pc.run() is Outcome.POWERED_OFF
     lens = look(pc.layout, pc.ram.contents)
     process = lens.processes.table[1]
     assert (process.ending, process.exit_status) == (Ending.EXITED, 0) and b"killed" not in pc.console
-    assert memory_of(lens) == memory_of_none(life)
+    assert memory_of(lens) == memory_of_none(life, layout)
     assert forks.count >= wanted
     check(lens)
     return forks.count, pc
@@ -102,12 +106,14 @@ def run_forks(life: str, wanted: int) -> tuple[int, SimulatedPc]:
 
 def main() -> None:
     """Run the campaign, and say what was seen."""
-    wanted = [int(each) for each in sys.argv[1:]] or [2_000, 100_000]
+    wanted = [int(each) for each in sys.argv[1:]] or [2_400, 102_000]
     for life, number in zip(("interpreted", "compiled"), wanted, strict=True):
-        start = time.monotonic()
-        count, pc = run_forks(life, number)
-        spent = time.monotonic() - start
-        print(f"{life}: {count:,} forks, {pc.traps:,} traps in {spent:.0f} s; frames are as they were")
+        for layout in VARIANTS:
+            start = time.monotonic()
+            count, pc = run_forks(life, -(-number // len(VARIANTS)), layout)
+            spent = time.monotonic() - start
+            done = f"{count:,} forks, {pc.traps:,} traps in {spent:.0f} s"
+            print(f"{name_of(layout)}, {life}: {done}; frames are as they were", flush=True)
 
 
 if __name__ == "__main__":

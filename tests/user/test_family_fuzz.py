@@ -2,14 +2,16 @@
 
 import pytest
 
+from keelback.kernel.layout import MICROKERNEL, USERMODE
 from kernel.driven import LIVES
 from kernel.mistaken import mistaken
 from user.family_fuzz import run_family
+from variants import variants
 
 
-@pytest.mark.parametrize("seed", range(1, 5))
-def test_a_family_on_little_memory_finds_all_as_it_must_be(seed):
-    assert run_family(seed, *(LIVES if seed == 4 else LIVES[1:])) > 1000
+@variants
+def test_a_family_on_little_memory_finds_all_as_it_must_be(layout):
+    assert run_family(layout, 1, *(LIVES if layout is MICROKERNEL else LIVES[1:])) > 1000
 
 
 def test_a_call_that_touches_what_it_reads_is_found(tmp_path):
@@ -18,4 +20,4 @@ def test_a_call_that_touches_what_it_reads_is_found(tmp_path):
         mistaken(tmp_path, *place, "self.spaces.kernel.zero", "self.make_readable(space, address)"),
         pytest.raises(AssertionError, match="WRONG: what a failure takes"),
     ):
-        run_family(1, "interpreted")
+        run_family(USERMODE, 3, "interpreted")
