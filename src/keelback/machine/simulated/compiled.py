@@ -9,6 +9,7 @@ from keelback.kernel.kernel import Kernel, make_kernel
 from keelback.kernel.x86.trap_frame import FROM_SYSCALL
 from keelback.lang import NoHardware
 from keelback.machine.panics import panic_of
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.pc import SimulatedPc
 from keelback.machine.simulated.ring0 import Ring0
 from keelback.machine.simulated.window_watch import WindowWatch
@@ -26,6 +27,10 @@ class CompiledPc(SimulatedPc):
         kernel = make_kernel(self.layout, self.ram, NoHardware())
         self._windows = WindowWatch(self.processor.engine, kernel)
         return kernel
+
+    def parts(self) -> list[Kept]:
+        """Return what keeps state between traps."""
+        return [*super().parts(), self.ring0, self.ring0.delivery, self._windows]
 
     @property
     def kernel_instructions(self) -> int:

@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from keelback.lang import Panic
 from keelback.machine.simulated import gates
 from keelback.machine.simulated.engine import NO_EXCEPTION
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.processor import Processor
 from keelback.machine.simulated.ring0_memory import DeliveryFault
 from keelback.machine.simulated.saved_state import INTERRUPTS, VIRTUAL_8086
@@ -24,8 +25,10 @@ NESTED_TASK = 1 << 14
 LOST_ON_ENTRY = 1 << 8 | NESTED_TASK | 1 << 16 | VIRTUAL_8086  # trap flag, nested task, resume
 
 
-class Delivery(ABC):
+class Delivery(Kept, ABC):
     """Delivers traps of a processor to the kernel in its ring 0; `entered` is the last, and whether it was in VM86."""
+
+    KEPT = "entered", "_cr4"
 
     def __init__(self, processor: Processor) -> None:
         self.processor = processor

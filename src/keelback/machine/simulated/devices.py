@@ -5,11 +5,13 @@ Sources: PC16550D data sheet; Intel 8259A and 8254 data sheets; QEMU's isa-debug
 
 from collections.abc import Callable
 
+from keelback.machine.simulated.kept import Kept
+
 OPEN_BUS = 0xFF
 MODE = 0x0E  # in a control word of the timer
 
 
-class Device:
+class Device(Kept):
     """Something behind ports; `first` is its lowest port and `count` how many it has."""
 
     first: int
@@ -26,6 +28,7 @@ class Device:
 class Serial(Device):
     """A serial port whose line is free, unless `is_stuck`; what is sent goes to `output`."""
 
+    KEPT = "registers", "is_stuck"
     first, count = 0x3F8, 8
     LINE_CONTROL, LINE_STATUS = 3, 5
     DIVISOR_LATCH = 0x80
@@ -57,6 +60,10 @@ class InterruptController(Device):
     requests that wait.
     """
 
+    KEPT = (
+        *("vector", "mask", "requested", "in_service", "words_left"),
+        *("shows_in_service", "vector_comes", "is_connected"),
+    )
     count = 2
     INITIALISE, READ_COMMAND, READ_REGISTER, END, SPECIFIC = 0x10, 0x08, 0x02, 0x20, 0x40
     SINGLE, FOURTH_WORD = 0x02, 0x01
@@ -134,6 +141,7 @@ class IntervalTimer(Device):
     `is_dead` says that it never counts.
     """
 
+    KEPT = "low", "period", "due", "is_once", "left", "is_dead"
     first, count = 0x40, 4
     CONTROL = 3
     CHANNEL, ACCESS = 0xC0, 0x30  # in a control word; no access is the latch command
@@ -180,6 +188,7 @@ class IntervalTimer(Device):
 class DebugExit(Device):
     """The port that ends an emulator; `status` is what was written, None before."""
 
+    KEPT = ("status",)
     first, count = 0xF4, 4
 
     def __init__(self) -> None:
@@ -194,6 +203,7 @@ class PortBus:
     """All ports; where there is no device, reading gives ones and writing does nothing."""
 
     def __init__(self, *devices: Device) -> None:
+        self.devices = devices
         self.ports = {each.first + offset: (each, offset) for each in devices for offset in range(each.count)}
 
     def read(self, port: int) -> int:

@@ -15,6 +15,7 @@ from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_HOOK_INSN, UC_HOOK_INTR, UC_PR
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.models import EFER, WIDE, Model
 
 OK = 0
@@ -68,8 +69,10 @@ class BrokenOff(Exception):
     """Another thread ended a run; the CPU's registers are as they then were."""
 
 
-class Engine:
+class Engine(Kept):
     """One Unicorn CPU of a model over a RAM buffer, and a saved context that can be read and restored."""
+
+    KEPT = ("broken_off",)
 
     def __init__(self, buffer: Any, size: int, model: Model) -> None:
         _check_room()
@@ -149,6 +152,10 @@ class Engine:
             self.uc.ctl_remove_cache(frame << 12, frame + 1 << 12)
         self.set_register(x86.UC_X86_REG_CR3, 0)
         self.restore(self._present)
+
+    def forget_addresses(self) -> None:
+        """Forget all translations of addresses in the present context, as the load of cr3 that it does."""
+        self.set_register(x86.UC_X86_REG_CR3, int(self.uc.reg_read(x86.UC_X86_REG_CR3)))
 
     def new_context(self) -> "Context":
         """Return room for a context, with the present one in it."""

@@ -11,6 +11,7 @@ from unicorn import x86_const as x86
 
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import Engine
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.models import WIDE
 from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.saved_state import SavedState
@@ -18,8 +19,10 @@ from keelback.machine.simulated.saved_state import SavedState
 INVALID_OPCODE, PROTECTION = 6, 13
 
 
-class Hooks:
+class Hooks(Kept):
     """The hooks of an engine; `in_ring0` is set by who runs ring 0 with ports."""
+
+    KEPT = "in_ring0", "refused", "refused_after"
 
     def __init__(self, engine: Engine, ports: PortBus) -> None:
         self.engine = engine

@@ -16,6 +16,7 @@ from keelback.lang.strict import words_of
 from keelback.machine.panics import record_panic
 from keelback.machine.simulated.control import check_cr0, check_cr4, check_efer, check_msr, check_pointers
 from keelback.machine.simulated.entry_codes import entry_code_of
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.mmu import TlbModel
 from keelback.machine.simulated.models import EFER, WIDE
 from keelback.machine.simulated.offsets import cpuid
@@ -28,12 +29,18 @@ DR7_FIXED = 1 << 10
 class InterpretedPc(SimulatedPc):
     """A simulated PC whose kernel is interpreted; it is the hardware of that kernel."""
 
+    KEPT = "_gdt", "_paging"
+
     def _make_kernel(self) -> Kernel:
         self.tlb = TlbModel(self.processor.walker)
         self._gdt = 0
         self._paging = False
         self.entry_code = entry_code_of(self.layout, self.ram, self.processor)
         return make_kernel(self.layout, self.ram, self)
+
+    def parts(self) -> list[Kept]:
+        """Return what keeps state between traps."""
+        return [*super().parts(), self.tlb, self.entry_code.delivery]
 
     def _bring_up_kernel(self) -> bool:
         return bool(self._in_kernel(self._start_and_boot))

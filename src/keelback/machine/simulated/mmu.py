@@ -5,15 +5,18 @@ Source: Intel SDM volume 3, sections 4.10 (caching of translations) and 4.4.1 (t
 
 from keelback.inspect.walk import ACCESSED, GLOBAL, NO_EXECUTE, PAGE_SHIFT, PRESENT, USER, WRITABLE, Translation, Walker
 from keelback.lang import Panic
+from keelback.machine.simulated.kept import Kept
 
 
-class TlbModel:
+class TlbModel(Kept):
     """A translation cache that keeps everything it may, by pages of 4 KiB.
 
     An entry stays until it is invalidated, its space is left (if it is not global) or the model is told to check: then
     an entry that the page tables no longer bear out is a panic.  So is a change of the four entries of PAE's first
     level, which the CPU has loaded and does not look at again.
     """
+
+    KEPT = "walker", "directory", "cached", "pointers", "_entries"
 
     def __init__(self, walker: Walker) -> None:
         self.walker = walker

@@ -13,7 +13,7 @@ The lives differ in who runs the kernel: `interpreted.py`, this Python; `compile
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
@@ -32,6 +32,7 @@ from keelback.machine.simulated.boot_loader import (
     write_parameters,
 )
 from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.models import USUAL, Model
 from keelback.machine.simulated.processor import Kind, Processor, Stop
 from keelback.machine.simulated.way_back import WayBack
@@ -42,7 +43,7 @@ TIMER_LINE = 0
 PAGE = 4096
 
 
-class SimulatedPc(HostObject, ABC):
+class SimulatedPc(Kept, HostObject, ABC):
     """A PC with `memory` bytes of RAM and a kernel image loaded, ready for `boot`.
 
     `check` turns on strict RAM, where the kernel is interpreted.  `model` is that of the CPU, else one that suits the
@@ -53,6 +54,8 @@ class SimulatedPc(HostObject, ABC):
     `time` is virtual time, `instructions` how many user mode has run of it.
     `kernel` is the running kernel's parts, or those of a kernel that only reads the same RAM.
     """
+
+    KEPT: ClassVar[tuple[str, ...]] = ("time", "instructions", "traps", "frame", "arriving", "outcome")
 
     def __init__(
         self,
@@ -86,7 +89,8 @@ class SimulatedPc(HostObject, ABC):
         self.at_booted: list[Callable[[], None]] = []
         self.before_trap: list[Callable[[], None]] = []
         self.after_trap: list[Callable[[], None]] = []
-        self._add_devices(output)
+        self.output = output
+        self._add_devices()
         self.processor = Processor(self.ram.bytes, self.ports, model or USUAL[layout.paging.name])
         self._way_back = WayBack(layout, self.ram, self.processor, self.header.trap_return)
         self.kernel = self._make_kernel()
@@ -100,19 +104,22 @@ class SimulatedPc(HostObject, ABC):
         """Return the address of the last page fault."""
         return int(self.processor.state.cr2)
 
-    def _add_devices(self, output: Callable[[int], None]) -> None:
+    def parts(self) -> list[Kept]:
+        """Return what keeps state between traps, besides RAM and the console."""
+        return [self, *self.ports.devices, self._way_back, *self.processor.parts()]
+
+    def _add_devices(self) -> None:
         self.console = bytearray()
-
-        def send(byte: int) -> None:
-            self.console.append(byte)
-            output(byte)
-
         self.timer = IntervalTimer(INSTRUCTIONS_PER_SECOND, lambda: self.time)
         self.controller = InterruptController(0x20)
         self.controller.when_asked = self._poll_timer
         self.exit = DebugExit()
-        self.serial = Serial(send)
+        self.serial = Serial(self._send)
         self.ports = PortBus(self.serial, self.controller, InterruptController(0xA0), self.timer, self.exit)
+
+    def _send(self, byte: int) -> None:
+        self.console.append(byte)
+        self.output(byte)
 
     def _poll_timer(self) -> None:
         """Count the timer's one shot down, and ask for an interrupt at its end."""

@@ -34,6 +34,7 @@ from keelback.machine.simulated.code import Code
 from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine
 from keelback.machine.simulated.hooks import INVALID_OPCODE, PROTECTION, Hooks
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.models import CALLS_ENABLED, EFER, NO_EXECUTE_ENABLED, PENTIUM_III, Model
 from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.page_walks import PageWalks
@@ -105,6 +106,20 @@ class Processor:
             self.engine.forget_frames(each.frame for each in self.walker.pages(self.clean.cr3, address, address + size))
         else:
             self.engine.uc.ctl_remove_cache(address, address + size)
+
+    def parts(self) -> list[Kept]:
+        """Return what keeps state between traps."""
+        return [self.engine, self.clean, self.state, self.ring0_memory, self.hooks]
+
+    def forget_addresses(self) -> None:
+        """Forget all translations of addresses, at a trap boundary."""
+        self.clean.restore()
+        self.engine.forget_addresses()
+
+    def forget_all(self) -> None:
+        """Forget all that is known of what lies in RAM, at a trap boundary: it has changed."""
+        self.engine.uc.ctl_flush_tb()
+        self.forget_addresses()
 
     # Running.
 

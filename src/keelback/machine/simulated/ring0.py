@@ -17,6 +17,7 @@ from keelback.machine.simulated.boot_loader import stand_at_entry
 from keelback.machine.simulated.deliveries import delivery_of
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, OK
 from keelback.machine.simulated.hooks import INVALID_OPCODE
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.processor import WITH_ERROR_CODE, Processor
 from keelback.machine.simulated.system_registers import NO_TIME_STAMP
 from keelback.machine.simulated.task_switch import DOUBLE_FAULT
@@ -29,11 +30,13 @@ NON_MASKABLE_STUB = 2
 LONGEST_STUB = 64
 
 
-class Ring0:
+class Ring0(Kept):
     """Runs the kernel on a processor; `instructions` counts what it ran there.
 
     An element of a string instruction counts as one.
     """
+
+    KEPT = "instructions", "_stubs"
 
     def __init__(self, processor: Processor, *, listen: int, booted: int, leave: int) -> None:
         """Take the processor and the addresses where the kernel stops.

@@ -7,6 +7,7 @@ import struct
 
 from keelback.inspect.walk import WRITABLE
 from keelback.lang import Panic
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.saved_state import SavedState
 
@@ -27,8 +28,10 @@ class DeliveryFault(Exception):
         self.address = address
 
 
-class Ring0Memory:
+class Ring0Memory(Kept):
     """RAM by ring 0's translation; which tables are in use is told by `note_tables`."""
+
+    KEPT = "_walker", "_known", "_root", "_frames", "_gates"
 
     def __init__(self, memory: memoryview, walks: PageWalks, state: SavedState) -> None:
         self.memory = memory

@@ -3,9 +3,11 @@
 General registers, instruction pointer and flags go by their names without the letter for a width: `ax` is eax or rax.
 """
 
+import zlib
 from operator import itemgetter
 
 from keelback.machine.simulated.engine import Engine
+from keelback.machine.simulated.kept import Kept, Values
 from keelback.machine.simulated.offsets import Offsets, offsets
 
 INTERRUPTS = 1 << 9
@@ -50,7 +52,7 @@ class _Register(_Word):
         state.cells[state.places[self.name]] = value
 
 
-class SavedState:
+class SavedState(Kept):
     """A context of an engine as it is now, until it is saved again; selectors have other bits above their 16.
 
     The registers from `r8` on are those of a wide CPU alone.
@@ -95,6 +97,15 @@ class SavedState:
     def restore(self) -> None:
         """Make this the engine's present state."""
         self.engine.restore(self.context)
+
+    def kept(self) -> Values:
+        """Return the context's bytes, compressed: most are zero."""
+        return (zlib.compress(self.context.copy_of(), 1),)
+
+    def put_back(self, values: Values) -> None:
+        """Give the context bytes that `kept` returned."""
+        (packed,) = values
+        self.context.bytes[:] = zlib.decompress(packed)
 
     def general(self) -> tuple[int, ...]:
         """Return the general registers, in the order of the width's."""

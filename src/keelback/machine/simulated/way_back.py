@@ -5,6 +5,7 @@ import struct
 from keelback.kernel.layout import Layout
 from keelback.kernel.x86.trap_frame import FROM_SYSCALL, TrapFrame
 from keelback.lang import Panic, Ram, layout_of
+from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.processor import Processor, Stop
 
 LONGEST = 64
@@ -12,8 +13,10 @@ SELECTOR = struct.Struct("<H")
 WITHOUT_END = 1 << 32
 
 
-class WayBack:
+class WayBack(Kept):
     """Restores trap frames; `instructions` counts what that took, of the idle thread's as of the usual."""
+
+    KEPT = "instructions", "_lengths"
 
     def __init__(self, layout: Layout, ram: Ram, processor: Processor, address: int) -> None:
         self.ram = ram

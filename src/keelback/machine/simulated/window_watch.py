@@ -12,13 +12,16 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.x86.paging import PRESENT
 from keelback.lang import PAGE_SHIFT, address_of
 from keelback.machine.simulated.engine import Engine
+from keelback.machine.simulated.kept import Kept
 
 NUMBER = 0xF_FFFF
 """The bits of a frame's number: the machine has less than 4 GiB."""
 
 
-class WindowWatch:
+class WindowWatch(Kept):
     """Notes what the windows of a kernel show, for `forget_code`."""
+
+    KEPT = ("_frames",)
 
     def __init__(self, engine: Engine, kernel: Kernel) -> None:
         layout, table = kernel.layout, kernel.spaces.access.window_table

@@ -1,0 +1,130 @@
+"""The pages of RAM at chosen moments of a run, of which only those that changed are kept, compressed.
+
+    moment        0       500      1000     1500
+    page 3        a ───────────────> b ───────────>      kept twice: at 0 and at 1000
+    page 4        a ──────> b ─────────────> c ────>      kept three times
+
+1. What a page held at a moment is what was kept of it last, at that moment or before; nothing: zeros.
+2. `copy` is what RAM held at the moment `copied`.
+3. A run repeats: moments behind the one that RAM was put back to stay right.
+"""
+
+import ctypes
+import mmap
+import zlib
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterator
+from typing import Any
+
+PAGE = 4096
+CHUNK = 16 * PAGE
+FAST = 1
+"""How hard to compress: what is kept is kept for the length of a session."""
+START = -1
+"""The moment before all others, when RAM was zero."""
+ZEROS = bytes(PAGE)
+
+_compare = ctypes.CDLL(None).memcmp
+_compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+
+class Pages:
+    """The pages of a RAM buffer at moments, which are numbers; `size` counts the bytes that are kept."""
+
+    def __init__(self, contents: Any) -> None:
+        self.contents = memoryview(contents).cast("B")
+        self.size = 0
+        self.copied = START
+        self._copy = mmap.mmap(-1, len(self.contents), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.copy = memoryview(self._copy)
+        self._buffers = [(ctypes.c_char * len(each)).from_buffer(each) for each in (contents, self._copy)]
+        self._compare = self._comparison(*map(ctypes.addressof, self._buffers))
+        self._moments: dict[int, list[int]] = {}
+        """When each page was kept, the earliest first."""
+        self._kept: dict[tuple[int, int], bytes] = {}
+        """What was kept, by page and moment."""
+        self._changed: dict[int, list[int]] = {}
+        """The pages that were kept at each moment."""
+
+    def take(self, moment: int) -> None:
+        """Keep what RAM holds now, at a moment that is not kept yet."""
+        for page in self._to_ask_about(moment):
+            content = self.contents[page * PAGE : page * PAGE + PAGE].tobytes()
+            if content != self.content(page, moment):
+                self._keep(page, moment, content)
+            self.copy[page * PAGE : page * PAGE + PAGE] = content
+        self.copied = moment
+
+    def put_back(self, moment: int) -> None:
+        """Give RAM what it held at a moment that is kept."""
+        for page in self._to_ask_about(moment):
+            place = slice(page * PAGE, page * PAGE + PAGE)
+            self.contents[place] = self.copy[place] = self.content(page, moment)
+        self.copied = moment
+
+    def pass_by(self, moment: int) -> None:
+        """Take note that RAM holds what is kept of a moment."""
+        for page in self._kept_between(self.copied, moment):
+            self.copy[page * PAGE : page * PAGE + PAGE] = self.content(page, moment)
+        self.copied = moment
+
+    def forget(self, moment: int, after: int) -> None:
+        """Keep a moment no more that is not `copied`; `after` is the next that is kept."""
+        for page in self._changed.pop(moment, ()):
+            moments = self._moments[page]
+            index = moments.index(moment)
+            if index + 1 < len(moments) and moments[index + 1] == after:
+                del moments[index]
+                self.size -= len(self._kept.pop((page, moment)))
+            else:
+                self._move(page, index, after)
+
+    def content(self, page: int, moment: int) -> bytes:
+        """Return what a page held at a moment."""
+        moments = self._moments.get(page, [])
+        index = bisect_right(moments, moment)
+        return zlib.decompress(self._kept[page, moments[index - 1]]) if index else ZEROS
+
+    def read(self, start: int, end: int, moment: int) -> bytes:
+        """Return what [start, end) held at a moment."""
+        pages = range(start // PAGE, -(-end // PAGE))
+        whole = b"".join(self.content(page, moment) for page in pages)
+        return whole[start % PAGE : start % PAGE + end - start]
+
+    def _keep(self, page: int, moment: int, content: bytes) -> None:
+        packed = zlib.compress(content, FAST)
+        self._kept[page, moment] = packed
+        self.size += len(packed)
+        insort(self._moments.setdefault(page, []), moment)
+        self._changed.setdefault(moment, []).append(page)
+
+    def _move(self, page: int, index: int, after: int) -> None:
+        """Keep what is kept of a page for a later moment instead."""
+        moments = self._moments[page]
+        self._kept[page, after] = self._kept.pop((page, moments[index]))
+        self._changed.setdefault(after, []).append(page)
+        moments[index] = after
+
+    def _to_ask_about(self, moment: int) -> set[int]:
+        """Return the pages that may differ between now, what was copied, and a moment."""
+        return {*self._kept_between(*sorted((self.copied, moment))), *self._differing()}
+
+    def _kept_between(self, first: int, last: int) -> set[int]:
+        """Return the pages that were kept behind one moment and up to another."""
+        return {page for at, pages in self._changed.items() if first < at <= last for page in pages}
+
+    def _differing(self) -> Iterator[int]:
+        """Yield the pages in which RAM is not as the copy."""
+        end = len(self.contents)
+        for chunk in range(0, end, CHUNK):
+            if self._compare(chunk, min(CHUNK, end - chunk)):
+                for place in range(chunk, min(chunk + CHUNK, end), PAGE):
+                    if self._compare(place, PAGE):
+                        yield place // PAGE
+
+    @staticmethod
+    def _comparison(one: int, other: int) -> Callable[[int, int], int]:
+        def compare(place: int, size: int) -> int:
+            return int(_compare(one + place, other + place, size))
+
+        return compare
