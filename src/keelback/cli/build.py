@@ -9,12 +9,12 @@ from keelback.cli.images import build_image
 from keelback.cli.json_output import print_json
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
-from keelback.cli.programs import Selection
+from keelback.cli.programs import Chosen, choose
 from keelback.cli.run import TOUR
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.image_reader import read_image_file
-from keelback.image.iso import build_iso
+from keelback.image.iso import build_iso, check_iso_tools
 from keelback.image.kernels import compiled
 from keelback.image.leftovers import draft_of
 from keelback.image.rooms import rooms_of
@@ -28,11 +28,11 @@ def build_file(words: Sequence[str], choice: KernelChoice, output: Path, *, as_j
 
     Raises: UserError.
     """
-    chosen = chosen_layout(choice)
-    selection, image = build_image(words or TOUR, chosen)
-    _check_no_source(output, selection, choice)
+    chosen = choose(words or TOUR, chosen_layout(choice))
+    _check_no_source(output, chosen, choice)
+    image = build_image(chosen)
     _write(output, image)
-    _print_facts(output, image, image, chosen, as_json)
+    _print_facts(output, image, image, chosen.layout, as_json)
     return 0
 
 
@@ -44,12 +44,13 @@ def build_disc(
     Raises: UserError.
     """
     _check_command_line(command_line)
-    chosen = chosen_layout(choice)
-    selection, image = build_image(words or TOUR, chosen, command_line=command_line)
-    _check_no_source(output, selection, choice)
+    check_iso_tools()
+    chosen = choose(words or TOUR, chosen_layout(choice))
+    _check_no_source(output, chosen, choice)
+    image = build_image(chosen, command_line)
     disc = build_iso(image, command_line)
     _write(output, disc)
-    _print_facts(output, disc, image, chosen, as_json)
+    _print_facts(output, disc, image, chosen.layout, as_json)
     return 0
 
 
@@ -60,10 +61,12 @@ def _check_command_line(text: str) -> None:
         raise UserError(f"--append: {len(text)} characters; {LONGEST_COMMAND_LINE} are the most")
 
 
-def _check_no_source(output: Path, selection: Selection, choice: KernelChoice) -> None:
-    """Check that a file to write is none that was read.  Raises: UserError."""
+def _check_no_source(output: Path, chosen: Chosen, choice: KernelChoice) -> None:
+    """Check that a file can be written where it is to be, and is none that is read.  Raises: UserError."""
+    if not output.parent.exists():
+        raise UserError(f"{output}: No such file or directory")
     own = [*choice.parts, choice.layout.rpartition(":")[0]]
-    for source in [*selection.sources, *(Path(each) for each in own if each)]:
+    for source in [*chosen.sources, *(Path(each) for each in own if each)]:
         if output.exists() and output.samefile(source):
             raise UserError(f"-o {output}: this is a file that the image is made of; name another to write")
 

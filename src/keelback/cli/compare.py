@@ -7,7 +7,7 @@ from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.options import KernelChoice, Limits
 from keelback.cli.own_parts import chosen_layout
-from keelback.cli.programs import select
+from keelback.cli.programs import choose
 from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sizes import counted
 from keelback.cli.sources import our_programs
@@ -25,8 +25,9 @@ def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, li
     """
     with reading_within(limits.seconds):
         where = chosen_layout(choice)
+        chosen = choose(words or [*our_programs()], where)
         with compiling(where):
-            selection = select(words or [*our_programs()], where)
+            selection = chosen.build()
     payload = selection.payload()
     interpreted = make_interpreted(where, payload, memory=memory)
     other = make_compiled(where, payload, memory=memory)

@@ -10,6 +10,7 @@ from threading import Thread
 from keelback.cli.images import build_image, check_memory
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
+from keelback.cli.programs import choose
 from keelback.cli.progress import take_away
 from keelback.cli.run import TOUR
 from keelback.debug.debugger import find_gdb, prepare
@@ -17,7 +18,7 @@ from keelback.image.kernels import compiled
 from keelback.image.leftovers import end, scratch_folder, start_tool
 from keelback.kernel.layout import Layout
 from keelback.machine.qemu.gdb_relay import GdbRelay
-from keelback.machine.qemu.qemu import Qemu
+from keelback.machine.qemu.qemu import Qemu, find_qemu
 
 QEMUS = {32: "qemu-system-i386", 64: "qemu-system-x86_64"}
 """By the bits of a word: to gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, which walks no 32-bit stack."""
@@ -30,7 +31,8 @@ def debug_programs(words: Sequence[str], *, choice: KernelChoice, memory: int, a
     """
     find_gdb()
     where = chosen_layout(choice)
-    _, image = build_image(words or TOUR, where)
+    find_qemu(QEMUS[where.paging.word_bits])
+    image = build_image(choose(words or TOUR, where))
     check_memory(image, where, memory)
     with scratch_folder() as folder:
         return _debug(where, image, memory, folder, arguments)

@@ -1,8 +1,6 @@
 """The kernel image file that a command's words ask for."""
 
-from collections.abc import Sequence
-
-from keelback.cli.programs import Selection, select
+from keelback.cli.programs import Chosen
 from keelback.image.boot_protocol import read_field
 from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled, compiling
@@ -10,14 +8,14 @@ from keelback.kernel.layout import Layout
 from keelback.machine.simulated.boot_loader import check_room
 
 
-def build_image(words: Sequence[str], layout: Layout, *, command_line: str = "") -> tuple[Selection, bytes]:
-    """Return the programs that the words name, and the kernel image file that starts them.
+def build_image(chosen: Chosen, command_line: str = "") -> bytes:
+    """Return the kernel image file that starts the programs that words named.
 
     Those that a command line names are in it too.  Raises: UserError.
     """
-    with compiling(layout):
-        selection = select(words, layout, command_line=command_line)
-    return selection, build_image_of(selection.payload(), layout)
+    with compiling(chosen.layout):
+        selection = chosen.build(command_line)
+    return build_image_of(selection.payload(), chosen.layout)
 
 
 def build_image_of(payload: bytes, layout: Layout) -> bytes:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keelback.cli.needs import named_in_elf, named_in_source
-from keelback.cli.users_files import check_readable
 from keelback.errors import UserError
 from keelback.image.c_options import COptions
 from keelback.image.programs import build_program as build_c_program
@@ -20,17 +19,12 @@ _OURS = {32: "i386, 32-bit, little-endian", 64: "x86-64, 64-bit, little-endian"}
 
 def build_files(paths: Sequence[Path], layout: Layout, options: COptions) -> bytes:
     """Return the ELF file that a path names, or that a Python file or some C files become.  Raises: UserError."""
-    (path, *more), target = paths, TARGETS[layout.paging.word_bits]
-    for each in more:
-        if {path.suffix, each.suffix} != {".c"}:
-            raise UserError(f"{path}+{each}: only C files become one program")
+    path, target = paths[0], TARGETS[layout.paging.word_bits]
     if path.suffix == ".py":
         from keelback.cli.python_files import build_program_file  # here, because most need no compiler
 
         content = build_program_file(path, layout.image_base, target)
     elif path.suffix == ".c":
-        for each in paths:
-            check_readable(each)
         base, symbols = layout.image_base, _addresses(layout)
         content = build_c_program(
             *paths, runtime=RUNTIME, image_base=base, options=options, symbols=symbols, target=target

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from os.path import isdir, isfile, lexists
 from pathlib import Path
+from typing import NamedTuple
 
 from keelback.cli.libraries import build, check_library_file, is_library
 from keelback.cli.near import did_you_mean, near_names
@@ -16,6 +17,7 @@ from keelback.cli.needs import named_in_text, with_needs
 from keelback.cli.ours import build_ours
 from keelback.cli.program_files import build_files, names_in_file
 from keelback.cli.sources import our_libraries, our_programs
+from keelback.cli.users_files import check_readable
 from keelback.cli.words import Word, read_word
 from keelback.errors import UserError
 from keelback.image.c_options import COptions
@@ -31,11 +33,10 @@ JOINED = re.compile(r"\+\s*(\S+\.c)\b")
 
 @dataclass
 class Selection:
-    """What goes into the payload, the lines `name argument` of what to start, and the user's files it was made of."""
+    """What goes into the payload, and the lines `name argument` of what to start."""
 
     files: dict[str, bytes]
     lines: list[str] = field(default_factory=list)
-    sources: list[Path] = field(default_factory=list)
 
     def payload(self) -> bytes:
         """Return the payload: the list of what to start, and all programs."""
@@ -46,34 +47,63 @@ class Selection:
 def select(words: Sequence[str], layout: Layout, *, command_line: str = "") -> Selection:
     """Return the programs and libraries that words name, and that they need, built for a layout.
 
+    Raises: UserError saying what is wrong with which word.
+    """
+    return choose(words, layout).build(command_line)
+
+
+def choose(words: Sequence[str], layout: Layout) -> "Chosen":
+    """Return the programs and libraries that words name, all of which are there; none is built yet.
+
     A file that is named by its path comes before ours of that name.
     Raises: UserError saying what is wrong with which word.
     """
-    ours = our_programs() | our_libraries()
-    chosen = _Chosen(layout)
+    chosen = Chosen(layout)
     for word in map(read_word, words):
         chosen.add(word)
     if words and not chosen.lines:
         raise UserError("only libraries are named; name a program to start too")
-    named = chosen.names | named_in_text(" ".join([*chosen.lines, command_line]))
-    wanted = with_needs(named, ours) - chosen.files.keys()
-    target = TARGETS[layout.paging.word_bits]
-    return Selection(build_ours(wanted, layout.image_base, target) | chosen.files, chosen.lines, chosen.sources)
+    return chosen
 
 
-class _Chosen:
-    """What the words so far have named: ours by `names`, users' own `files`, each built, and `lines` to start.
+class _File(NamedTuple):
+    """A program or library of a user's, and what its word said of its C files."""
 
-    `sources` are the files that they were made of.
-    """
+    paths: list[Path]
+    is_library: bool
+    options: COptions
+
+    def build(self, layout: Layout) -> bytes:
+        """Build or read it.  Raises: UserError."""
+        if self.is_library:
+            return build(self.paths[0], self.options, TARGETS[layout.paging.word_bits])
+        return build_files(self.paths, layout, self.options)
+
+
+class Chosen:
+    """What words have named so far: ours by `names`, users' own `files` by the names they get, `lines` to start."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.names: set[str] = set()
-        self.files: dict[str, bytes] = {}
+        self.files: dict[str, _File] = {}
         self.lines: list[str] = []
-        self.sources: list[Path] = []
         self._paths: dict[str, Path] = {}
+
+    def build(self, command_line: str = "") -> Selection:
+        """Build all of it, and what it needs or a command line of the kernel's names.  Raises: UserError."""
+        ours, target = our_programs() | our_libraries(), TARGETS[self.layout.paging.word_bits]
+        files = {name: file.build(self.layout) for name, file in self.files.items()}
+        named = self.names | named_in_text(" ".join([*self.lines, command_line]))
+        for name, file in self.files.items():
+            named.update(*(names_in_file(path, files[name]) for path in file.paths))
+        built = build_ours(with_needs(named, ours) - files.keys(), self.layout.image_base, target)
+        return Selection(built | files, self.lines)
+
+    @property
+    def sources(self) -> list[Path]:
+        """Return the user's files."""
+        return [path for file in self.files.values() for path in file.paths]
 
     def add(self, word: Word) -> None:
         """Add what a word names.  Raises: UserError."""
@@ -92,15 +122,15 @@ class _Chosen:
             self.lines.append(f"{name} {word.argument}".strip())
 
     def _add_files(self, word: Word, library: bool) -> str:
-        """Build or read a program's or library's files and keep that under the stem of the first; return this."""
+        """Keep a program's or library's files under the stem of the first; return this."""
         path, *more = word.paths
         if joined := JOINED.match(word.argument):
             meant = f"{word.name}+{joined[1]}"
             raise UserError(f"{word.name} {joined[0]}: files of one program are joined without blanks: {meant}")
+        if any({path.suffix, each.suffix} != {".c"} for each in more):
+            raise UserError(f"{word.name}: only C files become one program")
         for each in (path, *more):
-            beside = [str(path.parent / each)] * isfile(path.parent / each)
-            if not lexists(each) and (meant := did_you_mean([*beside, *_near_files(each)])):
-                raise UserError(f"{each}: No such file or directory{meant}")
+            _check_file(each, path.parent)
         name = path.stem if library else path.stem.replace(" ", "_")
         if library and more:
             raise UserError(f"{word.name}: a library is one file; a program that loads it is a word of its own")
@@ -109,13 +139,8 @@ class _Chosen:
         elif len(name) > LONGEST_NAME or not name.isascii() or not name.isprintable():
             raise UserError(f"{path}: {name!r} is no program name: at most {LONGEST_NAME} ASCII characters")
         self._free(name, word.name, path)
-        self.sources += [path, *more]
-        if name not in self.files:
-            options = COptions(tuple(map(Path, word.includes)), word.defines, word.optimise)
-            target = TARGETS[self.layout.paging.word_bits]
-            content = build(path, options, target) if library else build_files([path, *more], self.layout, options)
-            self.names.update(*(names_in_file(each, content) for each in (path, *more)))
-            self.files[name] = content
+        options = COptions(tuple(map(Path, word.includes)), word.defines, word.optimise)
+        self.files.setdefault(name, _File([path, *more], library, options))
         return name
 
     def _free(self, name: str, shown: str, path: Path | None = None) -> str:
@@ -128,6 +153,18 @@ class _Chosen:
 
 def _is_path(name: str, library: bool) -> bool:
     return "/" in name or Path(name).suffix in SUFFIXES or (not library and isfile(name))
+
+
+def _check_file(path: Path, folder: Path) -> None:
+    """Check that a file is there and can be read; `folder` is where it may be instead.
+
+    Raises: UserError.
+    """
+    beside = [str(folder / path)] * isfile(folder / path)
+    if not lexists(path) and (meant := did_you_mean([*beside, *_near_files(path)])):
+        raise UserError(f"{path}: No such file or directory{meant}")
+    if path.is_file() or path.is_dir() or not path.exists():  # what is read only once is there
+        check_readable(path)
 
 
 def _near_files(path: Path) -> list[str]:

@@ -65,16 +65,21 @@ def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:
     from keelback.cli.ending import tell
     from keelback.cli.machines import machine_for
     from keelback.cli.own_parts import chosen_layout
-    from keelback.cli.programs import select
+    from keelback.cli.programs import choose
     from keelback.cli.session import Session
     from keelback.cli.users_files import reading_within
 
     with reading_within(options.limits.seconds):
+        if options.on_qemu:
+            from keelback.machine.qemu.qemu import find_qemu  # here, because hardly anybody runs QEMU
+
+            find_qemu()
         layout = chosen_layout(options.choice)
         for call in OWN_CALLS:
             tell(f"{call.name} is call {call.number}")
+        chosen = choose(words, layout)
         with _kernel_meanwhile(options, layout):
-            selection = select(words, layout, command_line=options.command_line)
+            selection = chosen.build(options.command_line)
     with machine_for(options, layout, selection.payload()) as machine:
         print(welcome, end="")
         return Session(machine, selection, options).run()

@@ -22,6 +22,7 @@ from keelback.inspect.story import Step, Story
 from keelback.kernel.layout import USERMODE, Layout
 from keelback.machine.observed import Observed, observe
 from keelback.machine.qemu.observed_qemu import ObservedQemu
+from keelback.machine.qemu.qemu import find_qemu
 from keelback.user import STORY
 
 
@@ -35,6 +36,7 @@ def tell_on_simulated_pc(*, compiled: bool, memory: int, as_json: bool, paging: 
 
 def tell_on_qemu(*, memory: int, as_json: bool, paging: str | None = None) -> int:
     """Tell the story on QEMU; return the exit status.  Raises: UserError."""
+    find_qemu()
     layout = layout_of_word(USERMODE.name, paging)
     selection = _selection(layout)
     image = build_image_of(selection.payload(), layout)

@@ -42,8 +42,7 @@ def build_iso(image: bytes, command_line: str = "") -> bytes:
 
     Raises: IsoError.
     """
-    if missing_tools(TOOLS) or not GRUB.is_dir():
-        raise IsoError(f"an ISO needs GRUB and xorriso: {install_line(*TOOLS)}")
+    check_iso_tools()
     with scratch_folder() as scratch:
         boot = scratch / "disc" / "boot"
         (boot / "grub").mkdir(parents=True)
@@ -51,6 +50,12 @@ def build_iso(image: bytes, command_line: str = "") -> bytes:
         words = ["/boot/keelback.img", *words_of(command_line)]
         (boot / "grub" / "grub.cfg").write_text(MENU.format(words=" ".join(map(_quoted, words))))
         return _make(scratch, boot.parent)
+
+
+def check_iso_tools() -> None:
+    """Check that there is what makes an ISO.  Raises: IsoError."""
+    if missing_tools(TOOLS) or not GRUB.is_dir():
+        raise IsoError(f"an ISO needs GRUB and xorriso: {install_line(*TOOLS)}")
 
 
 def words_of(command_line: str) -> list[str]:
