@@ -49,6 +49,21 @@ def test_compare_without_a_program_takes_all():
     assert int(found[1].replace(",", "")) > 2000
 
 
+@pytest.mark.parametrize("words", [["compare"], ["check", "--paging", "x86-64"]], ids=" ".join)
+def test_all_programs_of_a_layout_are_those_that_it_is_for(words):
+    course = ["allocator", "fork", "forkexit"]
+    without, named = (command(*words, "--layout", "teaching", *each) for each in ([], course))
+    assert (without.returncode, without.stderr) == (0, "")
+    assert without.stdout == named.stdout
+
+
+@pytest.mark.parametrize("words", [["run"], ["build", "-o", "/dev/null"]], ids=" ".join)
+def test_the_tour_has_room_in_every_layout(words):
+    for layout in ("microkernel", "usermode", "teaching"):
+        done = command(*words, "--layout", layout)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -26,7 +26,7 @@ from keelback.cli.programs import select
 from keelback.cli.progress import shown
 from keelback.cli.running import add_limit, run_to_end, stoppable
 from keelback.cli.sizes import counted
-from keelback.cli.sources import our_programs
+from keelback.cli.sources import programs_for
 from keelback.cli.starts import Starts
 from keelback.compiler.errors import CompileError
 from keelback.errors import Interrupted, LimitReached
@@ -45,7 +45,7 @@ EVERY = 16
 
 
 class Asked(NamedTuple):
-    """What is to be checked: programs, all of the payload's without any; with how much memory, and to which time."""
+    """What is to be checked: programs, without any all for the layout; with how much memory, and to which time."""
 
     words: Sequence[str]
     choice: KernelChoice
@@ -92,7 +92,7 @@ class _Check:
         self.memory = asked.memory
         self.traps = 0
         self.layout = chosen_layout(asked.choice)
-        self.selection = select(asked.words or [*our_programs()], self.layout)
+        self.selection = select(asked.words or programs_for(self.layout), self.layout)
         self.payload = self.selection.payload()
 
     def run_all(self) -> None:

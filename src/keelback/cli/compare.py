@@ -10,7 +10,7 @@ from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import choose
 from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sizes import counted
-from keelback.cli.sources import our_programs
+from keelback.cli.sources import programs_for
 from keelback.cli.starts import Starts
 from keelback.cli.statuses import BADLY, WELL
 from keelback.cli.users_files import reading_within
@@ -21,11 +21,11 @@ from keelback.machine.compare import compare
 def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, limits: Limits, as_json: bool) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
-    Without words, all programs of the payload.  Raises: UserError; Interrupted; LimitReached.
+    Without words, all programs that the layout is for.  Raises: UserError; Interrupted; LimitReached.
     """
     with reading_within(limits.seconds):
         where = chosen_layout(choice)
-        chosen = choose(words or [*our_programs()], where)
+        chosen = choose(words or programs_for(where), where)
         with compiling(where):
             selection = chosen.build()
     payload = selection.payload()

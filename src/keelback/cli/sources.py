@@ -3,8 +3,15 @@
 import ast
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keelback.user import LIBRARIES, PROGRAMS
+
+if TYPE_CHECKING:
+    from keelback.kernel.layout import Layout
+
+COURSE = ("allocator", "fork", "forkexit")
+"""Those that the course's exercises run."""
 
 
 def our_programs() -> dict[str, Path]:
@@ -16,6 +23,11 @@ def our_programs() -> dict[str, Path]:
     in_python = {path.stem: path for path in (PROGRAMS.parent / "python").glob("[a-z]*.py")}
     renamed = {f"{name}.py" if name in in_c else name: path for name, path in in_python.items()}
     return dict(sorted((in_c | renamed).items()))
+
+
+def programs_for(layout: "Layout") -> list[str]:
+    """Return the names of all our programs that a layout is for: the course's where it has no part but the kernel's."""
+    return [*our_programs()] if layout.parts else [*COURSE]
 
 
 def our_libraries() -> dict[str, Path]:

@@ -21,7 +21,8 @@ def command(
 ) -> int:
     """Run programs in both lives, and compare all RAM.
 
-    That is after every trap of the interpreted and of the compiled kernel.  Without a PROGRAM, all of the payload.
+    That is after every trap of the interpreted and of the compiled kernel.  Without a PROGRAM, all of the payload; in
+    the teaching layout, those of the course.
 
     The exit status is 0 when both are equal and 1 when they are not; then the first difference is told by name, with
     both values.
