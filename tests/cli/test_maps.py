@@ -5,6 +5,7 @@ import json
 import pytest
 
 from cli.test_run import command
+from keelback.cli.options import Moment
 from keelback.cli.pausing import Pause, paused
 from keelback.kernel.processes.processes import ProcessState
 from support import MIB
@@ -34,9 +35,9 @@ def test_the_moment_before_the_first_end_is_found(life):
 
 
 def test_at_and_until_are_where_they_say():
-    pc = paused(["ping"], Pause(memory=8 * MIB, at=3))
+    pc = paused(["ping"], Pause(memory=8 * MIB, moment=Moment(at=3)))
     assert pc.traps == 3
-    pc = paused(["ping"], Pause(memory=8 * MIB, until="ping 2"))
+    pc = paused(["ping"], Pause(memory=8 * MIB, moment=Moment(until="ping 2")))
     assert pc.console.endswith(b"ping 2") or (b"ping 2" in pc.console and b"ping 3" not in pc.console)
 
 
@@ -75,3 +76,21 @@ def test_what_can_not_be_shown_is_said_in_a_line(arguments, line):
     done = maps("hello", "--memory", "8M", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"keelback: {line}") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["qemu", "qemu-tlb", "jos", "vmprint"])
+def test_memory_is_printed_in_other_tools_styles(form):
+    first = command("mem", "hello", "--at", "1", "--memory", "8M", "--format", form).stdout.partition("\n")[0]
+    assert first.startswith({"jos": "VPN range", "vmprint": "page table 0x"}.get(form, "00000000000b8000"))
+
+
+def test_memory_is_printed_by_cells():
+    done = command("mem", "cow", "--at", "40", "--memory", "8M")
+    assert done.returncode == 0 and "cow (2): " in done.stdout and "w may be written" in done.stdout
+    one = command("mem", "cow", "--at", "40", "--memory", "8M", "--pid", "2").stdout
+    assert "cow (1): " not in one and "cow (2): " in one
+
+
+def test_a_moment_without_processes_is_told():
+    done = command("mem", "hello", "--at", "5", "--memory", "8M", "--format", "qemu")
+    assert (done.returncode, done.stderr) == (2, "keelback: no process is alive here; say another moment with --at\n")

@@ -8,7 +8,7 @@ import click
 from keelback.cli.statuses import STATUSES
 
 COMMANDS = (
-    *("run", "programs", "check", "compare", "story", "maps", "layouts", "compile", "gdb", "build", "image"),
+    *("run", "programs", "check", "compare", "story", "maps", "mem", "layouts", "compile", "gdb", "build", "image"),
     *("doctor", "completion", "man"),
 )
 

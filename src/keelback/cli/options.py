@@ -201,6 +201,9 @@ class Moment(NamedTuple):
     pid: int | None = None
 
 
+NO_MOMENT = Moment()
+
+
 def pause(function: F) -> F:
     """Add `--at`, `--until` and `--pid`, as the `Moment` `moment`."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.options import NO_LIMITS, PUBLISHED, KernelChoice, Limits
+from keelback.cli.options import NO_LIMITS, NO_MOMENT, PUBLISHED, KernelChoice, Limits, Moment
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
 from keelback.cli.run import TOUR
@@ -27,11 +27,13 @@ class Pause:
     choice: KernelChoice = PUBLISHED
     compiled: bool = False
     memory: int = 64 << 20
-    command_line: str = ""
-    at: int | None = None
-    until: str | None = None
-    pid: int | None = None
+    moment: Moment = NO_MOMENT
     limits: Limits = NO_LIMITS
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process that is named."""
+        return self.moment.pid
 
 
 def paused(words: Sequence[str], pause: Pause) -> SimulatedPc:
@@ -41,11 +43,11 @@ def paused(words: Sequence[str], pause: Pause) -> SimulatedPc:
     """
     with reading_within(pause.limits.seconds):
         layout = chosen_layout(pause.choice)
-        selection = select(words or TOUR, layout, command_line=pause.command_line)
+        selection = select(words or TOUR, layout)
     make = make_compiled if pause.compiled else make_interpreted
 
     def machine() -> SimulatedPc:
-        return make(layout, selection.payload(), memory=pause.memory, command_line=pause.command_line)
+        return make(layout, selection.payload(), memory=pause.memory)
 
     pids = [pause.pid] if pause.pid is not None else [*range(1, len(selection.lines) + 1)]
     with within(pause.limits.seconds):
@@ -53,14 +55,12 @@ def paused(words: Sequence[str], pause: Pause) -> SimulatedPc:
 
 
 def _run(make: Callable[[], SimulatedPc], pause: Pause, pids: list[int]) -> SimulatedPc:
-    pc = make()
-    if pause.at is not None:
-        return _run_until(pc, pause, lambda: pc.traps >= (pause.at or 0), f"--at {pause.at}: there is no such trap")
-    if pause.until is not None:
-        text = pause.until.encode()
-        return _run_until(
-            pc, pause, lambda: text in pc.console, f"--until {pause.until!r}: the console never said that"
-        )
+    pc, at, until = make(), pause.moment.at, pause.moment.until
+    if at is not None:
+        return _run_until(pc, pause, lambda: pc.traps >= at, f"--at {at}: there is no such trap")
+    if until is not None:
+        text = until.encode()
+        return _run_until(pc, pause, lambda: text in pc.console, f"--until {until!r}: the console never said that")
     before = _traps_before_end(pc, pause, pids)
     again = make()  # a run can be repeated exactly
     return pc if before is None else _run_until(again, pause, lambda: again.traps >= before, "")

@@ -166,14 +166,21 @@ class Walker:
 
     def _tables(self, table: Table, start: int, end: int) -> Iterator[Table]:
         yield table
-        level = self.scheme.levels[table.depth]
         for index, entry in self.present(table) if table.depth + 1 < len(self.scheme.levels) else ():
-            base = table.base | index << level.shift
-            if base & self.scheme.sign:
-                base |= -self.scheme.sign & ALL
-            if base < end and start < base + (1 << level.shift) and not entry & level.is_page:
-                lower = Table(entry & self.scheme.links, table.depth + 1, base, (*table.way, entry))
+            lower = self.lower(table, index, entry)
+            if lower is not None and lower.base < end and start < self.end_of(lower):
                 yield from self._tables(lower, start, end)
+
+    def base_of(self, table: Table, index: int) -> int:
+        """Return the first address that an entry of a table is for."""
+        base = table.base | index << self.scheme.levels[table.depth].shift
+        return base | -self.scheme.sign & ALL if base & self.scheme.sign else base
+
+    def lower(self, table: Table, index: int, entry: int) -> Table | None:
+        """Return the table that a present entry of another one leads to, None where the entry is a page."""
+        if entry & self.scheme.levels[table.depth].is_page:
+            return None
+        return Table(entry & self.scheme.links, table.depth + 1, self.base_of(table, index), (*table.way, entry))
 
     def end_of(self, table: Table) -> int:
         """Return the first address after those that a table is for."""

@@ -37,13 +37,5 @@ def command(
     from keelback.cli.pausing import Pause
     from keelback.cli.sizes import address, memory_size
 
-    pause = Pause(
-        choice=choice,
-        compiled=kernel == "compiled",
-        memory=memory_size(memory),
-        at=moment.at,
-        until=moment.until,
-        pid=moment.pid,
-        limits=limits,
-    )
+    pause = Pause(choice, kernel == "compiled", memory_size(memory), moment, limits)
     return show_maps(programs, pause, walk=None if walk is None else address("--walk", walk), as_json=as_json)
