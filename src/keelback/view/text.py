@@ -53,7 +53,7 @@ class TextView:
 
     def lines(self, scene: Scene) -> Iterator[Text]:
         """Yield the lines of a scene."""
-        yield Text(scene.title, "bold")
+        yield Text().append(scene.title, "bold")
         for each in scene.maps:
             yield Text()
             yield from self._map(scene, each)
@@ -61,7 +61,7 @@ class TextView:
         yield from self._legend(scene)
 
     def _map(self, scene: Scene, shown: Map) -> Iterator[Text]:
-        yield Text(shown.title, Look(bold=True, color=colour_of(shown.pid)) if shown.pid else "bold")
+        yield Text().append(shown.title, Look(bold=True, color=colour_of(shown.pid)) if shown.pid else "bold")
         width = scene.widest(shown.pid)
         room = self.columns - scene.digits - 6 - (NAME_ROOM if shown.pid else 0)
         group = GROUP if room >= width + (width - 1) // GROUP else width
@@ -72,7 +72,7 @@ class TextView:
                 yield self._fold(scene, line, width + (width - 1) // group)
 
     def _row(self, scene: Scene, row: Row, width: int, group: int) -> Iterator[Text]:
-        line = Text(f"  {scene.address(row.start)}  ", GREY)
+        line = Text().append(f"  {scene.address(row.start)}  ", GREY)
         line.append(_grouped(row, group, lambda cell: Text(cell.glyph, self._look(cell))))
         yield _named(line, scene, row.name, width + (width - 1) // group)
         if not self.has_styles:
@@ -82,7 +82,7 @@ class TextView:
                     yield Text(" " * (scene.digits + 6)).append(marks)
 
     def _fold(self, scene: Scene, fold: Fold, room: int) -> Text:
-        line = Text(f"⋮ {scene.address(fold.start)}–{scene.address(fold.end - 1)}  {fold.said}", GREY)
+        line = Text().append(f"⋮ {scene.address(fold.start)}–{scene.address(fold.end - 1)}  {fold.said}", GREY)
         return _named(line, scene, fold.name, room)
 
     def _look(self, cell: Cell) -> Look:
@@ -105,7 +105,7 @@ class TextView:
         """Yield entries, as many a line as there is room for."""
         line = Text()
         for cell, means in entries:
-            entry = Text(cell.glyph, self._look(cell)).append(f" {means}", Look.null())
+            entry = Text().append(cell.glyph, self._look(cell)).append(f" {means}")
             if line and len(line) + 3 + len(entry) > self.columns:
                 yield line
                 line = Text()
@@ -131,7 +131,7 @@ def _grouped(row: Row, group: int, text_of: Callable[[Cell], Text]) -> Text:
 
 def _named(line: Text, scene: Scene, name: str, room: int) -> Text:
     """Add the name of what a line is in, behind the room that cells have."""
-    return line.append(" " * max(scene.digits + 8 + room - len(line), 2)).append(name, Look.null()) if name else line
+    return line.append(" " * max(scene.digits + 8 + room - len(line), 2)).append(name) if name else line
 
 
 def _mark(scene: Scene, cell: Cell) -> str:

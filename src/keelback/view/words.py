@@ -49,6 +49,6 @@ def glyph_entries(cells: Iterable[Cell], name_of: Callable[[int], str]) -> list[
 
 
 def style_entries(cells: Iterable[Cell]) -> list[Entry]:
-    """Return an entry for each style that occurs, and for none, in the look of a page of no one's."""
+    """Return an entry for each style that occurs, in the look of nobody's page."""
     occur = {style for cell in cells for style in Style if style in cell.style and cell.glyph != "."}
-    return [Entry(Cell("1", style), means) for style, means in STYLES.items() if style in occur]
+    return [Entry(Cell("x", style), means) for style, means in STYLES.items() if style in occur]
