@@ -42,6 +42,7 @@ from support import MIB, c_program, code_program, stack_frame
 from variants import variants, with_other_paging
 
 GIB = 1 << 30
+WHITE_ON_RED = 0x4F
 MEMORY = 16 * MIB
 COUNTING_FRAMES = (
     "frames",
@@ -334,11 +335,16 @@ def stays_on(monkeypatch):
     monkeypatch.setattr(keelback.machine.qemu.qemu, "DEBUG_EXIT", 0x1E0)
 
 
-def screen_of(machine):
-    """Return the characters and the attributes on a machine's screen."""
+def screen_bytes(machine):
+    """Return what is in a machine's text memory: characters, each with its attribute behind it."""
     file = machine.folder / "screen"
     machine.command("pmemsave", val=SCREEN, size=4000, filename=str(file))
-    content = file.read_bytes()
+    return file.read_bytes()
+
+
+def screen_of(machine):
+    """Return the characters and the attributes on a machine's screen."""
+    content = screen_bytes(machine)
     return content[::2].decode("cp437"), set(content[1::2])
 
 
@@ -355,11 +361,22 @@ def rows(*lines):
     return "".join(line.ljust(80) for line in lines).ljust(2000)
 
 
-def test_a_refused_cpu_is_told_on_the_screen_too(stays_on):
-    with Qemu(make_image_file(MICROKERNEL, image_of("hello")), memory=MEMORY, cpu="486") as machine:
-        assert read_to(machine, b"\n") == NO_CMOV + "\r\n"
-        shown, _ = screen_of(machine)
-        assert shown.startswith(NO_CMOV)
+@pytest.mark.parametrize(
+    ("paging", "cpu", "line"),
+    [
+        ("i386", "486", NO_CMOV),
+        ("PAE", "pentium3,-pae", NO_PAE),
+        ("x86-64", "pentium", NO_CMOV),
+        ("x86-64", "qemu32", NO_LONG_MODE),
+    ],
+)
+def test_a_refused_cpu_is_told_on_the_screen_too(stays_on, paging, cpu, line):
+    layout = with_paging(MICROKERNEL, paging)
+    with Qemu(make_image_file(layout, image_of("hello", layout=layout)), memory=MEMORY, cpu=cpu) as machine:
+        assert read_to(machine, b"\n") == line + "\r\n"
+        content, _ = screen_of(machine)
+        assert content.startswith(line)
+        assert set(screen_bytes(machine)[1 : 2 * len(line) : 2]) == {WHITE_ON_RED}
 
 
 def test_the_console_is_on_the_screen_too(stays_on):
