@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 import keelback
+from keelback.cli.images import build_image
+from keelback.cli.programs import choose
+from keelback.image import iso
 from keelback.image.host_tools import install_line
 from keelback.image.images import most_payload
-from keelback.image.iso import GRUB, TOOLS, words_of
-from keelback.kernel.layout import MICROKERNEL
+from keelback.image.iso import GRUB, TOOLS, build_iso, words_of
+from keelback.kernel.layout import MICROKERNEL, TEACHING, with_paging
 from keelback.machine.qemu.qemu import Medium, Qemu, Verdict
 
 SOURCE = Path(keelback.__file__).parents[1]
@@ -268,6 +271,34 @@ def test_grub_boots_the_disc_by_linux_and_gives_the_kernel_its_command_line(disc
     assert re.search(r"keelback: microkernel layout, 1\d{4} KiB free\n", text), "memory=20M"
     assert "hello: I am process 1, and I was told: from GRUB\n" in text and "primes" not in text, "init="
     assert "ignored" not in text
+
+
+@pytest.fixture(scope="module", params=["linux", "linux16"])
+def small_disc(request, tmp_path_factory):
+    """Return an ISO of the smallest 64-bit kernel, which GRUB loads by one of its commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(iso, "MENU", iso.MENU.replace("linux", request.param))
+        patch.setattr(iso, "MODULES", iso.MODULES.replace("linux", request.param))
+        layout = with_paging(TEACHING, "x86-64")
+        return build_iso(build_image(choose(["allocator 5", "fork 3"], layout)))
+
+
+@pytest.mark.parametrize("size", [3, 16])
+def test_grub_boots_the_small_kernel_of_64_bits_by_either_command(small_disc, size):
+    with Qemu(small_disc, memory=size * MIB, medium=Medium.DISC) as machine:
+        assert machine.wait() is Verdict.DONE
+    text = machine.console.decode()
+    assert re.search("keelback: teaching layout, [0-9]+ KiB free", text)
+    assert text.count("allocator: took pages: ") == 1 and text.count("fork: took pages: ") == 4
+
+
+def test_grub_itself_says_where_it_has_too_little_memory(small_disc):
+    with Qemu(small_disc, memory=2 * MIB, medium=Medium.DISC) as machine:
+        until = time.monotonic() + 60
+        while b"out of memory" not in machine.console and time.monotonic() < until:
+            machine.read_console()
+            time.sleep(0.1)
+    assert b"error: out of memory." in machine.console and b"keelback: " not in machine.console
 
 
 def test_the_disc_boots_from_a_usb_stick_too(disc):
