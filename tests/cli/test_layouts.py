@@ -1,13 +1,16 @@
 """`--layout` of every command that has it, and `keelback layouts`."""
 
+from dataclasses import replace
+
 import pytest
 
 from keelback.cli.ending import run_command
+from keelback.cli.machines import least_memory
 from keelback.cli.options import LAYOUTS as KNOWN
 from keelback.cli.options import PAGING
-from keelback.kernel.layout import LAYOUTS, OTHER_PAGING
+from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, USERMODE
 from keelback.kernel.x86.paging import PAE, SCHEMES
-from support import sliced
+from support import MIB, sliced
 
 
 @pytest.fixture
@@ -85,6 +88,23 @@ def test_layouts_draws_all_and_a_running_machine_of_one(keelback):
     assert (status, errors) == (0, "")
     assert output.startswith("The kernel region of a running machine with 16,384 KiB, usermode layout\n")
     assert "\n 0x007fd000 ┌" in output
+
+
+def test_with_page_tables_layouts_draws_those_that_can_have_them(keelback):
+    for paging, names in (("pae", ["microkernel", "usermode"]), ("x86-64", ["microkernel", "usermode", "teaching"])):
+        status, output, errors = keelback("layouts", "--paging", paging)
+        assert (status, errors) == (0, "")
+        drawn = [line.split()[1] for line in output.splitlines() if line.startswith("The ")]
+        assert drawn == names
+
+
+def test_machines_that_are_compared_have_memory_by_their_layout():
+    least = {(each.name, each.paging.name): least_memory(each) // MIB for each in LAYOUTS + OTHER_PAGING}
+    assert least == {
+        ("microkernel", "i386"): 8, ("usermode", "i386"): 16, ("teaching", "x86-64"): 2,
+        ("microkernel", "PAE"): 16, ("usermode", "PAE"): 16, ("microkernel", "x86-64"): 16, ("usermode", "x86-64"): 16,
+    }  # fmt: skip
+    assert least_memory(replace(USERMODE, name="own", number=99)) == 16 * MIB
 
 
 @pytest.mark.parametrize("words", ["run", "compare", "build", "gdb", "compile", "layouts --live"])

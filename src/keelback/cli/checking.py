@@ -19,7 +19,7 @@ from keelback.cli.checks import Checks
 from keelback.cli.child import Report
 from keelback.cli.debug_files import WithDebugData
 from keelback.cli.ending import told_of
-from keelback.cli.machines import check_start, make_compiled, make_interpreted
+from keelback.cli.machines import check_start, least_memory, make_compiled, make_interpreted
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
@@ -45,11 +45,14 @@ EVERY = 16
 
 
 class Asked(NamedTuple):
-    """What is to be checked: programs, without any all for the layout; with how much memory, and to which time."""
+    """What is to be checked: programs, without any all for the layout; with how much memory, and to which time.
+
+    None is as much memory as the layout asks for.
+    """
 
     words: Sequence[str]
     choice: KernelChoice
-    memory: int
+    memory: int | None
     limit: int | None = None
 
 
@@ -89,9 +92,9 @@ class _Check:
     def __init__(self, asked: Asked, report: Report) -> None:
         self.report = report
         self.limit = asked.limit
-        self.memory = asked.memory
         self.traps = 0
         self.layout = chosen_layout(asked.choice)
+        self.memory = asked.memory or least_memory(self.layout)
         self.selection = select(asked.words or programs_for(self.layout), self.layout)
         self.payload = self.selection.payload()
 

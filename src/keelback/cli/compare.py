@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from keelback.cli.ending import tell
 from keelback.cli.json_output import print_json
-from keelback.cli.machines import check_start, make_compiled, make_interpreted
+from keelback.cli.machines import check_start, least_memory, make_compiled, make_interpreted
 from keelback.cli.options import KernelChoice, Limits
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import choose
@@ -18,19 +18,22 @@ from keelback.image.kernels import compiling
 from keelback.machine.compare import compare
 
 
-def compare_lives(words: Sequence[str], *, choice: KernelChoice, memory: int, limits: Limits, as_json: bool) -> int:
+def compare_lives(
+    words: Sequence[str], *, choice: KernelChoice, memory: int | None, limits: Limits, as_json: bool
+) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
-    Without words, all programs that the layout is for.  Raises: UserError; Interrupted; LimitReached.
+    Without words, all programs that the layout is for; without an amount of memory, the layout's least.
+    Raises: UserError; Interrupted; LimitReached.
     """
     with reading_within(limits.seconds):
         where = chosen_layout(choice)
         chosen = choose(words or programs_for(where), where)
         with compiling(where):
             selection = chosen.build()
-    payload = selection.payload()
-    interpreted = make_interpreted(where, payload, memory=memory)
-    other = make_compiled(where, payload, memory=memory)
+    payload, size = selection.payload(), memory or least_memory(where)
+    interpreted = make_interpreted(where, payload, memory=size)
+    other = make_compiled(where, payload, memory=size)
     if limits.instructions is not None:
         add_limit(interpreted, limits.instructions)
     starts = Starts(interpreted)

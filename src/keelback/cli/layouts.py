@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, make_interpreted
-from keelback.cli.own_parts import layout_of_word
+from keelback.cli.own_parts import layout_of_word, published
 from keelback.cli.running import stoppable
 from keelback.image.boot_protocol import SECTOR, SETUP_SIZE
 from keelback.image.payload import make_payload
@@ -19,17 +19,15 @@ from keelback.inspect.drawing import (
     usable,
     usable_ranges,
 )
-from keelback.kernel.layout import LAYOUTS, Layout
+from keelback.kernel.layout import Layout
 
 
 def show_layouts(word: str | None, paging: str | None = None, *, as_json: bool = False) -> int:
-    """Draw a layout, or all published ones, from constants: the kernel image file, and what memory is then.
+    """Draw a layout, or all published ones that can have some page tables: the kernel image file, and memory then.
 
     Raises: UserError.
     """
-    chosen = [
-        layout_of_word(each, paging) for each in ([layout.name for layout in LAYOUTS] if word is None else [word])
-    ]
+    chosen = published(paging) if word is None else [layout_of_word(word, paging)]
     if as_json:
         print_json({layout.name: asdict(layout) | {"paging": layout.paging.name} for layout in chosen})
         return 0

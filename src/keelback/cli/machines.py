@@ -7,10 +7,17 @@ from contextlib import contextmanager
 from keelback.cli.commands.run import RunOptions
 from keelback.errors import UserError
 from keelback.image.images import make_image
-from keelback.kernel.layout import Layout
+from keelback.kernel.layout import MIB, Layout
 from keelback.machine.observed import Machine, Outcome
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.pc import SimulatedPc
+
+
+def least_memory(layout: Layout) -> int:
+    """Return the memory of a machine that runs the payload's programs in a layout and is quickly compared."""
+    # Wider entries make more tables, and wider programs are larger; memory that is the kernel's is nobody else's.
+    is_small = layout.paging.entry_size == 4 and layout.owned_end < 8 * MIB
+    return min(8 * MIB if is_small else 16 * MIB, layout.physical_limit)
 
 
 @contextmanager

@@ -112,12 +112,6 @@ PUBLISHED = KernelChoice()
 """The kernel that is used where nothing is said."""
 
 
-def least_memory(choice: KernelChoice) -> str:
-    """Return the memory of a machine that runs the payload's programs and is quickly compared."""
-    is_small = choice.layout != "usermode" and choice.paging in (None, PAGING[0])
-    return "8M" if is_small else "16M"  # wider entries make more tables, and wider programs are larger
-
-
 def kernel(function: F) -> F:
     """Add `--layout`, `--paging` and `--with`: which kernel, as the `KernelChoice` `choice`."""
 
@@ -152,6 +146,12 @@ def paging(function: F) -> F:
         type=click.Choice(PAGING, case_sensitive=False),
         help="Which page tables, and with them 32 or 64 bits.  [default: the layout's]",
     )(function)
+
+
+def least_memory(function: F) -> F:
+    """Add `--memory` for machines that are compared, as the text `memory`; None: as much as the layout asks for."""
+    shown = "the least that its programs run in: 2M to 16M, by the layout"
+    return memory(None, shown, "How much memory the machines have.")(function)
 
 
 def memory(default: str | None, shown: str = "", what: str = "How much memory the machine has.") -> Callable[[F], F]:

@@ -66,9 +66,21 @@ def layout_of_word(word: str, paging: str | None = None) -> Layout:
         raise UserError(f"{word} with {paging} page tables: {error}") from None
 
 
+def published(paging: str | None) -> list[Layout]:
+    """Return the published layouts that can have some page tables, None: each with its own."""
+    if paging is None:
+        return [*LAYOUTS]
+    return [each for layout in LAYOUTS for each in _variants(layout) if each.paging.name == paging]
+
+
+def _variants(layout: Layout) -> list[Layout]:
+    """Return a published layout with each kind of page tables that it can have."""
+    return [each for each in LAYOUTS + OTHER_PAGING if each.name == layout.name]
+
+
 def _pagings(layout: Layout) -> str:
     """Say which page tables a published layout has."""
-    names = [each.paging.name for each in LAYOUTS + OTHER_PAGING if each.name == layout.name]
+    names = [each.paging.name for each in _variants(layout)]
     return f"it has {' and '.join(names)}"
 
 

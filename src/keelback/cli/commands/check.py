@@ -9,7 +9,7 @@ from keelback.cli.sizes import memory_size
 @click.command()
 @options.programs
 @options.kernel
-@options.memory(None, "8M; 16M with the usermode layout", "How much memory the machines have.")
+@options.least_memory
 @options.limits
 @options.json
 def command(
@@ -35,6 +35,6 @@ def command(
     # Imported here: strict mode has to come first.
     from keelback.cli.check import Asked, check_kernel
 
-    size = memory_size(memory or options.least_memory(choice))
+    size = None if memory is None else memory_size(memory)
     asked = Asked(programs, choice, size, limits.instructions)
     return check_kernel(asked, seconds=limits.seconds, as_json=as_json)

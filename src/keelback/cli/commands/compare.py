@@ -11,7 +11,7 @@ from keelback.cli.sizes import memory_size
 @options.kernel
 @options.limits
 @options.json
-@options.memory(None, "8M; 16M with the usermode layout", "How much memory the machines have.")
+@options.least_memory
 def command(
     programs: tuple[str, ...],
     choice: options.KernelChoice,
@@ -29,5 +29,5 @@ def command(
     """
     from keelback.cli.compare import compare_lives
 
-    size = memory_size(memory or options.least_memory(choice))
+    size = None if memory is None else memory_size(memory)
     return compare_lives(programs, choice=choice, memory=size, limits=limits, as_json=as_json)
