@@ -11,10 +11,10 @@ def disturb(pc, places):
     processor, engine, state, delivery = pc.processor, pc.processor.engine, pc.processor.state, pc.ring0.delivery
     run, turns, taken = engine.run, iter(places), []
 
-    def disturbed(address, count):
+    def disturbed(address, count, until=0):
         place = next(turns, 0)
-        if not place or place >= count:
-            return run(address, count)
+        if not place or place >= count or until:
+            return run(address, count, until)
         status = run(address, place)
         if engine.caught or engine.called or status or processor.counter.value <= place:
             return status  # it ended sooner
