@@ -2,7 +2,7 @@
 
 import mmap
 import struct
-from typing import Any
+from typing import Any, Protocol
 
 from unicorn import x86_const as x86
 
@@ -24,6 +24,8 @@ GENERAL = ("edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax")
 
 class Bare:
     """User code at `TEXT`, which it can't write; `DATA` behind it, which it can; `SUPERVISOR` behind that."""
+
+    PLACE = "eip"
 
     def __init__(self, scheme: str = "i386", model: Model = PENTIUM_III) -> None:
         self.scheme = SCHEMES[scheme]
@@ -84,3 +86,25 @@ class Bare:
 
 
 __all__ = ["DATA", "MISSING", "STACK", "SUPERVISOR", "TEXT", "Bare", "Kind", "Stop"]
+
+
+class Machine(Protocol):
+    """A bare processor of either width; `PLACE` is what a run calls the address that it starts at."""
+
+    PLACE: str
+    cpu: Processor
+
+    def run(self, code: str | bytes, **start: int) -> Stop:
+        """Run user code."""
+
+
+def trap(machine: Machine, code: str | bytes, **start: int) -> tuple[int, int, int]:
+    """Run code that must trap; return vector, error code and place relative to the code's start."""
+    stop = machine.run(code, **start)
+    assert stop.kind is Kind.TRAP and machine.cpu.state.in_user_mode
+    return stop.vector, stop.error, machine.cpu.state.ip - start.get(machine.PLACE, TEXT)
+
+
+def word(value: int) -> str:
+    """Return the bytes of a 32-bit word, in hexadecimal."""
+    return struct.pack("<I", value).hex()

@@ -52,6 +52,8 @@ def write_segments(ram: Any) -> None:
 class LongBare:
     """User code at `TEXT`, which it can't write; `DATA` behind it, which it can; `SUPERVISOR` behind that."""
 
+    PLACE = "rip"
+
     def __init__(self, efer: int = NO_EXECUTE_ENABLED | CALLS_ENABLED) -> None:
         self.ram = mmap.mmap(-1, scratch.SIZE)
         scratch.write_page_tables(self.ram, "x86-64")

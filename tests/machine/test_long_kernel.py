@@ -19,8 +19,9 @@ from keelback.machine.observed import Outcome
 from keelback.machine.qemu.qemu import Qemu, Verdict
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
+from machine.bare import word
 from machine.disturbed import disturb
-from support import MIB
+from support import MIB, code_program
 
 LAYOUT = MICROKERNEL_64
 BASE = LAYOUT.image_base
@@ -30,10 +31,6 @@ SPIN = f"b9a0860100 ffc9 75fc {EXIT}"
 PROTECTION, STACK_FAULT = "general protection fault", "stack segment fault"
 NO_ADDRESS = "0000000000800000"  # the first, as a quadword
 VIRTUAL = "it entered virtual-8086 mode"
-
-
-def word(value):
-    return struct.pack("<I", value).hex()
 
 
 def enter_virtual_8086(flags):
@@ -75,11 +72,7 @@ ONLY_HERE = {
 
 def long_program(code):
     """Return an ELF file of bare 64-bit machine code, entered at its first byte."""
-    content = bytes.fromhex(code)
-    ident = b"\x7fELF" + bytes([2, 1, 1]).ljust(12, b"\0")
-    header = ident + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, BASE, 64, 0, 0, 64, 56, 1, 64, 0, 0)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0x1000, BASE, BASE, len(content), len(content), 0x1000)
-    return (header + segment).ljust(0x1000, b"\0") + content
+    return code_program(code, BASE, 64)
 
 
 @cache

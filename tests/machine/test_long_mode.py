@@ -3,10 +3,8 @@
 import ctypes
 import re
 import struct
-import tempfile
 from functools import cache
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -16,7 +14,6 @@ from unicorn import x86_const as x86
 from keelback.image.images import make_image, make_image_file, make_symbols
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
-from keelback.image.programs import build_program
 from keelback.image.toolchain import X86_64
 from keelback.inspect.lens import look
 from keelback.kernel.boot.header import ImageHeader
@@ -30,7 +27,7 @@ from keelback.lang import HostObject, Ram, address_of, layout_of, size_of, text_
 from keelback.lang.strict import words_of
 from keelback.machine.qemu.qemu import Qemu, Verdict
 from machine.test_leftovers import Says
-from support import MIB, RUNTIME
+from support import MIB, c_program
 
 LAYOUT = with_paging(MICROKERNEL, "x86-64")
 STUBS = LAYOUT.kernel_start + 0x1000
@@ -39,10 +36,7 @@ PANIC = 0x21636970
 
 def program(text):
     """Return the ELF file of a C program."""
-    with tempfile.TemporaryDirectory() as directory:
-        source = Path(directory, "program.c")
-        source.write_text('#include "keelback.h"\n' + text)
-        return build_program(source, runtime=RUNTIME, image_base=LAYOUT.image_base, target=X86_64)
+    return c_program(text, LAYOUT.image_base, target=X86_64)
 
 
 def image_of(**programs):

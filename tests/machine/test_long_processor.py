@@ -10,7 +10,7 @@ from keelback.inspect.walk import NO_EXECUTE
 from keelback.lang import Panic
 from keelback.machine.simulated import scratch
 from keelback.machine.simulated.models import EFER, NO_EXECUTE_ENABLED
-from machine.bare import MISSING, PRESENT, SUPERVISOR, USER, WRITABLE
+from machine.bare import MISSING, PRESENT, SUPERVISOR, USER, WRITABLE, trap, word
 from machine.long_bare import DATA, MASKED, STACK, TEXT, Kind, LongBare
 
 PROTECTED, WRITE, FROM_USER, RESERVED, FETCH = 1, 2, 4, 8, 16
@@ -25,19 +25,8 @@ def bare():
     return LongBare()
 
 
-def word(value):
-    return struct.pack("<I", value).hex()
-
-
 def wide(value):
     return struct.pack("<Q", value).hex()
-
-
-def trap(machine, code, **start):
-    """Run code that must trap; return vector, error code and rip relative to the code's start."""
-    stop = machine.run(code, **start)
-    assert stop.kind is Kind.TRAP and machine.cpu.state.in_user_mode
-    return stop.vector, stop.error, machine.cpu.state.ip - start.get("rip", TEXT)
 
 
 # Registers and system calls.

@@ -18,7 +18,7 @@ from keelback.machine.simulated.models import CORE_2_DUO, EFER
 from keelback.machine.simulated.processor import Processor
 from keelback.machine.simulated.ring0 import Ring0
 from machine.bare import MISSING, STACK, TEXT, Kind
-from machine.long_bare import KERNEL_CODE, KERNEL_DATA, TASK, USER_CODE, USER_DATA, write_segments
+from machine.long_bare import GENERAL, KERNEL_CODE, KERNEL_DATA, TASK, USER_CODE, USER_DATA, write_segments
 
 FRAME_BYTES = 22 * 8
 FRAME_END, BOOT_STACK, OTHER_STACK = 0x15000, 0x16000, 0x17000
@@ -60,13 +60,7 @@ class Machine:
         self.pack("Q", scratch.TASK_STATE + 4, FRAME_END)
         self.pack("Q", scratch.TASK_STATE + 0x24, OTHER_STACK)
         self.write(TEXT, bytes.fromhex(code))
-        frame = (
-            dict.fromkeys(
-                ["r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "rdi", "rsi", "rbp", "rbx", "rdx", "rcx", "rax"],
-                0,
-            )
-            | registers
-        )
+        frame = dict.fromkeys(GENERAL, 0) | registers
         self.pack("22Q", FRAME, *frame.values(), 0x80, 0, TEXT, USER_CODE, 0x202, STACK, USER_DATA)
         self.cpu = Processor(memoryview(self.ram), PortBus(), CORE_2_DUO)
         self.ring0 = Ring0(self.cpu, **{name: self.at[name] for name in ("listen", "booted", "leave")})

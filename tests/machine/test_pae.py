@@ -11,7 +11,7 @@ from keelback.machine.simulated import scratch
 from keelback.machine.simulated.control import GS_BASE, check_cr0, check_cr4, check_efer, check_msr, check_pointers
 from keelback.machine.simulated.mmu import TlbModel
 from keelback.machine.simulated.models import CORE_2_DUO, CORE_DUO, EFER, FLAG_MASK, LSTAR, PENTIUM_III, STAR
-from machine.bare import DATA, MISSING, PRESENT, SUPERVISOR, TEXT, USER, WRITABLE, Bare, Kind
+from machine.bare import DATA, MISSING, PRESENT, SUPERVISOR, TEXT, USER, WRITABLE, Bare, Kind, trap, word
 
 PROTECTED, WRITE, FROM_USER, RESERVED, FETCH = 1, 2, 4, 8, 16
 NXE = 1 << 11
@@ -36,16 +36,6 @@ def bare(request):
 @pytest.fixture(scope="module")
 def guarded():
     return no_execute()
-
-
-def word(value):
-    return struct.pack("<I", value).hex()
-
-
-def trap(machine, code, **start):
-    stop = machine.run(code, **start)
-    assert stop.kind is Kind.TRAP and machine.cpu.state.in_user_mode
-    return stop.vector, stop.error, machine.cpu.state.ip - start.get("eip", TEXT)
 
 
 @pytest.mark.parametrize(

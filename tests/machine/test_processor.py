@@ -9,7 +9,7 @@ from unicorn import x86_const as x86
 
 from keelback.lang import Panic
 from keelback.machine.simulated import scratch
-from machine.bare import DATA, MISSING, PRESENT, STACK, SUPERVISOR, TEXT, USER, WRITABLE, Bare, Kind
+from machine.bare import DATA, MISSING, PRESENT, STACK, SUPERVISOR, TEXT, USER, WRITABLE, Bare, Kind, trap, word
 
 READ, WRITE, PROTECTED, FROM_USER = 0, 2, 1, 4
 LAST_DATA = 0x13000  # a page that tests map themselves
@@ -20,17 +20,6 @@ PRESENT_GATE, USER_GATE = 0x8E00, 0xEE00
 @pytest.fixture(scope="module")
 def bare():
     return Bare()
-
-
-def word(value: int) -> str:
-    return struct.pack("<I", value).hex()
-
-
-def trap(machine: Bare, code: str | bytes, **start: int) -> tuple[int, int, int]:
-    """Run code that must trap; return vector, error code and eip relative to the code's start."""
-    stop = machine.run(code, **start)
-    assert stop.kind is Kind.TRAP and machine.cpu.state.in_user_mode
-    return stop.vector, stop.error, machine.cpu.state.ip - start.get("eip", TEXT)
 
 
 # Page faults.

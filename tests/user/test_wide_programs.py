@@ -25,6 +25,7 @@ from keelback.machine.qemu.qemu import Qemu, Verdict
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.user import RUNTIME
+from machine.test_qemu import ARGUMENTS
 from support import MIB
 
 LAYOUT = MICROKERNEL_64
@@ -32,7 +33,6 @@ TARGET = TARGETS[LAYOUT.paging.word_bits]
 FAULTING = {"divide", "null", "ports", "privileged", "smash", "undefined", "wild"}
 COUNTING = {"frames", "bomb", "bomb.py", "mallocs", "mallocs.py", "libraries"}
 """Programs that expect what depends on how much memory others have at that moment."""
-ARGUMENTS = {"primes": "500", "primes.py": "500", "sleeper": "1"}
 SLICE = {"hello", "hello.py", "hostile", "liar", "family", "cow", "mallocs.py", "boxes", "stack", "null"}
 
 

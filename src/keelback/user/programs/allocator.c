@@ -4,18 +4,16 @@
  * looks whether its pages are still its own. The argument says how many turns; 0 is for ever.
  */
 #include "keelback.h"
+#include "own_pages.h"
 
-#define HEAP ((uint32_t *)(((uintptr_t)end + PAGESIZE - 1) / PAGESIZE * PAGESIZE))
-#define WORDS_PER_PAGE 1024
-#define STACK ((uint32_t *)((uintptr_t)__builtin_frame_address(0) / PAGESIZE * PAGESIZE))
+#define HEAP ((uint32_t *)FREE_PAGES)
 
-extern char end[];
 static uint32_t *top;
 
 /* Take a page and sign it; tell whether there was one left, and room below the stack. */
 static int take_page(uint32_t signature)
 {
-    if (top == STACK || sys_page_alloc(top) < 0)
+    if (top == STACK_PAGE || sys_page_alloc(top) < 0)
         return 0;
     if (*top != 0)
         sys_panic("a new page is not zero");

@@ -4,16 +4,12 @@
  * whether its pages are still its own. The argument says how many turns; 0 is for ever.
  */
 #include "keelback.h"
-
-#define WORDS_PER_PAGE 1024
-#define STACK ((uint32_t *)((uintptr_t)__builtin_frame_address(0) / PAGESIZE * PAGESIZE))
-
-extern char end[];
+#include "own_pages.h"
 
 int main(const char *argument)
 {
     uint32_t turns = number_in(argument, 20);
-    uint32_t *heap = (uint32_t *)(((uintptr_t)end + PAGESIZE - 1) / PAGESIZE * PAGESIZE), *top = heap;
+    uint32_t *heap = FREE_PAGES, *top = heap;
 
     if (sys_fork() < 0 || sys_fork() < 0)
         sys_panic("fork failed");
@@ -22,7 +18,7 @@ int main(const char *argument)
     int left = 1;
     for (uint32_t turn = 0; turns == 0 || turn < turns; turn++) {
         for (uint32_t page = 0; left && page < 1 + self % 4; page++) {
-            left = top != STACK && sys_page_alloc(top) == 0;
+            left = top != STACK_PAGE && sys_page_alloc(top) == 0;
             if (left) {
                 *top = self;
                 top += WORDS_PER_PAGE;

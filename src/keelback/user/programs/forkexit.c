@@ -5,12 +5,12 @@
  * many turns the first process takes; 0 is for ever.
  */
 #include "keelback.h"
+#include "own_pages.h"
 
 #define PAGES 8
 
 static uint32_t state, sum;
-static uint32_t (*pages)[1024];
-extern char end[];
+static uint32_t (*pages)[WORDS_PER_PAGE];
 
 /* Return a number below `sides`. */
 static uint32_t roll(uint32_t sides)
@@ -49,7 +49,7 @@ int main(const char *argument)
     uint32_t turns = number_in(argument, 60);
     int first = 1;
 
-    pages = (void *)(((uintptr_t)end + PAGESIZE - 1) / PAGESIZE * PAGESIZE);
+    pages = FREE_PAGES;
     for (uint32_t page = 0; page < PAGES; page++)
         if (sys_page_alloc(pages[page]) < 0)
             sys_panic("there is no memory");
