@@ -14,7 +14,7 @@ from keelback.image.images import make_image, make_image_file, make_symbols
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.source_places import source_places
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.machine.breaking import ENDING, interruptible
 from keelback.machine.qemu.breaking import breakable
@@ -22,6 +22,8 @@ from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.machine.simulated.compiled import CompiledPc
 from support import MIB, code_program, make_pc
 
+WIDE = with_paging(MICROKERNEL, "x86-64")
+both_widths = pytest.mark.parametrize("layout", [MICROKERNEL, WIDE], ids=["i386", "x86-64"])
 FOREVER = code_program("ebfe")
 LOOP = b"\xeb\xfe"
 CHOOSE = re.compile(r"kernel/processes/scheduler\.py:(\d+) \(Scheduler\.choose\)")
@@ -47,19 +49,20 @@ def lines_of_choose():
     return range(first, first + 30)
 
 
-def spoil_choose(contents):
+def spoil_choose(contents, layout=MICROKERNEL):
     """Let the method that chooses who runs loop, wherever the compiler has put it in."""
-    for address, place in source_places(make_symbols(MICROKERNEL, compiled(MICROKERNEL))):
+    for address, place in source_places(make_symbols(layout, compiled(layout))):
         if place and place.function == "scheduler_choose" and place.line:
             contents[address : address + len(LOOP)] = LOOP
 
 
-def payload():
-    return make_payload({"etc/init": b"forever\n", "forever": FOREVER})
+def image_of(layout=MICROKERNEL):
+    forever = code_program("ebfe", layout.image_base, layout.paging.word_bits)
+    return make_image(layout, make_payload({"etc/init": b"forever\n", "forever": forever}), compiled(layout))
 
 
-def compiled_pc():
-    return CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload(), compiled(MICROKERNEL)), memory=8 * MIB)
+def compiled_pc(layout=MICROKERNEL):
+    return CompiledPc(layout, image_of(layout), memory=8 * MIB)
 
 
 def place_of(error):
@@ -87,10 +90,11 @@ def test_an_interpreted_kernel_is_left_where_it_is(control_c, monkeypatch):
     place_of(ended.value)
 
 
+@both_widths
 @pytest.mark.parametrize("number", ENDING)
-def test_a_compiled_kernel_is_stopped_where_it_is(control_c, number):
-    pc = compiled_pc()
-    spoil_choose(pc.contents)
+def test_a_compiled_kernel_is_stopped_where_it_is(control_c, number, layout):
+    pc = compiled_pc(layout)
+    spoil_choose(pc.contents, layout)
     control_c(number=number)
     with pytest.raises(Interrupted) as ended, interruptible(pc):
         pc.boot()
@@ -99,16 +103,17 @@ def test_a_compiled_kernel_is_stopped_where_it_is(control_c, number):
     assert ended.value.number == number
 
 
-def test_a_kernel_on_qemu_is_stopped_where_it_is(control_c):
-    image = make_image_file(MICROKERNEL, make_image(MICROKERNEL, payload(), compiled(MICROKERNEL)))
+@both_widths
+def test_a_kernel_on_qemu_is_stopped_where_it_is(control_c, layout):
+    image = make_image_file(layout, image_of(layout))
     with ObservedQemu(image, memory=8 * MIB) as machine:
 
         def spoil():
-            spoil_choose(machine.contents)
+            spoil_choose(machine.contents, layout)
             control_c(0.5)
 
         machine.at_booted.append(spoil)
-        with pytest.raises(Interrupted) as ended, breakable(machine, MICROKERNEL):
+        with pytest.raises(Interrupted) as ended, breakable(machine, layout):
             machine.boot()
             machine.run()
     place_of(ended.value)

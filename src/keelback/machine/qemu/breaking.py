@@ -54,4 +54,5 @@ def _address_in_kernel(machine: Qemu) -> int:
     """Return which instruction of the kernel is next; 0: a program runs, the CPU sleeps, or QEMU does not say."""
     said = dict(re.findall(r"\b([A-Z]+)=([0-9a-f]+)", machine.monitor("info registers")))
     runs_kernel = said.get("CPL") == "0" and said.get("HLT") == "0"
-    return int(said.get("EIP", "0"), 16) if runs_kernel else 0
+    place = said.get("RIP") or said.get("EIP", "0")  # by the width of the code that runs
+    return int(place, 16) if runs_kernel else 0
