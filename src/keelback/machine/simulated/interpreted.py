@@ -15,8 +15,9 @@ from keelback.lang import MISTAKES, Panic
 from keelback.lang.strict import words_of
 from keelback.machine.panics import record_panic
 from keelback.machine.simulated.control import check_cr0, check_cr4, check_efer, check_msr, check_pointers
-from keelback.machine.simulated.entry_codes import entry_code_of
+from keelback.machine.simulated.entry_code import EntryCode
 from keelback.machine.simulated.kept import Kept
+from keelback.machine.simulated.long_entry_code import LongModeEntryCode
 from keelback.machine.simulated.mmu import TlbModel
 from keelback.machine.simulated.models import EFER, WIDE
 from keelback.machine.simulated.offsets import cpuid
@@ -35,7 +36,8 @@ class InterpretedPc(SimulatedPc):
         self.tlb = TlbModel(self.processor.walker)
         self._gdt = 0
         self._paging = False
-        self.entry_code = entry_code_of(self.layout, self.ram, self.processor)
+        kind = LongModeEntryCode if self.processor.state.width is WIDE else EntryCode
+        self.entry_code = kind(self.layout, self.ram, self.processor)
         return make_kernel(self.layout, self.ram, self)
 
     def parts(self) -> list[Kept]:
