@@ -8,7 +8,21 @@ import click
 from keelback.cli.statuses import STATUSES
 
 COMMANDS = (
-    *("run", "programs", "check", "compare", "story", "maps", "mem", "layouts", "compile", "gdb", "build", "image"),
+    *(
+        "run",
+        "watch",
+        "programs",
+        "check",
+        "compare",
+        "story",
+        "maps",
+        "mem",
+        "layouts",
+        "compile",
+        "gdb",
+        "build",
+        "image",
+    ),
     *("doctor", "completion", "man"),
 )
 

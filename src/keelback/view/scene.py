@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from keelback.inspect.snapshot import Snapshot
 from keelback.view.cells import WIDTH, Cell, Map, Row
+from keelback.view.changes import UNCHANGED, Changes
 from keelback.view.frame_cells import FrameCells
 from keelback.view.physical import physical_map
 from keelback.view.virtual import virtual_map
@@ -47,12 +48,13 @@ def scene_of(
     *,
     frames_a_row: int = WIDTH,
     pages_a_row: int = WIDTH,
+    changes: Changes = UNCHANGED,
 ) -> Scene:
     """Return physical memory, then the memory of each process that is alive, or of those named by their ids."""
     cells = FrameCells(snapshot)
     chosen = snapshot.spaces if pids is None else pids
-    maps = [physical_map(snapshot, frames_a_row, cells=cells)]
-    maps += [virtual_map(snapshot.processes[pid], pages_a_row, cells=cells) for pid in chosen]
+    maps = [physical_map(snapshot, frames_a_row, changes.frames, cells)]
+    maps += [virtual_map(snapshot.processes[pid], pages_a_row, changes.pages_of(pid), cells) for pid in chosen]
     levels = tuple(level.name for level in reversed(snapshot.walker.scheme.levels))
     return Scene(title, maps, snapshot.name_of, levels, digits_of(snapshot))
 

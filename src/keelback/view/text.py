@@ -73,7 +73,7 @@ class TextView:
 
     def _row(self, scene: Scene, row: Row, width: int, group: int) -> Iterator[Text]:
         line = Text().append(f"  {scene.address(row.start)}  ", GREY)
-        line.append(_grouped(row, group, lambda cell: Text(cell.glyph, self._look(cell))))
+        line.append(_grouped(row, group, lambda cell: Text(cell.glyph, self.look(cell))))
         yield _named(line, scene, row.name, width + (width - 1) // group)
         if not self.has_styles:
             for mark in (lambda cell: _mark(scene, cell), _change):
@@ -85,7 +85,8 @@ class TextView:
         line = Text().append(f"⋮ {scene.address(fold.start)}–{scene.address(fold.end - 1)}  {fold.said}", GREY)
         return _named(line, scene, fold.name, room)
 
-    def _look(self, cell: Cell) -> Look:
+    def look(self, cell: Cell) -> Look:
+        """Return how a cell looks on this console."""
         return _in_colour(cell) if self.has_colours else _without_colour(cell)
 
     def _legend(self, scene: Scene) -> Iterator[Text]:
@@ -105,7 +106,7 @@ class TextView:
         """Yield entries, as many a line as there is room for."""
         line = Text()
         for cell, means in entries:
-            entry = Text().append(cell.glyph, self._look(cell)).append(f" {means}")
+            entry = Text().append(cell.glyph, self.look(cell)).append(f" {means}")
             if line and len(line) + 3 + len(entry) > self.columns:
                 yield line
                 line = Text()

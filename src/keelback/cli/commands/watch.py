@@ -1,0 +1,43 @@
+"""`keelback watch`."""
+
+import sys
+
+import click
+
+from keelback.cli import options
+from keelback.cli.sizes import memory_size
+
+
+@click.command()
+@options.programs
+@click.option(
+    "--kernel",
+    type=click.Choice(["interpreted", "compiled"]),
+    default="interpreted",
+    show_default=True,
+    help="Which life of the kernel: in this Python, or compiled to machine code.",
+)
+@options.kernel
+@options.memory("64M")
+@click.option("--append", metavar="TEXT", default="", help="The kernel's command line: init=, memory=, console=.")
+@click.option("--serve", is_flag=True, help="Show it in a browser, on this machine alone.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where --serve listens.")
+def command(
+    programs: tuple[str, ...],
+    kernel: str,
+    choice: options.KernelChoice,
+    memory: str,
+    append: str,
+    serve: bool,
+    port: int,
+) -> int:
+    """Watch programs run, and go back.
+
+    It shows all memory, physical and of every process, a cell a page, with processes, events and console.
+    Step forward and back, trap by trap; ask who changed a page.  `?` shows the keys.
+    """
+    from keelback.cli.watch import WatchOptions, serve_watch, watch, without_serving
+
+    if serve:
+        return serve_watch(without_serving(sys.argv[1:]), port)
+    return watch(programs, WatchOptions(choice, kernel == "compiled", memory_size(memory), append))

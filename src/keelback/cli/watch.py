@@ -1,0 +1,79 @@
+"""`keelback watch`: the live view in this terminal, or in a browser."""
+
+import shlex
+import socket
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from typing import NamedTuple
+
+from keelback.cli.options import KernelChoice
+from keelback.errors import UserError
+
+MISSING = "the live view needs a library more; type: pip install 'keelback[watch]'"
+LOOPBACK = "127.0.0.1"
+
+
+class WatchOptions(NamedTuple):
+    """What `keelback watch` is told beside the programs."""
+
+    choice: KernelChoice
+    compiled: bool
+    memory: int
+    command_line: str
+
+
+def watch(words: Sequence[str], options: WatchOptions) -> int:
+    """Show a run of programs until the user ends it; return the exit status.  Raises: UserError."""
+    try:
+        from keelback.view.watch.app import WatchApp
+    except ImportError as error:
+        if (error.name or "").split(".")[0] != "textual":
+            raise
+        raise UserError(MISSING) from None
+    from keelback.cli.machines import check_start, make_compiled, make_interpreted
+    from keelback.cli.own_parts import chosen_layout
+    from keelback.cli.programs import select
+    from keelback.cli.run import TOUR
+    from keelback.machine.recorded.recording import Recording
+    from keelback.view.watch.watched import Watched
+
+    layout = chosen_layout(options.choice)
+    selection = select(words or TOUR, layout, command_line=options.command_line)
+    make = make_compiled if options.compiled else make_interpreted
+    pc = make(layout, selection.payload(), memory=options.memory, command_line=options.command_line)
+    watched = Watched(Recording(pc), ", ".join(words or TOUR), "compiled" if options.compiled else "interpreted")
+    check_start(pc)
+    WatchApp(watched).run()
+    return 0
+
+
+def serve_watch(words: Sequence[str], port: int) -> int:
+    """Serve the live view to browsers on this machine until control-C; `words` are those of the command that shows it.
+
+    Each page that is opened has a run of its own.  Raises: UserError when the port is taken or the library missing.
+    """
+    try:
+        from textual_serve.server import Server
+    except ImportError:
+        raise UserError(MISSING) from None
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise UserError(f"--port {port}: {error.strerror}") from None
+    command = shlex.join([sys.executable, "-m", "keelback", *words])
+    page = str(resources.files("keelback.view.watch") / "page")  # the library's own fetches a font from elsewhere
+    Server(command, host=LOOPBACK, port=port, title=f"keelback {shlex.join(words)}", templates_path=page).serve()
+    return 0
+
+
+def without_serving(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line without those that say that it serves, and where."""
+    end = list(words).index("--") if "--" in words else len(words)
+    kept = [each for each in words[:end] if each != "--serve" and not each.startswith("--port=")]
+    if "--port" in kept:
+        at = kept.index("--port")
+        del kept[at : at + 2]
+    return [*kept, *words[end:]]

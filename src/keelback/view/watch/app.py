@@ -1,0 +1,285 @@
+"""`keelback watch` in a terminal: all memory at once, stepped through forward and back."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+from textual.widgets import Static
+
+from keelback.view.scene import digits_of, scene_of
+from keelback.view.text import TextView
+from keelback.view.watch import panes
+from keelback.view.watch.asking import Asking
+from keelback.view.watch.board import Board, Widths
+from keelback.view.watch.help import Help
+from keelback.view.watch.map_view import MapView
+from keelback.view.watch.spot import Spot
+from keelback.view.watch.watched import Watched
+
+PICTURES = 20
+"""How often a second a run is shown."""
+SPEEDS = (1, 5, 20, 100, 1_000, 0)
+"""Traps a second; 0: as many as there can be."""
+NARROW, LOW = 110, 32
+KEYS = "← → step  ⇧→ over  space run  w who changed  n next change  g go to  p process  / find  ? help  q quit"
+
+
+class WatchApp(App[None]):
+    """The live view of a run."""
+
+    CSS_PATH = "watch.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "step", "Step"),
+        Binding("left", "step_back", "Back"),
+        Binding("shift+right,o", "over", "Over"),
+        Binding("shift+left", "back_many", "Back by 100"),
+        Binding("space", "run", "Run or pause"),
+        Binding("home", "start", "To the start"),
+        Binding("plus,equals_sign", "speed(1)", "Faster"),
+        Binding("minus", "speed(-1)", "Slower"),
+        Binding("n", "next_change", "Next change"),
+        Binding("w", "who_changed", "Who changed"),
+        Binding("g", "ask_where", "Go to"),
+        Binding("slash", "ask_text", "Find"),
+        Binding("p", "next_process", "Next process"),
+        Binding("c", "toggle_console", "Console"),
+        Binding("up,k", "move(0, -1)", "Up"),
+        Binding("down,j", "move(0, 1)", "Down"),
+        Binding("h", "move(-1, 0)", "Page before"),
+        Binding("l", "move(1, 0)", "Page after"),
+        Binding("question_mark", "help", "Help"),
+        Binding("q,ctrl+c", "quit", "Quit"),
+    ]
+
+    def __init__(self, watched: Watched) -> None:
+        super().__init__()
+        self.watched = watched
+        self.running = False
+        self.speed = 2
+        self.said = ""
+        self._due = 0.0
+
+    def compose(self) -> ComposeResult:
+        """Make the widgets: head, maps with processes and page beside them, events, console, and keys."""
+        yield Static(id="head")
+        with Horizontal(id="middle"):
+            yield MapView()
+            with Vertical(id="side"):
+                yield Static(id="processes")
+                yield Static(id="page")
+        yield Static(id="line")
+        yield Static(id="events")
+        yield Static(id="console")
+        yield Asking()
+        yield Static(KEYS, id="keys")
+
+    def on_mount(self) -> None:
+        """Name the panes, and start showing what runs."""
+        titles = {
+            "map": "memory",
+            "processes": "processes",
+            "page": "this page",
+            "events": "events",
+            "console": "console",
+        }
+        for name, title in titles.items():
+            self.query_one(f"#{name}").border_title = title
+        self.map.focus()
+        self.set_interval(1 / PICTURES, self._run_on)
+        self.call_after_refresh(self._start)
+
+    def _start(self) -> None:
+        self._choose(self.watched.current)
+
+    def _choose(self, pid: int) -> None:
+        """Put the cursor on the first page of a process, or of physical memory."""
+        page = next(self.watched.snapshot.processes[pid].pages(), None) if pid else None
+        spot = self.map.spot = Spot(pid, page.address if page is not None else 0)
+        self.show()
+        self.map.go_to(spot)
+
+    @property
+    def map(self) -> MapView:
+        """Return the maps."""
+        return self.query_one(MapView)
+
+    @property
+    def is_small(self) -> bool:
+        """Say whether there is room for one map alone."""
+        return self.size.width < NARROW or self.size.height < LOW
+
+    def on_resize(self, _event: Resize) -> None:
+        """Arrange for another size of the terminal."""
+        self.set_class(self.is_small, "small")
+        self.call_after_refresh(self.show)
+
+    # Showing.
+
+    def show(self) -> None:
+        """Show where the run stands."""
+        watched = self.watched
+        if watched.unreadable:
+            self.say(f"the kernel's tables can't be followed: {watched.unreadable}")
+        else:
+            self._show_maps()
+        doing = "running" if self.running else watched.ending or "paused"
+        self._put("head", panes.head(watched, self.size.width, doing))
+        self._put("processes", panes.processes(watched))
+        self._put("events", panes.events(watched, self._room("events")))
+        self._put("console", panes.console(watched, self._room("console")))
+        self._show_page()
+
+    def _show_maps(self) -> None:
+        snapshot = self.watched.snapshot
+        columns = self.map.size.width or self.size.width
+        widths = Widths.of(columns, digits_of(snapshot))
+        title = self.watched.programs
+        chosen = [self.map.spot.pid] if self.is_small and self.map.spot.pid in snapshot.spaces else None
+        scene = scene_of(
+            snapshot, title, chosen, frames_a_row=widths.frames, pages_a_row=widths.pages, changes=self.watched.changes
+        )
+        if self.is_small:
+            scene.maps[:] = scene.maps[1:] if chosen else scene.maps[:1]
+        self.map.show(Board(scene, TextView(self.console), columns))
+
+    def _show_page(self) -> None:
+        lines = panes.page(self.watched, self.map.spot)
+        self._put("page", "\n".join(lines))
+        self._put("line", self.said or lines[0])
+
+    def _put(self, name: str, text: object) -> None:
+        self.query_one(f"#{name}", Static).update(text)  # type: ignore[arg-type]
+
+    def _room(self, name: str) -> int:
+        return max(self.query_one(f"#{name}").size.height, 1)
+
+    def say(self, text: str) -> None:
+        """Say something in the line below the maps, until the next move."""
+        self.said = text
+        self._put("line", text)
+
+    def on_map_view_moved(self) -> None:
+        """Tell of another page."""
+        self.said = ""
+        if self.is_small:
+            self._show_maps()
+        self._show_page()
+
+    # Moves.
+
+    def _move(self, move: Callable[[], object]) -> None:
+        self.running, self.said = False, ""
+        move()
+        self.show()
+
+    def action_step(self) -> None:
+        """Make a step."""
+        self._move(self.watched.step)
+
+    def action_step_back(self) -> None:
+        """Go back by a step."""
+        self._move(self.watched.back)
+
+    def action_back_many(self) -> None:
+        """Go back by a hundred steps."""
+        self._move(lambda: self.watched.back(100))
+
+    def action_over(self) -> None:
+        """Step until the process that runs now was served again."""
+        self._move(self.watched.over)
+
+    def action_start(self) -> None:
+        """Go to where the programs start."""
+        self._move(lambda: self.watched.go(0))
+
+    def action_run(self) -> None:
+        """Run, or pause."""
+        self.running = not self.running and not self.watched.is_over
+        self.said, self._due = "", 0.0
+        self.show()
+
+    def action_speed(self, by: int) -> None:
+        """Run faster or slower."""
+        self.speed = min(max(self.speed + by, 0), len(SPEEDS) - 1)
+        self.say(f"{SPEEDS[self.speed]:,} traps a second" if SPEEDS[self.speed] else "as fast as can be")
+
+    def _run_on(self) -> None:
+        """Run for as long as a picture is shown, at the speed that was chosen."""
+        if not self.running:
+            return
+        self._due += SPEEDS[self.speed] / PICTURES
+        if SPEEDS[self.speed] and self._due < 1:
+            return
+        steps, self._due = int(self._due), self._due % 1
+        self.watched.run_for(steps if SPEEDS[self.speed] else None, seconds=1 / PICTURES)
+        self.running = not self.watched.is_over
+        self.show()
+
+    # The page under the cursor.
+
+    def action_move(self, across: int, along: int) -> None:
+        """Move the cursor."""
+        self.map.move(across, along)
+
+    def action_next_process(self) -> None:
+        """Put the cursor on the first page of the next process, or on physical memory."""
+        pids = [0, *self.watched.snapshot.spaces]
+        here = self.map.spot.pid
+        self._choose(pids[(pids.index(here) + 1) % len(pids)] if here in pids else pids[0])
+
+    def action_next_change(self) -> None:
+        """Run to the next step that changes the page under the cursor."""
+        spot = self.map.spot
+        self._move(lambda: None)
+        if not self.watched.next_change(spot):
+            self.say("nothing changes this page before the end of the run")
+        self.show()
+
+    def action_who_changed(self) -> None:
+        """Say what changed the page under the cursor last."""
+        spot = self.map.spot
+        self.running = False
+        self.say(self.watched.who_changed(spot))
+
+    # Questions.
+
+    def action_ask_where(self) -> None:
+        """Ask for a page or a step to go to."""
+        self.query_one(Asking).ask("go to an address of this memory, or a trap as #214", self._go_to)
+
+    def action_ask_text(self) -> None:
+        """Ask for a text to find."""
+        self.query_one(Asking).ask("run to an event or a line of the console with", self._find)
+
+    def _go_to(self, answer: str) -> None:
+        try:
+            number = int(answer.lstrip("#").replace(",", ""), 0)
+        except ValueError:
+            self.say(f"{answer!r} is no number: an address is such as 0x0804a000, a trap such as #214")
+            return
+        if answer.startswith("#"):
+            self._move(lambda: self.watched.go(number))
+            return
+        spot = Spot(self.map.spot.pid, number & -4096)
+        self.map.go_to(spot)
+        if self.map.spot != spot:
+            self.say(f"{number:#010x} is in no line here: this is the nearest page that is")
+
+    def _find(self, answer: str) -> None:
+        self._move(lambda: None)
+        if not self.watched.find(answer):
+            self.say(f"the run ends without {answer!r}")
+        self.show()
+
+    def action_toggle_console(self) -> None:
+        """Show the console or the events where there is no room for both."""
+        self.toggle_class("console")
+        self.call_after_refresh(self.show)
+
+    def action_help(self) -> None:
+        """Show what the keys do."""
+        self.push_screen(Help())

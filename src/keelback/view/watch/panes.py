@@ -1,0 +1,84 @@
+"""What stands around the maps, as text: the head, processes, events and the console."""
+
+from rich.style import Style as Look
+from rich.text import Text
+
+from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.walk import PAGE_SHIFT
+from keelback.view.cells import PAGE
+from keelback.view.colours import colour_of
+from keelback.view.text import GREY
+from keelback.view.watch.spot import Spot
+from keelback.view.watch.watched import Watched
+
+
+def head(watched: Watched, columns: int, doing: str) -> Text:
+    """Return the line on top: programs, kernel and life; how far the run is, and what is being done."""
+    layout = watched.recording.pc.layout
+    left = Text(watched.programs, "bold").append(f" · {layout.name}, {layout.paging.name} · {watched.life}", GREY)
+    known = "" if watched.recording.end is None else f" of {watched.recording.end:,}"
+    further = (
+        f", seen to {watched.recording.furthest:,}" if not known and watched.at < watched.recording.furthest else ""
+    )
+    right = f"trap {watched.at:,}{known}{further}   {doing}   time {watched.recording.pc.time:,}"
+    left.truncate(max(columns - len(right) - 2, 8), overflow="ellipsis")
+    return left.append(" " * max(columns - len(left) - len(right), 1)).append(right)
+
+
+def processes(watched: Watched) -> Text:
+    """Return a table: id, program, state, and how many pages are its own, shared, and page tables."""
+    snapshot = watched.snapshot
+    table = Text(f"{'pid':>4} {'program':<11}{'state':<8}{'own':>4}{'shared':>7}{'tab':>4}", GREY)
+    for pid, process in snapshot.processes.items():
+        mark = "▶" if pid == watched.current else " "
+        own, shared, tables = _counts(snapshot, pid)
+        counts = f"{own:>4}{shared:>7}{tables:>4}" if process.is_alive else ""
+        line = f"\n{mark}{pid:>3} {process.name:<10.10} {_state(snapshot, pid):<8.8}{counts}"
+        table.append(line, Look(color=colour_of(pid), bold=pid == watched.current))
+    return table
+
+
+def _counts(snapshot: Snapshot, pid: int) -> tuple[int, int, int]:
+    """Return how many pages of a process are its own alone, how many not, and how many tables it has."""
+    space = snapshot.spaces.get(pid)
+    if space is None:
+        return 0, 0, 0
+    own = sum(snapshot.frames[each.frame].owner == pid for each in space.user if each.frame < len(snapshot.frames))
+    return own, len(space.user) - own, len(space.tables)
+
+
+def _state(snapshot: Snapshot, pid: int) -> str:
+    process = snapshot.processes[pid]
+    if not process.is_alive:
+        return process.record.ending.name.lower().replace("_", " ")
+    return process.threads[0].state.name.lower() if process.threads else "starting"
+
+
+def events(watched: Watched, lines: int) -> Text:
+    """Return the last events; those of the last step are marked."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for step, event in watched.latest(lines):
+        is_last = step == watched.at
+        who = f"{event.pid} {event.program}" if event.pid else event.program
+        text.append(f"{'▶' if is_last else ' '}{step:>6,}  ", "bold" if is_last else GREY)
+        text.append(f"{who:<14} ", Look(color=colour_of(event.pid), bold=is_last))
+        text.append(f"{event}\n", "bold" if is_last else Look.null())
+    return text if text else Text("nothing has happened yet: → makes a step, space runs", GREY)
+
+
+def console(watched: Watched, lines: int) -> Text:
+    """Return the last lines that the machine printed."""
+    shown = [line for line in watched.console.splitlines() if line.strip()][-lines:]
+    return Text(
+        "\n".join("".join(each if each.isprintable() else "·" for each in line) for line in shown), no_wrap=True
+    )
+
+
+def page(watched: Watched, spot: Spot) -> list[str]:
+    """Return what is known of the page under the cursor."""
+    snapshot = watched.snapshot
+    if spot.pid == 0:
+        frame = spot.address >> PAGE_SHIFT
+        return [repr(snapshot.frames[frame])] if frame < len(snapshot.frames) else ["no frame that the kernel knows"]
+    found = next(snapshot.processes[spot.pid].pages(spot.address, spot.address + PAGE), None)
+    return [repr(found), "", *repr(snapshot.walk(spot.pid, spot.address)).splitlines()]
