@@ -49,6 +49,8 @@ class WatchApp(App[None]):
         Binding("c", "toggle_console", "Console"),
         Binding("up,k", "move(0, -1)", "Up"),
         Binding("down,j", "move(0, 1)", "Down"),
+        Binding("pageup", "move(0, -10)", "Up by ten"),
+        Binding("pagedown", "move(0, 10)", "Down by ten"),
         Binding("h", "move(-1, 0)", "Page before"),
         Binding("l", "move(1, 0)", "Page after"),
         Binding("question_mark", "help", "Help"),

@@ -127,12 +127,11 @@ class Board:
         return self.along(spot, by, 0 if by > 0 else 1 << 16)
 
     def along(self, spot: Spot, by: int, column: int) -> Spot:
-        """Return the page one line up or down that is nearest to a column."""
+        """Return the page so many lines down, up where that is negative, that is nearest to a column."""
         _, number = self.place_of(spot) or (0, 0)
-        step = 1 if by > 0 else -1
-        ahead = range(number + step, len(self.lines) if step > 0 else -1, step)
-        spots = (self.spot_at(column, each) for each in ahead)
-        return next((each for each in spots if each is not None), spot)
+        ahead = range(number + 1, len(self.lines)) if by > 0 else range(number - 1, -1, -1)
+        spots = [found for each in ahead if (found := self.spot_at(column, each)) is not None]
+        return spots[min(abs(by), len(spots)) - 1] if spots else spot
 
 
 def _group_in(width: int, room: int) -> int:

@@ -13,7 +13,7 @@ from keelback.view.watch.spot import Spot
 CURSOR = "bold black on white"
 
 
-class MapView(ScrollView, can_focus=True):
+class MapView(ScrollView, can_focus=True, inherit_bindings=False):
     """Shows a board; `spot` is the page under the cursor."""
 
     class Moved(Message):
