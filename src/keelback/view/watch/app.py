@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -149,9 +150,9 @@ class WatchApp(App[None]):
         self.map.show(Board(scene, TextView(self.console), columns))
 
     def _show_page(self) -> None:
-        lines = panes.page(self.watched, self.map.spot)
-        self._put("page", "\n".join(lines))
-        self._put("line", self.said or lines[0])
+        tale = panes.page(self.watched, self.map.spot)
+        self._put("page", Text("\n".join(tale.lines())))
+        self._put("line", Text(self.said or panes.in_short(tale)))
 
     def _put(self, name: str, text: object) -> None:
         self.query_one(f"#{name}", Static).update(text)  # type: ignore[arg-type]
@@ -162,7 +163,7 @@ class WatchApp(App[None]):
     def say(self, text: str) -> None:
         """Say something in the line below the maps, until the next move."""
         self.said = text
-        self._put("line", text)
+        self._put("line", Text(text))
 
     def on_map_view_moved(self) -> None:
         """Tell of another page."""

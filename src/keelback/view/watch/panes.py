@@ -5,8 +5,8 @@ from rich.text import Text
 
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.walk import PAGE_SHIFT
-from keelback.view.cells import PAGE
 from keelback.view.colours import colour_of
+from keelback.view.page_tale import Tale, tale_of_address, tale_of_frame
 from keelback.view.text import GREY
 from keelback.view.watch.spot import Spot
 from keelback.view.watch.watched import Watched
@@ -74,11 +74,19 @@ def console(watched: Watched, lines: int) -> Text:
     )
 
 
-def page(watched: Watched, spot: Spot) -> list[str]:
+def page(watched: Watched, spot: Spot) -> Tale:
     """Return what is known of the page under the cursor."""
     snapshot = watched.snapshot
-    if spot.pid == 0:
-        frame = spot.address >> PAGE_SHIFT
-        return [repr(snapshot.frames[frame])] if frame < len(snapshot.frames) else ["no frame that the kernel knows"]
-    found = next(snapshot.processes[spot.pid].pages(spot.address, spot.address + PAGE), None)
-    return [repr(found), "", *repr(snapshot.walk(spot.pid, spot.address)).splitlines()]
+    if spot.pid:
+        return tale_of_address(snapshot.processes[spot.pid], spot.address)
+    number = spot.address >> PAGE_SHIFT
+    if number >= len(snapshot.frames):
+        return Tale(f"frame {number:#x}", [("frame", "behind all memory that the kernel has")])
+    return tale_of_frame(snapshot, number)
+
+
+def in_short(tale: Tale) -> str:
+    """Return a line of what is known of a page."""
+    facts = dict(reversed(tale.facts))  # of several with one word the first
+    said = [facts[word] for word in ("page", "frame", "region") if word in facts]
+    return ": ".join([tale.title, " → ".join(said[:2])])
