@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import page_of_c
 from consoles import PAGES, blocks, run_console, run_session
+from view import screens
 
 
 def refreshed(page):
@@ -40,3 +41,4 @@ if __name__ == "__main__":
                 page.write_text(text)
                 print(f"{page.name}: changed")
     page_of_c.PAGE.write_text(page_of_c.page_now())
+    screens.PAGE.write_text(screens.page_now())

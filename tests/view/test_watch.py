@@ -1,13 +1,10 @@
 """The live view: what a run looks like at each step, forward and back, at any size of the terminal."""
 
-import asyncio
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
-from textual.pilot import Pilot
 
 from keelback.cli.watch import without_serving
 from keelback.image.images import make_image
@@ -17,11 +14,12 @@ from keelback.kernel.layout import MICROKERNEL, OTHER_PAGING, TEACHING
 from keelback.machine.recorded.recording import Recording
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.view.cells import Row, Style
-from keelback.view.watch.app import WatchApp
 from keelback.view.watch.map_view import MapView
 from keelback.view.watch.spot import Spot
 from keelback.view.watch.watched import Watched
 from support import MIB, make_pc, programs_of
+from view import screens
+from view.screens import typed
 
 LARGE, SMALL = (120, 40), (80, 24)
 LIVES = ("interpreted", "compiled")
@@ -39,35 +37,9 @@ def watched(*programs, layout=MICROKERNEL, life="interpreted", files=None, memor
     return Watched(Recording(pc), ", ".join(programs), life)
 
 
-def screen(app):
-    """Return the lines of the terminal."""
-    strips = app.screen._compositor.render_strips()
-    return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
-
-
-def seen(run, do: Callable[[Pilot[None], WatchApp], Awaitable[None]], size=LARGE):
+def seen(run, do, size=LARGE):
     """Return the lines of the terminal after somebody has done something with the view of a run."""
-
-    async def use():
-        app = WatchApp(run)
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await do(pilot, app)
-            await pilot.pause()
-            return screen(app)
-
-    return asyncio.run(use())
-
-
-def typed(*keys):
-    """Return what types some keys."""
-
-    async def do(pilot, app):
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-
-    return do
+    return screens.seen(run, do, size)
 
 
 def changed(run):
@@ -263,9 +235,13 @@ def test_a_panic_is_where_the_run_ends():
 def test_the_help_covers_every_key():
     from keelback.view.watch.help import TEXT
 
-    for key in ("→", "←", "space", "home", "+ -", "/", "n ", "w ", "p ", "g ", "c ", "q "):
+    for key in ("→", "←", "space", "home", "+ -", "/", "n ", "p ", "g ", "c ", "q "):
         assert key in TEXT
     assert any("The page under the cursor" in line for line in seen(watched("hello"), typed("question_mark")))
+
+
+def test_the_docs_show_screens_as_they_are():
+    assert screens.SCREEN.search(screens.PAGE.read_text()) and screens.page_now() == screens.PAGE.read_text()
 
 
 # The command.

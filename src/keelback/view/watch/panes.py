@@ -6,7 +6,7 @@ from rich.text import Text
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.view.colours import colour_of
-from keelback.view.page_tale import Tale, tale_of_address, tale_of_frame
+from keelback.view.page_tale import Tale, entry_of, tale_of_address, tale_of_frame
 from keelback.view.text import GREY
 from keelback.view.watch.spot import Spot
 from keelback.view.watch.watched import Watched
@@ -83,6 +83,14 @@ def page(watched: Watched, spot: Spot) -> Tale:
     if number >= len(snapshot.frames):
         return Tale(f"frame {number:#x}", [("frame", "behind all memory that the kernel has")])
     return tale_of_frame(snapshot, number)
+
+
+def told(tale: Tale) -> Text:
+    """Return a tale for a narrow column."""
+    text = Text(tale.title, "bold")
+    for word, said in (*tale.facts, *map(entry_of, tale.steps)):
+        text.append("\n").append(f"{word}: " if word else "  ", GREY).append(said, Look.null())
+    return text
 
 
 def in_short(tale: Tale) -> str:

@@ -145,10 +145,6 @@ class Watched:
         content = bytes(memoryview(self.recording.pc.contents)[frame << PAGE_SHIFT : (frame + 1) << PAGE_SHIFT])
         return (frame, flags, record.role, record.owner, record.references, content)
 
-    def who_changed(self, spot: Spot) -> str:
-        """Say which step changed a page last, and where."""
-        return "nobody knows"
-
     def find(self, text: str) -> bool:
         """Step until an event or the console's new text has a text; say whether one had."""
         shown = len(self.recording.pc.console)
