@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from keelback.machine.qemu.gdb_remote import GdbRemote
-from keelback.machine.qemu.qemu import QemuError
+from keelback.machine.qemu.qmp import QemuError
 
 
 def packet(text):

@@ -20,7 +20,8 @@ from keelback.lang import Panic
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome, observe
 from keelback.machine.qemu.observed_qemu import ObservedQemu
-from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, Qemu, QemuError
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, Qemu
+from keelback.machine.qemu.qmp import QemuError
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
 from support import MIB, c_program, payload_programs

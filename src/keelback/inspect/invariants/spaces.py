@@ -4,7 +4,17 @@ from collections.abc import Iterator
 
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
-from keelback.inspect.walk import LOW_FLAGS, NO_EXECUTE, PAGE_SHIFT, PRESENT, USER, WRITABLE, Table, Translation
+from keelback.inspect.walk import (
+    ACCESSED,
+    LOW_FLAGS,
+    NO_EXECUTE,
+    PAGE_SHIFT,
+    PRESENT,
+    USER,
+    WRITABLE,
+    Table,
+    Translation,
+)
 from keelback.kernel.devices.screen import SCREEN
 from keelback.lang import PAGE_SIZE
 
@@ -89,7 +99,7 @@ def _pointers(census: Census) -> Iterator[str]:
         return
     for whose, root in _roots(census):
         for number, entry in walker.present(next(walker.tables(root))):
-            if entry & (LOW_FLAGS | NO_EXECUTE) != PRESENT:
+            if entry & (LOW_FLAGS | NO_EXECUTE) & ~ACCESSED != PRESENT:  # which QEMU sets, against the manual
                 yield f"page-directory pointer {number} of {whose} is {entry:#x}"
 
 

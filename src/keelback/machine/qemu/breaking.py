@@ -3,7 +3,6 @@
 A kernel that does not come to that within GRACE seconds stops where it is, and its line is told.
 """
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ from keelback.inspect.lens import look
 from keelback.inspect.methods import place_of_address
 from keelback.kernel.layout import Layout
 from keelback.machine.breaking import GRACE, taking_signals
-from keelback.machine.qemu.qemu import Qemu, QemuError
+from keelback.machine.qemu.cpu_place import place_in
+from keelback.machine.qemu.qemu import Qemu
+from keelback.machine.qemu.qmp import QemuError
 
 MOMENT = 0.001
 """Seconds that the machine first runs on where it was stopped within the kernel; each time it is half as long again."""
@@ -52,7 +53,5 @@ def _stopped_at(machine: Qemu, layout: Layout) -> str:
 
 def _address_in_kernel(machine: Qemu) -> int:
     """Return which instruction of the kernel is next; 0: a program runs, the CPU sleeps, or QEMU does not say."""
-    said = dict(re.findall(r"\b([A-Z]+)=([0-9a-f]+)", machine.monitor("info registers")))
-    runs_kernel = said.get("CPL") == "0" and said.get("HLT") == "0"
-    place = said.get("RIP") or said.get("EIP", "0")  # by the width of the code that runs
-    return int(place, 16) if runs_kernel else 0
+    place = place_in(machine.monitor("info registers"))
+    return place.address if place.runs_kernel else 0

@@ -12,7 +12,7 @@ Source: GDB manual, appendix "GDB Remote Serial Protocol".
 import socket
 from contextlib import suppress
 
-from keelback.machine.qemu.qemu import QemuError
+from keelback.machine.qemu.qmp import QemuError
 
 STOPPED = ("T05", "S05")
 """What the answer starts with when the machine stands still again: at a breakpoint, or after a step."""

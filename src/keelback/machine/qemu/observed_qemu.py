@@ -9,7 +9,8 @@ from keelback.kernel.devices.timer import TICKS_PER_SECOND, Clock
 from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.observed import CALL, Observer, Outcome
 from keelback.machine.qemu.gdb_remote import GdbRemote
-from keelback.machine.qemu.qemu import CPU, QemuError
+from keelback.machine.qemu.qemu import CPU
+from keelback.machine.qemu.qmp import QemuError
 from keelback.machine.qemu.running_qemu import RunningQemu
 
 EVENTS = 100  # microseconds from one to the next: 100 to a tick

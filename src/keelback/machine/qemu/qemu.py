@@ -8,7 +8,6 @@ Sources: QEMU's documentation of its options, QMP and `isa-debug-exit`.
 """
 
 import ctypes
-import json
 import mmap
 import select
 import shutil
@@ -24,11 +23,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
-from keelback.errors import UserError
 from keelback.image.host_tools import install_line
 from keelback.image.leftovers import end, scratch_folder, start_tool
 from keelback.kernel.devices.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
 from keelback.machine.clock import SHIFT
+from keelback.machine.qemu.qmp import QemuError, Qmp
 
 PROGRAM: Final = "qemu-system-x86_64"
 CPU: Final = "max,-smap"
@@ -40,10 +39,6 @@ PR_SET_PDEATHSIG = 1  # of prctl(2)
 BY_INSTRUCTIONS = ("-icount", f"shift={SHIFT},sleep=off")
 """Arguments that make time the number of instructions: a run depends on nothing outside."""
 WAIT = 20  # seconds in which QEMU answers, however busy the host is
-
-
-class QemuError(UserError):
-    """QEMU is missing or did not start; the message is one line for the user."""
 
 
 class Medium(Enum):
@@ -116,7 +111,7 @@ class Qemu:
         """
         self.output = output
         self.console = bytearray()
-        self._monitor: socket.socket | None = None
+        self._monitor: Qmp | None = None
         self.program = find_qemu(program)
         with ExitStack() as made:
             self.folder = made.enter_context(scratch_folder())
@@ -187,24 +182,12 @@ class Qemu:
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Send QEMU's monitor a QMP command; return its answer.  Raises: QemuError when QEMU refuses."""
-        if self._monitor is None:
-            self._monitor = self.connect("qmp")
-            self._lines = self._monitor.makefile("r")
-            self.command("qmp_capabilities")
         try:
-            self._monitor.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
-            for line in self._lines:
-                answer = json.loads(line)
-                if "error" in answer:
-                    raise QemuError(f"QEMU refuses {name}: {answer['error']['desc']}")
-                if "return" in answer:
-                    return answer["return"]
+            if self._monitor is None:
+                self._monitor = Qmp(self.connect("qmp"))
+            return self._monitor.command(name, **arguments)
         except ConnectionError:
             pass
-        except TimeoutError:
-            raise QemuError(f"QEMU does not answer {name} within {WAIT} seconds") from None
-        except (ValueError, TypeError, LookupError):
-            raise QemuError(f"QEMU does not answer {name} as QMP has it: {line[:60]!r}") from None
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(WAIT)
             self._tell_end(f"it answered {name}")
