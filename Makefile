@@ -21,7 +21,7 @@ run: $(RUNS)             ## Boot the kernel and run the tour
 	$(BIN)/keelback run
 
 test: tools $(READY)     ## Run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # No test is passed over for want of a tool: where nothing may be installed, say what to type and fail.
 tools:                   ## Install the system's packages that the tests use
@@ -39,7 +39,7 @@ check: $(READY)          ## Lint, types, and who may import whom
 	$(BIN)/python -m pytest -q tests/test_arrows.py
 
 fuzz: $(READY)           ## All seeded mistakes, random programs, requests, files and families, 104,000 forks: make fuzz SECONDS=3600 SEED=7
-	$(BIN)/python -m pytest -n 2 -m campaign
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m campaign
 	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),600) $(SEED)
 	$(BIN)/python tests/compiler/scenario_fuzz.py $(or $(SECONDS),600) $(SEED)
 	$(BIN)/python tests/kernel/memory_fuzz.py $(or $(SECONDS),600) $(SEED)

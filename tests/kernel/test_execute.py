@@ -7,9 +7,8 @@ import pytest
 
 from keelback.abi.rights import EXECUTE, READ, WRITE
 from keelback.inspect.walk import NO_EXECUTE
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.processes.processes import Access, Reason
-from keelback.kernel.x86 import paging
 from keelback.machine.simulated.models import PENTIUM_III
 from kernel.driven import (
     ANYWHERE,
@@ -25,10 +24,12 @@ from kernel.driven import (
     Call,
     Died,
     driven,
+    with_our_areas,
 )
 from support import c_program
 
-NARROW, WIDE = SMALL, replace(SMALL, paging=paging.PAE)
+PUBLISHED = with_paging(MICROKERNEL, "PAE")
+NARROW, WIDE = SMALL, with_our_areas(PUBLISHED)
 CODE = b"\xba" + struct.pack("<I", CALL) + b"\xff\xe2"
 """mov $CALL, %edx; jmp *%edx"""
 FETCH, FROM_USER, PRESENT = 1 << 4, 1 << 2, 1 << 0
@@ -212,7 +213,7 @@ int main(const char *argument) {
 }"""
 
 
-@pytest.mark.parametrize("layout", [MICROKERNEL, replace(MICROKERNEL, paging=paging.PAE)], ids=["i386", "PAE"])
+@pytest.mark.parametrize("layout", [MICROKERNEL, PUBLISHED], ids=["i386", "PAE"])
 def test_a_program_that_runs_its_stack_dies_where_that_can_be_told(life, layout):
     machine = driven("runner", life=life, layout=layout, programs={"runner": c_program(STACK_RUNNER)})
     machine.pc.run()

@@ -8,7 +8,7 @@ from keelback.kernel.loading.elf_file import Rule
 from kernel.inputs import KINDS, Boots, Calls, Files
 from variants import name_of
 
-SMALL_SLICE = ("microkernel-i386", "usermode-i386", "microkernel-x86-64", "usermode-x86-64")
+SMALL_SLICE = ("microkernel-i386", "usermode-i386", "microkernel-x86-64")
 
 
 def for_each(kind):

@@ -6,6 +6,7 @@ A call that fails leaves all RAM as it was; a fault that can't be served leaves 
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from itertools import product
 
 import pytest
 
@@ -51,7 +52,6 @@ from kernel.driven import (
 )
 from kernel.mistaken import mistaken
 from kernel.traces import assert_equal, console, memory, range_of, state
-from support import sliced
 from variants import VARIANTS, name_of
 
 READ, WRITE, SPARSE = 1, 2, 4
@@ -534,8 +534,19 @@ ACCESSES_IN_CELLS = {
 }
 
 
-@pytest.mark.parametrize("life", LIVES)
-@pytest.mark.parametrize("where", sliced(CALLS_IN_CELLS, 31))
+def in_cells(names, step):
+    """Return parameters of a test, name and life: of each `step` one for every run, compiled in one of the cells.
+
+    There other tests have the same kernel compiled; for the others alone that takes longer than all else.
+    """
+    given = []
+    for (number, name), life in product(enumerate(names), LIVES):
+        every_run = number % step == 0 and (life == "interpreted" or name.endswith("microkernel-PAE"))
+        given.append(pytest.param(name, life, marks=() if every_run else pytest.mark.campaign))
+    return given
+
+
+@pytest.mark.parametrize(("where", "life"), in_cells(CALLS_IN_CELLS, 31))
 def test_in_each_cell_a_call_that_runs_out_of_memory_leaves_no_trace(where, life):
     name, cell = CALLS_IN_CELLS[where]
     case = in_cell(CALLS[name], cell)
@@ -547,8 +558,7 @@ def test_in_each_cell_a_call_that_runs_out_of_memory_leaves_no_trace(where, life
         assert failed >= CALLS[name].points, "there are more levels of tables, or as many"
 
 
-@pytest.mark.parametrize("life", LIVES)
-@pytest.mark.parametrize("where", sliced(ACCESSES_IN_CELLS, 24))
+@pytest.mark.parametrize(("where", "life"), in_cells(ACCESSES_IN_CELLS, 24))
 def test_in_each_cell_a_fault_that_runs_out_of_memory_leaves_what_an_exit_leaves(where, life):
     name, cell = ACCESSES_IN_CELLS[where]
     case = in_cell(ACCESSES[name], cell)
