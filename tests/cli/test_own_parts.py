@@ -199,6 +199,23 @@ def test_the_trace_shows_own_calls_by_name(keelback):
     assert "600" in done.stdout and "double(300) = 600" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("paging", "printed", "shown"),
+    [("i386", -2, "-2: The memory is not"), ("PAE", -2, "-2: The memory is not"), ("x86-64", 4294967294, "4294967294")],
+)
+def test_a_result_is_as_wide_as_a_register_for_the_program_and_in_the_trace(keelback, paging, printed, shown):
+    own = TWICE.replace("return 1", "return thread.frame.argument(0) * 2")
+    program = (
+        "#include <stdio.h>\n"
+        'int main(void) { printf("%lld %d\\n", (long long)sys_call(22, 0x7fffffff, 0, 0, 0), sys_call(99, 0, 0, 0, 0)'
+        " == -1); return 0; }"
+    )
+    files = {"calls.c": '#include "keelback.h"\n' + program}
+    done = keelback(f"run --paging {paging} --trace --with own.py calls.c", own=own, files=files)
+    assert f"\n{printed} 1\n" in done.stdout
+    assert f"double(2147483647) = {shown}" in done.stderr
+
+
 def test_a_call_has_the_number_that_it_asks_for_in_both_lives(keelback):
     fixed = TWICE.replace('"")', '"", number=40)').replace("return 1", "return thread.frame.argument(0) * 2")
     other = TWICE.replace("double", "other")

@@ -60,7 +60,7 @@ class Arguments:
             address, size = address + count & self._highest, size - count
 
 
-def result_of(call: Call | None, value: int) -> Result:
-    """Return what a call returned, by the word in eax or rax; an error's low 32 bits are no page's address."""
-    error = KernelError.known.get((value & 0xFFFF_FFFF) - (1 << 32))
+def result_of(call: Call | None, value: int, bits: int) -> Result:
+    """Return what a call returned, by the word of so many bits in eax or rax; an error has all of them."""
+    error = KernelError.known.get(value - (1 << bits))
     return Result(value, error, call is not None and call.c_result.endswith("*"))

@@ -5,7 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from keelback.inspect.call_decoding import Arguments, call_of, result_of
-from keelback.inspect.events import Event, Fault, Interrupt, PageFault, Returned, SystemCall, TrapBegun, TrapEnded
+from keelback.inspect.events import (
+    Event,
+    Fault,
+    Interrupt,
+    PageFault,
+    Result,
+    Returned,
+    SystemCall,
+    TrapBegun,
+    TrapEnded,
+)
 from keelback.inspect.lens import walker_of
 from keelback.inspect.page_faults import Faulted, PageFaults
 from keelback.inspect.traps import AnyRegisters, Registers, TrapFrames
@@ -109,7 +119,10 @@ class EventReader:
         if record.state in (ThreadState.WAITING, ThreadState.SLEEPING):
             self._waiting[call.thread] = call, self._registers.instruction
             return call
-        return replace(call, result=result_of(call_of(call.number), now.result), is_over=True)
+        return replace(call, result=self._result(call, now), is_over=True)
+
+    def _result(self, call: SystemCall, now: AnyRegisters) -> Result:
+        return result_of(call_of(call.number), now.result, self._kernel.layout.paging.word_bits)
 
     def _returned(self) -> Returned | None:
         """Return the call that the thread that runs next had waited in, if it had."""
@@ -120,5 +133,5 @@ class EventReader:
         now, pid = self._frames.of(thread), self._kernel.threads.table[thread].pid
         if pid != call.pid or now.instruction != place:
             return None  # who waited was killed, and the thread is another's
-        result = result_of(call_of(call.number), now.result)
+        result = self._result(call, now)
         return Returned(self._clock(), pid, call.program, thread, call.name, result)
