@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from inspect import getmembers
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -97,7 +98,7 @@ def _held(part: Any) -> Data:
         return {str(index): value for index, value in enumerate(part)}
     if not is_dataclass(part):
         return {}
-    properties = [name for name, value in vars(type(part)).items() if isinstance(value, property)]
+    properties = [name for name, value in getmembers(type(part)) if isinstance(value, property)]
     return {name: getattr(part, name) for name in (*(each.name for each in fields(part)), *properties)}
 
 
