@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/runs
 READY := $(VENV)/ready
-COMMANDS := qemu-system-x86_64 gdb grub-mkrescue xorriso file bochs zsh fish
-PACKAGES := qemu-system-x86 gdb grub-pc-bin grub-common xorriso file bochs bochs-term bochsbios vgabios zsh fish
-HAVE_TOOLS := ( for each in $(COMMANDS); do command -v $$each || exit; done; ls /usr/lib/*/bochs/plugins/libbx_term* ) >/dev/null && test -d /usr/lib/grub/i386-pc
+COMMANDS := qemu-system-x86_64 gdb grub-mkrescue xorriso file bochs zsh fish npm chromium
+PACKAGES := qemu-system-x86 gdb grub-pc-bin grub-common xorriso file bochs bochs-term bochsbios vgabios zsh fish seabios
+# Not asked for where they are: their packages may not go together with what brought them.
+MORE := npm chromium
+HAVE_TOOLS := ( for each in $(COMMANDS); do command -v $$each || exit; done; ls /usr/lib/*/bochs/plugins/libbx_term* ) >/dev/null && test -d /usr/lib/grub/i386-pc -a -d /usr/share/seabios
 
 # Tests start hundreds of Pythons: whatever the environment says, let them find our modules compiled, out of the sources.
 export PYTHONDONTWRITEBYTECODE :=
@@ -28,9 +30,9 @@ tools:                   ## Install the system's packages that the tests use
 	@if $(HAVE_TOOLS); then exit; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGES); \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGES) $$(for each in $(MORE); do command -v $$each >/dev/null || echo $$each; done); \
 	fi; \
-	$(HAVE_TOOLS) || { echo "The tests need some of these: apt-get install -y $(PACKAGES)"; exit 1; }
+	$(HAVE_TOOLS) || { echo "The tests need some of these: apt-get install -y $(PACKAGES) $(MORE)"; exit 1; }
 
 check: $(READY)          ## Lint, types, and who may import whom
 	$(BIN)/ruff check src tests bench

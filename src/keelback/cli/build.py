@@ -1,7 +1,7 @@
 """`keelback build`: the kernel image file, or a disc that boots it."""
 
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import Chosen, choose
 from keelback.cli.run import TOUR
+from keelback.cli.written_files import write_file
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.image_reader import read_image_file
 from keelback.image.iso import build_iso, check_iso_tools
 from keelback.image.kernels import compiled
-from keelback.image.leftovers import draft_of
 from keelback.image.rooms import rooms_of
 from keelback.kernel.layout import Layout
 
@@ -31,7 +31,7 @@ def build_file(words: Sequence[str], choice: KernelChoice, output: Path, *, as_j
     chosen = choose(words or TOUR, chosen_layout(choice))
     _check_no_source(output, chosen, choice)
     image = build_image(chosen)
-    _write(output, image)
+    write_file(output, image)
     _print_facts(output, image, image, chosen.layout, as_json)
     return 0
 
@@ -43,18 +43,19 @@ def build_disc(
 
     Raises: UserError.
     """
-    _check_command_line(command_line)
+    check_command_line(command_line)
     check_iso_tools()
     chosen = choose(words or TOUR, chosen_layout(choice))
     _check_no_source(output, chosen, choice)
     image = build_image(chosen, command_line)
     disc = build_iso(image, command_line)
-    _write(output, disc)
+    write_file(output, disc)
     _print_facts(output, disc, image, chosen.layout, as_json)
     return 0
 
 
-def _check_command_line(text: str) -> None:
+def check_command_line(text: str) -> None:
+    """Check that a boot loader can give the kernel a command line.  Raises: UserError."""
     if not text.isascii() or not text.isprintable():
         raise UserError(f"--append {text!r}: not printable ASCII")
     if len(text) > LONGEST_COMMAND_LINE:
@@ -65,24 +66,17 @@ def _check_no_source(output: Path, chosen: Chosen, choice: KernelChoice) -> None
     """Check that a file can be written where it is to be, and is none that is read.  Raises: UserError."""
     if not output.parent.exists():
         raise UserError(f"{output}: No such file or directory")
+    if is_source(output, chosen, choice):
+        raise UserError(f"-o {output}: this is a file that the image is made of; name another to write")
+
+
+def is_source(output: Path, chosen: Chosen, choice: KernelChoice) -> bool:
+    """Say whether a file that is to be written is one that an image is made of."""
     own = [*choice.parts, choice.layout.rpartition(":")[0]]
-    for source in [*chosen.sources, *(Path(each) for each in own if each)]:
-        if output.exists() and output.samefile(source):
-            raise UserError(f"-o {output}: this is a file that the image is made of; name another to write")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.  Raises: UserError."""
-    try:
-        if path.exists() and not path.is_file():  # a device, or a folder, which says so itself
-            path.write_bytes(content)
-            return
-        place = path.resolve()  # where a link leads, not over the link
-        with draft_of(place) as draft:
-            draft.write_bytes(content)
-            os.replace(draft, place)
-    except (OSError, ValueError, RuntimeError) as error:  # a zero byte in the path; links in a circle
-        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    sources = [*chosen.sources, *(Path(each) for each in own if each)]
+    with suppress(OSError):  # of a path that can't be: to write it will say so
+        return output.exists() and any(output.samefile(source) for source in sources)
+    return False
 
 
 def _print_facts(path: Path, content: bytes, image: bytes, layout: Layout, as_json: bool) -> None:

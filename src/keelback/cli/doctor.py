@@ -20,6 +20,7 @@ from keelback.image.cache_bound import kept_in
 from keelback.image.host_tools import install_line
 from keelback.image.iso import GRUB
 from keelback.image.leftovers import run_tool
+from keelback.view.emulator import BIOS, VERSION, is_bios_there, is_v86_kept
 
 LEAST_PYTHON = (3, 11)
 TOOLS = {
@@ -44,7 +45,7 @@ class Finding:
 
 def examine(*, as_json: bool) -> int:
     """Print what there is and what is missing; return the exit status, 2 where nothing can be run."""
-    findings = [_python(), *_packages(), _compiler(), _cache(), *_tools(), _grub()]
+    findings = [_python(), *_packages(), _compiler(), _cache(), *_tools(), _grub(), *_web()]
     status = MISTAKE if any(each.necessary and not each.found for each in findings) else WELL
     if as_json:
         facts = [asdict(each) for each in findings]
@@ -121,3 +122,10 @@ def _tools() -> Iterator[Finding]:
 def _grub() -> Finding:
     found = str(GRUB) if GRUB.is_dir() else ""
     return Finding("GRUB for a BIOS", "build --iso", found, install_line("grub-mkrescue"))
+
+
+def _web() -> Iterator[Finding]:
+    """Yield what the web page's machine is made of: v86, which npm fetches when it is first needed, and its BIOS."""
+    kept = f"{VERSION}, in the cache" if is_v86_kept() else ""
+    yield Finding("v86", "web", kept or shutil.which("npm") or "", install_line("npm"))
+    yield Finding("SeaBIOS", "web", str(BIOS) if is_bios_there() else "", install_line("seabios"))

@@ -28,6 +28,11 @@ def qemu_memory_size(text: str) -> int:
     return _size(text, "1M", "1024G")
 
 
+def web_memory_size(text: str) -> int:
+    """Return the bytes of the memory of the machine in a web page, such as `16M`.  Raises: UserError."""
+    return _size(text, "1M", "1G")
+
+
 def instructions(text: str) -> int:
     """Return the number of instructions of `--limit`, such as `10M`.  Raises: UserError."""
     found = SIZE.fullmatch(text.upper())

@@ -20,6 +20,8 @@ PACKAGES: Final[dict[str, dict[str, str]]] = {
     "gdb": {"apt-get": "gdb", "dnf": "gdb", "pacman": "gdb", "brew": "gdb"},
     "grub-mkrescue": {"apt-get": "grub-pc-bin grub-common", "pacman": "grub mtools"},
     "xorriso": {"apt-get": "xorriso", "dnf": "xorriso", "pacman": "libisoburn", "brew": "xorriso"},
+    "npm": {"apt-get": "npm", "dnf": "nodejs-npm", "pacman": "npm", "brew": "node"},
+    "seabios": {"apt-get": "seabios"},
 }
 """The packages that have a program, by package manager."""
 

@@ -1,0 +1,48 @@
+"""The words and numbers of the memory map as plain data, for a reader that has no Python: glyphs, styles, meanings."""
+
+from enum import IntEnum
+from typing import Any
+
+from keelback.inspect.endings import DOING
+from keelback.inspect.snapshot.frames import ROLES
+from keelback.inspect.snapshot.regions import KINDS
+from keelback.inspect.snapshot.walks import LETTERS
+from keelback.kernel.memory.frames import OWNER_BITS, PINNED, Role
+from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.processes.processes import Ending, ProcessState
+from keelback.kernel.processes.threads import ThreadState
+from keelback.kernel.x86.paging import EXECUTE
+from keelback.view import cells, frame_cells, owners, virtual, words
+from keelback.view.cells import Cell, Style
+
+CELLS = ("FREE", "FREE_OF_ZONE", "NOTHING", "KERNEL", "KERNEL_TABLE", "RESERVED", "NOT_YET", "GUARD")
+ENUMS: tuple[type[IntEnum], ...] = (Role, RegionKind, ProcessState, ThreadState, Ending)
+
+
+def vocabulary() -> dict[str, Any]:
+    """Return the names, each with its numbers or words."""
+    constants: dict[str, Cell] = {name: getattr(cells, name) for name in CELLS}
+    names = {cell: name for name, cell in constants.items()}
+    return {
+        "numbers": {each.__name__: {member.name: member.value for member in each} for each in ENUMS},
+        "ownerBits": OWNER_BITS,
+        "pinned": PINNED,
+        "execute": EXECUTE,
+        "styles": {"PLAIN": 0} | {str(style.name): style.value for style in Style},
+        "styleMeanings": {style.value: means for style, means in words.STYLES.items()},
+        "loud": [style.value for style in words.LOUD],
+        "cells": {name: [cell.glyph, cell.style.value] for name, cell in constants.items()},
+        "fixed": {int(role): names[cell] for role, cell in frame_cells.FIXED.items()},
+        "roleGlyphs": {int(role): glyph for role, glyph in frame_cells.GLYPHS.items()},
+        "roles": {int(role): said for role, said in ROLES.items()},
+        "glyphs": words.GLYPHS,
+        "owners": owners.GLYPHS,
+        "tooMany": owners.TOO_MANY,
+        "kernelPart": virtual.KERNEL_PART,
+        "guarded": virtual.GUARDED,
+        "alike": {names[cell]: said.split(maxsplit=1)[1] for cell, said in virtual.SAID.items()},
+        "regionKinds": {int(kind): said for kind, said in KINDS.items()},
+        "doing": {int(state): DOING.get(state, state.name.lower()) for state in ThreadState},
+        "endings": {int(ending): ending.name.lower().replace("_", " ") for ending in Ending},
+        "flags": [[letter, bit & 0xFFFF_FFFF, bit >> 32] for bit, letter in LETTERS.items()],
+    }

@@ -1,0 +1,345 @@
+"""The web page, in a browser: it boots the kernel, and what it shows of memory is what the inspector finds there."""
+
+import base64
+import gzip
+import json
+import struct
+import time
+
+import pytest
+
+from browser import Browser
+from keelback.cli.images import build_image
+from keelback.cli.programs import choose
+from keelback.image.images import make_image
+from keelback.image.kernels import compiled
+from keelback.inspect.snapshot import Snapshot
+from keelback.kernel.layout import MICROKERNEL, USERMODE, with_paging
+from keelback.lang import PAGE_SHIFT
+from keelback.machine.simulated.compiled import CompiledPc
+from keelback.view.cells import Row
+from keelback.view.emulator import find_emulator
+from keelback.view.page import PageContents, make_page
+from keelback.view.physical import physical_map
+from keelback.view.virtual import virtual_map
+
+MIB = 1 << 20
+PAUSED = "document.getElementById('state')?.textContent === 'Paused'"
+OVER = "document.getElementById('state')?.textContent === 'All programs have ended'"
+COLOURS = ("light", "dark")
+SIZES = ((1280, 800), (400, 800))
+REGIONS = """
+    #include <stdio.h>
+    #include "keelback.h"
+    int main(void)
+    {
+        char *start = sys_map(0, 60 * 4096, CAN_WRITE);
+        for (int page = 0; page < 60; page += 2)
+            sys_protect(start + page * 4096, 4096, CAN_READ);
+        puts("many regions");
+        sys_yield();
+    }
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def page_of(tmp_path_factory):
+    """Return where the page of some programs lies, in a layout."""
+    made = {}
+
+    def make(layout, *words):
+        if (layout, words) not in made:
+            image = build_image(choose(words, layout))
+            page = make_page(PageContents(layout, image, ", ".join(words), 16 * MIB), find_emulator())
+            made[layout, words] = path = tmp_path_factory.mktemp("page") / "index.html"
+            path.write_text(page)
+        return f"file://{made[layout, words]}"
+
+    return make
+
+
+@pytest.fixture
+def cow(browser, page_of):
+    """Show the page of `hello` and `cow` after a trap; where it stands before that already, it is not opened again."""
+
+    def shown(trap, *, width=1280, height=800, dark=False):
+        url = page_of(MICROKERNEL, "hello", "cow")
+        if browser.run(f"location.href.startsWith({url!r}) && keelback.machine?.traps <= {trap}"):
+            browser.resize(width, height)
+            browser.colour(dark)
+            browser.run("keelback.map.chosen = null")
+            browser.run(f"keelback.runTo({trap})")
+        else:
+            browser.open(f"{url}#trap={trap}", width=width, height=height, dark=dark)
+        browser.wait_for(f"{PAUSED} && keelback.machine.traps === {trap}")
+        browser.run("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+        return browser
+
+    return shown
+
+
+def memory_of(browser):
+    """Return the machine's RAM, which comes packed."""
+    packed = browser.run("""(async () => {
+        const packed = new Blob([keelback.machine.memory]).stream().pipeThrough(new CompressionStream("gzip"));
+        const bytes = new Uint8Array(await new Response(packed).arrayBuffer());
+        return btoa(Array.from(bytes, (each) => String.fromCharCode(each)).join(""));
+    })()""")
+    return bytearray(gzip.decompress(base64.b64decode(packed)))
+
+
+def shown_maps(browser):
+    """Return the maps that the page shows, as plain data, and the frames and pages that it calls changed."""
+    return json.loads(
+        browser.run("""JSON.stringify([
+            keelback.maps.map(({ pid, title, lines }) => ({ pid, title, lines: lines.map((line) => ({
+                start: line.start, name: line.name, end: line.end, said: line.said,
+                cells: line.cells?.map(({ glyph, style, pid, level }) => [glyph, style, pid, level]) })) })),
+            [...keelback.changed],
+            Object.fromEntries(keelback.maps.slice(1).map(({ pid }) => [pid, [...keelback.changedPages(pid)]])),
+        ])""")
+    )
+
+
+def as_shown(found):
+    """Return a map of the inspector's in the same form."""
+
+    def line(each):
+        if isinstance(each, Row):
+            cells = [[cell.glyph, cell.style.value, cell.pid, cell.level] for cell in each.cells]
+            return {"start": each.start, "name": each.name, "cells": cells}
+        return {"start": each.start, "name": each.name, "end": each.end, "said": each.said}
+
+    return {"pid": found.pid, "title": found.title, "lines": [line(each) for each in found.lines]}
+
+
+def assert_shows_its_memory(browser, layout, width=64):
+    """Check every cell against the inspector's, over the same RAM; return the snapshot."""
+    snapshot = Snapshot.of(layout, memory_of(browser))
+    shown, frames, pages = shown_maps(browser)
+    expected = [physical_map(snapshot, width, frozenset(frames))]
+    for pid, process in sorted(snapshot.processes.items()):
+        if process.is_alive:
+            expected.append(virtual_map(process, width, frozenset(pages[str(pid)])))
+    for ours, theirs in zip(expected, shown, strict=True):
+        assert as_shown(ours) == theirs
+    return snapshot
+
+
+# The machine.
+
+
+def test_the_page_boots_the_kernel_and_loads_nothing_from_elsewhere(cow):
+    browser = cow(5)
+    assert browser.run("keelback.machine.console").endswith("KiB free\nhello: I am process 1\n")
+    assert (
+        browser.run("document.getElementById('screen').textContent").split("\n")[1].rstrip() == "hello: I am process 1"
+    )
+    asked = [each for each in browser.requests() if not each.startswith(("file:///", "blob:", "data:", "about:"))]
+    assert (browser.complaints(), asked) == ([], [])
+
+
+def test_programs_take_the_traps_that_they_take_on_the_simulated_pc(cow):
+    browser = cow(0)
+    browser.run("document.getElementById('speed').value = 8")
+    browser.run("keelback.run()")
+    browser.wait_for(OVER)
+    payload = choose(["hello", "cow"], MICROKERNEL).build().payload()
+    pc = CompiledPc(MICROKERNEL, make_image(MICROKERNEL, payload, compiled(MICROKERNEL)), memory=16 * MIB)
+    pc.boot()
+    pc.run()
+    assert browser.run("keelback.machine.traps") == pc.traps
+
+
+def test_a_step_is_one_trap_and_every_run_is_the_same(cow):
+    browser = cow(30)
+    for _ in range(10):
+        browser.run("keelback.step()")
+    assert browser.run("keelback.machine.traps") == 40
+    by_steps = (memory_of(browser), browser.run("keelback.machine.instructions"))
+    browser.run("keelback.reset(40)")
+    assert (memory_of(browser), browser.run("keelback.machine.instructions")) == by_steps
+
+
+# The map.
+
+
+def test_every_cell_is_what_the_inspector_finds(cow):
+    for trap in (0, 1, 12, 24, 45, 60):
+        assert_shows_its_memory(cow(trap), MICROKERNEL)
+
+
+LIBRARY_SHOWN = "keelback.maps.slice(1).some((map) => map.lines.some((line) => line.name === 'libcount'))"
+
+
+@pytest.mark.parametrize(
+    "layout", [pytest.param(with_paging(MICROKERNEL, "PAE"), id="PAE"), pytest.param(USERMODE, id="usermode")]
+)
+def test_other_layouts_and_libraries_are_read_as_well(browser, page_of, layout):
+    browser.open(f"{page_of(layout, 'cow', 'libraries')}#trap=30")
+    browser.wait_for(PAUSED)
+    browser.run(f"while (!({LIBRARY_SHOWN})) keelback.step()")
+    snapshot = assert_shows_its_memory(browser, layout)
+    assert len(snapshot.libraries) > 0 and len(snapshot.spaces) > 1
+
+
+def test_regions_in_nodes_are_read_as_well(browser, page_of, tmp_path):
+    source = tmp_path / "regions_of_mine.c"
+    source.write_text(REGIONS)
+    browser.open(page_of(MICROKERNEL, str(source)) + "#trap=10")
+    browser.wait_for(PAUSED)
+    browser.run("while (!keelback.machine.console.includes('many regions')) keelback.step()")
+    snapshot = assert_shows_its_memory(browser, MICROKERNEL)
+    assert len(snapshot.processes[1].regions) > 12
+
+
+def test_a_narrow_window_has_half_as_many_cells_a_row(cow):
+    assert_shows_its_memory(cow(40, width=400), MICROKERNEL, width=32)
+
+
+def test_the_text_layer_says_what_the_picture_shows(cow):
+    browser = cow(40)
+    text = browser.run("document.getElementById('text').textContent")
+    for row in (each for map in shown_maps(browser)[0] for each in map["lines"] if "cells" in each):
+        assert f"{row['start']:#010x}  {''.join(cell[0] for cell in row['cells'])}" in text
+
+
+# The tale.
+
+
+def test_the_tale_of_a_page_is_what_the_inspector_tells(cow):
+    browser = cow(40)
+    snapshot = Snapshot.of(MICROKERNEL, memory_of(browser))
+    for page in (each for process in snapshot.spaces for each in snapshot.processes[process].pages()):
+        browser.run(f"keelback.choose({{ pid: {page.space.pid}, address: {page.address} }})")
+        assert browser.run("document.getElementById('tale-title').textContent") == page.place
+        facts = browser.run("document.getElementById('tale-facts').innerText")
+        assert page.frame.said in facts and page.use in facts and page.rights in facts
+        for other in page.frame.pages:
+            assert (other.place in facts) == (other.place != page.place)
+        entries = browser.run("document.getElementById('tale-entries').innerText").replace("\t", " ")
+        for step in snapshot.walk(page.space.pid, page.address).steps:
+            assert f"{step.level}[{step.index}] {step.entry:#010x}" in entries
+            assert f"in frame {step.leads_to:#x} {step.flags}" in entries
+
+
+def test_the_tale_of_a_frame_says_whose_it_is(cow):
+    browser = cow(40)
+    snapshot = Snapshot.of(MICROKERNEL, memory_of(browser))
+    for number in {snapshot.frames[each].use: each for each in range(len(snapshot.frames))}.values():
+        frame = snapshot.frames[number]
+        browser.run(f"keelback.choose({{ pid: 0, address: {number << PAGE_SHIFT} }})")
+        assert frame.use in browser.run("document.getElementById('tale-facts').innerText")
+
+
+def test_keys_alone_choose_pages_and_step(cow):
+    browser = cow(40)
+    browser.run("document.getElementById('map').focus()")
+    for key, chosen in (("ArrowDown", 0), ("ArrowRight", 0x1000), ("ArrowDown", 0x41000), ("ArrowLeft", 0x40000)):
+        browser.press(key)
+        assert browser.run("keelback.map.chosen") == {"pid": 0, "address": chosen}
+    browser.press(".", ".")
+    assert browser.run("keelback.machine.traps") == 41
+    browser.press(" ", " ")
+    assert browser.run("keelback.isRunning")
+
+
+def test_a_click_chooses_the_page_under_it(cow):
+    browser = cow(40)
+    left, top = browser.run("(({ left, top }) => [left, top])(document.getElementById('map').getBoundingClientRect())")
+    browser.click(left + (12 + 5) * 8 + 4, top + 16 + 8)
+    assert browser.run("keelback.map.chosen") == {"pid": 0, "address": 0x5000}
+
+
+def test_a_link_keeps_the_trap_and_the_page(cow):
+    browser = cow(40)
+    browser.run("keelback.choose({ pid: 2, address: 0x804a000 })")
+    browser.run("keelback.keepLink()")
+    assert browser.run("location.hash") == "#trap=40&page=2:0x804a000"
+
+
+# How it looks.
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=COLOURS)
+@pytest.mark.parametrize(("width", "height"), SIZES, ids=str)
+def test_the_page_fits_its_window_and_shows_cells_in_their_colours(cow, width, height, dark):
+    browser = cow(40, width=width, height=height, dark=dark)
+    assert struct.unpack(">II", browser.picture()[16:24]) == (width, height)
+    assert browser.run("document.scrollingElement.scrollWidth") <= width
+    assert browser.run(CUT) == []
+    theme = browser.run("keelback.theme")
+    row = browser.run("keelback.map.items.findIndex((each) => each.kind === 'row')")
+    assert pixel(browser, row, 12 + 1) == theme["fills"][3].lower()  # frame 1 is of process 3, which may write it
+    assert pixel(browser, row, 12 + (64 if width > 1000 else 32)) == theme["paper"].lower()  # nothing is behind a row
+
+
+# Every element with text that does not show all of it.
+CUT = """[...document.querySelectorAll("button, h1, h2, p, dd, dt, td, output, label, li, #screen")]
+    .filter((each) => each.offsetParent && each.scrollWidth > each.clientWidth + 1 && each.clientWidth)
+    .map((each) => each.outerHTML.slice(0, 80))"""
+
+
+def pixel(browser, line, column):
+    """Return the colour of the map's picture in a corner of a character."""
+    place = f"{column * 8 + 1}, {line * 16 + 13}, 1, 1"
+    values = browser.run(f"[...keelback.canvas.context.getImageData({place}).data]")
+    return "#" + "".join(f"{each:02x}" for each in values[:3])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=COLOURS)
+def test_all_text_can_be_read(cow, dark):
+    browser = cow(40, dark=dark)
+    browser.run("keelback.choose({ pid: 2, address: 0x804a000 })")
+    for ink, ground, what in browser.run(TEXTS) + browser.run(CELLS):
+        assert contrast(ink, ground) >= 4.5, (what, ink, ground)
+
+
+# The colours of each element that has text of its own, and of the ground that it stands on.
+TEXTS = """(() => {
+    const ground = (each) => {
+        const colour = getComputedStyle(each).backgroundColor;
+        return colour === "rgba(0, 0, 0, 0)" && each.parentElement ? ground(each.parentElement) : colour;
+    };
+    return [...document.body.querySelectorAll("*:not(script):not(#text)")]
+        .filter((each) => [...each.childNodes].some((child) => child.nodeType === 3 && child.data.trim()))
+        .map((each) => [getComputedStyle(each).color, ground(each), each.tagName + each.id]);
+})()"""
+# Those of every cell that there can be here.
+CELLS = """[...keelback.cells.known.values()].map((cell) => {
+    const { ink, ground } = keelback.canvas.coloursOf(cell);
+    const rgb = (colour) => `rgb(${[1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)).join(", ")})`;
+    return [rgb(ink), rgb(ground), JSON.stringify(cell)];
+})"""
+
+
+def contrast(*colours):
+    def luminance(colour):
+        shares = [int(each) / 255 for each in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+        linear = [each / 12.92 if each <= 0.03928 else ((each + 0.055) / 1.055) ** 2.4 for each in shares]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted(luminance(each) for each in colours)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_legend_has_only_what_occurs(cow):
+    browser = cow(40)
+    maps = shown_maps(browser)[0]
+    glyphs = {cell[0] for map in maps for line in map["lines"] for cell in line.get("cells", ())}
+    said = browser.run("document.getElementById('legend').innerText")
+    assert "cow (2)" in said and "cow (3)" in said and "hello (1)" not in said
+    assert ("of a library" in said, "copy-on-write" in said) == ("L" in glyphs, True)
+
+
+def test_a_map_is_read_and_drawn_in_a_moment(cow):
+    browser = cow(40)
+    started = time.monotonic()
+    browser.run("for (let each = 0; each < 20; each++) keelback.refresh()")
+    assert (time.monotonic() - started) / 20 < 0.1
