@@ -27,18 +27,18 @@ LIVES = ["interpreted", "compiled"]
 
 
 @cache
-def image_of(layout, life, lines):
+def image_of(layout, life, lines, own=()):
     lines = lines or (SHORT_LINES if layout is TEACHING else LINES)
     names = {line.split()[0] for line in (*lines, "hello")}
     programs = {name: content for name, content in programs_of(layout).items() if name in names}
-    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **programs}
+    members = {"etc/init": "".join(line + "\n" for line in lines).encode(), **programs, **dict(own)}
     kernel = (compiled(layout),) if life == "compiled" else ()
     return make_image(layout, make_payload(members), *kernel)
 
 
-def machine(layout, life, lines=None, memory=16 * MIB, **options):
+def machine(layout, life, lines=None, memory=16 * MIB, programs=(), **options):
     made = CompiledPc if life == "compiled" else InterpretedPc
-    return made(layout, image_of(layout, life, lines), memory=memory, **options)
+    return made(layout, image_of(layout, life, lines, programs), memory=memory, **options)
 
 
 def recorded(pc, every=STRIDE):

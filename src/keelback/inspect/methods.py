@@ -1,6 +1,7 @@
 """The kernel's methods as Python calls them, `Frames.allocate_user`, by the lines of their sources."""
 
 import ast
+import struct
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
@@ -8,11 +9,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keelback
+from keelback.kernel.calls.places import TABLE_MAGIC
 from keelback.kernel.kernel import Kernel
 
 KERNEL = Path(keelback.__file__).parent / "kernel"
 SOURCES = {path.name: path for path in KERNEL.rglob("*.py")}
 """The kernel's sources by their names, of which no two are alike; a user's own parts are added."""
+
+
+RANGE, PLACE = struct.Struct("<II"), struct.Struct("<I4xHH")
+"""How a range of code and a place lie in the image's table (`kernel/calls/places.py`)."""
 
 
 class Method(NamedTuple):
@@ -70,16 +76,22 @@ def in_words(file: str, line: int) -> str:
 
 
 def place_of_address(kernel: Kernel, contents: Any, address: int) -> str:
-    """Return the line of the kernel of an address of a compiled one, empty where its image's table has none."""
-    places = kernel.panics.places
-    places.start()
-    number = places.find(address)
+    """Return the line of the kernel of an address of a compiled one, empty where its image's table has none.
+
+    RAM stays as it is: the kernel's own search would place its tables first.
+    """
+    head = kernel.panics.places.head
+    if head.magic != TABLE_MAGIC:
+        return ""
+    ranges = memoryview(contents)[head.ranges : head.ranges + RANGE.size * head.range_count].cast("B").cast("I")
+    index = bisect_right(ranges[::2], address)
+    number = ranges[2 * index - 1] if index else 0
     while number:
-        place = places.table[number - 1]
-        file = _text(contents, place.file)
-        if not place.caller or (place.line and file in SOURCES):
-            return in_words(file, place.line)
-        number = place.caller  # it is a line of the language's, inlined, or of several
+        file_name, line, caller = PLACE.unpack_from(contents, head.places + PLACE.size * (number - 1))
+        file = _text(contents, file_name)
+        if not caller or (line and file in SOURCES):
+            return in_words(file, line)
+        number = caller  # it is a line of the language's, inlined, or of several
     return ""
 
 

@@ -150,6 +150,8 @@ class Recording:
         try:
             self.pc.step()
         except Panic as panic:
+            if self.at + 1 < self.furthest:
+                raise  # what observes the step alone is wrong, for the step itself did not end so before
             self.panic = panic
             self.end = self.at + 1
         self._is_whole = True
