@@ -34,7 +34,7 @@ def watched(*programs, layout=MICROKERNEL, life="interpreted", files=None, memor
     else:
         members = {"etc/init": "".join(line + "\n" for line in programs).encode()} | files
         pc = CompiledPc(layout, make_image(layout, make_payload(members), compiled(layout)), memory=memory)
-    return Watched(Recording(pc), ", ".join(programs), life)
+    return Watched(Recording(pc), ", ".join(programs), life, files)
 
 
 def seen(run, do, size=LARGE):
@@ -118,6 +118,20 @@ def test_the_next_change_of_a_page_is_found():
     assert page in run.changes.pages_of(1)
     frame = next(run.snapshot.processes[1].pages(page)).frame.number
     assert run.next_change(Spot(0, frame << 12)) and frame in run.changes.frames
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_who_changed_a_page_is_told_with_trap_and_line(life):
+    run = watched("cow", life=life)
+    run.go(8)
+    page = run.events_of(1)[0].address & -4096
+    content, mapped, record = run.who_changed(Spot(1, page))
+    assert run.at == 8
+    assert (content.step, mapped.step, record.step) == (2, 1, 1)
+    assert "by the program" in str(content) and " in main" in str(content)
+    assert "write to 0x0804a" in str(mapped) and "page_tables.py:" in str(mapped)
+    lines = seen(run, typed("g", *hex(page), "enter", "w"))
+    assert any("trap 2" in line for line in lines) and "by the program" in " ".join(lines)
 
 
 def test_no_step_leads_before_the_start_or_behind_the_end():
@@ -235,7 +249,7 @@ def test_a_panic_is_where_the_run_ends():
 def test_the_help_covers_every_key():
     from keelback.view.watch.help import TEXT
 
-    for key in ("→", "←", "space", "home", "+ -", "/", "n ", "p ", "g ", "c ", "q "):
+    for key in ("→", "←", "space", "home", "+ -", "/", "n ", "w ", "p ", "g ", "c ", "q "):
         assert key in TEXT
     assert any("The page under the cursor" in line for line in seen(watched("hello"), typed("question_mark")))
 

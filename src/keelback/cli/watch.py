@@ -31,6 +31,7 @@ def watch(words: Sequence[str], options: WatchOptions) -> int:
         if (error.name or "").split(".")[0] != "textual":
             raise
         raise UserError(MISSING) from None
+    from keelback.cli.debug_files import WithDebugData
     from keelback.cli.machines import check_start, make_compiled, make_interpreted
     from keelback.cli.own_parts import chosen_layout
     from keelback.cli.programs import select
@@ -41,8 +42,9 @@ def watch(words: Sequence[str], options: WatchOptions) -> int:
     layout = chosen_layout(options.choice)
     selection = select(words or TOUR, layout, command_line=options.command_line)
     make = make_compiled if options.compiled else make_interpreted
+    life = "compiled" if options.compiled else "interpreted"
     pc = make(layout, selection.payload(), memory=options.memory, command_line=options.command_line)
-    watched = Watched(Recording(pc), ", ".join(words or TOUR), "compiled" if options.compiled else "interpreted")
+    watched = Watched(Recording(pc), ", ".join(words or TOUR), life, WithDebugData(selection.files))
     check_start(pc)
     WatchApp(watched).run()
     return 0

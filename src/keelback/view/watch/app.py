@@ -25,7 +25,7 @@ PICTURES = 20
 SPEEDS = (1, 5, 20, 100, 1_000, 0)
 """Traps a second; 0: as many as there can be."""
 NARROW, LOW = 110, 32
-KEYS = "← → step  ⇧→ over  space run  n next change  g go to  p process  / find  ? help  q quit"
+KEYS = "← → step  ⇧→ over  space run  w who changed  n next change  g go to  p process  / find  ? help  q quit"
 
 
 class WatchApp(App[None]):
@@ -43,6 +43,7 @@ class WatchApp(App[None]):
         Binding("plus,equals_sign", "speed(1)", "Faster"),
         Binding("minus", "speed(-1)", "Slower"),
         Binding("n", "next_change", "Next change"),
+        Binding("w", "who_changed", "Who changed"),
         Binding("g", "ask_where", "Go to"),
         Binding("slash", "ask_text", "Find"),
         Binding("p", "next_process", "Next process"),
@@ -240,6 +241,13 @@ class WatchApp(App[None]):
         if not self.watched.next_change(spot):
             self.say("nothing changes this page before the end of the run")
         self.show()
+
+    def action_who_changed(self) -> None:
+        """Say what changed the page under the cursor last."""
+        self.running = False
+        latest, *others = self.watched.who_changed(self.map.spot)
+        self.say(str(latest).partition("\n")[0])
+        self._put("page", panes.changes([latest, *others]))
 
     # Questions.
 

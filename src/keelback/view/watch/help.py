@@ -15,6 +15,7 @@ TEXT = """\
 [b]The page under the cursor[/b]
   ↑ ↓ k j, h l, or a click  choose a page
   n  run to the next step that changes it
+  w  say which trap changed it last, and where in the kernel or the program
   p  next process          g  go to an address, or a trap as #214
 
 [b]Cells[/b]

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.walk import PAGE_SHIFT
+from keelback.machine.recorded.changes import Change
 from keelback.view.colours import colour_of
 from keelback.view.page_tale import Tale, entry_of, tale_of_address, tale_of_frame
 from keelback.view.text import GREY
@@ -98,3 +99,14 @@ def in_short(tale: Tale) -> str:
     facts = dict(reversed(tale.facts))  # of several with one word the first
     said = [facts[word] for word in ("page", "frame", "region") if word in facts]
     return ": ".join([tale.title, " → ".join(said[:2])])
+
+
+def changes(found: list[Change]) -> Text:
+    """Return who changed a page, the latest change first."""
+    text = Text()
+    for each in found:
+        first, *places = str(each).splitlines()
+        text.append(first, "bold").append("\n")
+        for place in places:
+            text.append(f"{place.strip()}\n", GREY)
+    return text

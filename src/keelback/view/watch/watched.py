@@ -8,28 +8,32 @@
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
+from types import MappingProxyType
 
 from keelback.inspect.events import Event, TrapBegun, TrapEnded
 from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
-from keelback.inspect.walk import PAGE_SHIFT
 from keelback.lang import Panic
 from keelback.machine.events import listen
+from keelback.machine.recorded.changes import Change, Changes
 from keelback.machine.recorded.recording import Recording
-from keelback.view.changes import USED, Changes, Moment
-from keelback.view.watch.spot import Spot
+from keelback.view.changes import UNCHANGED, Moment
+from keelback.view.watch.spot import Spot, subjects_of
 
 Told = tuple[int, Event]
 """An event, and the step that it belongs to."""
 
 
 class Watched:
-    """A recording with an eye on it; `programs` and `life` say what runs there."""
+    """A recording with an eye on it; `programs` and `life` say what runs there, `files` are its ELF files by name."""
 
-    def __init__(self, recording: Recording, programs: str, life: str) -> None:
+    def __init__(
+        self, recording: Recording, programs: str, life: str, files: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
         self.recording = recording
+        self.files = files
         self.programs = programs
         self.life = life
         self.kernel = look(recording.pc.layout, recording.pc.contents)
@@ -125,25 +129,19 @@ class Watched:
             self.run_until(lambda: self.at == last, seconds)
 
     def next_change(self, spot: Spot) -> bool:
-        """Step until a page is not as it is here: where it leads, what is in it, its frame's record; say whether."""
-        here = self._state_of(spot)
-        return self.run_until(lambda: self._state_of(spot) != here)
+        """Step until a page is not as it is here: where it leads, its frame's record, what is in it; say whether."""
+        subjects = subjects_of(self.kernel, spot)
+        here = [each.read() for each in subjects]
+        return self.run_until(lambda: [each.read() for each in subjects] != here)
 
-    def _state_of(self, spot: Spot) -> tuple[object, ...]:
-        """Return all that is compared of a page."""
-        snapshot, frame = Snapshot(self.kernel), spot.address >> PAGE_SHIFT
-        flags = 0
-        if spot.pid:
-            space = snapshot.spaces.get(spot.pid)
-            mapping = snapshot.walker.walk(space.root, spot.address) if space is not None else None
-            if mapping is None:
-                return (space is None,)
-            frame, flags = mapping.frame, mapping.flags & ~USED
-        if frame >= len(snapshot.frames):
-            return (frame, flags)
-        record = snapshot.frames[frame]
-        content = bytes(memoryview(self.recording.pc.contents)[frame << PAGE_SHIFT : (frame + 1) << PAGE_SHIFT])
-        return (frame, flags, record.role, record.owner, record.references, content)
+    def who_changed(self, spot: Spot) -> list[Change]:
+        """Return what changed a page last: where it leads, its frame's record, what is in it; the latest first.
+
+        It takes at most as long as the run took so far, three times.
+        """
+        changes = Changes(self.recording, self.files)
+        found = [changes.last(each) for each in subjects_of(self.kernel, spot)]
+        return sorted(found, key=lambda each: each.step, reverse=True)
 
     def find(self, text: str) -> bool:
         """Step until an event or the console's new text has a text; say whether one had."""
@@ -178,7 +176,7 @@ class Watched:
     def _arrive(self, before: Moment | None) -> None:
         """See what is here, and what is not as it was."""
         self.snapshot = Snapshot(self.kernel)
-        self.unreadable, self.changes = "", Changes()
+        self.unreadable, self.changes = "", UNCHANGED
         try:
             moment = Moment(self.snapshot)
         except Panic as panic:  # of a kernel whose tables lead anywhere
