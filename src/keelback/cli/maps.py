@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from keelback.cli.json_output import print_json
+from keelback.cli.options import Picture
 from keelback.cli.pausing import Pause, paused
 from keelback.cli.statuses import WELL
 from keelback.cli.tables import make_table, print_table
@@ -35,7 +36,7 @@ NARROW = 96
 """With fewer columns than these, a run is told by where it starts alone."""
 
 
-def show_maps(words: Sequence[str], pause: Pause, *, walk: int | None, as_json: bool) -> int:
+def show_maps(words: Sequence[str], pause: Pause, *, walk: int | None, drawn: Picture, as_json: bool) -> int:
     """Run programs to where the machine is to stand, and print whose pages are where; return the exit status.
 
     Raises: as `paused`.
@@ -44,6 +45,8 @@ def show_maps(words: Sequence[str], pause: Pause, *, walk: int | None, as_json: 
     snapshot = moment.snapshot()
     processes = chosen(snapshot, pause.pid)
     tales = [tale_of_address(each, walk) for each in processes] if walk is not None else []
+    if drawn.svg or drawn.png:
+        _draw(drawn, moment, snapshot, processes, walk)
     if as_json:
         print_json(_facts(moment, processes, tales))
         return WELL
@@ -59,6 +62,15 @@ def show_maps(words: Sequence[str], pause: Pause, *, walk: int | None, as_json: 
         for line in others:
             console.print(line, markup=False)
     return WELL
+
+
+def _draw(drawn: Picture, moment: Moment, snapshot: Snapshot, processes: list[Process], walk: int | None) -> None:
+    """Draw all processes, with the tale of an address in the first of those that were chosen."""
+    # Imported here: hardly anybody draws.
+    from keelback.cli.pictures import State, draw_state
+
+    told = (processes[0], walk) if walk is not None and processes else None
+    draw_state(drawn, State(snapshot, title_of(moment, snapshot)), [*snapshot.spaces], told)
 
 
 def chosen(snapshot: Snapshot, pid: int | None) -> list[Process]:

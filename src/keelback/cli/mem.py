@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
+from keelback.cli import options
 from keelback.cli.maps import chosen, title_of
+from keelback.cli.options import Picture
 from keelback.cli.pausing import Pause, paused
+from keelback.cli.pictures import State, draw_change, draw_state
 from keelback.cli.statuses import WELL
 from keelback.errors import UserError
 from keelback.inspect.moment import Moment
@@ -16,6 +20,8 @@ from keelback.inspect.walk import Walker
 from keelback.machine.moments import moment_of
 from keelback.view.as_courses import info_pg, vmprint
 from keelback.view.as_qemu import info_mem, info_tlb
+from keelback.view.changes import UNCHANGED
+from keelback.view.changes import Moment as Compared
 from keelback.view.text import TextView
 
 FORMATS: dict[str, Callable[[Walker, int], Iterator[str]]] = {
@@ -27,25 +33,35 @@ FORMATS: dict[str, Callable[[Walker, int], Iterator[str]]] = {
 """What prints the page tables of one space."""
 
 
-def show_memory(words: Sequence[str], pause: Pause, form: str) -> int:
+def show_memory(words: Sequence[str], pause: Pause, form: str, *, since: int | None, drawn: Picture) -> int:
     """Run programs to where the machine is to stand, and print its memory; return the exit status.
 
     Raises: as `paused`.
     """
     moment = moment_of(paused(words, pause))
-    print_memory(moment, pause.pid, form)
+    snapshot = moment.snapshot()
+    if form in FORMATS:
+        for line in FORMATS[form](snapshot.walker, _space(snapshot, pause.pid).root):
+            print(line)
+        return WELL
+    pids = [each.pid for each in chosen(snapshot, pause.pid)]
+    after, changes = State(snapshot, title_of(moment, snapshot)), UNCHANGED
+    if since is None:
+        draw_state(drawn, after, pids)
+    else:
+        earlier = moment_of(paused(words, _earlier(pause, since, moment)))
+        before = State(earlier.snapshot(), title_of(earlier, earlier.snapshot()))
+        changes = Compared(snapshot).changes_since(Compared(before.snapshot))
+        draw_change(drawn, before, after, pids, changes)
+    TextView(Console(file=sys.stdout, highlight=False)).print(snapshot, after.title, pids, changes)
     return WELL
 
 
-def print_memory(moment: Moment, pid: int | None, form: str) -> None:
-    """Print the memory of a machine, of one process or of all.  Raises: UserError."""
-    snapshot = moment.snapshot()
-    if form in FORMATS:
-        for line in FORMATS[form](snapshot.walker, _space(snapshot, pid).root):
-            print(line)
-        return
-    pids = [each.pid for each in chosen(snapshot, pid)]
-    TextView(Console(file=sys.stdout, highlight=False)).print(snapshot, title_of(moment, snapshot), pids)
+def _earlier(pause: Pause, since: int, moment: Moment) -> Pause:
+    """Return where a machine stands that is compared with a later one.  Raises: UserError."""
+    if moment.traps is not None and since >= moment.traps:
+        raise UserError(f"--since {since}: it is not before trap {moment.traps}, which is shown")
+    return replace(pause, moment=options.Moment(at=since))
 
 
 def _space(snapshot: Snapshot, pid: int | None) -> Space:

@@ -219,6 +219,36 @@ def pause(function: F) -> F:
     return cast(F, by_trap(by_text(process(called))))
 
 
+class Picture(NamedTuple):
+    """The pictures that are wanted: files, and the ground that they are drawn on."""
+
+    svg: str | None = None
+    png: str | None = None
+    ground: str = "auto"
+
+
+NO_PICTURE = Picture()
+
+
+def picture(function: F) -> F:
+    """Add `--svg`, `--png` and `--ground`, as the `Picture` `drawn`."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, svg: str | None, png: str | None, ground: str, **others: Any) -> Any:
+        return function(*arguments, drawn=Picture(svg, png, ground), **others)
+
+    vector = click.option("--svg", metavar="FILE", shell_complete=_complete_file, help="Draw it into an SVG file.")
+    pixels = click.option("--png", metavar="FILE", shell_complete=_complete_file, help="Draw it into a PNG file.")
+    ground = click.option(
+        "--ground",
+        type=click.Choice(["auto", "light", "dark"]),
+        default="auto",
+        show_default=True,
+        help="What a picture is drawn on; auto: light, and in an SVG file dark for who prefers that.",
+    )
+    return cast(F, vector(pixels(ground(called))))
+
+
 def json(function: F) -> F:
     """Add `--json`, as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)

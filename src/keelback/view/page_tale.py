@@ -38,13 +38,24 @@ class Tale:
     def lines(self) -> Iterator[str]:
         """Yield it as lines."""
         yield self.title
-        rows = [*self.facts, *(entry_of(step) for step in self.steps)]
+        rows = [*self.facts, *map(entry_of, self.steps)]
         width = max((len(word) for word, _ in rows), default=0)
         for word, said in rows:
             yield f"  {word:<{width}}  {said}"
+        if self.steps:
+            yield f"  {'':<{width}}  {self.letters()}"
+
+    def way(self) -> Iterator[str]:
+        """Yield the entries that lead there, and what their letters mean."""
+        for word, said in map(entry_of, self.steps):
+            yield f"{word} = {said}"
+        if self.steps:
+            yield self.letters()
+
+    def letters(self) -> str:
+        """Return what the letters of the entries mean, those that occur."""
         flags = {letter for step in self.steps for letter in step.flags}
-        if told := ", ".join(f"{letter} {means}" for letter, means in FLAGS.items() if letter in flags):
-            yield f"  {'':<{width}}  {told}"
+        return ", ".join(f"{letter} {means}" for letter, means in FLAGS.items() if letter in flags)
 
     def as_values(self) -> dict[str, Any]:
         """Return it as plain values."""

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from keelback.inspect.snapshot import Snapshot
 from keelback.view.cells import WIDTH, Cell, Fold, Map, Row, Style
+from keelback.view.changes import UNCHANGED, Changes
 from keelback.view.colours import colour_of
 from keelback.view.scene import Scene, digits_of, scene_of
 from keelback.view.words import Entry, glyph_entries, style_entries
@@ -37,19 +38,23 @@ class TextView:
         self.has_styles = console.is_terminal and not console.is_dumb_terminal
         self.has_colours = self.has_styles and not console.no_color
 
-    def print(self, snapshot: Snapshot, title: str, pids: list[int] | None = None) -> None:
-        """Print physical memory and that of processes, then the legend."""
-        for line in self.lines(self.scene(snapshot, title, pids)):
+    def print(
+        self, snapshot: Snapshot, title: str, pids: list[int] | None = None, changes: Changes = UNCHANGED
+    ) -> None:
+        """Print physical memory and that of processes, then the legend; what has changed is marked."""
+        for line in self.lines(self.scene(snapshot, title, pids, changes)):
             if self.has_styles:
                 self.console.print(line, soft_wrap=True)
             else:
                 self.console.out(line.plain.rstrip(), highlight=False)
 
-    def scene(self, snapshot: Snapshot, title: str, pids: list[int] | None = None) -> Scene:
+    def scene(
+        self, snapshot: Snapshot, title: str, pids: list[int] | None = None, changes: Changes = UNCHANGED
+    ) -> Scene:
         """Return the scene with rows as long as there is room for."""
-        before = 6 + digits_of(snapshot)
-        frames, pages = _cells_in(self.columns - before), _cells_in(self.columns - before - NAME_ROOM)
-        return scene_of(snapshot, title, pids, frames_a_row=frames, pages_a_row=pages)
+        room = self.columns - digits_of(snapshot) - 6
+        frames, pages = _cells_in(room), _cells_in(room - NAME_ROOM)
+        return scene_of(snapshot, title, pids, frames_a_row=frames, pages_a_row=pages, changes=changes)
 
     def lines(self, scene: Scene) -> Iterator[Text]:
         """Yield the lines of a scene."""

@@ -14,6 +14,7 @@ from keelback.cli import options
 @click.option(
     "--walk", metavar="ADDRESS", help="Tell all of one address: its page, its frame, and each entry on the way."
 )
+@options.picture
 @options.limits
 @options.json
 def command(
@@ -23,6 +24,7 @@ def command(
     memory: str,
     moment: options.Moment,
     walk: str | None,
+    drawn: options.Picture,
     limits: options.Limits,
     as_json: bool,
 ) -> int:
@@ -38,4 +40,5 @@ def command(
     from keelback.cli.sizes import address, memory_size
 
     pause = Pause(choice, kernel == "compiled", memory_size(memory), moment, limits)
-    return show_maps(programs, pause, walk=None if walk is None else address("--walk", walk), as_json=as_json)
+    place = None if walk is None else address("--walk", walk)
+    return show_maps(programs, pause, walk=place, drawn=drawn, as_json=as_json)

@@ -20,6 +20,13 @@ from keelback.cli import options
     help="Cells, a page each; or one process's page tables as QEMU's `info mem` and `info tlb`, as the JOS course's "
     "`info pg`, or as xv6's `vmprint` prints them.",
 )
+@click.option(
+    "--since",
+    metavar="TRAP",
+    type=click.IntRange(0),
+    help="Mark what has changed since, and draw both.",
+)
+@options.picture
 @options.limits
 def command(
     programs: tuple[str, ...],
@@ -28,6 +35,8 @@ def command(
     memory: str,
     moment: options.Moment,
     form: str,
+    since: int | None,
+    drawn: options.Picture,
     limits: options.Limits,
 ) -> int:
     """Show all memory: physical by owner, and each process's by region.
@@ -40,4 +49,5 @@ def command(
     from keelback.cli.pausing import Pause
     from keelback.cli.sizes import memory_size
 
-    return show_memory(programs, Pause(choice, kernel == "compiled", memory_size(memory), moment, limits), form)
+    pause = Pause(choice, kernel == "compiled", memory_size(memory), moment, limits)
+    return show_memory(programs, pause, form, since=since, drawn=drawn)
