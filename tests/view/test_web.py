@@ -18,8 +18,10 @@ from keelback.kernel.layout import MICROKERNEL, USERMODE, with_paging
 from keelback.lang import PAGE_SHIFT
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.view.cells import Row
+from keelback.view.changes import Moment
 from keelback.view.emulator import find_emulator
 from keelback.view.page import PageContents, make_page
+from keelback.view.page_tale import tale_of_address, tale_of_frame
 from keelback.view.physical import physical_map
 from keelback.view.virtual import virtual_map
 
@@ -213,29 +215,49 @@ def test_the_text_layer_says_what_the_picture_shows(cow):
 # The tale.
 
 
+def told(browser, pid, address):
+    """Choose a page and return its tale, as `page_tale` would have it; entries are lines of words."""
+    browser.run(f"keelback.choose({{ pid: {pid}, address: {address} }})")
+    return browser.run("""[
+        document.getElementById('tale-title').textContent,
+        [...document.querySelectorAll('#tale-facts dt')].map(
+            (each) => [each.textContent, each.nextSibling.textContent]),
+        [...document.querySelectorAll('#tale-entries tr')].map((row) => [...row.cells].map((each) => each.textContent)),
+    ]""")
+
+
 def test_the_tale_of_a_page_is_what_the_inspector_tells(cow):
     browser = cow(40)
     snapshot = Snapshot.of(MICROKERNEL, memory_of(browser))
-    for page in (each for process in snapshot.spaces for each in snapshot.processes[process].pages()):
-        browser.run(f"keelback.choose({{ pid: {page.space.pid}, address: {page.address} }})")
-        assert browser.run("document.getElementById('tale-title').textContent") == page.place
-        facts = browser.run("document.getElementById('tale-facts').innerText")
-        assert page.frame.said in facts and page.use in facts and page.rights in facts
-        for other in page.frame.pages:
-            assert (other.place in facts) == (other.place != page.place)
-        entries = browser.run("document.getElementById('tale-entries').innerText").replace("\t", " ")
-        for step in snapshot.walk(page.space.pid, page.address).steps:
-            assert f"{step.level}[{step.index}] {step.entry:#010x}" in entries
-            assert f"in frame {step.leads_to:#x} {step.flags}" in entries
+    mapped = [each.page for each in snapshot.spaces[2].user]
+    for address in (*mapped, 0x0808_0000, 0x1000, 0x4000_0000, MICROKERNEL.stack_guard, MICROKERNEL.stack_bottom):
+        tale = tale_of_address(snapshot.processes[2], address)
+        title, facts, entries = told(browser, 2, address)
+        assert (title, [tuple(each) for each in facts]) == (tale.title, tale.facts)
+        for step, (entry, value, leads, flags) in zip(tale.steps, entries, strict=True):
+            assert (entry, int(value, 16)) == (f"{step.level}[{step.index}]", step.entry)
+            assert (leads == "not present") or (leads.endswith(f"frame {step.leads_to:#x}") and flags == step.flags)
 
 
-def test_the_tale_of_a_frame_says_whose_it_is(cow):
+def test_the_tale_of_a_frame_is_what_the_inspector_tells(cow):
     browser = cow(40)
     snapshot = Snapshot.of(MICROKERNEL, memory_of(browser))
     for number in {snapshot.frames[each].use: each for each in range(len(snapshot.frames))}.values():
-        frame = snapshot.frames[number]
-        browser.run(f"keelback.choose({{ pid: 0, address: {number << PAGE_SHIFT} }})")
-        assert frame.use in browser.run("document.getElementById('tale-facts').innerText")
+        tale = tale_of_frame(snapshot, number)
+        title, facts, entries = told(browser, 0, number << PAGE_SHIFT)
+        assert (title, [tuple(each) for each in facts], entries) == (tale.title, tale.facts, [])
+
+
+def test_what_the_last_trap_changed_is_what_the_inspector_finds(cow):
+    for trap in (23, 38):
+        before = Moment(Snapshot.of(MICROKERNEL, memory_of(cow(trap - 1))))
+        browser = cow(trap)
+        snapshot = Snapshot.of(MICROKERNEL, memory_of(browser))
+        changes = Moment(snapshot).changes_since(before)
+        _, frames, pages = shown_maps(browser)
+        assert set(frames) == changes.frames and frames
+        for pid, space in snapshot.spaces.items():
+            assert set(pages[str(pid)]) == changes.pages_of(pid) & {each.page for each in space.user}
 
 
 def test_keys_alone_choose_pages_and_step(cow):

@@ -12,7 +12,7 @@ from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.paging import EXECUTE
-from keelback.view import cells, frame_cells, owners, virtual, words
+from keelback.view import cells, frame_cells, owners, page_tale, virtual, words
 from keelback.view.cells import Cell, Style
 
 CELLS = ("FREE", "FREE_OF_ZONE", "NOTHING", "KERNEL", "KERNEL_TABLE", "RESERVED", "NOT_YET", "GUARD")
@@ -44,5 +44,9 @@ def vocabulary() -> dict[str, Any]:
         "regionKinds": {int(kind): said for kind, said in KINDS.items()},
         "doing": {int(state): DOING.get(state, state.name.lower()) for state in ThreadState},
         "endings": {int(ending): ending.name.lower().replace("_", " ") for ending in Ending},
+        "rights": page_tale.RIGHTS,
+        "onTouch": page_tale.ON_TOUCH,
+        "mostPages": page_tale.MOST_PAGES,
+        "flagNames": page_tale.FLAGS,
         "flags": [[letter, bit & 0xFFFF_FFFF, bit >> 32] for bit, letter in LETTERS.items()],
     }

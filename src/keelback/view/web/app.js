@@ -19,7 +19,7 @@ const AT_ONCE = 12;
 const MOST_CHANGES = 200;
 /* How many traps before the one that is gone to are looked at, for what they change. */
 const SEEN = 50;
-const NOTHING = { cells: [], processes: new Map(), pages: new Map() };
+const NOTHING = { processes: new Map(), pages: new Map() };
 
 const element = (id) => document.getElementById(id);
 
@@ -191,13 +191,13 @@ export class App {
     const snapshot = this.#snapshot();
     if (!snapshot.isUp) return null;
     const frames = new FrameCells(snapshot, this.cells);
-    if (this.moment?.trap !== this.machine.traps) this.#note(frames);
+    if (this.moment?.trap !== this.machine.traps) this.#note(snapshot);
     return frames;
   }
 
   /* Note what is not as it was; the first time that is said, but no cell is marked. */
-  #note(frames) {
-    const moment = Object.assign(new Moment(frames), { trap: this.machine.traps });
+  #note(snapshot) {
+    const moment = Object.assign(new Moment(snapshot), { trap: this.machine.traps });
     const before = this.moment;
     if (before) {
       this.changed = moment.changedFrames(before);

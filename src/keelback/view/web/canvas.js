@@ -103,18 +103,15 @@ export class MapCanvas {
     return { ground: theme.paper, ink: readable(ink, theme.paper) };
   }
 
-  /* A line around a place, with the paper's colour outside of it, so that it is seen on any cell. */
+  /* A line around a place, outside of it; where it is broken the paper shows, so that it is seen beside any cell. */
   #ring(x, y, width, strength) {
     const { context, theme } = this;
-    const line = strength === "strong" ? 2 : 1;
-    const stroke = (colour, thick, dashes) => {
+    context.lineWidth = 2;
+    for (const [colour, dashes] of strength === "strong" ? [[theme.ring, []]] : [[theme.paper, []], [theme.ring, [3, 2]]]) {
       context.strokeStyle = colour;
-      context.lineWidth = thick;
       context.setLineDash(dashes);
-      context.strokeRect(x, y + 0.5, width, LINE - 1);
-    };
-    stroke(theme.paper, line + 2, []);
-    stroke(theme.ring, line, strength === "strong" ? [] : [2, 1]);
+      context.strokeRect(x - 1, y, width + 2, LINE);
+    }
     context.setLineDash([]);
   }
 }

@@ -2,32 +2,50 @@
 
 import { counted } from "./maps.js";
 import { hexadecimal } from "./lines.js";
+import { ACCESSED, DIRTY, PAGE } from "./walk.js";
 
 const MOST = 3;
 
-/** What is remembered of a snapshot to compare the next one with: RAM itself will have changed by then. */
+/** What is remembered of a snapshot to compare the next one with: RAM itself will have changed by then.
+
+    A frame has changed where its record or, if a program shows it, its content has; a page where it leads elsewhere, has
+    other rights or another content.  Bits that the CPU sets as it uses an entry are no change. */
 export class Moment {
-  constructor(frames) {
-    const { snapshot } = frames;
-    this.cells = frames.all;
+  constructor(snapshot) {
+    this.records = Array.from(snapshot.uses, (use, frame) => use * 2 ** 16 + snapshot.references.at(frame));
     this.processes = new Map(
-      [...snapshot.processes.values()].map((each) => [each.pid, { ...each, parent: each.record.parent, doing: snapshot.doing(each) }]),
+      [...snapshot.processes.values()].map(({ pid, name, isAlive, record }) => {
+        const { parent, exit_status: status } = record;
+        return [pid, { pid, name, isAlive, parent, status, doing: snapshot.doing({ isAlive, record }) }];
+      }),
     );
-    this.status = new Map([...snapshot.processes.values()].map((each) => [each.pid, each.record.exit_status]));
     this.pages = new Map(
       snapshot.spaces.map((space) => [space.pid, new Map(space.user.map((page) => [page.page, pageState(space, page)]))]),
     );
+    this.contents = new Map();
+    for (const [, pages] of this.pages) {
+      for (const { frame } of pages.values()) {
+        if (!this.contents.has(frame)) this.contents.set(frame, digest(snapshot.ram, frame * PAGE));
+      }
+    }
   }
 
-  /** Return the frames whose cells are not as before. */
+  /** Return the frames that are not as before. */
   changedFrames(before) {
-    return new Set(this.cells.flatMap((cell, frame) => (cell === before.cells[frame] ? [] : [frame])));
+    return new Set([...this.#written(before), ...this.records.flatMap((each, frame) => (each === before.records[frame] ? [] : [frame]))]);
   }
 
   /** Return the pages of a process, by address, that are not as before. */
   changedPages(before, pid) {
+    const written = this.#written(before);
     const [now, then] = [this.pages.get(pid) ?? new Map(), before.pages.get(pid) ?? new Map()];
-    return new Set([...now].filter(([page, state]) => !isSame(state, then.get(page))).map(([page]) => page));
+    const isChanged = ([page, state]) => written.has(state.frame) || !isSame(state, then.get(page));
+    return new Set([...now].filter(isChanged).map(([page]) => page));
+  }
+
+  #written(before) {
+    const isWritten = ([frame, content]) => (before.contents.get(frame) ?? content) !== content;
+    return new Set([...this.contents].filter(isWritten).map(([frame]) => frame));
   }
 
   /** Return in words what has changed. */
@@ -54,16 +72,26 @@ export class Moment {
   }
 
   #ending(process) {
-    return process.doing === "exited" ? `exited with status ${this.status.get(process.pid)}` : `ended: ${process.doing}`;
+    return process.doing === "exited" ? `exited with status ${process.status}` : `ended: ${process.doing}`;
   }
 }
 
 const whose = ({ pid, name }) => `${name} (${pid})`;
-const pageState = (space, page) => {
-  const style = space.styleOf(page);
-  return { frame: page.frame, style, may: space.snapshot.facts.words.styleMeanings[style] ?? "read-only" };
-};
-const isSame = (one, other) => other !== undefined && one.frame === other.frame && one.style === other.style;
+const isSame = (one, other) => other !== undefined && one.frame === other.frame && one.flags === other.flags;
+
+function pageState(space, page) {
+  const { styleMeanings } = space.snapshot.facts.words;
+  const flags = (page.flags & ~(ACCESSED | DIRTY)) * 2 + Number(page.noExecute);
+  return { frame: page.frame, flags, may: styleMeanings[space.styleOf(page)] ?? "read-only" };
+}
+
+/* A number that is another one where a page's bytes are others: FNV, by words. */
+function digest(ram, place) {
+  const end = Math.min(place + PAGE, ram.byteLength);
+  let found = 0x811c9dc5;
+  for (let at = place; at < end; at += 4) found = Math.imul(found ^ ram.getInt32(at, true), 0x01000193);
+  return found;
+}
 
 function* pageChanges(name, now = new Map(), then = new Map()) {
   const came = [...now.keys()].filter((page) => !then.has(page));

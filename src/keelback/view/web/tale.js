@@ -1,69 +1,94 @@
-/* The tale of a page or a frame: what it is for, what may be done with it, who else shows it, and each level's entry. */
+/* The tale of a page or a frame: what it is for, what may be done with it, who else shows it, and each level's entry.
+
+   A fact is a word, and pieces: text, and links to other pages.  As keelback.view.page_tale in Python tells it. */
 
 import { hexadecimal } from "./lines.js";
-import { PAGE, PRESENT, WRITABLE } from "./walk.js";
+import { counted } from "./maps.js";
+import { PAGE, PRESENT, USER, WRITABLE } from "./walk.js";
 
-/** Return the tale of what is chosen: a title, facts (a name, pieces of text and of links to other pages), and steps. */
+/** Return the tale of what is chosen: a title, facts, and steps. */
 export function taleOf(snapshot, { pid, address }) {
   return pid ? taleOfPage(snapshot, pid, address) : taleOfFrame(snapshot, address / PAGE);
 }
 
 const link = (text, pid, address) => ({ text, pid, address });
 const frameName = (frame) => `frame 0x${frame.toString(16)}`;
+const range = (start, end) => `[${hexadecimal(start)}, ${hexadecimal(end)})`;
+const plural = (count, noun) => `${counted(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 function taleOfPage(snapshot, pid, address) {
   const title = `${hexadecimal(address)} in ${snapshot.nameOf(pid)}`;
   const space = snapshot.spaceOf(pid);
-  if (!space) return { title, facts: [["process", [`${snapshot.doing(snapshot.processes.get(pid))}: it has no memory any more`]]], steps: [] };
-  const page = space.user.find((each) => each.page <= address && address < each.page + each.size);
-  const facts = [["region", [regionText(snapshot, space, address)]]];
-  if (page) facts.push(["page", [rightsText(snapshot, space, page)]], ...frameFacts(snapshot, page.frame, { pid, address }));
-  else facts.push(["page", [space.regionOf(address) ? "not there yet: it comes when it is touched" : "not mapped"]]);
-  return { title, facts, steps: stepsOf(snapshot, space, address) };
+  if (!space) return { title, facts: [["process", ["it has ended: it has no memory any more"]]], steps: [] };
+  const page = [...space.opened, ...space.user].find((each) => each.page === address);
+  const facts = [...regionFacts(snapshot, space, address, page), ...(page ? pageFacts(snapshot, space, page) : [])];
+  return { title, facts: facts.length ? facts : [nothingThere(snapshot, address)], steps: stepsOf(snapshot, space, address) };
 }
 
-function regionText(snapshot, space, address) {
+function regionFacts(snapshot, space, address, page) {
+  const { words } = snapshot.facts;
   const region = space.regionOf(address);
-  const { words, layouts } = snapshot.facts;
-  if (!region) {
-    const [low, high] = layouts.layout.guard ?? [0, 0];
-    return low <= address && address < high ? "guard below the stack: never mapped" : "in no region";
-  }
-  const isData = Boolean(region.permissions & WRITABLE);
-  const isImage = region.kind === words.numbers.RegionKind.IMAGE;
-  const use = isImage ? (isData ? "data" : "text") : words.regionKinds[region.kind];
-  const executed = region.permissions & words.execute ? ", may be executed" : "";
-  return `${use}, ${isData ? "may be written" : "read-only"}${executed}, ${hexadecimal(region.start)}–${hexadecimal(region.end - 1)}`;
+  if (!region) return [];
+  const size = plural((region.end - region.start) / PAGE, "page");
+  const said = `${regionUse(words, region)} ${range(region.start, region.end)}: ${regionRights(words, region)}, ${size}`;
+  return [["region", [said]], ...(page ? [] : [["page", [words.onTouch]]])];
 }
 
-function rightsText(snapshot, space, page) {
-  const { styles } = snapshot.facts.words;
+function regionRights(words, { permissions }) {
+  if (!(permissions & USER)) return "closed";
+  return (permissions & WRITABLE ? "may be written" : "read-only") + (permissions & words.execute ? " and executed" : "");
+}
+
+function regionUse(words, region) {
+  if (!region) return words.regionKinds[words.numbers.RegionKind.NONE];
+  if (region.kind === words.numbers.RegionKind.IMAGE) return region.permissions & WRITABLE ? "data" : "text";
+  return words.regionKinds[region.kind] ?? `kind ${region.kind}`;
+}
+
+/* What a program may do with a page as it is mapped, in a word or two. */
+function rightsOf(snapshot, space, page) {
   if (page.flags & WRITABLE) return "may be written";
-  if (page.frame === snapshot.kernelSpace.zero) return "shows zeros: when it is written, it gets a frame of its own";
-  return space.styleOf(page) === styles.COPY_ON_WRITE ? "copy-on-write: when it is written, it becomes a copy" : "read-only";
+  if (page.frame === snapshot.kernelSpace.zero) return "shows zeros";
+  return space.regionOf(page.page)?.permissions & WRITABLE ? "copy-on-write" : "read-only";
 }
 
-/* The frame, and the other pages that show it. */
-function frameFacts(snapshot, frame, chosen) {
-  const others = (snapshot.shown.get(frame) ?? []).filter(({ space, page }) => space.pid !== chosen.pid || page.page !== chosen.address);
-  const facts = [["frame", [link(frameName(frame), 0, frame * PAGE), `: ${useOf(snapshot, frame)}, ${referencesOf(snapshot, frame)}`]]];
-  if (others.length) facts.push(["also shown", shownBy(others)]);
-  return facts;
+function pageFacts(snapshot, space, page) {
+  const rights = rightsOf(snapshot, space, page);
+  const isOpened = page.page < snapshot.layout.userBase;
+  const said = isOpened ? `of the kernel part, open to every program: ${rights}` : (snapshot.facts.words.rights[rights] ?? rights);
+  if (page.frame < snapshot.uses.length) return [["page", [said]], ...frameFacts(snapshot, page.frame, isOpened ? null : { space, page })];
+  return [["page", [said]], ["frame", [`0x${page.frame.toString(16)}, which is behind all memory that the kernel has`]]];
 }
 
-function shownBy(others) {
-  const most = 8;
-  const said = others.slice(0, most).flatMap(({ space, page }, index) => {
-    const text = `${hexadecimal(page.page)} in ${space.whose}`;
-    return [index ? ", " : "", space.pid ? link(text, space.pid, page.page) : text];
+/* What is known of a frame, and who else shows it than the page that it is seen from, if it is from one. */
+function frameFacts(snapshot, frame, from) {
+  const { words } = snapshot.facts;
+  const use = snapshot.uses.at(frame);
+  const counts = use === 0 ? "" : `, ${referencesOf(snapshot, frame)}`;
+  const said = [link(frameName(frame), 0, frame * PAGE), `: ${useOf(snapshot, frame)}${counts} (physical ${hexadecimal(frame * PAGE)})`];
+  if (use === 0) return [["frame", said]];
+  const owner = use & ((1 << words.ownerBits) - 1);
+  const facts = [["frame", said]];
+  if (from && owner !== 0 && owner !== from.space.pid) facts.push(["owner", [snapshot.nameOf(owner)]]);
+  return [...facts, ...shownFacts(snapshot, frame, from)];
+}
+
+function shownFacts(snapshot, frame, from) {
+  const { mostPages } = snapshot.facts.words;
+  const shown = snapshot.shown.get(frame) ?? [];
+  const others = shown.filter(({ space, page }) => !from || space.root !== from.space.root || page.page !== from.page.page);
+  const facts = others.slice(0, mostPages).map(({ space, page }) => {
+    const place = `${hexadecimal(page.page)} in ${space.whose}`;
+    const use = regionUse(snapshot.facts.words, space.regionOf(page.page));
+    const said = `: ${use}, ${rightsOf(snapshot, space, page)}`;
+    return [from ? "also" : "shown", [space.pid ? link(place, space.pid, page.page) : place, said]];
   });
-  return others.length > most ? [...said, ` and ${others.length - most} more`] : said;
+  return others.length > mostPages ? [...facts, ["", [`and ${counted(others.length - mostPages)} pages more`]]] : facts;
 }
 
 function referencesOf(snapshot, frame) {
   const count = snapshot.references.at(frame);
-  if (count === snapshot.facts.words.pinned) return "pinned";
-  return `${count} reference${count === 1 ? "" : "s"}`;
+  return count === snapshot.facts.words.pinned ? "pinned" : `${count} reference${count === 1 ? "" : "s"}`;
 }
 
 /* Whose a frame is and what for. */
@@ -75,27 +100,23 @@ function useOf(snapshot, frame) {
   if (use === 0) return "free";
   if (found) return `${found.table.name} of ${found.space.whose}, for ${hexadecimal(found.table.base)} and on`;
   if (role === words.numbers.Role.DATA) {
-    const uses = new Set((snapshot.shown.get(frame) ?? []).map(({ space, page }) => regionUse(words, space.regionOf(page.page))));
-    return `${[...uses].sort().join(" and ") || "data"} of ${snapshot.nameOf(owner)}`;
+    const uses = (snapshot.shown.get(frame) ?? []).map(({ space, page }) => regionUse(words, space.regionOf(page.page)));
+    return `${[...new Set(uses)].sort().join(" and ") || "data"} of ${snapshot.nameOf(owner)}`;
   }
   if (role === words.numbers.Role.TABLE && owner) return `regions of ${snapshot.nameOf(owner)}`;
   return words.roles[role] ?? `role ${role}`;
 }
 
-function regionUse(words, region) {
-  if (!region) return words.regionKinds[words.numbers.RegionKind.NONE];
-  if (region.kind === words.numbers.RegionKind.IMAGE) return region.permissions & WRITABLE ? "data" : "text";
-  return words.regionKinds[region.kind];
+function nothingThere({ layout }, address) {
+  const [low, high] = layout.guard ?? [0, 0];
+  if (low <= address && address < high) return ["guard", [`below the stack, never mapped: ${range(low, high)}`]];
+  if (address >= layout.userBase) return ["region", ["none: whoever touches it ends"]];
+  return ["kernel", [`the kernel part, below ${hexadecimal(layout.userBase)}: no program reaches it`]];
 }
 
 function taleOfFrame(snapshot, frame) {
-  const title = `${frameName(frame)}, at ${hexadecimal(frame * PAGE)}`;
-  if (frame >= snapshot.uses.length) return { title, facts: [["use", ["no memory is there"]]], steps: [] };
-  const shown = snapshot.shown.get(frame) ?? [];
-  const facts = [["use", [useOf(snapshot, frame)]]];
-  if (snapshot.uses.at(frame) !== 0) facts.push(["held by", [referencesOf(snapshot, frame)]]);
-  facts.push(["shown at", shown.length ? shownBy(shown) : ["no page of a program"]]);
-  return { title, facts, steps: [] };
+  const facts = frame < snapshot.uses.length ? frameFacts(snapshot, frame, null) : [["frame", ["no memory is there"]]];
+  return { title: frameName(frame), facts, steps: [] };
 }
 
 /* Each level's entry: its name and index, its place, its value, where it leads, and its flags, a letter each. */

@@ -8,7 +8,8 @@ export const PAGE_SHIFT = 12;
 export const PRESENT = 1 << 0;
 export const WRITABLE = 1 << 1;
 export const USER = 1 << 2;
-const ACCESSED = 1 << 5;
+export const ACCESSED = 1 << 5;
+export const DIRTY = 1 << 6;
 const LOW_FLAGS = 0xfff;
 const NO_EXECUTE = 1 << 31;
 /* What a page has only if each entry on the way has it; no-execute it has if any has it. */
