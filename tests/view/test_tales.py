@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from keelback.errors import UserError
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL_64, TEACHING
 from keelback.kernel.memory.frames import PINNED
@@ -113,6 +114,24 @@ def test_a_tale_has_the_entry_of_each_level_and_what_its_letters_mean(machine, s
 
 
 STACK_64 = MICROKERNEL_64.stack_top - 1
+
+
+@pytest.mark.parametrize(
+    ("layout", "beyond", "bits"),
+    [(SMALL, 1 << 32, "32 bits here"), (MICROKERNEL_64, 1 << 47, "48 bits here, which repeat the highest")],
+    ids=["i386", "x86-64"],
+)
+def test_what_is_no_address_of_the_cpu_has_no_tale(layout, beyond, bits):
+    process = Snapshot(driven("it", layout=layout, memory=16 * MIB).lens).processes[1]
+    with pytest.raises(UserError, match=f"^{beyond:#x}: an address has {bits}$"):
+        tale_of_address(process, beyond)
+    assert tale_of_address(process, beyond - 1).steps
+
+
+def test_a_librarys_pages_name_it_and_the_processes_that_map_it(machine, snapshot):
+    place = snapshot.processes[1].libraries[0].address
+    [run] = [each for each in runs(snapshot.processes[1]) if each.start == place]
+    assert (run.owner, run.shared_with) == ("libit", "it (3)")
 
 
 def test_every_frame_has_a_tale_that_names_who_shows_it(snapshot):

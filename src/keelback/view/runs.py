@@ -19,7 +19,7 @@ from keelback.kernel.x86.paging import EXECUTE
 from keelback.view.cells import PAGE
 
 NOT_THERE = "not there yet"
-SHORT: dict[int, str] = {Role.ZEROS: "zeros", Role.LIBRARY: "library", Role.SHARED: "several"}
+SHORT: dict[int, str] = {Role.ZEROS: "zeros", Role.SHARED: "several"}
 MOST_OTHERS = 4
 """So many other holders are named; of more, how many there are is said."""
 
@@ -134,11 +134,16 @@ def frame_of(page: Page) -> Frame | None:
 
 
 def whose(frame: Frame) -> str:
-    """Return who has a frame: a process, or what its role says."""
-    return frame.snapshot.name_of(frame.owner) if frame.owner else SHORT.get(frame.role, frame.use)
+    """Return who has a frame: a process, a library, or what its role says."""
+    if frame.owner:
+        return frame.snapshot.name_of(frame.owner)
+    if frame.role == Role.LIBRARY:
+        names = [each.space.whose.removeprefix("library ") for each in frame.pages if not each.space.pid]
+        return names[0] if names else "library"
+    return SHORT.get(frame.role, frame.use)
 
 
 def _others(page: Page, frame: Frame) -> Iterator[Holder]:
     for each in frame.pages:
-        if (each.space, each.address) != (page.space, page.address):
+        if each.space.pid and (each.space, each.address) != (page.space, page.address):  # not a library's as loaded
             yield Holder(each.space.whose, each.address - page.address)
