@@ -42,11 +42,11 @@ check: $(READY)          ## Lint, types, and who may import whom
 
 fuzz: $(READY)           ## All seeded mistakes, random programs, requests, files and families, 104,000 forks: make fuzz SECONDS=3600 SEED=7
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m campaign
-	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),600) $(SEED)
-	$(BIN)/python tests/compiler/scenario_fuzz.py $(or $(SECONDS),600) $(SEED)
-	$(BIN)/python tests/kernel/memory_fuzz.py $(or $(SECONDS),600) $(SEED)
-	$(BIN)/python tests/kernel/input_fuzz.py $(or $(SECONDS),600) $(SEED)
-	$(BIN)/python tests/user/family_fuzz.py $(or $(SECONDS),600) $(SEED)
+	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),450) $(SEED)
+	$(BIN)/python tests/compiler/scenario_fuzz.py $(or $(SECONDS),450) $(SEED)
+	$(BIN)/python tests/kernel/memory_fuzz.py $(or $(SECONDS),450) $(SEED)
+	$(BIN)/python tests/kernel/input_fuzz.py $(or $(SECONDS),450) $(SEED)
+	$(BIN)/python tests/user/family_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/user/fork_campaign.py
 
 bench: $(READY)          ## Measure; prints the figures of this run
