@@ -16,7 +16,7 @@ ALLOWED = {
     "inspect": {"abi", "errors", "kernel", "lang"},
     "machine": {"abi", "errors", "image", "inspect", "kernel", "lang", "__version__"},
     "debug": {"errors", "image", "inspect", "kernel", "lang"},
-    "view": {"errors", "image", "inspect", "kernel", "lang", "machine"},
+    "view": {"abi", "errors", "image", "inspect", "kernel", "lang", "machine"},
     "cli": {
         *("abi", "compiler", "debug", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "view"),
         "__version__",

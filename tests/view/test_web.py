@@ -3,7 +3,10 @@
 import base64
 import gzip
 import json
+import re
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -157,6 +160,18 @@ def test_programs_take_the_traps_that_they_take_on_the_simulated_pc(cow):
     pc.boot()
     pc.run()
     assert browser.run("keelback.machine.traps") == pc.traps
+
+
+def test_events_are_those_of_the_trace(cow):
+    browser = cow(0)
+    browser.run("while (!keelback.isOver) keelback.step()")
+    events = browser.run("keelback.changes.filter((each) => each.isEvent).map((each) => each.text)")
+    command = [sys.executable, "-m", "keelback", "run", "--kernel", "compiled", "--trace", "hello", "cow"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    traced = re.findall(r"^ +[\d,]+  (\w+)\[(\d+)\] +(\w+\(|page fault at \w+: \w+ \w+ \w+)", done.stderr, re.MULTILINE)
+    shown = [re.match(r"(\w+) \((\d+)\): (\w+\(|page fault at \w+: \w+ \w+ \w+)", each).groups() for each in events]
+    assert sorted(shown) == sorted(traced) and len(shown) == browser.run("keelback.machine.traps")
+    assert "hello (1): getpid() = 1" in events and "cow (2): fork() = 3" in events
 
 
 def test_a_step_is_one_trap_and_every_run_is_the_same(cow):

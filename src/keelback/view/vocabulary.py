@@ -3,6 +3,7 @@
 from enum import IntEnum
 from typing import Any
 
+from keelback.abi.calls import COUNT, NUMBER, REGISTERS, RIGHTS, SIZE, Form, known_calls
 from keelback.inspect.endings import DOING
 from keelback.inspect.snapshot.frames import ROLES
 from keelback.inspect.snapshot.regions import KINDS
@@ -12,10 +13,13 @@ from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.paging import EXECUTE
+from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, VECTOR_NAMES, Vector
 from keelback.view import cells, frame_cells, owners, page_tale, virtual, words
 from keelback.view.cells import Cell, Style
 
 CELLS = ("FREE", "FREE_OF_ZONE", "NOTHING", "KERNEL", "KERNEL_TABLE", "RESERVED", "NOT_YET", "GUARD")
+CPU_REGISTERS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
+"""In the order of their numbers in instructions, which v86 keeps them in."""
 ENUMS: tuple[type[IntEnum], ...] = (Role, RegionKind, ProcessState, ThreadState, Ending)
 
 
@@ -48,5 +52,29 @@ def vocabulary() -> dict[str, Any]:
         "onTouch": page_tale.ON_TOUCH,
         "mostPages": page_tale.MOST_PAGES,
         "flagNames": page_tale.FLAGS,
+        "vectors": {
+            "systemCall": SYSTEM_CALL,
+            "pageFault": int(Vector.PAGE_FAULT),
+            "timer": TIMER,
+            "names": [str(each) for each in VECTOR_NAMES],
+        },
+        "calls": _calls(),
+        "running": [int(ThreadState.READY), int(ThreadState.RUNNING)],
         "flags": [[letter, bit & 0xFFFF_FFFF, bit >> 32] for bit, letter in LETTERS.items()],
     }
+
+
+def _calls() -> dict[str, Any]:
+    """Return the system calls by number, and in which of the CPU's registers they have what."""
+    known = {
+        call.number: {"name": call.name, "arguments": [_form(each) for each in call.arguments.values()]}
+        for call in known_calls()
+    }
+    return {"known": known, "number": CPU_REGISTERS.index("eax"), "arguments": [*map(CPU_REGISTERS.index, REGISTERS)]}
+
+
+def _form(form: object) -> str:
+    """Return how an argument is shown."""
+    if not isinstance(form, Form) or form not in (NUMBER, COUNT, SIZE, RIGHTS):
+        return "address"
+    return "signed" if form == NUMBER else "unsigned"

@@ -3,6 +3,7 @@
 import { Cells, FrameCells } from "./cells.js";
 import { MapCanvas } from "./canvas.js";
 import { Moment } from "./changes.js";
+import { eventOf, runnerOf } from "./events.js";
 import { legendOf } from "./legend.js";
 import { makeMachine } from "./machine.js";
 import { MapView, key } from "./map_view.js";
@@ -197,13 +198,17 @@ export class App {
 
   /* Note what is not as it was; the first time that is said, but no cell is marked. */
   #note(snapshot) {
-    const moment = Object.assign(new Moment(snapshot), { trap: this.machine.traps });
+    const { traps: trap, entered } = this.machine;
+    const moment = Object.assign(new Moment(snapshot), { trap, runner: runnerOf(snapshot) });
     const before = this.moment;
     if (before) {
       this.changed = moment.changedFrames(before);
       this.changedPages = (pid) => moment.changedPages(before, pid);
     }
-    for (const text of [...moment.said(before ?? NOTHING), ...this.#newLines()]) this.changes.unshift({ trap: moment.trap, text });
+    const event = before && trap === before.trap + 1 ? [eventOf(snapshot, before.runner, entered)] : [];
+    const changes = [...moment.said(before ?? NOTHING), ...this.#newLines()];
+    this.changes.unshift(...changes.reverse().map((text) => ({ trap, text, isEvent: false })));
+    this.changes.unshift(...event.map((text) => ({ trap, text, isEvent: true })));
     this.changes.length = Math.min(this.changes.length, MOST_CHANGES);
     this.moment = moment;
   }
@@ -229,7 +234,7 @@ export class App {
     this.#showLegend(snapshot);
     this.#showTale(snapshot);
     this.#showChanges();
-    element("trap").textContent = counted(this.machine.traps);
+    element("trap").textContent = `${counted(this.machine.traps)} · ${this.moment.runner.who} runs next`;
   }
 
   #mapsOf(frames, width) {
@@ -259,18 +264,19 @@ export class App {
 
   #showTale(snapshot) {
     const { chosen } = this.map;
-    const isThere = chosen && (!chosen.pid || snapshot.processes.has(chosen.pid));
-    element("tale-title").textContent = isThere ? "" : "This page";
-    element("tale-facts").hidden = element("tale-steps").hidden = !isThere;
+    const isThere = Boolean(chosen && (!chosen.pid || snapshot.processes.has(chosen.pid)));
+    const tale = isThere ? taleOf(snapshot, chosen) : { title: "This page", facts: [], steps: [] };
+    const said = JSON.stringify(tale);
+    if (this.tale === said) return; // what is the same is not read aloud again, and stays selected
+    this.tale = said;
+    element("tale-title").textContent = tale.title;
     element("tale-hint").hidden = isThere;
-    if (!isThere) return;
-    const { title, facts, steps } = taleOf(snapshot, chosen);
-    element("tale-title").textContent = title;
-    element("tale-facts").replaceChildren(...facts.flatMap(([name, said]) => [made("dt", name), made("dd", ...said.map((each) => this.#piece(each)))]));
-    element("tale-steps").hidden = !steps.length;
-    element("tale-entries").replaceChildren(
-      ...steps.map((step) => made("tr", ...[step.entry, step.value, step.leads, step.flags].map((each) => made("td", each)))),
-    );
+    element("tale-facts").hidden = !isThere;
+    element("tale-steps").hidden = !tale.steps.length;
+    const facts = tale.facts.flatMap(([name, pieces]) => [made("dt", name), made("dd", ...pieces.map((each) => this.#piece(each)))]);
+    element("tale-facts").replaceChildren(...facts);
+    const cells = ({ entry, value, leads, flags }) => [entry, value, leads, flags].map((each) => made("td", each));
+    element("tale-entries").replaceChildren(...tale.steps.map((step) => made("tr", ...cells(step))));
   }
 
   #piece(said) {
@@ -283,8 +289,14 @@ export class App {
   }
 
   #showChanges() {
+    if (this.shownChange === this.changes[0]) return;
+    [this.shownChange] = this.changes;
     element("changes").replaceChildren(
-      ...this.changes.map(({ trap, text }) => made("li", made("span", counted(trap)), " ", text)),
+      ...this.changes.map(({ trap, text, isEvent }) => {
+        const line = made("li", made("span", counted(trap)), " ", text);
+        line.classList.toggle("event", isEvent);
+        return line;
+      }),
     );
   }
 

@@ -43,6 +43,8 @@ class Machine {
     this.traps = 0;
     this.hasStarted = false;
     this.isInKernel = true;
+    /* The CPU's registers, and where the last page fault was, when the kernel was last entered. */
+    this.entered = null;
     this.console = "";
     this.onCharacter = () => {};
   }
@@ -114,7 +116,7 @@ class Machine {
   #hasLeftKernel() {
     const isUser = this.cpu.cpl[0] === USER;
     if (!isUser && !(this.hasStarted && this.#isHalted)) {
-      this.isInKernel = true;
+      if (!this.isInKernel) this.#enterKernel();
       return false;
     }
     if (!this.isInKernel) return false;
@@ -122,6 +124,12 @@ class Machine {
     this.isInKernel = false;
     this.hasStarted = true;
     return true;
+  }
+
+  /* A trap ends a block, so the registers are still those of the program. */
+  #enterKernel() {
+    this.isInKernel = true;
+    this.entered = { registers: Array.from(this.cpu.reg32), address: this.cpu.cr[2] >>> 0 };
   }
 
   switchOff() {
