@@ -1,7 +1,7 @@
 """`keelback maps`: where a program's own pages are, run by run, and the tale of an address."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -16,22 +16,12 @@ from keelback.inspect.moment import Moment
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
 from keelback.machine.moments import moment_of
+from keelback.view import scene
 from keelback.view.colours import colour_of
 from keelback.view.page_tale import Tale, tale_of_address
-from keelback.view.runs import Run, runs
+from keelback.view.runs import COLUMNS, SHARED, Run, runs
 from keelback.view.scene import digits_of
 
-SHARED: Final = "also in"
-COLUMNS: Final[dict[str, Literal["left", "right"]]] = {
-    "addresses": "left",
-    "pages": "right",
-    "what": "left",
-    "rights": "left",
-    "frames": "left",
-    "owner": "left",
-    "refs": "right",
-    SHARED: "left",
-}
 NARROW = 96
 """With fewer columns than these, a run is told by where it starts alone."""
 
@@ -87,10 +77,8 @@ def chosen(snapshot: Snapshot, pid: int | None) -> list[Process]:
 
 def title_of(moment: Moment, snapshot: Snapshot) -> str:
     """Return what is shown: programs, layout, page tables, life, and when."""
-    programs = dict.fromkeys(snapshot.processes[pid].name for pid in snapshot.spaces)
-    where = f"{moment.layout.name}, {moment.layout.paging.name}"
     when = "" if moment.traps is None else f"trap {moment.traps:,}, time {moment.time:,}"
-    return " · ".join(each for each in (" ".join(programs) or "no program", where, moment.machine, when) if each)
+    return " · ".join(each for each in (scene.title_of(snapshot), moment.machine, when) if each)
 
 
 def _print_process(console: Console, process: Process) -> None:
@@ -115,15 +103,16 @@ def _start(process: Process, run: Run) -> str:
 
 
 def _range(process: Process, run: Run) -> str:
-    return f"{_start(process, run)}–{run.end - 1:#0{2 + digits_of(process.snapshot)}x}"
+    return run.addresses(digits_of(process.snapshot))
 
 
-def _row(process: Process, run: Run, place: Callable[[Process, Run], str]) -> list[Text | str]:
+def _row(process: Process, run: Run, place: Callable[[Process, Run], str]) -> Sequence[Text | str]:
     quiet = "dim" if run.frame is None else ""
     owner = process.snapshot.frames[run.frame].owner if run.references and run.frame is not None else 0
+    _addresses, pages, use, rights, frames, whose, counted, others = run.told(digits_of(process.snapshot))
     return [
-        *(Text(each, quiet) for each in (place(process, run), f"{run.pages:,}", run.use, run.rights)),
-        *(run.frames, Text(run.owner, colour_of(owner) if owner else ""), run.counted, run.shared_with),
+        *(Text(each, quiet) for each in (place(process, run), pages, use, rights)),
+        *(frames, Text(whose, colour_of(owner) if owner else ""), counted, others),
     ]
 
 

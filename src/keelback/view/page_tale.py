@@ -39,12 +39,15 @@ class Tale:
     def lines(self) -> Iterator[str]:
         """Yield it as lines."""
         yield self.title
-        rows = [*self.facts, *map(entry_of, self.steps)]
-        width = max((len(word) for word, _ in rows), default=0)
-        for word, said in rows:
+        width = max((len(word) for word, _ in self.rows()), default=0)
+        for word, said in self.rows():
             yield f"  {word:<{width}}  {said}"
         if self.steps:
             yield f"  {'':<{width}}  {self.letters()}"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the facts, then the entries, by a word each."""
+        return [*self.facts, *map(entry_of, self.steps)]
 
     def way(self) -> Iterator[str]:
         """Yield the entries that lead there, and what their letters mean."""
@@ -98,6 +101,13 @@ def tale_of_address(process: Process, address: int) -> Tale:
     if not facts and walk.mapping is not None and walk.mapping.flags & USER:
         facts = [*_facts_of_opened(process.snapshot, walk.mapping)]
     return Tale(f"{address:#010x} in {name}{on_page}", facts or [_nothing_there(process, address)], walk.steps)
+
+
+def tale_of_page(page: Page) -> Tale:
+    """Tell of a page; of one that no process has, such as a library's as it was loaded, without its entries."""
+    if page.space.pid:
+        return tale_of_address(page.snapshot.processes[page.space.pid], page.address)
+    return Tale(page.place, [*_facts_of_page(page)])
 
 
 def _facts_of_opened(snapshot: Snapshot, mapping: Translation) -> Iterator[tuple[str, str]]:

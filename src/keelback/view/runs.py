@@ -7,7 +7,7 @@ A run ends where use, rights, owner, references or other holders change, or fram
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from keelback.inspect.snapshot.frames import Frame
 from keelback.inspect.snapshot.pages import Page
@@ -20,6 +20,18 @@ from keelback.view.cells import PAGE
 
 NOT_THERE = "not there yet"
 SHORT: dict[int, str] = {Role.ZEROS: "zeros", Role.SHARED: "several"}
+SHARED = "also in"
+COLUMNS: Final[dict[str, Literal["left", "right"]]] = {
+    "addresses": "left",
+    "pages": "right",
+    "what": "left",
+    "rights": "left",
+    "frames": "left",
+    "owner": "left",
+    "refs": "right",
+    SHARED: "left",
+}
+"""What a table says of each run, and on which side it stands."""
 MOST_OTHERS = 4
 """So many other holders are named; of more, how many there are is said."""
 
@@ -74,6 +86,15 @@ class Run:
         ]
         more = len(self.others) - len(named)
         return ", ".join([*named, *([f"{more:,} more"] if more > 0 else [])])
+
+    def addresses(self, digits: int) -> str:
+        """Return its addresses, the last too: `0x08048000–0x08049fff`."""
+        return f"{self.start:#0{2 + digits}x}–{self.end - 1:#0{2 + digits}x}"
+
+    def told(self, digits: int) -> tuple[str, str, str, str, str, str, str, str]:
+        """Return what a table says of it, by `COLUMNS`."""
+        place = self.addresses(digits)
+        return place, f"{self.pages:,}", self.use, self.rights, self.frames, self.owner, self.counted, self.shared_with
 
     def facts(self) -> dict[str, Any]:
         """Return it as plain values; `end` is the first address after it."""

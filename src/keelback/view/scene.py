@@ -62,3 +62,10 @@ def scene_of(
 def digits_of(snapshot: Snapshot) -> int:
     """Return how many hexadecimal digits an address has."""
     return 8 if snapshot.kernel.layout.user_end < 1 << 32 else 12
+
+
+def title_of(snapshot: Snapshot) -> str:
+    """Return what is shown: programs that are alive, layout, and page tables."""
+    programs = dict.fromkeys(snapshot.processes[pid].name for pid in snapshot.spaces)
+    layout = snapshot.kernel.layout
+    return f"{' '.join(programs) or 'no program'} · {layout.name}, {layout.paging.name}"

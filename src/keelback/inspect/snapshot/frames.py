@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keelback.inspect.notebooks import InNotebooks
 from keelback.inspect.records import raw
 from keelback.inspect.snapshot.pages import Page
 from keelback.kernel.memory.frames import OWNER_BITS, PINNED, Role
@@ -25,7 +26,7 @@ ROLES = {
 
 
 @dataclass(frozen=True, repr=False, slots=True)
-class Frame:
+class Frame(InNotebooks):
     """One page frame; `owner` is a process's id, 0: no one process's."""
 
     snapshot: Snapshot

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keelback.inspect.notebooks import InNotebooks
 from keelback.inspect.snapshot.regions import KINDS, Region
 from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.walk import WRITABLE, Translation
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False, slots=True)
-class Page:
+class Page(InNotebooks):
     """One user page of a space, as its tables map it."""
 
     snapshot: Snapshot

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from keelback.inspect.notebooks import InNotebooks
 from keelback.inspect.records import mapped_libraries, members
 from keelback.inspect.snapshot.pages import Page
 from keelback.inspect.snapshot.regions import Region
@@ -34,7 +35,7 @@ class MappedLibrary(NamedTuple):
         return f"<{self.library.name} at {self.address:#010x}>"
 
 
-class Process:
+class Process(InNotebooks):
     """One process; `record` is what the kernel has of it."""
 
     def __init__(self, snapshot: Snapshot, record: ProcessRecord) -> None:

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from keelback.inspect.lens import look, walker_of
+from keelback.inspect.notebooks import InNotebooks
 from keelback.inspect.records import loaded_libraries, used
 from keelback.inspect.snapshot.frames import Frames
 from keelback.inspect.snapshot.libraries import LoadedLibrary
@@ -20,7 +21,7 @@ from keelback.kernel.processes.threads import Thread
 from keelback.lang import text_of
 
 
-class Snapshot:
+class Snapshot(InNotebooks):
     """A machine at one moment; `kernel` is only read."""
 
     def __init__(self, kernel: Kernel) -> None:

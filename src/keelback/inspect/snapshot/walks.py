@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from keelback.inspect.notebooks import InNotebooks
 from keelback.inspect.walk import (
     ACCESSED,
     DIRTY,
@@ -47,7 +48,7 @@ class Step:
 
 
 @dataclass(frozen=True, repr=False)
-class Walk:
+class Walk(InNotebooks):
     """What an address leads to: each level's entry, and the page at the end, None where it is not mapped."""
 
     address: int
@@ -55,8 +56,12 @@ class Walk:
     mapping: Translation | None
 
     def __repr__(self) -> str:
-        end = "not mapped" if self.mapping is None else f"frame {self.mapping.frame:#x}"
-        return "\n".join([f"{self.address:#010x}: {end}", *(f"  {step}" for step in self.steps)])
+        return "\n".join([self.title, *(f"  {step}" for step in self.steps)])
+
+    @property
+    def title(self) -> str:
+        """Return the address and what it leads to: `0x0804a000: frame 0xd`."""
+        return f"{self.address:#010x}: {'not mapped' if self.mapping is None else f'frame {self.mapping.frame:#x}'}"
 
 
 def walk(walker: Walker, root: int, address: int) -> Walk:
