@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from keelback.cli.commands.run import RunOptions
 from keelback.errors import UserError
@@ -28,15 +29,21 @@ def machine_for(options: RunOptions, layout: Layout, payload: bytes) -> Iterator
     if options.on_qemu:
         from keelback.cli.images import build_image_of, check_memory
         from keelback.machine.qemu.observed_qemu import ObservedQemu
+        from keelback.machine.qemu.offered import offered_monitor
         from keelback.machine.qemu.qemu import CPU
         from keelback.machine.qemu.running_qemu import RunningQemu
 
         image = build_image_of(payload, layout)
         check_memory(image, layout, memory)
         cpu = options.cpu or CPU
-        kind = ObservedQemu if options.trace else RunningQemu  # which runs without a stop
-        with kind(image, memory=memory, cpu=cpu, command_line=command_line, output=show) as machine:
-            yield machine
+        if options.trace:
+            with ObservedQemu(image, memory=memory, cpu=cpu, command_line=command_line, output=show) as observed:
+                yield observed
+            return
+        with ExitStack() as made:  # a machine that runs without a stop
+            qmp = made.enter_context(offered_monitor(Path(options.qmp))) if options.qmp is not None else ()
+            machine = RunningQemu(image, memory=memory, cpu=cpu, command_line=command_line, arguments=qmp, output=show)
+            yield made.enter_context(machine)
     elif options.compiled:
         yield make_compiled(layout, payload, memory=memory, command_line=command_line, output=_by_bytes(show))
     else:

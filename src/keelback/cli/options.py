@@ -249,6 +249,47 @@ def picture(function: F) -> F:
     return cast(F, vector(pixels(ground(called))))
 
 
+class Target(NamedTuple):
+    """A machine to look at: one that is there, by its name, or one that runs programs to a moment."""
+
+    words: tuple[str, ...] = ()
+    on: str | None = None
+    choice: KernelChoice = PUBLISHED
+    compiled: bool = False
+    memory: str = "64M"
+    moment: Moment = NO_MOMENT
+    limits: Limits = NO_LIMITS
+
+
+def target(function: F) -> F:
+    """Add `--on`, or programs and what says how far they run, as the `Target` `target`."""
+
+    @functools.wraps(function)
+    def called(
+        *arguments: Any,
+        programs: tuple[str, ...],
+        on: str | None,
+        choice: KernelChoice,
+        kernel: str | None,
+        memory: str,
+        moment: Moment,
+        limits: Limits,
+        **others: Any,
+    ) -> Any:
+        machine = Target(programs, on, choice, kernel == "compiled", memory, moment, limits)
+        return function(*arguments, target=machine, **others)
+
+    named = click.option(
+        "--on",
+        metavar="TARGET",
+        help="Look at a machine that is there: qemu:SOCKET, the QMP monitor of a QEMU, or file:FILE.",
+    )
+    asked: Callable[..., Any] = called
+    for each in (limits, pause, memory("64M"), kernel, life, programs, named):
+        asked = each(asked)
+    return cast(F, asked)
+
+
 def json(function: F) -> F:
     """Add `--json`, as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)

@@ -23,6 +23,7 @@ class RunOptions:
     compiled: bool = False
     memory: int = 64 << 20
     cpu: str | None = None
+    qmp: str | None = None
     command_line: str = ""
     check: bool = False
     trace: str | None = None
@@ -46,6 +47,7 @@ class WithTrace(click.Command):
 @options.kernel
 @options.memory("64M")
 @click.option("--cpu", metavar="NAME", help="QEMU's name of the CPU, as for its own -cpu.  [default: max,-smap]")
+@click.option("--qmp", metavar="SOCKET", help="Offer QEMU's monitor there, for others to look: --on qemu:SOCKET.")
 @click.option("--append", metavar="TEXT", default="", help="The kernel's command line: init=, memory=, console=.")
 @click.option(
     "--check",
@@ -68,6 +70,7 @@ def command(
     choice: options.KernelChoice,
     memory: str,
     cpu: str | None,
+    qmp: str | None,
     append: str,
     check: bool,
     trace: str | None,
@@ -92,6 +95,10 @@ def command(
     on_qemu = machine == "qemu"
     if not on_qemu and cpu is not None:
         raise UserError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
+    if trace and qmp is not None:
+        raise UserError("--trace and --qmp: both stop the machine; say one of them")
+    if not on_qemu and qmp is not None:
+        raise UserError("--qmp offers a monitor of QEMU's; say --machine qemu")
     if on_qemu and (kernel == "interpreted" or check):
         raise UserError("QEMU runs the compiled kernel, without --check; try --machine simulated")
     if on_qemu and limits.instructions is not None:
@@ -102,6 +109,7 @@ def command(
         compiled=kernel == "compiled",
         memory=qemu_memory_size(memory) if on_qemu else memory_size(memory),
         cpu=cpu,
+        qmp=qmp,
         command_line=append,
         check=check,
         trace=trace,

@@ -88,6 +88,10 @@ class Frames:
         """Return the role and owner of every frame, as `Frame.use` of the kernel has them; a million take 10 ms."""
         return self._fields[1::2].tolist()
 
+    def references(self, start: int, end: int) -> list[int]:
+        """Return how often each frame of [start, end) is referred to."""
+        return self._fields[2 * start : 2 * end : 2].tolist()
+
     def __repr__(self) -> str:
         counts = self._snapshot.kernel.memory.frames.counts
         return f"<{len(self):,} frames, {counts.user_free:,} user and {counts.kernel_free:,} kernel-zone ones free>"

@@ -1,0 +1,64 @@
+"""`keelback shell`: Python with a machine's model at hand, line by line, for a script, or for one line."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from keelback.cli.options import Target
+from keelback.cli.statuses import WELL
+from keelback.cli.targets import looked_at, title
+from keelback.cli.users_files import check_readable, users_python
+from keelback.errors import UserError
+from keelback.inspect.moment import Moment
+
+BANNER = """\
+{title}
+machine has processes, spaces, libraries, frames and walk(pid, address); moment its RAM, console and time
+"""
+
+
+def run_shell(target: Target, *, code: str | None, script: str | None) -> int:
+    """Run Python on a machine; return the exit status.  Raises: UserError; as `looked_at`."""
+    if target.on is not None and target.words:
+        if len(target.words) > 1 or script is not None or code is not None:
+            raise UserError("with --on a word is a script; say one, or -e CODE")
+        script, target = target.words[0], target._replace(words=())
+    if code is not None and script is not None:
+        raise UserError("-e and --script: say one of them")
+    with looked_at(target) as moment:
+        names = {"machine": moment.snapshot(), "moment": moment, "__name__": "__main__"}
+        if code is not None:
+            _run_line(code, names)
+        elif script is not None:
+            _run_script(Path(script), names)
+        else:
+            _interact(moment, names)
+    return WELL
+
+
+def _run_line(code: str, names: dict[str, Any]) -> None:
+    """Run a line, and print what its last expression is."""
+    with users_python(Path("-e")):
+        exec(compile(code, str(Path("-e").absolute()), "single"), names)
+
+
+def _run_script(script: Path, names: dict[str, Any]) -> None:
+    check_readable(script)
+    with users_python(script):
+        exec(compile(script.read_bytes(), str(script.absolute()), "exec"), names)
+
+
+def _interact(moment: Moment, names: dict[str, Any]) -> None:
+    # Imported here: a script needs neither.
+    from code import InteractiveConsole
+    from contextlib import suppress
+
+    with suppress(ImportError):
+        import readline
+        from rlcompleter import Completer
+
+        readline.set_completer(Completer(names).complete)
+        readline.parse_and_bind("tab: complete")
+    console = InteractiveConsole(names)
+    is_terminal = sys.stdin.isatty()
+    console.interact(BANNER.format(title=title(moment, names["machine"])).strip() if is_terminal else "", "")
