@@ -184,6 +184,17 @@ def test_a_step_is_one_trap_and_every_run_is_the_same(cow):
     assert (memory_of(browser), browser.run("keelback.machine.instructions")) == by_steps
 
 
+def test_where_v86_itself_fails_the_page_says_so_and_can_start_anew(browser, page_of):
+    browser.open(page_of(MICROKERNEL, "hostile") + "#trap=1")
+    browser.wait_for(PAUSED)
+    browser.run("while (!keelback.isOver) keelback.step()")
+    state = browser.run("document.getElementById('state').textContent")
+    assert state.startswith("v86 does not know what the program does, and has failed: ")
+    browser.run("keelback.reset()")
+    browser.wait_for(PAUSED)
+    assert (browser.complaints(), browser.run("keelback.machine.traps")) == ([], 0)
+
+
 # The map.
 
 

@@ -20,6 +20,8 @@ const AT_ONCE = 12;
 const MOST_CHANGES = 200;
 /* How many traps before the one that is gone to are looked at, for what they change. */
 const SEEN = 50;
+/* Sequences that move the cursor or change colours: the screen obeys them. */
+const ESCAPES = /\x1b\[[0-9;]*[A-Za-z]/g;
 const NOTHING = { processes: new Map(), pages: new Map() };
 
 const element = (id) => document.getElementById(id);
@@ -217,7 +219,7 @@ export class App {
   #newLines() {
     const lines = this.machine.console.slice(this.told).split("\n").slice(0, -1);
     this.told += lines.reduce((sum, line) => sum + line.length + 1, 0);
-    return lines.map((line) => `console: ${line}`);
+    return lines.map((line) => `console: ${line.replace(ESCAPES, "")}`);
   }
 
   /** Read the memory again and show all of it. */
@@ -325,9 +327,10 @@ export class App {
 
   #sayState() {
     element("run").textContent = this.isRunning ? "Pause" : "Run";
-    const isOver = this.machine?.hasStarted && this.isOver;
+    const isOver = this.machine && this.isOver;
     element("run").disabled = element("step").disabled = Boolean(isOver);
-    if (this.machine?.isDead) this.say("The machine has stopped");
+    if (this.machine?.failure) this.say(`v86 does not know what the program does, and has failed: ${this.machine.failure}`);
+    else if (this.machine?.isDead) this.say("The machine has stopped");
     else if (isOver) this.say("All programs have ended");
     else this.say(this.isRunning ? "Running" : "Paused");
   }

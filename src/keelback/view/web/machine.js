@@ -45,6 +45,7 @@ class Machine {
     this.isInKernel = true;
     /* The CPU's registers, and where the last page fault was, when the kernel was last entered. */
     this.entered = null;
+    this.failure = null;
     this.console = "";
     this.onCharacter = () => {};
   }
@@ -92,9 +93,9 @@ class Machine {
     return this.emulator.read_memory(0, this.cpu.memory_size[0]);
   }
 
-  /** Say whether it is halted for good. */
+  /** Say whether it is halted for good, or v86 has failed. */
   get isDead() {
-    return this.#isHalted && !(this.cpu.flags[0] & INTERRUPTS_ALLOWED);
+    return this.failure !== null || (this.#isHalted && !(this.cpu.flags[0] & INTERRUPTS_ALLOWED));
   }
 
   get #isHalted() {
@@ -106,11 +107,19 @@ class Machine {
       The first trap's end is the start of the first program: number 0. */
   runTrap(deadline) {
     while (performance.now() < deadline && !this.isDead) {
-      const wait = this.cpu.main_loop();
-      if (this.#isHalted) this.waited += Math.max(wait, SHORTEST_WAIT);
-      if (this.#hasLeftKernel()) return true;
+      this.#runBlock();
+      if (this.failure === null && this.#hasLeftKernel()) return true;
     }
     return false;
+  }
+
+  #runBlock() {
+    try {
+      const wait = this.cpu.main_loop();
+      if (this.#isHalted) this.waited += Math.max(wait, SHORTEST_WAIT);
+    } catch (error) {
+      this.failure = error.message; // v86's own checks: it does not know all that a processor does
+    }
   }
 
   #hasLeftKernel() {
