@@ -282,7 +282,7 @@ def test_the_line_is_taken_away_at_once_for_a_process_that_ends(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "keys"),
     [
-        (["compare", "hello"], {"equal", "traps", "bytes", "difference", "not_started"}),
+        (["compare", "hello"], {"equal", "traps", "bytes", "difference", "differences", "not_started"}),
         (["layouts"], {"microkernel", "usermode"}),
         (["layouts", "--live"], {"layout", "memory", "starts", "usable"}),
         (["build", "-o", "it.img", "hello"], {"file", "bytes", "sha256", "build_id"}),

@@ -164,15 +164,16 @@ def test_the_store_of_a_panic_is_found_at_its_trap():
     assert change.step == recording.end == 90 and change.what == "from False to True"
 
 
+HINT = "; memory is said as 0x2000-0x2fff, a page as 2:0xb0000000"
 WRONG = {
     "0x1000000-0x1000003": "0x1000000-0x1000003 is no memory: the machine has 0-0xffffff",
     "0x20-0x10": "0x20-0x10 is no memory: the machine has 0-0xffffff",
     "999:0x8048000": "there is no process 999: the layout has processes 1 to 511",
     "1:0x8048000.colour": "the record of a frame has no colour",
-    "processes.table[2].colour": "the kernel's records have no processes.table[2].colour",
-    "processes.table[99999].state": "the kernel's records have no processes.table[99999].state",
-    "processes": "the kernel's records have no processes",
-    "what is this": "'what is this' is neither memory (0x2000-0x2fff) nor a page (2:0xb0000000) nor a name of a record",
+    "processes.table[2].colour": "the kernel's records have no processes.table[2].colour" + HINT,
+    "processes.table[99999].state": "the kernel's records have no processes.table[99999].state" + HINT,
+    "processes": "the kernel's records have no processes" + HINT,
+    "what is this": "'what is this' is no name of a record" + HINT,
 }
 
 

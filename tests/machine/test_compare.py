@@ -195,3 +195,17 @@ def test_the_saved_registers_of_a_thread_count():
         struct.pack_into("<I", pc.ram.bytes, address_of(thread.frame), 99)
 
     assert compared(change, 1).difference.name == "threads.table[1].frame.edi"
+
+
+def test_all_that_differs_is_told_in_the_kernels_terms():
+    def change(pc):
+        pc.kernel.processes.table[2].parent = 5
+        pc.ram.bytes[8 * MIB - 1] = 7
+
+    described = compared(change).described
+    assert described == (
+        "processes.table[2].parent (ping): 0 → 5",
+        "frame 0x7ff (free): 1 byte from +0xfff on: 00 → 07",
+    )
+    first, second = machines()
+    assert compare(first, second).described == ()

@@ -1,6 +1,7 @@
 """`keelback compare`: both lives of the kernel, trap by trap."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from keelback.cli.ending import tell
 from keelback.cli.json_output import print_json
@@ -44,10 +45,18 @@ def compare_lives(
     failed = starts.failed()
     if as_json:
         different = None if report.difference is None else str(report.difference)
-        found = {"equal": different is None, "traps": report.traps, "bytes": report.bytes, "difference": different}
+        found: dict[str, Any] = {
+            "equal": different is None,
+            "traps": report.traps,
+            "bytes": report.bytes,
+            "difference": different,
+        }
+        found |= {"differences": list(report.described)}
         print_json(found | {"not_started": failed})
     elif report.difference is not None:
         print(f"different after {counted(report.traps, 'trap')}: {report.difference}")
+        for line in report.described:
+            print(f"  {line}")
     else:
         what = "equal" if report.traps else "equal, but no program ran"
         print(f"{what}: {counted(report.traps, 'trap')}, {report.bytes:,} bytes compared")

@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from keelback.inspect.differences import Differences
 from keelback.inspect.lens import look
+from keelback.inspect.named import Names
+from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import STACK, Role
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
-from keelback.lang import Struct, Table, address_of, layout_of, name_of, size_of, static_parts
+from keelback.lang import Panic, address_of, layout_of, size_of
 from keelback.lang.strict import words_of
-from keelback.lang.struct import struct_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -30,6 +32,8 @@ FRAME_RECORD = 4
 ROLES = {Role.KERNEL: "the kernel", Role.TABLE: "a page table", Role.LIBRARY: "a library", Role.ZEROS: "the zero frame"}
 ROLES |= {Role.CONSOLE: "the console", Role.SHARED: "several", Role.RESERVED: "reserved", Role.STACK: "a kernel stack"}
 MOST_FIELD_BYTES = 8
+MOST_LINES = 20
+"""Of what differs, as many are told."""
 
 memcmp = ctypes.CDLL(None).memcmp
 memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -98,11 +102,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Report:
-    """What a comparison found: traps served, bytes compared in all, and the first difference if there is one."""
+    """What a comparison found: traps served, bytes compared in all, and the first difference if there is one.
+
+    `described` has all that differs at that trap, or the first of it, in the kernel's terms.
+    """
 
     traps: int
     bytes: int
     difference: Difference | None
+    described: tuple[str, ...] = ()
 
 
 def compare(first: SimulatedPc, second: SimulatedPc) -> Report:
@@ -143,7 +151,16 @@ class Comparison:
             difference = self._after(SimulatedPc.step)
         self.machines[0].before_trap.remove(self._note_trap)
         self.machines[0].after_trap.remove(self._note_stacks)
-        return Report(self.machines[0].traps, self.bytes, difference)
+        described = self._described() if difference is not None else ()
+        return Report(self.machines[0].traps, self.bytes, difference, described)
+
+    def _described(self) -> tuple[str, ...]:
+        """Return what differs now, in words; nothing where page tables lead nowhere."""
+        snapshots = [Snapshot.of(pc.layout, pc.ram.bytes) for pc in self.machines]
+        try:
+            return tuple(Differences(snapshots[0], snapshots[1], self._compared()).first(MOST_LINES))
+        except Panic:
+            return ()
 
     def _after(self, step: Callable[[SimulatedPc], None]) -> Difference | None:
         """Step both machines, and compare them."""
@@ -224,32 +241,22 @@ class Comparison:
 
     def _name(self, address: int) -> Difference:
         """Return the difference at an address: the whole field that lies there, or the word."""
-        name = self._name_of(address)
+        name_of = Names(self.kernel).at
+        name = name_of(address)
         if name is None:
             address &= ~3
             start, end, name = address, address + 4, self._frame_name(address)
         else:
             start = end = address
-            while address - start < MOST_FIELD_BYTES and self._name_of(start - 1) == name:
+            while address - start < MOST_FIELD_BYTES and name_of(start - 1) == name:
                 start -= 1
-            while end - start < MOST_FIELD_BYTES and self._name_of(end) == name:
+            while end - start < MOST_FIELD_BYTES and name_of(end) == name:
                 end += 1
         values = [int.from_bytes(each[start:end], "little") for each in self.contents]
         return self._found(name, start, values)
 
     def _found(self, name: str, address: int, values: list[Any]) -> Difference:
         return Difference(name, address, (values[0], values[1]), self.machines[0].traps, self.during)
-
-    def _name_of(self, address: int) -> str | None:
-        """Return the name of the field at an address, in a record or in a table."""
-        for path, part in static_parts(self.kernel):
-            if isinstance(part, Table) and 0 <= address - part.record.base < len(part) * part.element_size:
-                index, rest = divmod(address - part.record.base, part.element_size)
-                element = part[index]
-                field = f".{layout_of(struct_of(element)).name_at(rest)}" if isinstance(element, Struct) else ""
-                return f"{path}[{index}]{field}"
-        name = name_of(self.ram, address)
-        return None if name.startswith("0x") else name
 
     def _frame_name(self, address: int) -> str:
         """Return where in which frame a word lies, and whose that is."""

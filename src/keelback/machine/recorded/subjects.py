@@ -13,16 +13,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from keelback.inspect.lens import walker_of
+from keelback.inspect.named import NoName, value_at
 from keelback.inspect.walk import NO_EXECUTE, PAGE_SHIFT, USER, WRITABLE
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ProcessState
-from keelback.lang import Array, Panic, Struct, Table, address_of, layout_of, size_of
-from keelback.lang.layout import RefKind
-from keelback.lang.struct import struct_of
 
 RANGE = re.compile(r"(0x[0-9a-f]+|\d+)(?:-(0x[0-9a-f]+|\d+))?", re.IGNORECASE)
 PAGE_OF = re.compile(r"(\d+):(0x[0-9a-f]+)(?:\.(\w+))?", re.IGNORECASE)
-STEP = re.compile(r"\.?([A-Za-z]\w*)|\[(\d+)\]")
 NOT_MAPPED = "not mapped"
 RECORD = "record"
 SHOWN_BYTES = 16
@@ -74,6 +71,7 @@ def mapping(kernel: Kernel, pid: int, page: int) -> Subject:
 def frame_of(kernel: Kernel, pid: int, page: int, name: str = RECORD) -> Subject:
     """Return the record of the frame that a page is mapped to, or a field of it.  Raises: NoSubject."""
     find, table = _walk(kernel, pid, page), kernel.memory.frames.table
+    field = "" if name == RECORD else f".{name}"
     if name != RECORD and not hasattr(table[0], name):
         raise NoSubject(f"the record of a frame has no {name}")
 
@@ -81,8 +79,7 @@ def frame_of(kernel: Kernel, pid: int, page: int, name: str = RECORD) -> Subject
         found = find()
         if found is None or found.frame >= len(table):
             return NOT_MAPPED
-        record = table[found.frame]
-        return found.frame, value_of(record if name == RECORD else getattr(record, name))
+        return found.frame, value_at(kernel, f"memory.frames.table[{found.frame}]{field}")
 
     def say(value: Any) -> str:
         return NOT_MAPPED if value == NOT_MAPPED else f"{_said(value[1])} (frame {value[0]:#x})"
@@ -90,52 +87,14 @@ def frame_of(kernel: Kernel, pid: int, page: int, name: str = RECORD) -> Subject
     return Subject(f"{name} of the frame of page {page:#x} of process {pid}", read, say)
 
 
-def field(kernel: Kernel, path: str) -> Subject:
+def field(kernel: Kernel, name: str) -> Subject:
     """Return a field, a record or an array of records by its name.  Raises: NoSubject."""
-    steps = [(match[1], match[2]) for match in STEP.finditer(path)]
-    if not steps or "".join(f".{name}" if name else f"[{index}]" for name, index in steps).lstrip(".") != path:
-        raise NoSubject(f"{path!r} is neither memory (0x2000-0x2fff) nor a page (2:0xb0000000) nor a name of a record")
-
-    def read() -> Any:
-        holder: Any = None
-        found: Any = kernel
-        for name, index in steps:
-            holder, found = found, getattr(found, name) if name else found[int(index)]
-        return number_of(found) if _is_reference(holder, steps[-1][0]) else value_of(found)
-
+    subject = Subject(name, lambda: value_at(kernel, name), _said)
     try:
-        read()
-    except (AttributeError, LookupError, TypeError, Panic):
-        raise NoSubject(f"the kernel's records have no {path}") from None
-    return Subject(path, read, _said)
-
-
-def _is_reference(holder: Any, name: str) -> bool:
-    """Say whether a field holds the number of a record that lies elsewhere."""
-    if not isinstance(holder, Struct) or not name:
-        return False
-    return isinstance(layout_of(struct_of(holder), holder._ram.word_bits).field(name).kind, RefKind)
-
-
-def number_of(record: Struct | None) -> int | None:
-    """Return which element of its table a record is, None for no record."""
-    return None if record is None else record._index
-
-
-def value_of(found: Any) -> Any:
-    """Return a value of a field, or the bytes of a record or an array.  Raises: TypeError for what is none."""
-    if isinstance(found, Table):
-        start, size = found.record.base, found.record.count * found.element_size
-    elif isinstance(found, Array):
-        start, size = found._address, len(found) * found._element_size()
-    elif isinstance(found, Struct):
-        start, size = address_of(found), size_of(found)
-    elif found is None or isinstance(found, int):
-        return found
-    else:
-        raise TypeError(f"{type(found).__name__} is not in RAM")
-    ram = found.ram if isinstance(found, Table) else found._ram
-    return bytes(ram.bytes[start : start + size])
+        subject.read()
+    except NoName as error:
+        raise NoSubject(f"{error}; memory is said as 0x2000-0x2fff, a page as 2:0xb0000000") from None
+    return subject
 
 
 def said_change(subject: Subject, before: Any, after: Any) -> str:
