@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from keelback.cli.commands.run import RunOptions
 from keelback.errors import UserError
@@ -96,6 +97,17 @@ def make_compiled(
 
     image = make_image(layout, payload, compiled(layout))
     return CompiledPc(layout, image, memory=memory, command_line=command_line, output=output)
+
+
+def machine_of_image(options: RunOptions, layout: Layout, image: bytes) -> SimulatedPc:
+    """Return the simulated PC that runs an image which was made before, and whose console is shown."""
+    given: dict[str, Any] = {"memory": options.memory, "command_line": options.command_line, "output": _by_bytes(_show)}
+    if not options.compiled:
+        return InterpretedPc(layout, image, check=options.check, **given)
+    # Imported here: who runs the kernel interpreted needs no compiler.
+    from keelback.machine.simulated.compiled import CompiledPc
+
+    return CompiledPc(layout, image, **given)
 
 
 def check_start(machine: Machine) -> None:

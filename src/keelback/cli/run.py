@@ -11,7 +11,9 @@ from keelback.cli.commands.run import RunOptions
 from keelback.lang import strict
 
 if TYPE_CHECKING:
+    from keelback.cli.programs import Selection
     from keelback.kernel.layout import Layout
+    from keelback.machine.observed import Machine
 
 TOUR = ("hello tourist", "ping 2", "pong 2", "primes 5000")
 WELCOME = """\
@@ -82,4 +84,14 @@ def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:
             selection = chosen.build(options.command_line)
     with machine_for(options, layout, selection.payload()) as machine:
         print(welcome, end="")
-        return Session(machine, selection, options).run()
+        with _recorded(options, selection, machine):
+            return Session(machine, selection, options).run()
+
+
+def _recorded(options: RunOptions, selection: "Selection", machine: "Machine") -> AbstractContextManager[None]:
+    """Return what records a run, if it is to be recorded."""
+    if options.record is None:
+        return nullcontext()
+    from keelback.cli.recorded_runs import recorded  # few runs are
+
+    return recorded(options.record, options, selection, machine)

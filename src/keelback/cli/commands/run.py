@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -27,6 +28,7 @@ class RunOptions:
     command_line: str = ""
     check: bool = False
     trace: str | None = None
+    record: Path | None = None
     limits: options.Limits = options.NO_LIMITS
     as_json: bool = False
 
@@ -56,6 +58,11 @@ class WithTrace(click.Command):
     "at the end; in the interpreted life also integers, memory accesses and TLB invalidations.",
 )
 @click.option(
+    "--record",
+    metavar="FILE",
+    help="Write what repeats the run, for `keelback replay`.",
+)
+@click.option(
     "--trace",
     type=click.Choice(TRACES),
     metavar="[=json]",
@@ -74,6 +81,7 @@ def command(
     append: str,
     check: bool,
     trace: str | None,
+    record: str | None,
     limits: options.Limits,
     as_json: bool,
 ) -> int:
@@ -103,6 +111,8 @@ def command(
         raise UserError("QEMU runs the compiled kernel, without --check; try --machine simulated")
     if on_qemu and limits.instructions is not None:
         raise UserError("--limit counts the simulated PC's instructions; with QEMU, say --time")
+    if on_qemu and record is not None:
+        raise UserError("a run on QEMU can't be recorded, for it does not repeat; try --machine simulated")
     given = RunOptions(
         choice=choice,
         on_qemu=on_qemu,
@@ -113,6 +123,7 @@ def command(
         command_line=append,
         check=check,
         trace=trace,
+        record=None if record is None else Path(record),
         limits=limits,
         as_json=as_json,
     )

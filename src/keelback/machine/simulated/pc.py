@@ -89,6 +89,7 @@ class SimulatedPc(Kept, HostObject, ABC):
         self.at_booted: list[Callable[[], None]] = []
         self.before_trap: list[Callable[[], None]] = []
         self.after_trap: list[Callable[[], None]] = []
+        self.image = image
         self.output = output
         self._add_devices()
         self.processor = Processor(self.ram.bytes, self.ports, model or USUAL[layout.paging.name])
