@@ -35,8 +35,8 @@ tools:                   ## Install the system's packages that the tests use
 	$(HAVE_TOOLS) || { echo "The tests need some of these: apt-get install -y $(PACKAGES) $(MORE)"; exit 1; }
 
 check: $(READY)          ## Lint, types, and who may import whom
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench examples
+	$(BIN)/ruff format --check src tests bench examples
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_arrows.py
 

@@ -1,4 +1,4 @@
-"""Write again what the docs show of commands and of compiled code: python tests/refresh_consoles.py.
+"""Write again what docs and notebooks show of commands and code: python tests/refresh_consoles.py.
 
 For a change that moves figures, such as how many frames the kernel uses; read the difference before it is committed.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import page_of_c
 from consoles import PAGES, blocks, run_console, run_session
+from notebooks import NOTEBOOKS, executed, written
 from view import screens
 
 
@@ -42,3 +43,6 @@ if __name__ == "__main__":
                 print(f"{page.name}: changed")
     page_of_c.PAGE.write_text(page_of_c.page_now())
     screens.PAGE.write_text(screens.page_now())
+    for notebook in NOTEBOOKS:
+        with tempfile.TemporaryDirectory() as folder:
+            notebook.write_text(written(executed(notebook, Path(folder))))

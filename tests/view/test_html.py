@@ -67,12 +67,21 @@ def test_a_snapshot_is_the_map_that_a_terminal_shows(snapshot):
         assert f"{name}: " in said.text
 
 
-def test_no_text_of_a_map_has_the_colour_of_its_ground(snapshot):
+def light(colour):
+    """Return the relative luminance of a colour, as WCAG 2 has it."""
+    parts = [part / 255 for part in bytes.fromhex(colour[1:])]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_the_text_of_a_map_can_be_read_on_its_ground(snapshot):
     """What is reversed has its owner's colour as its ground, and a colour for the text too."""
     styles = Page(snapshot._repr_html_()).styles
     pairs = {tuple(re.findall(r"(?:^|; )(?:background-)?color: (#\w+)", each)) for each in styles}
     assert len({ground for _, ground in pairs}) > 3
-    assert all(len(pair) == 2 and pair[0] != pair[1] for pair in pairs)
+    for ink, ground in pairs:
+        low, high = sorted(map(light, (ink, ground)))
+        assert (high + 0.05) / (low + 0.05) >= 3, (ink, ground)
 
 
 def test_neither_the_terminal_nor_its_user_changes_a_map(snapshot, monkeypatch):

@@ -60,9 +60,15 @@ def html_of_machine(machine: Snapshot) -> str:
     )  # fmt: skip
     view = TextView(console)
     for line in view.lines(view.scene(machine, title_of(machine))):
+        line.spans = [span._replace(style=_readable(span.style)) for span in line.spans]
         line.stylize_before(GROUND)
         console.print(line, soft_wrap=True)
     return console.export_html(theme=THEME, code_format=MAP, inline_styles=True)
+
+
+def _readable(look: str | Style) -> str | Style:
+    """Return a look with a colour in place of dim, which browsers have not, and rich makes too dark to read."""
+    return look + Style(dim=False, color=DARK.quiet) if isinstance(look, Style) and look.dim else look
 
 
 def html_of_process(process: Process) -> str:
