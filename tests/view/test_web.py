@@ -7,7 +7,6 @@ import re
 import struct
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -387,7 +386,9 @@ def test_the_legend_has_only_what_occurs(cow):
 
 
 def test_a_map_is_read_and_drawn_in_a_moment(cow):
+    """On a host that is busy with other things the best of many tries tells how long it takes."""
     browser = cow(40)
-    started = time.monotonic()
-    browser.run("for (let each = 0; each < 20; each++) keelback.refresh()")
-    assert (time.monotonic() - started) / 20 < 0.1
+    browser.run(
+        "window.took = []; for (let each = 0; each < 20; each++) { keelback.refresh(); took.push(keelback.took); }"
+    )
+    assert browser.run("Math.min(...took)") < 30
