@@ -94,3 +94,19 @@ def test_memory_is_printed_by_cells():
 def test_a_moment_without_processes_is_told():
     done = command("mem", "hello", "--at", "5", "--memory", "8M", "--format", "qemu")
     assert (done.returncode, done.stderr) == (2, "keelback: no process is alive here; say another moment with --at\n")
+
+
+@pytest.mark.parametrize("words", [["maps"], ["mem"], ["mem", "--format", "jos", "--pid", "2"]], ids=" ".join)
+def test_a_saved_machine_says_what_the_machine_did(words, tmp_path):
+    moment = ["cow", "--at", "40", "--memory", "8M"]
+    saved = command("snapshot", "cow.machine", *moment, cwd=tmp_path)
+    assert (saved.returncode, saved.stderr) == (0, "")
+    there = command(*words, "--on", "file:cow.machine", cwd=tmp_path)
+    assert (there.returncode, there.stderr) == (0, "")
+    assert there.stdout == command(*words, *moment, cwd=tmp_path).stdout != ""
+
+
+def test_a_machine_that_is_there_has_no_earlier_moment(tmp_path):
+    command("snapshot", "hello.machine", "hello", "--at", "1", "--memory", "8M", cwd=tmp_path)
+    done = command("mem", "--on", "file:hello.machine", "--since", "0", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("keelback: --since compares two moments of one run; ")

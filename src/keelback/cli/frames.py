@@ -12,7 +12,7 @@ from keelback.cli.json_output import print_json
 from keelback.cli.options import Target
 from keelback.cli.statuses import WELL
 from keelback.cli.tables import make_table, print_table
-from keelback.cli.targets import looked_at, title
+from keelback.cli.targets import looked_at, title_of
 from keelback.errors import UserError
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.frames import Frame
@@ -62,7 +62,7 @@ def show_frames(numbers: list[int], target: Target, *, as_json: bool) -> int:
             print_json({"frames": len(snapshot.frames), "runs": [each.facts() for each in runs]})
             return WELL
         console = Console(highlight=False, soft_wrap=True)
-        console.print(Text(title(moment, snapshot), "bold"))
+        console.print(Text(title_of(moment, snapshot), "bold"))
         console.print()
         _print(console, runs)
     return WELL

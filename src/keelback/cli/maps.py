@@ -7,16 +7,13 @@ from rich.console import Console
 from rich.text import Text
 
 from keelback.cli.json_output import print_json
-from keelback.cli.options import Picture
-from keelback.cli.pausing import Pause, paused
+from keelback.cli.options import Picture, Target
 from keelback.cli.statuses import WELL
 from keelback.cli.tables import make_table, print_table
-from keelback.errors import UserError
+from keelback.cli.targets import chosen, looked_at, title_of
 from keelback.inspect.moment import Moment
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
-from keelback.machine.moments import moment_of
-from keelback.view import scene
 from keelback.view.colours import colour_of
 from keelback.view.page_tale import Tale, tale_of_address
 from keelback.view.runs import COLUMNS, SHARED, Run, runs
@@ -26,22 +23,24 @@ NARROW = 96
 """With fewer columns than these, a run is told by where it starts alone."""
 
 
-def show_maps(words: Sequence[str], pause: Pause, *, walk: int | None, drawn: Picture, as_json: bool) -> int:
-    """Run programs to where the machine is to stand, and print whose pages are where; return the exit status.
+def show_maps(target: Target, *, walk: int | None, drawn: Picture, as_json: bool) -> int:
+    """Print whose pages are where in a machine; return the exit status.  Raises: UserError; as `looked_at`."""
+    with looked_at(target) as moment:
+        snapshot = moment.snapshot()
+        processes = chosen(snapshot, target.moment.pid)
+        tales = [tale_of_address(each, walk) for each in processes] if walk is not None else []
+        if drawn.svg or drawn.png:
+            _draw(drawn, moment, snapshot, processes, walk)
+        if as_json:
+            print_json(_facts(moment, processes, tales))
+        else:
+            _print(title_of(moment, snapshot), processes, tales)
+    return WELL
 
-    Raises: as `paused`.
-    """
-    moment = moment_of(paused(words, pause))
-    snapshot = moment.snapshot()
-    processes = chosen(snapshot, pause.pid)
-    tales = [tale_of_address(each, walk) for each in processes] if walk is not None else []
-    if drawn.svg or drawn.png:
-        _draw(drawn, moment, snapshot, processes, walk)
-    if as_json:
-        print_json(_facts(moment, processes, tales))
-        return WELL
+
+def _print(title: str, processes: list[Process], tales: list[Tale]) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    console.print(Text(title_of(moment, snapshot), "bold"))
+    console.print(Text(title, "bold"))
     for each in processes:
         console.print()
         _print_process(console, each)
@@ -51,7 +50,6 @@ def show_maps(words: Sequence[str], pause: Pause, *, walk: int | None, drawn: Pi
         console.print(Text(first, "bold"))
         for line in others:
             console.print(line, markup=False)
-    return WELL
 
 
 def _draw(drawn: Picture, moment: Moment, snapshot: Snapshot, processes: list[Process], walk: int | None) -> None:
@@ -61,24 +59,6 @@ def _draw(drawn: Picture, moment: Moment, snapshot: Snapshot, processes: list[Pr
 
     told = (processes[0], walk) if walk is not None and processes else None
     draw_state(drawn, State(snapshot, title_of(moment, snapshot)), [*snapshot.spaces], told)
-
-
-def chosen(snapshot: Snapshot, pid: int | None) -> list[Process]:
-    """Return the process that is named by its id, else all that are alive.  Raises: UserError."""
-    alive = [snapshot.processes[each] for each in snapshot.spaces]
-    if pid is None:
-        return alive
-    found = [each for each in alive if each.pid == pid]
-    if not found:
-        there = ", ".join(snapshot.name_of(each.pid) for each in alive) or "none"
-        raise UserError(f"--pid {pid}: there is no such process here; there is {there}")
-    return found
-
-
-def title_of(moment: Moment, snapshot: Snapshot) -> str:
-    """Return what is shown: programs, layout, page tables, life, and when."""
-    when = "" if moment.traps is None else f"trap {moment.traps:,}, time {moment.time:,}"
-    return " · ".join(each for each in (scene.title_of(snapshot), moment.machine, when) if each)
 
 
 def _print_process(console: Console, process: Process) -> None:

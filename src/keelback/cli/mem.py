@@ -1,23 +1,20 @@
 """`keelback mem`: all memory by cells, or the page tables of a process in another tool's or course's style."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
 from keelback.cli import options
-from keelback.cli.maps import chosen, title_of
-from keelback.cli.options import Picture
-from keelback.cli.pausing import Pause, paused
+from keelback.cli.options import Picture, Target
 from keelback.cli.pictures import State, draw_change, draw_state
 from keelback.cli.statuses import WELL
+from keelback.cli.targets import chosen, looked_at, title_of
 from keelback.errors import UserError
 from keelback.inspect.moment import Moment
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.walk import Walker
-from keelback.machine.moments import moment_of
 from keelback.view.as_courses import info_pg, vmprint
 from keelback.view.as_qemu import info_mem, info_tlb
 from keelback.view.changes import UNCHANGED
@@ -33,35 +30,38 @@ FORMATS: dict[str, Callable[[Walker, int], Iterator[str]]] = {
 """What prints the page tables of one space."""
 
 
-def show_memory(words: Sequence[str], pause: Pause, form: str, *, since: int | None, drawn: Picture) -> int:
-    """Run programs to where the machine is to stand, and print its memory; return the exit status.
-
-    Raises: as `paused`.
-    """
-    moment = moment_of(paused(words, pause))
-    snapshot = moment.snapshot()
-    if form in FORMATS:
-        for line in FORMATS[form](snapshot.walker, _space(snapshot, pause.pid).root):
-            print(line)
-        return WELL
-    pids = [each.pid for each in chosen(snapshot, pause.pid)]
-    after, changes = State(snapshot, title_of(moment, snapshot)), UNCHANGED
-    if since is None:
-        draw_state(drawn, after, pids)
-    else:
-        earlier = moment_of(paused(words, _earlier(pause, since, moment)))
-        before = State(earlier.snapshot(), title_of(earlier, earlier.snapshot()))
-        changes = Compared(snapshot).changes_since(Compared(before.snapshot))
-        draw_change(drawn, before, after, pids, changes)
-    TextView(Console(file=sys.stdout, highlight=False)).print(snapshot, after.title, pids, changes)
+def show_memory(target: Target, form: str, *, since: int | None, drawn: Picture) -> int:
+    """Print the memory of a machine; return the exit status.  Raises: UserError; as `looked_at`."""
+    with looked_at(target) as moment:
+        snapshot, pid = moment.snapshot(), target.moment.pid
+        if form in FORMATS:
+            for line in FORMATS[form](snapshot.walker, _space(snapshot, pid).root):
+                print(line)
+            return WELL
+        state, pids = _state(moment, snapshot), [each.pid for each in chosen(snapshot, pid)]
+        changes = UNCHANGED
+        if since is None:
+            draw_state(drawn, state, pids)
+        else:
+            with looked_at(_earlier(target, since, moment)) as earlier:
+                before = _state(earlier, earlier.snapshot())
+                changes = Compared(snapshot).changes_since(Compared(before.snapshot))
+                draw_change(drawn, before, state, pids, changes)
+        TextView(Console(file=sys.stdout, highlight=False)).print(snapshot, state.title, pids, changes)
     return WELL
 
 
-def _earlier(pause: Pause, since: int, moment: Moment) -> Pause:
-    """Return where a machine stands that is compared with a later one.  Raises: UserError."""
+def _state(moment: Moment, snapshot: Snapshot) -> State:
+    return State(snapshot, title_of(moment, snapshot))
+
+
+def _earlier(target: Target, since: int, moment: Moment) -> Target:
+    """Return the same machine at an earlier trap.  Raises: UserError."""
+    if target.on is not None:
+        raise UserError("--since compares two moments of one run; a machine that is there (--on) has one")
     if moment.traps is not None and since >= moment.traps:
         raise UserError(f"--since {since}: it is not before trap {moment.traps}, which is shown")
-    return replace(pause, moment=options.Moment(at=since))
+    return target._replace(moment=options.Moment(at=since))
 
 
 def _space(snapshot: Snapshot, pid: int | None) -> Space:

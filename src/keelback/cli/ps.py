@@ -10,7 +10,7 @@ from keelback.cli.options import Target
 from keelback.cli.statuses import WELL
 from keelback.cli.streams import escaped
 from keelback.cli.tables import make_table, print_table
-from keelback.cli.targets import looked_at, title
+from keelback.cli.targets import looked_at, title_of
 from keelback.errors import UserError
 from keelback.inspect.endings import DOING, ending_of
 from keelback.inspect.snapshot.processes import Process
@@ -30,7 +30,7 @@ def list_processes(target: Target, *, as_json: bool) -> int:
             print_json({"stands": moment.stands.value, "processes": [facts_of(each) for each in processes]})
             return WELL
         console = Console(highlight=False, soft_wrap=True)
-        console.print(Text(title(moment, snapshot), "bold"))
+        console.print(Text(title_of(moment, snapshot), "bold"))
         console.print()
         table = make_table()
         for name in ("pid", "parent", "program", "does", "pages", "own", "at"):

@@ -6,7 +6,7 @@ from typing import Any
 
 from keelback.cli.options import Target
 from keelback.cli.statuses import WELL
-from keelback.cli.targets import looked_at, title
+from keelback.cli.targets import looked_at, title_of
 from keelback.cli.users_files import check_readable, users_python
 from keelback.errors import UserError
 from keelback.inspect.moment import Moment
@@ -61,4 +61,4 @@ def _interact(moment: Moment, names: dict[str, Any]) -> None:
         readline.parse_and_bind("tab: complete")
     console = InteractiveConsole(names)
     is_terminal = sys.stdin.isatty()
-    console.interact(BANNER.format(title=title(moment, names["machine"])).strip() if is_terminal else "", "")
+    console.interact(BANNER.format(title=title_of(moment, names["machine"])).strip() if is_terminal else "", "")

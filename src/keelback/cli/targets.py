@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from keelback.cli.maps import title_of
 from keelback.cli.options import Target
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.pausing import Pause, paused
@@ -11,9 +10,11 @@ from keelback.cli.sizes import memory_size
 from keelback.errors import UserError
 from keelback.inspect.moment import Moment, Stands
 from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.snapshot.processes import Process
 from keelback.lang import Panic
 from keelback.machine.attach import attach
 from keelback.machine.moments import moment_of
+from keelback.view import scene
 
 
 @contextmanager
@@ -37,7 +38,20 @@ def looked_at(target: Target) -> Iterator[Moment]:
             raise UserError(f"{target.on}: {why}") from None
 
 
-def title(moment: Moment, snapshot: Snapshot) -> str:
-    """Return what is shown, and where the kernel was if its state is not whole."""
-    inside = f" · {moment.stands.value}" if moment.stands is not Stands.TRAP_END else ""
-    return title_of(moment, snapshot) + inside
+def chosen(snapshot: Snapshot, pid: int | None) -> list[Process]:
+    """Return the process that is named by its id, else all that are alive.  Raises: UserError."""
+    alive = [snapshot.processes[each] for each in snapshot.spaces]
+    if pid is None:
+        return alive
+    found = [each for each in alive if each.pid == pid]
+    if not found:
+        there = ", ".join(snapshot.name_of(each.pid) for each in alive) or "none"
+        raise UserError(f"--pid {pid}: there is no such process here; there is {there}")
+    return found
+
+
+def title_of(moment: Moment, snapshot: Snapshot) -> str:
+    """Return what is shown: programs, layout, page tables, life and when; and if its state is not whole, that."""
+    when = "" if moment.traps is None else f"trap {moment.traps:,}, time {moment.time:,}"
+    inside = moment.stands.value if moment.stands is not Stands.TRAP_END else ""
+    return " · ".join(each for each in (scene.title_of(snapshot), moment.machine, when, inside) if each)

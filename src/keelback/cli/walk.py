@@ -1,10 +1,9 @@
 """`keelback walk`: what an address of a process leads to, level by level."""
 
 from keelback.cli.json_output import print_json
-from keelback.cli.maps import chosen
 from keelback.cli.options import Target
 from keelback.cli.statuses import WELL
-from keelback.cli.targets import looked_at
+from keelback.cli.targets import chosen, looked_at
 from keelback.view.page_tale import tale_of_address
 
 
