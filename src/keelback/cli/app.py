@@ -8,8 +8,8 @@ import click
 from keelback.cli.statuses import STATUSES
 
 COMMANDS = (
-    *("run", "replay", "watch", "programs", "check", "compare", "story", "maps", "mem", "ps", "frames", "walk"),
-    *("shell", "snapshot", "layouts", "compile", "gdb", "build", "image", "web", "doctor", "completion", "man"),
+    *("run", "replay", "watch", "programs", "check", "compare", "diff", "story", "maps", "mem", "ps", "frames"),
+    *("walk", "shell", "snapshot", "layouts", "compile", "gdb", "build", "image", "web", "doctor", "completion", "man"),
 )
 
 
