@@ -300,6 +300,15 @@ def test_a_system_call_is_stopped_at():
     assert f"at {CALLS}:{number}\n" in stop and "bytes = ''" in name and left
 
 
+@pytest.mark.parametrize("paging", ["i386", "x86-64"])
+def test_what_a_call_returns_is_told_when_it_is_finished(paging):
+    stop, frames, end = answers(
+        "break SystemCalls.puts", "continue", "backtrace", "finish", options=("--paging", paging)
+    )[1:]
+    assert "calls_puts (thread=threads[1])" in frames and "result$" not in stop + frames
+    assert re.search(r"Value returned is \$\d+ = (43|\{\n  result = 43,\n  error = 0\n\})\n", end)
+
+
 def test_commands_come_from_files_too(tmp_path):
     (tmp_path / "lines").write_text("print options.values.sink\nprint 5\n")
     done = command("gdb", "hello", "--batch", "-x", str(tmp_path / "lines"))

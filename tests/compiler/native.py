@@ -151,13 +151,23 @@ class Native:
     def _by_pointer(self, function: ir.Function) -> bool:
         """Say whether a function that may fail stores its result through a pointer, as it has no room for both."""
         result = function.key.result
-        return bool(function.raises) and not isinstance(result, Void) and self._bits(result) == 64
+        wide = not isinstance(result, Void) and self._bits(result) == 64
+        return bool(function.raises) and wide and self.word_bits == 32
+
+    def _in_two(self, function: ir.Function) -> bool:
+        """Say whether a function that may fail returns its result in rax and its error in edx."""
+        result = function.key.result
+        wide = not isinstance(result, Void) and self._bits(result) == 64
+        return bool(function.raises) and wide and self.word_bits == 64
 
     def _result(self, function: ir.Function, returned: int) -> int | bool | None:
         result, by_pointer = function.key.result, self._by_pointer(function)
         if function.raises:
             packed = not by_pointer and not isinstance(result, Void)
-            code = _signed(returned >> 32 if packed else returned & 0xFFFF_FFFF, 32)
+            error = returned >> 32 if packed else returned
+            if self._in_two(function):
+                error = self.uc.reg_read(x86.UC_X86_REG_RDX)
+            code = _signed(error & 0xFFFF_FFFF, 32)
             if code:
                 raise Failed(code)
         if isinstance(result, Void):

@@ -54,10 +54,16 @@ def _head(function: ir.Function, word_bits: int) -> ir.Function:
         name: _declared(type) if exact else c_type(type, word_bits) for name, type in function.parameters.items()
     }
     result = c_type(function.key.result, word_bits)
-    packed = result.bits == 32 if isinstance(result, IntegerType) else isinstance(result, Boolean)
-    packed |= isinstance(result, Pointer) and word_bits == 32
     key = replace(function.key, result=result)
-    return replace(function, key=key, parameters=parameters, packed=packed and bool(function.raises))
+    packed = _packed(result, word_bits) if function.raises else 0
+    return replace(function, key=key, parameters=parameters, packed=packed)
+
+
+def _packed(result: Type, word_bits: int) -> int:
+    """Return how many bits hold a result below an error, as far as two registers have them; 0 where none do."""
+    bits = {Boolean: 32, Pointer: word_bits}.get(type(result), 0)
+    bits = result.bits if isinstance(result, IntegerType) else bits
+    return 2 * bits if bits in (32, word_bits) else 0
 
 
 def c_type(type: Type, word_bits: int) -> Type:

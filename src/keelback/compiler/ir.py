@@ -352,7 +352,7 @@ class Function:
     """A function: parameters and locals by name, and its statements.
 
     `raises` are the codes it may fail with; labels and locals that a pass adds have numbers above `numbers`.
-    `packed` says that it returns an error in the high half of 64 bits, above its result.
+    `packed`, 64 or 128, says that it returns so many bits, an error in the high half and its result in the low one.
     """
 
     key: FunctionKey
@@ -363,7 +363,7 @@ class Function:
     native: str | None = None
     raises: frozenset[int] = frozenset()
     numbers: int = 0
-    packed: bool = False
+    packed: int = 0
 
 
 MOST_STATEMENTS = 10_000

@@ -93,6 +93,7 @@ UNMERGED_END = "#pragma clang attribute pop"
 WIDE = """\
 typedef __int128 i128;
 typedef unsigned __int128 u128;
+typedef struct { u64 result; i32 error; } both;
 
 static inline __attribute__((unused)) i128 floor_div_wide(i128 left, i128 right)
 {

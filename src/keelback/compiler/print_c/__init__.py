@@ -10,6 +10,7 @@ Each class extends the one of the module before:
     spelling       constants and paths
     places         types, and static places by name
     expressions    with casts and parentheses
+    packing        error and result together
     statements     each after its line of the source
     program        the file and its functions
 """

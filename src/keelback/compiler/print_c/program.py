@@ -6,6 +6,7 @@ from typing import Final
 
 from keelback.compiler import ir
 from keelback.compiler.prelude import PANIC, PRELUDE, SINK, UNMERGED, UNMERGED_END, WIDE
+from keelback.compiler.print_c.packing import PACKINGS
 from keelback.compiler.print_c.spelling import literal, quoted, spaced
 from keelback.compiler.print_c.statements import Statements
 from keelback.compiler.types import ArrayPointer, Void
@@ -85,7 +86,7 @@ class Printer(Statements):
         ]
         result = self.c_type(function.key.result)
         if function.raises:
-            result = "u64" if function.packed else "i32"
+            result = PACKINGS[function.packed].type if function.packed else "i32"
             if not function.packed and not isinstance(function.key.result, Void):
                 parameters.append(self.declaration(function.key.result, "*result$0"))
         inline = " inline" if function.native is not None else ""

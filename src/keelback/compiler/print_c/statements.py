@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from keelback.compiler import ir
 from keelback.compiler.print_c.expressions import CAST, POSTFIX, PRECEDENCE, Expressions
+from keelback.compiler.print_c.packing import PACKINGS
 from keelback.compiler.print_c.spelling import quoted, short_path
 from keelback.compiler.types import ArrayPointer, Pointer, Void
 from keelback.compiler.walk import goes_on, leaves
@@ -90,10 +91,11 @@ class Statements(Expressions):
             return f"{indent}{result} = {call};\n" if result else f"{indent}{call};\n"
         if callee.packed:
             call = f"{statement.function.name}({', '.join(arguments)})"
-            text = f"{indent}{{\n{self.line(statement.place)}{indent}    u64 both$0 = {call};\n"
-            text += f"{indent}    {error} = (i32)(both$0 >> 32);\n"
+            packing = PACKINGS[callee.packed]
+            text = f"{indent}{{\n{self.line(statement.place)}{indent}    {packing.type} both$0 = {call};\n"
+            text += f"{indent}    {error} = {packing.error};\n"
             if result:
-                text += f"{indent}    {result} = ({self.c_type(callee.key.result)})(u32)both$0;\n"
+                text += f"{indent}    {result} = ({self.c_type(callee.key.result)}){packing.result};\n"
             return text + f"{indent}}}\n"
         if not isinstance(callee.key.result, Void):
             arguments.append(f"&{result}")
@@ -154,9 +156,11 @@ class Statements(Expressions):
         if not self.function.raises:
             return f"{indent}return {value};\n"
         if self.function.packed:
-            return f"{indent}return (u32)({value});\n"
+            return f"{indent}return {PACKINGS[self.function.packed].succeeded.format(value)};\n"
         return f"{indent}*result$0 = {value};\n{indent}return 0;\n"
 
     def print_Fail(self, statement: ir.Fail, indent: str, depth: int) -> str:
         code = self.text(statement.code, CAST)
-        return f"{indent}return {f'(u64)(u32){code} << 32' if self.function.packed else code};\n"
+        if not self.function.packed:
+            return f"{indent}return {code};\n"
+        return f"{indent}return {PACKINGS[self.function.packed].failed.format(code)};\n"

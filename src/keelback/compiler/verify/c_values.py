@@ -69,7 +69,7 @@ class CValues(Statements):
 
     def is_unread(self, node: ir.Call, callee: ir.Function) -> bool:
         """Say whether a call is one whose result nobody reads, and that no place need be given for."""
-        return node.result is None and (callee.packed or not callee.raises)
+        return node.result is None and (callee.packed != 0 or not callee.raises)
 
 
 def bounded(node: N) -> N:
