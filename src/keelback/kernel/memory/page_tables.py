@@ -168,6 +168,18 @@ class PageTables(Component):
             table = self.table_at(entry)
         return table
 
+    def missing(self, root: u32, address: word) -> u32:
+        """Return how many tables on the way to an address are not there, the last ones."""
+        table: u32 = root
+        left: u32 = len(self.scheme.directories)
+        for level in self.scheme.directories:
+            entry = self.entry(table, level.index(address))
+            if not entry.present:
+                break
+            table = self.table_at(entry)
+            left -= 1
+        return left
+
     def reserve(self, root: u32, address: word) -> Entry:
         """Return the entry for the page of an address, making the tables on the way that are not there.
 

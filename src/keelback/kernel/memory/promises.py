@@ -36,8 +36,10 @@ class Promises(Component):
         self.counts = spaces.frames.counts
         self.page_tables = spaces.tables
         # Each level whose entries lead to tables, with the way to such a table.
-        levels = spaces.scheme.levels
-        self.levels = tuple((level, levels[: depth + 1]) for depth, level in enumerate(levels[:-1]))
+        directories = spaces.scheme.directories
+        self.levels = tuple((level, directories[: depth + 1]) for depth, level in enumerate(directories))
+        # The same, with how many levels of tables there are from such a table down.
+        self.depths = tuple((len(directories) - depth, level) for depth, level in enumerate(directories))
 
     # What has a promise.
 
@@ -68,20 +70,51 @@ class Promises(Component):
 
     def tables(self, space: Space, start: word, end: word) -> u32:
         """Return how many tables are promised and not there, of those that [start, end) reaches into."""
+        if self._is_in_one(start, end - 1):
+            missing: u32 = self.page_tables.missing(space.directory, start)
+            return self._promised(space, start, missing) if missing > 0 else 0
         count: u32 = 0
         for level, way in self.levels:
-            limit: word = self._end_of((end - 1) >> level.shift, level)
+            limit: word = self._end_of(end - 1, level)
             position: word = start >> level.shift << level.shift
             while position < limit:
                 page: word = self._first_on_demand(space, position, limit, USER)
-                if page < limit and self.page_tables.follow(way, space.directory, page) == 0:
-                    count += 1
-                position = self._end_of(page >> level.shift, level)
+                if page == limit:
+                    break
+                count += 0 if self._is_there(space, way, page) else 1
+                position = self._end_of(page, level)
         return count
 
-    def _end_of(self, slot: u32, level: Level) -> word:
-        """Return where the reach of a slot's table ends, or user space."""
-        end: word = min((slot + 1) << level.shift, self.layout.user_end)
+    def _is_in_one(self, first: word, last: word) -> bool:
+        """Say whether two addresses are of one lowest table."""
+        return first // self.page_tables.reach == last // self.page_tables.reach
+
+    def _is_there(self, space: Space, way: tuple[Level, ...], address: word) -> bool:
+        """Say whether a space has the table that some levels from the root on lead to."""
+        return self.page_tables.follow(way, space.directory, address) != 0
+
+    def _promised(self, space: Space, address: word, missing: u32) -> u32:
+        """Return how many tables are promised of those on the way to an address, the last so many of which are missing.
+
+        Where nothing comes on demand in the reach of one, nothing does in that of one below it.
+        """
+        count: u32 = 0
+        page: word = address  # where there is a table above: the first that comes on demand in its reach
+        for depth, level in self.depths:
+            if depth <= missing:
+                if count == 0 or page >> level.shift != address >> level.shift:
+                    limit: word = self._end_of(address, level)
+                    page = self._first_on_demand(space, address >> level.shift << level.shift, limit, USER)
+                    if page == limit:
+                        break
+                count += 1
+        return count
+
+    def _end_of(self, address: word, level: Level) -> word:
+        """Return where the reach of an address's table ends, or user space."""
+        base: word = address >> level.shift << level.shift
+        room: word = self.layout.user_end - base
+        end: word = base + min(level.reach, room)
         return end
 
     def _first_on_demand(self, space: Space, start: word, end: word, asked: u8) -> word:
@@ -97,21 +130,24 @@ class Promises(Component):
 
     def more_tables(self, space: Space, start: word, end: word) -> u32:
         """Return how many tables more are promised when [start, end), where nothing is, can be accessed on demand."""
+        last: word = end - 1
+        if self._is_in_one(start, last):
+            missing: u32 = self.page_tables.missing(space.directory, start)
+            return missing - self._promised(space, start, missing) if missing > 0 else 0
         count: u32 = 0
         for level, way in self.levels:
-            first: u32 = start >> level.shift
-            last: u32 = (end - 1) >> level.shift
-            count += self._more_of_slot(space, first, level, way)
-            if last > first:  # and of what lies between them there is nothing, so no table either
-                count += last - first - 1 + self._more_of_slot(space, last, level, way)
+            slots: u32 = (last >> level.shift) - (start >> level.shift)
+            count += self._more_of_slot(space, start, level, way)
+            if slots > 0:  # and of what lies between them there is nothing, so no table either
+                count += slots - 1 + self._more_of_slot(space, last, level, way)
         return count
 
-    def _more_of_slot(self, space: Space, slot: u32, level: Level, way: tuple[Level, ...]) -> u32:
-        """Return 1 if a slot has no table, and nothing that can be accessed on demand, 0 if it has."""
-        base: word = slot << level.shift
-        limit: word = self._end_of(slot, level)
-        is_there = self.page_tables.follow(way, space.directory, base) != 0
-        return 1 if not is_there and self._first_on_demand(space, base, limit, USER) == limit else 0
+    def _more_of_slot(self, space: Space, address: word, level: Level, way: tuple[Level, ...]) -> u32:
+        """Return 1 if an address's slot has no table, and nothing that can be accessed on demand, 0 if it has."""
+        if self._is_there(space, way, address):
+            return 0
+        limit: word = self._end_of(address, level)
+        return 1 if self._first_on_demand(space, address >> level.shift << level.shift, limit, USER) == limit else 0
 
     def _more_tables_protected(self, space: Space, start: word, end: word, permissions: u8) -> i32:
         """Return how many tables more are promised when [start, end), all in regions, has other permissions.
@@ -122,15 +158,17 @@ class Promises(Component):
         most: u32 = before + self.counts.kernel_total
         count: u32 = 0
         for level, way in self.levels:
-            limit: word = self._end_of((end - 1) >> level.shift, level)
+            limit: word = self._end_of(end - 1, level)
             position: word = start >> level.shift << level.shift
             while position < limit:
                 page: word = self._first_protected(space, position, limit, start, end, permissions)
-                if page < limit and self.page_tables.follow(way, space.directory, page) == 0:
+                if page == limit:
+                    break
+                if not self._is_there(space, way, page):
                     if count == most:
                         raise OutOfMemory
                     count += 1
-                position = self._end_of(page >> level.shift, level)
+                position = self._end_of(page, level)
         return count - before
 
     def _first_protected(

@@ -228,7 +228,8 @@ class Regions(Component):
 
     def _is_near(self, end: word, start: word) -> bool:
         """Say whether it is less work to look at all pages between two regions than to find their table twice."""
-        return start - end <= NEAR and start // self.reach == (end - 1) // self.reach
+        gap: word = start - end
+        return gap <= NEAR and gap < start % self.reach
 
     def is_free(self, space: Space, start: word, end: word) -> bool:
         """Say whether no region has a page of [start, end)."""
