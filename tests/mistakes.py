@@ -31,7 +31,7 @@ MISTAKES = {
         {"comparison"},
     ),
     "one kernel entry too few": (
-        "memory.page_tables", "PageTables", "_share_table", "0, shared)", "0, shared - 1)",
+        "memory.page_tables", "PageTables", "_share_table", "* self.step)", "* self.step - 1)",
         {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a sleeper woken a tick late": (
@@ -92,8 +92,8 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a directory that is given back with all but its first entry": (
-        "memory.page_tables", "PageTables", "_release", "(level.index(self.kernel_limit) + 1) * self.step", "1",
-        {"comparison", "invariants"},
+        "memory.page_tables", "PageTables", "_release", "link if self.access.keeps_part else 0", "self.step",
+        {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a kernel stack without a guard": (
         "memory.kernel_stacks", "KernelStacks", "create",

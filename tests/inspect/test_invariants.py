@@ -90,6 +90,13 @@ def leave_something_in_a_free_frame(pc, lens):
     struct.pack_into("<II", pc.ram.bytes, lens.memory.frames.kernel_zone.lowest() << 12, 0, 1)
 
 
+def leave_something_behind_the_kernel_part(pc, lens):
+    free = lens.memory.frames.kernel_zone.lowest() << 12
+    own = link_place(lens, lens.spaces.kernel.directory, 0) >> 12 << 12
+    pc.ram.bytes[free : free + 4096] = pc.ram.bytes[own : own + 4096]
+    struct.pack_into("<I", pc.ram.bytes, free + 4092, 1)
+
+
 def forget_an_upper_level(pc, lens):
     lens.memory.frames.user_zone.levels[1][0] = 0
 
@@ -630,6 +637,7 @@ MISTAKES = {
     forget_an_owner: "a frame's role and owner",
     give_a_used_frame_back: "the sets of free frames",
     take_a_free_frame_out: "the sets of free frames",
+    leave_something_behind_the_kernel_part: "a free frame of the kernel zone that begins",
     leave_something_in_a_free_frame: "a free frame of the kernel zone",
     forget_an_upper_level: "a word of a free set's upper level",
     forget_the_first_word: "a free set notes which of its words",

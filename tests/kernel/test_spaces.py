@@ -196,8 +196,26 @@ def test_a_free_frame_is_cleared_unless_its_first_word_is_zero(kernel):
     assert not any(words)
 
 
-def test_a_space_that_is_destroyed_leaves_zeros_for_the_next_one(kernel):
-    zone = kernel.memory.frames.kernel_zone
-    taken = zone.lowest()
+def test_a_space_that_is_destroyed_leaves_the_kernel_part_for_the_next_one(kernel):
+    access, tables, zone = kernel.spaces.access, kernel.spaces.tables, kernel.memory.frames.kernel_zone
+    own = tables.follow(tables.own[-1][1], kernel.spaces.kernel.directory, kernel.layout.kernel_limit)
+    space = kernel.spaces.create(7)
+    kept = tables.follow(tables.own[-1][1], space, kernel.layout.kernel_limit)
+    kernel.spaces.destroy(space)
+    assert zone.has(kept) and list(access.table(kept).words) == list(access.table(own).words)
+    again = kernel.spaces.create(7)
+    assert tables.follow(tables.own[-1][1], again, kernel.layout.kernel_limit) == kept
+    assert list(access.table(kept).words) == list(access.table(own).words)
+
+
+def test_a_table_that_had_the_kernel_part_is_cleared_for_anything_else(kernel):
+    access, zone = kernel.spaces.access, kernel.memory.frames.kernel_zone
     kernel.spaces.destroy(kernel.spaces.create(7))
-    assert zone.lowest() == taken and not any(kernel.spaces.access.table(taken).words)
+    kept = next(each for each in range(1, len(kernel.memory.frames.table)) if zone.has(each) and begins(access, each))
+    access.clear(kept)
+    assert not any(access.table(kept).words)
+
+
+def begins(access, frame):
+    """Say whether a frame begins as a table with the kernel part."""
+    return access.table(frame).words[0] == access.part.first

@@ -77,6 +77,17 @@ def _blank_frames(census: Census) -> Iterator[str]:
             yield f"frame {frame:#x} is free and begins with 0, and should be all zero, but is not"
 
 
+@invariant("a free frame of the kernel zone that begins as the kernel's own table at KLIMIT is as that")
+def _parted_frames(census: Census) -> Iterator[str]:
+    bounds, snapshot, limit = census.kernel.memory.bounds, census.snapshot, census.kernel.layout.kernel_limit
+    *_, own = snapshot.walker.tables(snapshot.kernel_root, limit, limit + PAGE_SIZE)
+    expected = census.frame(own.place >> PAGE_SHIFT)
+    for frame in range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
+        words = census.frame(frame)
+        if words[0] == expected[0] and census.free >> frame & 1 and words != expected:
+            yield f"frame {frame:#x} is free and begins as the kernel's own table, and should be as that, but is not"
+
+
 @invariant("a word of a free set's upper level has a bit for each word below that is not zero")
 def _set_levels(census: Census) -> Iterator[str]:
     for free in zones_of(census.kernel).values():

@@ -13,7 +13,13 @@ The layout says which, and nobody else notices.
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.windows import AtOwnAddress, EntryBits, Window
 from keelback.kernel.x86.paging import PageTable
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Page, Region, u32, view, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Page, Region, Struct, u32, view, word
+
+
+class KernelPart(Struct):
+    """How a page table begins that leads to the kernel part; all zero until there is one."""
+
+    first: u32  # its first word
 
 
 class FrameAccess(Component):
@@ -22,6 +28,13 @@ class FrameAccess(Component):
     def __init__(self, records: Region, layout: Layout, cpu: Cpu) -> None:
         self.ram = records.ram
         self.bits = records.struct(EntryBits)
+        self.part = records.struct(KernelPart)
+        # Whether a table with the kernel part keeps it when it is given back: if its first entry is surely present,
+        # since it leads to the screen.
+        scheme, limit = layout.paging, layout.kernel_limit
+        level = scheme.levels[scheme.levels_above(limit)]
+        self.keeps_part = not layout.one_pool and level != scheme.table and limit < level.reach << level.bits
+        self.part_words = level.index(limit) * scheme.entry_size // 4
         self.one_pool = layout.one_pool
         self.window_table: PageTable | None = None
         self.first: Window | AtOwnAddress
@@ -56,11 +69,15 @@ class FrameAccess(Component):
     def clear(self, frame: u32) -> None:
         """Make a frame of the kernel zone that was free all zero; it is already if its first word is 0.
 
-        Where users' pages lie among them, nobody knows that.
+        One that begins as a table with the kernel part has nothing else.  Where users' pages lie among them, nobody
+        knows that.
         """
         words = self.table(frame).words
-        if self.one_pool or words[0] != 0:
+        first = words[0]
+        if self.one_pool or (first != 0 and first != self.part.first):
             words.clear()
+        elif first != 0:
+            words.fill(0, self.part_words, 0)
 
     def spoil(self, frame: u32) -> None:
         """Mark a frame that is to be free as one that may not be all zero."""

@@ -12,7 +12,8 @@
    (`promises.py`) answers for it.
 6. In a layout with one pool all frames are user frames, and the kernel's own are among those that are read-only.
 7. Else a free frame of the kernel zone whose first word is 0 is all zero (`FrameAccess.clear`): an empty page table
-   that is given back need not be cleared when it is one again.
+   that is given back need not be cleared when it is one again.  One that begins as the kernel's own table which
+   leads to the kernel part is as that, so it need not be copied when there is a space again.
 """
 
 from enum import IntEnum

@@ -44,7 +44,7 @@ class PageTables(Component):
         # KLIMIT is aligned to, at which each space has a table that leads to the kernel part; the links between them.
         levels = tuple((level, scheme.levels[:depth]) for depth, level in enumerate(scheme.levels))
         self.ways = levels[:-1]
-        self.own = levels[: 1 + sum(kernel_limit % level.reach > 0 for level in scheme.directories)]
+        self.own = levels[: 1 + scheme.levels_above(kernel_limit)]
         self.links = tuple(zip(scheme.levels, self.own[1:], strict=False))
 
     # One entry.
@@ -151,8 +151,13 @@ class PageTables(Component):
 
     def find(self, root: u32, address: word) -> Entry | None:
         """Return the entry for the page of an address, present or not; None when a table on the way is not there."""
-        table: u32 = self.table_of(root, address)
-        return self.entry(table, self.scheme.table.index(address)) if table != 0 else None
+        table: u32 = root
+        for level in self.scheme.directories:
+            entry = self.entry(table, level.index(address))
+            if not entry.present:
+                return None
+            table = self.table_at(entry)
+        return self.entry(table, self.scheme.table.index(address))
 
     def table_of(self, root: u32, address: word) -> u32:
         """Return the frame of the lowest table for an address, 0 when there is none."""
@@ -283,6 +288,15 @@ class PageTables(Component):
 
     # Spaces.
 
+    def note_kernel_part(self, kernel: u32) -> None:
+        """Note how the tables begin that lead to the kernel part, once the kernel's own space has all of it."""
+        if not self.access.keeps_part:
+            return
+        _level, way = self.own[-1]
+        first = self.access.table(self.follow(way, kernel, self.kernel_limit)).words[0]
+        assert first & PRESENT, "a table with the kernel part begins with an entry"
+        self.access.part.first = first
+
     def create(self, kernel: u32, use: u16) -> u32:
         """Return the root of a new space whose kernel part is that of another, and which maps nothing else.
 
@@ -305,9 +319,12 @@ class PageTables(Component):
 
     def _share_table(self, kernel: u32, level: Level, use: u16) -> u32:
         """Return a new table of a level with the entries of the kernel part that another has."""
-        table: u32 = self.new_table(use)
-        shared: u32 = level.index(self.kernel_limit) * self.step
-        self.access.table(table).words.copy_from(0, self.access.table(kernel).words, 0, shared)
+        table: u32 = self.frames.allocate_kernel(use)
+        words = self.access.table(table).words
+        shared = self.access.table(kernel).words
+        if not self.access.keeps_part or words[0] != shared[0]:  # else all of them are there
+            self.access.clear(table)
+            words.copy_from(0, shared, 0, level.index(self.kernel_limit) * self.step)
         self.frames.table[table].references = self._shared_entries(level, kernel)
         return table
 
@@ -334,9 +351,14 @@ class PageTables(Component):
         self._release(root)
 
     def _release(self, root: u32) -> None:
-        """Give back the root and the other tables of a space that lead to the kernel part, as far as they are there."""
+        """Give back the root and the other tables of a space that lead to the kernel part, as far as they are there.
+
+        The entries of the kernel part may stay there, for the next space.
+        """
         for level, way in reversed(self.own):
             table: u32 = self.follow(way, root, self.kernel_limit)
             if table != 0:
-                self.access.table(table).words.fill(0, (level.index(self.kernel_limit) + 1) * self.step, 0)
+                link: u32 = level.index(self.kernel_limit) * self.step
+                first: u32 = link if self.access.keeps_part else 0
+                self.access.table(table).words.fill(first, link + self.step - first, 0)
                 self.frames.release_kernel(table)

@@ -81,6 +81,7 @@ class AddressSpaces(Component):
             self._map_region(region_top, address_of(table) >> PAGE_SHIFT)
         for page in range(layout.globals_start, layout.globals_end, tables.reach):
             tables.reserve(self.kernel.directory, page)
+        tables.note_kernel_part(self.kernel.directory)
         self.kernel.zero = self.frames.allocate_kernel(ZERO)
         self.access.clear(self.kernel.zero)
         self.frames.pin(self.kernel.zero)

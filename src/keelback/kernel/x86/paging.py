@@ -120,6 +120,10 @@ class PagingScheme:
         """Return the level whose entries map pages."""
         return self.levels[-1]
 
+    def levels_above(self, limit: int) -> int:
+        """Return how many levels, from the root on, have an entry for what lies on both sides of an address."""
+        return sum(limit % level.reach > 0 for level in self.directories)
+
     @property
     def physical_end(self) -> int:
         """Return the end of the memory that entries can name by frames' numbers of 32 bits."""
