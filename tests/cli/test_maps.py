@@ -67,7 +67,7 @@ def test_json_has_what_the_table_has():
         (["--at", "9999"], "--at 9999: there is no such trap; the machine ended after "),
         (["--until", "nobody"], "--until 'nobody': the console never said that; the machine ended after "),
         (["--pid", "7"], "there never was a process 7; the machine ended after "),
-        (["--at", "1", "--pid", "7"], "--pid 7: there is no such process here; there is hello (1)"),
+        (["--at", "1", "--pid", "7"], "there is no process 7 here that is alive; there is hello (1)"),
         (["--walk", "here"], "--walk here: not an address such as 0x0804a000"),
         (["--at", "1", "--until", "x"], "--at and --until: say one of them"),
     ],

@@ -55,7 +55,7 @@ def kept(tmp_path_factory):
 
 def test_a_file_says_what_the_machine_said(kept):
     run = ["cow", "--until", "child"]
-    for words in (["ps"], ["frames"], ["frames", "2", "0x1e7"], ["walk", "1", "0x0804a000"]):
+    for words in (["ps"], ["frames"], ["frames", "2", "0x1e7"], ["walk", "1", "0x0804a000"], ["maps", "--pid", "1"]):
         for more in ([], ["--json"]):
             there, here = (said(*words, *more, *each) for each in (["--on", f"file:{kept}"], run))
             assert there == here != ""
@@ -187,9 +187,9 @@ def test_a_mistake_in_python_is_a_line(kept, words, line):
         (["ps", "--on", "qemu:/nowhere"], "/nowhere: there is no QEMU whose QMP monitor it is"),
         (["ps", "hello", "--on", "file:x"], ALREADY),
         (["ps", "--at", "3", "--on", "file:x"], ALREADY),
-        (["ps", "hello", "--pid", "7", "--at", "2"], "--pid 7: there is no such process here"),
+        (["ps", "hello", "--pid", "7", "--at", "2"], "there is no process 7 here"),
         (["frames", "99999999", "hello", "--at", "1"], "frame 0x5f5e0ff is none of this machine's, which has 0x4000"),
-        (["walk", "7", "0", "hello", "--at", "1"], "--pid 7: there is no such process here; there is hello (1)"),
+        (["walk", "7", "0", "hello", "--at", "1"], "there is no process 7 here that is alive; there is hello (1)"),
         (["walk", "1", "there", "hello"], "ADDRESS there: not an address such as 0x0804a000"),
         (["snapshot", "/nowhere/file", "hello", "--at", "1"], "/nowhere/file: No such file or directory"),
         (["snapshot", "/", "hello", "--at", "1"], "/: it is no file; name one to write"),

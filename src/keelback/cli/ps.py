@@ -24,7 +24,7 @@ def list_processes(target: Target, *, as_json: bool) -> int:
         snapshot = moment.snapshot()
         pid = target.moment.pid
         if pid is not None and pid not in snapshot.processes:
-            raise UserError(f"--pid {pid}: there is no such process here")
+            raise UserError(f"there is no process {pid} here")
         processes = [*snapshot.processes.values()] if pid is None else [snapshot.processes[pid]]
         if as_json:
             print_json({"stands": moment.stands.value, "processes": [facts_of(each) for each in processes]})
@@ -42,10 +42,8 @@ def list_processes(target: Target, *, as_json: bool) -> int:
 
 
 def _row(process: Process) -> list[str]:
-    pages = [*process.pages()]
-    own = sum(each.mapping.frame < len(process.snapshot.frames) and each.frame.owner == process.pid for each in pages)
     at = ", ".join(f"{thread.instruction:#010x}" for thread in process.threads) if process.is_alive else ""
-    counted = (str(len(pages)), str(own)) if process.is_alive else ("", "")
+    counted = (str(len([*process.pages()])), str(process.own_pages)) if process.is_alive else ("", "")
     return [str(process.pid), str(process.parent or ""), escaped(process.name), does(process), *counted, at]
 
 

@@ -46,7 +46,7 @@ def chosen(snapshot: Snapshot, pid: int | None) -> list[Process]:
     found = [each for each in alive if each.pid == pid]
     if not found:
         there = ", ".join(snapshot.name_of(each.pid) for each in alive) or "none"
-        raise UserError(f"--pid {pid}: there is no such process here; there is {there}")
+        raise UserError(f"there is no process {pid} here that is alive; there is {there}")
     return found
 
 

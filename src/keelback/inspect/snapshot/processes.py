@@ -48,9 +48,7 @@ class Process(InNotebooks):
     def __repr__(self) -> str:
         if not self.is_alive:
             return f"<process {self.pid} {self.name}: {self.record.ending.name.lower()}>"
-        pages = list(self.pages())
-        own = sum(each.frame.owner == self.pid for each in pages)
-        return f"<process {self.pid} {self.name}: {len(pages)} pages, {own} of them its own>"
+        return f"<process {self.pid} {self.name}: {len(list(self.pages()))} pages, {self.own_pages} of them its own>"
 
     @property
     def is_alive(self) -> bool:
@@ -87,6 +85,13 @@ class Process(InNotebooks):
             for each in self.space.user:
                 if start <= each.page < end:
                     yield Page(self.snapshot, self.space, each)
+
+    @property
+    def own_pages(self) -> int:
+        """Return how many of its pages show a frame that is its own; none that is behind all memory is."""
+        frames = self.snapshot.frames
+        numbers = (each.mapping.frame for each in self.pages())
+        return sum(number < len(frames) and frames[number].owner == self.pid for number in numbers)
 
     def malloc_pages(self) -> Iterator[Page]:
         """Yield its malloc pages, lowest first."""
