@@ -11,6 +11,7 @@ import pytest
 
 import keelback
 from cli.test_run import COMMAND, ENVIRONMENT, command
+from keelback.kernel.layout import MICROKERNEL, with_paging
 
 SOURCES = Path(keelback.__file__).parents[1]
 FRAMES, CALLS, PROCESSES, PROGRAMS, USER_MEMORY = (
@@ -391,3 +392,78 @@ def test_a_64_bit_kernel_is_walked_to_its_entry_code_and_its_frames_have_names()
         r"  rsp = 0x7f[0-9a-f]{10},", said[3]
     )
     assert "(void (*)()) 0x1" in said[4] and said[5].endswith("= 0x2b\n")
+
+
+# The machine's memory, as our own commands tell it.
+
+
+def mapped_by_qemu(said):
+    """Return the user pages that QEMU's own walk finds, and whether each may be written."""
+    ranges = re.findall(r"^(\w+)-(\w+) \w+ u(?:r)(w|-)", said, re.M)
+    return {page: w == "w" for start, end, w in ranges for page in range(int(start, 16), int(end, 16), 4096)}
+
+
+def mapped_by_us(said):
+    """Return the pages that `maps` tells, and whether each may be written."""
+    runs = re.findall(
+        r"^(0x\w+)\S* +([\d,]+)  [a-z ]+?  +(may be \w+|read-only|copy-on-write|shows zeros) ", said, re.M
+    )
+    return {
+        int(start, 16) + 4096 * page: rights == "may be written"
+        for start, count, rights in runs
+        for page in range(int(count.replace(",", "")))
+    }
+
+
+@pytest.mark.parametrize("paging", ["i386", "PAE", "x86-64"])
+def test_maps_and_walk_say_what_qemu_finds_itself(paging):
+    layout = with_paging(MICROKERNEL, paging)
+    image, stack = layout.image_base, layout.stack_top - 4096
+    done = gdb(
+        *("break SystemCalls.frame_counts", "continue", "maps", "maps 2", "monitor info mem"),
+        *(f"walk {image}", f"monitor gva2gpa {image}", 'walk 2 "layout.stack_top - 4"', f"monitor gva2gpa {stack}"),
+        programs=("cow",),
+        options=("--paging", paging),
+    )
+    both, child, _, *walks = [text.partition("\n")[2] for text in done.stdout.split("(gdb) ")[3:]]
+    assert child.startswith(f"cow · microkernel, {paging} · QEMU · inside the kernel\n\ncow (2): 12 pages, ")
+    assert "cow (1): 12 pages, " in both and child.partition("\n")[2] in both
+    assert mapped_by_us(child) == mapped_by_qemu(done.stderr) and len(mapped_by_us(child)) == 12
+    places = re.findall(r"^gpa: (0x\w+)$", done.stderr, re.M)  # gdb has what a monitor says on its stream of errors
+    for walk, place in zip(walks[::2], places, strict=True):
+        [frame] = re.findall(r"^  page table\[\d+\] +0x\w+: page in frame (0x\w+), ", walk, re.M)
+        assert int(place, 16) == int(frame, 16) << 12
+        assert len(re.findall(r"^  page[ -]\S.*\[\d+\] ", walk, re.M)) == len(layout.paging.levels)
+
+
+def test_what_maps_and_walk_can_not_tell_is_one_line_each():
+    asked = {
+        "walk 0": "No process runs here; say whose address it is: walk 1 0x08048000",
+        "maps": "this machine: its kernel has not booted yet, or could not start; its console says why",
+        "break SystemCalls.puts": "",
+        "continue": "",
+        "maps 9": "there is no process 9 here that is alive; there is hello (1)",
+        "maps 1 2": "maps takes one process at most, by its id: maps 1",
+        "walk": "walk takes an address, and before that a process, by its id: walk 1 0x0804a000",
+        "walk 1 2 3": "walk takes an address, and before that a process, by its id: walk 1 0x0804a000",
+        "walk nobody": 'nobody: No symbol "nobody" in current context.',
+        "walk layout": "layout: it is no number",
+        "walk processes[600]": "processes[600]: index 600 of an array of 512 elements",
+        "walk 9 0": "there is no process 9 here that is alive; there is hello (1)",
+        "delete": "",
+        "continue ": "",
+        "walk 1": "The machine has ended.",
+    }
+    said = gdb(*asked).stderr.splitlines()
+    said.remove("Remote connection closed")
+    assert said == [each for each in asked.values() if each]
+
+
+def test_a_machine_with_a_kernel_of_the_users_is_looked_at_from_any_folder(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import replace\nfrom keelback.kernel.layout import MICROKERNEL\n"
+        "MINE = replace(MICROKERNEL, name='mine', number=77, processes=4)\n"
+    )
+    options = ("--layout", f"{tmp_path / 'mine.py'}:MINE")
+    said = answers("break SystemCalls.puts", "continue", "cd /", "maps", options=options)
+    assert said[-1].startswith("hello · mine, i386 · QEMU · inside the kernel\n\nhello (1): ")

@@ -16,10 +16,12 @@ from keelback.cli.run import TOUR
 from keelback.debug.debugger import find_gdb, prepare
 from keelback.image.kernels import compiled
 from keelback.image.leftovers import end, scratch_folder, start_tool
-from keelback.kernel.layout import Layout
 from keelback.machine.qemu.gdb_relay import GdbRelay
+from keelback.machine.qemu.offered import offered_monitor
 from keelback.machine.qemu.qemu import Qemu, find_qemu
 
+SERVER, MONITOR = "gdb", "monitor"
+"""Sockets of the machine, in a folder of this command's: gdb's, and that of whoever looks while gdb has it stopped."""
 QEMUS = {32: "qemu-system-i386", 64: "qemu-system-x86_64"}
 """By the bits of a word: to gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, which walks no 32-bit stack."""
 
@@ -35,27 +37,33 @@ def debug_programs(words: Sequence[str], *, choice: KernelChoice, memory: int, a
     image = build_image(choose(words or TOUR, where))
     check_memory(image, where, memory)
     with scratch_folder() as folder:
-        return _debug(where, image, memory, folder, arguments)
+        looking = [sys.executable, "-m", "keelback"], f"qemu:{folder / MONITOR}", _options(choice)
+        command = prepare(folder, where, compiled(where), folder / SERVER, looking)
+        take_away()
+        with _interrupts_left_to_gdb(), _stopped_machine(image, memory, folder, QEMUS[where.paging.word_bits]):
+            gdb = start_tool([*command, *arguments], foreground=True)
+            try:
+                return gdb.wait()
+            finally:
+                end(gdb)
 
 
-def _debug(layout: Layout, image: bytes, memory: int, folder: Path, arguments: Sequence[str]) -> int:
-    socket = folder / "gdb"
-    command = prepare(folder, layout, compiled(layout), socket)
-    take_away()
-    with _interrupts_left_to_gdb(), _stopped_machine(image, memory, socket, QEMUS[layout.paging.word_bits]):
-        gdb = start_tool([*command, *arguments], foreground=True)
-        try:
-            return gdb.wait()
-        finally:
-            end(gdb)
+def _options(choice: KernelChoice) -> list[str]:
+    """Return the options by which a command has the same kernel."""
+    paging = ["--paging", choice.paging] if choice.paging is not None else []
+    parts = [word for file in choice.parts for word in ("--with", file)]
+    return ["--layout", choice.layout, *paging, *parts]
 
 
 @contextmanager
-def _stopped_machine(image: bytes, memory: int, path: Path, program: str) -> Iterator[None]:
-    """Start QEMU, stopped, a gdb server for it at a path; what it prints goes to this terminal."""
+def _stopped_machine(image: bytes, memory: int, folder: Path, program: str) -> Iterator[None]:
+    """Start QEMU, stopped, a gdb server and a monitor for it in a folder; what it prints goes to this terminal."""
     lines = _Lines()
-    with Qemu(image, memory=memory, program=program, arguments=("-S",), output=lines.show) as machine:
-        relay = Thread(target=GdbRelay(machine, path).run)
+    with (
+        offered_monitor(folder / MONITOR) as offered,
+        Qemu(image, memory=memory, program=program, arguments=("-S", *offered), output=lines.show) as machine,
+    ):
+        relay = Thread(target=GdbRelay(machine, folder / SERVER).run)
         relay.start()
         try:
             yield

@@ -4,10 +4,12 @@
     kernel.json     the kernel's parts, structs and enums (`description.py`)
 
 gdb has a Python of its own, where the modules whose names start with `gdb_` run, and nothing else of ours does.
+What takes more, `maps` and `walk`, is a command of ours, which reads the machine by its monitor.
 """
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import keelback
@@ -37,9 +39,16 @@ def find_gdb() -> str:
     return found
 
 
-def prepare(folder: Path, layout: Layout, compiled: CompiledKernel, socket: Path) -> list[str]:
+def prepare(
+    folder: Path,
+    layout: Layout,
+    compiled: CompiledKernel,
+    socket: Path,
+    looking: tuple[Sequence[str], str, Sequence[str]],
+) -> list[str]:
     """Write gdb's files to a folder; return the command that debugs the machine whose gdb server has a socket.
 
+    `looking` is what starts a command of ours, this machine's name for it, and the options that say what kernel it has.
     That machine stands before its first instruction; when gdb first asks what to do, it stands at the kernel's.
     Raises: DebuggerError; ToolchainError.
     """
@@ -49,6 +58,6 @@ def prepare(folder: Path, layout: Layout, compiled: CompiledKernel, socket: Path
     # Last on the path: what else lies beside our package is for this Python, not for gdb's.
     find = f"import sys; sys.path.append({SOURCES[0]!r}); from keelback.debug import gdb_script"
     own = sorted({str(path.parent) for path in methods.SOURCES.values() if not path.is_relative_to(methods.KERNEL)})
-    given = (str(folder), str(socket), layout.kernel_start, (*SOURCES, *own), layout.paging.word_bits)
+    given = (str(folder), str(socket), layout.kernel_start, (*SOURCES, *own), layout.paging.word_bits, looking)
     start = f"gdb_script.start{given!r}"
     return [gdb, "--quiet", "--eval-command", f"python {find}; {start}"]

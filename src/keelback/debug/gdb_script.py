@@ -11,14 +11,14 @@ from typing import Any
 
 import gdb  # type: ignore[import-untyped]
 
-from keelback.debug import gdb_frames
+from keelback.debug import gdb_frames, gdb_looking
 from keelback.debug.gdb_expressions import OPTIMIZED_OUT, NotPython, OptimizedOut, evaluate, local_symbols, shown
 from keelback.debug.gdb_places import method_shown, places_for
 from keelback.debug.gdb_values import KERNEL, Address, in_c, in_gdb, load
 
 WELCOME = """\
 The kernel stands before its first instruction.  For example:
-    break SystemCalls.puts      continue      bt      next      print thread.frame
+    break SystemCalls.puts      continue      bt      next      print thread.frame      maps      walk $eip
 """
 
 
@@ -26,8 +26,18 @@ ARCHITECTURES = {32: "i386", 64: "i386:x86-64"}
 """gdb's names, by the bits of a word."""
 
 
-def start(folder: str, socket: str, first: int, sources: Sequence[str], word_bits: int) -> None:
-    """Connect to a machine that has not run yet, and let it run to the kernel's first instruction."""
+def start(
+    folder: str,
+    socket: str,
+    first: int,
+    sources: Sequence[str],
+    word_bits: int,
+    looking: tuple[Sequence[str], str, Sequence[str]],
+) -> None:
+    """Connect to a machine that has not run yet, and let it run to the kernel's first instruction.
+
+    `looking` is what starts a command of ours, the machine's name for it, and the options that say what kernel it has.
+    """
     for line in (
         "set confirm off",
         "set print pretty on",
@@ -40,6 +50,7 @@ def start(folder: str, socket: str, first: int, sources: Sequence[str], word_bit
         gdb.execute(line, to_string=True)
     load(Path(folder, "kernel.json"))
     gdb_frames.use(word_bits)
+    gdb_looking.use(*looking, word_bits)
     Print()
     Variables("locals", "Local variables")
     Variables("args", "Parameters")

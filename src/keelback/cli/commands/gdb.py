@@ -26,7 +26,8 @@ def command(
     It shows Python's lines and values.  Without a PROGRAM, the machine runs the tour's.
 
     gdb starts at the kernel's first instruction and knows Python's files and lines; print takes Python expressions
-    over the kernel's parts and the locals: print processes[1].state.  The exit status is gdb's.
+    over the kernel's parts and the locals: print processes[1].state.  maps and walk tell a process's own pages and what
+    an address leads to.  The exit status is gdb's.
     """
     from keelback.cli.gdb import debug_programs
 
