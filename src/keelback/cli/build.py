@@ -11,13 +11,13 @@ from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import Chosen, choose
 from keelback.cli.run import TOUR
-from keelback.cli.written_files import write_file
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.image_reader import read_image_file
 from keelback.image.iso import build_iso, check_iso_tools
 from keelback.image.kernels import compiled
 from keelback.image.rooms import rooms_of
+from keelback.image.written_files import write_file
 from keelback.kernel.layout import Layout
 
 IMAGE, ISO = Path("keelback.img"), Path("keelback.iso")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keelback.cli.options import Picture
-from keelback.cli.written_files import write_file
+from keelback.image.written_files import write_file
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
 from keelback.view.cells import PAGE

@@ -12,8 +12,8 @@ from keelback.cli.commands.run import RunOptions
 from keelback.cli.ending import tell
 from keelback.cli.options import KernelChoice
 from keelback.cli.statuses import BADLY, WELL
-from keelback.cli.written_files import write_file
 from keelback.errors import Interrupted, LimitReached, UserError
+from keelback.image.written_files import write_file
 from keelback.lang import strict
 from keelback.machine.recorded.run_file import BadRunFile, End, RunFile, build_digest, read_run
 

@@ -12,8 +12,8 @@ from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import choose
 from keelback.cli.run import TOUR
 from keelback.cli.sizes import web_memory_size
-from keelback.cli.written_files import make_folder, write_file
 from keelback.errors import UserError
+from keelback.image.written_files import make_folder, write_file
 from keelback.kernel.layout import Layout
 from keelback.view.emulator import find_emulator
 from keelback.view.page import PageContents, make_page, notice

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keelback import __version__
 from keelback.errors import UserError
-from keelback.image.leftovers import draft_of
+from keelback.image.written_files import whole_file
 from keelback.inspect.moment import Moment
 from keelback.inspect.saved import write_moment
 from keelback.machine.observed import Observed
@@ -32,14 +32,8 @@ def _kind_of(machine: Observed) -> str:
 
 def save(moment: Moment, path: Path) -> int:
     """Write a machine into a file, whole or not at all; return how many bytes it takes.  Raises: UserError."""
-    try:
-        if path.exists() and not path.is_file():
-            raise UserError(f"{path}: it is no file; name one to write")
-        place = path.resolve()  # where a link leads, not over the link
-        with draft_of(place) as draft:
-            with draft.open("xb") as file:
-                write_moment(moment, file, __version__)
-            os.replace(draft, place)
-        return place.stat().st_size
-    except (OSError, ValueError, RuntimeError) as error:  # a zero byte in the path; links in a circle
-        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UserError(f"{path}: it is no file; name one to write")
+    with whole_file(path) as file:
+        write_moment(moment, file, __version__)
+        return file.seek(0, os.SEEK_END)
