@@ -19,7 +19,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.records import bits, zones_of
 from keelback.inspect.saved import read_moment
 from keelback.inspect.snapshot import Snapshot
-from keelback.kernel.layout import LAYOUTS, OTHER_PAGING
+from keelback.kernel.layout import PUBLISHED
 from keelback.machine.observed import Outcome
 from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.machine.simulated.compiled import CompiledPc
@@ -62,7 +62,7 @@ def test_a_file_says_what_the_machine_said(kept):
 
 
 @pytest.mark.parametrize("life", ["interpreted", "compiled"])
-@pytest.mark.parametrize("layout", LAYOUTS + OTHER_PAGING, ids=name_of)
+@pytest.mark.parametrize("layout", PUBLISHED, ids=name_of)
 def test_every_kernel_is_listed_in_both_lives(layout, life, tmp_path):
     kernel = ["--layout", layout.name, "--paging", layout.paging.name, "--kernel", life]
     memory = ["--memory", "2M" if layout.name == "teaching" else "16M"]

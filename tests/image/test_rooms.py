@@ -7,13 +7,13 @@ import pytest
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.rooms import rooms_of
-from keelback.kernel.layout import LAYOUTS, OTHER_PAGING
+from keelback.kernel.layout import PUBLISHED
 from variants import name_of
 
 PAYLOAD = b"a payload".ljust(1024, b"!")
 
 
-@pytest.mark.parametrize("layout", LAYOUTS + OTHER_PAGING, ids=name_of)
+@pytest.mark.parametrize("layout", PUBLISHED, ids=name_of)
 def test_text_and_places_have_a_tenth_to_spare_and_the_image_has_them_where_they_are_said_to_be(layout):
     kernel = compiled(layout)
     text, places, records, payload = rooms_of(layout, kernel, len(PAYLOAD))

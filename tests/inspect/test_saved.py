@@ -17,7 +17,7 @@ from keelback.inspect.record_layouts import records_digest
 from keelback.inspect.saved import BadSavedFile, read_moment, write_moment
 from keelback.inspect.saved.form import FORMAT, MAGIC, RUN, SIZES, START
 from keelback.inspect.sparse import PAGE, filled_runs, make_memory
-from keelback.kernel.layout import LAYOUTS, MICROKERNEL, OTHER_PAGING, USERMODE
+from keelback.kernel.layout import MICROKERNEL, PUBLISHED, USERMODE
 from keelback.machine.moments import moment_of, save
 from support import MIB, make_pc
 from variants import name_of
@@ -83,7 +83,7 @@ def test_what_the_kernel_wrote_is_in_its_log(pc):
     assert logged(pc.kernel) == bytes(pc.console)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS + OTHER_PAGING, ids=name_of)
+@pytest.mark.parametrize("layout", PUBLISHED, ids=name_of)
 def test_every_layout_and_scheme_is_saved(layout, tmp_path):
     contents = make_memory(layout.records_end)
     contents[layout.text_end :] = bytes(range(256)) * ((layout.records_end - layout.text_end) // 256)
@@ -281,10 +281,10 @@ if len(sys.argv) > 1:
     for each in pkgutil.walk_packages(keelback.kernel.__path__, "keelback.kernel."):
         importlib.import_module(each.name)
 from keelback.inspect.record_layouts import records_digest
-from keelback.kernel.layout import LAYOUTS, OTHER_PAGING
-print([records_digest(each) for each in LAYOUTS + OTHER_PAGING])
+from keelback.kernel.layout import PUBLISHED
+print([records_digest(each) for each in PUBLISHED])
 """
     ways = ([], ["all"])
     said = {subprocess.run([sys.executable, "-c", code, *each], capture_output=True, text=True).stdout for each in ways}
-    assert said == {f"{[records_digest(each) for each in LAYOUTS + OTHER_PAGING]}\n"}
-    assert len({records_digest(each) for each in LAYOUTS + OTHER_PAGING}) == len(LAYOUTS + OTHER_PAGING)
+    assert said == {f"{[records_digest(each) for each in PUBLISHED]}\n"}
+    assert len({records_digest(each) for each in PUBLISHED}) == len(PUBLISHED)

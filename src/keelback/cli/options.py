@@ -108,7 +108,7 @@ class KernelChoice(NamedTuple):
     paging: str | None = None
 
 
-PUBLISHED = KernelChoice()
+DEFAULT_KERNEL = KernelChoice()
 """The kernel that is used where nothing is said."""
 
 
@@ -254,7 +254,7 @@ class Target(NamedTuple):
 
     words: tuple[str, ...] = ()
     on: str | None = None
-    choice: KernelChoice = PUBLISHED
+    choice: KernelChoice = DEFAULT_KERNEL
     compiled: bool = False
     memory: str = "64M"
     moment: Moment = NO_MOMENT

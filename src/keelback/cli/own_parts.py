@@ -15,7 +15,7 @@ from keelback.cli.users_files import check_readable, run_module, users_python
 from keelback.errors import UserError
 from keelback.image.kernels import kernel_of
 from keelback.inspect.methods import SOURCES
-from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, Layout, WrongLayout, with_paging
+from keelback.kernel.layout import LAYOUTS, PUBLISHED, Layout, WrongLayout, with_paging
 from keelback.lang import Panic, strict
 from keelback.lang.errors import MISTAKES
 from keelback.lang.records import NoRoom
@@ -75,7 +75,7 @@ def published(paging: str | None) -> list[Layout]:
 
 def _variants(layout: Layout) -> list[Layout]:
     """Return a published layout with each kind of page tables that it can have."""
-    return [each for each in LAYOUTS + OTHER_PAGING if each.name == layout.name]
+    return [each for each in PUBLISHED if each.name == layout.name]
 
 
 def _pagings(layout: Layout) -> str:

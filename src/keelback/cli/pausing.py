@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.options import NO_LIMITS, NO_MOMENT, PUBLISHED, KernelChoice, Limits, Moment
+from keelback.cli.options import DEFAULT_KERNEL, NO_LIMITS, NO_MOMENT, KernelChoice, Limits, Moment
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
 from keelback.cli.run import TOUR
@@ -24,7 +24,7 @@ class Pause:
     With neither it stands where the first of some processes is about to end: of the one named, else of the programs.
     """
 
-    choice: KernelChoice = PUBLISHED
+    choice: KernelChoice = DEFAULT_KERNEL
     compiled: bool = False
     memory: int = 64 << 20
     moment: Moment = NO_MOMENT

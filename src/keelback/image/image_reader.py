@@ -15,7 +15,7 @@ from keelback.image.image_file import BadImageFile, ImageFile
 from keelback.image.images import mover_of, room_loaded
 from keelback.image.payload import Member, make_payload, members_of
 from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
-from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, Layout
+from keelback.kernel.layout import PUBLISHED, Layout
 from keelback.lang import layout_of
 
 _HEADER = layout_of(ImageHeader)
@@ -27,7 +27,7 @@ class KernelFile:
     """A kernel image file that was found good in all its parts.  Raises: BadImageFile when it is not."""
 
     file: ImageFile
-    layouts: tuple[Layout, ...] = LAYOUTS + OTHER_PAGING
+    layouts: tuple[Layout, ...] = PUBLISHED
     """Those that it may be of: the published ones, or a user's own."""
 
     def __post_init__(self) -> None:
@@ -108,7 +108,7 @@ def read_image_file(content: bytes, layout: Layout | None = None) -> KernelFile:
 
     Raises: BadImageFile.
     """
-    return KernelFile(ImageFile(content), LAYOUTS + OTHER_PAGING if layout is None else (layout,))
+    return KernelFile(ImageFile(content), PUBLISHED if layout is None else (layout,))
 
 
 def _build_id_of(kernel: bytes) -> bytes:

@@ -53,6 +53,7 @@ __all__ = [
     "MICROKERNEL_64",
     "MOST_SLOTS",
     "OTHER_PAGING",
+    "PUBLISHED",
     "TEACHING",
     "USERMODE",
     "Layout",
@@ -223,6 +224,7 @@ OTHER_PAGING = (
     _in_long_mode(USERMODE, physical_limit=3 * GIB, stack_top=USERMODE.stack_top),
 )
 """The same, with the other page tables that they can have."""
+PUBLISHED = LAYOUTS + OTHER_PAGING
 
 
 def with_paging(layout: Layout, name: str) -> Layout:
@@ -232,6 +234,6 @@ def with_paging(layout: Layout, name: str) -> Layout:
     """
     if layout.paging.name == name:
         return layout
-    if layout in (published := LAYOUTS + OTHER_PAGING):
-        return {(each.name, each.paging.name): each for each in published}[layout.name, name]
+    if layout in PUBLISHED:
+        return {(each.name, each.paging.name): each for each in PUBLISHED}[layout.name, name]
     return replace(layout, paging={each.name: each for each in SCHEMES}[name])

@@ -19,7 +19,7 @@ TRACES = ("text", "json")
 class RunOptions:
     """What `keelback run` is told beside the programs."""
 
-    choice: options.KernelChoice = options.PUBLISHED
+    choice: options.KernelChoice = options.DEFAULT_KERNEL
     on_qemu: bool = False
     compiled: bool = False
     memory: int = 64 << 20

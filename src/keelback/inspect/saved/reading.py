@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from keelback.inspect.moment import Moment, Stands
 from keelback.inspect.record_layouts import records_digest
@@ -26,9 +26,7 @@ from keelback.inspect.saved.form import (
     is_fact,
 )
 from keelback.inspect.sparse import PAGE, PIECE, make_memory
-from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, Layout
-
-PUBLISHED: Final = LAYOUTS + OTHER_PAGING
+from keelback.kernel.layout import PUBLISHED, Layout
 
 
 def read_moment(path: Path, own: Sequence[Layout] = ()) -> Moment:

@@ -17,10 +17,9 @@ from typing import Final
 from keelback.errors import UserError
 from keelback.inspect.lens import look
 from keelback.inspect.moment import Moment, Stands, logged
-from keelback.inspect.saved.reading import PUBLISHED
 from keelback.kernel.boot.header import MAGIC, VERSION, ImageHeader
 from keelback.kernel.devices.timer import TICKS_PER_SECOND
-from keelback.kernel.layout import Layout
+from keelback.kernel.layout import PUBLISHED, Layout
 from keelback.lang import layout_of
 from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.qemu.guard import Guard
