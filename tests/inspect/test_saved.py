@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from keelback.inspect.moment import Moment, Stands, logged
-from keelback.inspect.record_layouts import records_digest
+from keelback.inspect.records_digest import records_digest
 from keelback.inspect.saved import BadSavedFile, read_moment, write_moment
 from keelback.inspect.saved.form import FORMAT, MAGIC, RUN, SIZES, START
 from keelback.inspect.sparse import PAGE, filled_runs, make_memory
@@ -280,7 +280,7 @@ import keelback.kernel
 if len(sys.argv) > 1:
     for each in pkgutil.walk_packages(keelback.kernel.__path__, "keelback.kernel."):
         importlib.import_module(each.name)
-from keelback.inspect.record_layouts import records_digest
+from keelback.inspect.records_digest import records_digest
 from keelback.kernel.layout import PUBLISHED
 print([records_digest(each) for each in PUBLISHED])
 """

@@ -38,7 +38,7 @@ def recorded(path: Path, options: RunOptions, selection: "Selection", machine: "
 
 
 def _run_of(options: RunOptions, selection: "Selection", machine: "SimulatedPc", end: End) -> RunFile:
-    from keelback.inspect.record_layouts import records_digest
+    from keelback.inspect.records_digest import records_digest
 
     layout, files = machine.layout, selection.files
     return RunFile(
@@ -82,7 +82,7 @@ def _replay(path: Path, run: RunFile, at: int | None, changed: str | None) -> in
     from keelback.cli.own_parts import chosen_layout
     from keelback.cli.programs import Selection
     from keelback.cli.session import Session
-    from keelback.inspect.record_layouts import records_digest
+    from keelback.inspect.records_digest import records_digest
 
     own = [each for each in run.parts if not run.layout.startswith(f"{each}:")]
     choice = KernelChoice(run.layout, tuple(own), run.paging)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keelback.inspect.moment import Moment, Stands
-from keelback.inspect.record_layouts import records_digest
+from keelback.inspect.records_digest import records_digest
 from keelback.inspect.saved.form import (
     FACTS,
     FORMAT,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from keelback.inspect.moment import Moment
-from keelback.inspect.record_layouts import records_digest
+from keelback.inspect.records_digest import records_digest
 from keelback.inspect.saved.form import FORMAT, MAGIC, MOST_CONSOLE, RUN, SIZES, START, Facts
 from keelback.inspect.sparse import PAGE, PIECE, filled_runs
 
