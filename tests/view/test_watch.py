@@ -13,9 +13,8 @@ from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL, OTHER_PAGING, TEACHING
 from keelback.machine.recorded.recording import Recording
 from keelback.machine.simulated.compiled import CompiledPc
-from keelback.view.cells import Row, Style
+from keelback.view.cells import Row, Spot, Style
 from keelback.view.watch.map_view import MapView
-from keelback.view.watch.spot import Spot
 from keelback.view.watch.watched import Watched
 from support import MIB, make_pc, programs_of
 from view import screens

@@ -8,12 +8,12 @@ from keelback.cli.options import Picture
 from keelback.image.written_files import write_file
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
-from keelback.view.cells import PAGE
+from keelback.view.cells import PAGE, Spot
 from keelback.view.changes import Changes
 from keelback.view.page_tale import tale_of_address
 from keelback.view.png import png_of
 from keelback.view.scene import scene_of
-from keelback.view.svg import CELLS_OF_TWO, Spot, picture, picture_of_page, picture_of_two
+from keelback.view.svg import CELLS_OF_TWO, picture, picture_of_page, picture_of_two
 
 
 @dataclass(frozen=True)

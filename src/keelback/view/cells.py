@@ -105,6 +105,13 @@ class Fold(NamedTuple):
 Line = Row | Fold
 
 
+class Spot(NamedTuple):
+    """A page of a process, or (pid 0) a frame by its address."""
+
+    pid: int
+    address: int
+
+
 class Map(NamedTuple):
     """A memory, physical or of one process, line by line, lowest address first."""
 

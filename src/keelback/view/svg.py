@@ -8,9 +8,8 @@ legend
 
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
-from typing import NamedTuple
 
-from keelback.view.cells import Cell, Fold, Line, Map, Row, Style
+from keelback.view.cells import Cell, Fold, Line, Map, Row, Spot, Style
 from keelback.view.colours import DARK, LIGHT, Ground
 from keelback.view.page_tale import Tale
 from keelback.view.scene import Scene
@@ -29,13 +28,6 @@ GROUNDS: dict[str, tuple[Ground, Ground | None]] = {
 }
 """By the name of a choice: the ground, and another where people prefer darkness."""
 CELLS_OF_ONE, CELLS_OF_TWO = 64, 32
-
-
-class Spot(NamedTuple):
-    """A page of a process, or (pid 0) a frame by its address."""
-
-    pid: int
-    address: int
 
 
 class Column:

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.widgets import Static
 
+from keelback.view.cells import Spot
 from keelback.view.scene import digits_of, scene_of
 from keelback.view.text import TextView
 from keelback.view.watch import panes
@@ -17,7 +18,6 @@ from keelback.view.watch.asking import Asking
 from keelback.view.watch.board import Board, Widths
 from keelback.view.watch.help import Help
 from keelback.view.watch.map_view import MapView
-from keelback.view.watch.spot import Spot
 from keelback.view.watch.watched import Watched
 
 PICTURES = 20

@@ -10,11 +10,10 @@ from typing import NamedTuple
 from rich.style import Style as Look
 from rich.text import Text
 
-from keelback.view.cells import PAGE, WIDTH, Fold, Line, Map, Row
+from keelback.view.cells import PAGE, WIDTH, Fold, Line, Map, Row, Spot
 from keelback.view.colours import colour_of
 from keelback.view.scene import Scene
 from keelback.view.text import GREY, GROUP, TextView
-from keelback.view.watch.spot import Spot
 
 NAME_ROOM = 18
 BESIDE = 4

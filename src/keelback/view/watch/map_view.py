@@ -7,8 +7,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from keelback.view.cells import Spot
 from keelback.view.watch.board import Board
-from keelback.view.watch.spot import Spot
 
 CURSOR = "bold black on white"
 

@@ -6,10 +6,10 @@ from rich.text import Text
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.machine.recorded.changes import Change
+from keelback.view.cells import Spot
 from keelback.view.colours import colour_of
 from keelback.view.page_tale import Tale, entry_of, tale_of_address, tale_of_frame
 from keelback.view.text import GREY
-from keelback.view.watch.spot import Spot
 from keelback.view.watch.watched import Watched
 
 

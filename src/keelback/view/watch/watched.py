@@ -19,8 +19,9 @@ from keelback.lang import Panic
 from keelback.machine.events import listen
 from keelback.machine.recorded.changes import Change, Changes
 from keelback.machine.recorded.recording import Recording
+from keelback.view.cells import Spot
 from keelback.view.changes import UNCHANGED, Moment
-from keelback.view.watch.spot import Spot, subjects_of
+from keelback.view.watch.page_subjects import subjects_of
 
 Told = tuple[int, Event]
 """An event, and the step that it belongs to."""

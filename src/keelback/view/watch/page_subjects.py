@@ -1,18 +1,9 @@
-"""A page of a memory, and what of it may change."""
-
-from typing import NamedTuple
+"""What of a page may change: where it leads, the record of its frame, and what is in it."""
 
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.kernel.kernel import Kernel
 from keelback.machine.recorded.subjects import Subject, frame_of, mapping, memory, subject_of
-from keelback.view.cells import PAGE
-
-
-class Spot(NamedTuple):
-    """A page: of which process, 0: of physical memory; and its address."""
-
-    pid: int
-    address: int
+from keelback.view.cells import PAGE, Spot
 
 
 def subjects_of(kernel: Kernel, spot: Spot) -> list[Subject]:
