@@ -8,8 +8,7 @@ A snapshot is true as long as its machine stands still, and one that `run_to` ha
 
 from typing import Literal
 
-from keelback.cli.options import KernelChoice
-from keelback.cli.options import Moment as Where
+from keelback.cli.options import KernelChoice, StopPoint
 from keelback.cli.pausing import Pause, paused
 from keelback.cli.sizes import memory_size
 from keelback.inspect.moment import Moment
@@ -39,5 +38,5 @@ def run_to(
     Raises: UserError.
     """
     choice = KernelChoice(layout, (), paging)
-    where = Where(at=at, until=until)
-    return moment_of(paused(programs, Pause(choice, kernel == "compiled", memory_size(memory), where)))
+    stop = StopPoint(at=at, until=until)
+    return moment_of(paused(programs, Pause(choice, kernel == "compiled", memory_size(memory), stop)))

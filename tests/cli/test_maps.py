@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cli.test_run import command
-from keelback.cli.options import Moment
+from keelback.cli.options import StopPoint
 from keelback.cli.pausing import Pause, paused
 from keelback.kernel.processes.processes import ProcessState
 from support import MIB
@@ -35,9 +35,9 @@ def test_the_moment_before_the_first_end_is_found(life):
 
 
 def test_at_and_until_are_where_they_say():
-    pc = paused(["ping"], Pause(memory=8 * MIB, moment=Moment(at=3)))
+    pc = paused(["ping"], Pause(memory=8 * MIB, stop=StopPoint(at=3)))
     assert pc.traps == 3
-    pc = paused(["ping"], Pause(memory=8 * MIB, moment=Moment(until="ping 2")))
+    pc = paused(["ping"], Pause(memory=8 * MIB, stop=StopPoint(until="ping 2")))
     assert pc.console.endswith(b"ping 2") or (b"ping 2" in pc.console and b"ping 3" not in pc.console)
 
 

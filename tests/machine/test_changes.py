@@ -11,7 +11,7 @@ from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.memory.frames import Frames
 from keelback.lang import PAGE_SHIFT, Panic
-from keelback.machine.recorded.changes import Changes
+from keelback.machine.recorded.changes import ChangeFinder
 from keelback.machine.recorded.stores import Store
 from keelback.machine.recorded.subjects import NoSubject, subject_of
 from machine.test_recording import LIVES, digest, go_wrong_at, machine, recorded
@@ -32,7 +32,7 @@ CHANGED = (
 def changes(pc, at, files=None, every=50):
     recording = recorded(pc, every)
     recording.go(at)
-    return Changes(recording, files or {})
+    return ChangeFinder(recording, files or {})
 
 
 def traps_that_change(layout, end):
@@ -159,7 +159,7 @@ def test_the_store_of_a_panic_is_found_at_its_trap():
     recording = recorded(pc)
     with pytest.raises(Panic):
         recording.run()
-    found = Changes(recording, {})
+    found = ChangeFinder(recording, {})
     change = found.last(found.subject("panics.record.happened"))
     assert change.step == recording.end == 90 and change.what == "from False to True"
 

@@ -14,7 +14,7 @@ from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL
 from keelback.view import png
 from keelback.view.cells import Row, Style
-from keelback.view.changes import Moment
+from keelback.view.changes import Fingerprint
 from keelback.view.colours import DARK, LIGHT
 from keelback.view.page_tale import tale_of_address
 from keelback.view.scene import scene_of
@@ -48,7 +48,7 @@ def elements(svg, kind):
 
 def test_two_states_have_a_ring_for_each_cell_that_has_changed(states):
     before, after = states
-    scene = scene_of(after, "it · after", changes=Moment(after).changes_since(Moment(before)))
+    scene = scene_of(after, "it · after", changes=Fingerprint(after).changes_since(Fingerprint(before)))
     changed = sum(Style.CHANGED in cell.style for each in scene.maps for line in each.lines if isinstance(line, Row)
                   for cell in line.cells)  # fmt: skip
     svg = picture_of_two(scene_of(before, "it · before"), scene)

@@ -20,7 +20,7 @@ from keelback.kernel.layout import MICROKERNEL, USERMODE, with_paging
 from keelback.lang import PAGE_SHIFT
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.view.cells import Row
-from keelback.view.changes import Moment
+from keelback.view.changes import Fingerprint
 from keelback.view.emulator import find_emulator
 from keelback.view.page import PageContents, make_page
 from keelback.view.page_tale import tale_of_address, tale_of_frame
@@ -275,10 +275,10 @@ def test_the_tale_of_a_frame_is_what_the_inspector_tells(cow):
 
 def test_what_the_last_trap_changed_is_what_the_inspector_finds(cow):
     for trap in (23, 38):
-        before = Moment(Snapshot.of(MICROKERNEL, memory_of(cow(trap - 1))))
+        before = Fingerprint(Snapshot.of(MICROKERNEL, memory_of(cow(trap - 1))))
         browser = cow(trap)
         snapshot = Snapshot.of(MICROKERNEL, memory_of(browser))
-        changes = Moment(snapshot).changes_since(before)
+        changes = Fingerprint(snapshot).changes_since(before)
         _, frames, pages = shown_maps(browser)
         assert set(frames) == changes.frames and frames
         for pid, space in snapshot.spaces.items():

@@ -57,7 +57,7 @@ def show_frames(numbers: list[int], target: Target, *, as_json: bool) -> int:
         if numbers:
             _tell(snapshot, numbers, as_json)
             return WELL
-        runs = [each for each in runs_of(snapshot) if target.moment.pid in (None, each.frame.owner)]
+        runs = [each for each in runs_of(snapshot) if target.stop.pid in (None, each.frame.owner)]
         if as_json:
             print_json({"frames": len(snapshot.frames), "runs": [each.facts() for each in runs]})
             return WELL

@@ -27,7 +27,7 @@ def show_maps(target: Target, *, walk: int | None, drawn: Picture, as_json: bool
     """Print whose pages are where in a machine; return the exit status.  Raises: UserError; as `looked_at`."""
     with looked_at(target) as moment:
         snapshot = moment.snapshot()
-        processes = chosen(snapshot, target.moment.pid)
+        processes = chosen(snapshot, target.stop.pid)
         tales = [tale_of_address(each, walk) for each in processes] if walk is not None else []
         if drawn.svg or drawn.png:
             _draw(drawn, moment, snapshot, processes, walk)

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
-from keelback.cli import options
-from keelback.cli.options import Picture, Target
+from keelback.cli.options import Picture, StopPoint, Target
 from keelback.cli.pictures import State, draw_change, draw_state
 from keelback.cli.statuses import WELL
 from keelback.cli.targets import chosen, looked_at, title_of
@@ -17,8 +16,7 @@ from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.walk import Walker
 from keelback.view.as_courses import info_pg, vmprint
 from keelback.view.as_qemu import info_mem, info_tlb
-from keelback.view.changes import UNCHANGED
-from keelback.view.changes import Moment as Compared
+from keelback.view.changes import UNCHANGED, Fingerprint
 from keelback.view.text import TextView
 
 FORMATS: dict[str, Callable[[Walker, int], Iterator[str]]] = {
@@ -33,7 +31,7 @@ FORMATS: dict[str, Callable[[Walker, int], Iterator[str]]] = {
 def show_memory(target: Target, form: str, *, since: int | None, drawn: Picture) -> int:
     """Print the memory of a machine; return the exit status.  Raises: UserError; as `looked_at`."""
     with looked_at(target) as moment:
-        snapshot, pid = moment.snapshot(), target.moment.pid
+        snapshot, pid = moment.snapshot(), target.stop.pid
         if form in FORMATS:
             for line in FORMATS[form](snapshot.walker, _space(snapshot, pid).root):
                 print(line)
@@ -45,7 +43,7 @@ def show_memory(target: Target, form: str, *, since: int | None, drawn: Picture)
         else:
             with looked_at(_earlier(target, since, moment)) as earlier:
                 before = _state(earlier, earlier.snapshot())
-                changes = Compared(snapshot).changes_since(Compared(before.snapshot))
+                changes = Fingerprint(snapshot).changes_since(Fingerprint(before.snapshot))
                 draw_change(drawn, before, state, pids, changes)
         TextView(Console(file=sys.stdout, highlight=False)).print(snapshot, state.title, pids, changes)
     return WELL
@@ -61,7 +59,7 @@ def _earlier(target: Target, since: int, moment: Moment) -> Target:
         raise UserError("--since compares two moments of one run; a machine that is there (--on) has one")
     if moment.traps is not None and since >= moment.traps:
         raise UserError(f"--since {since}: it is not before trap {moment.traps}, which is shown")
-    return target._replace(moment=options.Moment(at=since))
+    return target._replace(stop=StopPoint(at=since))
 
 
 def _space(snapshot: Snapshot, pid: int | None) -> Space:

@@ -193,7 +193,7 @@ def limits(function: F) -> F:
     return cast(F, by_count(by_clock(called)))
 
 
-class Moment(NamedTuple):
+class StopPoint(NamedTuple):
     """When a machine is looked at: after so many traps, when its console has said a text; and which process of it."""
 
     at: int | None = None
@@ -201,17 +201,18 @@ class Moment(NamedTuple):
     pid: int | None = None
 
 
-NO_MOMENT = Moment()
+DEFAULT_STOP = StopPoint()
+"""Just before the first program ends."""
 
 
 def pause(function: F) -> F:
-    """Add `--at`, `--until` and `--pid`, as the `Moment` `moment`."""
+    """Add `--at`, `--until` and `--pid`, as the `StopPoint` `stop`."""
 
     @functools.wraps(function)
     def called(*arguments: Any, at: int | None, until: str | None, pid: int | None, **others: Any) -> Any:
         if at is not None and until is not None:
             raise UserError("--at and --until: say one of them")
-        return function(*arguments, moment=Moment(at, until, pid), **others)
+        return function(*arguments, stop=StopPoint(at, until, pid), **others)
 
     by_trap = click.option("--at", metavar="TRAP", type=click.IntRange(0), help="Stop after so many traps.")
     by_text = click.option("--until", metavar="TEXT", help="Stop where the console has said a text.")
@@ -257,7 +258,7 @@ class Target(NamedTuple):
     choice: KernelChoice = DEFAULT_KERNEL
     compiled: bool = False
     memory: str = "64M"
-    moment: Moment = NO_MOMENT
+    stop: StopPoint = DEFAULT_STOP
     limits: Limits = NO_LIMITS
 
 
@@ -272,11 +273,11 @@ def target(function: F) -> F:
         choice: KernelChoice,
         kernel: str | None,
         memory: str,
-        moment: Moment,
+        stop: StopPoint,
         limits: Limits,
         **others: Any,
     ) -> Any:
-        machine = Target(programs, on, choice, kernel == "compiled", memory, moment, limits)
+        machine = Target(programs, on, choice, kernel == "compiled", memory, stop, limits)
         return function(*arguments, target=machine, **others)
 
     named = click.option(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.options import DEFAULT_KERNEL, NO_LIMITS, NO_MOMENT, KernelChoice, Limits, Moment
+from keelback.cli.options import DEFAULT_KERNEL, DEFAULT_STOP, NO_LIMITS, KernelChoice, Limits, StopPoint
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
 from keelback.cli.run import TOUR
@@ -27,13 +27,13 @@ class Pause:
     choice: KernelChoice = DEFAULT_KERNEL
     compiled: bool = False
     memory: int = 64 << 20
-    moment: Moment = NO_MOMENT
+    stop: StopPoint = DEFAULT_STOP
     limits: Limits = NO_LIMITS
 
     @property
     def pid(self) -> int | None:
         """Return the process that is named."""
-        return self.moment.pid
+        return self.stop.pid
 
 
 def paused(words: Sequence[str], pause: Pause) -> SimulatedPc:
@@ -55,7 +55,7 @@ def paused(words: Sequence[str], pause: Pause) -> SimulatedPc:
 
 
 def _run(make: Callable[[], SimulatedPc], pause: Pause, pids: list[int]) -> SimulatedPc:
-    pc, at, until = make(), pause.moment.at, pause.moment.until
+    pc, at, until = make(), pause.stop.at, pause.stop.until
     if at is not None:
         return _run_until(pc, pause, lambda: pc.traps >= at, f"--at {at}: there is no such trap")
     if until is not None:

@@ -22,7 +22,7 @@ def list_processes(target: Target, *, as_json: bool) -> int:
     """Print the processes of a machine; return the exit status.  Raises: UserError; as `looked_at`."""
     with looked_at(target) as moment:
         snapshot = moment.snapshot()
-        pid = target.moment.pid
+        pid = target.stop.pid
         if pid is not None and pid not in snapshot.processes:
             raise UserError(f"there is no process {pid} here")
         processes = [*snapshot.processes.values()] if pid is None else [snapshot.processes[pid]]

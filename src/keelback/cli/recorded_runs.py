@@ -117,7 +117,7 @@ def _tell_changes(machine: "SimulatedPc", selection: "Selection", at: int, words
     """Tell who changed something last by a trap, and who does so next.  Raises: UserError."""
     from keelback.cli.debug_files import WithDebugData
     from keelback.cli.running import stoppable
-    from keelback.machine.recorded.changes import Changes
+    from keelback.machine.recorded.changes import ChangeFinder
     from keelback.machine.recorded.recording import Recording
     from keelback.machine.recorded.subjects import NoSubject
 
@@ -126,13 +126,13 @@ def _tell_changes(machine: "SimulatedPc", selection: "Selection", at: int, words
     with stoppable(machine):
         recording.boot()
         recording.go(at)
-        changes = Changes(recording, WithDebugData(selection.files))
+        finder = ChangeFinder(recording, WithDebugData(selection.files))
         try:
-            subject = changes.subject(words)
+            subject = finder.subject(words)
         except NoSubject as error:
             raise UserError(f"--changed {words}: {error}") from None
-        print(changes.last(subject))
-        print(changes.next(subject) or f"nothing changes {subject.name} after trap {recording.at}")
+        print(finder.last(subject))
+        print(finder.next(subject) or f"nothing changes {subject.name} after trap {recording.at}")
     return WELL
 
 

@@ -22,10 +22,10 @@ def looked_at(target: Target) -> Iterator[Moment]:
     """Look at the machine that a command names.  Raises: UserError; as `paused`."""
     if target.on is None:
         memory = memory_size(target.memory)
-        pause = Pause(target.choice, target.compiled, memory, target.moment, target.limits)
+        pause = Pause(target.choice, target.compiled, memory, target.stop, target.limits)
         yield moment_of(paused(target.words, pause))
         return
-    if target.words or target.moment.at is not None or target.moment.until is not None:
+    if target.words or target.stop.at is not None or target.stop.until is not None:
         raise UserError("--on names a machine that is there; a PROGRAM, --at and --until are for one that is not")
     own = [chosen_layout(target.choice)]
     with attach(target.on, own) as moment:

@@ -33,7 +33,7 @@ class Changes:
 UNCHANGED = Changes()
 
 
-class Moment:
+class Fingerprint:
     """What of a snapshot is compared with a later one; the snapshot itself is not kept."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -48,7 +48,7 @@ class Moment:
         ram = memoryview(contents)
         self._digests = {frame: crc32(ram[frame << PAGE_SHIFT : (frame << PAGE_SHIFT) + PAGE]) for frame in held}
 
-    def changes_since(self, before: "Moment") -> Changes:
+    def changes_since(self, before: "Fingerprint") -> Changes:
         """Return what is not as it was: frames by their records and what is in them, pages by where they lead too."""
         written = {frame for frame, digest in self._digests.items() if before._digests.get(frame, digest) != digest}
         frames = written | {*self._other_records(before)}
@@ -59,7 +59,7 @@ class Moment:
             pages.append((pid, frozenset(moved | {page for page, (frame, _) in now.items() if frame in written})))
         return Changes(frozenset(frames), tuple(pages))
 
-    def _other_records(self, before: "Moment") -> list[int]:
+    def _other_records(self, before: "Fingerprint") -> list[int]:
         """Return the frames whose records differ; equal stretches are passed over by their bytes."""
         now, then = self._records, before._records
         if now == then:

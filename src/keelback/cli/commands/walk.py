@@ -18,5 +18,5 @@ def command(process: int, address: str, target: options.Target, as_json: bool) -
     from keelback.cli.sizes import address as address_of
     from keelback.cli.walk import show_walk
 
-    target = target._replace(moment=target.moment._replace(pid=process))
+    target = target._replace(stop=target.stop._replace(pid=process))
     return show_walk(process, address_of("ADDRESS", address), target, as_json=as_json)

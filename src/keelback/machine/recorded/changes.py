@@ -55,7 +55,7 @@ class Change:
         return f", {who}, {event}" if type(event).__str__ is not object.__str__ else f", {who}"
 
 
-class Changes:
+class ChangeFinder:
     """Finds changes in a recording; `files` are the ELF files of programs and libraries by name."""
 
     def __init__(self, recording: Recording, files: Mapping[str, bytes]) -> None:

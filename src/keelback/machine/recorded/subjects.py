@@ -44,7 +44,7 @@ def subject_of(kernel: Kernel, words: str) -> Subject:
         return memory(kernel, first, int(match[2] or match[1], 0) + 1)
     if match := PAGE_OF.fullmatch(words):
         pid, page = int(match[1]), int(match[2], 0)
-        return frame_of(kernel, pid, page, match[3]) if match[3] else mapping(kernel, pid, page)
+        return frame_record(kernel, pid, page, match[3]) if match[3] else mapping(kernel, pid, page)
     return field(kernel, words)
 
 
@@ -68,7 +68,7 @@ def mapping(kernel: Kernel, pid: int, page: int) -> Subject:
     return Subject(f"page {page:#x} of process {pid}", read, _said_mapping)
 
 
-def frame_of(kernel: Kernel, pid: int, page: int, name: str = RECORD) -> Subject:
+def frame_record(kernel: Kernel, pid: int, page: int, name: str = RECORD) -> Subject:
     """Return the record of the frame that a page is mapped to, or a field of it.  Raises: NoSubject."""
     find, table = _walk(kernel, pid, page), kernel.memory.frames.table
     field = "" if name == RECORD else f".{name}"

@@ -2,14 +2,14 @@
 
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.kernel.kernel import Kernel
-from keelback.machine.recorded.subjects import Subject, frame_of, mapping, memory, subject_of
+from keelback.machine.recorded.subjects import Subject, frame_record, mapping, memory, subject_of
 from keelback.view.cells import PAGE, Spot
 
 
 def subjects_of(kernel: Kernel, spot: Spot) -> list[Subject]:
     """Return what there is to a page: where it leads, the record of its frame, and what is in it."""
     if spot.pid:
-        held = frame_of(kernel, spot.pid, spot.address)
+        held = frame_record(kernel, spot.pid, spot.address)
         return [mapping(kernel, spot.pid, spot.address), held, _content(kernel, spot)]
     found = []
     if spot.address >> PAGE_SHIFT < len(kernel.memory.frames.table):

@@ -17,10 +17,10 @@ from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
 from keelback.lang import Panic
 from keelback.machine.events import listen
-from keelback.machine.recorded.changes import Change, Changes
+from keelback.machine.recorded.changes import Change, ChangeFinder
 from keelback.machine.recorded.recording import Recording
 from keelback.view.cells import Spot
-from keelback.view.changes import UNCHANGED, Moment
+from keelback.view.changes import UNCHANGED, Fingerprint
 from keelback.view.watch.page_subjects import subjects_of
 
 Told = tuple[int, Event]
@@ -96,7 +96,7 @@ class Watched:
 
     def step(self) -> None:
         """Make a step."""
-        before = self._moment
+        before = self._fingerprint
         self._quietly(self.recording.step)
         self._arrive(before)
 
@@ -140,8 +140,8 @@ class Watched:
 
         It takes at most as long as the run took so far, three times.
         """
-        changes = Changes(self.recording, self.files)
-        found = [changes.last(each) for each in subjects_of(self.kernel, spot)]
+        finder = ChangeFinder(self.recording, self.files)
+        found = [finder.last(each) for each in subjects_of(self.kernel, spot)]
         return sorted(found, key=lambda each: each.step, reverse=True)
 
     def find(self, text: str) -> bool:
@@ -164,7 +164,7 @@ class Watched:
                 return True
             if end is not None and monotonic() > end:
                 break
-        self._arrive(self._moment)
+        self._arrive(self._fingerprint)
         return False
 
     def _quietly(self, move: Callable[[], None]) -> None:
@@ -174,15 +174,15 @@ class Watched:
         except Panic:
             assert self.recording.panic is not None
 
-    def _arrive(self, before: Moment | None) -> None:
+    def _arrive(self, before: Fingerprint | None) -> None:
         """See what is here, and what is not as it was."""
         self.snapshot = Snapshot(self.kernel)
         self.unreadable, self.changes = "", UNCHANGED
         try:
-            moment = Moment(self.snapshot)
+            fingerprint = Fingerprint(self.snapshot)
         except Panic as panic:  # of a kernel whose tables lead anywhere
             self.unreadable = str(panic)
             return
         if before is not None:
-            self.changes = moment.changes_since(before)
-        self._moment = moment
+            self.changes = fingerprint.changes_since(before)
+        self._fingerprint = fingerprint

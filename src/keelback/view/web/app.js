@@ -2,7 +2,7 @@
 
 import { Cells, FrameCells } from "./cells.js";
 import { MapCanvas } from "./canvas.js";
-import { Moment } from "./changes.js";
+import { Fingerprint } from "./changes.js";
 import { eventOf, runnerOf } from "./events.js";
 import { legendOf } from "./legend.js";
 import { makeMachine } from "./machine.js";
@@ -104,7 +104,7 @@ export class App {
 
   /* Forget what was seen of the machine before. */
   #forget() {
-    this.moment = null;
+    this.fingerprint = null;
     this.changed = new Set();
     this.changedPages = () => new Set();
     this.changes = [];
@@ -194,25 +194,25 @@ export class App {
     const snapshot = this.#snapshot();
     if (!snapshot.isUp) return null;
     const frames = new FrameCells(snapshot, this.cells);
-    if (this.moment?.trap !== this.machine.traps) this.#note(snapshot);
+    if (this.fingerprint?.trap !== this.machine.traps) this.#note(snapshot);
     return frames;
   }
 
   /* Note what is not as it was; the first time that is said, but no cell is marked. */
   #note(snapshot) {
     const { traps: trap, entered } = this.machine;
-    const moment = Object.assign(new Moment(snapshot), { trap, runner: runnerOf(snapshot) });
-    const before = this.moment;
+    const fingerprint = Object.assign(new Fingerprint(snapshot), { trap, runner: runnerOf(snapshot) });
+    const before = this.fingerprint;
     if (before) {
-      this.changed = moment.changedFrames(before);
-      this.changedPages = (pid) => moment.changedPages(before, pid);
+      this.changed = fingerprint.changedFrames(before);
+      this.changedPages = (pid) => fingerprint.changedPages(before, pid);
     }
     const event = before && trap === before.trap + 1 ? [eventOf(snapshot, before.runner, entered)] : [];
-    const changes = [...moment.said(before ?? NOTHING), ...this.#newLines()];
+    const changes = [...fingerprint.said(before ?? NOTHING), ...this.#newLines()];
     this.changes.unshift(...changes.reverse().map((text) => ({ trap, text, isEvent: false })));
     this.changes.unshift(...event.map((text) => ({ trap, text, isEvent: true })));
     this.changes.length = Math.min(this.changes.length, MOST_CHANGES);
-    this.moment = moment;
+    this.fingerprint = fingerprint;
   }
 
   /* What the console has got since the last time, line by line. */
@@ -236,7 +236,7 @@ export class App {
     this.#showLegend(snapshot);
     this.#showTale(snapshot);
     this.#showChanges();
-    element("trap").textContent = `${counted(this.machine.traps)} · ${this.moment.runner.who} runs next`;
+    element("trap").textContent = `${counted(this.machine.traps)} · ${this.fingerprint.runner.who} runs next`;
   }
 
   #mapsOf(frames, width) {

@@ -10,7 +10,7 @@ const MOST = 3;
 
     A frame has changed where its record or, if a program shows it, its content has; a page where it leads elsewhere, has
     other rights or another content.  Bits that the CPU sets as it uses an entry are no change. */
-export class Moment {
+export class Fingerprint {
   constructor(snapshot) {
     this.records = Array.from(snapshot.uses, (use, frame) => use * 2 ** 16 + snapshot.references.at(frame));
     this.processes = new Map(
