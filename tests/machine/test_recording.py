@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
+from itertools import count
 
 import pytest
 
@@ -13,6 +14,7 @@ from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL, TEACHING, with_paging
 from keelback.lang import Panic
 from keelback.machine.observed import CALL, Outcome
+from keelback.machine.recorded import recording as recording_module
 from keelback.machine.recorded.pages import Pages
 from keelback.machine.recorded.recording import STRIDE, Recording
 from keelback.machine.simulated.compiled import CompiledPc
@@ -219,6 +221,40 @@ def test_with_little_room_old_checkpoints_are_given_up_and_every_place_can_still
         for each in (plain, full):
             each.go(place)
         assert digest(full.pc) == digest(plain.pc)
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_checkpoints_stay_right_however_long_steps_take_when_they_are_made_again(life, monkeypatch):
+    """What is due depends on time: steps that take longer the second time must make no checkpoint among others."""
+    plain, places = machine(MICROKERNEL, life, ("forkexit 300",)), {}
+    plain.boot()
+    while plain.outcome is Outcome.RUNNING:
+        if plain.traps % STRIDE == 0:
+            places[plain.traps] = digest(plain)
+        plain.step()
+    clock = iter(count(0, 1e-4))
+    monkeypatch.setattr(recording_module, "perf_counter", lambda: next(clock))
+    recording = Recording(machine(MICROKERNEL, life, ("forkexit 300",)))
+    monkeypatch.setattr(recording_module, "LEAST_TIME", 1.5 * STRIDE * 1e-4)
+    recording.boot()
+    recording.run()
+    checkpoints = sorted(recording.checkpoints)
+    assert 0 < len(checkpoints) - 1 < recording.end // STRIDE
+    monkeypatch.setattr(recording_module, "LEAST_TIME", 0.5 * STRIDE * 1e-4)
+    for place in sorted(places, reverse=True):
+        recording.go(place)
+    assert [each for each in sorted(recording.checkpoints) if each <= checkpoints[-1]] == checkpoints
+    for place, expected in places.items():
+        recording.go(place)
+        assert digest(recording.pc) == expected
+
+
+def test_pages_are_kept_of_moments_one_after_the_other():
+    pages = Pages(bytearray(4096))
+    pages.take(7)
+    for moment in (7, 3):
+        with pytest.raises(ValueError, match=f"moment {moment} is not behind 7, the last that is kept"):
+            pages.take(moment)
 
 
 def test_pages_are_what_they_were_at_every_moment_that_is_kept():

@@ -34,7 +34,7 @@ class Pages:
     def __init__(self, contents: Any) -> None:
         self.contents = memoryview(contents).cast("B")
         self.size = 0
-        self.copied = START
+        self.copied = self._last = START
         self._copy = mmap.mmap(-1, len(self.contents), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.copy = memoryview(self._copy)
         self._buffers = [(ctypes.c_char * len(each)).from_buffer(each) for each in (contents, self._copy)]
@@ -47,7 +47,13 @@ class Pages:
         """The pages that were kept at each moment."""
 
     def take(self, moment: int) -> None:
-        """Keep what RAM holds now, at a moment that is not kept yet."""
+        """Keep what RAM holds now, at a moment behind all that are kept: of later ones it would change what they hold.
+
+        Raises: ValueError when it is not.
+        """
+        if moment <= self._last:
+            raise ValueError(f"moment {moment} is not behind {self._last}, the last that is kept")
+        self._last = moment
         for page in self._to_ask_about(moment):
             content = self.contents[page * PAGE : page * PAGE + PAGE].tobytes()
             if content != self.content(page, moment):

@@ -171,7 +171,7 @@ class Recording:
         if self.at in self.checkpoints:
             self._pages.pass_by(self.at)
             self._spent = 0.0
-        elif self._is_due():
+        elif self.at > max(self.checkpoints) and self._is_due():  # those before were made as the run went there first
             self._take()
 
     def _is_due(self) -> bool:
