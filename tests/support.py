@@ -122,6 +122,17 @@ def run(*init: str, **options: object) -> InterpretedPc:
     return pc
 
 
+def some_of(cells: Iterable[Any], chosen: Iterable[Any]) -> list[Any]:
+    """Return parameters of a test: those that are chosen for every run, the others for the campaign."""
+    for_every_run = [*chosen]
+    return [
+        each
+        if each in for_every_run
+        else pytest.param(*(each if isinstance(each, tuple) else (each,)), marks=pytest.mark.campaign)
+        for each in cells
+    ]
+
+
 def sliced(names: Iterable[str], step: int) -> list[Any]:
     """Return parameters of a test: one of each `step` for every run, the others for the campaign."""
     return [

@@ -19,7 +19,7 @@ from keelback.machine.compare import compare
 from keelback.machine.simulated.compiled import CompiledPc
 from kernel.driven import LIBRARY_FILES
 from mistakes import ALL, MISTAKES, WIDE_MISTAKES, concerns, seeded
-from support import MIB, c_program, make_pc, programs_of, sliced
+from support import MIB, c_program, make_pc, programs_of, sliced, some_of
 from variants import VARIANTS, name_of
 
 FAMILY = """
@@ -261,9 +261,7 @@ EVERY_RUN = (HOME, WIDE_HOME, "teaching-x86-64")
 """The kernels with which mistakes are tried in every run; the campaign has the others compiled, too."""
 
 
-@pytest.mark.parametrize(
-    "cell", [cell if cell in EVERY_RUN else pytest.param(cell, marks=pytest.mark.campaign) for cell in CELLS]
-)
+@pytest.mark.parametrize("cell", some_of(CELLS, EVERY_RUN))
 def test_without_a_mistake_nothing_is_found(cell):
     assert not any(finds(CELLS[cell]) for finds in FINDERS.values())
 

@@ -13,6 +13,11 @@ def name_of(layout: Layout) -> str:
     return f"{layout.name}-{layout.paging.name}"
 
 
+def word_for(value: Layout | str) -> str:
+    """Return what stands for a parameter in a test's name: a layout's name, or the word that it is."""
+    return value if isinstance(value, str) else name_of(value)
+
+
 def in_turn(seed: int) -> Layout:
     """Return the kernel that a campaign tries with a seed: each gets its turn."""
     return VARIANTS[seed % len(VARIANTS)]

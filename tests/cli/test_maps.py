@@ -4,25 +4,23 @@ import json
 
 import pytest
 
-from cli.test_run import command
+from cli.test_targets import done, said
 from keelback.cli.options import StopPoint
 from keelback.cli.pausing import Pause, paused
 from keelback.kernel.processes.processes import ProcessState
 from support import MIB
 
-
-def maps(*arguments):
-    return command("maps", *arguments)
+COW = ["cow", "--at", "40", "--memory", "8M"]
 
 
-def test_a_program_of_the_users_own_is_shown_before_it_ends(tmp_path):
+def test_a_program_of_the_users_own_is_shown_before_it_ends(tmp_path, monkeypatch):
     (tmp_path / "mine.c").write_text(
         '#include "keelback.h"\nstatic char page[8192];\nint main(void) { page[4096] = 1; return 0; }\n'
     )
-    done = command("maps", "mine.c", "--memory", "16M", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("mine · microkernel, i386 · interpreted · trap ")
-    assert "mine (1): " in done.stdout and "text" in done.stdout and "may be written" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    shown = said("maps", "mine.c", "--memory", "16M")
+    assert shown.startswith("mine · microkernel, i386 · interpreted · trap ")
+    assert "mine (1): " in shown and "text" in shown and "may be written" in shown
 
 
 @pytest.mark.parametrize("life", ["interpreted", "compiled"])
@@ -42,23 +40,18 @@ def test_at_and_until_are_where_they_say():
 
 
 def test_a_limit_is_a_moment_too():
-    done = maps("primes 0", "--limit", "100K", "--memory", "8M")
-    assert done.returncode == 0 and "primes (1): " in done.stdout
+    assert "primes (1): " in said("maps", "primes 0", "--limit", "100K", "--memory", "8M")
 
 
 def test_json_has_what_the_table_has():
-    said = json.loads(maps("cow", "--at", "40", "--memory", "8M", "--json", "--walk", "0x0804a000").stdout)
-    assert (said["layout"], said["paging"], said["traps"], said["machine"]) == (
-        "microkernel",
-        "i386",
-        40,
-        "interpreted",
-    )
-    first, second = said["processes"]
+    found = json.loads(said("maps", *COW, "--json", "--walk", "0x0804a000"))
+    facts = [found[name] for name in ("layout", "paging", "traps", "machine")]
+    assert facts == ["microkernel", "i386", 40, "interpreted"]
+    first, second = found["processes"]
     assert (first["program"], second["parent"], second["runs"][0]["others"]) == (
         "cow", 1, [{"whose": "cow (1)", "offset": 0}],
     )  # fmt: skip
-    assert [len(walk["walk"]) for walk in said["walks"]] == [2, 2]
+    assert [len(walk["walk"]) for walk in found["walks"]] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -73,40 +66,42 @@ def test_json_has_what_the_table_has():
     ],
 )
 def test_what_can_not_be_shown_is_said_in_a_line(arguments, line):
-    done = maps("hello", "--memory", "8M", *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"keelback: {line}") and done.stderr.count("\n") == 1
+    status, printed, told = done("maps", "hello", "--memory", "8M", *arguments)
+    assert (status, printed) == (2, "")
+    assert told.startswith(f"keelback: {line}") and told.count("\n") == 1
 
 
 @pytest.mark.parametrize("form", ["qemu", "qemu-tlb", "jos", "vmprint"])
 def test_memory_is_printed_in_other_tools_styles(form):
-    first = command("mem", "hello", "--at", "1", "--memory", "8M", "--format", form).stdout.partition("\n")[0]
+    first = said("mem", "hello", "--at", "1", "--memory", "8M", "--format", form).partition("\n")[0]
     assert first.startswith({"jos": "VPN range", "vmprint": "page table 0x"}.get(form, "00000000000b8000"))
 
 
 def test_memory_is_printed_by_cells():
-    done = command("mem", "cow", "--at", "40", "--memory", "8M")
-    assert done.returncode == 0 and "cow (2): " in done.stdout and "w may be written" in done.stdout
-    one = command("mem", "cow", "--at", "40", "--memory", "8M", "--pid", "2").stdout
+    shown = said("mem", *COW)
+    assert "cow (2): " in shown and "w may be written" in shown
+    one = said("mem", *COW, "--pid", "2")
     assert "cow (1): " not in one and "cow (2): " in one
 
 
 def test_a_moment_without_processes_is_told():
-    done = command("mem", "hello", "--at", "5", "--memory", "8M", "--format", "qemu")
-    assert (done.returncode, done.stderr) == (2, "keelback: no process is alive here; say another moment with --at\n")
+    shown = done("mem", "hello", "--at", "5", "--memory", "8M", "--format", "qemu")
+    assert shown == (2, "", "keelback: no process is alive here; say another moment with --at\n")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Return the words that name a saved machine, which has run COW."""
+    file = tmp_path_factory.mktemp("kept") / "cow.machine"
+    said("snapshot", str(file), *COW)
+    return ["--on", f"file:{file}"]
 
 
 @pytest.mark.parametrize("words", [["maps"], ["mem"], ["mem", "--format", "jos", "--pid", "2"]], ids=" ".join)
-def test_a_saved_machine_says_what_the_machine_did(words, tmp_path):
-    moment = ["cow", "--at", "40", "--memory", "8M"]
-    saved = command("snapshot", "cow.machine", *moment, cwd=tmp_path)
-    assert (saved.returncode, saved.stderr) == (0, "")
-    there = command(*words, "--on", "file:cow.machine", cwd=tmp_path)
-    assert (there.returncode, there.stderr) == (0, "")
-    assert there.stdout == command(*words, *moment, cwd=tmp_path).stdout != ""
+def test_a_saved_machine_says_what_the_machine_did(words, kept):
+    assert said(*words, *kept) == said(*words, *COW) != ""
 
 
-def test_a_machine_that_is_there_has_no_earlier_moment(tmp_path):
-    command("snapshot", "hello.machine", "hello", "--at", "1", "--memory", "8M", cwd=tmp_path)
-    done = command("mem", "--on", "file:hello.machine", "--since", "0", cwd=tmp_path)
-    assert done.returncode == 2 and done.stderr.startswith("keelback: --since compares two moments of one run; ")
+def test_a_machine_that_is_there_has_no_earlier_moment(kept):
+    status, printed, told = done("mem", *kept, "--since", "0")
+    assert (status, printed) == (2, "") and told.startswith("keelback: --since compares two moments of one run; ")

@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from itertools import product
 
 import pytest
 
@@ -19,13 +20,14 @@ from keelback.image.payload import make_payload
 from keelback.inspect.records import bits, zones_of
 from keelback.inspect.saved import read_moment
 from keelback.inspect.snapshot import Snapshot
-from keelback.kernel.layout import PUBLISHED
+from keelback.kernel.layout import MICROKERNEL, PUBLISHED
 from keelback.machine.observed import Outcome
 from keelback.machine.qemu.observed_qemu import ObservedQemu
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, programs_of
-from variants import name_of, variants
+from support import MIB, programs_of, some_of
+from variants import variants, word_for
 
+LIVES = ("interpreted", "compiled")
 ALREADY = "--on names a machine that is there; a PROGRAM, --at and --until are for one that is not"
 
 
@@ -61,8 +63,11 @@ def test_a_file_says_what_the_machine_said(kept):
             assert there == here != ""
 
 
-@pytest.mark.parametrize("life", ["interpreted", "compiled"])
-@pytest.mark.parametrize("layout", PUBLISHED, ids=name_of)
+@pytest.mark.parametrize(
+    ("layout", "life"),
+    some_of(product(PUBLISHED, LIVES), [(MICROKERNEL, "interpreted"), *((each, "compiled") for each in PUBLISHED)]),
+    ids=word_for,
+)
 def test_every_kernel_is_listed_in_both_lives(layout, life, tmp_path):
     kernel = ["--layout", layout.name, "--paging", layout.paging.name, "--kernel", life]
     memory = ["--memory", "2M" if layout.name == "teaching" else "16M"]

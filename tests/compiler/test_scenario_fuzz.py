@@ -10,10 +10,12 @@ from compiler.scenario_mistakes import MISTAKES, never_meets_none, rounds_up, se
 from compiler.scenarios import SHAPES, make
 from compiler.surgery import over_lines
 from compiler.transplants import transplant
+from support import some_of
 
 SEED = "fixed.1"
 GROUPS, GROUP = 80, 20
 """After so many groups of programs, every mistake has been noticed; most after the first two."""
+
 QUICKLY = (takes_continue_for_pass, rounds_up, never_meets_none)
 """Mistakes that the first group notices."""
 
@@ -27,10 +29,7 @@ def test_scenarios_do_the_same_in_both_lives(tmp_path):
     assert report.refused.total() * 2 < report.made.total()
 
 
-@pytest.mark.parametrize(
-    "mistake",
-    [*QUICKLY, *(pytest.param(each, marks=pytest.mark.campaign) for each in MISTAKES if each not in QUICKLY)],
-)
+@pytest.mark.parametrize("mistake", some_of(MISTAKES, QUICKLY))
 def test_a_mistake_of_the_compiler_is_noticed(mistake, tmp_path):
     for group in range(GROUPS):
         programs = [write(f"{SEED}.{group}.{each}") for each in range(GROUP)]

@@ -6,6 +6,7 @@ import pytest
 
 from keelback.kernel.loading.elf_file import Rule
 from kernel.inputs import KINDS, Boots, Calls, Files
+from support import some_of
 from variants import name_of
 
 SMALL_SLICE = ("microkernel-i386", "usermode-i386", "microkernel-x86-64")
@@ -13,9 +14,7 @@ SMALL_SLICE = ("microkernel-i386", "usermode-i386", "microkernel-x86-64")
 
 def for_each(kind):
     """Let a test run with each kernel that a kind of input is for; with most of them it is the campaign's."""
-    given = [
-        each if name_of(each) in SMALL_SLICE else pytest.param(each, marks=pytest.mark.campaign) for each in KINDS[kind]
-    ]
+    given = some_of(KINDS[kind], [each for each in KINDS[kind] if name_of(each) in SMALL_SLICE])
     return pytest.mark.parametrize("layout", given, ids=map(name_of, KINDS[kind]))
 
 

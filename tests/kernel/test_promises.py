@@ -23,12 +23,11 @@ from kernel.scarce import (
     scarce_machine,
     write,
 )
+from support import some_of
 
 LARGE = 0x4000_0000
 LAST = ANYWHERE + LARGE - PAGE
-EACH = pytest.mark.parametrize(
-    "layout", [pytest.param(each, marks=pytest.mark.campaign) if each in WIDE else each for each in MACHINES]
-)
+EACH = pytest.mark.parametrize("layout", some_of(MACHINES, [each for each in MACHINES if each not in WIDE]))
 
 
 @EACH

@@ -4,14 +4,14 @@ import random
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
-from itertools import count
+from itertools import count, product
 
 import pytest
 
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
-from keelback.kernel.layout import MICROKERNEL, TEACHING, with_paging
+from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, TEACHING, with_paging
 from keelback.lang import Panic
 from keelback.machine.observed import CALL, Outcome
 from keelback.machine.recorded import recording as recording_module
@@ -19,13 +19,19 @@ from keelback.machine.recorded.pages import Pages
 from keelback.machine.recorded.recording import STRIDE, Recording
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
-from support import MIB, programs_of
-from variants import VARIANTS, name_of
+from support import MIB, programs_of, some_of
+from variants import VARIANTS, word_for
 
 LINES = ("family", "ping 9", "pong 9", "primes 2000", "cow", "null", "sleeper 3")
 SHORT_LINES = ("forktree 3", "ping 60", "pong 60", "null")
 LAYOUTS = [*VARIANTS, TEACHING]
 LIVES = ["interpreted", "compiled"]
+EVERY_RUN = [*product([MICROKERNEL], LIVES), (MICROKERNEL_64, "compiled"), (TEACHING, "interpreted")]
+PAGINGS = ["i386", "PAE", "x86-64"]
+KEPT = [(life, paging, False) for life in LIVES for paging in PAGINGS] + [
+    ("interpreted", each, True) for each in PAGINGS
+]
+"""Lives, page tables, and whether the kernel is checked as it runs."""
 
 
 @cache
@@ -74,8 +80,7 @@ def host_state(part, seen, path="pc"):
             yield from host_state(each, seen, path + name)
 
 
-@pytest.mark.parametrize("life", LIVES)
-@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+@pytest.mark.parametrize(("layout", "life"), some_of(product(LAYOUTS, LIVES), EVERY_RUN), ids=word_for)
 def test_going_anywhere_leads_to_the_same_machine(layout, life):
     """Each place is compared with a machine that was never recorded and came there in one go."""
     plain, places = machine(layout, life), {}
@@ -103,12 +108,9 @@ def test_going_anywhere_leads_to_the_same_machine(layout, life):
     assert digest(recording.pc) == digest(plain)
 
 
-@pytest.mark.parametrize("options", [{}, {"check": True}], ids=["plain", "check"])
-@pytest.mark.parametrize("paging", ["i386", "PAE", "x86-64"])
-@pytest.mark.parametrize("life", LIVES)
-def test_nothing_that_a_machine_keeps_in_host_objects_is_forgotten(life, paging, options):
-    if life == "compiled" and options:
-        return
+@pytest.mark.parametrize(("life", "paging", "checked"), KEPT)
+def test_nothing_that_a_machine_keeps_in_host_objects_is_forgotten(life, paging, checked):
+    options = {"check": True} if checked else {}
     recording = recorded(machine(with_paging(MICROKERNEL, paging), life, **options))
 
     def all_values():
