@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import commands
 import qemu
+import watching
 from elftools.elf.elffile import ELFFile
 
 from keelback.cli.ours import build_ours
@@ -189,6 +190,8 @@ def main() -> None:
     seconds, _ = run(programs, "calls 30000", life=CompiledPc, kernel=kernel)
     say("compiled null system calls, simulated PC", f"{30000 / seconds:,.0f} /s")
     say("compiled to interpreted system calls", f"{interpreted / seconds:.2f} times")
+    for what, figure in watching.rows():
+        say(what, figure)
     say("instructions, by page tables", "".join(f"{each.paging.name:>12}" for each in COLUMNS))
     calls, boots = zip(*(qemu.counted(*each) for each in columns.items()), strict=True)
     say_each("QEMU, null system call", calls)
