@@ -22,6 +22,7 @@ from keelback.abi.errors import (
     TooManyRegions,
 )  # fmt: skip
 from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.walk import NO_EXECUTE
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.regions import FEW
 from keelback.kernel.processes.processes import Ending
@@ -51,7 +52,7 @@ from kernel.driven import (
     with_our_areas,
 )
 
-READ, WRITE = 1, 2
+READ, WRITE, EXECUTE = 1, 2, 8
 GUARD = 1  # a process that lives as long as the machine
 MOST_PROCESSES = 6
 FAR = ANYWHERE + 0x40_0000
@@ -91,7 +92,7 @@ def library_pages(*contents: tuple[int, bytes]) -> list[ModelPage]:
 # name: its pages as they are loaded.  No region of one joins the other's: each begins with what can't be written.
 LOADED = {
     LIBRARY: library_pages(
-        (READ, b"a link page"), (READ, CODE), (READ | WRITE, b"pristine"), (READ | WRITE, b""),
+        (READ, b"a link page"), (READ | EXECUTE, CODE), (READ | WRITE, b"pristine"), (READ | WRITE, b""),
     ),
     OTHER: library_pages((READ, b"another link page"), (READ | WRITE, b"other data")),
 }  # fmt: skip
@@ -132,7 +133,7 @@ def with_reading(allowed: int) -> int:
 
 
 def new_process() -> ModelProcess:
-    pages = {TEXT: ModelPage("image", READ, bytearray(CODE.ljust(PAGE, b"\0")))}
+    pages = {TEXT: ModelPage("image", READ | EXECUTE, bytearray(CODE.ljust(PAGE, b"\0")))}
     for address in range(DATA, BSS + BSS_PAGES * PAGE, PAGE):
         pages[address] = ModelPage("image", READ | WRITE)
     pages[DATA].content[: len(TEXTS)] = TEXTS
@@ -165,6 +166,8 @@ class MemoryModel(RuleBasedStateMachine):
             programs=programs,
         )
         self.processes = {GUARD: new_process(), 2: new_process()}
+        for each in self.processes.values():
+            self.told_apart(each.pages)
         self.last = 2  # the number that was given last
         for page in (ANYWHERE, FAR - PAGE):
             assert self.machine.call(Call.MAP, page, 2 * PAGE, WRITE, pid=2) == page
@@ -188,6 +191,11 @@ class MemoryModel(RuleBasedStateMachine):
             self.map_at(2, ROW + 2 * number * PAGE, 1, READ)
         for _ in range(children):
             self.fork_now(2)
+
+    def told_apart(self, pages: dict[int, ModelPage]) -> None:
+        """Let what may be executed be no more than read where page tables do not tell these apart."""
+        for each in pages.values():
+            each.allowed &= -1 if self.layout.paging.no_execute else READ | WRITE
 
     def fill(self, pid: int, page: int) -> None:
         """Let a process write to a page, and put into RAM what it would if it wrote every byte."""
@@ -420,6 +428,7 @@ class MemoryModel(RuleBasedStateMachine):
         while any(start + number * PAGE in process.pages for number in range(len(LOADED[name]))):
             start += PAGE
         new = {start + number * PAGE: each.copy() for number, each in enumerate(LOADED[name])}
+        self.told_apart(new)
         return (start, new) if process.has_room(new) else (TooManyRegions.number, {})
 
     @precondition(has_library)
@@ -495,6 +504,7 @@ class MemoryModel(RuleBasedStateMachine):
         """Run the program afresh: what was mapped goes, the family stays; a library is no program."""
         pid = self.reader(data)
         process, new = self.processes[pid], new_process()
+        self.told_apart(new.pages)
         expected = {NAME: 0, LIBRARY: NotExecutable.number, NOBODY: NoSuchProgram.number}[name]
         assert self.machine.call(Call.EXEC, name, ARGUMENT, pid=pid) == expected
         if not expected:
@@ -588,6 +598,8 @@ class MemoryModel(RuleBasedStateMachine):
         """Compare what an entry allows, and all bytes in RAM; a page that is not there yet will be zero."""
         entry = self.machine.entry(page, pid)
         allowed = (READ if entry & USER else 0) | (WRITE if entry & WRITABLE else 0)
+        if entry & USER and self.layout.paging.no_execute and not entry & NO_EXECUTE:
+            allowed |= EXECUTE
         assert not allowed & ~expected.allowed, f"process {pid} may do more at {page:#x}: {allowed}"
         assert not (entry and expected is NOWHERE), f"process {pid} has page {page:#x}"
         start = self.machine.frame(page, pid) * PAGE if entry else 0
