@@ -7,7 +7,19 @@ import pytest
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import Role
-from kernel.driven import ANYWHERE, LIBRARY, LIBRARY_FILE, MALLOC, NOBODY, PAGE, TEXT, Call, Died, driven
+from kernel.driven import (
+    ANYWHERE,
+    LIBRARY,
+    LIBRARY_FILE,
+    MALLOC,
+    NOBODY,
+    PAGE,
+    TEXT,
+    Call,
+    Died,
+    driven,
+    with_each_kind_of_memory,
+)
 from support import MIB, entry_at, make_pc
 
 STACK = MICROKERNEL.stack_top - PAGE
@@ -16,17 +28,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture(scope="module")
 def machine():
-    """Return a machine: `it` (1) has memory of each kind, and its child (3) has written to one page."""
-    made = driven("it", "it", check=False, programs={"nobody": LIBRARY_FILE})
-    for name in (LIBRARY, NOBODY):
-        assert made.call(Call.LOAD_LIBRARY, name) > 0
-    assert made.call(Call.MAP, ANYWHERE, 3 * PAGE, 2) == ANYWHERE
-    made.write(ANYWHERE, 7)
-    made.read(ANYWHERE + PAGE)
-    made.call(Call.MALLOC_PAGES, 2)
-    assert made.fork() == 3
-    made.write(MALLOC, 2, pid=3)
-    return made
+    return with_each_kind_of_memory(LIBRARY, NOBODY, check=False, programs={"nobody": LIBRARY_FILE})
 
 
 @pytest.fixture(scope="module")

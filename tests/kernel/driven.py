@@ -311,3 +311,20 @@ class Driven:
 def driven(*init: str, **options: object) -> Driven:
     """Return a machine that has booted with its processes ready to be told what to do."""
     return Driven(make_machine(*(init or ("it",)), **options))  # type: ignore[arg-type]
+
+
+def with_each_kind_of_memory(*libraries: int, **options: object) -> Driven:
+    """Return a machine: `it` (1) has memory of each kind, and its child (3) has written to one page.
+
+    `libraries` are the addresses of the names of those that it loads.
+    """
+    made = driven("it", "it", **options)
+    for name in libraries:
+        assert made.call(Call.LOAD_LIBRARY, name) > 0
+    assert made.call(Call.MAP, ANYWHERE, 3 * PAGE, 2) == ANYWHERE
+    made.write(ANYWHERE, 7)
+    made.read(ANYWHERE + PAGE)
+    made.call(Call.MALLOC_PAGES, 2)
+    assert made.fork() == 3
+    made.write(MALLOC, 2, pid=3)
+    return made

@@ -15,7 +15,19 @@ from keelback.view.owners import GLYPHS, TOO_MANY, Owners
 from keelback.view.physical import physical_map
 from keelback.view.text import TextView
 from keelback.view.virtual import virtual_map
-from kernel.driven import ANYWHERE, LIBRARY, LIVES, MALLOC, PAGE, SMALL, STACK, TEXT, Call, driven
+from kernel.driven import (
+    ANYWHERE,
+    LIBRARY,
+    LIVES,
+    MALLOC,
+    PAGE,
+    SMALL,
+    STACK,
+    TEXT,
+    Call,
+    driven,
+    with_each_kind_of_memory,
+)
 from support import MIB
 
 
@@ -40,16 +52,7 @@ def cell_at(shown, address):
 
 @pytest.fixture(scope="module", params=LIVES)
 def machine(request):
-    """Return a machine: `it` (1) has memory of each kind, and its child (3) has written to one page."""
-    made = driven("it", "it", life=request.param, layout=SMALL)
-    assert made.call(Call.LOAD_LIBRARY, LIBRARY) > 0
-    assert made.call(Call.MAP, ANYWHERE, 3 * PAGE, 2) == ANYWHERE
-    made.write(ANYWHERE, 7)
-    made.read(ANYWHERE + PAGE)
-    made.call(Call.MALLOC_PAGES, 2)
-    assert made.fork() == 3
-    made.write(MALLOC, 2, pid=3)
-    return made
+    return with_each_kind_of_memory(LIBRARY, life=request.param, layout=SMALL)
 
 
 @pytest.fixture(scope="module")
