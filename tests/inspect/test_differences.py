@@ -5,7 +5,8 @@ import pytest
 from keelback.inspect.differences import Differences
 from keelback.inspect.named import Names, NoName, value_at
 from keelback.inspect.snapshot import Snapshot
-from keelback.kernel.layout import MICROKERNEL
+from keelback.inspect.walk import NO_EXECUTE
+from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.processes.processes import Process
 from keelback.lang import address_of, layout_of
 from support import MIB, make_pc
@@ -123,3 +124,31 @@ def test_a_name_and_an_address_lead_to_each_other():
     assert names.at(8 * MIB - 4) is None
     with pytest.raises(NoName, match=r"the kernel's records have no processes.table\[2\].colour"):
         value_at(pc.kernel, "processes.table[2].colour")
+
+
+def test_bits_that_the_cpu_sets_are_told_where_nothing_else_differs():
+    """An entry's accessed bit makes no other mapping, but machines are not equal where it differs."""
+
+    def forget(pc):
+        table = pc.kernel.processes.table[1].space.directory << 12
+        place = next(table + index for index in range(0, 4096, 4) if pc.ram.bytes[table + index] & 1 << 5)
+        pc.ram.bytes[place] ^= 1 << 5
+
+    [said] = told(forget)
+    assert said.startswith("frame 0x") and "page directory of cow (1)" in said and ": 1 byte from +" in said
+
+
+def test_a_page_that_may_no_more_be_executed_is_told():
+    both = [make_pc("cow", layout=with_paging(MICROKERNEL, "PAE"), check=False) for _ in range(2)]
+    for pc in both:
+        pc.boot()
+    one, other = map(snapshot, both)
+    text = next(each for each in one.spaces[1].user if not each.flags & NO_EXECUTE)
+    entry = one.walk(1, text.page).steps[-1]
+    contents = bytearray(both[1].contents)
+    contents[entry.place + 8 * entry.index + 7] |= 0x80
+    [said] = map(str, Differences(one, Snapshot.of(other.kernel.layout, bytes(contents))).all())
+    assert said == (
+        f"page {text.page:#010x} of cow (1): frame {text.frame:#x}, read only → "
+        f"frame {text.frame:#x}, read only, not executable"
+    )

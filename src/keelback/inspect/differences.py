@@ -7,23 +7,22 @@
 
 1. A byte that differs is told once: by the field that it is in, else by the page that shows it, else by its frame.
 2. What a frame's record says is told as the frame's use; an entry of a page table as the mapping that it makes.
+3. Machines whose bytes differ are never called equal.
 """
 
 import ctypes
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from keelback.inspect.named import Names, value_at
 from keelback.inspect.snapshot import Snapshot
-from keelback.inspect.walk import NO_EXECUTE, PAGE_SHIFT, USER, WRITABLE, Translation
+from keelback.inspect.walk import NOT_MAPPED, PAGE_SHIFT, Translation, said_mapping
 from keelback.kernel.kernel import Kernel
 from keelback.lang import text_of
 
 PAGE = 1 << PAGE_SHIFT
-RIGHTS = USER | WRITABLE | NO_EXECUTE
 SHOWN = 8
-NOT_MAPPED = "not mapped"
 FRAMES, PROCESSES, THREADS = "memory.frames.table[", "processes.table[", "threads.table["
 
 Range = tuple[int, int]
@@ -63,10 +62,14 @@ class Differences:
     def all(self) -> Iterator[Difference]:
         """Yield all differences: of the kernel's records, of frames, of mappings, and of what pages hold."""
         places = list(self._places())
-        yield from self._fields(places)
-        yield from self._mappings()
-        yield from self._pages({start >> PAGE_SHIFT for start, _ in places})
-        yield from self._rest(places)
+        frames = {start >> PAGE_SHIFT for start, _ in places}
+        told = False
+        for each in chain(self._fields(places), self._mappings(), self._pages(frames), self._rest(places)):
+            told = True
+            yield each
+        if not told:  # what has no word of its own: padding, and bits that the CPU sets in page tables
+            self._told.clear()
+            yield from self._rest(places)
 
     # Bytes.
 
@@ -180,10 +183,7 @@ def _content(what: str, one: bytes, other: bytes, offset: int = 0) -> Difference
 
 
 def _mapped(page: Translation | None) -> str:
-    if page is None:
-        return NOT_MAPPED
-    rights = "read and write" if page.flags & WRITABLE else "read only"
-    return f"frame {page.frame:#x}, {rights}{', kernel only' * (not page.flags & USER)}"
+    return said_mapping(page.frame, page.flags) if page is not None else NOT_MAPPED
 
 
 def _whole(names: Names, name: str, address: int) -> str:

@@ -103,6 +103,17 @@ class Translation(NamedTuple):
         return self.frame == other.frame and not (self.flags ^ other.flags) & (WRITABLE | USER | GLOBAL | NO_EXECUTE)
 
 
+NOT_MAPPED = "not mapped"
+RIGHTS = USER | WRITABLE | NO_EXECUTE
+
+
+def said_mapping(frame: int, flags: int) -> str:
+    """Return where a mapping leads and all of its `RIGHTS`: `frame 0x12, read and write`."""
+    may = "read and write" if flags & WRITABLE else "read only"
+    never = ", not executable" * bool(flags & NO_EXECUTE)
+    return f"frame {frame:#x}, {may}{never}{', kernel only' * (not flags & USER)}"
+
+
 class Table(NamedTuple):
     """A table: where it lies, its level, the first address that it is for, and the entries that lead to it."""
 

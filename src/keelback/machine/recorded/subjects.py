@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 
 from keelback.inspect.lens import walker_of
 from keelback.inspect.named import NoName, value_at
-from keelback.inspect.walk import NO_EXECUTE, PAGE_SHIFT, USER, WRITABLE
+from keelback.inspect.walk import NOT_MAPPED, PAGE_SHIFT, RIGHTS, said_mapping
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ProcessState
 
 RANGE = re.compile(r"(0x[0-9a-f]+|\d+)(?:-(0x[0-9a-f]+|\d+))?", re.IGNORECASE)
 PAGE_OF = re.compile(r"(\d+):(0x[0-9a-f]+)(?:\.(\w+))?", re.IGNORECASE)
-NOT_MAPPED = "not mapped"
 RECORD = "record"
 SHOWN_BYTES = 16
 
@@ -63,7 +62,7 @@ def mapping(kernel: Kernel, pid: int, page: int) -> Subject:
 
     def read() -> tuple[int, int] | None:
         found = find()
-        return (found.frame, found.flags & (USER | WRITABLE | NO_EXECUTE)) if found else None
+        return (found.frame, found.flags & RIGHTS) if found else None
 
     return Subject(f"page {page:#x} of process {pid}", read, _said_mapping)
 
@@ -131,7 +130,4 @@ def _said_bytes(value: bytes) -> str:
 
 
 def _said_mapping(value: tuple[int, int] | None) -> str:
-    if value is None:
-        return NOT_MAPPED
-    rights = ("read and write" if value[1] & WRITABLE else "read only") + (", kernel only" * (not value[1] & USER))
-    return f"frame {value[0]:#x}, {rights}"
+    return said_mapping(*value) if value is not None else NOT_MAPPED
