@@ -71,6 +71,12 @@ def _names_and_files(names: Iterable[str], incomplete: str) -> "list[CompletionI
     return [*found, CompletionItem(incomplete, type="file")]
 
 
+def append(function: F) -> F:
+    """Add `--append`: the kernel's command line, as the text `append`."""
+    text = "The kernel's command line: init=, memory=, console=."
+    return click.option("--append", metavar="TEXT", default="", help=text)(function)
+
+
 LIVES = ("interpreted", "compiled")
 
 
@@ -226,9 +232,6 @@ class Picture(NamedTuple):
     svg: str | None = None
     png: str | None = None
     ground: str = "auto"
-
-
-NO_PICTURE = Picture()
 
 
 def picture(function: F) -> F:

@@ -50,7 +50,7 @@ class WithTrace(click.Command):
 @options.memory("64M")
 @click.option("--cpu", metavar="NAME", help="QEMU's name of the CPU, as for its own -cpu.  [default: max,-smap]")
 @click.option("--qmp", metavar="SOCKET", help="Offer QEMU's monitor there, for others to look: --on qemu:SOCKET.")
-@click.option("--append", metavar="TEXT", default="", help="The kernel's command line: init=, memory=, console=.")
+@options.append
 @click.option(
     "--check",
     is_flag=True,
@@ -91,8 +91,8 @@ def command(
     string if you like: "primes 1000".  Without any, a short tour.
 
     At the end, at a limit, at control-C and at SIGTERM a report tells how each process ended, or where it was.  The
-    exit status
-    is 0 when every process ended well, 1 when one did not; that of a child whose parent waited for it does not count.
+    exit status is 0 when every process ended well, 1 when one did not; that of a child whose parent waited for it does
+    not count.
     """
     from keelback.cli.run import run_programs
 

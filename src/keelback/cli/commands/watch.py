@@ -10,21 +10,15 @@ from keelback.cli.sizes import memory_size
 
 @click.command()
 @options.programs
-@click.option(
-    "--kernel",
-    type=click.Choice(["interpreted", "compiled"]),
-    default="interpreted",
-    show_default=True,
-    help="Which life of the kernel: in this Python, or compiled to machine code.",
-)
+@options.life
 @options.kernel
 @options.memory("64M")
-@click.option("--append", metavar="TEXT", default="", help="The kernel's command line: init=, memory=, console=.")
+@options.append
 @click.option("--serve", is_flag=True, help="Show it in a browser, on this machine alone.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where --serve listens.")
 def command(
     programs: tuple[str, ...],
-    kernel: str,
+    kernel: str | None,
     choice: options.KernelChoice,
     memory: str,
     append: str,

@@ -10,7 +10,7 @@ from keelback.cli import options
 @click.command()
 @click.argument("folder", metavar="DIR")
 @options.programs
-@click.option("--append", metavar="TEXT", default="", help="The kernel's command line: init=, memory=, console=.")
+@options.append
 @options.kernel
 @options.memory("16M")
 @options.json
