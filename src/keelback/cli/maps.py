@@ -62,9 +62,8 @@ def _draw(drawn: Picture, moment: Moment, snapshot: Snapshot, processes: list[Pr
 
 
 def _print_process(console: Console, process: Process) -> None:
-    pages = len(list(process.pages()))
     title = Text(process.snapshot.name_of(process.pid), f"bold {colour_of(process.pid)}")
-    console.print(title.append(f": {pages:,} pages, {process.own_pages:,} of them its own", "bold"))
+    console.print(title.append(f": {process.counted}", "bold"))
     listed = list(runs(process))
     is_shared = any(run.others for run in listed)
     is_narrow = console.width < NARROW

@@ -43,7 +43,7 @@ def list_processes(target: Target, *, as_json: bool) -> int:
 
 def _row(process: Process) -> list[str]:
     at = ", ".join(f"{thread.instruction:#010x}" for thread in process.threads) if process.is_alive else ""
-    counted = (str(len([*process.pages()])), str(process.own_pages)) if process.is_alive else ("", "")
+    counted = (str(len(process.space.user)), str(process.own_pages)) if process.space is not None else ("", "")
     return [str(process.pid), str(process.parent or ""), escaped(process.name), does(process), *counted, at]
 
 

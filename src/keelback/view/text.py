@@ -27,6 +27,7 @@ MARKS = {Style.WRITABLE: "w", Style.COPY_ON_WRITE: "c", Style.SUPERVISOR: "s", S
 QUIET = ".KRCg"
 """Glyphs of what is never a program's, which need no mark for that."""
 NAME_ROOM = 18
+"""Columns for the name of what a row is in."""
 
 
 class TextView:
@@ -53,7 +54,7 @@ class TextView:
     ) -> Scene:
         """Return the scene with rows as long as there is room for."""
         room = self.columns - digits_of(snapshot) - 6
-        frames, pages = _cells_in(room), _cells_in(room - NAME_ROOM)
+        frames, pages = cells_in(room), cells_in(room - NAME_ROOM)
         return scene_of(snapshot, title, pids, frames_a_row=frames, pages_a_row=pages, changes=changes)
 
     def lines(self, scene: Scene) -> Iterator[Text]:
@@ -120,9 +121,9 @@ class TextView:
             yield line
 
 
-def _cells_in(room: int) -> int:
-    """Return how many cells a row has: a power of two."""
-    return next((count for count in (WIDTH, WIDTH // 2) if count <= room), WIDTH // 4)
+def cells_in(room: int) -> int:
+    """Return how many cells a row has: a power of two, 8 at least."""
+    return next((count for count in (WIDTH, WIDTH // 2, WIDTH // 4) if count <= room), WIDTH // 8)
 
 
 def _grouped(row: Row, group: int, text_of: Callable[[Cell], Text]) -> Text:

@@ -47,13 +47,8 @@ def virtual_map(
         return NOT_THERE.format(count) if cell == NOT_YET else f"{count:,} {described(cell, cells.owners.name)}"
 
     lines = [*_kernel_part(process, pages), *folded(_lines(process, width, pages), said)]
-    return Map(_title(process, cells), sorted(lines, key=lambda each: each.start), process.pid)
-
-
-def _title(process: Process, cells: FrameCells) -> str:
-    user = process.space.user if process.space is not None else []
-    own = sum(cells.uses[each.frame] == process.pid for each in user if each.frame < len(cells.uses))
-    return f"{process.snapshot.name_of(process.pid)}: {len(user):,} pages, {own:,} of them its own"
+    title = f"{process.snapshot.name_of(process.pid)}: {process.counted}"
+    return Map(title, sorted(lines, key=lambda each: each.start), process.pid)
 
 
 def _pages(process: Process, cells: FrameCells, changed: frozenset[int]) -> dict[int, Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,11 @@ class Frames:
     def references(self, start: int, end: int) -> list[int]:
         """Return how often each frame of [start, end) is referred to."""
         return self._fields[2 * start : 2 * end : 2].tolist()
+
+    def owned(self, pid: int, numbers: Iterable[int]) -> int:
+        """Return how many of some frames a process owns; what is behind the frame table nobody does."""
+        uses, known = self._fields[1::2], len(self)
+        return sum(number < known and uses[number] & (1 << OWNER_BITS) - 1 == pid for number in numbers)
 
     def __repr__(self) -> str:
         counts = self._snapshot.kernel.memory.frames.counts

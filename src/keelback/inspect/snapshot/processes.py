@@ -48,7 +48,7 @@ class Process(InNotebooks):
     def __repr__(self) -> str:
         if not self.is_alive:
             return f"<process {self.pid} {self.name}: {self.record.ending.name.lower()}>"
-        return f"<process {self.pid} {self.name}: {len(list(self.pages()))} pages, {self.own_pages} of them its own>"
+        return f"<process {self.pid} {self.name}: {self.counted}>"
 
     @property
     def is_alive(self) -> bool:
@@ -89,9 +89,14 @@ class Process(InNotebooks):
     @property
     def own_pages(self) -> int:
         """Return how many of its pages show a frame that is its own; none that is behind all memory is."""
-        frames = self.snapshot.frames
-        numbers = (each.mapping.frame for each in self.pages())
-        return sum(number < len(frames) and frames[number].owner == self.pid for number in numbers)
+        user = self.space.user if self.space is not None else []
+        return self.snapshot.frames.owned(self.pid, (each.frame for each in user))
+
+    @property
+    def counted(self) -> str:
+        """Return how many pages it has mapped, and how many are its own, in words."""
+        pages = len(self.space.user) if self.space is not None else 0
+        return f"{pages:,} pages, {self.own_pages:,} of them its own"
 
     def malloc_pages(self) -> Iterator[Page]:
         """Yield its malloc pages, lowest first."""

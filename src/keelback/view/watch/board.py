@@ -10,12 +10,11 @@ from typing import NamedTuple
 from rich.style import Style as Look
 from rich.text import Text
 
-from keelback.view.cells import PAGE, WIDTH, Fold, Line, Map, Row, Spot
+from keelback.view.cells import PAGE, Fold, Line, Map, Row, Spot
 from keelback.view.colours import colour_of
 from keelback.view.scene import Scene
-from keelback.view.text import GREY, GROUP, TextView
+from keelback.view.text import GREY, GROUP, NAME_ROOM, TextView, cells_in
 
-NAME_ROOM = 18
 BESIDE = 4
 """Columns of a line for `0x`, or `⋮`, and blanks."""
 
@@ -38,11 +37,7 @@ class Widths(NamedTuple):
     def of(cls, columns: int, digits: int) -> "Widths":
         """Return powers of two, 8 at least, that leave room for addresses."""
         room = columns - digits - BESIDE
-        return cls(_cells_in(room), _cells_in(room - NAME_ROOM))
-
-
-def _cells_in(room: int) -> int:
-    return next((count for count in (WIDTH, WIDTH // 2, WIDTH // 4) if count <= room), WIDTH // 8)
+        return cls(cells_in(room), cells_in(room - NAME_ROOM))
 
 
 class Board:

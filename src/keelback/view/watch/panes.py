@@ -3,7 +3,7 @@
 from rich.style import Style as Look
 from rich.text import Text
 
-from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.snapshot.processes import Process
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.machine.recorded.changes import Change
 from keelback.view.cells import Spot
@@ -32,24 +32,18 @@ def processes(watched: Watched) -> Text:
     table = Text(f"{'pid':>4} {'program':<11}{'state':<8}{'own':>4}{'shared':>7}{'tab':>4}", GREY)
     for pid, process in snapshot.processes.items():
         mark = "▶" if pid == watched.current else " "
-        own, shared, tables = _counts(snapshot, pid)
-        counts = f"{own:>4}{shared:>7}{tables:>4}" if process.is_alive else ""
-        line = f"\n{mark}{pid:>3} {process.name:<10.10} {_state(snapshot, pid):<8.8}{counts}"
+        line = f"\n{mark}{pid:>3} {process.name:<10.10} {_state(process):<8.8}{_counts(process)}"
         table.append(line, Look(color=colour_of(pid), bold=pid == watched.current))
     return table
 
 
-def _counts(snapshot: Snapshot, pid: int) -> tuple[int, int, int]:
-    """Return how many pages of a process are its own alone, how many not, and how many tables it has."""
-    space = snapshot.spaces.get(pid)
-    if space is None:
-        return 0, 0, 0
-    own = sum(snapshot.frames[each.frame].owner == pid for each in space.user if each.frame < len(snapshot.frames))
-    return own, len(space.user) - own, len(space.tables)
+def _counts(process: Process) -> str:
+    """Return how many pages of a process are its own, how many not, and how many tables it has."""
+    space, own = process.space, process.own_pages
+    return f"{own:>4}{len(space.user) - own:>7}{len(space.tables):>4}" if space is not None else ""
 
 
-def _state(snapshot: Snapshot, pid: int) -> str:
-    process = snapshot.processes[pid]
+def _state(process: Process) -> str:
     if not process.is_alive:
         return process.record.ending.name.lower().replace("_", " ")
     return process.threads[0].state.name.lower() if process.threads else "starting"
