@@ -185,6 +185,7 @@ def test_the_locals_of_a_function_have_the_types_of_python():
         ("print processes.tabel", "AttributeError: Processes has no attribute 'tabel'; it has awaited, counts, "),
         ("print processes[1].nam", "AttributeError: Process has no field 'nam'; it has pid, parent, "),
         ("break Frames.nothing", 'Function "Frames.nothing" not defined.'),
+        ("break WaitingCalls.wait", "WaitingCalls.wait has no code of its own: it is part of what calls it, or "),
         ("break frames.py:1", "frames.py:1 has no code."),
         ("break frames.py:99999", "frames.py:99999 has no code."),
         (f"break frames.py:{line_of(FRAMES, 'self.most_references = layout.most_references') + 1}", "frames.py:"),

@@ -62,7 +62,7 @@ def places_for(text: str) -> list[str]:
         own = code_of(file, method["first"], method)
         functions = {str(function_block(int(each.pc)).function) for each in own}
         if not functions:
-            raise gdb.GdbError(f"{text} has no code: nothing in this kernel calls it.")
+            raise gdb.GdbError(f"{text} has no code of its own: it is part of what calls it, or nothing does.")
         if said := stand_in(short_name(text)):
             gdb.write(f"{said}\n")
         return sorted(functions)
@@ -82,9 +82,10 @@ def places_for(text: str) -> list[str]:
 def code_of(file: str, line: int, method: Any) -> list[Any]:
     """Return the places of code of a line of a method, or else of the method's next line that has some."""
     for each in range(line, method["end"] if method is not None else 0):
-        found = [place for place in gdb.decode_line(f"{file}:{each}")[1] or () if is_in(place, method)]
-        if found:
-            return found
+        with suppress(gdb.error):  # the file has no code from that line on
+            found = [place for place in gdb.decode_line(f"{file}:{each}")[1] or () if is_in(place, method)]
+            if found:
+                return found
     return []
 
 
