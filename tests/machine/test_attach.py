@@ -337,6 +337,36 @@ def test_a_socket_that_is_no_qmp_is_told(says, told, tmp_path, monkeypatch):
     server.close()
 
 
+GREETING = b'{"QMP": {"version": {}, "capabilities": []}}\n'
+
+
+@pytest.mark.parametrize(
+    ("piece", "pause"),
+    [(GREETING[:1], 0.02), (GREETING + b'{"event": "x"}\n' * 4000, 0.0), (b"x" * 4096, 0.0), (b"\n", 0.02)],
+    ids=["it drips", "it floods with events", "it floods with one line", "it drips lines"],
+)
+def test_a_monitor_has_one_time_for_all_that_it_says(piece, pause, tmp_path, monkeypatch):
+    monkeypatch.setattr(attaching, "GREETING", 0.3)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(tmp_path / "socket"))
+    server.listen()
+
+    def serve():
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            while True:
+                connection.sendall(piece)
+                time.sleep(pause)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    started = time.monotonic()
+    line = said_of(f"qemu:{tmp_path / 'socket'}")
+    assert "it is no QMP monitor" in line and time.monotonic() - started < 3
+    thread.join()
+    server.close()
+
+
 def test_a_machine_that_has_not_booted_or_runs_something_else_is_told(tmp_path):
     with running(tmp_path, image_of(), arguments=["-S"]) as (monitor, _):
         wait_for(monitor)

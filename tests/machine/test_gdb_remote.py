@@ -1,6 +1,8 @@
 """gdb's remote protocol: packets as its manual has them, and one clear line for every server that misbehaves."""
 
 import socket
+import threading
+import time
 
 import pytest
 
@@ -73,7 +75,7 @@ def test_the_last_words_are_detach_or_kill(pair):
 
 
 MISTAKES = {
-    b"": (lambda remote: remote.go_on(), "QEMU's gdb server has not answered c for 0.05 seconds"),
+    b"": (lambda remote: remote.go_on(), "QEMU's gdb server does not answer c within 0.05 seconds"),
     b"+" + packet("T02"): (lambda remote: remote.step(), "QEMU's gdb server answers s with 'T02'"),
     b"+" + packet("E01"): (lambda remote: remote.detach(), "QEMU's gdb server answers D with 'E01'"),
     b"+$OK#9b": (lambda remote: remote.detach(), "QEMU's gdb server sends what is no packet: b'$OK'"),
@@ -98,3 +100,21 @@ def test_a_server_that_ends_before_it_answers_is_one_clear_line(pair):
     with pytest.raises(QemuError) as caught:
         remote.set_breakpoint(16)
     assert str(caught.value) == "QEMU ended before its gdb server answered Z1,10,1"
+
+
+def test_a_server_has_one_time_for_an_answer(pair):
+    remote, server = pair
+    is_over = threading.Event()
+
+    def drip():
+        while not is_over.wait(0.01):
+            server.sendall(b"+")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    started = time.monotonic()
+    with pytest.raises(QemuError, match=r"does not answer c within 0\.05 seconds"):
+        remote.go_on()
+    assert time.monotonic() - started < 2
+    is_over.set()
+    thread.join()

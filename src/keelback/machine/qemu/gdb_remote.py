@@ -12,6 +12,7 @@ Source: GDB manual, appendix "GDB Remote Serial Protocol".
 import socket
 from contextlib import suppress
 
+from keelback.machine.qemu.answers import Answers
 from keelback.machine.qemu.qmp import QemuError
 
 STOPPED = ("T05", "S05")
@@ -27,7 +28,7 @@ class GdbRemote:
     def __init__(self, connection: socket.socket) -> None:
         """Own a connected socket, whose timeout says how long an answer may take."""
         self._socket = connection
-        self._received = connection.makefile("rb")
+        self._answers = Answers(connection)
         self._kinds: dict[int, str] = {}
 
     # Breakpoints.
@@ -87,7 +88,6 @@ class GdbRemote:
 
     def close(self) -> None:
         """End the connection; a machine that has not ended runs on."""
-        self._received.close()
         self._socket.close()
 
     # Packets.
@@ -105,11 +105,11 @@ class GdbRemote:
     def _exchange(self, text: str) -> str:
         """Return the answer to a packet.  Raises: QemuError; ConnectionError when the server is gone."""
         try:
-            self._send(text)
-            return self._receive()
+            with self._answers.limited():
+                self._send(text)
+                return self._receive()
         except TimeoutError as error:
-            seconds = self._socket.gettimeout()
-            raise QemuError(f"QEMU's gdb server has not answered {text} for {seconds:g} seconds") from error
+            raise QemuError(f"QEMU's gdb server does not answer {text} {error}") from None
 
     def _send(self, text: str) -> None:
         content = text.encode("ascii")
@@ -128,7 +128,7 @@ class GdbRemote:
         return content.decode("ascii")
 
     def _read(self, count: int) -> bytes:
-        found = self._received.read(count)
+        found = self._answers.read(count)
         if len(found) < count:
             raise ConnectionResetError("the gdb server is gone")
         return found

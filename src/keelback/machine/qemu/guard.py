@@ -13,13 +13,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 READY, DISMISSED = b"r", b"d"
-WAIT = 20  # seconds
+WAIT = 20
+"""Seconds that all it asks of QEMU may take, however QEMU answers."""
 
 SCRIPT = f"""
-import os, shutil, socket, sys
+import os, shutil, signal, socket, sys
 def connect(path):
     made = socket.socket(socket.AF_UNIX)
-    made.settimeout({WAIT})
     made.connect(path)
     return made
 def order(text):
@@ -31,6 +31,8 @@ monitor, gdb = sys.argv[1:]
 os.write(1, {READY!r})
 try:
     if os.read(0, 1) != {DISMISSED!r}:
+        signal.signal(signal.SIGALRM, lambda *_: sys.exit("QEMU does not answer"))
+        signal.alarm({WAIT})
         qmp = connect(monitor)
         lines = qmp.makefile("rb")
         lines.readline()

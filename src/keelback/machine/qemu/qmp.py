@@ -12,9 +12,12 @@ Source: QEMU, docs/interop/qmp-spec.
 
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from keelback.errors import UserError
+from keelback.machine.qemu.answers import Answers
 
 LONGEST = 1 << 24
 """No answer is longer, bytes."""
@@ -25,18 +28,19 @@ class QemuError(UserError):
 
 
 class Qmp:
-    """A connection to a monitor, whose timeout says how long an answer may take."""
+    """A connection to a monitor, whose timeout says how long an answer may take, with all that is said before it."""
 
     def __init__(self, connection: socket.socket) -> None:
         """Own a connected socket.  Raises: QemuError when it is no QMP monitor; ConnectionError when it is gone."""
         self._socket = connection
-        self._lines = connection.makefile("rb")
+        self._answers = Answers(connection)
         self._number = 0
         try:
-            greeting = self._next("a connection")
-            if "QMP" not in greeting:
-                raise _not_qmp("a connection", json.dumps(greeting))
-            self.command("qmp_capabilities")
+            with self._limited("a connection"):
+                greeting = self._next("a connection")
+                if "QMP" not in greeting:
+                    raise _not_qmp("a connection", json.dumps(greeting))
+                self.command("qmp_capabilities")
         except BaseException:
             self.close()
             raise
@@ -45,7 +49,19 @@ class Qmp:
         """Give an order; return the answer.  Raises: QemuError when QEMU refuses; ConnectionError when it is gone."""
         self._number += 1
         order = {"execute": name, "arguments": arguments, "id": self._number}
-        self._socket.sendall(json.dumps(order).encode())
+        with self._limited(name):
+            self._socket.sendall(json.dumps(order).encode())
+            return self._answer(name)
+
+    @contextmanager
+    def _limited(self, order: str) -> Iterator[None]:
+        try:
+            with self._answers.limited():
+                yield
+        except TimeoutError as late:
+            raise QemuError(f"QEMU does not answer {order} {late}") from None
+
+    def _answer(self, name: str) -> Any:
         while True:
             answer = self._next(name)
             if answer.get("id", self._number) != self._number:
@@ -60,11 +76,7 @@ class Qmp:
         return str(self.command("human-monitor-command", **{"command-line": line}))
 
     def _next(self, order: str) -> dict[str, Any]:
-        try:
-            line = self._lines.readline(LONGEST)
-        except TimeoutError:
-            seconds = self._socket.gettimeout()
-            raise QemuError(f"QEMU does not answer {order} within {seconds:g} seconds") from None
+        line = self._answers.until(b"\n", LONGEST)
         if not line:
             raise ConnectionResetError("the monitor is gone")
         try:
@@ -77,7 +89,6 @@ class Qmp:
 
     def close(self) -> None:
         """End the connection."""
-        self._lines.close()
         self._socket.close()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from keelback.inspect.moment import Stands
+from keelback.machine.qemu.answers import Answers
 from keelback.machine.qemu.cpu_place import USER_RING, CpuPlace, place_in
 from keelback.machine.qemu.gdb_remote import GdbRemote
 from keelback.machine.qemu.qmp import QemuError, Qmp
@@ -19,6 +20,8 @@ MOMENTS: Final = (0.001, 0.002, 0.004, 0.008, 0.016)
 """Seconds that a machine runs on, one after the other, where it was stopped within the kernel."""
 PATIENCE: Final = 3.0
 """Seconds that its kernel may then take to come to the end of a trap."""
+MOST_SAID: Final = 1 << 16
+"""Bytes that a gdb server may have to say before it lets go."""
 IDLE_CODE: Final = 16
 """Bytes of the idle thread's code, at most."""
 
@@ -83,10 +86,13 @@ def _comes_to(address: int, gdb: Path) -> bool:
 def _drop_breakpoints(gdb: Path) -> None:
     """Have a gdb server forget all breakpoints; the machine runs on."""
     with _connection(gdb) as server:
-        server.sendall(b"$D#44")
-        answer = b"more"
-        while answer and b"OK" not in answer:  # behind what it had to say to who was there before
-            answer = server.recv(64)
+        answers = Answers(server)
+        try:
+            with answers.limited():
+                server.sendall(b"$D#44")
+                answers.until(b"OK", MOST_SAID)  # behind what it had to say to who was there before
+        except TimeoutError as late:
+            raise QemuError(f"QEMU's gdb server lets nobody go {late}") from None
 
 
 def _connection(gdb: Path) -> socket.socket:
