@@ -10,25 +10,21 @@
 3. Machines whose bytes differ are never called equal.
 """
 
-import ctypes
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from keelback.inspect.memory_pair import PAGE, MemoryPair
 from keelback.inspect.named import Names, value_at
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.walk import NOT_MAPPED, PAGE_SHIFT, Translation, said_mapping
 from keelback.kernel.kernel import Kernel
 from keelback.lang import text_of
 
-PAGE = 1 << PAGE_SHIFT
 SHOWN = 8
 FRAMES, PROCESSES, THREADS = "memory.frames.table[", "processes.table[", "threads.table["
 
 Range = tuple[int, int]
-
-_compare = ctypes.CDLL(None).memcmp
-_compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 class Difference(NamedTuple):
@@ -75,15 +71,9 @@ class Differences:
 
     def _places(self) -> Iterator[Range]:
         """Yield the differing parts of the ranges that count, none across the end of a page."""
-        buffers = [(ctypes.c_char * len(each)).from_buffer(each) for each in self.contents]
-        one, other = (ctypes.addressof(each) for each in buffers)
+        pair = MemoryPair(*self.contents)
         for start, end in self.ranges:
-            place = start
-            while place < end:
-                stop = min(end, (place // PAGE + 1) * PAGE)
-                if _compare(one + place, other + place, stop - place):
-                    yield place, stop
-                place = stop
+            yield from pair.differing(start, end)
 
     def _bytes(self, start: int, end: int) -> tuple[bytes, bytes]:
         return bytes(self.contents[0][start:end]), bytes(self.contents[1][start:end])

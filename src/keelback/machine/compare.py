@@ -8,15 +8,16 @@ table says, and those that are free and were last one.
 Trap frames count; so do time, console and how the run ends.
 """
 
-import ctypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from keelback.inspect.differences import Differences
 from keelback.inspect.lens import look
+from keelback.inspect.memory_pair import PAGE, MemoryPair
 from keelback.inspect.named import Names
 from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.walk import PAGE_SHIFT
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import STACK, Role
@@ -27,16 +28,12 @@ from keelback.lang.strict import words_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
-PAGE_SHIFT, PAGE_SIZE = 12, 4096
 FRAME_RECORD = 4
 ROLES = {Role.KERNEL: "the kernel", Role.TABLE: "a page table", Role.LIBRARY: "a library", Role.ZEROS: "the zero frame"}
 ROLES |= {Role.CONSOLE: "the console", Role.SHARED: "several", Role.RESERVED: "reserved", Role.STACK: "a kernel stack"}
 MOST_FIELD_BYTES = 8
 MOST_LINES = 20
 """Of what differs, as many are told."""
-
-memcmp = ctypes.CDLL(None).memcmp
-memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 Range = tuple[int, int]
 
@@ -129,8 +126,7 @@ class Comparison:
     def __init__(self, first: SimulatedPc, second: SimulatedPc) -> None:
         self.machines = (first, second)
         self.contents = [pc.ram.bytes for pc in self.machines]
-        self._buffers = [(ctypes.c_char * len(each)).from_buffer(each) for each in self.contents]
-        self.places = [ctypes.addressof(each) for each in self._buffers]
+        self._pair = MemoryPair(*self.contents)
         self.kernel = look(first.layout, first.ram.bytes)
         self.ram = self.kernel.spaces.ram
         self.bytes = 0
@@ -197,7 +193,7 @@ class Comparison:
             return self._found("the console", 0, [bytes(pc.console[-80:]) for pc in self.machines])
         for start, end in self._compared():
             self.bytes += end - start
-            if memcmp(self.places[0] + start, self.places[1] + start, end - start):
+            if self._pair.differs(start, end):
                 return self._name(self._first_difference(start, end))
         return None
 
@@ -233,11 +229,8 @@ class Comparison:
     def _first_difference(self, start: int, end: int) -> int:
         """Return the first address in a range at which the machines differ."""
         one, other = self.contents
-        for place in range(start, end, PAGE_SIZE):
-            size = min(PAGE_SIZE, end - place)
-            if memcmp(self.places[0] + place, self.places[1] + place, size):
-                return next(each for each in range(place, place + size) if one[each] != other[each])
-        raise AssertionError("the machines changed while they were compared")
+        first, last = next(self._pair.differing(start, end))
+        return next(each for each in range(first, last) if one[each] != other[each])
 
     def _name(self, address: int) -> Difference:
         """Return the difference at an address: the whole field that lies there, or the word."""
@@ -263,7 +256,7 @@ class Comparison:
         frame, table = address >> PAGE_SHIFT, self.kernel.memory.frames.table
         owner, role = (table[frame].owner, table[frame].role) if frame < len(table) else (0, Role.RESERVED)
         whose = ROLES.get(Role(role), f"process {owner}" if owner else "nobody")
-        return f"frame {frame:#x} ({whose}) at {address & PAGE_SIZE - 1:#x}"
+        return f"frame {frame:#x} ({whose}) at {address % PAGE:#x}"
 
 
 def _gaps(ignored: list[Range], end: int) -> Iterator[Range]:

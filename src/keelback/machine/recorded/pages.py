@@ -9,23 +9,19 @@
 3. A run repeats: moments behind the one that RAM was put back to stay right.
 """
 
-import ctypes
 import mmap
 import zlib
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-PAGE = 4096
-CHUNK = 16 * PAGE
+from keelback.inspect.memory_pair import PAGE, MemoryPair
+
 FAST = 1
 """How hard to compress: what is kept is kept for the length of a session."""
 START = -1
 """The moment before all others, when RAM was zero."""
 ZEROS = bytes(PAGE)
-
-_compare = ctypes.CDLL(None).memcmp
-_compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 class Pages:
@@ -37,8 +33,7 @@ class Pages:
         self.copied = self._last = START
         self._copy = mmap.mmap(-1, len(self.contents), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.copy = memoryview(self._copy)
-        self._buffers = [(ctypes.c_char * len(each)).from_buffer(each) for each in (contents, self._copy)]
-        self._compare = self._comparison(*map(ctypes.addressof, self._buffers))
+        self._pair = MemoryPair(contents, self._copy)
         self._moments: dict[int, list[int]] = {}
         """When each page was kept, the earliest first."""
         self._kept: dict[tuple[int, int], bytes] = {}
@@ -120,17 +115,5 @@ class Pages:
         return {page for at, pages in self._changed.items() if first < at <= last for page in pages}
 
     def _differing(self) -> Iterator[int]:
-        """Yield the pages in which RAM is not as the copy."""
-        end = len(self.contents)
-        for chunk in range(0, end, CHUNK):
-            if self._compare(chunk, min(CHUNK, end - chunk)):
-                for place in range(chunk, min(chunk + CHUNK, end), PAGE):
-                    if self._compare(place, PAGE):
-                        yield place // PAGE
-
-    @staticmethod
-    def _comparison(one: int, other: int) -> Callable[[int, int], int]:
-        def compare(place: int, size: int) -> int:
-            return int(_compare(one + place, other + place, size))
-
-        return compare
+        """Return the pages in which RAM is not as the copy, lowest first."""
+        return (start // PAGE for start, _ in self._pair.differing(0, len(self.contents)))
