@@ -59,7 +59,7 @@ def page_now():
         program, count, columns, lines = match[1], *map(int, match.groups()[1:4])
         files = {name: programs_of(MICROKERNEL)[name] for name in [program.split()[0]]}
         pc = make_pc(program, programs=files, memory=64 * MIB, check=False)
-        now = seen(Watched(Recording(pc), program, "interpreted"), typed(*["right"] * count), (columns, lines))
+        now = seen(Watched(Recording(pc), program), typed(*["right"] * count), (columns, lines))
         head = match[0].partition("\n")[2].partition("\n")[0]
         return "\n".join(["```text", head, *now, "```"])
 

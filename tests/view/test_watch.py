@@ -33,7 +33,7 @@ def watched(*programs, layout=MICROKERNEL, life="interpreted", files=None, memor
     else:
         members = {"etc/init": "".join(line + "\n" for line in programs).encode()} | files
         pc = CompiledPc(layout, make_image(layout, make_payload(members), compiled(layout)), memory=memory)
-    return Watched(Recording(pc), ", ".join(programs), life, files)
+    return Watched(Recording(pc), ", ".join(programs), files)
 
 
 def seen(run, do, size=LARGE):

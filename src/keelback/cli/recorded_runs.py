@@ -78,10 +78,26 @@ def replay(path: Path, at: int | None, changed: str | None) -> int:
 
 def _replay(path: Path, run: RunFile, at: int | None, changed: str | None) -> int:
     # Imported here: strict mode has to come first.
+    from keelback.cli.programs import Selection
+
+    machine, options = _machine_of(path, run)
+    selection = Selection({name: run.content(name) for name in run.files}, run.lines)
+    if changed is not None:
+        return _tell_changes(machine, selection, run.end.traps if at is None else at, changed)
+    stop = at if at is not None else None if run.end.memory else run.end.traps
+    status = _run_to(stop, machine, selection, options)
+    if status is None:
+        return WELL
+    if (end := _end_of(machine)) != run.end:
+        tell(f"the run differs from what was recorded: {_said(end)}, not {_said(run.end)}")
+        return BADLY
+    return status
+
+
+def _machine_of(path: Path, run: RunFile) -> tuple["SimulatedPc", RunOptions]:
+    """Return the machine of a recorded run, before its start, and what it was told.  Raises: UserError."""
     from keelback.cli.machines import machine_of_image
     from keelback.cli.own_parts import chosen_layout
-    from keelback.cli.programs import Selection
-    from keelback.cli.session import Session
     from keelback.inspect.records_digest import records_digest
 
     own = [each for each in run.parts if not run.layout.startswith(f"{each}:")]
@@ -92,11 +108,12 @@ def _replay(path: Path, run: RunFile, at: int | None, changed: str | None) -> in
     options = RunOptions(
         choice, compiled=run.compiled, memory=run.memory, command_line=run.command_line, check=run.check
     )
-    machine = machine_of_image(options, layout, run.image)
-    selection = Selection({name: run.content(name) for name in run.files}, run.lines)
-    if changed is not None:
-        return _tell_changes(machine, selection, run.end.traps if at is None else at, changed)
-    stop = at if at is not None else None if run.end.memory else run.end.traps
+    return machine_of_image(options, layout, run.image), options
+
+
+def _run_to(stop: int | None, machine: "SimulatedPc", selection: "Selection", options: RunOptions) -> int | None:
+    """Run a machine to a trap, None: to its end; return the exit status, None where it stands at that trap."""
+    from keelback.cli.session import Session
 
     def stop_there() -> None:
         if machine.traps == stop:
@@ -104,13 +121,9 @@ def _replay(path: Path, run: RunFile, at: int | None, changed: str | None) -> in
 
     machine.after_trap.append(stop_there)
     try:
-        status = Session(machine, selection, options).run()
+        return Session(machine, selection, options).run()
     except LimitReached:
-        return WELL
-    if (end := _end_of(machine)) != run.end:
-        tell(f"the run differs from what was recorded: {_said(end)}, not {_said(run.end)}")
-        return BADLY
-    return status
+        return None
 
 
 def _tell_changes(machine: "SimulatedPc", selection: "Selection", at: int, words: str) -> int:

@@ -42,9 +42,8 @@ def watch(words: Sequence[str], options: WatchOptions) -> int:
     layout = chosen_layout(options.choice)
     selection = select(words or TOUR, layout, command_line=options.command_line)
     make = make_compiled if options.compiled else make_interpreted
-    life = "compiled" if options.compiled else "interpreted"
     pc = make(layout, selection.payload(), memory=options.memory, command_line=options.command_line)
-    watched = Watched(Recording(pc), ", ".join(words or TOUR), life, WithDebugData(selection.files))
+    watched = Watched(Recording(pc), ", ".join(words or TOUR), WithDebugData(selection.files))
     check_start(pc)
     WatchApp(watched).run()
     return 0

@@ -18,14 +18,15 @@ def moment_of(machine: Observed) -> Moment:
     return Moment(
         machine.layout,
         machine.contents,
-        _kind_of(machine),
+        life_of(machine),
         time=machine.time,
         traps=machine.traps,
         console=bytes(machine.console),
     )
 
 
-def _kind_of(machine: Observed) -> str:
+def life_of(machine: Observed) -> str:
+    """Return how a machine's kernel runs: interpreted, compiled, or on QEMU."""
     kinds = {InterpretedPc: "interpreted", CompiledPc: "compiled"}
     return next((name for kind, name in kinds.items() if isinstance(machine, kind)), "QEMU")
 

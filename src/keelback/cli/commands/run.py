@@ -11,6 +11,7 @@ from keelback.cli.sizes import memory_size, qemu_memory_size
 from keelback.errors import UserError
 
 LONGEST_COMMAND_LINE = 2047
+NO_CHECK_ON_QEMU = "QEMU runs the compiled kernel, without --check; try --machine simulated"
 TRACES = ("text", "json")
 """The forms of a trace, the usual one first."""
 
@@ -101,18 +102,8 @@ def command(
             f"--append has {len(os.fsencode(append))} bytes; a command line has at most {LONGEST_COMMAND_LINE}"
         )
     on_qemu = machine == "qemu"
-    if not on_qemu and cpu is not None:
-        raise UserError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
-    if trace and qmp is not None:
-        raise UserError("--trace and --qmp: both stop the machine; say one of them")
-    if not on_qemu and qmp is not None:
-        raise UserError("--qmp offers a monitor of QEMU's; say --machine qemu")
-    if on_qemu and (kernel == "interpreted" or check):
-        raise UserError("QEMU runs the compiled kernel, without --check; try --machine simulated")
-    if on_qemu and limits.instructions is not None:
-        raise UserError("--limit counts the simulated PC's instructions; with QEMU, say --time")
-    if on_qemu and record is not None:
-        raise UserError("a run on QEMU can't be recorded, for it does not repeat; try --machine simulated")
+    if on_qemu and kernel == "interpreted":
+        raise UserError(NO_CHECK_ON_QEMU)
     given = RunOptions(
         choice=choice,
         on_qemu=on_qemu,
@@ -127,4 +118,21 @@ def command(
         limits=limits,
         as_json=as_json,
     )
+    check_together(given)
     return run_programs(programs, given)
+
+
+def check_together(given: RunOptions) -> None:
+    """Check that what a run is told goes together.  Raises: UserError."""
+    if not given.on_qemu and given.cpu is not None:
+        raise UserError("--cpu names a CPU of QEMU's; the simulated PC has one of its own")
+    if given.trace and given.qmp is not None:
+        raise UserError("--trace and --qmp: both stop the machine; say one of them")
+    if not given.on_qemu and given.qmp is not None:
+        raise UserError("--qmp offers a monitor of QEMU's; say --machine qemu")
+    if given.on_qemu and given.check:
+        raise UserError(NO_CHECK_ON_QEMU)
+    if given.on_qemu and given.limits.instructions is not None:
+        raise UserError("--limit counts the simulated PC's instructions; with QEMU, say --time")
+    if given.on_qemu and given.record is not None:
+        raise UserError("a run on QEMU can't be recorded, for it does not repeat; try --machine simulated")

@@ -17,6 +17,7 @@ from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
 from keelback.lang import Panic
 from keelback.machine.events import listen
+from keelback.machine.moments import life_of
 from keelback.machine.recorded.changes import Change, ChangeFinder
 from keelback.machine.recorded.recording import Recording
 from keelback.view.cells import Spot
@@ -28,15 +29,13 @@ Told = tuple[int, Event]
 
 
 class Watched:
-    """A recording with an eye on it; `programs` and `life` say what runs there, `files` are its ELF files by name."""
+    """A recording with an eye on it; `programs` says what runs there, `files` are its ELF files by name."""
 
-    def __init__(
-        self, recording: Recording, programs: str, life: str, files: Mapping[str, bytes] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, recording: Recording, programs: str, files: Mapping[str, bytes] = MappingProxyType({})) -> None:
         self.recording = recording
         self.files = files
         self.programs = programs
-        self.life = life
+        self.life = life_of(recording.pc)
         self.kernel = look(recording.pc.layout, recording.pc.contents)
         self._events: list[Event] = []
         self._steps: list[int] = []
