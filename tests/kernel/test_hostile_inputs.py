@@ -38,7 +38,7 @@ def test_no_argument_of_a_system_call_harms_the_kernel(layout):
     calls = Calls(layout)
     for seed in shares(layout, 60):
         calls.try_one(random.Random(seed))
-    assert len(calls.outcomes) > 8
+    assert len(calls.outcomes) > (8 if layout.parts else 5)  # errors are those of fewer calls
 
 
 @for_each(Boots)

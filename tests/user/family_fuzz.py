@@ -31,6 +31,8 @@ from variants import VARIANTS, in_turn, name_of
 
 SOURCE = Path(__file__).with_name("families.c")
 MEMORY = {"microkernel": (3 * MIB, 7 * MIB // 2, 4 * MIB, 6 * MIB), "usermode": (9 * MIB, 10 * MIB, 12 * MIB)}
+MORE = {"i386": 0, "PAE": MIB // 2, "x86-64": MIB}
+"""What wider entries, and programs, take more of it."""
 COMPARED = 4
 """One family of so many, of each kernel's, is run in both lives."""
 
@@ -55,7 +57,7 @@ def machine(life: str, layout: Layout, memory: int, *lines: str) -> SimulatedPc:
 
 def run_family(layout: Layout, seed: int, *lives: str) -> int:
     """Run the family of a seed, in one life or side by side in two, and check what is left; return how many traps."""
-    memory = random.Random(seed).choice(MEMORY[layout.name])
+    memory = random.Random(seed).choice(MEMORY[layout.name]) + MORE[layout.paging.name]
     line = f"families {seed} 2 0"
     pc, *others = (machine(life, layout, memory, line) for life in lives)
     none = machine(lives[0], layout, memory)

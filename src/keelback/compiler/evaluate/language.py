@@ -117,9 +117,10 @@ class Language(Evaluator):
                 raise self.scope.refuse(node, "structs", str(error)) from None
         if isinstance(of, Static) and not isinstance(of.value, lang_struct.Struct):
             raise self.scope.refuse(node, "structs", "size_of takes a record or a struct class")
-        record = self.values.followed(self.values.tree(of, node), node)
+        record = self.values.tree(of, node)
         if not isinstance(record.type, Pointer) or record.type == NONE:
             raise self.scope.refuse(node, "structs", "size_of takes a record or a struct class")
+        self.values.followed(record, node)
         return Static(layout_of(record.type.struct, self.scope.program.word_bits).size)
 
     def do_lowest_bit(self, node: ast.Call) -> Value:
