@@ -135,6 +135,9 @@ def test_files_are_built_or_read(tmp_path):
         (["--memory", "4G", "hello"], "--memory 4G: not a multiple of 4K below 4G"),
         (["--memory", "-1M", "hello"], "--memory -1M: not a size such as 512K, 64M or 1G"),
         (["--memory", "1M", "hello"], "too little memory: the kernel image and its maps need "),
+        (["--format", "jos"], "No such option '--format'; `keelback mem` has it"),
+        (["--since", "3"], "No such option '--since'; `keelback mem` has it"),
+        (["--on", "file:x"], "No such option '--on'; `keelback maps`, "),
         (["--frobnicate"], "No such option '--frobnicate'."),
         (["--memroy", "8M"], "No such option '--memroy'. Did you mean '--memory'?"),
         (["--kernel", "compield"], "Invalid value for '--kernel': 'compield' is not one of 'interpreted', 'compiled'."),
@@ -205,14 +208,25 @@ def test_a_trace_tells_every_trap(where):
 
 
 def test_a_trace_for_programs_says_what_that_for_people_says():
-    said = [line[31:] for line in command("run", "--trace", "hello", "null").stderr.splitlines() if "[" in line[:31]]
+    lines = [line for line in command("run", "--trace", "hello", "null").stderr.splitlines() if "[" in line[:40]]
+    said = [line[40:] for line in lines]
     done = command("run", "hello", "null", "--trace=json")
     facts = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     assert said and said == [each["said"] for each in facts]
+    assert [int(line[:7]) for line in lines] == [each["trap"] for each in facts]
     [puts] = [each for each in facts if each.get("name") == "puts" and each["pid"] == 1]
     assert puts["arguments"]["address"]["text"] == "hello: I am process 1\n" and puts["result"]["value"] == 22
     fault = facts[-1]
     assert (fault["event"], fault["address"], fault["access"], fault["action"]) == ("PageFault", 0, "READ", "KILLED")
+
+
+@pytest.mark.parametrize("where", [[], ["--kernel", "compiled"], ["--machine", "qemu"]])
+def test_a_trace_numbers_traps_as_a_moment_does(where):
+    done = command("run", "--trace=json", "cow", *where)
+    facts = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    fork = next(each["trap"] for each in facts if each.get("name") == "fork")
+    shown = [json.loads(command("ps", "cow", "--json", "--at", str(at)).stdout) for at in (fork - 1, fork)]
+    assert [len(each["processes"]) for each in shown] == [1, 2]
 
 
 def test_a_trace_takes_no_program_for_its_form():

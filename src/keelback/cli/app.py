@@ -38,6 +38,13 @@ class Commands(click.Group):
             raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
 
 
+def commands_with(option: str) -> list[str]:
+    """Return the commands that have an option."""
+    context = click.Context(app)
+    commands = {name: app.get_command(context, name) for name in COMMANDS}
+    return [name for name, each in commands.items() if each and any(option in known.opts for known in each.params)]
+
+
 def _statuses() -> str:
     lines = "\n".join(f"  {name:<8} {meaning}" for name, meaning in STATUSES)
     return f"\b\nExit status:\n{lines}"

@@ -62,13 +62,22 @@ def _print_mistake(line: str, details: str, status: int) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     import click
 
-    from keelback.cli.app import app
+    from keelback.cli.app import app, commands_with
 
     try:
         with shown_progress():
             return int(app(arguments, prog_name="keelback", standalone_mode=False) or WELL)
+    except click.NoSuchOption as error:
+        others = commands_with(error.option_name)
+        raise UserError(_of_others(error.option_name, others) if others else error.format_message()) from None
     except click.ClickException as error:
         raise UserError(re.sub(r"\s*\n\s*", " ", error.format_message())) from None
+
+
+def _of_others(option: str, commands: Sequence[str]) -> str:
+    *most, last = (f"`keelback {each}`" for each in commands)
+    have = f"{', '.join(most)} and {last} have it" if most else f"{last} has it"
+    return f"No such option {option!r}; {have}"
 
 
 def fail(message: str, status: int) -> int:

@@ -1,4 +1,7 @@
-"""The trace of `--trace`: what each trap was and what came of it, with virtual time and process, a line each."""
+"""The trace of `--trace`: each trap by its number, with virtual time, process, and what came of it, a line each.
+
+The number is what `--at` takes: the machine stands there where it has served that trap.
+"""
 
 import json
 from collections.abc import Callable
@@ -12,6 +15,9 @@ from keelback.kernel.kernel import Kernel
 from keelback.machine.events import listen
 from keelback.machine.observed import Observed
 
+TEXT = "text"
+HEADING = f"{'trap':>7}  {'time':>12}  {'program':<16} what came of it"
+
 
 def trace(machine: Observed, kernel: Kernel, form: str, stream: TextIO) -> None:
     """Print the events of a machine's next traps to a stream as they come, in one of `FORMS`.
@@ -22,20 +28,23 @@ def trace(machine: Observed, kernel: Kernel, form: str, stream: TextIO) -> None:
 
     def take(event: Event) -> None:
         if not isinstance(event, TrapBegun | TrapEnded):
-            print(line_of(event), file=stream)
+            print(line_of(machine.traps, event), file=stream)
 
+    if form == TEXT:
+        print(HEADING, file=stream)
     listen(machine, kernel, take)
 
 
-def as_text(event: Event) -> str:
-    """Return the line for a person: time, program with its process's id, and what happened."""
+def as_text(trap: int, event: Event) -> str:
+    """Return the line for a person: trap, time, program with its process's id, and what happened."""
     who = f"{event.program}[{event.pid}]" if event.pid else event.program
-    return f"{event.time:>12,}  {escaped(who):<16} {event}"
+    return f"{trap:>7}  {event.time:>12,}  {escaped(who):<16} {event}"
 
 
-def as_json(event: Event) -> str:
-    """Return the line for a program: an object with the kind of the event, its fields, and the line's words."""
-    return json.dumps({"event": type(event).__name__} | _plain(asdict(event)) | {"said": str(event)})
+def as_json(trap: int, event: Event) -> str:
+    """Return the line for a program: an object with the kind of the event, the trap, its fields, the line's words."""
+    facts = {"event": type(event).__name__, "trap": trap}
+    return json.dumps(facts | _plain(asdict(event)) | {"said": str(event)})
 
 
 def _plain(value: Any) -> Any:
@@ -54,4 +63,4 @@ def _plain(value: Any) -> Any:
     return value
 
 
-FORMS: dict[str, Callable[[Event], str]] = {"text": as_text, "json": as_json}
+FORMS: dict[str, Callable[[int, Event], str]] = {TEXT: as_text, "json": as_json}

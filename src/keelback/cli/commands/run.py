@@ -67,7 +67,8 @@ class WithTrace(click.Command):
     "--trace",
     type=click.Choice(TRACES),
     metavar="[=json]",
-    help="Print every trap on standard error: calls with arguments and result, faults with page and frame.",
+    help="Print every trap on standard error by its number, which --at of other commands takes: calls with arguments "
+    "and result, faults with page and frame.",
 )
 @options.limits
 @options.json
