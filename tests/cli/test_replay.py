@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import zlib
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from cli.test_run import command
+from cli.test_targets import done
 from keelback.machine.recorded.run_file import MAGIC, read_run
 
 PROGRAMS = ("hello", "ping 3", "pong 3", "null")
@@ -101,7 +103,9 @@ def wrong_files(content):
         yield content[:size], changed
     yield content[:-9] + bytes([content[-9] ^ 1]) + content[-8:], changed
     yield packed(b"not packed"), lies
-    for wrong in ([], {}, facts | {"memory": "much"}, facts | {"end": 3}, facts | {"files": {"it": [0, 1 << 40]}}):
+    no_memory = [facts | {"memory": each} for each in ("much", -4096, 0, 4095, 1 << 60)]
+    no_line = [facts | {"lines": [1]}, *(facts | {"command_line": each} for each in ("x" * 2048, "\ud800"))]
+    for wrong in ([], {}, facts | {"end": 3}, facts | {"files": {"it": [0, 1 << 40]}}, *no_memory, *no_line):
         yield packed(zlib.compress(json.dumps(wrong).encode() + b"\n")), lies
 
 
@@ -112,6 +116,20 @@ def test_a_file_that_is_none_gets_one_line(run_file, tmp_path):
         with pytest.raises(Exception, match="wrong.run") as caught:
             read_run(path)
         assert str(caught.value) == f"{path}: {why}"
+
+
+def test_a_file_names_no_python_of_which_it_has_no_digest(run_file, tmp_path):
+    part, path = tmp_path / "own.py", tmp_path / "it.run"
+    part.write_text("print('it is run')\n")
+    path.write_bytes(replace(read_run(run_file[0]), layout=f"{part}:MINE").pack())
+    told = f"keelback: {path}: its layout is from {part}, of which it has no digest\n"
+    assert done("replay", str(path)) == (2, "", told)
+
+
+def test_what_is_no_file_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        assert done("replay", str(path)) == (2, "", f"keelback: {path}: not a regular file\n")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from keelback.cli.commands.run import RunOptions
 from keelback.cli.ending import tell
 from keelback.cli.options import KernelChoice
 from keelback.cli.statuses import BADLY, WELL
+from keelback.cli.users_files import check_readable
 from keelback.errors import Interrupted, LimitReached, UserError
 from keelback.image.written_files import write_file
 from keelback.lang import strict
@@ -65,6 +66,7 @@ def replay(path: Path, at: int | None, changed: str | None) -> int:
 
     Raises: UserError; Interrupted.
     """
+    check_readable(path)
     run = read_run(path)
     _check_parts(path, run)
     if run.build != build_digest():
@@ -159,6 +161,9 @@ def _said(end: End) -> str:
 
 def _check_parts(path: Path, run: RunFile) -> None:
     """Check that a run's own parts are what they were: they are run as Python.  Raises: UserError."""
+    for file in _own_files(KernelChoice(run.layout)):
+        if file not in run.parts:
+            raise BadRunFile(path, f"its layout is from {file}, of which it has no digest")
     for file, digest in run.parts.items():
         if not os.path.isfile(file) or _digest(file) != digest:
             raise BadRunFile(path, f"its kernel has a part from {file}, which has changed since")

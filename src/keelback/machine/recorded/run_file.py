@@ -9,6 +9,7 @@
 """
 
 import json
+import os
 import zlib
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -18,11 +19,15 @@ from typing import Any, Final
 
 import keelback
 from keelback.errors import UserError
+from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 
 MAGIC: Final = b"Keelback run\n"
 DIGEST: Final = sha256().digest_size
 MOST_BYTES: Final = 1 << 30
 """What a file that is unpacked may have at most."""
+MOST_MEMORY: Final = 4 << 30
+"""Bytes that a simulated PC has at most."""
+PAGE: Final = 4096
 HOW_TO_MAKE: Final = "`keelback run --record FILE` makes one"
 
 
@@ -110,6 +115,12 @@ def _made(facts: dict[str, Any], image: bytes) -> RunFile:
         raise TypeError("a fact has another type")
     if (type(end.traps), type(end.time)) != (int, int):
         raise TypeError("the end has another type")
+    if not all(type(each) is str for each in run.lines):
+        raise TypeError("a line has another type")
+    if not 0 < run.memory <= MOST_MEMORY or run.memory % PAGE:
+        raise ValueError("no machine has such memory")
+    if len(os.fsencode(run.command_line)) > LONGEST_COMMAND_LINE:
+        raise ValueError("no kernel has such a command line")
     for name in run.files:
         if len(run.content(name)) != run.files[name][1]:
             raise ValueError(f"{name} is not in the image")
