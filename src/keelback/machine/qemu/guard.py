@@ -60,13 +60,17 @@ class Guard:
     def __init__(self, monitor: Path) -> None:
         """Start it; when this returns, it watches.  Raises: OSError."""
         self.gdb = Path(mkdtemp(prefix="keelback-guard-")) / "gdb"
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", SCRIPT, str(monitor), str(self.gdb)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", SCRIPT, str(monitor), str(self.gdb)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            self.gdb.parent.rmdir()
+            raise
         assert self._process.stdout is not None
         if self._process.stdout.read(1) != READY:
             raise OSError(f"{sys.executable}: it could not start")
