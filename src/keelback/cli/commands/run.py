@@ -9,8 +9,8 @@ import click
 from keelback.cli import options
 from keelback.cli.sizes import memory_size, qemu_memory_size
 from keelback.errors import UserError
+from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 
-LONGEST_COMMAND_LINE = 2047
 NO_CHECK_ON_QEMU = "QEMU runs the compiled kernel, without --check; try --machine simulated"
 TRACES = ("text", "json")
 """The forms of a trace, the usual one first."""
