@@ -35,10 +35,18 @@ def seen(run, do, size):
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             await do(pilot, app)
-            await pilot.pause()
+            await settled(pilot, app)
             return screen(app)
 
     return asyncio.run(use())
+
+
+async def settled(pilot, app):
+    """Wait until the machine stands and is shown."""
+    await pilot.pause()
+    while app.is_busy:
+        await pilot.pause(0.01)
+    await pilot.pause()
 
 
 def typed(*keys):
@@ -47,7 +55,7 @@ def typed(*keys):
     async def do(pilot, app):
         for key in keys:
             await pilot.press(key)
-            await pilot.pause()
+            await settled(pilot, app)
 
     return do
 

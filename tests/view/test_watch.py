@@ -1,8 +1,10 @@
 """The live view: what a run looks like at each step, forward and back, at any size of the terminal."""
 
+import os
 import subprocess
 import sys
 from random import Random
+from threading import Event
 
 import pytest
 
@@ -245,6 +247,52 @@ def test_a_panic_is_where_the_run_ends():
     assert run.at == 2 or run.is_over
 
 
+def test_a_kernel_that_loops_can_be_left(monkeypatch):
+    run, over = watched("hello"), Event()
+    monkeypatch.setattr(run.recording, "step", over.wait)
+    lines = []
+
+    async def do(pilot, app):
+        await pilot.press("right")
+        await pilot.pause(0.6)
+        lines.extend(screens.screen(app))
+        await pilot.press("down", "q")
+        assert app.is_busy and not app._running
+        over.set()
+        app.is_busy = False
+
+    seen(run, do)
+    assert any("the machine is at work; q quits" in line for line in lines)
+
+
+def test_without_colours_all_is_shown(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = seen(watched("cow"), typed("right", "l"))
+    assert any("1 cow" in line for line in lines)
+
+
+def test_in_vain_the_run_stays_where_it_was():
+    run = watched("hello")
+    seen(run, typed("right"))
+    lines = seen(run, typed("p", "n"))
+    assert run.at == 1 and any("nothing changes this page" in line for line in lines)
+
+
+def test_the_same_page_of_the_next_process_is_gone_to():
+    run = watched("cow")
+    assert run.find("fork")
+    where = []
+
+    async def do(pilot, app):
+        view = app.query_one(MapView)
+        for key in ("l", "l", "p"):
+            await pilot.press(key)
+        where.append(view.spot)
+
+    seen(run, do)
+    assert [each.address for each in where] == [0x0804_A000] and where[0].pid in (0, 2)
+
+
 def test_the_help_covers_every_key():
     from keelback.view.watch.help import TEXT
 
@@ -265,6 +313,16 @@ def test_without_the_library_one_line_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", script, "watch", "hello"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "keelback: the live view needs a library more; type: pip install 'keelback[watch]'\n"
+
+
+@pytest.mark.parametrize("terminal", ["xterm", "dumb"])
+def test_without_a_terminal_one_line_says_so(terminal):
+    line = [sys.executable, "-m", "keelback", "watch", "cow"]
+    done = subprocess.run(line, capture_output=True, text=True, env=os.environ | {"TERM": terminal}, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "keelback: the live view needs a terminal that can be drawn on; maps and mem print instead\n"
+    )
 
 
 def test_the_words_of_the_command_that_is_served_say_all_but_that():

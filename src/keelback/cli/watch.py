@@ -1,5 +1,6 @@
 """`keelback watch`: the live view in this terminal, or in a browser."""
 
+import os
 import shlex
 import socket
 import sys
@@ -8,6 +9,7 @@ from importlib import resources
 from typing import NamedTuple
 
 from keelback.cli.options import KernelChoice
+from keelback.cli.statuses import WELL
 from keelback.errors import UserError
 
 MISSING = "the live view needs a library more; type: pip install 'keelback[watch]'"
@@ -24,18 +26,20 @@ class WatchOptions(NamedTuple):
 
 
 def watch(words: Sequence[str], options: WatchOptions) -> int:
-    """Show a run of programs until the user ends it; return the exit status.  Raises: UserError."""
+    """Show a run of programs until the user ends it; return the exit status.  Raises: UserError; Interrupted."""
     try:
         from keelback.view.watch.app import WatchApp
     except ImportError as error:
         if (error.name or "").split(".")[0] != "textual":
             raise
         raise UserError(MISSING) from None
+    check_terminal()
     from keelback.cli.debug_files import WithDebugData
     from keelback.cli.machines import check_start, make_compiled, make_interpreted
     from keelback.cli.own_parts import chosen_layout
     from keelback.cli.programs import select
     from keelback.cli.run import TOUR
+    from keelback.cli.running import stoppable
     from keelback.machine.recorded.recording import Recording
     from keelback.view.watch.watched import Watched
 
@@ -43,10 +47,24 @@ def watch(words: Sequence[str], options: WatchOptions) -> int:
     selection = select(words or TOUR, layout, command_line=options.command_line)
     make = make_compiled if options.compiled else make_interpreted
     pc = make(layout, selection.payload(), memory=options.memory, command_line=options.command_line)
-    watched = Watched(Recording(pc), ", ".join(words or TOUR), WithDebugData(selection.files))
+    with stoppable(pc):
+        watched = Watched(Recording(pc), ", ".join(words or TOUR), WithDebugData(selection.files))
     check_start(pc)
-    WatchApp(watched).run()
-    return 0
+    app = WatchApp(watched)
+    app.run()
+    if app.error is not None:
+        raise app.error
+    if app.is_busy:  # a kernel that loops: nothing of it is left to be tidied up
+        os._exit(WELL)
+    return WELL
+
+
+def check_terminal() -> None:
+    """Check that there is a terminal to draw on, or the library that serves one.  Raises: UserError."""
+    if "TEXTUAL_DRIVER" in os.environ:
+        return
+    if not all(os.isatty(each) for each in range(3)) or os.environ.get("TERM") in (None, "", "dumb"):
+        raise UserError("the live view needs a terminal that can be drawn on; maps and mem print instead")
 
 
 def serve_watch(words: Sequence[str], port: int) -> int:

@@ -1,7 +1,9 @@
 """`keelback watch` in a terminal: all memory at once, stepped through forward and back."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from contextlib import suppress
+from threading import Thread
+from typing import ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -10,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.widgets import Static
 
+from keelback.machine.recorded.changes import Change
 from keelback.view.cells import Spot
 from keelback.view.scene import digits_of, scene_of
 from keelback.view.text import TextView
@@ -20,10 +23,16 @@ from keelback.view.watch.help import Help
 from keelback.view.watch.map_view import MapView
 from keelback.view.watch.watched import Watched
 
+T = TypeVar("T")
 PICTURES = 20
 """How often a second a run is shown."""
 SPEEDS = (1, 5, 20, 100, 1_000, 0)
 """Traps a second; 0: as many as there can be."""
+PATIENCE = 0.4
+"""Seconds after which it is said that the machine moves."""
+AT_ANY_TIME = ("quit", "help", "speed")
+"""What may be asked for while it does."""
+SCROLL_BAR = 1
 NARROW, LOW = 110, 32
 KEYS = "← → step  ⇧→ over  space run  w who changed  n next change  g go to  p process  / find  ? help  q quit"
 
@@ -64,6 +73,12 @@ class WatchApp(App[None]):
         self.running = False
         self.speed = 2
         self.said = ""
+        self.error: BaseException | None = None
+        """What ended the view, if it was a mistake of its own."""
+        self.is_busy = False
+        """Whether the machine is moving, and its memory not to be looked at."""
+        self._meanwhile: tuple[str, tuple[object, ...]] | None = None
+        """What was asked for while it ran, which is done before it goes on."""
         self._due = 0.0
 
     def compose(self) -> ComposeResult:
@@ -98,12 +113,15 @@ class WatchApp(App[None]):
     def _start(self) -> None:
         self._choose(self.watched.current)
 
-    def _choose(self, pid: int) -> None:
-        """Put the cursor on the first page of a process, or of physical memory."""
+    def _choose(self, pid: int, address: int = 0) -> None:
+        """Put the cursor on a page of a process or of physical memory, on the first where that is not shown."""
         page = next(self.watched.snapshot.processes[pid].pages(), None) if pid else None
-        spot = self.map.spot = Spot(pid, page.address if page is not None else 0)
+        first = Spot(pid, page.address if page is not None else 0)
+        self.map.spot = first
         self.show()
-        self.map.go_to(spot)
+        wanted = Spot(pid, address)
+        board = self.map.board
+        self.map.go_to(wanted if address and board is not None and board.place_of(wanted) else first)
 
     @property
     def map(self) -> MapView:
@@ -118,7 +136,64 @@ class WatchApp(App[None]):
     def on_resize(self, _event: Resize) -> None:
         """Arrange for another size of the terminal."""
         self.set_class(self.is_small, "small")
-        self.call_after_refresh(self.show)
+        self.call_after_refresh(self._show_again)
+
+    def _show_again(self) -> None:
+        if not self.is_busy:
+            self.show()
+
+    # The machine moves in a thread of its own: whatever it does, the keys are heard.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Say whether an action may be made now: while the machine moves, only what does not look at it."""
+        if not self.is_busy or action in AT_ANY_TIME:
+            return True
+        if self.running:
+            self._meanwhile = action, parameters
+        return False
+
+    def _do(self, move: Callable[[], T], then: Callable[[T], object] = lambda outcome: None) -> None:
+        """Move the machine, then show it, and give what came of it to somebody."""
+        self.is_busy, self.said = True, ""
+        self.set_timer(PATIENCE, self._say_busy)
+        Thread(target=self._moving, args=(move, then), daemon=True).start()
+
+    def _moving(self, move: Callable[[], T], then: Callable[[T], object]) -> None:
+        try:
+            outcome = move()
+        except BaseException as error:  # to be told where the view has ended
+            self._call(self._fail, error)
+        else:
+            self._call(self._moved, lambda: then(outcome))
+
+    def _call(self, what: Callable[..., object], argument: object) -> None:
+        """Let the view do something, if it is still there."""
+        with suppress(RuntimeError):
+            self.call_from_thread(what, argument)
+
+    def _moved(self, then: Callable[[], object]) -> None:
+        self.is_busy = False
+        self.running = self.running and not self.watched.is_over
+        self.show()
+        then()
+        if self._meanwhile is not None:
+            (action, parameters), self._meanwhile = self._meanwhile, None
+            getattr(self, f"action_{action}")(*parameters)
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = error
+        self.exit()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End by a mistake of the view's own, which is told as every command's is."""
+        if self.is_headless:
+            super()._handle_exception(error)
+        else:
+            self._fail(error)
+
+    def _say_busy(self) -> None:
+        if self.is_busy and not self.running:
+            self._put("line", Text("the machine is at work; q quits"))
 
     # Showing.
 
@@ -138,15 +213,18 @@ class WatchApp(App[None]):
 
     def _show_maps(self) -> None:
         snapshot = self.watched.snapshot
-        columns = self.map.size.width or self.size.width
+        columns = (self.map.size.width or self.size.width) - SCROLL_BAR
         widths = Widths.of(columns, digits_of(snapshot))
         title = self.watched.programs
-        chosen = [self.map.spot.pid] if self.is_small and self.map.spot.pid in snapshot.spaces else None
+        current = self.watched.current  # is shown before all others
+        chosen = sorted(snapshot.spaces, key=lambda pid: (pid != current, pid))
+        if self.is_small:
+            chosen = [self.map.spot.pid] if self.map.spot.pid in snapshot.spaces else []
         scene = scene_of(
             snapshot, title, chosen, frames_a_row=widths.frames, pages_a_row=widths.pages, changes=self.watched.changes
         )
-        if self.is_small:
-            scene.maps[:] = scene.maps[1:] if chosen else scene.maps[:1]
+        if self.is_small and chosen:
+            del scene.maps[0]
         self.map.show(Board(scene, TextView(self.console), columns))
 
     def _show_page(self) -> None:
@@ -165,9 +243,14 @@ class WatchApp(App[None]):
         self.said = text
         self._put("line", Text(text))
 
+    def _said_unless(self, text: str) -> Callable[[bool], None]:
+        """Return what says something where a search was in vain."""
+        return lambda found: None if found else self.say(text)
+
     def on_map_view_moved(self) -> None:
         """Tell of another page."""
-        self.said = ""
+        if self.is_busy:
+            return
         if self.is_small:
             self._show_maps()
         self._show_page()
@@ -175,9 +258,8 @@ class WatchApp(App[None]):
     # Moves.
 
     def _move(self, move: Callable[[], object]) -> None:
-        self.running, self.said = False, ""
-        move()
-        self.show()
+        self.running = False
+        self._do(move)
 
     def action_step(self) -> None:
         """Make a step."""
@@ -212,42 +294,52 @@ class WatchApp(App[None]):
 
     def _run_on(self) -> None:
         """Run for as long as a picture is shown, at the speed that was chosen."""
-        if not self.running:
+        if not self.running or self.is_busy:
             return
         self._due += SPEEDS[self.speed] / PICTURES
         if SPEEDS[self.speed] and self._due < 1:
             return
         steps, self._due = int(self._due), self._due % 1
-        self.watched.run_for(steps if SPEEDS[self.speed] else None, seconds=1 / PICTURES)
-        self.running = not self.watched.is_over
-        self.show()
+        most = steps if SPEEDS[self.speed] else None
+        self._do(lambda: self.watched.run_for(most, seconds=1 / PICTURES))
 
     # The page under the cursor.
 
     def action_move(self, across: int, along: int) -> None:
         """Move the cursor."""
+        self.said = ""
         self.map.move(across, along)
 
     def action_next_process(self) -> None:
-        """Put the cursor on the first page of the next process, or on physical memory."""
+        """Put the cursor on the same page of the next process, or on its first one; then on physical memory."""
         pids = [0, *self.watched.snapshot.spaces]
-        here = self.map.spot.pid
-        self._choose(pids[(pids.index(here) + 1) % len(pids)] if here in pids else pids[0])
+        here = self.map.spot
+        address = here.address if here.pid else 0  # what another process has at the same address
+        self._choose(pids[(pids.index(here.pid) + 1) % len(pids)] if here.pid in pids else pids[0], address)
 
     def action_next_change(self) -> None:
         """Run to the next step that changes the page under the cursor."""
-        spot = self.map.spot
-        self._move(lambda: None)
-        if not self.watched.next_change(spot):
-            self.say("nothing changes this page before the end of the run")
-        self.show()
+        spot, at = self.map.spot, self.watched.at
+
+        def look() -> bool:
+            if self.watched.next_change(spot):
+                return True
+            self.watched.go(at)
+            return False
+
+        self.running = False
+        self._do(look, self._said_unless("nothing changes this page up to the end of the run"))
 
     def action_who_changed(self) -> None:
         """Say what changed the page under the cursor last."""
+        spot = self.map.spot
         self.running = False
-        latest, *others = self.watched.who_changed(self.map.spot)
-        self.say(str(latest).partition("\n")[0])
-        self._put("page", panes.changes([latest, *others]))
+        self._do(lambda: self.watched.who_changed(spot), self._tell_changes)
+
+    def _tell_changes(self, changes: list[Change]) -> None:
+        told = panes.changes(changes)
+        self.say(str(changes[0]) if self.is_small else "")
+        self._put("page", told)
 
     # Questions.
 
@@ -271,18 +363,16 @@ class WatchApp(App[None]):
         spot = Spot(self.map.spot.pid, number & -4096)
         self.map.go_to(spot)
         if self.map.spot != spot:
-            self.say(f"{number:#010x} is in no line here: this is the nearest page that is")
+            self.say(f"{number:#010x} is shown nowhere in this memory: here is the next page that is")
 
     def _find(self, answer: str) -> None:
-        self._move(lambda: None)
-        if not self.watched.find(answer):
-            self.say(f"the run ends without {answer!r}")
-        self.show()
+        self.running = False
+        self._do(lambda: self.watched.find(answer), self._said_unless(f"the run ends without {answer!r}"))
 
     def action_toggle_console(self) -> None:
         """Show the console or the events where there is no room for both."""
         self.toggle_class("console")
-        self.call_after_refresh(self.show)
+        self.call_after_refresh(self._show_again)
 
     def action_help(self) -> None:
         """Show what the keys do."""

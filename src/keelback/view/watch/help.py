@@ -7,7 +7,7 @@ from textual.widgets import Static
 TEXT = """\
 [b]Time[/b]
   →  step: to where the kernel has served the next trap
-  ←  step back             ⇧←  back by 100            home  to the start
+  ←  step back        ⇧←  back by 100        home  to the start
   ⇧→ or o  step over: until this process was served again
   space  run or pause      + -  faster, slower
   /  run to an event or a line of the console with a text
@@ -16,14 +16,16 @@ TEXT = """\
   ↑ ↓ k j, h l, or a click  choose a page
   n  run to the next step that changes it
   w  say which trap changed it last, and where in the kernel or the program
-  p  next process          g  go to an address, or a trap as #214
+  p  the same page of the next process
+  g  go to an address, or to a trap as #214
 
 [b]Cells[/b]
   the glyph says whose a page is, the style what its program may do:
-  [reverse]1[/reverse] may be written   1 read-only   [u]1[/u] copy-on-write   [b]1[/b] changed by this step
-  K kernel   R reserved   C console   L library   S of several   0 zeros   g guard   . free
+  [reverse]1[/reverse] may be written  1 read-only  [u]1[/u] copy-on-write  [b]1[/b] changed by this step
+  K kernel  R reserved  C console  L library  S of several  0 zeros  g guard  . free
 
-c  console or events, where there is room for one     q  quit     any key closes this
+c  console or events, where there is room for one
+q  quit        any key closes this
 """
 
 

@@ -1,5 +1,7 @@
 """The maps in a terminal: lines that scroll, and a cursor on one page."""
 
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.events import Click
 from textual.geometry import Region, Size
@@ -68,10 +70,12 @@ class MapView(ScrollView, can_focus=True, inherit_bindings=False):
         across, down = self.scroll_offset
         number = y + down
         if self.board is None or number >= len(self.board.lines):
-            return Strip.blank(self.size.width)
+            return Strip.blank(self.size.width, Style.null())
         text = self._marked(self.board, number)
-        strip = Strip([*text.render(self.app.console)], text.cell_len)
-        return strip.crop_extend(across, across + self.size.width, None)
+        # Filters of the terminal, such as that of NO_COLOR, expect that every segment has a style.
+        segments = [Segment(each.text, each.style or Style.null()) for each in text.render(self.app.console)]
+        strip = Strip(segments, text.cell_len)
+        return strip.crop_extend(across, across + self.size.width, Style.null())
 
     def _marked(self, board: Board, number: int) -> Text:
         """Return a line, with the cursor if that is in it."""

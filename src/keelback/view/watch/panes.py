@@ -29,10 +29,10 @@ def head(watched: Watched, columns: int, doing: str) -> Text:
 def processes(watched: Watched) -> Text:
     """Return a table: id, program, state, and how many pages are its own, shared, and page tables."""
     snapshot = watched.snapshot
-    table = Text(f"{'pid':>4} {'program':<11}{'state':<8}{'own':>4}{'shared':>7}{'tab':>4}", GREY)
+    table = Text(f"{'pid':>4} {'program':<9}{'state':<8}{'own':>4}{'shared':>7}{'tables':>7}", GREY)
     for pid, process in snapshot.processes.items():
         mark = "▶" if pid == watched.current else " "
-        line = f"\n{mark}{pid:>3} {process.name:<10.10} {_state(process):<8.8}{_counts(process)}"
+        line = f"\n{mark}{pid:>3} {process.name:<8.8} {_state(process):<8.8}{_counts(process)}"
         table.append(line, Look(color=colour_of(pid), bold=pid == watched.current))
     return table
 
@@ -40,7 +40,7 @@ def processes(watched: Watched) -> Text:
 def _counts(process: Process) -> str:
     """Return how many pages of a process are its own, how many not, and how many tables it has."""
     space, own = process.space, process.own_pages
-    return f"{own:>4}{len(space.user) - own:>7}{len(space.tables):>4}" if space is not None else ""
+    return f"{own:>4}{len(space.user) - own:>7}{len(space.tables):>7}" if space is not None else ""
 
 
 def _state(process: Process) -> str:
@@ -91,8 +91,9 @@ def told(tale: Tale) -> Text:
 def in_short(tale: Tale) -> str:
     """Return a line of what is known of a page."""
     facts = dict(reversed(tale.facts))  # of several with one word the first
-    said = [facts[word] for word in ("page", "frame", "region") if word in facts]
-    return ": ".join([tale.title, " → ".join(said[:2])])
+    said = [facts[word] for word in ("page", "frame", "also", "region", "guard", "kernel") if word in facts]
+    start = [] if said and said[0].startswith(tale.title) else [f"{tale.title}: "]
+    return "".join([*start, " → ".join(said[:2]), *(f"; also {each}" for each in said[2:3] if "also" in facts)])
 
 
 def changes(found: list[Change]) -> Text:
