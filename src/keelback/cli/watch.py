@@ -1,19 +1,22 @@
 """`keelback watch`: the live view in this terminal, or in a browser."""
 
 import os
-import shlex
 import socket
-import sys
 from collections.abc import Sequence
-from importlib import resources
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from keelback.cli.options import KernelChoice
 from keelback.cli.statuses import WELL
 from keelback.errors import UserError
+from keelback.image.leftovers import end_with_parent
+
+if TYPE_CHECKING:
+    from keelback.cli.programs import Selection
+    from keelback.kernel.layout import Layout
 
 MISSING = "the live view needs a library more; type: pip install 'keelback[watch]'"
-LOOPBACK = "127.0.0.1"
+SERVED = "TEXTUAL_DRIVER"
+"""A variable of the environment that is set where a server shows what is drawn."""
 
 
 class WatchOptions(NamedTuple):
@@ -34,17 +37,16 @@ def watch(words: Sequence[str], options: WatchOptions) -> int:
             raise
         raise UserError(MISSING) from None
     check_terminal()
+    if SERVED in os.environ:
+        end_with_parent()
     from keelback.cli.debug_files import WithDebugData
     from keelback.cli.machines import check_start, make_compiled, make_interpreted
-    from keelback.cli.own_parts import chosen_layout
-    from keelback.cli.programs import select
     from keelback.cli.run import TOUR
     from keelback.cli.running import stoppable
     from keelback.machine.recorded.recording import Recording
     from keelback.view.watch.watched import Watched
 
-    layout = chosen_layout(options.choice)
-    selection = select(words or TOUR, layout, command_line=options.command_line)
+    layout, selection = _selected(words, options)
     make = make_compiled if options.compiled else make_interpreted
     pc = make(layout, selection.payload(), memory=options.memory, command_line=options.command_line)
     with stoppable(pc):
@@ -59,33 +61,44 @@ def watch(words: Sequence[str], options: WatchOptions) -> int:
     return WELL
 
 
+def _selected(words: Sequence[str], options: WatchOptions) -> "tuple[Layout, Selection]":
+    """Return the kernel's layout, and the programs that are named.  Raises: UserError."""
+    from keelback.cli.own_parts import chosen_layout
+    from keelback.cli.programs import select
+    from keelback.cli.run import TOUR
+
+    layout = chosen_layout(options.choice)
+    return layout, select(words or TOUR, layout, command_line=options.command_line)
+
+
 def check_terminal() -> None:
     """Check that there is a terminal to draw on, or the library that serves one.  Raises: UserError."""
-    if "TEXTUAL_DRIVER" in os.environ:
+    if SERVED in os.environ:
         return
     if not all(os.isatty(each) for each in range(3)) or os.environ.get("TERM") in (None, "", "dumb"):
         raise UserError("the live view needs a terminal that can be drawn on; maps and mem print instead")
 
 
-def serve_watch(words: Sequence[str], port: int) -> int:
-    """Serve the live view to browsers on this machine until control-C; `words` are those of the command that shows it.
+def serve_watch(words: Sequence[str], options: WatchOptions, served: Sequence[str], port: int) -> int:
+    """Serve the live view to browsers on this machine until control-C; `served` are the words that show it.
 
     Each page that is opened has a run of its own.  Raises: UserError when the port is taken or the library missing.
     """
     try:
-        from textual_serve.server import Server
-    except ImportError:
+        from keelback.view.watch.server import LOOPBACK, ViewServer
+    except ImportError as error:
+        if (error.name or "").split(".")[0] not in ("textual_serve", "aiohttp"):
+            raise
         raise UserError(MISSING) from None
+    _selected(words, options)  # a mistake is told here, and not in a page
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             raise UserError(f"--port {port}: {error.strerror}") from None
-    command = shlex.join([sys.executable, "-m", "keelback", *words])
-    page = str(resources.files("keelback.view.watch") / "page")  # the library's own fetches a font from elsewhere
-    Server(command, host=LOOPBACK, port=port, title=f"keelback {shlex.join(words)}", templates_path=page).serve()
-    return 0
+    ViewServer(served, port).serve()
+    return WELL
 
 
 def without_serving(words: Sequence[str]) -> list[str]:

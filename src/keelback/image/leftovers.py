@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -24,6 +25,8 @@ NAME: Final = r"keelback-[0-9]+-[a-z0-9_]+"
 
 MOMENT: Final = 10.0
 """Seconds that what has been killed may take to end, on a host that is busy with other things."""
+
+PR_SET_PDEATHSIG: Final = 1  # of prctl(2)
 
 _lock = threading.RLock()  # its holder may be interrupted by a handler that wants it too
 _places: dict[Path, int] = {}  # scratch folders and drafts, with the descriptors of the folders' locks
@@ -234,3 +237,9 @@ def _remove_if_left(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(descriptor)
+
+
+def end_with_parent() -> None:
+    """Tell the host's kernel, where it is Linux, to end this process when who started it ends, however that is."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

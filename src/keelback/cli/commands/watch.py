@@ -32,6 +32,5 @@ def command(
     """
     from keelback.cli.watch import WatchOptions, serve_watch, watch, without_serving
 
-    if serve:
-        return serve_watch(without_serving(sys.argv[1:]), port)
-    return watch(programs, WatchOptions(choice, kernel == "compiled", memory_size(memory), append))
+    given = WatchOptions(choice, kernel == "compiled", memory_size(memory), append)
+    return serve_watch(programs, given, without_serving(sys.argv[1:]), port) if serve else watch(programs, given)

@@ -7,11 +7,9 @@ still.
 Sources: QEMU's documentation of its options, QMP and `isa-debug-exit`.
 """
 
-import ctypes
 import mmap
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -24,7 +22,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
 from keelback.image.host_tools import install_line
-from keelback.image.leftovers import end, scratch_folder, start_tool
+from keelback.image.leftovers import end, end_with_parent, scratch_folder, start_tool
 from keelback.kernel.devices.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
 from keelback.machine.clock import SHIFT
 from keelback.machine.qemu.qmp import QemuError, Qmp
@@ -35,7 +33,6 @@ CPU: Final = "max,-smap"
 GIB = 1 << 30
 LOW_MEMORY, SPLIT_MEMORY = 3 * GIB + GIB // 2, 3 * GIB
 """QEMU's PC has all RAM below 4 GiB up to the first, and with more than that only as much as the second says."""
-PR_SET_PDEATHSIG = 1  # of prctl(2)
 BY_INSTRUCTIONS = ("-icount", f"shift={SHIFT},sleep=off")
 """Arguments that make time the number of instructions: a run depends on nothing outside."""
 WAIT = 20  # seconds in which QEMU answers, however busy the host is
@@ -79,11 +76,6 @@ def find_qemu(program: str = PROGRAM) -> str:
     if found is None:
         raise QemuError(f"there is no {program} on this machine: {install_line(program)}")
     return found
-
-
-def _die_with_parent() -> None:
-    """Tell the host's kernel to end this process when who started it ends, however that is."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Qemu:
@@ -142,7 +134,7 @@ class Qemu:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=end_with_parent if sys.platform == "linux" else None,
             )
         except OSError as error:
             raise QemuError(f"QEMU did not start: {program}: {error.strerror}") from error
