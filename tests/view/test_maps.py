@@ -18,7 +18,6 @@ from keelback.view.virtual import virtual_map
 from kernel.driven import (
     ANYWHERE,
     LIBRARY,
-    LIVES,
     MALLOC,
     PAGE,
     SMALL,
@@ -26,7 +25,6 @@ from kernel.driven import (
     TEXT,
     Call,
     driven,
-    with_each_kind_of_memory,
 )
 from support import MIB
 
@@ -48,16 +46,6 @@ def cell_at(shown, address):
         if line.start <= address < line.end:
             return line.cells[(address - line.start) // PAGE] if isinstance(line, Row) else line.cell
     return None
-
-
-@pytest.fixture(scope="module", params=LIVES)
-def machine(request):
-    return with_each_kind_of_memory(LIBRARY, life=request.param, layout=SMALL)
-
-
-@pytest.fixture(scope="module")
-def snapshot(machine):
-    return Snapshot(machine.lens)
 
 
 MICROKERNELS = """\

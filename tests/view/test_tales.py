@@ -12,8 +12,6 @@ from keelback.view.page_tale import tale_of_address, tale_of_frame
 from keelback.view.runs import runs
 from kernel.driven import (
     ANYWHERE,
-    LIBRARY,
-    LIVES,
     MALLOC,
     PAGE,
     SMALL,
@@ -21,19 +19,8 @@ from kernel.driven import (
     TEXT,
     Call,
     driven,
-    with_each_kind_of_memory,
 )
 from support import MIB
-
-
-@pytest.fixture(scope="module", params=LIVES)
-def machine(request):
-    return with_each_kind_of_memory(LIBRARY, life=request.param, layout=SMALL)
-
-
-@pytest.fixture(scope="module")
-def snapshot(machine):
-    return Snapshot(machine.lens)
 
 
 def test_runs_have_each_page_of_each_region_once_and_with_its_own_frame(machine, snapshot):
