@@ -1,6 +1,7 @@
 """Who may import whom: the arrows of docs/architecture.md."""
 
 import ast
+import re
 from pathlib import Path
 
 import keelback
@@ -48,6 +49,17 @@ def test_every_part_imports_only_what_it_may():
         for path in (ROOT / part).rglob("*.py"):
             wrong = imported_parts(path) - allowed - {part}
             assert not wrong, f"{path.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
+
+
+def test_the_table_in_the_docs_is_this_one():
+    """What stands beside the parts, such as errors, is everybody's; the command line may import all."""
+    page = (ROOT.parents[1] / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| `(\w+)/` \|.*\| (.*) \|$", page.partition("## Static objects")[0], re.MULTILINE)
+    table = {part: set(re.findall(r"`(\w+)`", said)) for part, said in rows}
+    assert dict(rows)["cli"] == "all" and dict(rows)["lang"] == "nothing of ours"
+    assert table | {"cli": ALLOWED["cli"] - {"errors", "__version__"}} == {
+        part: allowed - {"errors", "__version__"} for part, allowed in ALLOWED.items()
+    }
 
 
 def test_every_folder_is_a_known_part():
