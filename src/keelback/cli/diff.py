@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 from keelback.cli.json_output import print_json
 from keelback.cli.statuses import BADLY, WELL
+from keelback.cli.targets import DAMAGE, not_whole
 from keelback.errors import UserError
 from keelback.inspect.differences import Differences
 from keelback.machine.attach import attach
@@ -21,8 +22,10 @@ def tell_differences(one: str, other: str, *, as_json: bool) -> int:
             raise UserError(
                 f"{one} has {sizes[0]:,} bytes of memory, {other} {sizes[1]:,}; only alike machines can be told apart"
             )
-        first, second = (each.snapshot() for each in moments)
-        found = list(Differences(first, second).all())
+        try:
+            found = list(Differences(moments[0].snapshot(), moments[1].snapshot()).all())
+        except DAMAGE as error:
+            raise not_whole(f"{one} or {other}", error) from error
     if as_json:
         print_json({"differences": [each._asdict() for each in found]})
     else:

@@ -40,7 +40,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
             if type(error).__module__ == "bdb":  # whoever debugs this wants no more
                 raise
             line, details, status = told_of(error)
-            if os.environ.get(SHOW_ALL) and status == HOST_FAILED:
+            if os.environ.get(SHOW_ALL) and (status == HOST_FAILED or error.__cause__ is not None):
                 details = traceback.format_exc()
             words = sys.argv[1:] if arguments is None else arguments
             if "--json" in words and status in (MISTAKE, KERNEL_WRONG, HOST_FAILED):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from keelback.cli.options import Target
 from keelback.cli.own_parts import chosen_layout
@@ -16,6 +17,9 @@ from keelback.machine.attach import attach
 from keelback.machine.moments import moment_of
 from keelback.view import scene
 
+DAMAGE: Final = (Panic, LookupError, ValueError, ArithmeticError, RecursionError)
+"""What reading a kernel's records raises where they are no kernel's: nothing in them is checked before it is read."""
+
 
 @contextmanager
 def looked_at(target: Target) -> Iterator[Moment]:
@@ -27,15 +31,21 @@ def looked_at(target: Target) -> Iterator[Moment]:
         return
     if target.words or target.stop.at is not None or target.stop.until is not None:
         raise UserError("--on names a machine that is there; a PROGRAM, --at and --until are for one that is not")
-    own = [chosen_layout(target.choice)]
-    with attach(target.on, own) as moment:
-        try:
+    name, stands = target.on.partition(":")[2], Stands.TRAP_END
+    try:
+        with attach(target.on, [chosen_layout(target.choice)]) as moment:
+            stands = moment.stands
             yield moment
-        except Panic as panic:
-            if moment.stands is Stands.TRAP_END:
-                raise
-            why = f"it stands inside the kernel, whose records are not whole there ({panic}); look again"
-            raise UserError(f"{target.on}: {why}") from None
+    except DAMAGE as error:
+        raise not_whole(name, error, stands) from error
+
+
+def not_whole(name: str, error: BaseException, stands: Stands = Stands.TRAP_END) -> UserError:
+    """Return what is told of a machine that is there, by its name, when reading its kernel's records has failed."""
+    said = error.message if isinstance(error, Panic) else f"{type(error).__name__}: {error}"
+    if stands is Stands.IN_KERNEL:
+        return UserError(f"{name}: it stands inside the kernel, whose records are not whole there ({said}); look again")
+    return UserError(f"{name}: its kernel's memory is damaged: {said}")
 
 
 def chosen(snapshot: Snapshot, pid: int | None) -> list[Process]:

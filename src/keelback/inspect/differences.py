@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from keelback.inspect.memory_pair import PAGE, MemoryPair
-from keelback.inspect.named import Names, value_at
+from keelback.inspect.named import Names, NoName, value_at
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.walk import NOT_MAPPED, PAGE_SHIFT, Translation, said_mapping
 from keelback.kernel.kernel import Kernel
@@ -91,14 +91,18 @@ class Differences:
                 name = name.partition("]")[0] + "]" if name.startswith(FRAMES) else _whole(names, name, address)
                 if name not in seen:
                     seen.add(name)
-                    yield self._frame(name) if name.startswith(FRAMES) else self._field(name)
+                    yield self._frame(name) if name.startswith(FRAMES) else self._field(name, address)
 
-    def _field(self, name: str) -> Difference:
-        one, other = (value_at(each.kernel, name) for each in self.both)
+    def _field(self, name: str, address: int) -> Difference:
         owner = _owner(self.both[1].kernel, name)
         what = f"{name} ({owner})" if owner else name
+        try:
+            one, other = (value_at(each.kernel, name) for each in self.both)
+        except NoName:  # memory is damaged: what it holds is no value of such a field
+            return _content(what, *self._bytes(address, address + 4))
         if isinstance(one, bytes) and not (_is_text(one) and _is_text(other)):
-            return _content(what, one, other)
+            is_alike = len(one) == len(other)  # else the record of a table says otherwise where it lies
+            return _content(what, one, other) if is_alike else _content(what, *self._bytes(address, address + 4))
         return Difference(what, _said(one), _said(other))
 
     def _frame(self, name: str) -> Difference:

@@ -31,8 +31,9 @@ AnyRegion = TypeVar("AnyRegion", bound=Range)
 
 
 def raw(table: Table[Any]) -> bytes:
-    """Return the bytes of a table."""
+    """Return the bytes of a table.  Raises: Panic when it is not in RAM."""
     start, size = table.record.base, table.record.count * table.element_size
+    table.ram.inside(start, start, size)
     return bytes(table.ram.bytes[start : start + size])
 
 

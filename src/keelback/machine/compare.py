@@ -29,7 +29,12 @@ from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
 FRAME_RECORD = 4
-ROLES = {Role.KERNEL: "the kernel", Role.TABLE: "a page table", Role.LIBRARY: "a library", Role.ZEROS: "the zero frame"}
+ROLES: dict[int, str] = {
+    Role.KERNEL: "the kernel",
+    Role.TABLE: "a page table",
+    Role.LIBRARY: "a library",
+    Role.ZEROS: "the zero frame",
+}
 ROLES |= {Role.CONSOLE: "the console", Role.SHARED: "several", Role.RESERVED: "reserved", Role.STACK: "a kernel stack"}
 MOST_FIELD_BYTES = 8
 MOST_LINES = 20
@@ -255,7 +260,7 @@ class Comparison:
         """Return where in which frame a word lies, and whose that is."""
         frame, table = address >> PAGE_SHIFT, self.kernel.memory.frames.table
         owner, role = (table[frame].owner, table[frame].role) if frame < len(table) else (0, Role.RESERVED)
-        whose = ROLES.get(Role(role), f"process {owner}" if owner else "nobody")
+        whose = ROLES.get(role, f"process {owner}" if owner else "nobody")
         return f"frame {frame:#x} ({whose}) at {address % PAGE:#x}"
 
 

@@ -11,8 +11,10 @@ from keelback.kernel.x86 import paging
 from keelback.view.cells import FREE, FREE_OF_ZONE, KERNEL, KERNEL_TABLE, RESERVED, Cell, Style
 from keelback.view.owners import Owners
 
-GLYPHS = {Role.LIBRARY: "L", Role.ZEROS: "0", Role.CONSOLE: "C", Role.SHARED: "S"}
-FIXED = {Role.KERNEL: KERNEL, Role.STACK: KERNEL, Role.RESERVED: RESERVED}
+GLYPHS: dict[int, str] = {Role.LIBRARY: "L", Role.ZEROS: "0", Role.CONSOLE: "C", Role.SHARED: "S"}
+FIXED: dict[int, Cell] = {Role.KERNEL: KERNEL, Role.STACK: KERNEL, Role.RESERVED: RESERVED}
+UNKNOWN = "?"
+"""Stands for a role that there is none of: RAM may be damaged."""
 OWNER = (1 << OWNER_BITS) - 1
 
 
@@ -74,8 +76,8 @@ class FrameCells:
         if role == Role.TABLE:
             return self._table(pid, level, style)
         if role in FIXED:
-            return FIXED[Role(role)]
-        glyph = self.owners.glyph(pid) if role == Role.DATA else GLYPHS.get(Role(role), "?")
+            return FIXED[role]
+        glyph = self.owners.glyph(pid) if role == Role.DATA else GLYPHS.get(role, UNKNOWN)
         return Cell(glyph, style, pid)
 
     def _table(self, pid: int, level: int, style: Style) -> Cell:

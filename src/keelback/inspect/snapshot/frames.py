@@ -14,7 +14,7 @@ from keelback.kernel.memory.frames import OWNER_BITS, PINNED, Role
 if TYPE_CHECKING:
     from keelback.inspect.snapshot.snapshot import Snapshot
 
-ROLES = {
+ROLES: dict[int, str] = {
     Role.KERNEL: "kernel",
     Role.TABLE: "kernel's page table",
     Role.LIBRARY: "library as loaded",
@@ -71,7 +71,7 @@ class Frame(InNotebooks):
             return f"{' and '.join(sorted(uses)) or 'data'} of {self.snapshot.name_of(self.owner)}"
         if self.role == Role.TABLE and self.owner:
             return f"regions of {self.snapshot.name_of(self.owner)}"
-        return ROLES.get(Role(self.role), "") if self.role in set(Role) else f"role {self.role}"
+        return ROLES.get(self.role, f"role {self.role}")
 
 
 class Frames:
