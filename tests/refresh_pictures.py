@@ -7,22 +7,24 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from consoles import PAGES, ROOT, blocks, run
 
-PICTURES = ("own-page.svg", "allocators.svg", "two-states.svg")
+PICTURES = ("own-page.svg", "allocators.svg", "two-states.svg", "film.svg")
 """Each drawn by a command of the docs that names it."""
 
 
 def drawn(name, folder):
     """Return what the command of the docs that names a picture draws."""
-    commands = [
+    lines = [
         line.removeprefix("$ ")
         for page in PAGES
         for kind in ("console", "sh")
         for block in blocks(page, kind)
         for line in block.splitlines()
-        if line.removeprefix("$ ").startswith("keelback ") and line.endswith(f"--svg {name}")
     ]
-    done = run(commands[0], cwd=folder)
-    assert (done.returncode, done.stderr) == (0, ""), commands[0]
+    at = next(number for number, line in enumerate(lines) if line.endswith((f"--svg {name}", f"--film {name}")))
+    before = [lines[at - 1]] if "--film" in lines[at] else []  # the run is recorded first
+    for command in (*before, lines[at]):
+        done = run(command, cwd=folder)
+        assert (done.returncode, done.stderr) == (0, ""), command
     return (folder / name).read_text()
 
 

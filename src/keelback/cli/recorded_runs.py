@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keelback.cli.commands.run import RunOptions
 from keelback.cli.ending import tell
@@ -59,10 +59,16 @@ def _run_of(options: RunOptions, selection: "Selection", machine: "SimulatedPc",
     )
 
 
-def replay(path: Path, at: int | None, changed: str | None) -> int:
-    """Make a recorded run again, to its end or to a trap; return the exit status.
+class Question(NamedTuple):
+    """What somebody wants of a run: words that name what changed, or a film, with so many traps from frame to frame."""
 
-    Where words say what somebody wants to know of, it is told who changed that instead.
+    changed: str | None = None
+    film: Path | None = None
+    every: int | None = None
+
+
+def replay(path: Path, at: int | None, question: Question) -> int:
+    """Make a recorded run again, to its end or to a trap, or answer a question; return the exit status.
 
     Raises: UserError; Interrupted.
     """
@@ -75,17 +81,23 @@ def replay(path: Path, at: int | None, changed: str | None) -> int:
         raise UserError(f"--at {at}: the run in {path} has traps 1 to {run.end.traps:,}")
     if run.check and not run.compiled and not strict.is_installed("keelback.kernel"):
         strict.install("keelback.kernel")
-    return _replay(path, run, at, changed)
+    return _replay(path, run, at, question)
 
 
-def _replay(path: Path, run: RunFile, at: int | None, changed: str | None) -> int:
+def _replay(path: Path, run: RunFile, at: int | None, question: Question) -> int:
     # Imported here: strict mode has to come first.
     from keelback.cli.programs import Selection
 
     machine, options = _machine_of(path, run)
     selection = Selection({name: run.content(name) for name in run.files}, run.lines)
-    if changed is not None:
-        return _tell_changes(machine, selection, run.end.traps if at is None else at, changed)
+    last = run.end.traps if at is None else at
+    if question.changed is not None:
+        return _tell_changes(machine, selection, last, question.changed)
+    if question.film is not None:
+        from keelback.cli.films import write_film  # hardly anybody draws
+
+        write_film(question.film, machine, ", ".join(run.lines), last, question.every)
+        return WELL
     stop = at if at is not None else None if run.end.memory else run.end.traps
     status = _run_to(stop, machine, selection, options)
     if status is None:

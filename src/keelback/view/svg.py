@@ -86,7 +86,7 @@ class Column:
 def picture(scene: Scene, ground: str = "auto") -> str:
     """Return one state of a machine."""
     column = Column(scene, MARGIN, WIDTH - 2 * MARGIN, CELLS_OF_ONE)
-    return _page(scene.title, [*column.draw()], [scene], ground)
+    return page(scene.title, [*column.draw()], [scene], ground)
 
 
 def picture_of_page(scene: Scene, tale: Tale, spots: Sequence[Spot], ground: str = "auto") -> str:
@@ -97,7 +97,7 @@ def picture_of_page(scene: Scene, tale: Tale, spots: Sequence[Spot], ground: str
     frames = [each for spot, each in places.items() if not spot.pid]
     links = [_link(frame, each, column.size) for frame in frames for spot, each in places.items() if spot.pid]
     rings = [ring(each, column.size) for each in places.values()]
-    return _page(scene.title, [*links, *drawn, *rings, *_panel(tale)], [scene], ground)
+    return page(scene.title, [*links, *drawn, *rings, *_panel(tale)], [scene], ground)
 
 
 def picture_of_two(before: Scene, after: Scene, ground: str = "auto") -> str:
@@ -113,7 +113,7 @@ def picture_of_two(before: Scene, after: Scene, ground: str = "auto") -> str:
     drawn = [element for each in columns for element in each.draw()]
     heads = [text(Place(each.left, TOP - 20), each.scene.title, "quiet", 12) for each in columns]
     title = after.title.partition(" · trap ")[0]
-    return _page(title, [*heads, *drawn], [before, after], ground)
+    return page(title, [*heads, *drawn], [before, after], ground)
 
 
 def _link(frame: Place, page: Place, size: Size) -> str:
@@ -151,7 +151,8 @@ def _told(tale: Tale) -> Iterator[tuple[str, str]]:
         yield from (("ink mono", each) for each in wrap(line, 45, subsequent_indent="  "))
 
 
-def _page(title: str, drawn: Sequence[str], scenes: Sequence[Scene], ground: str) -> str:
+def page(title: str, drawn: Sequence[str], scenes: Sequence[Scene], ground: str) -> str:
+    """Return a picture of elements below a title, with a legend of all that scenes show."""
     paper, at_night = GROUNDS[ground]
     name, _, when = title.partition(" · ")
     head = [text(Place(MARGIN, 42), name, "ink bold", 22)]
