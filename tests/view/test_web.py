@@ -167,7 +167,9 @@ def test_events_are_those_of_the_trace(cow):
     events = browser.run("keelback.changes.filter((each) => each.isEvent).map((each) => each.text)")
     command = [sys.executable, "-m", "keelback", "run", "--kernel", "compiled", "--trace", "hello", "cow"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    traced = re.findall(r"^ +[\d,]+  (\w+)\[(\d+)\] +(\w+\(|page fault at \w+: \w+ \w+ \w+)", done.stderr, re.MULTILINE)
+    traced = re.findall(
+        r"^ +[\d,]+ +[\d,]+  (\w+)\[(\d+)\] +(\w+\(|page fault at \w+: \w+ \w+ \w+)", done.stderr, re.MULTILINE
+    )
     shown = [re.match(r"(\w+) \((\d+)\): (\w+\(|page fault at \w+: \w+ \w+ \w+)", each).groups() for each in events]
     assert sorted(shown) == sorted(traced) and len(shown) == browser.run("keelback.machine.traps")
     assert "hello (1): getpid() = 1" in events and "cow (2): fork() = 3" in events
