@@ -50,7 +50,9 @@ def test_a_replay_stops_at_a_trap(run_file):
 def test_a_replay_tells_who_changed_something(run_file):
     done = command("replay", str(run_file[0]), "--at", "9", "--changed", "processes.table[1].state")
     assert (done.returncode, done.stderr) == (0, "")
-    last, place, *_ = done.stdout.splitlines()
+    last, program, *ways = done.stdout.splitlines()
+    place = next(each for each in ways if each.startswith("  by "))
+    assert program.startswith("  for the program: keelback.h:") and program.endswith(": int 0x80")
     assert re.fullmatch(r"trap \d, hello \(1\), exit\(0\): processes.table\[1\].state changes from ALIVE to \w+", last)
     assert place.startswith("  by kernel/processes/") and "(" in place
     assert done.stdout.splitlines()[-1] == "nothing changes processes.table[1].state after trap 9"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from keelback.inspect.notebooks import InNotebooks
@@ -14,6 +15,8 @@ from keelback.kernel.memory.frames import OWNER_BITS, PINNED, Role
 if TYPE_CHECKING:
     from keelback.inspect.snapshot.snapshot import Snapshot
 
+RECORD = Struct("<HH")
+"""References, and role and owner, as they lie in RAM."""
 ROLES: dict[int, str] = {
     Role.KERNEL: "kernel",
     Role.TABLE: "kernel's page table",
@@ -24,6 +27,24 @@ ROLES: dict[int, str] = {
     Role.RESERVED: "reserved",
     Role.STACK: "kernel stack",
 }
+
+
+def counted(references: int) -> str:
+    """Return in words how often a frame is referred to."""
+    return "pinned" if references == PINNED else f"{references} reference{'s' * (references != 1)}"
+
+
+def said_record(record: bytes, name_of: Callable[[int], str]) -> str:
+    """Return what the bytes of a frame's record say, whichever frame's: `data of cow (1), 2 references`.
+
+    `name_of` names a process by its id.
+    """
+    references, use = RECORD.unpack(record)
+    role, owner = use >> OWNER_BITS, use & (1 << OWNER_BITS) - 1
+    if not references and not use:
+        return "free"
+    known = "page table" if owner and role == Role.TABLE else ROLES.get(role, f"role {role}") if role else "data"
+    return f"{known}{f' of {name_of(owner)}' if owner else ''}, {counted(references)}"
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -43,9 +64,7 @@ class Frame(InNotebooks):
     @property
     def said(self) -> str:
         """Return its number, its use and its references: `frame 0x803: data of cow (1), 1 reference`."""
-        count = self.references
-        counted = "pinned" if count == PINNED else f"{count} reference{'s' * (count != 1)}"
-        return f"frame {self.number:#x}: {self.use}{'' if self.is_free else ', ' + counted}"
+        return f"frame {self.number:#x}: {self.use}{'' if self.is_free else ', ' + counted(self.references)}"
 
     @property
     def is_free(self) -> bool:

@@ -8,14 +8,17 @@
 2. The machine stands afterwards where it stood before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from keelback.inspect.backtrace import Stack, way_of
 from keelback.inspect.event_reader import EventReader
 from keelback.inspect.events import Event, Returned, TrapEnded
-from keelback.inspect.lens import look
-from keelback.inspect.loaded_code import code_of
+from keelback.inspect.lens import look, walker_of
+from keelback.inspect.loaded_code import Code, code_of
+from keelback.inspect.traps import TrapFrames
+from keelback.kernel.x86.vectors import SYSTEM_CALL, is_exception
 from keelback.machine.recorded.recording import Recording
 from keelback.machine.recorded.stores import Store, StoreWatch
 from keelback.machine.recorded.subjects import Subject, said_change, subject_of
@@ -26,7 +29,8 @@ class Change:
     """A change of a subject: the step that made it, 0 where the kernel started with it.
 
     `what` says the change, or what the subject is since the start.
-    `store` is what made it; `code` says what lies at the program's instruction, where it was one.
+    `store` is what made it; `code` says what lies at the program's instruction that made it, or that trapped and had
+    the kernel make it, and `way` the lines that led there, the innermost first, where they are known.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Change:
     event: Event | None = None
     store: Store | None = None
     code: str = ""
+    way: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.step == 0:
@@ -45,7 +50,8 @@ class Change:
         if self.store.instruction is not None:
             return "\n".join([*lines, f"  by the program: {self.code}"])
         innermost, *callers = self.store.lines
-        return "\n".join([*lines, f"  by {innermost}", *(f"     from {each}" for each in callers)])
+        program = [f"  for the program: {self.code}", *_from(self.way)] if self.code else []
+        return "\n".join([*lines, *program, f"  by {innermost}", *_from(callers)])
 
     def _who(self) -> str:
         event = self.event
@@ -53,6 +59,10 @@ class Change:
             return ""
         who = f"{event.program} ({event.pid})" if event.pid else event.program
         return f", {who}, {event}" if type(event).__str__ is not object.__str__ else f", {who}"
+
+
+def _from(lines: Iterable[str]) -> list[str]:
+    return [f"     from {each}" for each in lines]
 
 
 class ChangeFinder:
@@ -118,12 +128,33 @@ class ChangeFinder:
         reader = EventReader(
             self.kernel, events.append, clock=lambda: recording.pc.time, fault_address=recording.pc.fault_address
         )
+        asked: tuple[str, tuple[str, ...]] = ("", ())
+
+        def begin() -> None:
+            nonlocal asked
+            reader.begin()
+            asked = self._who_asks(code)
+
         with watch.watching():
-            recording.replay(step - 1, reader.begin, reader.end)
+            recording.replay(step - 1, begin, reader.end)
         place = watch.store.instruction if watch.store is not None else None
-        said = code.place_in(place) if place is not None else ""
+        said, way = (code.place_in(place), ()) if place is not None else asked
         what = said_change(subject, before, subject.read())
-        return Change(subject.name, step, what, _main(events), watch.store, said)
+        return Change(subject.name, step, what, _main(events), watch.store, said, way)
+
+    def _who_asks(self, code: Code) -> tuple[str, tuple[str, ...]]:
+        """Return the instruction of the program that has trapped, and the lines that led there.
+
+        Nothing where the trap is an interrupt, which is not its doing.
+        """
+        kernel, frames = self.kernel, TrapFrames(self.kernel)
+        thread = frames.current()
+        frame, pid = frames.of(thread), kernel.threads.table[thread].pid
+        if not pid or not (frame.vector == SYSTEM_CALL or is_exception(frame.vector)):
+            return "", ()
+        directory, bits = kernel.processes.table[pid].space.directory, kernel.layout.paging.word_bits
+        stack = Stack(walker_of(kernel), self.recording.pc.contents, directory, frame.stack, bits)
+        return code.place_in(frame.place), way_of(code, frame, stack)
 
     def _running(self) -> Any:
         """Return the record of the process that runs next."""

@@ -14,13 +14,16 @@ from typing import Any, NamedTuple
 
 from keelback.inspect.lens import walker_of
 from keelback.inspect.named import NoName, value_at
+from keelback.inspect.snapshot.frames import said_record
 from keelback.inspect.walk import NOT_MAPPED, PAGE_SHIFT, RIGHTS, said_mapping
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ProcessState
+from keelback.lang import text_of
 
 RANGE = re.compile(r"(0x[0-9a-f]+|\d+)(?:-(0x[0-9a-f]+|\d+))?", re.IGNORECASE)
 PAGE_OF = re.compile(r"(\d+):(0x[0-9a-f]+)(?:\.(\w+))?", re.IGNORECASE)
 RECORD = "record"
+FRAME = re.compile(r"memory\.frames\.table\[\d+\]")
 SHOWN_BYTES = 16
 
 
@@ -81,19 +84,32 @@ def frame_record(kernel: Kernel, pid: int, page: int, name: str = RECORD) -> Sub
         return found.frame, value_at(kernel, f"memory.frames.table[{found.frame}]{field}")
 
     def say(value: Any) -> str:
-        return NOT_MAPPED if value == NOT_MAPPED else f"{_said(value[1])} (frame {value[0]:#x})"
+        return NOT_MAPPED if value == NOT_MAPPED else f"{said(value[1])} (frame {value[0]:#x})"
+
+    said = _said if field else _frame_teller(kernel)
 
     return Subject(f"{name} of the frame of page {page:#x} of process {pid}", read, say)
 
 
 def field(kernel: Kernel, name: str) -> Subject:
     """Return a field, a record or an array of records by its name.  Raises: NoSubject."""
-    subject = Subject(name, lambda: value_at(kernel, name), _said)
+    say = _frame_teller(kernel) if FRAME.fullmatch(name) else _said
+    subject = Subject(name, lambda: value_at(kernel, name), say)
     try:
         subject.read()
     except NoName as error:
         raise NoSubject(f"{error}; memory is said as 0x2000-0x2fff, a page as 2:0xb0000000") from None
     return subject
+
+
+def _frame_teller(kernel: Kernel) -> Callable[[Any], str]:
+    """Return what says the bytes of a frame's record by their meaning."""
+
+    def name_of(pid: int) -> str:
+        name = text_of(kernel.processes.table[pid].name) if pid < len(kernel.processes.table) else ""
+        return f"{name} ({pid})" if name else f"process {pid}"
+
+    return lambda record: said_record(record, name_of)
 
 
 def said_change(subject: Subject, before: Any, after: Any) -> str:
