@@ -1,9 +1,11 @@
 """`keelback run --record` and `keelback replay`, as a person uses them."""
 
-import hashlib
 import json
 import os
 import re
+import resource
+import subprocess
+import sys
 import zlib
 from dataclasses import replace
 
@@ -11,7 +13,9 @@ import pytest
 
 from cli.test_run import command
 from cli.test_targets import done
-from keelback.machine.recorded.run_file import MAGIC, read_run
+from forged import forged, parts_of, sealed
+from keelback.inspect.kept import BadKeptFile
+from keelback.machine.recorded.run_file import KIND, read_run
 
 PROGRAMS = ("hello", "ping 3", "pong 3", "null")
 
@@ -91,33 +95,105 @@ def test_a_run_of_another_build_is_told_and_so_is_what_differs(run_file, tmp_pat
     )
 
 
-def wrong_files(content):
-    facts = json.loads(zlib.decompress(content[len(MAGIC) + 32 :]).partition(b"\n")[0])
-
-    def packed(body):
-        return MAGIC + hashlib.sha256(body).digest() + body
-
-    changed = "it is truncated, or its bytes have changed since it was written; record the run again"
-    lies = "what it says is not what a recorded run says; record the run again"
-    yield b"", "it is no recorded run; `keelback run --record FILE` makes one"
-    yield b"#!/bin/sh\n", "it is no recorded run; `keelback run --record FILE` makes one"
-    for size in (len(MAGIC), len(MAGIC) + 20, len(content) // 2, len(content) - 1):
-        yield content[:size], changed
-    yield content[:-9] + bytes([content[-9] ^ 1]) + content[-8:], changed
-    yield packed(b"not packed"), lies
-    no_memory = [facts | {"memory": each} for each in ("much", -4096, 0, 4095, 1 << 60)]
-    no_line = [facts | {"lines": [1]}, *(facts | {"command_line": each} for each in ("x" * 2048, "\ud800"))]
-    for wrong in ([], {}, facts | {"end": 3}, facts | {"files": {"it": [0, 1 << 40]}}, *no_memory, *no_line):
-        yield packed(zlib.compress(json.dumps(wrong).encode() + b"\n")), lies
+NONE = "it is no recorded run; `keelback run --record FILE` makes one"
 
 
-def test_a_file_that_is_none_gets_one_line(run_file, tmp_path):
-    path = tmp_path / "wrong.run"
-    for content, why in wrong_files(run_file[0].read_bytes()):
-        path.write_bytes(content)
-        with pytest.raises(Exception, match="wrong.run") as caught:
-            read_run(path)
-        assert str(caught.value) == f"{path}: {why}"
+def said_of(content, folder):
+    """Return what is told of a file that is none."""
+    path = folder / "wrong.run"
+    path.write_bytes(content)
+    with pytest.raises(BadKeptFile) as caught:
+        read_run(path)
+    line = str(caught.value)
+    assert line.startswith(f"{path}: it") and "\n" not in line and len(line) < 300
+    return line.removeprefix(f"{path}: ")
+
+
+def test_a_file_that_is_none_or_has_changed_is_told(run_file, tmp_path):
+    content = run_file[0].read_bytes()
+    assert said_of(b"", tmp_path) == said_of(b"#!/bin/sh\n", tmp_path) == NONE
+    for size in (5, len(KIND.magic), KIND.start, KIND.start + 20, len(content) // 2, len(content) - 1):
+        assert said_of(content[:size], tmp_path).startswith("it is truncated")
+    assert "after its end" in said_of(content + b"x", tmp_path)
+    for place in (KIND.start - 1, KIND.start, len(content) - 9):
+        assert "changed" in said_of(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :], tmp_path)
+
+
+TEXTS = [5, None, ["a"], "\ud800", "a\0b"]
+NUMBERS = ["x", None, True, 1.5, -1, 1 << 64, [1]]
+LIES = {
+    "format": [2, None, True, "1"],
+    "build": [5, None, "x" * 101, "a\nb"],
+    "records": [5, None, "x" * 101],
+    "layout": TEXTS,
+    "paging": [5, None, "x" * 101],
+    "parts": [[1], None, {"a.py": "x"}, {"a.py": 5}, {"a\0": "0" * 64}, {"a.py": ["0"] * 64}],
+    "compiled": ["yes", 1, None],
+    "check": ["yes", 0, None],
+    "memory": [*NUMBERS, 0, 4095, 1 << 32, 1 << 50, 4096],
+    "command_line": [*TEXTS, "x" * 2048, "\u20ac" * 700],
+    "lines": ["cow", [5], None, ["\ud800"]],
+    "files": [[1], None, *({"cow": each} for each in ([10**18, 5], [-3, 4], [0], [0, 1 << 31], [0, 1.0], "ab", None))],
+    "end": [{}, None, 3],
+    "image": [*NUMBERS, 0, 1 << 31],
+}
+ENDS = {
+    "traps": NUMBERS,
+    "time": NUMBERS,
+    "outcome": [5, None, ["HALTED"], "x" * 101],
+    "memory": [5, None, "x", "0" * 65],
+    "more": [1],
+}
+
+
+def test_every_fact_of_a_header_is_checked(run_file, tmp_path):
+    facts, body = parts_of(KIND, run_file[0].read_bytes())
+    assert LIES.keys() == facts.keys() == {"format", *KIND.facts} and ENDS.keys() == {*facts["end"], "more"}
+    for name, lies in LIES.items():
+        for lie in lies:
+            assert said_of(forged(KIND, body, facts | {name: lie}), tmp_path), (name, lie)
+        said_of(forged(KIND, body, {each: value for each, value in facts.items() if each != name}), tmp_path)
+    for name, lies in ENDS.items():
+        for lie in lies:
+            assert "header says end" in said_of(
+                forged(KIND, body, facts | {"end": facts["end"] | {name: lie}}), tmp_path
+            )
+    assert "no word of a recorded run's" in said_of(forged(KIND, body, facts | {"more": 1}), tmp_path)
+    for header in (b"", b"[]", b"{", b"\xff", b"[" * 200_000, b'{"memory":' + b"9" * 5000 + b"}", b" " * (1 << 21)):
+        said_of(forged(KIND, body, header), tmp_path)
+    for wrong in (body[:-1], body + b"x", b""):
+        assert "its body" in said_of(forged(KIND, wrong, facts), tmp_path)
+    assert "not packed" in said_of(sealed(KIND, json.dumps(facts).encode(), b"no zlib"), tmp_path)
+
+
+def test_a_small_file_of_a_huge_image_costs_what_its_header_says(run_file, tmp_path):
+    facts, body = parts_of(KIND, run_file[0].read_bytes())
+    packer = zlib.compressobj(9)
+    bomb = packer.compress(body) + b"".join(packer.compress(bytes(1 << 20)) for _ in range(400)) + packer.flush()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "goes on" in said_of(sealed(KIND, json.dumps(facts).encode(), bomb), tmp_path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + (32 << 10)
+
+
+def test_what_a_machine_is_not_made_of_is_told_with_the_file(run_file, tmp_path):
+    path, (facts, body) = tmp_path / "it.run", parts_of(KIND, run_file[0].read_bytes())
+    for lie, why in (
+        ({"layout": "nosuch"}, "its machine can't be made: "),
+        ({"paging": "none"}, "its machine can't be made: "),
+        ({"memory": (facts["image"] | 4095) + 1}, "its machine can't be made: too little memory: "),
+    ):
+        path.write_bytes(forged(KIND, body, facts | lie))
+        status, printed, told = done("replay", str(path))
+        assert (status, printed) == (2, "") and told.startswith(f"keelback: {path}: {why}") and told.count("\n") == 1
+
+
+def test_a_machine_that_this_host_can_t_give_is_told_with_the_file(run_file, tmp_path):
+    path, (facts, body) = tmp_path / "it.run", parts_of(KIND, run_file[0].read_bytes())
+    path.write_bytes(forged(KIND, body, facts | {"memory": 3 << 30}))
+    limited = ["bash", "-c", 'ulimit -v 2000000; exec "$@"', "", sys.executable, "-m", "keelback", "replay", str(path)]
+    found = subprocess.run(limited, capture_output=True, text=True)
+    told = "its machine has 3,072 MiB of memory, more than there is for this process: see `ulimit -v`"
+    assert (found.returncode, found.stderr) == (2, f"keelback: {path}: {told}\n")
 
 
 def test_a_file_names_no_python_of_which_it_has_no_digest(run_file, tmp_path):
@@ -131,7 +207,11 @@ def test_a_file_names_no_python_of_which_it_has_no_digest(run_file, tmp_path):
 def test_what_is_no_file_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero"):
-        assert done("replay", str(path)) == (2, "", f"keelback: {path}: not a regular file\n")
+        assert done("replay", str(path)) == (
+            2,
+            "",
+            f"keelback: {path}: it is no file; `keelback run --record FILE` makes one\n",
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A saved machine is read back as it was; whatever else a file has is told in one line, and takes little memory."""
 
-import hashlib
 import io
 import json
 import os
@@ -12,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from forged import forged, parts_of, sealed
+from keelback.inspect.kept import BadKeptFile
 from keelback.inspect.moment import Moment, Stands, logged
 from keelback.inspect.records_digest import records_digest
-from keelback.inspect.saved import BadSavedFile, read_moment, write_moment
-from keelback.inspect.saved.form import FORMAT, MAGIC, RUN, SIZES, START
+from keelback.inspect.saved import read_moment, write_moment
+from keelback.inspect.saved.form import KIND, RUN
 from keelback.inspect.sparse import PAGE, filled_runs, make_memory
 from keelback.kernel.layout import MICROKERNEL, PUBLISHED, USERMODE
 from keelback.machine.moments import moment_of, save
@@ -23,6 +24,7 @@ from support import MIB, make_pc
 from variants import name_of
 
 GIB = 1 << 30
+START = KIND.start
 
 
 @pytest.fixture(scope="module")
@@ -41,25 +43,10 @@ def saved(pc, tmp_path_factory):
     return file.read_bytes()
 
 
-def packed(body, header, *, sizes=None):
-    """Return a file of a header and an unpacked body, with a digest that is right."""
-    header = header if isinstance(header, bytes) else json.dumps(header).encode()
-    body = zlib.compress(body)
-    sizes = SIZES.pack(*(sizes or (len(header), len(body))))
-    digest = hashlib.sha256(sizes + hashlib.sha256(body).digest() + header).digest()
-    return MAGIC + sizes + digest + header + body
-
-
-def parts_of(saved):
-    """Return what the header of a file says, and its body, unpacked."""
-    header, _ = SIZES.unpack_from(saved, len(MAGIC))
-    return json.loads(saved[START : START + header]), zlib.decompress(saved[START + header :])
-
-
 def said_of(content, folder):
     file = folder / "file"
     file.write_bytes(content)
-    with pytest.raises(BadSavedFile) as error:
+    with pytest.raises(BadKeptFile) as error:
         read_moment(file)
     line = str(error.value)
     assert line.startswith(f"{file}: it") and "\n" not in line and len(line) < 400
@@ -163,19 +150,19 @@ def test_a_foreign_file_is_told(tmp_path):
     for content in (b"", b"\x7fELF" + bytes(1000), b"hello\n", bytes(4096)):
         assert said_of(content, tmp_path) == "it is no saved machine; `keelback snapshot FILE` makes one"
     for place in (tmp_path, Path("/dev/zero"), Path("/dev/null")):
-        with pytest.raises(BadSavedFile, match="it is no file"):
+        with pytest.raises(BadKeptFile, match="it is no file"):
             read_moment(place)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(BadSavedFile, match="it is no file"):
+    with pytest.raises(BadKeptFile, match="it is no file"):
         read_moment(tmp_path / "pipe")
 
 
 def test_a_file_of_another_build_is_told(saved, tmp_path):
-    facts, body = parts_of(saved)
-    line = said_of(packed(body, facts | {"records": "0" * 64, "build": "9.9"}), tmp_path)
+    facts, body = parts_of(KIND, saved)
+    line = said_of(forged(KIND, body, facts | {"records": "0" * 64, "build": "9.9"}), tmp_path)
     assert line.startswith("it was saved by another build (9.9)")
-    assert "it has format 9" in said_of(packed(body, facts | {"format": 9}), tmp_path)
-    assert "layout own with i386 page tables" in said_of(packed(body, facts | {"layout": "own"}), tmp_path)
+    assert "it has format 9" in said_of(forged(KIND, body, facts | {"format": 9}), tmp_path)
+    assert "layout own with i386 page tables" in said_of(forged(KIND, body, facts | {"layout": "own"}), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -196,21 +183,23 @@ def test_a_file_of_another_build_is_told(saved, tmp_path):
         {"machine": "a\nb"},
         {"layout": ["microkernel"]},
         {"stands": {}},
+        {"traps": [[[[[[[[[[]]]]]]]]]]},
+        {"more": 1},
     ],
     ids=str,
 )
 def test_a_header_that_lies_is_told(saved, lie, tmp_path):
-    facts, body = parts_of(saved)
-    said_of(packed(body, facts | lie), tmp_path)
+    facts, body = parts_of(KIND, saved)
+    said_of(forged(KIND, body, facts | lie), tmp_path)
 
 
 def test_a_header_that_is_none_is_told(saved, tmp_path):
-    facts, body = parts_of(saved)
+    facts, body = parts_of(KIND, saved)
     for header in (b"", b"[]", b"{", b"\xff\xff", b"[" * 60_000, b"7" * 60_000, b"null"):
-        said_of(packed(body, header), tmp_path)
+        said_of(forged(KIND, body, header), tmp_path)
     for name in facts.keys() - {"traps"}:
-        said_of(packed(body, {each: value for each, value in facts.items() if each != name}), tmp_path)
-    said_of(packed(body, b" " * 100_000 + json.dumps(facts).encode()), tmp_path)
+        said_of(forged(KIND, body, {each: value for each, value in facts.items() if each != name}), tmp_path)
+    said_of(forged(KIND, body, b" " * 100_000 + json.dumps(facts).encode()), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -226,33 +215,30 @@ def test_a_header_that_is_none_is_told(saved, tmp_path):
     ids=str,
 )
 def test_pages_that_are_nowhere_are_told(saved, runs, tmp_path):
-    facts, _ = parts_of(saved)
+    facts, _ = parts_of(KIND, saved)
     body = b"".join(RUN.pack(*each) + bytes(min(each[1], 2) * PAGE) for each in runs) + RUN.pack(0, 0)
-    assert "out of order" in said_of(packed(body, facts | {"console": 0}), tmp_path)
+    assert "out of order" in said_of(forged(KIND, body, facts | {"console": 0}), tmp_path)
 
 
 def test_a_body_that_ends_early_or_goes_on_is_told(saved, tmp_path):
-    facts, body = parts_of(saved)
-    assert "body ends" in said_of(packed(body[:-1], facts), tmp_path)
-    assert "body ends" in said_of(packed(body[: facts["console"] + 20], facts), tmp_path)
-    assert "goes on" in said_of(packed(body + b"x", facts), tmp_path)
-    whole = packed(b"", facts)
-    header = len(json.dumps(facts))
+    facts, body = parts_of(KIND, saved)
+    assert "body ends before" in said_of(forged(KIND, body[:-1], facts), tmp_path)
+    assert "body ends before" in said_of(forged(KIND, body[: facts["console"] + 20], facts), tmp_path)
+    assert "goes on" in said_of(forged(KIND, body + b"x", facts), tmp_path)
     for body in (b"", b"not zlib", zlib.compress(b"")[:-3]):
-        sizes = SIZES.pack(header, len(body))
-        digest = hashlib.sha256(sizes + hashlib.sha256(body).digest() + whole[START : START + header]).digest()
-        said_of(MAGIC + sizes + digest + whole[START : START + header] + body, tmp_path)
+        said_of(sealed(KIND, json.dumps(facts).encode(), body), tmp_path)
 
 
 def test_a_small_file_of_a_huge_machine_costs_what_its_machine_has(tmp_path):
     """Zeros that are packed well: the reader takes them in pieces, and stops at the machine's end."""
     facts = {
-        "format": FORMAT, "build": "", "layout": USERMODE.name, "paging": "i386", "records": records_digest(USERMODE),
+        "format": KIND.format, "build": "", "layout": USERMODE.name, "paging": "i386",
+        "records": records_digest(USERMODE),
         "memory": 4 * MIB, "machine": "", "stands": "at a trap's end", "time": 0, "traps": 0, "console": 0,
     }  # fmt: skip
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     body = RUN.pack(0, 1024) + bytes(4 * MIB) + RUN.pack(1024, 1 << 20) + bytes(200 * MIB)
-    file = packed(body, facts)
+    file = forged(KIND, body, facts)
     del body
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert "out of order" in said_of(file, tmp_path)

@@ -12,11 +12,11 @@ from keelback.cli.commands.run import RunOptions
 from keelback.cli.ending import tell
 from keelback.cli.options import KernelChoice
 from keelback.cli.statuses import BADLY, WELL
-from keelback.cli.users_files import check_readable
 from keelback.errors import Interrupted, LimitReached, UserError
 from keelback.image.written_files import write_file
+from keelback.inspect.kept import BadKeptFile
 from keelback.lang import strict
-from keelback.machine.recorded.run_file import BadRunFile, End, RunFile, build_digest, read_run
+from keelback.machine.recorded.run_file import End, RunFile, build_digest, read_run
 
 if TYPE_CHECKING:
     from keelback.cli.programs import Selection
@@ -72,7 +72,6 @@ def replay(path: Path, at: int | None, question: Question) -> int:
 
     Raises: UserError; Interrupted.
     """
-    check_readable(path)
     run = read_run(path)
     _check_parts(path, run)
     if run.build != build_digest():
@@ -116,13 +115,28 @@ def _machine_of(path: Path, run: RunFile) -> tuple["SimulatedPc", RunOptions]:
 
     own = [each for each in run.parts if not run.layout.startswith(f"{each}:")]
     choice = KernelChoice(run.layout, tuple(own), run.paging)
-    layout = chosen_layout(choice)
+    with _named(path):
+        layout = chosen_layout(choice)
     if records_digest(layout) != run.records:
-        raise BadRunFile(path, "its kernel's records lie otherwise than this build's; record the run again")
+        raise BadKeptFile(path, "its kernel's records lie otherwise than this build's; record the run again")
     options = RunOptions(
         choice, compiled=run.compiled, memory=run.memory, command_line=run.command_line, check=run.check
     )
-    return machine_of_image(options, layout, run.image), options
+    try:
+        with _named(path):
+            return machine_of_image(options, layout, run.image), options
+    except (OSError, MemoryError):
+        why = f"its machine has {run.memory >> 20:,} MiB of memory, more than there is for this process"
+        raise BadKeptFile(path, f"{why}: see `ulimit -v`") from None
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Tell what a recorded run's machine can't be made of with the name of its file.  Raises: UserError."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: its machine can't be made: {error.said}", error.details) from error
 
 
 def _run_to(stop: int | None, machine: "SimulatedPc", selection: "Selection", options: RunOptions) -> int | None:
@@ -175,10 +189,10 @@ def _check_parts(path: Path, run: RunFile) -> None:
     """Check that a run's own parts are what they were: they are run as Python.  Raises: UserError."""
     for file in _own_files(KernelChoice(run.layout)):
         if file not in run.parts:
-            raise BadRunFile(path, f"its layout is from {file}, of which it has no digest")
+            raise BadKeptFile(path, f"its layout is from {file}, of which it has no digest")
     for file, digest in run.parts.items():
         if not os.path.isfile(file) or _digest(file) != digest:
-            raise BadRunFile(path, f"its kernel has a part from {file}, which has changed since")
+            raise BadKeptFile(path, f"its kernel has a part from {file}, which has changed since")
 
 
 def _own_files(choice: KernelChoice) -> list[str]:

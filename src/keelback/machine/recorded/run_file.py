@@ -1,41 +1,94 @@
 """A run in a file: all that repeats it exactly, and how it ended.
 
-    0x00 ┬ magic      `Keelback run`, a line end
-    0x0d ┼ SHA-256    of the rest
-    0x2d ┴ zlib       a line of JSON: the facts; then the image that the machine loads
+    header    the build, the machine with its image's size, and where the run ended
+    body      the image that the machine loads
 
-1. A run depends on its image, its machine and the build that runs it, on nothing else.
-2. Nothing of the file is believed before its digest is found right.
+A run depends on its image, its machine and the build that runs it, on nothing else.
 """
 
-import json
 import os
-import zlib
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import keelback
 from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
+from keelback.inspect.kept import BadKeptFile, Kind, opened, write_kept
+from keelback.inspect.kept.form import (
+    MOST_NUMBER,
+    either,
+    is_truth,
+    is_word,
+    list_of,
+    number,
+    one_of,
+    record_of,
+    table_of,
+)
 
-MAGIC: Final = b"Keelback run\n"
-DIGEST: Final = sha256().digest_size
-MOST_BYTES: Final = 1 << 30
-"""What a file that is unpacked may have at most."""
-MOST_MEMORY: Final = 4 << 30
-"""Bytes that a simulated PC has at most."""
 PAGE: Final = 4096
-HOW_TO_MAKE: Final = "`keelback run --record FILE` makes one"
+MOST_MEMORY: Final = (4 << 30) - PAGE
+"""Bytes that a simulated PC has at most."""
+
+DIGITS: Final = 2 * sha256().digest_size
 
 
-class BadRunFile(UserError):
-    """A file is no recorded run that can be read here; the message says why, behind the file's name."""
+def _is_text(value: Any) -> bool:
+    """Say whether a value is a text that the host can be told: a path, or a line of words."""
+    try:
+        return isinstance(value, str) and "\0" not in value and os.fsencode(value) is not None
+    except UnicodeError:
+        return False
 
-    def __init__(self, file: Path, why: str) -> None:
-        super().__init__(f"{file}: {why}")
+
+def _is_command_line(value: Any) -> bool:
+    return _is_text(value) and len(os.fsencode(value)) <= LONGEST_COMMAND_LINE
+
+
+def _is_memory(value: Any) -> bool:
+    return number(MOST_MEMORY, PAGE)(value) and value % PAGE == 0
+
+
+def _is_digest(value: Any) -> bool:
+    return is_word(value) and len(value) == DIGITS
+
+
+def _is_place(value: Any) -> bool:
+    """Say whether a value is where something lies and how long it is."""
+    return list_of(number(MOST_MEMORY))(value) and len(value) == 2
+
+
+KIND: Final = Kind(
+    magic=b"Keelback run\n",
+    name="recorded run",
+    made_by="`keelback run --record FILE`",
+    format=1,
+    most_header=1 << 20,
+    facts={
+        "build": is_word,
+        "records": is_word,
+        "layout": _is_text,
+        "paging": is_word,
+        "parts": table_of(_is_text, _is_digest),
+        "compiled": is_truth,
+        "check": is_truth,
+        "memory": _is_memory,
+        "command_line": _is_command_line,
+        "lines": list_of(_is_text),
+        "files": table_of(_is_text, _is_place),
+        "end": record_of(
+            traps=number(),
+            time=number(MOST_NUMBER),
+            outcome=is_word,
+            memory=either(_is_digest, one_of("")),
+        ),
+        "image": number(MOST_MEMORY),
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -80,51 +133,29 @@ class RunFile:
 
     def pack(self) -> bytes:
         """Return the file's bytes."""
-        facts = {name: value for name, value in asdict(self).items() if name != "image"}
-        packed = zlib.compress(json.dumps(facts).encode() + b"\n" + self.image)
-        return MAGIC + sha256(packed).digest() + packed
+        file = BytesIO()
+        facts = asdict(self) | {"image": len(self.image)}
+        write_kept(file, KIND, facts, [self.image], level=6)
+        return file.getvalue()
 
 
 def read_run(path: Path) -> RunFile:
     """Return the run that a file has.  Raises: UserError."""
     try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    if not content.startswith(MAGIC):
-        raise BadRunFile(path, f"it is no recorded run; {HOW_TO_MAKE}")
-    start = len(MAGIC) + DIGEST
-    digest, packed = content[len(MAGIC) : start], content[start:]
-    if sha256(packed).digest() != digest:
-        raise BadRunFile(path, "it is truncated, or its bytes have changed since it was written; record the run again")
-    try:
-        unpacker = zlib.decompressobj()
-        facts, _, image = unpacker.decompress(packed, MOST_BYTES).partition(b"\n")
-        return _made(json.loads(facts), image)
-    except (zlib.error, ValueError, TypeError, KeyError, RecursionError):
-        raise BadRunFile(path, "what it says is not what a recorded run says; record the run again") from None
-
-
-def _made(facts: dict[str, Any], image: bytes) -> RunFile:
-    """Return the run of some facts.  Raises: TypeError, ValueError or KeyError where they are of no run."""
-    end = End(**facts.pop("end"))
-    run = RunFile(**facts, end=end, image=image)
-    expected = {"build": str, "records": str, "layout": str, "paging": str, "parts": dict, "compiled": bool}
-    expected |= {"check": bool, "memory": int, "command_line": str, "lines": list, "files": dict}
-    if not all(type(getattr(run, name)) is kind for name, kind in expected.items()):
-        raise TypeError("a fact has another type")
-    if (type(end.traps), type(end.time)) != (int, int):
-        raise TypeError("the end has another type")
-    if not all(type(each) is str for each in run.lines):
-        raise TypeError("a line has another type")
-    if not 0 < run.memory <= MOST_MEMORY or run.memory % PAGE:
-        raise ValueError("no machine has such memory")
-    if len(os.fsencode(run.command_line)) > LONGEST_COMMAND_LINE:
-        raise ValueError("no kernel has such a command line")
-    for name in run.files:
-        if len(run.content(name)) != run.files[name][1]:
-            raise ValueError(f"{name} is not in the image")
-    return run
+        with opened(path, KIND) as (facts, body):
+            size = facts.pop("image")
+            if size > facts["memory"]:
+                raise BadKeptFile(path, f"its image has {size:,} bytes, its machine {facts['memory']:,} of memory")
+            for name, (start, length) in facts["files"].items():
+                if start + length > size:
+                    raise BadKeptFile(path, f"its file {name!r:.40} is not in its image, which has {size:,} bytes")
+            image = body.take(size)
+            body.check_end()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
+    except MemoryError:
+        raise BadKeptFile(path, "its image takes more memory than this process may have: see `ulimit -v`") from None
+    return RunFile(**facts | {"end": End(**facts["end"])}, image=image)
 
 
 @cache
