@@ -185,6 +185,28 @@ def test_a_step_is_one_trap_and_every_run_is_the_same(cow):
     assert (memory_of(browser), browser.run("keelback.machine.instructions")) == by_steps
 
 
+def test_the_machine_stands_still_until_it_is_told_to_run(browser, page_of):
+    url = page_of(MICROKERNEL, "hello", "cow")
+    browser.open(url)
+    browser.wait_for(PAUSED)
+    assert browser.run("[keelback.machine.traps, keelback.isRunning]") == [0, False]
+    assert browser.run("document.getElementById('back').disabled")
+    browser.open(f"{url}#run")
+    browser.wait_for("window.keelback?.machine?.traps > 0")
+
+
+def test_back_leads_to_the_trap_before_with_the_same_page_chosen(cow):
+    browser = cow(39)
+    before = (memory_of(browser), browser.run("keelback.machine.instructions"))
+    browser.run("keelback.choose({ pid: 2, address: 0x804a000 })")
+    browser.run("keelback.step()")
+    browser.run("keelback.back()")
+    browser.wait_for(f"{PAUSED} && keelback.machine.traps === 39")
+    assert (memory_of(browser), browser.run("keelback.machine.instructions")) == before
+    assert browser.run("keelback.map.chosen") == {"pid": 2, "address": 0x804A000}
+    assert not browser.run("document.getElementById('back').disabled")
+
+
 def test_where_v86_itself_fails_the_page_says_so_and_can_start_anew(browser, page_of):
     browser.open(page_of(MICROKERNEL, "hostile") + "#trap=1")
     browser.wait_for(PAUSED)
@@ -228,8 +250,13 @@ def test_regions_in_nodes_are_read_as_well(browser, page_of, tmp_path):
     assert len(snapshot.processes[1].regions) > 12
 
 
-def test_a_narrow_window_has_half_as_many_cells_a_row(cow):
-    assert_shows_its_memory(cow(40, width=400), MICROKERNEL, width=32)
+@pytest.mark.parametrize(("window", "width"), [(600, 32), (400, 16)])
+def test_a_narrow_window_has_fewer_cells_a_row_and_labels_beside_them(cow, window, width):
+    browser = cow(40, width=window)
+    assert_shows_its_memory(browser, MICROKERNEL, width=width)
+    texts = browser.run("keelback.map.items.filter((each) => each.line?.name === 'stack').map((each) => each.text)")
+    assert len([each for each in texts if each.endswith("  stack")]) == 2  # one of each process
+    assert browser.run("keelback.map.items.filter((each) => each.kind === 'name')") == []
 
 
 def test_the_text_layer_says_what_the_picture_shows(cow):
@@ -326,7 +353,7 @@ def test_the_page_fits_its_window_and_shows_cells_in_their_colours(cow, width, h
     theme = browser.run("keelback.theme")
     row = browser.run("keelback.map.items.findIndex((each) => each.kind === 'row')")
     assert pixel(browser, row, 12 + 1) == theme["fills"][3].lower()  # frame 1 is of process 3, which may write it
-    assert pixel(browser, row, 12 + (64 if width > 1000 else 32)) == theme["paper"].lower()  # nothing is behind a row
+    assert pixel(browser, row, 12 + (64 if width > 1000 else 16)) == theme["paper"].lower()  # nothing is behind a row
 
 
 # Every element with text that does not show all of it.
@@ -384,7 +411,20 @@ def test_the_legend_has_only_what_occurs(cow):
     glyphs = {cell[0] for map in maps for line in map["lines"] for cell in line.get("cells", ())}
     said = browser.run("document.getElementById('legend').innerText")
     assert "cow (2)" in said and "cow (3)" in said and "hello (1)" not in said
-    assert ("of a library" in said, "copy-on-write" in said) == ("L" in glyphs, True)
+    assert ("of a library" in said, "copy-on-write" in said, "read-only" in said) == ("L" in glyphs, True, True)
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_numbers_of_entries_are_whole_and_their_letters_are_told(cow, width):
+    browser = cow(40, width=width)
+    browser.run("keelback.choose({ pid: 2, address: 0x804a000 })")
+    assert browser.run("document.getElementById('tale-letters').textContent").startswith("P present, W writable, U ")
+    lines = browser.run(
+        "[...document.querySelectorAll('#tale-entries td:nth-child(even)')].map((each) => each.getClientRects().length"
+        " === 1 && each.clientHeight < 40 && getComputedStyle(each).whiteSpace)"
+    )
+    assert set(lines) == {"nowrap"}
+    assert browser.run("document.scrollingElement.scrollWidth") <= width
 
 
 def test_a_map_is_read_and_drawn_in_a_moment(cow):

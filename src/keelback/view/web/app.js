@@ -44,6 +44,7 @@ export class App {
 
   #connect() {
     element("run").addEventListener("click", () => this.toggle());
+    element("back").addEventListener("click", () => this.back());
     element("step").addEventListener("click", () => this.step());
     element("reset").addEventListener("click", () => this.reset());
     element("link").addEventListener("click", () => this.keepLink());
@@ -57,9 +58,10 @@ export class App {
 
   #key(event) {
     const isTaken = event.target.closest("button, input, a, summary") || event.ctrlKey || event.metaKey || event.altKey;
-    if (isTaken || ![" ", "."].includes(event.key)) return;
+    if (isTaken || ![" ", ".", ","].includes(event.key)) return;
     event.preventDefault();
     if (event.key === " ") this.toggle();
+    else if (event.key === ",") this.back();
     else this.step();
   }
 
@@ -100,6 +102,7 @@ export class App {
     this.machine = machine;
     await this.runTo(trap);
     this.isStarting = false;
+    this.#sayState();
   }
 
   /* Forget what was seen of the machine before. */
@@ -157,6 +160,11 @@ export class App {
     if (!this.machine || this.isOver) return;
     this.machine.runTrap(performance.now() + 1000);
     this.pause();
+  }
+
+  /** Go to the end of the trap before: from the start, for every run is the same. */
+  async back() {
+    if (this.machine && !this.isStarting && this.machine.traps > 0) await this.reset(this.machine.traps - 1);
   }
 
   #tick() {
@@ -279,6 +287,9 @@ export class App {
     element("tale-facts").replaceChildren(...facts);
     const cells = ({ entry, value, leads, flags }) => [entry, value, leads, flags].map((each) => made("td", each));
     element("tale-entries").replaceChildren(...tale.steps.map((step) => made("tr", ...cells(step))));
+    const letters = this.facts.words.flags.map(([letter]) => letter).filter((letter) => tale.steps.some(({ flags }) => flags.includes(letter)));
+    element("tale-letters").hidden = !letters.length;
+    element("tale-letters").textContent = letters.map((letter) => `${letter} ${this.facts.words.flagNames[letter]}`).join(", ");
   }
 
   #piece(said) {
@@ -329,6 +340,7 @@ export class App {
     element("run").textContent = this.isRunning ? "Pause" : "Run";
     const isOver = this.machine && this.isOver;
     element("run").disabled = element("step").disabled = Boolean(isOver);
+    element("back").disabled = this.isStarting || !this.machine?.traps;
     if (this.machine?.failure) this.say(`v86 does not know what the program does, and has failed: ${this.machine.failure}`);
     else if (this.machine?.isDead) this.say("The machine has stopped");
     else if (isOver) this.say("All programs have ended");

@@ -8,7 +8,6 @@ export const LINE = 16;
 const MONOSPACED = 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
 const WORDS = 'system-ui, "Segoe UI", "DejaVu Sans", sans-serif';
 const BASELINE = 12;
-const LIFT = 3; // of the glyph of a page table, above its level
 
 export class MapCanvas {
   /** `theme` has the colours of a ground, as keelback.view has them, and `fills` those of processes on it. */
@@ -78,16 +77,12 @@ export class MapCanvas {
       context.fillStyle = ground;
       context.fillRect(x, y, CELL, LINE);
     }
-    context.font = `${has(styles.CHANGED) ? "900 14px" : cell.level ? "11px" : "13px"} ${MONOSPACED}`;
+    context.font = `${has(styles.CHANGED) ? "900 14px" : "13px"} ${MONOSPACED}`;
     context.fillStyle = ink;
     context.textAlign = "center";
-    context.fillText(cell.glyph, x + CELL / 2, y + BASELINE - (cell.level ? LIFT : 0));
+    context.fillText(cell.glyph, x + CELL / 2, y + BASELINE);
     if (has(styles.COPY_ON_WRITE)) context.fillRect(x + 0.5, y + 14, CELL - 1, 1.5);
     if (has(styles.CHANGED)) context.fillRect(x, y, CELL, 2);
-    if (cell.level) {
-      context.font = `700 7px ${MONOSPACED}`;
-      context.fillText(cell.level, x + CELL / 2, y + LINE - 0.5);
-    }
   }
 
   /** Return the colours of a cell: of its ground, and of what stands on it. */

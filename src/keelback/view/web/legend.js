@@ -9,9 +9,12 @@ export function legendOf(maps, snapshot, cells) {
   const ours = [...glyphs].filter(([, pid]) => pid).sort(([, one], [, other]) => one - other);
   const others = Object.entries(words.glyphs).filter(([glyph]) => glyphs.has(glyph));
   const styles = Object.entries(words.styleMeanings).filter(([style]) => [...seen].some((cell) => cell.style & style && cell.glyph !== "."));
+  const isRead = [...seen].some((cell) => cell.pid && (cell.style & ~words.styles.CHANGED) === words.styles.PLAIN);
+  const plainly = isRead ? [{ cell: plain("1", 0), means: words.readOnly }] : [];
   return [
     ...ours.map(([glyph, pid]) => ({ cell: plain(glyph, pid), means: snapshot.nameOf(pid) })),
     ...others.map(([glyph, means]) => ({ cell: plain(glyph, 0), means })),
+    ...plainly,
     ...styles.map(([style, means]) => ({ cell: cells.make("1", Number(style)), means })),
   ];
 }

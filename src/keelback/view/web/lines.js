@@ -6,29 +6,37 @@ import { endOf } from "./cells.js";
 
 export const WIDE = 64;
 export const NARROW = 32;
+const LEAST = 16;
 const MARGIN = 12;
+/* So many characters are left beside cells, for what a row is. */
+const LABEL = 9;
 
 export const hexadecimal = (address) => `0x${address.toString(16).padStart(8, "0")}`;
 
 /** Return how many cells a row has where so many characters have room. */
-export const widthFor = (columns) => (columns >= MARGIN + WIDE ? WIDE : NARROW);
+export const widthFor = (columns) => [WIDE, NARROW].find((width) => columns >= MARGIN + width + LABEL) ?? LEAST;
 
 /** Return the items of some maps, none wider than `columns`. */
 export function itemsOf(maps, columns) {
   return maps.flatMap((map, index) => [
     ...(index ? [{ kind: "blank", text: "" }] : []),
     ...wrapped(map.title, columns).map((text) => ({ kind: "title", text, map })),
-    ...map.lines.flatMap((line, at) => itemsOfLine(map, line, map.lines[at - 1], columns)),
+    ...itemsOfLines(map, columns),
   ]);
 }
 
-function itemsOfLine(map, line, before, columns) {
-  const isNew = line.name && line.name !== before?.name;
-  const text = line.cells ? rowText(line) : foldText(line);
-  if (isNew && text.length + 2 + line.name.length > columns) {
-    return [{ kind: "name", text: line.name, map }, ...linesOf(map, line, text, columns)];
-  }
-  return linesOf(map, line, isNew ? `${text}  ${line.name}` : text, columns);
+/* What an area is stands in the first of its lines that has room for that, else on a line of its own. */
+function itemsOfLines(map, columns) {
+  let owed = "";
+  return map.lines.flatMap((line, at) => {
+    if (line.name !== map.lines[at - 1]?.name) owed = line.name;
+    const text = line.cells ? rowText(line) : foldText(line);
+    const [name, hasRoom] = [owed, text.length + 2 + owed.length <= columns];
+    const isLast = map.lines[at + 1]?.name !== line.name;
+    if (hasRoom || isLast) owed = "";
+    if (name && hasRoom) return linesOf(map, line, `${text}  ${name}`, columns);
+    return [...(name && isLast ? [{ kind: "name", text: name, map }] : []), ...linesOf(map, line, text, columns)];
+  });
 }
 
 function linesOf(map, line, text, columns) {

@@ -22,7 +22,7 @@ async function start() {
   app.map.chosen = place.chosen;
   window.keelback = app;
   await app.reset(place.trap ?? 0);
-  if (place.trap === null) app.run();
+  if (place.runs) app.run();
 }
 
 start().catch((error) => {
