@@ -105,7 +105,7 @@ def attached(found, monkeypatch):
     monkeypatch.setattr(diff, "attach", attach)
 
 
-SEEDS = 1500
+SEEDS = 300
 
 
 @pytest.mark.parametrize(

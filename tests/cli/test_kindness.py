@@ -8,6 +8,9 @@ import select
 import shlex
 import shutil
 import subprocess
+import tomllib
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +53,24 @@ def test_doctor_says_what_is_missing_and_the_line_to_type(monkeypatch, capsys, t
     said = capsys.readouterr().out
     assert "  apt-get install -y qemu-system-x86\n" in said and "install -y gdb" not in said
     assert re.search(r"qemu-system-x86_64 .* missing", said)
+
+
+def test_doctor_knows_every_extra_that_a_user_may_want(monkeypatch, capsys):
+    """Those that `pyproject.toml` offers, but for who works on Keelback."""
+    offered = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert doctor.EXTRAS.keys() == offered["optional-dependencies"].keys() - {"dev"}
+    monkeypatch.setattr(doctor, "version", not_there)
+    monkeypatch.setattr(doctor, "_packages", lambda: iter(()))
+    assert doctor.examine(as_json=False) == 0
+    said = capsys.readouterr().out
+    for what, extra in (("textual", "watch"), ("textual-serve", "watch"), ("resvg-py", "png")):
+        assert re.search(rf"^ *{what} .*missing", said, re.MULTILINE)
+        assert f"pip install 'keelback[{extra}]'\n" in said
+    assert "Nothing is missing." not in said
+
+
+def not_there(name):
+    raise PackageNotFoundError(name)
 
 
 def test_doctor_fails_where_nothing_can_be_run(monkeypatch, capsys):

@@ -217,3 +217,17 @@ def test_frames_are_folded_and_none_is_left_out(kept):
     assert place == runs["frames"]
     free = sum(run["count"] for run in runs["runs"] if run["use"] == "free")
     assert free == sum(bits(zone).bit_count() for zone in zones_of(read_moment(kept).snapshot().kernel).values())
+
+
+def test_a_kept_file_that_is_taken_for_a_program_is_told(kept, tmp_path):
+    line = f"{kept}: it is a saved machine, no program; --on file:{kept} looks at it"
+    assert done("maps", str(kept)) == (2, "", f"keelback: {line}\n")
+    run = tmp_path / "it.run"
+    assert command("run", "hello", "--record", str(run)).returncode == 0
+    line = f"{run}: it is a recorded run, no program; `keelback replay {run}` makes it again"
+    assert done("maps", str(run)) == (2, "", f"keelback: {line}\n")
+
+
+def test_memory_that_a_layout_does_not_use_is_told():
+    assert "physical memory: the first 2 of 64 MiB, " in said("mem", "hello", "--layout", "teaching", "--at", "2")
+    assert "physical memory: 2 MiB, " in said("mem", "hello", "--layout", "teaching", "--at", "2", "--memory", "2M")

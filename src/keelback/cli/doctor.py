@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,11 @@ TOOLS = {
 }
 
 
+EXTRAS = {"watch": "watch", "png": "--png of maps and mem"}
+"""What the packages of each extra are needed for; `dev` is for who works on Keelback."""
+EXTRA = re.compile(r"extra == ['\"](\w+)['\"]")
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked for: `found` is what there is, empty where it is missing, `cure` what to do then."""
@@ -45,7 +51,7 @@ class Finding:
 
 def examine(*, as_json: bool) -> int:
     """Print what there is and what is missing; return the exit status, 2 where nothing can be run."""
-    findings = [_python(), *_packages(), _compiler(), _cache(), *_tools(), _grub(), *_web()]
+    findings = [_python(), *_packages(), *_extras(), _compiler(), _cache(), *_tools(), _grub(), *_web()]
     status = MISTAKE if any(each.necessary and not each.found for each in findings) else WELL
     if as_json:
         facts = [asdict(each) for each in findings]
@@ -73,17 +79,39 @@ def _python() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     """Yield the packages that this one asks for."""
+    for wanted, extra in _wanted():
+        if not extra:
+            cure = f"{sys.executable} -m pip install '{wanted}'"
+            yield Finding(_name(wanted), "everything", _found(wanted), cure, True)
+
+
+def _extras() -> Iterator[Finding]:
+    """Yield the packages that this one asks for where somebody wants more of it."""
+    for wanted, extra in _wanted():
+        if extra in EXTRAS:
+            cure = f"{sys.executable} -m pip install 'keelback[{extra}]'"
+            yield Finding(_name(wanted), EXTRAS[extra], _found(wanted), cure)
+
+
+def _wanted() -> list[tuple[str, str]]:
+    """Return each package and the versions that are asked for, with the extra that asks."""
     try:
-        wanted = [each.split(";")[0] for each in requires("keelback") or () if "extra ==" not in each]
+        lines = [each.partition(";") for each in requires("keelback") or ()]
     except PackageNotFoundError:
-        wanted = []
-    for each in wanted:
-        name = each.split("=")[0].split("<")[0].split(">")[0].split("~")[0].strip()
-        try:
-            found = version(name)
-        except PackageNotFoundError:
-            found = ""
-        yield Finding(name, "everything", found, f"{sys.executable} -m pip install '{each}'", True)
+        return []
+    found = [(package.strip(), EXTRA.search(condition)) for package, _, condition in lines]
+    return [(package, extra[1] if extra else "") for package, extra in found]
+
+
+def _name(wanted: str) -> str:
+    return re.split(r"[=<>~!\[ ]", wanted)[0]
+
+
+def _found(wanted: str) -> str:
+    try:
+        return version(_name(wanted))
+    except PackageNotFoundError:
+        return ""
 
 
 def _compiler() -> Finding:

@@ -62,9 +62,24 @@ def _read(path: Path, most: int) -> bytes:
             content = file.read(most)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
+    if kept := _kept(path, content):
+        raise UserError(f"{path}: {kept}")
     if len(content) == most:
         raise UserError(f"{path}: {most >> 20} MiB or more: the payload lies below that address, with the kernel")
     return content
+
+
+def _kept(path: Path, content: bytes) -> str:
+    """Return what is meant where a file is none of programs but one that Keelback has kept, else nothing."""
+    # Imported here: hardly anybody mistakes one for the other.
+    from keelback.inspect.saved import form
+    from keelback.machine.recorded import run_file
+
+    if content.startswith(form.KIND.magic):
+        return f"it is a saved machine, no program; --on file:{path} looks at it"
+    if content.startswith(run_file.KIND.magic):
+        return f"it is a recorded run, no program; `keelback replay {path}` makes it again"
+    return ""
 
 
 def elf_problem(content: bytes, layout: Layout) -> str:

@@ -26,8 +26,10 @@ def physical_map(
 
 def _title(snapshot: Snapshot) -> str:
     counts, size = snapshot.kernel.memory.frames.counts, len(snapshot.kernel.spaces.ram.contents)
+    limit = snapshot.kernel.layout.physical_limit
+    known = f"{size >> 20:,} MiB" if size <= limit else f"the first {limit >> 20:,} of {size >> 20:,} MiB"
     used = counts.user_total - counts.user_free
-    return f"physical memory: {size >> 20:,} MiB, {counts.user_total:,} user frames, {used:,} of them used"
+    return f"physical memory: {known}, {counts.user_total:,} user frames, {used:,} of them used"
 
 
 def _rows(cells: FrameCells, width: int, changed: frozenset[int]) -> Iterator[Row]:
