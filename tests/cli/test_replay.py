@@ -14,6 +14,7 @@ import pytest
 from cli.test_run import command
 from cli.test_targets import done
 from forged import forged, parts_of, sealed
+from keelback.cli.streams import escaped
 from keelback.inspect.kept import BadKeptFile
 from keelback.machine.recorded.run_file import KIND, read_run
 
@@ -234,3 +235,10 @@ def test_a_run_on_qemu_is_not_recorded():
     assert done.stderr == (
         "keelback: a run on QEMU can't be recorded, for it does not repeat; try --machine simulated\n"
     )
+
+
+def test_a_place_that_no_run_can_be_written_to_is_told_before_the_run(tmp_path):
+    for place in ("nowhere/it.run", "", "a\0b"):
+        status, printed, told = done("run", "hello", "--record", str(tmp_path / place))
+        assert (status, printed) == (2, "") and told.startswith(f"keelback: {escaped(str(tmp_path / place))}: ")
+    assert [*tmp_path.iterdir()] == []

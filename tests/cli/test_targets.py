@@ -1,6 +1,7 @@
 """Commands that look at a machine: they say the same of one that runs here, of QEMU, and of a file."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from keelback.cli.ending import run_command
 from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
+from keelback.image.written_files import write_file
 from keelback.inspect.records import bits, zones_of
 from keelback.inspect.saved import read_moment
 from keelback.inspect.snapshot import Snapshot
@@ -231,3 +234,20 @@ def test_a_kept_file_that_is_taken_for_a_program_is_told(kept, tmp_path):
 def test_memory_that_a_layout_does_not_use_is_told():
     assert "physical memory: the first 2 of 64 MiB, " in said("mem", "hello", "--layout", "teaching", "--at", "2")
     assert "physical memory: 2 MiB, " in said("mem", "hello", "--layout", "teaching", "--at", "2", "--memory", "2M")
+
+
+def test_pictures_are_refused_before_the_run_and_wait_for_nobody(tmp_path):
+    """No such program is there, which would be told first if it was looked for."""
+    same = str(tmp_path / "same")
+    for command_ in ("mem", "maps"):
+        for words in (["--svg", str(tmp_path / "none" / "it")], ["--png", str(tmp_path)]):
+            assert done(command_, "nosuch", *words)[2].startswith(f"keelback: {words[1]}: ")
+        told = f"keelback: --svg and --png: both name {same}; a file is one picture\n"
+        assert done(command_, "nosuch", "--svg", same, "--png", same) == (2, "", told)
+        assert [*tmp_path.iterdir()] == []
+    os.mkfifo(same)
+    assert done("mem", "hello", "--at", "1", "--svg", same)[2] == f"keelback: {same}: nobody reads this pipe\n"
+    reader = os.open(same, os.O_RDONLY | os.O_NONBLOCK)
+    write_file(Path(same), b"it is read")
+    assert os.read(reader, 100) == b"it is read"
+    os.close(reader)

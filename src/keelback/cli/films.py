@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from keelback.cli.running import stoppable
-from keelback.image.written_files import write_file
+from keelback.image.written_files import check_place, write_file
 from keelback.inspect.events import Event, TrapBegun, TrapEnded
 from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
@@ -24,6 +24,7 @@ SECONDS = 0.6
 
 def write_film(path: Path, machine: SimulatedPc, programs: str, stop: int, every: int | None) -> None:
     """Run a machine to a trap, and write a picture that shows memory after each so many.  Raises: UserError; Panic."""
+    check_place(path)
     layout = machine.layout
     title = f"{programs} · {layout.name}, {layout.paging.name} · {moment_of(machine).machine}"
     with stoppable(machine):

@@ -25,6 +25,11 @@ NARROW = 96
 
 def show_maps(target: Target, *, walk: int | None, drawn: Picture, as_json: bool) -> int:
     """Print whose pages are where in a machine; return the exit status.  Raises: UserError; as `looked_at`."""
+    if drawn.svg or drawn.png:
+        # Imported here: hardly anybody draws.
+        from keelback.cli.pictures import check_pictures
+
+        check_pictures(drawn)
     with looked_at(target) as moment:
         snapshot = moment.snapshot()
         processes = chosen(snapshot, target.stop.pid)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from keelback.cli.options import Picture, StopPoint, Target
-from keelback.cli.pictures import State, draw_change, draw_state
+from keelback.cli.pictures import State, check_pictures, draw_change, draw_state
 from keelback.cli.statuses import WELL
 from keelback.cli.targets import chosen, looked_at, title_of
 from keelback.errors import UserError
@@ -30,6 +30,7 @@ FORMATS: dict[str, Callable[[Walker, int], Iterator[str]]] = {
 
 def show_memory(target: Target, form: str, *, since: int | None, drawn: Picture) -> int:
     """Print the memory of a machine; return the exit status.  Raises: UserError; as `looked_at`."""
+    check_pictures(drawn)
     with looked_at(target) as moment:
         snapshot, pid = moment.snapshot(), target.stop.pid
         if form in FORMATS:

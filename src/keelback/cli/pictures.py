@@ -1,11 +1,13 @@
 """Pictures that commands write: which scenes they show, and the files."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from keelback.cli.options import Picture
-from keelback.image.written_files import write_file
+from keelback.errors import UserError
+from keelback.image.written_files import check_place, write_file
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
 from keelback.view.cells import PAGE, Spot
@@ -22,6 +24,15 @@ class State:
 
     snapshot: Snapshot
     title: str
+
+
+def check_pictures(wanted: Picture) -> None:
+    """Check that pictures can be written, before a machine runs for them.  Raises: UserError."""
+    files = [Path(each) for each in (wanted.svg, wanted.png) if each is not None]
+    for each in files:
+        check_place(each)
+    if len({os.path.realpath(each) for each in files}) < len(files):
+        raise UserError(f"--svg and --png: both name {files[0]}; a file is one picture")
 
 
 def draw_state(wanted: Picture, state: State, pids: Sequence[int], told: tuple[Process, int] | None = None) -> None:

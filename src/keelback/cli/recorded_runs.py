@@ -13,7 +13,7 @@ from keelback.cli.ending import tell
 from keelback.cli.options import KernelChoice
 from keelback.cli.statuses import BADLY, WELL
 from keelback.errors import Interrupted, LimitReached, UserError
-from keelback.image.written_files import write_file
+from keelback.image.written_files import check_place, write_file
 from keelback.inspect.kept import BadKeptFile
 from keelback.lang import strict
 from keelback.machine.recorded.run_file import End, RunFile, build_digest, read_run
@@ -30,6 +30,7 @@ def recorded(path: Path, options: RunOptions, selection: "Selection", machine: "
     from keelback.machine.simulated.pc import SimulatedPc
 
     assert isinstance(machine, SimulatedPc), "no other machine repeats a run"
+    check_place(path)
     try:
         yield
     except Interrupted:  # the last trap may not be served

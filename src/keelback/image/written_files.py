@@ -1,5 +1,6 @@
 """Files that are written whole, or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,39 @@ from keelback.image.leftovers import draft_of
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, to a device straight.  Raises: UserError."""
-    if os.path.exists(path) and not os.path.isfile(path):  # or a folder, which says so itself
-        with _told(path):
-            path.write_bytes(content)
+    if _is_special(path):
+        with _told(path), open(_opened(path), "wb") as file:
+            file.write(content)
         return
     with whole_file(path) as file:
         file.write(content)
+
+
+def check_place(path: Path) -> None:
+    """Check that a file can be written at a place, before work that would be lost otherwise.  Raises: UserError."""
+    with _told(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not _is_special(path):
+            with draft_of(path.resolve()) as draft:
+                draft.open("xb").close()
+
+
+def _is_special(path: Path) -> bool:
+    """Say whether a path is of a device or a pipe, or a folder, which says so itself when it is opened."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _opened(path: Path) -> int:
+    """Open a device, or a pipe that somebody reads: who waits for a reader may wait for ever.  Raises: OSError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(error.errno, "nobody reads this pipe") from None
+        raise
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 @contextmanager
