@@ -14,7 +14,6 @@ from keelback.cli.sizes import memory_size
 from keelback.inspect.moment import Moment
 from keelback.inspect.snapshot import Snapshot
 from keelback.machine.attach import attach
-from keelback.machine.moments import moment_of
 from keelback.view.html import show_in_notebooks
 
 __all__ = ["Moment", "Snapshot", "attach", "run_to"]
@@ -34,9 +33,9 @@ def run_to(
     """Run programs, words as `keelback run` takes, to the end of a trap; return the machine as it stands there.
 
     That is after trap number `at`, or the first at which the console has said a text; with neither, the last before
-    the first program ends.
+    the first process ends.
     Raises: UserError.
     """
     choice = KernelChoice(layout, (), paging)
     stop = StopPoint(at=at, until=until)
-    return moment_of(paused(programs, Pause(choice, kernel == "compiled", memory_size(memory), stop)))
+    return paused(programs, Pause(choice, kernel == "compiled", memory_size(memory), stop)).moment()

@@ -1,16 +1,18 @@
 """`keelback maps`: where a program's own pages are, run by run, and the tale of an address."""
 
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from keelback.cli.json_output import print_json
 from keelback.cli.options import Picture, Target
 from keelback.cli.statuses import WELL
-from keelback.cli.tables import make_table, print_table
+from keelback.cli.tables import fits, make_table, print_table
 from keelback.cli.targets import chosen, looked_at, title_of
+from keelback.cli.variables import Place, is_number, places_of
 from keelback.inspect.moment import Moment
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
@@ -19,11 +21,11 @@ from keelback.view.page_tale import Tale, tale_of_address
 from keelback.view.runs import COLUMNS, SHARED, Run, runs
 from keelback.view.scene import digits_of
 
-NARROW = 96
-"""With fewer columns than these, a run is told by where it starts alone."""
+NARROW = [name for name in COLUMNS if name != "pages"]
+"""What a table says of each run where the terminal is narrow."""
 
 
-def show_maps(target: Target, *, walk: int | None, drawn: Picture, as_json: bool) -> int:
+def show_maps(target: Target, *, walk: str | None, drawn: Picture, as_json: bool) -> int:
     """Print whose pages are where in a machine; return the exit status.  Raises: UserError; as `looked_at`."""
     if drawn.svg or drawn.png:
         # Imported here: hardly anybody draws.
@@ -33,9 +35,10 @@ def show_maps(target: Target, *, walk: int | None, drawn: Picture, as_json: bool
     with looked_at(target) as moment:
         snapshot = moment.snapshot()
         processes = chosen(snapshot, target.stop.pid)
-        tales = [tale_of_address(each, walk) for each in processes] if walk is not None else []
+        places = places_of(walk, moment, processes) if walk is not None else []
+        tales = [_tale(place, walk or "") for place in places]
         if drawn.svg or drawn.png:
-            _draw(drawn, moment, snapshot, processes, walk)
+            _draw(drawn, moment, snapshot, places)
         if as_json:
             print_json(_facts(moment, processes, tales))
         else:
@@ -57,46 +60,75 @@ def _print(title: str, processes: list[Process], tales: list[Tale]) -> None:
             console.print(line, markup=False)
 
 
-def _draw(drawn: Picture, moment: Moment, snapshot: Snapshot, processes: list[Process], walk: int | None) -> None:
+def _tale(place: Place, word: str) -> Tale:
+    """Tell of a place, by the name too that it was said by."""
+    tale = tale_of_address(*place)
+    return tale if is_number(word) else replace(tale, title=f"{word}, {tale.title}")
+
+
+def _draw(drawn: Picture, moment: Moment, snapshot: Snapshot, places: list[Place]) -> None:
     """Draw all processes, with the tale of an address in the first of those that were chosen."""
     # Imported here: hardly anybody draws.
     from keelback.cli.pictures import State, draw_state
 
-    told = (processes[0], walk) if walk is not None and processes else None
+    told = places[0] if places else None
     draw_state(drawn, State(snapshot, title_of(moment, snapshot)), [*snapshot.spaces], told)
 
 
 def _print_process(console: Console, process: Process) -> None:
+    pages = len(list(process.pages()))
     title = Text(process.snapshot.name_of(process.pid), f"bold {colour_of(process.pid)}")
-    console.print(title.append(f": {process.counted}", "bold"))
+    console.print(title.append(f": {pages:,} pages, {process.own_pages:,} of them its own", "bold"))
     listed = list(runs(process))
-    is_shared = any(run.others for run in listed)
-    is_narrow = console.width < NARROW
-    table = make_table()
-    for name, justify in COLUMNS.items():
-        if name != SHARED or is_shared:
-            table.add_column(name, justify=justify, no_wrap=name != SHARED)
-    for run in listed:
-        table.add_row(*_row(process, run, _start if is_narrow else _range)[: len(table.columns)])
+    table = _table([*COLUMNS], [_row(process, run) for run in listed], is_shared=any(run.others for run in listed))
+    if not fits(console, table):
+        rows = [_narrow_row(process, run) for run in listed]
+        table = _table(NARROW, rows, is_shared=any(run.others for run in listed))
+        table.caption = _pids(process, listed)
     print_table(console, table)
 
 
-def _start(process: Process, run: Run) -> str:
-    return f"{run.start:#0{2 + digits_of(process.snapshot)}x}"
+def _table(names: list[str], rows: list[list[Text | str]], *, is_shared: bool) -> Table:
+    """Return a table of runs, without the column of who else shows their frames where nobody does."""
+    table = make_table()
+    shown = [name for name in names if name != SHARED or is_shared]
+    for name in shown:
+        table.add_column(name, justify=COLUMNS[name], no_wrap=name != SHARED)
+    for row in rows:
+        table.add_row(*row[: len(shown)])
+    return table
 
 
-def _range(process: Process, run: Run) -> str:
-    return run.addresses(digits_of(process.snapshot))
-
-
-def _row(process: Process, run: Run, place: Callable[[Process, Run], str]) -> Sequence[Text | str]:
+def _row(process: Process, run: Run) -> list[Text | str]:
     quiet = "dim" if run.frame is None else ""
-    owner = process.snapshot.frames[run.frame].owner if run.references and run.frame is not None else 0
-    _addresses, pages, use, rights, frames, whose, counted, others = run.told(digits_of(process.snapshot))
+    owner = _owner(process, run)
+    addresses, pages, use, rights, frames, whose, counted, others = run.told(digits_of(process.snapshot))
     return [
-        *(Text(each, quiet) for each in (place(process, run), pages, use, rights)),
+        *(Text(each, quiet) for each in (addresses, pages, use, rights)),
         *(frames, Text(whose, colour_of(owner) if owner else ""), counted, others),
     ]
+
+
+def _narrow_row(process: Process, run: Run) -> list[Text | str]:
+    """Return a row for a narrow terminal: of a range's end the digits that are others, of processes the ids alone."""
+    _, _, *row = _row(process, run)
+    owner = _owner(process, run)
+    if owner:
+        row[3] = Text(str(owner), colour_of(owner))
+    quiet = "dim" if run.frame is None else ""
+    return [Text(run.short_addresses(digits_of(process.snapshot)), quiet), *row[:-1], run.shared_with_pids]
+
+
+def _owner(process: Process, run: Run) -> int:
+    """Return the id of the process that owns a run's frames, 0 for none."""
+    return process.snapshot.frames[run.frame].owner if run.references and run.frame is not None else 0
+
+
+def _pids(process: Process, listed: list[Run]) -> str:
+    """Return what the ids in a narrow table stand for."""
+    pids = {_owner(process, run) for run in listed} | {each.pid for run in listed for each in run.others}
+    table = process.snapshot.processes
+    return ", ".join(f"{pid} is {table[pid].name}" for pid in sorted(pids) if pid)
 
 
 def _facts(moment: Moment, processes: list[Process], tales: list[Tale]) -> dict[str, Any]:

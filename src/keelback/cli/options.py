@@ -208,7 +208,7 @@ class StopPoint(NamedTuple):
 
 
 DEFAULT_STOP = StopPoint()
-"""Just before the first program ends."""
+"""Just before the first process ends."""
 
 
 def pause(function: F) -> F:

@@ -1,7 +1,8 @@
 """A simulated PC that stands still where a command wants to look at it: at a trap, at a text, or before an end."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
 from keelback.cli.options import DEFAULT_KERNEL, DEFAULT_STOP, NO_LIMITS, KernelChoice, Limits, StopPoint
@@ -12,7 +13,10 @@ from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sizes import counted
 from keelback.cli.users_files import reading_within
 from keelback.errors import LimitReached, UserError
+from keelback.inspect.moment import Moment
 from keelback.kernel.processes.processes import ProcessState
+from keelback.lang import text_of
+from keelback.machine.moments import moment_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -21,7 +25,8 @@ from keelback.machine.simulated.pc import SimulatedPc
 class Pause:
     """Which machine is to run, and where it is to stand: after so many traps, or when its console has said a text.
 
-    With neither it stands where the first of some processes is about to end: of the one named, else of the programs.
+    With neither it stands where the first process of all is about to end, or the one that is named: while a child is
+    there its parent shares pages with it, and when the parent ends it is alone.
     """
 
     choice: KernelChoice = DEFAULT_KERNEL
@@ -36,7 +41,26 @@ class Pause:
         return self.stop.pid
 
 
-def paused(words: Sequence[str], pause: Pause) -> SimulatedPc:
+class Paused(NamedTuple):
+    """A machine that stands still: with its programs' files by name, and what is next where nobody said where."""
+
+    machine: SimulatedPc
+    files: Mapping[str, bytes]
+    why: str = ""
+
+    def moment(self) -> Moment:
+        """Return it as it stands."""
+        return replace(moment_of(self.machine), files=self.files, why=self.why)
+
+
+class End(NamedTuple):
+    """How many traps come before that in which the first process ends, and which that is."""
+
+    traps: int
+    said: str
+
+
+def paused(words: Sequence[str], pause: Pause) -> Paused:
     """Return a machine that has run programs, or the tour's, to where it is to stand.
 
     Raises: UserError; LimitReached; Interrupted; Panic.
@@ -49,21 +73,29 @@ def paused(words: Sequence[str], pause: Pause) -> SimulatedPc:
     def machine() -> SimulatedPc:
         return make(layout, selection.payload(), memory=pause.memory)
 
-    pids = [pause.pid] if pause.pid is not None else [*range(1, len(selection.lines) + 1)]
     with within(pause.limits.seconds):
-        return _run(machine, pause, pids)
+        if pause.stop.at is None and pause.stop.until is None:
+            pc, why = _run_to_first_end(machine, pause)
+            return Paused(pc, selection.files, why)
+        return Paused(_run(machine(), pause), selection.files)
 
 
-def _run(make: Callable[[], SimulatedPc], pause: Pause, pids: list[int]) -> SimulatedPc:
-    pc, at, until = make(), pause.stop.at, pause.stop.until
+def _run(pc: SimulatedPc, pause: Pause) -> SimulatedPc:
+    at, until = pause.stop.at, pause.stop.until
     if at is not None:
         return _run_until(pc, pause, lambda: pc.traps >= at, f"--at {at}: there is no such trap")
-    if until is not None:
-        text = until.encode()
-        return _run_until(pc, pause, lambda: text in pc.console, f"--until {until!r}: the console never said that")
-    before = _traps_before_end(pc, pause, pids)
+    text = (until or "").encode()
+    return _run_until(pc, pause, lambda: text in pc.console, f"--until {until!r}: the console never said that")
+
+
+def _run_to_first_end(make: Callable[[], SimulatedPc], pause: Pause) -> tuple[SimulatedPc, str]:
+    """Return a machine where a process is about to end, and the words for that."""
+    pc = make()
+    end = _first_end(pc, pause)
+    if end is None:
+        return pc, ""
     again = make()  # a run can be repeated exactly
-    return pc if before is None else _run_until(again, pause, lambda: again.traps >= before, "")
+    return _run_until(again, pause, lambda: again.traps >= end.traps, ""), f"just before {end.said} ends"
 
 
 def _run_until(pc: SimulatedPc, pause: Pause, reached: Callable[[], bool], otherwise: str) -> SimulatedPc:
@@ -80,25 +112,41 @@ def _run_until(pc: SimulatedPc, pause: Pause, reached: Callable[[], bool], other
     return pc
 
 
-def _traps_before_end(pc: SimulatedPc, pause: Pause, pids: list[int]) -> int | None:
-    """Run a machine until one of some processes has ended; return how many traps came before that one.
+def _first_end(pc: SimulatedPc, pause: Pause) -> End | None:
+    """Run a machine until a process has ended, of all or that of `pause`; return when and which.
 
     None: it stands where it reached its limit, or where none of them will ever end.
     """
-    table, seen = pc.kernel.processes.table, set[int]()
-    known = [pid for pid in pids if pid < pc.layout.processes]
+    found: list[str] = []
+    alive: dict[int, str] = {}
 
     def has_ended() -> bool:
-        alive = {pid for pid in known if table[pid].state == ProcessState.ALIVE}
-        seen.update(alive)
-        return bool(seen - alive)
+        now = _alive(pc, pause.pid)
+        found.extend(f"{name} ({pid})" for pid, name in alive.items() if pid not in now)
+        alive.update(now)
+        return bool(found)
 
     try:
         _run_until(
-            pc, pause, lambda: has_ended() or pc.outcome is Outcome.HALTED, f"there never was a process {pids[0]}"
+            pc,
+            pause,
+            lambda: has_ended() or pc.outcome is Outcome.HALTED,
+            f"there never was a process {pause.pid or 1}",
         )
     except LimitReached:
         if pause.limits.instructions is None or pc.time < pause.limits.instructions:
             raise
         return None
-    return None if pc.outcome is Outcome.HALTED and not has_ended() else pc.traps - 1
+    return End(pc.traps - 1, found[0]) if found else None
+
+
+def _alive(pc: SimulatedPc, pid: int | None) -> dict[int, str]:
+    """Return the names of the processes that are alive, or of the one that is asked for, by their ids."""
+    table, left = pc.kernel.processes.table, pc.kernel.processes.counts.alive
+    alive: dict[int, str] = {}
+    for each in range(1, pc.layout.processes):
+        if len(alive) == left:
+            break
+        if table[each].state == ProcessState.ALIVE:
+            alive[each] = text_of(table[each].name)
+    return alive if pid is None else {each: name for each, name in alive.items() if each == pid}

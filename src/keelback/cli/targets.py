@@ -14,7 +14,6 @@ from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
 from keelback.lang import Panic
 from keelback.machine.attach import attach
-from keelback.machine.moments import moment_of
 from keelback.view import scene
 
 DAMAGE: Final = (Panic, LookupError, ValueError, ArithmeticError, RecursionError)
@@ -27,7 +26,7 @@ def looked_at(target: Target) -> Iterator[Moment]:
     if target.on is None:
         memory = memory_size(target.memory)
         pause = Pause(target.choice, target.compiled, memory, target.stop, target.limits)
-        yield moment_of(paused(target.words, pause))
+        yield paused(target.words, pause).moment()
         return
     if target.words or target.stop.at is not None or target.stop.until is not None:
         raise UserError("--on names a machine that is there; a PROGRAM, --at and --until are for one that is not")
@@ -63,5 +62,6 @@ def chosen(snapshot: Snapshot, pid: int | None) -> list[Process]:
 def title_of(moment: Moment, snapshot: Snapshot) -> str:
     """Return what is shown: programs, layout, page tables, life and when; and if its state is not whole, that."""
     when = "" if moment.traps is None else f"trap {moment.traps:,}, time {moment.time:,}"
+    when += f", {moment.why}" if moment.why else ""
     inside = moment.stands.value if moment.stands is not Stands.TRAP_END else ""
     return " · ".join(each for each in (scene.title_of(snapshot), moment.machine, when, inside) if each)

@@ -1,6 +1,7 @@
 """A machine at one moment: its RAM, and the little about it that no RAM says."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -23,7 +24,8 @@ class Moment:
 
     `contents` is RAM, a writable buffer of bytes from physical address 0; nobody else writes to it.
     `machine` says which it was: interpreted, compiled or QEMU.  `time` is virtual time, in instructions; `traps` is
-    None where nobody counted.
+    None where nobody counted.  `files` are the ELF files of its programs by name, where they are known, and `why` says
+    what this moment is, where that was not asked for.
     """
 
     layout: Layout
@@ -33,6 +35,8 @@ class Moment:
     time: int = 0
     traps: int | None = None
     console: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    why: str = ""
 
     def snapshot(self) -> Snapshot:
         """Return the model of its memory.  Raises: ValueError when it has less RAM than the layout's records take."""

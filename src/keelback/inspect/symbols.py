@@ -19,7 +19,8 @@ CLANGS_OWN = "__clang_trap_msg$"
 """How functions are called that clang makes up, to say why it put in an instruction that traps."""
 ZIGS_OWN = "__func_"
 """What zig puts behind the name of a function that it makes for some types, and a number after it."""
-LOAD, SYMBOL_TABLE, FUNCTION = 1, 2, 2
+LOAD, SYMBOL_TABLE, OBJECT, FUNCTION = 1, 2, 1, 2
+GLOBAL = 1
 
 
 class Form(NamedTuple):
@@ -74,7 +75,7 @@ def place_in(elf: bytes, address: int, base: int = 0) -> str:
     said = f": {instruction}" if (instruction := _disassembled(code, address, form.word_bits)) else ""
     if lines:
         return f"{lines[0]}, {found}{said}"
-    function = _function(elf, form, address - base)
+    function = _function(elf, address - base)
     return f"{found} in {function}{said}" if function else f"{found}{said}"
 
 
@@ -135,25 +136,40 @@ def code_at(elf: bytes, address: int) -> bytes:
     return b""
 
 
-def _function(elf: bytes, form: Form, address: int) -> str:
+def _function(elf: bytes, address: int) -> str:
     """Return the function that an address lies in, by the file's first table of symbols, and where in it."""
+    starts = (
+        (start, name, names)
+        for (name, start, size, info), names in _symbols(elf)
+        if info & 15 == FUNCTION and start <= address < start + max(size, 1)
+    )
+    start, name, names = max(starts, default=(0, 0, ()))
+    text = _text(elf, names, name) if names else ""
+    return f"{text}+{address - start:#x}" if text else ""
+
+
+def variables_of(elf: bytes) -> dict[str, int]:
+    """Return the addresses of a file's variables by name; of two that are called alike, of the one that all see."""
+    found: dict[str, int] = {}
+    for symbol, names in _symbols(elf):
+        name, start, _, info = symbol
+        text = _text(elf, names, name)
+        if info & 15 == OBJECT and start and text and (text not in found or info >> 4 == GLOBAL):
+            found[text] = start
+    return found
+
+
+def _symbols(elf: bytes) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Yield the symbols of a file's first table, each with the section that its name is in."""
+    form = form_of(elf)
+    if form is None:
+        return
     _, place, _, count = form.tables.unpack_from(elf)
     sections = list(_records(form.section, elf, place, form.section.size * count))
-    for _, kind, _, _, offset, size, names, *_ in sections:
-        if kind == SYMBOL_TABLE and names < len(sections):
-            symbols = _records(form.symbol, elf, offset, size)
-            start, name = max(_starts(symbols, form, address), default=(0, 0))
-            text = _text(elf, sections[names], name)
-            return f"{text}+{address - start:#x}" if text else ""
-    return ""
-
-
-def _starts(symbols: Iterator[tuple[int, ...]], form: Form, address: int) -> Iterator[tuple[int, int]]:
-    """Yield each function that an address lies in: where it starts, and where its name does."""
-    for symbol in symbols:
-        name, start, size, info = (symbol[number] for number in form.in_symbol)
-        if info & 15 == FUNCTION and start <= address < start + max(size, 1):
-            yield start, name
+    tables = [each for each in sections if each[1] == SYMBOL_TABLE and each[6] < len(sections)]
+    for _, _, _, _, offset, size, names, *_ in tables[:1]:
+        for symbol in _records(form.symbol, elf, offset, size):
+            yield tuple(symbol[number] for number in form.in_symbol), sections[names]
 
 
 def _text(elf: bytes, names: tuple[int, ...], place: int) -> str:

@@ -37,9 +37,10 @@ MOST_OTHERS = 4
 
 
 class Holder(NamedTuple):
-    """Another space that shows the same frames, and by how much its addresses are higher there."""
+    """A process that shows the same frames too, and by how much its addresses are higher there."""
 
     whose: str
+    pid: int
     offset: int
 
 
@@ -80,9 +81,17 @@ class Run:
     @property
     def shared_with(self) -> str:
         """Return who else shows its frames: `cow (2)`, with the address where that is another."""
+        return self._shared_with([each.whose for each in self.others])
+
+    @property
+    def shared_with_pids(self) -> str:
+        """Return the same with ids alone."""
+        return self._shared_with([str(each.pid) for each in self.others])
+
+    def _shared_with(self, names: list[str]) -> str:
         named = [
-            each.whose + (f" at {self.start + each.offset:#010x}" if each.offset else "")
-            for each in self.others[:MOST_OTHERS]
+            name + (f" at {self.start + each.offset:#010x}" if each.offset else "")
+            for name, each in zip(names[:MOST_OTHERS], self.others, strict=False)
         ]
         more = len(self.others) - len(named)
         return ", ".join([*named, *([f"{more:,} more"] if more > 0 else [])])
@@ -90,6 +99,12 @@ class Run:
     def addresses(self, digits: int) -> str:
         """Return its addresses, the last too: `0x08048000–0x08049fff`."""
         return f"{self.start:#0{2 + digits}x}–{self.end - 1:#0{2 + digits}x}"
+
+    def short_addresses(self, digits: int) -> str:
+        """Return its addresses, of the last those digits alone that are not the first's: `0x08048000–9fff`."""
+        start, end = f"{self.start:0{digits}x}", f"{self.end - 1:0{digits}x}"
+        same = next(index for index in range(digits) if start[index] != end[index])
+        return f"0x{start}–{end[same:]}"
 
     def told(self, digits: int) -> tuple[str, str, str, str, str, str, str, str]:
         """Return what a table says of it, by `COLUMNS`."""
@@ -167,4 +182,4 @@ def whose(frame: Frame) -> str:
 def _others(page: Page, frame: Frame) -> Iterator[Holder]:
     for each in frame.pages:
         if each.space.pid and (each.space, each.address) != (page.space, page.address):  # not a library's as loaded
-            yield Holder(each.space.whose, each.address - page.address)
+            yield Holder(each.space.whose, each.space.pid, each.address - page.address)

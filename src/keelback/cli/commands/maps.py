@@ -8,7 +8,10 @@ from keelback.cli import options
 @click.command()
 @options.target
 @click.option(
-    "--walk", metavar="ADDRESS", help="Tell all of one address: its page, its frame, and each entry on the way."
+    "--walk",
+    metavar="ADDRESS",
+    help="Tell all of one address, or of where a variable is that the program has by that name: its page, its frame, "
+    "and each entry on the way.",
 )
 @options.picture
 @options.json
@@ -24,10 +27,9 @@ def command(
     it says what that is for, what the program may do there, which frames it has, whose they are, and who else shows
     them.
 
-    Without --at and --until the moment is just before the first program ends, or the process of --pid.
+    Without --at and --until the moment is just before the first process ends, children too, or that of
+    --pid.
     """
     from keelback.cli.maps import show_maps
-    from keelback.cli.sizes import address
 
-    place = None if walk is None else address("--walk", walk)
-    return show_maps(target, walk=place, drawn=drawn, as_json=as_json)
+    return show_maps(target, walk=walk, drawn=drawn, as_json=as_json)
