@@ -14,7 +14,7 @@ from keelback.view.colours import DARK, LIGHT, Ground
 from keelback.view.page_tale import Tale
 from keelback.view.scene import Scene
 from keelback.view.svg_elements import Place, Size, cells, ring, style_sheet, text
-from keelback.view.words import glyph_entries, style_entries
+from keelback.view.words import glyph_entries, plain_entries, style_entries
 
 WIDTH, HEIGHT, MARGIN = 1280, 720, 36
 TOP, BOTTOM = 84, 668
@@ -172,12 +172,13 @@ def _legend(scenes: Sequence[Scene]) -> Iterator[str]:
     letters = [scene.level_letter(level + 1) for level in range(len(scene.levels))]
     levels = sorted({cell.level for cell in shown if cell.level})
     entries = [(each.cell, each.means) for each in glyph_entries(shown, scene.name_of)]
+    plain = [(each.cell, each.means) for each in plain_entries(shown)]
     styles = [(each.cell, each.means) for each in style_entries(shown) if each.cell.style is not Style.CHANGED]
     tables = [(Cell("x", Style.TABLE, 0, level), scene.levels[level - 1]) for level in levels]
     tail = [(Cell("x", Style.CHANGED), "changed")] * any(Style.CHANGED in each.style for each in shown)
     kept = [each for each in styles if each[0].style is not Style.TABLE or not tables]
     yield from _entries(entries, 688.0, letters)
-    yield from _entries([*kept, *tables, *tail], 708.0, letters)
+    yield from _entries([*plain, *kept, *tables, *tail], 708.0, letters)
 
 
 def _entries(entries: Sequence[tuple[Cell, str]], y: float, letters: Sequence[str]) -> Iterator[str]:

@@ -17,8 +17,6 @@ from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, VECTOR_NAMES, Vector
 from keelback.view import cells, frame_cells, owners, page_tale, virtual, words
 from keelback.view.cells import Cell, Style
 
-READ_ONLY = "read-only"
-"""What the look of a process's page says that has no style."""
 CELLS = ("FREE", "FREE_OF_ZONE", "NOTHING", "KERNEL", "KERNEL_TABLE", "RESERVED", "NOT_YET", "GUARD")
 CPU_REGISTERS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 """In the order of their numbers in instructions, which v86 keeps them in."""
@@ -36,7 +34,7 @@ def vocabulary() -> dict[str, Any]:
         "execute": EXECUTE,
         "styles": {"PLAIN": 0} | {str(style.name): style.value for style in Style},
         "styleMeanings": {style.value: means for style, means in words.STYLES.items()},
-        "readOnly": READ_ONLY,
+        "readOnly": words.READ_ONLY,
         "loud": [style.value for style in words.LOUD],
         "cells": {name: [cell.glyph, cell.style.value] for name, cell in constants.items()},
         "fixed": {int(role): names[cell] for role, cell in frame_cells.FIXED.items()},

@@ -23,6 +23,8 @@ STYLES = {
     Style.TABLE: "page table",
     Style.CHANGED: "changed",
 }
+READ_ONLY = "read-only"
+"""What the look of a process's page says that has no style."""
 LOUD = (Style.WRITABLE, Style.COPY_ON_WRITE, Style.TABLE)
 """What a fold says beside whose pages these are."""
 
@@ -52,3 +54,9 @@ def style_entries(cells: Iterable[Cell]) -> list[Entry]:
     """Return an entry for each style that occurs, in the look of nobody's page."""
     occur = {style for cell in cells for style in Style if style in cell.style and cell.glyph != "."}
     return [Entry(Cell("x", style), means) for style, means in STYLES.items() if style in occur]
+
+
+def plain_entries(cells: Iterable[Cell]) -> list[Entry]:
+    """Return the entry for pages of processes that have no style, where there are any."""
+    is_plain = any(cell.pid and not cell.style & ~Style.CHANGED for cell in cells)
+    return [Entry(Cell("x"), READ_ONLY)] * is_plain
