@@ -251,3 +251,21 @@ def test_pictures_are_refused_before_the_run_and_wait_for_nobody(tmp_path):
     write_file(Path(same), b"it is read")
     assert os.read(reader, 100) == b"it is read"
     os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "says"),
+    [
+        ("raise SystemExit", 0, ""),
+        ("import sys; sys.exit(3)", 3, ""),
+        ("import sys; sys.exit('no such page')", 1, "no such page\n"),
+        ("1 / 0", 2, "keelback: -e:1: ZeroDivisionError: division by zero\n"),
+        ("machine.walk(1, -5)", 2, "keelback: -0x5: an address has 32 bits here\n"),
+        ("machine.walk(1, 1 << 70)", 2, f"keelback: {1 << 70:#x}: an address has 32 bits here\n"),
+    ],
+)
+def test_a_line_ends_the_shell_as_it_would_end_python(code, status, says):
+    done = subprocess.run(
+        [sys.executable, "-m", "keelback", "shell", "hello", "-e", code], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (status, says)

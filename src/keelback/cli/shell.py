@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from keelback.cli.options import Target
-from keelback.cli.statuses import WELL
+from keelback.cli.statuses import BADLY, WELL
 from keelback.cli.targets import looked_at, title_of
 from keelback.cli.users_files import check_readable, users_python
 from keelback.errors import UserError
@@ -23,29 +23,31 @@ def run_shell(target: Target, *, code: str | None, script: str | None) -> int:
         if len(target.words) > 1 or script is not None or code is not None:
             raise UserError("with --on a word is a script; say one, or -e CODE")
         script, target = target.words[0], target._replace(words=())
+    file = Path(script) if script is not None else None
     if code is not None and script is not None:
         raise UserError("-e and --script: say one of them")
     with looked_at(target) as moment:
         names = {"machine": moment.snapshot(), "moment": moment, "__name__": "__main__"}
         if code is not None:
-            _run_line(code, names)
-        elif script is not None:
-            _run_script(Path(script), names)
-        else:
-            _interact(moment, names)
+            return _run(Path("-e"), code, "single", names)
+        if file is not None:
+            check_readable(file)
+            return _run(file, file.read_bytes(), "exec", names)
+        _interact(moment, names)
     return WELL
 
 
-def _run_line(code: str, names: dict[str, Any]) -> None:
-    """Run a line, and print what its last expression is."""
-    with users_python(Path("-e")):
-        exec(compile(code, str(Path("-e").absolute()), "single"), names)
-
-
-def _run_script(script: Path, names: dict[str, Any]) -> None:
-    check_readable(script)
-    with users_python(script):
-        exec(compile(script.read_bytes(), str(script.absolute()), "exec"), names)
+def _run(source: Path, code: str | bytes, form: str, names: dict[str, Any]) -> int:
+    """Run Python; return the status that it ends with, as Python itself would.  Raises: UserError."""
+    with users_python(source):
+        try:
+            exec(compile(code, str(source.absolute()), form), names)
+        except SystemExit as end:
+            if end.code is None or isinstance(end.code, int):
+                return (end.code or WELL) & 0xFF
+            print(end.code, file=sys.stderr)
+            return BADLY
+    return WELL
 
 
 def _interact(moment: Moment, names: dict[str, Any]) -> None:

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from keelback.errors import UserError
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.frames import Frame
 from keelback.inspect.snapshot.pages import Page
 from keelback.inspect.snapshot.processes import Process
 from keelback.inspect.snapshot.walks import Step
-from keelback.inspect.walk import ALL, PAGE_SHIFT, PRESENT, USER, WRITABLE, Translation
+from keelback.inspect.walk import PAGE_SHIFT, PRESENT, USER, WRITABLE, Translation
 from keelback.view.cells import PAGE
 from keelback.view.runs import frame_of, whose
 
@@ -91,7 +90,6 @@ def tale_of_address(process: Process, address: int) -> Tale:
 
     Raises: UserError where no address is such; LookupError when it has ended; Panic when a table is not in RAM.
     """
-    _check_address(process.snapshot, address)
     walk = process.walk(address)
     start = address & -PAGE
     pages = list(process.pages(start, start + PAGE))
@@ -116,14 +114,6 @@ def _facts_of_opened(snapshot: Snapshot, mapping: Translation) -> Iterator[tuple
         f"of the kernel part, open to every program: {'may be written' if mapping.flags & WRITABLE else 'read-only'}",
     )
     yield from facts_of_frame(snapshot.frames[mapping.frame])
-
-
-def _check_address(snapshot: Snapshot, address: int) -> None:
-    """Check that a CPU with these page tables has an address.  Raises: UserError."""
-    sign = snapshot.walker.scheme.sign
-    bits = sign.bit_length() if sign else 32
-    if not (address < (sign or 1 << 32) or (sign and -sign & ALL <= address <= ALL)):
-        raise UserError(f"{address:#x}: an address has {bits} bits here{', which repeat the highest' * bool(sign)}")
 
 
 def _facts_of_region(process: Process, address: int) -> Iterator[tuple[str, str]]:

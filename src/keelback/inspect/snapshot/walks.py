@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from keelback.errors import UserError
 from keelback.inspect.notebooks import InNotebooks
 from keelback.inspect.walk import (
     ACCESSED,
+    ALL,
     DIRTY,
     GLOBAL,
     NO_EXECUTE,
@@ -65,7 +67,11 @@ class Walk(InNotebooks):
 
 
 def walk(walker: Walker, root: int, address: int) -> Walk:
-    """Walk from a root, as cr3 has it, to an address.  Raises: Panic when a table is not in RAM."""
+    """Walk from a root, as cr3 has it, to an address.
+
+    Raises: UserError where no CPU with these page tables has that address; Panic when a table is not in RAM.
+    """
+    _check_address(walker, address)
     tables = walker.tables(root, address, address + 1)
     return Walk(address, tuple(_steps(walker, tables, address)), walker.walk(root, address))
 
@@ -78,3 +84,10 @@ def _steps(walker: Walker, tables: Iterator[Table], address: int) -> Iterator[St
         is_page = bool(entry & level.is_page)
         leads_to = (entry & (level.frames if is_page else scheme.links)) >> 12
         yield Step(level.name, table.place, index, entry, leads_to, is_page)
+
+
+def _check_address(walker: Walker, address: int) -> None:
+    sign = walker.scheme.sign
+    bits = sign.bit_length() if sign else 32
+    if not (0 <= address < (sign or 1 << 32) or (sign and -sign & ALL <= address <= ALL)):
+        raise UserError(f"{address:#x}: an address has {bits} bits here{', which repeat the highest' * bool(sign)}")
