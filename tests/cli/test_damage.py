@@ -40,7 +40,7 @@ LOOKS = {
     "frames": lambda folder: show_frames([], ON, as_json=False),
     "frames 0x1e7": lambda folder: show_frames([0, 0x1E7, 0x200], ON, as_json=False),
     "walk": lambda folder: show_walk(1, 0x0804A000, ON, as_json=False),
-    "maps": lambda folder: show_maps(ON, walk=0x0804A000, drawn=Picture(), as_json=False),
+    "maps": lambda folder: show_maps(ON, walk="0x0804a000", drawn=Picture(), as_json=False),
     "maps --json": lambda folder: show_maps(ON, walk=None, drawn=Picture(), as_json=True),
     "maps --svg": lambda folder: show_maps(ON, walk=None, drawn=Picture(svg=str(folder / "svg")), as_json=True),
     "mem": lambda folder: show_memory(ON, "keelback", since=None, drawn=Picture()),

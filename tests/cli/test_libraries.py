@@ -112,7 +112,7 @@ def test_a_mistake_is_one_clear_line(tmp_path, monkeypatch, word, text, said):
     if text:
         (tmp_path / word).write_text(text)
     with pytest.raises(UserError) as refused:
-        select(["libgfx", word], MICROKERNEL)
+        select(["hello", "libgfx", word], MICROKERNEL)
     assert str(refused.value) == said
 
 
@@ -154,5 +154,5 @@ def test_what_kernel_python_has_not_is_told_with_its_place(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / "libmine.py").write_text(PYTHON.replace("number * 2 & 0xFFFF_FFFF", "int(number * 1.5)"))
     with pytest.raises(UserError) as refused:
-        select(["libmine.py"], MICROKERNEL)
+        select(["hello", "libmine.py"], MICROKERNEL)
     assert str(refused.value).startswith("libmine.py:10:16: Kernel Python can't call 'int'")
