@@ -530,7 +530,7 @@ def test_the_command_runs_programs_on_qemu():
 
 def test_a_host_without_prctl_runs_qemu_too(monkeypatch, capfd):
     monkeypatch.setattr(qemu, "sys", SimpleNamespace(platform="darwin"))
-    monkeypatch.setattr(qemu, "_die_with_parent", None)
+    monkeypatch.setattr(qemu, "end_with_parent", None)
     assert run("hello") == 0 and "hello: I am process 1" in capfd.readouterr().out
 
 
@@ -562,7 +562,7 @@ def test_init_of_an_unknown_program_is_status_1(capfd):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--kernel", "interpreted", "hello"], "QEMU runs the compiled kernel, without --check and"),
+        (["--kernel", "interpreted", "hello"], "QEMU runs the compiled kernel, without --check; "),
         (["--check", "hello"], "QEMU runs the compiled kernel, without --check; try --machine simulated"),
         (["--cpu", "nonesuch", "hello"], "QEMU did not start: qemu-system-x86_64: unable to find CPU model 'nonesuch'"),
         (["--memory", "4097K", "hello"], "--memory 4097K: not a multiple of 1M below 1024G"),
