@@ -291,7 +291,12 @@ def test_every_section_shows_its_c_and_is_executed(page):
 def test_every_builtin_that_the_kernel_calls_is_named():
     """The list of builtin functions in the document is what the kernel really uses, outside construction."""
     called = set()
-    built_with = {"layout.py", "layout_fields.py", "layout_rules.py", "own_calls.py"}  # which no kernel calls once it is built
+    built_with = {
+        "layout.py",
+        "layout_fields.py",
+        "layout_rules.py",
+        "own_calls.py",
+    }  # which no kernel calls once it is built
     builders = {"__init__", "_server", "_windows", "levels_above"}
     for path in (each for each in Path(keelback.kernel.__path__[0]).rglob("*.py") if each.name not in built_with):
         for function in ast.walk(ast.parse(path.read_text())):

@@ -1,6 +1,5 @@
 """The simulated PC: exact time, runs that repeat byte for byte, and a host that survives whatever the kernel does."""
 
-import ctypes
 import gc
 import struct
 from collections.abc import Callable
@@ -10,6 +9,7 @@ import pytest
 
 from keelback.image.images import make_image
 from keelback.image.payload import make_payload
+from keelback.inspect.memory_pair import MemoryPair
 from keelback.kernel.devices.timer import DIVISOR
 from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, with_paging
 from keelback.kernel.processes.processes import Ending
@@ -19,7 +19,6 @@ from keelback.lang import Panic, Struct, inline, u8, u32, view
 from keelback.lang.array import Array
 from keelback.lang.strict import words_of
 from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
-from keelback.machine.compare import memcmp
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.pc import TRAP_TIME, SimulatedPc
@@ -208,16 +207,16 @@ def test_an_idle_processor_with_interrupts_off_has_halted():
 def test_the_same_run_twice_has_equal_ram_at_every_trap():
     lines = [name + (" 300" if name == "primes" else "") for name in payload_programs()]
     pcs = [make_pc(*lines, check=False) for _ in range(2)]
-    rams = [(ctypes.c_char * pc.ram.size).from_buffer(pc.ram.contents) for pc in pcs]
+    rams = MemoryPair(*(pc.ram.contents for pc in pcs))
     for pc in pcs:
         pc.boot()
     while pcs[0].outcome is Outcome.RUNNING:
-        assert memcmp(*rams, len(rams[0])) == 0
+        assert not rams.differs(0, pcs[0].ram.size)
         for pc in pcs:
             pc.step()
         assert pcs[0].processor.state.general() == pcs[1].processor.state.general()
         assert (pcs[0].time, pcs[0].traps, pcs[0].frame) == (pcs[1].time, pcs[1].traps, pcs[1].frame)
-    assert memcmp(*rams, len(rams[0])) == 0
+    assert not rams.differs(0, pcs[0].ram.size)
     assert pcs[0].console == pcs[1].console
     assert [pc.outcome for pc in pcs] == [Outcome.POWERED_OFF] * 2
 
