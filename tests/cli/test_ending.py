@@ -185,6 +185,30 @@ def test_control_c_at_any_moment_of_the_start_is_one_line_at_most(tmp_path):
         assert left_in(tmp_path) == []
 
 
+def test_a_signal_while_a_folder_is_removed_leaves_nothing_of_it(tmp_path):
+    script = """
+import os, shutil, signal, sys
+from pathlib import Path
+from keelback.cli import end_at_once
+from keelback.image import leftovers
+
+real = shutil.rmtree
+
+def interrupted(*arguments, **options):
+    shutil.rmtree = real
+    os.kill(os.getpid(), signal.SIGTERM)
+    real(*arguments, **options)
+
+signal.signal(signal.SIGTERM, end_at_once)
+shutil.rmtree = interrupted
+with leftovers.scratch_folder(Path(sys.argv[1])) as folder:
+    (folder / "file").write_text("content")
+print("not ended")
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True)
+    assert "not ended" not in done.stdout and [*tmp_path.iterdir()] == []
+
+
 MAKES = {
     "a program": (
         "subprocess",

@@ -189,12 +189,12 @@ def _make_folder(parent: Path) -> Path:
 
 def _remove(place: Path) -> None:
     with _lock:
-        descriptor = _places.pop(place, -1)
         if place.is_dir() and not place.is_symlink():
             _remove_folder(place)
         else:
             with suppress(OSError):
                 place.unlink()
+        descriptor = _places.pop(place, -1)  # now: a signal that came before has found it in its place
         if descriptor >= 0:
             os.close(descriptor)
 
