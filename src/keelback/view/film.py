@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from keelback.view.scene import Scene
-from keelback.view.svg import CELLS_OF_ONE, MARGIN, TOP, WIDTH, Column, page
-from keelback.view.svg_elements import Place, Size, text
+from keelback.view.svg import CELLS_OF_ONE, MARGIN, TOP, WIDTH, Column, align, page
+from keelback.view.svg_elements import Place, text
 
 STAY = 4
 """How many frames long the last one stays."""
@@ -51,10 +51,8 @@ def film(stills: Sequence[Still], seconds: float, ground: str = "auto") -> str:
 def _drawn(stills: Sequence[Still]) -> Iterator[Iterator[str]]:
     """Yield the elements of each frame; rows are as high in all."""
     columns = [Column(each.scene, MARGIN, WIDTH - 2 * MARGIN, CELLS_OF_ONE) for each in stills]
-    step = min(each.step for each in columns)
-    for column, still in zip(columns, stills, strict=True):
-        column.step, column.size = step, Size(column.size.width, step - 1)
-        yield _frame(column, still)
+    align(columns)
+    yield from map(_frame, columns, stills)
 
 
 def _frame(column: Column, still: Still) -> Iterator[str]:

@@ -83,6 +83,13 @@ class Column:
                 yield ring(Place(at.x + index * self.size.width, at.y), self.size)
 
 
+def align(columns: Sequence[Column]) -> None:
+    """Make rows as high in all columns as in the lowest."""
+    step = min(each.step for each in columns)
+    for each in columns:
+        each.step, each.size = step, Size(each.size.width, step - 1)
+
+
 def picture(scene: Scene, ground: str = "auto") -> str:
     """Return one state of a machine."""
     column = Column(scene, MARGIN, WIDTH - 2 * MARGIN, CELLS_OF_ONE)
@@ -107,9 +114,7 @@ def picture_of_two(before: Scene, after: Scene, ground: str = "auto") -> str:
         Column(each, MARGIN + number * (width + MARGIN), width, CELLS_OF_TWO)
         for number, each in enumerate((before, after))
     ]
-    step = min(each.step for each in columns)
-    for each in columns:
-        each.step, each.size = step, Size(each.size.width, step - 1)
+    align(columns)
     drawn = [element for each in columns for element in each.draw()]
     heads = [text(Place(each.left, TOP - 20), each.scene.title, "quiet", 12) for each in columns]
     title = after.title.partition(" · trap ")[0]
