@@ -5,10 +5,10 @@ from pathlib import Path
 
 from keelback.cli.running import stoppable
 from keelback.image.written_files import check_place, write_file
-from keelback.inspect.events import Event, TrapBegun, TrapEnded
+from keelback.inspect.events import Event
 from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
-from keelback.machine.events import listen
+from keelback.machine.events import listen_to_served
 from keelback.machine.moments import moment_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
@@ -41,7 +41,7 @@ def _stills(machine: SimulatedPc, title: str, stop: int, every: int) -> list[Sti
         return names.get(pid, f"({pid})")
 
     kernel = look(machine.layout, machine.contents)
-    listen(machine, kernel, happened.append)
+    listen_to_served(machine, kernel, happened.append)
     machine.output = lambda byte: None
     machine.boot()
     stills, before = [], None
@@ -63,5 +63,4 @@ def _stills(machine: SimulatedPc, title: str, stop: int, every: int) -> list[Sti
 
 def _caption(happened: list[Event]) -> str:
     """Return what the last trap was and what came of it."""
-    told = [each for each in happened if not isinstance(each, TrapBegun | TrapEnded)]
-    return "; ".join(f"{each.program} ({each.pid}): {each}" for each in told) or "the programs are started"
+    return "; ".join(f"{each.program} ({each.pid}): {each}" for each in happened) or "the programs are started"

@@ -10,9 +10,9 @@ from enum import Enum
 from typing import Any, TextIO
 
 from keelback.cli.streams import escaped
-from keelback.inspect.events import Event, TrapBegun, TrapEnded
+from keelback.inspect.events import Event
 from keelback.kernel.kernel import Kernel
-from keelback.machine.events import listen
+from keelback.machine.events import listen_to_served
 from keelback.machine.observed import Observed
 
 TEXT = "text"
@@ -26,13 +26,9 @@ def trace(machine: Observed, kernel: Kernel, form: str, stream: TextIO) -> None:
     """
     line_of = FORMS[form]
 
-    def take(event: Event) -> None:
-        if not isinstance(event, TrapBegun | TrapEnded):
-            print(line_of(machine.traps, event), file=stream)
-
     if form == TEXT:
         print(HEADING, file=stream)
-    listen(machine, kernel, take)
+    listen_to_served(machine, kernel, lambda event: print(line_of(machine.traps, event), file=stream))
 
 
 def as_text(trap: int, event: Event) -> str:

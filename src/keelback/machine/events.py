@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from keelback.inspect.event_reader import EventReader
-from keelback.inspect.events import Event
+from keelback.inspect.events import Event, TrapBegun, TrapEnded
 from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
 from keelback.machine.observed import Observed, Outcome
@@ -14,6 +14,16 @@ def listen(machine: Observed, kernel: Kernel, listener: Callable[[Event], None])
     reader = EventReader(kernel, listener, clock=lambda: machine.time, fault_address=machine.fault_address)
     machine.before_trap.append(reader.begin)
     machine.after_trap.append(reader.end)
+
+
+def listen_to_served(machine: Observed, kernel: Kernel, listener: Callable[[Event], None]) -> None:
+    """Do as `listen`, but leave out what only says that a trap begins or ends."""
+
+    def take(event: Event) -> None:
+        if not isinstance(event, TrapBegun | TrapEnded):
+            listener(event)
+
+    listen(machine, kernel, take)
 
 
 def events(machine: Observed) -> Iterator[Event]:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from types import MappingProxyType
 
-from keelback.inspect.events import Event, TrapBegun, TrapEnded
+from keelback.inspect.events import Event
 from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
 from keelback.lang import Panic
-from keelback.machine.events import listen
+from keelback.machine.events import listen_to_served
 from keelback.machine.moments import life_of
 from keelback.machine.recorded.changes import Change, ChangeFinder
 from keelback.machine.recorded.recording import Recording
@@ -39,14 +39,13 @@ class Watched:
         self.kernel = look(recording.pc.layout, recording.pc.contents)
         self._events: list[Event] = []
         self._steps: list[int] = []
-        listen(recording.pc, self.kernel, self._hear)
+        listen_to_served(recording.pc, self.kernel, self._hear)
         recording.boot()
         self._arrive(None)
 
     def _hear(self, event: Event) -> None:
-        if not isinstance(event, TrapBegun | TrapEnded):
-            self._events.append(event)
-            self._steps.append(self.recording.at + 1)
+        self._events.append(event)
+        self._steps.append(self.recording.at + 1)
 
     # Where it stands.
 
@@ -68,7 +67,7 @@ class Watched:
     @property
     def current(self) -> int:
         """Return the id of the process that runs next, 0: none."""
-        thread = self.kernel.scheduler.cpus[0].current
+        thread = self.kernel.first_cpu.current
         return 0 if thread is None else thread.pid
 
     @property
