@@ -17,13 +17,14 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 # Where these are set, pytest shows the whole of what differs, which takes minutes for an image's bytes.
 unexport CI BUILD_NUMBER
 
-.PHONY: run test tools check fuzz bench clean
+.PHONY: run test tools check docs fuzz bench clean
 
 run: $(RUNS)             ## Boot the kernel and run the tour
 	$(BIN)/keelback run
 
+# Three on two cores, since many tests wait: for a timer, a terminal, a process.
 test: tools $(READY)     ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # No test is passed over for want of a tool: where nothing may be installed, say what to type and fail.
 tools:                   ## Install the system's packages that the tests use
@@ -35,19 +36,25 @@ tools:                   ## Install the system's packages that the tests use
 	$(HAVE_TOOLS) || { echo "The tests need some of these: apt-get install -y $(PACKAGES) $(MORE)"; exit 1; }
 
 check: $(READY)          ## Lint, types, and who may import whom
-	$(BIN)/ruff check src tests bench examples
-	$(BIN)/ruff format --check src tests bench examples
+	$(BIN)/ruff check src tests bench examples site
+	$(BIN)/ruff format --check src tests bench examples site
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_arrows.py
 
-fuzz: $(READY)           ## All seeded mistakes, random programs, requests, files and families, 104,000 forks: make fuzz SECONDS=3600 SEED=7
+docs: $(READY)           ## Make the site of docs/, its links checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file site/mkdocs.yml
+	@echo "build/site/index.html: open it in a browser, or serve its folder"
+
+fuzz: $(READY)           ## All seeded mistakes, random programs, requests, files and families, 104,000 forks, courses: make fuzz SECONDS=3600 SEED=7
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m campaign
 	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/compiler/scenario_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/kernel/memory_fuzz.py $(or $(SECONDS),450) $(SEED)
+	$(BIN)/python tests/kernel/exchange_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/kernel/input_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/user/family_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/user/fork_campaign.py
+	$(BIN)/python tests/labs/course_trial.py --dask
 
 bench: $(READY)          ## Measure; prints the figures of this run
 	$(BIN)/python bench/bench.py

@@ -1,14 +1,15 @@
-"""What Keelback costs, measured on this run: `make bench`.
+"""What Keelback costs, measured on this run: `make bench`; some of it: `python bench/bench.py messages --paging PAE`.
 
 All figures are medians: times of several runs in this run's own processes, instructions of many rounds in one run.
 Rates are of interpreted kernels without checks.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +24,12 @@ from keelback.compiler import compile_program
 from keelback.image.compiled import KERNEL_FLAGS
 from keelback.image.images import make_image
 from keelback.image.kernel_image import CompiledKernel
-from keelback.image.kernels import compiled, entries_of, kernel_of
+from keelback.image.kernels import FOR_SPEED, compiled
+from keelback.image.live_kernels import entries_of, kernel_of
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_programs
 from keelback.image.toolchain import TARGETS, compile_c
-from keelback.kernel.layout import MICROKERNEL, with_paging
+from keelback.kernel.layout import MICROKERNEL, Layout, with_paging
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
@@ -59,6 +61,8 @@ MEMORY_FIGURES = {
     "last_spawn": "... of the last of 200 files more",
     "malloc": "malloc and free of 64 bytes",
     "malloc_page": "malloc_pages and free_pages of a page",
+    "object": "memory object of 1 page: made, mapped, touched, unmapped, freed",
+    "object_64": "map, touch and unmap of 64 pages of an object",
 }
 CROWD_FIGURES = {
     "wake": "a tick that wakes a sleeper, which sleeps again",
@@ -67,6 +71,13 @@ CROWD_FIGURES = {
     "kill": "kill of a sleeper and wait for it",
     "round": "fork, exit and wait",
 }
+MESSAGE_FIGURES = {
+    "words": "call of another process and its reply, words",
+    "bytes_64": "... 64 bytes, and as many back",
+    "bytes_4096": "... 4,096 bytes, and words back",
+    "signal": "signal, nobody waits",
+    "bits": "receive of its bits",
+}
 LIBRARY_FIGURES = {
     "first_load": "load of a library that no process has",
     "last_unload": "unload of it, which frees it",
@@ -74,6 +85,16 @@ LIBRARY_FIGURES = {
     "unload": "unload of it, which others keep",
     "stub": "call of a library's function by its stub",
     "direct": "call of the same function in the program",
+}
+THREAD_FIGURES = {
+    "join": "start, end and join of a thread, its stack kept",
+    "fresh_join": "... with a new stack",
+    "thread_yield": "yield to another thread and back",
+    "pass": "two threads by turns, wake and wait_on of each",
+    "wake": "wake where nobody waits",
+    "changed": "wait_on of another value",
+    "lock": "lock and unlock of a mutex",
+    "own": "what is a thread's own, by its key",
 }
 FIRST_INSTRUCTION = """
 from keelback.cli.machines import make_interpreted
@@ -140,7 +161,7 @@ def without_checks() -> CompiledKernel:
     with TemporaryDirectory() as directory:
         source = Path(directory, "kernel.c")
         source.write_text(program.c)
-        content = compile_c(source, defines={"WITHOUT_CHECKS": 1}, flags=["-w", *KERNEL_FLAGS])
+        content = compile_c(source, defines={"WITHOUT_CHECKS": 1}, flags=["-w", *KERNEL_FLAGS, *FOR_SPEED])
     return CompiledKernel({"kernel.o": content}, program.sections)
 
 
@@ -154,15 +175,84 @@ def instructions(programs: dict[str, bytes], kernel: CompiledKernel, name: str, 
     return (seen[1][0] - seen[0][0]) / (seen[1][1] - seen[0][1])
 
 
+Columns = Mapping[Layout, dict[str, bytes]]
+"""Kernels, each with the programs that measure it."""
+
+
+def say_calls(columns: Columns) -> None:
+    """Print what the shortest way through a kernel takes, and what a start does."""
+    calls, fast, boots = zip(*(qemu.counted(*each) for each in columns.items()), strict=True)
+    say_each("QEMU, null system call by int", calls)
+    say_each("QEMU, null system call by the fast entry", fast)
+    say_each("QEMU, 32-bit entry to a program's main", boots)
+
+
+def say_memory(columns: Columns) -> None:
+    """Print what is done to memory and processes."""
+    say_all("QEMU, ", MEMORY_FIGURES, [qemu.memory(*each, 64 << 20) for each in columns.items()])
+    rounds = [qemu.memory(*each, 1 << 30)["round"] for each in columns.items()]
+    say_each("... with 1 GiB: fork, exit and wait", rounds)
+
+
+def say_crowds(columns: Columns) -> None:
+    """Print what is done to one process beside few others, and beside many."""
+    for count in (1, 500):
+        figures = [qemu.crowd(*each, count) for each in columns.items()]
+        say_all(f"... beside {count} that sleep: ", CROWD_FIGURES, figures)
+
+
+def say_messages(columns: Columns) -> None:
+    """Print what messages take."""
+    say_all("QEMU, ", MESSAGE_FIGURES, [qemu.messages(*each) for each in columns.items()])
+
+
+def say_libraries(columns: Columns) -> None:
+    """Print what libraries take."""
+    say_all("QEMU, ", LIBRARY_FIGURES, [qemu.libraries(*each) for each in columns.items()])
+
+
+def say_threads(columns: Columns) -> None:
+    """Print what threads take."""
+    say_all("QEMU, ", THREAD_FIGURES, [qemu.threads(*each) for each in columns.items()])
+
+
+GROUPS: dict[str, Callable[[Columns], None]] = {
+    "calls": say_calls,
+    "memory": say_memory,
+    "crowds": say_crowds,
+    "messages": say_messages,
+    "libraries": say_libraries,
+    "threads": say_threads,
+}
+"""What is counted on QEMU, by what it is called on the command line."""
+
+
 def main() -> None:
-    """Print all figures."""
+    """Print all figures, or those of some groups, of all page tables or some."""
+    parser = argparse.ArgumentParser(description="Measure Keelback.")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
+    schemes = [each.paging.name for each in COLUMNS]
+    parser.add_argument("--paging", action="append", choices=schemes, help="may be given more than once")
+    chosen = parser.parse_args()
+    if unknown := [each for each in chosen.groups if each not in GROUPS]:
+        parser.error(f"there is no group {unknown[0]}; there are {', '.join(GROUPS)}")
     sources = sorted(PROGRAMS.glob("*.c"))
-    targets = {each: TARGETS[each.paging.word_bits] for each in COLUMNS}
     columns = {
-        each: build_programs(sources, runtime=RUNTIME, image_base=each.image_base, target=target)
-        for each, target in targets.items()
+        each: build_programs(
+            sources, runtime=RUNTIME, image_base=each.image_base, target=TARGETS[each.paging.word_bits]
+        )
+        for each in COLUMNS
+        if each.paging.name in (chosen.paging or schemes)
     }
-    programs = columns[MICROKERNEL]
+    if not chosen.groups and MICROKERNEL in columns:
+        say_host(columns[MICROKERNEL])
+    say("instructions, by page tables", "".join(f"{each.paging.name:>12}" for each in columns))
+    for name in chosen.groups or GROUPS:
+        GROUPS[name](columns)
+
+
+def say_host(programs: dict[str, bytes]) -> None:
+    """Print what depends on this machine, and what the simulated PC counts."""
     for typed, seconds in commands.rows():
         say(typed, f"{seconds:.2f} s")
     say("start to first user instruction, programs built", f"{start_up():.2f} s")
@@ -192,17 +282,6 @@ def main() -> None:
     say("compiled to interpreted system calls", f"{interpreted / seconds:.2f} times")
     for what, figure in watching.rows():
         say(what, figure)
-    say("instructions, by page tables", "".join(f"{each.paging.name:>12}" for each in COLUMNS))
-    calls, boots = zip(*(qemu.counted(*each) for each in columns.items()), strict=True)
-    say_each("QEMU, null system call", calls)
-    say_each("QEMU, 32-bit entry to a program's main", boots)
-    say_all("QEMU, ", MEMORY_FIGURES, [qemu.memory(*each, 64 << 20) for each in columns.items()])
-    for count in (1, 500):
-        figures = [qemu.crowd(*each, count) for each in columns.items()]
-        say_all(f"... beside {count} that sleep: ", CROWD_FIGURES, figures)
-    say_all("QEMU, ", LIBRARY_FIGURES, [qemu.libraries(*each) for each in columns.items()])
-    rounds = [qemu.memory(*each, 1 << 30)["round"] for each in columns.items()]
-    say_each("... with 1 GiB: fork, exit and wait", rounds)
     say("QEMU, start to a program's first output", f"{qemu.first_output(MICROKERNEL, programs):.2f} s")
 
 

@@ -30,13 +30,16 @@ def run(layout: Layout, image: bytes, *arguments: str, memory: int = MEMORY) -> 
         return bytes(machine.console)
 
 
-def counted(layout: Layout, programs: dict[str, bytes]) -> tuple[int, int]:
-    """Return the instructions of a null system call, and those from the 32-bit entry to a first program's main."""
+def counted(layout: Layout, programs: dict[str, bytes]) -> tuple[int, int, int]:
+    """Return the instructions of a null system call by `int`, and by the fast entry, and those up to a program's main.
+
+    These last are from the 32-bit entry on, to the first program.
+    """
     members = {"etc/init": b"stamps\n", **programs}
     image = make_image(layout, make_payload(members), compiled(layout))
     figures = figures_in(run(layout, image, *BY_INSTRUCTIONS))
     entered = run(layout, STAMP_ON_ENTRY + image[len(STAMP_ON_ENTRY) :], *BY_INSTRUCTIONS)
-    return figures["call"], figures["started"] - int.from_bytes(entered[:8], "little")
+    return figures["call"], figures["fast"], figures["started"] - int.from_bytes(entered[:8], "little")
 
 
 def figures_in(text: bytes) -> dict[str, int]:
@@ -63,10 +66,22 @@ def crowd(layout: Layout, programs: dict[str, bytes], count: int) -> dict[str, i
     return figures_in(run(layout, image, *BY_INSTRUCTIONS, memory=CROWD_MEMORY))
 
 
+def messages(layout: Layout, programs: dict[str, bytes]) -> dict[str, int]:
+    """Return the instructions of messages between two processes."""
+    image = make_image(layout, make_payload({"etc/init": b"messages\n", **programs}), compiled(layout))
+    return figures_in(run(layout, image, *BY_INSTRUCTIONS))
+
+
 def libraries(layout: Layout, programs: dict[str, bytes]) -> dict[str, int]:
     """Return the instructions of loading a library that another process has, of unloading it, and of calls."""
     members = {"etc/init": b"stubs\n", **programs, **payload_libraries(TARGETS[layout.paging.word_bits])}
     image = make_image(layout, make_payload(members), compiled(layout))
+    return figures_in(run(layout, image, *BY_INSTRUCTIONS))
+
+
+def threads(layout: Layout, programs: dict[str, bytes]) -> dict[str, int]:
+    """Return the instructions of what threads do, and do with each other."""
+    image = make_image(layout, make_payload({"etc/init": b"threads\n", **programs}), compiled(layout))
     return figures_in(run(layout, image, *BY_INSTRUCTIONS))
 
 

@@ -1,5 +1,19 @@
 """All tests run the kernel strictly: integers, asserts and memory are checked as compiled code checks them."""
 
+import gc
+
 from keelback.lang import strict
 
 strict.install("keelback.kernel")
+
+
+def pytest_collection():
+    """Keep the garbage collector from looking through thousands of tests that are being collected …"""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """… and that stay to the end; and let a machine or two be made between its looks, and not a tenth of one."""
+    gc.freeze()
+    gc.set_threshold(20_000)
+    gc.enable()

@@ -1,21 +1,30 @@
 """The consoles of the docs: their blocks, and what their commands print."""
 
-import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import keelback
+from command_client import ENVIRONMENT, SOURCE, keelback_command
 
 ROOT = Path(__file__).parents[1]
-SOURCE = Path(keelback.__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}(?: [^\n]*)?\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def write_files(page, folder):
+    """Write the files that a page shows: each says its name in a comment at its start, or its block has it as title."""
+    for source in blocks(page, "c") + blocks(page, "python") + blocks(page, "text"):
+        name = re.match(r"(?:/\*|#) (\w+\.(?:c|py|txt))\b", source)
+        if name is not None:
+            (folder / name[1]).write_text(source)
+    for path, text in re.findall(r'^```\w+ title="([^"]*)"\n(.*?)^```$', page.read_text(), re.DOTALL | re.MULTILINE):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
 
 
 def consoles():
@@ -47,19 +56,16 @@ def run_session(command, shown):
 
 def run(command, **options):
     """Run a command of the docs; `keelback` and `python` are ours."""
-    words = shlex.split(command, comments=True)
-    ours = [sys.executable, *(["-m", "keelback"] if words[0] == "keelback" else [])]
-    assert words[0] in ("keelback", "python")
-    environment = os.environ | {"PYTHONPATH": str(SOURCE), "COLUMNS": "100"}
+    program, *words = shlex.split(command, comments=True)
+    if program == "keelback":
+        return keelback_command(*words, **options)
+    assert program == "python"
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.run([*ours, *words[1:]], text=True, timeout=60, env=environment, **streams)
+    return subprocess.run([sys.executable, *words], text=True, timeout=60, env=ENVIRONMENT, **streams)
 
 
 def run_console(page, command, folder):
     """Return what a page's command prints, errors too, in an empty folder with the page's files."""
-    for source in blocks(page, "c") + blocks(page, "python"):
-        name = re.match(r"(?:/\*|#) (\w+\.(?:c|py))\b", source)
-        if name is not None:
-            (folder / name[1]).write_text(source)
+    write_files(page, folder)
     done = run(command, cwd=folder, stderr=subprocess.STDOUT)
     return "".join(line.rstrip() + "\n" for line in done.stdout.splitlines())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from consoles import ROOT
 from keelback.compiler import compile_program
-from keelback.compiler.print_c import Printer
+from keelback.compiler.print_c import Form, Printer
 from keelback.compiler.source import end_line
-from keelback.image.kernels import entries_of, kernel_of
+from keelback.image.live_kernels import entries_of, kernel_of
 from keelback.kernel.layout import MICROKERNEL
 
 PAGE = ROOT / "docs" / "compiler.md"
@@ -19,7 +19,7 @@ def page_now():
     """Return the page's text with each pair as the kernel's source and the compiler have it now."""
     kernel, ram = kernel_of(MICROKERNEL)
     program = compile_program(kernel, ram, entries_of(kernel))
-    printer = Printer(ram, program.functions, lines=False)
+    printer = Printer(ram, program.functions, form=Form(lines=False))
 
     def pair(match):
         function = program.functions[match[2]]

@@ -2,11 +2,10 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 
 from keelback.image.c_library import FOLDER, build_part, read_parts
 from keelback.image.symbols import defined_in, weak_in
-from keelback.image.toolchain import TARGETS, USER_FLAGS
+from keelback.image.toolchain import TARGETS, USER_FLAGS, Target
 from keelback.user import RUNTIME
 
 PARTS = RUNTIME / FOLDER / "parts.list"
@@ -14,21 +13,20 @@ HEAD = "# The files of the C library, and what each defines; the symbols are wri
 
 
 def made() -> str:
-    """Return what the list is to have: a name is its part's that defines it, not theirs that only have it weakly.
-
-    It is for all machines: on some of them, some names are nobody's.
-    """
-    parts = sorted(read_parts(RUNTIME))
-    wanted = list(product(parts, TARGETS.values()))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = pool.map(lambda each: build_part(each[0], RUNTIME, USER_FLAGS, each[1]), wanted)
-        built = dict(zip(wanted, objects, strict=True))
-    names: dict[str, set[str]] = {part: set() for part in parts}
-    for target in TARGETS.values():
-        strong = set[str]().union(*(defined_in(built[part, target]) - weak_in(built[part, target]) for part in parts))
-        for part in parts:
-            names[part] |= defined_in(built[part, target]) - (weak_in(built[part, target]) & strong)
+    """Return what the list is to have, for all machines: on some of them, some names are nobody's."""
+    found = [names_for(target) for target in TARGETS.values()]
+    names = {part: set[str]().union(*(each[part] for each in found)) for part in found[0]}
     return HEAD + "".join(f"{part}: {' '.join(sorted(each))}\n" for part, each in names.items())
+
+
+def names_for(target: Target) -> dict[str, set[str]]:
+    """Return the names that are each part's on a machine: which it defines, and not only has weakly."""
+    parts = sorted(read_parts(RUNTIME))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = pool.map(lambda part: build_part(part, RUNTIME, USER_FLAGS, target), parts)
+        built = dict(zip(parts, objects, strict=True))
+    strong = set[str]().union(*(defined_in(each) - weak_in(each) for each in built.values()))
+    return {part: defined_in(each) - (weak_in(each) & strong) for part, each in built.items()}
 
 
 if __name__ == "__main__":

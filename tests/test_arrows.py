@@ -18,13 +18,27 @@ ALLOWED = {
     "machine": {"abi", "errors", "image", "inspect", "kernel", "lang", "__version__"},
     "debug": {"errors", "image", "inspect", "kernel", "lang"},
     "view": {"abi", "errors", "image", "inspect", "kernel", "lang", "machine"},
+    "labs": {"compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "view"},
     "cli": {
-        *("abi", "compiler", "debug", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "view"),
+        *(
+            "abi",
+            "compiler",
+            "debug",
+            "errors",
+            "image",
+            "inspect",
+            "kernel",
+            "labs",
+            "lang",
+            "machine",
+            "user",
+            "view",
+        ),
         "__version__",
     },
 }
 
-FLOORS = ("x86", "devices", "memory", "boot", "loading", "processes", "calls")
+FLOORS = ("x86", "devices", "memory", "boot", "loading", "processes", "messages", "calls")
 """The kernel's folders: each imports only those before it, besides `layout`."""
 
 

@@ -210,6 +210,36 @@ static void take_a_page_and_give_it_back(void)
     say("malloc_page", &rounds);
 }
 
+/* One process: the object, its one page mapped, written and unmapped, and the object freed; then all but the first. */
+static void share_a_page(void)
+{
+    char *other = sys_map(NULL, PAGE, CAN_WRITE); /* so that the table is there */
+
+    other[0] = 1;
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        int32_t object = sys_object_create(1);
+        char *shown = sys_map_object(object, NULL, PAGE, 0, CAN_WRITE);
+        shown[0] = 1;
+        sys_unmap(shown, PAGE);
+        sys_drop(object);
+        stop(&rounds);
+    }
+    say("object", &rounds);
+    int32_t object = sys_object_create(64);
+    for (int i = 0; i < ROUNDS; i++) {
+        start();
+        char *shown = sys_map_object(object, NULL, 64 * PAGE, 0, CAN_WRITE);
+        for (int page = 0; page < 64; page++)
+            shown[page * PAGE] = 1;
+        sys_unmap(shown, 64 * PAGE);
+        stop(&rounds);
+    }
+    say("object_64", &rounds);
+    sys_drop(object);
+    sys_unmap(other, PAGE);
+}
+
 int main(const char *argument)
 {
     measure_own_cost(&rounds);
@@ -230,5 +260,6 @@ int main(const char *argument)
     spawn_exit("zzz_nothing", "last_spawn");
     malloc_and_free();
     take_a_page_and_give_it_back();
+    share_a_page();
     return 0;
 }

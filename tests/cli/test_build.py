@@ -4,7 +4,6 @@ import os
 import re
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from hashlib import sha256
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import keelback
+from command_client import ENVIRONMENT, SOURCE, keelback_command
 from keelback.cli.images import build_image
 from keelback.cli.programs import choose
 from keelback.image import iso
@@ -22,19 +21,13 @@ from keelback.image.iso import GRUB, TOOLS, build_iso, words_of
 from keelback.kernel.layout import MICROKERNEL, TEACHING, with_paging
 from keelback.machine.qemu.qemu import Medium, Qemu, Verdict
 
-SOURCE = Path(keelback.__file__).parents[1]
-ENVIRONMENT = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(SOURCE)}
-COMMAND = [sys.executable, "-c", "from keelback.cli import main; main()"]
 MIB = 1 << 20
 ON_DISC = ("--append", 'memory=20M init="hello from GRUB"', "primes")
 SCREEN, COLUMNS, ROWS = 0xB8000, 80, 25
 
 
 def command(*words, cwd=None, env=(), **options):
-    environment = ENVIRONMENT | dict(env)
-    done = subprocess.run(
-        [*COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=250, env=environment, **options
-    )
+    done = keelback_command(*words, cwd=cwd, timeout=250, env=ENVIRONMENT | dict(env), **options)
     assert "Traceback" not in done.stderr + done.stdout
     return done
 
@@ -93,12 +86,16 @@ def test_the_facts_printed_are_those_of_the_file(tmp_path):
     build_id = re.fullmatch("build id  ([0-9a-f]{32})", lines[2])[1]
     assert re.search(f"^build_id +{build_id} *$", shown, re.MULTILINE)
     assert os.listdir(tmp_path) == ["keelback.img"]
-    rooms = {line.split()[0]: [int(each.replace(",", "")) for each in line.split()[1::2]] for line in lines[3:]}
+    *room_lines, stack = lines[3:]
+    assert stack.startswith("stack ") and re.search("bytes, +[0-9,]+ free, at most: kernel_trap → [a-z0-9_ →]+$", stack)
+    room_lines.append(stack.partition(", at most")[0])
+    rooms = {line.split()[0]: [int(each.replace(",", "")) for each in line.split()[1::2]] for line in room_lines}
     assert {name: sum(room) for name, room in rooms.items()} == {
         "text": MICROKERNEL.places - MICROKERNEL.kernel_start,
         "places": MICROKERNEL.text_end - MICROKERNEL.places,
         "records": MICROKERNEL.records_limit - MICROKERNEL.text_end,
         "payload": most_payload(MICROKERNEL),
+        "stack": MICROKERNEL.kernel_stack,
     }
     assert re.search(f"^payload +0x[0-9a-f]+ +{rooms['payload'][0]:,} ", shown, re.MULTILINE)
 

@@ -95,7 +95,7 @@ def test_a_signal_tells_what_is_known_and_where_it_was(tmp_path, number, said):
 
 def test_a_terminal_shows_what_is_going_on(tmp_path):
     (tmp_path / "part.py").write_text(LOOPS)
-    words = [sys.executable, "-m", "keelback", "check", "--time", "4s", "--with", "part.py", "hello"]
+    words = [sys.executable, "-m", "keelback", "check", "--time", "1s", "--with", "part.py", "hello"]
     ours, theirs = os.openpty()
     environment = {**os.environ, "TERM": "xterm"}
     process = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.test_run import COMMAND, ENVIRONMENT
+from command_client import COMMAND, ENVIRONMENT
 from consoles import ROOT
 from keelback.cli import ending, statuses
 from keelback.cli.ending import run_command
@@ -110,6 +110,11 @@ def test_a_stream_that_is_closed_or_full_is_as_good_as_none():
     assert keelback("2>&-", "run", "nope") == (2, b"", b"")
     assert keelback("2>/dev/full", "run", "nope") == (2, b"", b"")
     assert keelback("<&- >&- 2>&-", "run", "null") == (1, b"", b"")
+
+
+@pytest.mark.parametrize("words", [["run", "--shell"], ["run", "--input", "-", "hello"], ["shell", "hello"]])
+def test_a_closed_standard_input_is_an_empty_one(words):
+    assert keelback("<&-", *words) == keelback("</dev/null", *words)
 
 
 def test_a_terminal_that_has_only_ascii_is_given_others_characters():

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from cli.test_run import COMMAND, ENVIRONMENT, command
+from cli.test_run import command
+from command_client import COMMAND, ENVIRONMENT
 from keelback.cli import doctor, progress
 from keelback.cli.app import COMMANDS
-from keelback.cli.sources import our_libraries, our_programs, purpose_of
+from keelback.cli.sources import our_libraries, our_programs, outside_programs, purpose_of
 from keelback.cli.statuses import STATUSES
 
 
 def test_programs_lists_each_with_what_it_is_for():
     facts = json.loads(command("programs", "--json").stdout)
-    ours = our_programs() | our_libraries()
+    of_shell = {name: main for name, (main, *_) in outside_programs().items()}
+    ours = our_programs() | of_shell | our_libraries()
     assert {each["name"]: each["purpose"] for each in facts} == {name: purpose_of(path) for name, path in ours.items()}
     shown = " ".join(command("programs").stdout.split())
     assert "hello C The smallest program that uses the kernel" in shown and "libgfx Python " in shown
@@ -58,12 +60,17 @@ def test_doctor_says_what_is_missing_and_the_line_to_type(monkeypatch, capsys, t
 def test_doctor_knows_every_extra_that_a_user_may_want(monkeypatch, capsys):
     """Those that `pyproject.toml` offers, but for who works on Keelback."""
     offered = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert doctor.EXTRAS.keys() == offered["optional-dependencies"].keys() - {"dev"}
+    assert doctor.EXTRAS.keys() == offered["optional-dependencies"].keys() - {"dev", "docs"}
     monkeypatch.setattr(doctor, "version", not_there)
     monkeypatch.setattr(doctor, "_packages", lambda: iter(()))
     assert doctor.examine(as_json=False) == 0
     said = capsys.readouterr().out
-    for what, extra in (("textual", "watch"), ("textual-serve", "watch"), ("resvg-py", "png")):
+    for what, extra in (
+        ("textual", "watch"),
+        ("textual-serve", "watch"),
+        ("resvg-py", "png"),
+        ("distributed", "cluster"),
+    ):
         assert re.search(rf"^ *{what} .*missing", said, re.MULTILINE)
         assert f"pip install 'keelback[{extra}]'\n" in said
     assert "Nothing is missing." not in said
@@ -270,17 +277,21 @@ def _read(terminal):
         return b""
 
 
+BUILDS = ("run", "--kernel", "compiled", "--layout", "teaching", "fork")
+"""What builds the smallest kernel where nothing is in the cache."""
+
+
 def test_a_build_that_takes_long_is_said_and_the_line_goes(tmp_path):
-    said, output = on_a_terminal(tmp_path, "run", "--kernel", "compiled", "hello")
+    said, output = on_a_terminal(tmp_path, *BUILDS)
     assert b"building kernel.c (" in said and b"exited with status 0" in output
     assert said.endswith(b"\x1b[?25h") or said.rindex(b"\x1b[?25h") > said.rindex(b"\x1b[?25l")
     assert said.rindex(b"\x1b[2K") > said.rindex(b"building")
-    assert on_a_terminal(tmp_path, "run", "--kernel", "compiled", "hello")[0] == b""
+    assert on_a_terminal(tmp_path, *BUILDS)[0] == b""
 
 
 def test_nothing_is_said_where_nobody_sees_it(tmp_path, monkeypatch):
     done = subprocess.run(
-        [*COMMAND, "run", "--kernel", "compiled", "hello"],
+        [*COMMAND, "run", "hello"],
         capture_output=True,
         env=ENVIRONMENT | {"KEELBACK_CACHE": str(tmp_path)},
     )

@@ -69,8 +69,8 @@ def test_the_tour_has_room_in_every_layout(words):
     [
         (["compare", "nope"], "no program 'nope'"),
         (["compare", "--memory", "1M", "hello"], "too little memory: "),
-        (["compare", "--memory", "2M", "hello"], "can't start. There is not enough memory: "),
-        (["compare", "--json", "--memory", "2M", "hello"], "can't start. There is not enough memory: "),
+        (["compare", "--memory", "2560K", "hello"], "can't start. There is not enough memory: "),
+        (["compare", "--json", "--memory", "2560K", "hello"], "can't start. There is not enough memory: "),
         (["run", "--kernel", "stewed", "hello"], "Invalid value for '--kernel'"),
     ],
 )

@@ -98,13 +98,13 @@ def test_a_layout_that_is_none_is_one_line(keelback, word):
         published=head + "OURS = replace(MICROKERNEL, name='mine')\n",
         named=head + "L = replace(MICROKERNEL, number=9)\n",
         many=head
-        + "L = replace(USERMODE, name='many', number=9, processes=900, threads=900)\n".replace("L = ", USERMODE),
+        + "L = replace(USERMODE, name='many', number=9, processes=1024, threads=1025)\n".replace("L = ", USERMODE),
         impossible=head + "L = replace(MICROKERNEL, number=9, threads=3)\n",
         float=head + "L = replace(MICROKERNEL, number=9, processes=12.5)\n",
     )
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"keelback: {LAYOUTS[word]}")
-    assert word != "many.py:L" or done.stderr.endswith("; processes=900, threads=900)\n")
+    assert word != "many.py:L" or done.stderr.endswith("; processes=1,024, threads=1,025)\n")
 
 
 def test_layouts_draws_one_of_your_own_from_constants_and_live(keelback):
@@ -112,6 +112,52 @@ def test_layouts_draws_one_of_your_own_from_constants_and_live(keelback):
     assert "The small layout: the kernel image file" in drawn.stdout and "small layout" in live.stdout
     assert drawn.returncode == live.returncode == 0
     assert keelback("layouts --layout small.py:NONE").returncode == 2
+
+
+DEEP_HEAD = """\
+from keelback.kernel.calls.system_calls import SystemCalls
+from keelback.kernel.processes.threads import Thread
+from keelback.lang import native, replaces, u8, u32, word
+
+@replaces(SystemCalls)
+class Deep:
+    def getpid(self, thread: Thread) -> word:
+        return self._level_0(thread.pid) + self._level_0(thread.pid + 1)
+
+    def _level_5(self, n: u32) -> u32:
+        return n & 0xFF
+
+    @native("volatile unsigned char room[800]; room[n] = n; return room[n];")
+    def _room(self, n: u32) -> u32:
+        return n & 0xFF
+"""
+LEVEL = """
+    def _level_{0}(self, n: u32) -> u32:
+        digit: u8 = 0
+{1}
+        if n & {2} == 0:
+            return self._room(self._level_{2}(n + 1) & 0xFF) + digit
+        return self._room(self._level_{2}(n + 2) & 0xFF)
+"""
+CHECKS = "\n".join(f"        digit = n // {each} - n // {each + 2}" for each in range(7, 23))
+"""Too much for the C compiler to make one function of two such."""
+
+
+def test_calls_that_take_too_much_stack_are_refused_with_their_chain(keelback, tmp_path):
+    deep = DEEP_HEAD + "".join(LEVEL.format(each, CHECKS, each + 1) for each in range(5))
+    done = keelback("build --with deep.py hello", deep=deep)
+    assert done.returncode == 2 and done.stdout == "" and not (tmp_path / "keelback.img").exists()
+    line, source, _ = done.stderr.splitlines()
+    chain = " → ".join(f"calls_level_{each} 8[0-9]{{2}}" for each in range(5))
+    says = "the kernel stack has 4,096 bytes, of which 512 are to be left; this chain takes 4,[0-9]{3}"
+    on_top = "panic [0-9]+ → entry code [0-9]+ → kernel_panic [0-9]+ → [^:]+ → non-maskable interrupt 12"
+    pattern = (
+        rf"keelback: deep\.py:([0-9]+):1: {says}: entry code 4 → kernel_trap [0-9]+ → "
+        rf"(?:calls_getpid [0-9]+ → )?{chain} → {on_top} \[stack\]"  # which may be one function with what calls it
+    )
+    found = re.fullmatch(pattern, line)
+    assert found and source.strip() == deep.splitlines()[int(found[1]) - 1].strip()
+    assert source.strip().startswith("def _level_")
 
 
 HELPER = "from keelback.lang import u32\n\nONE = 1\n\n\ndef is_one(count: u32) -> bool:\n    return count == ONE\n"
@@ -122,7 +168,7 @@ def test_a_part_imports_what_lies_beside_it(keelback, tmp_path):
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "mine.py").write_text(HELPER)
     (tmp_path / "parts" / "alone.py").write_text(WITH_HELPER)
-    done = keelback("check --with parts/alone.py regions")
+    done = keelback("run --check --with parts/alone.py forkexit")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     (tmp_path / "parts" / "mine.py").write_text(HELPER.replace("= 1\n", "= 1 // 0\n"))
     done = keelback("run --with parts/alone.py hello")
@@ -133,10 +179,32 @@ def test_a_part_imports_what_lies_beside_it(keelback, tmp_path):
     assert done.stderr == "keelback: parts/alone.py:1: ModuleNotFoundError: No module named 'mine'\n"
 
 
-@pytest.mark.parametrize("life", ["--check", "--kernel compiled"])
-def test_what_lies_beside_a_part_is_part_of_the_kernel_too(keelback, life):
-    helper = HELPER.replace("return count", "more: u32 = count - 9\n    return more")
-    done = keelback(f"run {life} --with alone.py regions", alone=WITH_HELPER, mine=helper)
+TRIPLE = re.sub(
+    r"argument\(0\).*",
+    "argument(0) * 3",
+    next(each for each in blocks(PAGE, "python") if each.startswith("# double.py")),
+)
+FIXED = TWICE.replace('"")', '"", number=240)').replace("return 1", "return thread.frame.argument(0) * 2")
+OTHER = TWICE.replace("double", "other")
+SEVERAL = {
+    "alone": WITH_HELPER,
+    "mine": HELPER.replace("return count", "more: u32 = count - 9\n    return more"),
+    "triple": TRIPLE.replace("double", "triple"),
+    "fixed": FIXED,
+    "other": OTHER,
+}
+"""Parts that are in one kernel, which is compiled once: each is asked for by programs of its own."""
+
+
+@pytest.fixture(params=["--check", "--kernel compiled"])
+def with_several(request, keelback):
+    """Return what runs a program with all of `SEVERAL`, in each life."""
+    options = " ".join(f"--with {name}.py" for name in SEVERAL if name != "mine")
+    return lambda program, files=(): keelback(f"run {request.param} {options} {program}", files=files, **SEVERAL)
+
+
+def test_what_lies_beside_a_part_is_part_of_the_kernel_too(with_several):
+    done = with_several("regions")
     assert done.returncode == 3 and re.search(r"kernel panic.* does not fit more.* \(mine\.py:7\)\n", done.stderr)
 
 
@@ -146,15 +214,12 @@ def test_a_panic_names_the_line_in_both_lives(keelback):
         assert done.returncode == 3 and "(crash.py:9)" in done.stderr.splitlines()[-1]
 
 
-def test_a_result_that_does_not_fit_is_a_panic_at_the_parts_own_line_in_both_lives(keelback):
-    page = next(each for each in blocks(PAGE, "python") if each.startswith("# double.py"))
-    double = re.sub(r"argument\(0\).*", "argument(0) * 3", page)
-    line = double.splitlines().index("    return thread.frame.argument(0) * 3") + 1
-    for life in ("interpreted", "compiled"):
-        done = keelback(f"run --kernel {life} --with double.py 'twice.c 1999999999'", double=double)
-        assert done.returncode == 3 and re.search(
-            rf"does not fit .*\(double.py:{line}\)$", done.stderr.splitlines()[-1]
-        )
+def test_a_result_that_does_not_fit_is_a_panic_at_the_parts_own_line(with_several):
+    line = TRIPLE.splitlines().index("    return thread.frame.argument(0) * 3") + 1
+    program = "int main(void) { return sys_call(200, 1999999999, 0, 0, 0); }"
+    done = with_several("calls.c", files={"calls.c": '#include "keelback.h"\n' + program})
+    assert done.returncode == 3
+    assert re.search(rf"does not fit .*\(triple.py:{line}\)$", done.stderr.splitlines()[-1])
 
 
 RAISES = {
@@ -187,11 +252,11 @@ def test_the_report_tells_of_a_process_that_the_scheduler_lost(keelback):
 
 def test_what_is_built_has_it_and_a_file_that_changes_is_built_again(keelback):
     ids = []
-    for content in (GOOD, GOOD.replace("== 1", "<= 1"), GOOD):
-        done = keelback("build --with mine.py hello", mine=content)
+    for content in (TWICE, TWICE.replace("return 1", "return 2"), TWICE):
+        done = keelback("build --layout teaching --with mine.py fork", mine=content)
         ids.append(re.search(r"^build id +(\w+)$", done.stdout, re.MULTILINE)[1])
     assert ids[0] == ids[2] != ids[1]
-    assert f"{ids[0]}" not in keelback("build hello").stdout
+    assert f"{ids[0]}" not in keelback("build --layout teaching fork").stdout
 
 
 def test_the_trace_shows_own_calls_by_name(keelback):
@@ -207,7 +272,7 @@ def test_a_result_is_as_wide_as_a_register_for_the_program_and_in_the_trace(keel
     own = TWICE.replace("return 1", "return thread.frame.argument(0) * 2")
     program = (
         "#include <stdio.h>\n"
-        'int main(void) { printf("%lld %d\\n", (long long)sys_call(22, 0x7fffffff, 0, 0, 0), sys_call(99, 0, 0, 0, 0)'
+        'int main(void) { printf("%lld %d\\n", (long long)sys_call(200, 0x7fffffff, 0, 0, 0), sys_call(99, 0, 0, 0, 0)'
         " == -1); return 0; }"
     )
     files = {"calls.c": '#include "keelback.h"\n' + program}
@@ -216,20 +281,18 @@ def test_a_result_is_as_wide_as_a_register_for_the_program_and_in_the_trace(keel
     assert f"double(2147483647) = {shown}" in done.stderr
 
 
-def test_a_call_has_the_number_that_it_asks_for_in_both_lives(keelback):
-    fixed = TWICE.replace('"")', '"", number=40)').replace("return 1", "return thread.frame.argument(0) * 2")
-    other = TWICE.replace("double", "other")
-    program = "int main(void) { print_number(sys_call(40, 7, 0, 0, 0) - sys_call(30, 7, 0, 0, 0)); return 0; }"
-    for life in ("interpreted", "compiled"):
-        done = keelback(
-            f"run --kernel {life} --with fixed.py --with other.py calls.c",
-            fixed=fixed, other=other, files={"calls.c": '#include "keelback.h"\n' + program},
-        )  # fmt: skip
-        assert "\n15\n" in done.stdout  # 14, and -1 of what is no call
-        assert done.stderr == "keelback: double is call 40\nkeelback: other is call 22\n"
-    clash = other.replace('"")', '"", number=40)')
-    done = keelback("run --with fixed.py --with clash.py hello", clash=clash)
-    assert done.stderr == "keelback: clash.py:7: other has number 40, which is double's; 22 is free\n"
+def test_a_call_has_the_number_that_it_asks_for(with_several):
+    program = "int main(void) { print_number(sys_call(240, 7, 0, 0, 0) - sys_call(30, 7, 0, 0, 0)); return 0; }"
+    done = with_several("calls.c", files={"calls.c": '#include "keelback.h"\n' + program})
+    assert "\n15\n" in done.stdout  # 14, and -1 of what is no call
+    calls = {"triple": 200, "double": 240, "other": 201}
+    assert done.stderr == "".join(f"keelback: {name} is call {number}\n" for name, number in calls.items())
+
+
+def test_a_number_that_another_call_has_asked_for_is_refused(keelback):
+    clash = OTHER.replace('"")', '"", number=240)')
+    done = keelback("run --with fixed.py --with clash.py hello", fixed=FIXED, clash=clash)
+    assert done.stderr == "keelback: clash.py:7: other has number 240, which is double's; 200 is free\n"
 
 
 def test_check_answers_machines_too_whatever_a_part_prints(keelback):

@@ -57,7 +57,7 @@ def test_a_replay_tells_who_changed_something(run_file):
     assert (done.returncode, done.stderr) == (0, "")
     last, program, *ways = done.stdout.splitlines()
     place = next(each for each in ways if each.startswith("  by "))
-    assert program.startswith("  for the program: keelback.h:") and program.endswith(": int 0x80")
+    assert program.startswith("  for the program: trap.h:") and program.endswith(": int 0x80")
     assert re.fullmatch(r"trap \d, hello \(1\), exit\(0\): processes.table\[1\].state changes from ALIVE to \w+", last)
     assert place.startswith("  by kernel/processes/") and "(" in place
     assert done.stdout.splitlines()[-1] == "nothing changes processes.table[1].state after trap 9"
@@ -123,7 +123,7 @@ def test_a_file_that_is_none_or_has_changed_is_told(run_file, tmp_path):
 TEXTS = [5, None, ["a"], "\ud800", "a\0b"]
 NUMBERS = ["x", None, True, 1.5, -1, 1 << 64, [1]]
 LIES = {
-    "format": [2, None, True, "1"],
+    "format": [1, 3, None, True, "1"],
     "build": [5, None, "x" * 101, "a\nb"],
     "records": [5, None, "x" * 101],
     "layout": TEXTS,
@@ -137,6 +137,7 @@ LIES = {
     "files": [[1], None, *({"cow": each} for each in ([10**18, 5], [-3, 4], [0], [0, 1 << 31], [0, 1.0], "ab", None))],
     "end": [{}, None, 3],
     "image": [*NUMBERS, 0, 1 << 31],
+    "input": [*NUMBERS, 0, (64 << 20) + 1],
 }
 ENDS = {
     "traps": NUMBERS,
@@ -164,6 +165,8 @@ def test_every_fact_of_a_header_is_checked(run_file, tmp_path):
         said_of(forged(KIND, body, header), tmp_path)
     for wrong in (body[:-1], body + b"x", b""):
         assert "its body" in said_of(forged(KIND, wrong, facts), tmp_path)
+    no_log = body[: facts["image"]] + b"x" * facts["input"]
+    assert "its input is no log: its first line is not" in said_of(forged(KIND, no_log, facts), tmp_path)
     assert "not packed" in said_of(sealed(KIND, json.dumps(facts).encode(), b"no zlib"), tmp_path)
 
 

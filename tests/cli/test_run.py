@@ -1,25 +1,20 @@
 """`keelback run` as a person runs it: in its own process, output and exit status looked at."""
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import keelback
+from command_client import COMMAND, ENVIRONMENT, keelback_command
 from keelback.cli.app import COMMANDS
 from support import code_program, elf
 
-ENVIRONMENT = os.environ | {"COLUMNS": "100", "PYTHONPATH": str(Path(keelback.__file__).parents[1])}
-COMMAND = [sys.executable, "-c", "from keelback.cli import main; main()"]
-
 
 def command(*words, cwd=None):
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, cwd=cwd, timeout=60, env=ENVIRONMENT)
+    done = keelback_command(*words, cwd=cwd)
     assert "Traceback" not in done.stderr + done.stdout
     return done
 
@@ -218,6 +213,19 @@ def test_a_trace_for_programs_says_what_that_for_people_says():
     assert puts["arguments"]["address"]["text"] == "hello: I am process 1\n" and puts["result"]["value"] == 22
     fault = facts[-1]
     assert (fault["event"], fault["address"], fault["access"], fault["action"]) == ("PageFault", 0, "READ", "KILLED")
+
+
+@pytest.mark.parametrize("where", [[], ["--machine", "qemu"]])
+def test_a_trace_names_threads_that_are_not_the_first_of_their_process(where):
+    lines = command("run", "--trace", "philosophers 1", *where).stderr.splitlines()
+    who = {
+        name: [line for line in lines if f"  {name}(" in f"  {line[40:]}"] for name in ("thread_create", "thread_exit")
+    }
+    assert [line[23:39].rstrip() for line in who["thread_create"]] == ["philosophers[1]"] * 5
+    assert sorted(line[23:40].rstrip() for line in who["thread_exit"]) == [
+        f"philosophers[1.{id}]" for id in range(2, 7)
+    ]
+    assert not any(" = " in line for line in who["thread_exit"]), "it does not return"
 
 
 @pytest.mark.parametrize("where", [[], ["--kernel", "compiled"], ["--machine", "qemu"]])

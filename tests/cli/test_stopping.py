@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.test_run import COMMAND, ENVIRONMENT, command
+from cli.test_run import command
+from command_client import COMMAND, ENVIRONMENT
 from keelback.cli.sources import our_programs
 
 WAYS = [("--kernel", "interpreted"), ("--kernel", "compiled"), ("--machine", "qemu")]

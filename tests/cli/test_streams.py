@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cli.test_run import COMMAND, ENVIRONMENT
+from command_client import COMMAND, ENVIRONMENT
 from keelback.cli.report import print_report
 from keelback.cli.streams import CALM, escaped, escaped_lines
 from keelback.inspect.endings import ProcessEnding

@@ -31,7 +31,7 @@ from support import MIB, programs_of, some_of
 from variants import variants, word_for
 
 LIVES = ("interpreted", "compiled")
-ALREADY = "--on names a machine that is there; a PROGRAM, --at and --until are for one that is not"
+ALREADY = "--on names a machine that is there; a PROGRAM, --at, --until, --input and --keys are for one that is not"
 
 
 def done(*words):

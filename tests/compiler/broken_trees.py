@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from keelback import compiler
-from keelback.compiler import ir
+from keelback.compiler import compile_program, ir, passes
 from keelback.compiler.intervals import Interval
 from keelback.compiler.types import BOOLEAN, TEXT, ArrayPointer, Integer, Pointer, exactly
 from keelback.lang import Struct, u8
@@ -42,8 +41,8 @@ def trees_of(root, ram, entries) -> Iterator[Tree]:
         kept.append((replace(function), functions, nodes))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(compiler, "verify", keep)
-        compiler.compile_program(root, ram, entries)
+        patched.setattr(passes, "verify", keep)
+        compile_program(root, ram, entries)
     for nodes in dict.fromkeys(each[2] for each in kept):
         functions = {function.key.name: function for function, _, stage in kept if stage is nodes}
         yield from (Tree(each, functions, nodes) for each in functions.values() if each.body)

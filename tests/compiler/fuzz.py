@@ -61,7 +61,7 @@ def run_module(path: Path, text: str, seed: str, names: list[str], report: Repor
 
 def differences(path: Path, text: str, seed: str, names: list[str], report: Report, word_bits: int) -> Iterator[str]:
     """Yield how the entries of a module fail."""
-    for each in (source._definitions, source.definition_of, source.hints_of):
+    for each in (source._definitions, source._found_definition, source.hints_of):
         each.cache_clear()  # the same file, with another text
     path.write_text(text)
     lives = Lives(path, word_bits)

@@ -130,7 +130,7 @@ class PatientLives(Lives):
 
 def run(programs: Sequence[Program], path: Path, word_bits: int, report: Report) -> None:
     """Compile and run the programs of one module; note those that fail."""
-    for each in (source._definitions, source.definition_of, source.hints_of):
+    for each in (source._definitions, source._found_definition, source.hints_of):
         each.cache_clear()  # the same file, with another text
     path.write_text(module_text(programs))
     lives = PatientLives(path, word_bits)

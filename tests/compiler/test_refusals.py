@@ -6,8 +6,7 @@ import textwrap
 import pytest
 
 from compiler.compare_lives import Lives
-from keelback import compiler
-from keelback.compiler import compile_program, source
+from keelback.compiler import compile_program, passes, source
 from keelback.compiler.errors import CompileError
 from keelback.compiler.evaluate.arithmetic import Arithmetic
 from keelback.compiler.print_c import Printer
@@ -603,13 +602,14 @@ REFUSED_METHODS = [
     ("keyword-only parameter by position", "def other(self, *, n: u32) -> u32:\n    return n", "return self.other(a)", "1:20: Kernel Python has no keyword-only parameter [functions]"),
     ("keyword-only parameter of an entry", "def other(self, *, n: u32) -> u32:\n    return n", None, "1:20: Kernel Python has no keyword-only parameter [functions]"),
     ("positional-only parameter", "def other(self, n: u32, /) -> u32:\n    return n", "return self.other(a)", "1:11: Kernel Python has no positional-only parameter [functions]"),
-    ("static method", "@staticmethod\ndef other(n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native and @replaces [functions]"),
-    ("class method", "@classmethod\ndef other(cls, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native and @replaces [functions]"),
-    ("decorator that marks", "@marked\ndef other(self, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native and @replaces [functions]"),
-    ("decorator that wraps", "@doubled\ndef other(self, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native and @replaces [functions]"),
-    ("decorator above native", '@marked\n@native("return n;")\ndef other(self, n: u32) -> u32:\n    return n', "return self.other(a)", "1:2: Kernel Python has no decorator but @native and @replaces [functions]"),
-    ("decorator of a generator", "@marked\ndef other(self) -> Iterator[u32]:\n    yield 1", "for i in self.other(): pass\nreturn a", "1:2: Kernel Python has no decorator but @native and @replaces [functions]"),
+    ("static method", "@staticmethod\ndef other(n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native, @rare and @replaces [functions]"),
+    ("class method", "@classmethod\ndef other(cls, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native, @rare and @replaces [functions]"),
+    ("decorator that marks", "@marked\ndef other(self, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native, @rare and @replaces [functions]"),
+    ("decorator that wraps", "@doubled\ndef other(self, n: u32) -> u32:\n    return n", "return self.other(a)", "1:2: Kernel Python has no decorator but @native, @rare and @replaces [functions]"),
+    ("decorator above native", '@marked\n@native("return n;")\ndef other(self, n: u32) -> u32:\n    return n', "return self.other(a)", "1:2: Kernel Python has no decorator but @native, @rare and @replaces [functions]"),
+    ("decorator of a generator", "@marked\ndef other(self) -> Iterator[u32]:\n    yield 1", "for i in self.other(): pass\nreturn a", "1:2: Kernel Python has no decorator but @native, @rare and @replaces [functions]"),
     ("decorator of a method picked at run time", "@staticmethod\ndef other(n: u32) -> u32:\n    return n", "return (self.twice, self.other)[a](a)", "6:12: only methods in a static tuple are picked at run time [calls]"),
+    ("rare generator", "@rare\ndef other(self) -> Iterator[u32]:\n    yield 1", "for i in self.other(): pass\nreturn a", "1:2: a generator is a part of who loops over it: it can't be @rare [generators]"),
     ("result without annotation", "def other(self, n: u32):\n    return n", "return 1 if self.other(a) is None else 0", "2:5: the result of other needs a type of Kernel Python [functions]"),
     ("result without a width", "def other(self, n: u32) -> int:\n    return n", "return 1 if self.other(a) is None else 0", "2:5: the result of other needs a type of Kernel Python [functions]"),
     ("result of nothing", "def other(self) -> None:\n    return self.fails(3)", "self.other()\nreturn a", "2:5: the result of other needs a type of Kernel Python [functions]"),
@@ -691,7 +691,7 @@ def test_mistake_of_a_later_pass_tells_the_function_that_it_was_at(name, tmp_pat
     def fail(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr(compiler, name, fail)
+    monkeypatch.setattr(passes, name, fail)
     error, first = refusal_of_body("return a", tmp_path)
     assert (error.line, error.rule) == (first, "compiler")
     assert error.message == "the compiler failed here, which is a fault of Keelback's: AssertionError"

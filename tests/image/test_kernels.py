@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from keelback.errors import UserError
+from keelback.image import compiled as compiling_kernels
 from keelback.image import kernels
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.kernels import compiled, compiling
@@ -21,11 +22,11 @@ def builds(monkeypatch, tmp_path):
     monkeypatch.setenv("KEELBACK_CACHE", str(tmp_path))
     seen = []
 
-    def compile_kernel(kernel, ram, entries, *, flags=()):
+    def compile_kernel(kernel, ram, entries, *, flags=(), prove=None):
         seen.append(kernel.layout.name)
         return CompiledKernel({"kernel.o": kernel.layout.name.encode(), "more.o": b""}, (("a section", 0x1000),))
 
-    monkeypatch.setattr(kernels, "compile_kernel", compile_kernel)
+    monkeypatch.setattr(compiling_kernels, "compile_kernel", compile_kernel)
     return seen
 
 
@@ -54,7 +55,7 @@ def test_a_kernel_that_was_changed_is_never_kept(builds):
 def test_a_kernel_is_compiled_meanwhile(builds, monkeypatch):
     monkeypatch.setattr(kernels, "compiled", cache(compiled.__wrapped__))
     done = threading.Event()
-    monkeypatch.setattr(kernels, "_is_as_written", lambda kernel: done.wait(20))  # for what the caller does
+    monkeypatch.setattr(kernels, "is_as_written", lambda kernel: done.wait(20))  # for what the caller does
     with compiling(MICROKERNEL):
         done.set()
     assert kernels.compiled(MICROKERNEL) is kernels.compiled(MICROKERNEL) and builds == ["microkernel"]

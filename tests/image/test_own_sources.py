@@ -15,14 +15,14 @@ def package(monkeypatch, tmp_path):
         (tmp_path / name).write_text("as it was")
     monkeypatch.setattr(keelback, "__file__", str(tmp_path / "__init__.py"))
     monkeypatch.setenv("KEELBACK_CACHE", str(tmp_path / "cache"))
-    own_sources._digest.cache_clear()
+    own_sources.digest_of_sources.cache_clear()
     yield tmp_path
-    own_sources._digest.cache_clear()
+    own_sources.digest_of_sources.cache_clear()
 
 
 def builds(*key):
     """Say whether something made of the part `lang` is built, and not found."""
-    own_sources._digest.cache_clear()  # as in another process
+    own_sources.digest_of_sources.cache_clear()  # as in another process
     seen = []
     assert kept_build(("lang",), *key, build=lambda: seen.append(1) or b"made") == b"made"
     return bool(seen)

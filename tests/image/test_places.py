@@ -7,6 +7,7 @@ import subprocess
 from bisect import bisect_right
 from dataclasses import replace
 from io import BytesIO
+from itertools import combinations
 from pathlib import Path
 
 import capstone
@@ -15,9 +16,10 @@ from elftools.elf.elffile import ELFFile
 
 import keelback.kernel
 import keelback.lang
-from keelback.image.images import make_image, make_symbols
+from keelback.image.images import make_image
 from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.kernels import compiled
+from keelback.image.linked import make_symbols
 from keelback.image.places import build_table
 from keelback.image.toolchain import compile_c, link_elf
 from keelback.inspect.source_places import source_places
@@ -354,24 +356,40 @@ def test_every_call_of_the_kernel_has_places_in_files_that_exist(kernel):
     found = [(name, address, places.at(address - 1)) for name, address in calls(kernel)]
     assert len(found) > 500
     unknown = [(name, hex(address)) for name, address, place in found if place is None]
-    assert all(name.endswith("_text") for name, _ in unknown), "only what the compiler itself made up has no source"
+    made_up = ("_put_text", "_put_number")
+    assert all(name.endswith(made_up) for name, _ in unknown), "only what the compiler itself made up has no source"
     for _, address, place in found:
         assert reader.chain(address - 1) == chain(place)
         for file, _, line in chain(place):
             assert 0 <= line <= lines[file], (hex(address), file, line)
 
 
+def is_named(function, name):
+    """Say whether a function in C was made from a source function of a name."""
+    plain = re.sub(r"_[0-9]+$", "", function)  # what makes a name in C the only one, or is part of it
+    return plain.endswith(name) or function.endswith(name)
+
+
 def test_lines_are_lines_of_their_functions_but_for_instructions_that_were_moved(kernel):
-    """The C compiler moves some over the edges of what it inlined; and a call that may raise is a line too low."""
+    """The C compiler moves some over the edges of what it inlined; and a call that may raise is a line too low.
+
+    Of the first, most have a line of a function that theirs is inlined in, or that is inlined in theirs.
+    """
     _, functions = sources()
-    found = [step for _, place in source_places(kernel) for step in chain(place) if step[0].endswith(".py") and step[2]]
-    odd = []
+    chains = [chain(place) for _, place in source_places(kernel)]
+    near = {}
+    for inner, outer in {(a[1], b[1]) for steps in chains for a, b in combinations(steps, 2)}:
+        near.setdefault(inner, set()).add(outer)
+        near.setdefault(outer, set()).add(inner)
+    found = [step for steps in chains for step in steps if step[0].endswith(".py") and step[2]]
+    moved, odd = [], []
     for file, function, line in found:
-        plain = re.sub(r"_[0-9]+$", "", function)  # what makes a name in C the only one, or is part of it
-        inside = [where for name, where in functions[file] if plain.endswith(name) or function.endswith(name)]
-        if not any(line in where for where in inside):
-            odd.append((file, function, line))
-    assert len(found) > 5000 and len(odd) < len(found) / 80, odd
+        owners = [name for name, where in functions[file] if line in where]
+        if not any(is_named(function, name) for name in owners):
+            is_near = any(is_named(each, name) for name in owners for each in near.get(function, ()))
+            (moved if is_near else odd).append((file, function, line))
+    assert len(found) > 5000 and len(moved) < len(found) / 80, moved
+    assert len(odd) < len(found) / 120, odd
 
 
 def test_the_kernels_places_are_those_that_binutils_tells(kernel, tmp_path):
@@ -385,7 +403,7 @@ def test_the_kernels_places_are_those_that_binutils_tells(kernel, tmp_path):
 
 def test_the_kernels_table_fits_with_room_to_grow(kernel):
     table = table_of(kernel, MICROKERNEL.places)
-    assert len(table) < (MICROKERNEL.text_end - MICROKERNEL.places) * 3 // 4
+    assert len(table) < (MICROKERNEL.text_end - MICROKERNEL.places) * 4 // 5
     assert len(Reader(table).places.table) < 1 << 15
     image = make_image(MICROKERNEL, b"", compiled(MICROKERNEL))
     assert image[MICROKERNEL.places - MICROKERNEL.kernel_start :].startswith(table)

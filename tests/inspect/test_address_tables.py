@@ -135,7 +135,8 @@ def test_any_regions_make_a_whole_table(places, chosen):
     ends = [place * PAGE for place in sorted(places)]
     pairs = list(zip(ends[::2], ends[1::2], strict=False))
     regions = [
-        SimpleNamespace(start=start, end=end, kind=kind) for (start, end), kind in zip(pairs, chosen, strict=False)
+        SimpleNamespace(start=start, end=end, kind=kind, object=0)
+        for (start, end), kind in zip(pairs, chosen, strict=False)
     ]
     process = SimpleNamespace(name="it", regions=regions)
     rows = virtual_table(SimpleNamespace(kernel=SimpleNamespace(layout=MICROKERNEL)), process)

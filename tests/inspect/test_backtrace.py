@@ -15,7 +15,7 @@ from keelback.image.libraries import build_library
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program
 from keelback.image.toolchain import I386, X86_64
-from keelback.inspect.backtrace import CALLS, Stack, way_of
+from keelback.inspect.backtrace import Stack, way_of
 from keelback.inspect.family import Family
 from keelback.inspect.lens import look, walker_of
 from keelback.inspect.loaded_code import Code
@@ -260,13 +260,13 @@ def test_the_way_is_told_wherever_in_a_system_call_a_timer_interrupts(program):
     stack = Stack(walker_of(pc.kernel), pc.contents, directory, frame.esp)
     own = stack.word_at(frame.esp)
     interrupted = frame._replace(vector=TIMER)
-    after, mov = frame.eip, frame.eip - len(CALLS[32]) + 2
+    after, mov = frame.eip, frame.eip - 27
     ways = [
         way_of(Code(with_debug_data(program)), each, stack)
         for each in (
             interrupted._replace(eip=mov - 1, esp=frame.esp + 4, ebp=own),
             interrupted._replace(eip=mov, ebp=own),
-            interrupted._replace(eip=mov + 2),
+            *(interrupted._replace(eip=mov + into) for into in (2, 9, 11, 13, 18, 25)),
             interrupted._replace(eip=after),
             interrupted._replace(eip=after + 1, esp=frame.esp + 4, ebp=own),
         )

@@ -6,6 +6,7 @@ import pytest
 
 from keelback.inspect.drawing import draw_image_file, draw_kernel_region, draw_live, draw_virtual, usable_ranges
 from keelback.kernel.layout import MICROKERNEL, PUBLISHED
+from keelback.kernel.memory.frames import Role
 from keelback.lang import PAGE_SIZE
 from support import MIB, make_pc
 from variants import name_of
@@ -20,7 +21,7 @@ def edges(lines):
 @pytest.mark.parametrize("memory", [4 * MIB, 64 * MIB])
 def test_a_running_machine_is_drawn_with_all_its_boundaries(memory):
     pc = make_pc(memory=memory)
-    pc.boot()
+    pc.bring_up()
     bounds, layout = pc.kernel.memory.bounds, pc.layout
     free, unused = first_free_frame(pc.kernel) * PAGE_SIZE, pc.kernel.memory.heap.bounds.next
     expected = [
@@ -36,7 +37,8 @@ def first_free_frame(kernel):
     """Return the zone's frame before which all are in use and after which none is, by the frame records."""
     bounds = kernel.memory.bounds
     zone = range(bounds.zone // PAGE_SIZE, bounds.region_top // PAGE_SIZE)
-    in_use = [frame for frame in zone if kernel.memory.frames.table[frame].references > 0]
+    records = kernel.memory.frames.table
+    in_use = [frame for frame in zone if records[frame].references > 0 or records[frame].role == Role.TABLE]
     assert in_use and in_use == list(zone)[: len(in_use)]
     return zone[len(in_use)]
 
@@ -56,7 +58,7 @@ def test_the_drawings_have_the_labels_of_the_design_in_its_order():
               "[kernel image]", "microkernel and process manager", "kernel_start (0x100000"]  # fmt: skip
     assert_in_order(draw_kernel_region(MICROKERNEL), labels)
     pc = make_pc(memory=4 * MIB)
-    pc.boot()
+    pc.bring_up()
     assert_in_order(draw_live(pc.kernel), labels)
     labels = ["0x100000000 = 4GB", "User memory space", "═╡ KLIMIT (0x8000000 = 128MB)",
               "available for global mappings", "kernel_region_top", "microkernel, process manager, etc.",

@@ -14,6 +14,12 @@ from support import MIB, c_program, make_pc, payload_programs
 
 LIVES = ["interpreted", "compiled"]
 PROGRAM = """
+static char stack[4096];
+static void other(void)
+{
+    sys_exit(6);
+}
+
 int main(const char *argument)
 {
     struct ending ending;
@@ -24,6 +30,8 @@ int main(const char *argument)
         case 'f': *(volatile int *)16 = 1; break;
         case 'k': sys_kill(sys_getpid()); break;
         case 's': sys_sleep(1000); break;
+        case 't': sys_thread_exit(NULL); break;
+        case 'o': sys_thread_create(other, stack + sizeof stack, NULL); sys_sleep(1000); break;
         case 'd': sys_detach(); break;
         case 'e': sys_exec("hello", ""); break;
         case 'c': if (sys_fork_child() == 0) sys_exit(7); sys_wait(ANY_CHILD, &ending); break;
@@ -67,6 +75,8 @@ def told(family):
         ("f", "killed: page fault", True),
         ("k", "killed by itself", True),
         ("s", "killed by process 1", True),
+        ("t", "exited with status 0", True),
+        ("o", "exited with status 6", True),
         ("d", "exited with status 0", False),
         ("e", "exited with status 0", True),
     ],

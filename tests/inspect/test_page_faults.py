@@ -38,6 +38,7 @@ def test_a_page_that_is_there_now_says_where_it_comes_from(machine):
 def test_a_page_that_was_there_says_what_it_has_become(machine):
     frame, zero = machine.frame(ANYWHERE), machine.lens.spaces.kernel.zero
     assert served(machine, ANYWHERE, Translation(ANYWHERE, frame, USER)) is Action.TAKEN_OVER
+    assert served(machine, ANYWHERE, Translation(ANYWHERE, frame, USER), RegionKind.SHARED) is Action.OPENED
     assert served(machine, ANYWHERE, Translation(ANYWHERE, frame + 1, USER)) is Action.COPIED
     assert served(machine, ANYWHERE, Translation(ANYWHERE, zero, USER)) is Action.ZEROS
 

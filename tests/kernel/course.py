@@ -5,4 +5,4 @@ from dataclasses import replace
 from keelback.kernel.layout import KIB, TEACHING
 from keelback.kernel.x86.paging import I386
 
-COURSE = replace(TEACHING, name="course", number=104, paging=I386, for_size=False, entry_stack=24 * KIB)
+COURSE = replace(TEACHING, name="course", number=104, paging=I386, entry_stack=24 * KIB)

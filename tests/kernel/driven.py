@@ -5,20 +5,25 @@ instructions, the same in 32 and 64 bits, of which the trap frame's eip (rip) pi
 gives way to the others.
 """
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import IntEnum
 from functools import cache
+from typing import Any, TypeVar
 
 from keelback.abi.calls import CALLS
 from keelback.abi.errors import UnknownCall
+from keelback.abi.handles import NAMES, WITH_RECORD
+from keelback.abi.parts import Part
+from keelback.abi.records import Message
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.inspect.records import regions_of
-from keelback.kernel.layout import MICROKERNEL, Layout
+from keelback.kernel.layout import MICROKERNEL, PUBLISHED, Layout
 from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread, ThreadState
@@ -29,6 +34,8 @@ from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.models import Model
 from keelback.machine.simulated.pc import SimulatedPc
+from kernel.quick import compiled_quickly
+from kernel.stock import again
 from support import EXECUTE, MIB, READ, WRITE, elf, entry_at, frame_at, wide_elf
 
 PAGE = 4096
@@ -70,12 +77,21 @@ LIBRARY_FILES = {word_bits: write(LIBRARY_PARTS, entry=0, type=3) for word_bits,
 LIBRARY_FILE = LIBRARY_FILES[32]
 
 LIVES = ("interpreted", "compiled")
-SMALL = replace(MICROKERNEL, processes=8, threads=8)
+SMALL = replace(MICROKERNEL, processes=8, threads=12)
 """The layout with a process table that is full soon, and read in no time."""
 EAGER = replace(SMALL, eager_fork=True)
 CROWDED = replace(SMALL, most_references=2)
 MOST_REGIONS = 16
 LIMITED = replace(SMALL, regions=MOST_REGIONS)
+UNUSUAL = replace(
+    SMALL,
+    guard_pages=0,
+    kernel_stack=3 * PAGE,
+    kernel_stack_slots=SMALL.threads,
+    lowest_number=True,
+    malloc_base=MALLOC - PAGE,
+)
+"""The layout of which each value has a test of its own and none is in another's way: one kernel for all."""
 AREAS = {name: getattr(MICROKERNEL, name) for name in ("image_base", "anonymous_base", "malloc_base", "malloc_limit")}
 """Where the areas lie that this module's addresses are in."""
 
@@ -85,7 +101,7 @@ def with_our_areas(layout: Layout) -> Layout:
 
     So one request, with its addresses, can be made of each of them.
     """
-    return replace(layout, processes=8, threads=8, **AREAS)
+    return replace(layout, processes=8, threads=12, **AREAS)
 
 
 def memory_for(layout: Layout) -> int:
@@ -95,6 +111,15 @@ def memory_for(layout: Layout) -> int:
 
 Call = IntEnum("Call", {each.name.upper(): each.number for each in CALLS})
 """The numbers of the system calls."""
+CARRIERS = {each.number for each in CALLS if each.carries}
+"""Those that carry a message."""
+
+
+def carried(handle: int, record: int = 0, *words: int) -> tuple[int, ...]:
+    """Return the arguments of a call that carries a message, by register: a record, where one is named, is the last."""
+    return (handle | WITH_RECORD, *(*words, 0, 0, 0)[:3], record) if record else (handle, *words)
+
+
 ERRORS = {each.number: [error.number for error in each.errors] for each in CALLS}
 
 
@@ -114,7 +139,8 @@ def _image(life: str, layout: Layout, init: tuple[str, ...], programs: tuple[tup
         "libit": LIBRARY_FILES[layout.paging.word_bits],
         **dict(programs),
     }
-    return make_image(layout, make_payload(members), compiled(layout) if life == "compiled" else None)
+    kernel = compiled if layout in (SMALL, *PUBLISHED) else compiled_quickly
+    return make_image(layout, make_payload(members), kernel(layout) if life == "compiled" else None)
 
 
 def make_machine(
@@ -175,9 +201,7 @@ class Driven:
         return self._thread().pid
 
     def _thread(self) -> Thread:
-        thread = self.lens.first_cpu.current
-        assert thread is not None
-        return thread
+        return self.lens.scheduler.current(self.lens.first_cpu)
 
     def process(self, pid: int) -> Process:
         return self.table[pid]
@@ -229,8 +253,10 @@ class Driven:
     def begin(self, pid: int, ip: int, ax: int, *arguments: int, cx: int = 0) -> None:
         """Put a request into a process's trap frame, and let it be the next to run."""
         self.run(pid)
-        bx, si, di = (*(each & (1 << self.word_bits) - 1 for each in arguments), 0, 0, 0)[:3]
-        set_registers(self.thread(pid).frame, ip=ip + self.offset, ax=ax, cx=cx, bx=bx, si=si, di=di)
+        if ip == CALL and ax in CARRIERS:
+            arguments = carried(*arguments)
+        bx, si, di, bp, dx = (*(each & (1 << self.word_bits) - 1 for each in arguments), 0, 0, 0, 0, 0)[:5]
+        set_registers(self.thread(pid).frame, ip=ip + self.offset, ax=ax, cx=cx, bx=bx, si=si, di=di, bp=bp, dx=dx)
         self.results.pop(pid, None)
 
     def finish(self, pid: int) -> int:
@@ -271,6 +297,27 @@ class Driven:
         self.begin(pid, WRITE_BYTE, Call.GETPID, address, cx=value)
         self.finish(pid)
 
+    def put(self, address: int, content: bytes, pid: int = 1) -> None:
+        """Put bytes into a process's memory, which may be written there."""
+        for page in range(address // PAGE * PAGE, address + len(content), PAGE):
+            self.write(max(page, address), 0, pid)
+        for number, byte in enumerate(content):
+            self.pc.ram.bytes[(self.frame(address + number, pid) << 12) + (address + number) % PAGE] = byte
+
+    def get(self, address: int, size: int, pid: int = 1) -> bytes:
+        """Return what a process has in its memory, which is mapped."""
+        places = range(address, address + size)
+        return bytes(self.pc.ram.bytes[(self.frame(each, pid) << 12) + each % PAGE] for each in places)
+
+    def put_message(self, address: int, pid: int = 1, **fields: int) -> int:
+        """Put the record of a message into a process's memory; return the address."""
+        names = [name for name in Message.__annotations__ if name not in ("first", "second", "third", "badge")]
+        assert {*fields} <= {*names}
+        words, rest = ("<6I", "7I2I") if self.word_bits == 32 else ("<6Q", "7I4x2Q")
+        values = [fields.get(name, 0) for name in names]
+        self.put(address, struct.pack(words + rest, 0, 0, 0, 0, *values), pid)
+        return address
+
     def regions(self, pid: int = 1) -> list[MemoryRegion]:
         """Return the regions of a process, lowest first."""
         return regions_of(self.lens, self.table[pid].space)
@@ -308,9 +355,57 @@ class Driven:
         return counts.user_total - counts.user_free, counts.kernel_total - counts.kernel_free - left
 
 
-def driven(*init: str, **options: object) -> Driven:
-    """Return a machine that has booted with its processes ready to be told what to do."""
-    return Driven(make_machine(*(init or ("it",)), **options))  # type: ignore[arg-type]
+class DrivenThreads(Driven):
+    """A machine whose threads are told what to do, each by its id: wherever `Driven` has a process's."""
+
+    @property
+    def current(self) -> int:
+        """Return the id of the thread that runs next; 0 when the idle one does."""
+        return self._thread().number
+
+    def is_alive(self, number: int) -> bool:
+        return self.lens.threads.table[number].state not in (ThreadState.FREE, ThreadState.ENDED)
+
+    def thread(self, number: int) -> Thread:
+        assert self.is_alive(number), f"thread {number} has ended"
+        return self.lens.threads.table[number]
+
+    def start(self, by: int = 1, argument: int = 0) -> int:
+        """Let a thread start another, which is told nothing yet; return it, or the error."""
+        made = self.call(Call.THREAD_CREATE, ENTRY + self.offset, STACK + PAGE - 64, argument, pid=by)
+        if made > 0:
+            self.park(made)
+        return made
+
+
+def driven_threads(*init: str, **options: object) -> DrivenThreads:
+    """Return a machine that has booted, with one thread a process, numbered as those are."""
+    return _driven(DrivenThreads, init or ("it",), options)
+
+
+def driven(*init: str, names: bool = False, **options: object) -> Driven:
+    """Return a machine that has booted with its processes ready to be told what to do.
+
+    They have no handles: the one that all get, to the endpoint `names`, is dropped unless it is asked for.
+    """
+    return _driven(Driven if names else without_handles, init or ("it",), options)
+
+
+def without_handles(pc: SimulatedPc) -> Driven:
+    made = Driven(pc)
+    if Part.MESSAGES in pc.layout.parts:
+        for pid in made.alive():
+            assert made.call(Call.DROP, NAMES, pid=pid) == 0
+    return made
+
+
+D = TypeVar("D", bound=Driven)
+
+
+def _driven(drive: Callable[[SimulatedPc], D], init: tuple[str, ...], options: dict[str, Any]) -> D:
+    key = {**options, "programs": tuple((options.get("programs") or {}).items())}
+    made: D = again((drive, init, *sorted(key.items())), lambda: drive(make_machine(*init, **options)))
+    return made
 
 
 def with_each_kind_of_memory(*libraries: int, **options: object) -> Driven:
@@ -328,3 +423,13 @@ def with_each_kind_of_memory(*libraries: int, **options: object) -> Driven:
     assert made.fork() == 3
     made.write(MALLOC, 2, pid=3)
     return made
+
+
+def blocks(machine: Driven, pid: int, call: int, *arguments: int) -> None:
+    """Let a process make a call that waits, and check the kernel then."""
+    try:
+        result = machine.call(call, *arguments, pid=pid)
+    except Blocked:
+        machine.check()
+    else:
+        raise AssertionError(f"the call returns {result} instead of waiting")

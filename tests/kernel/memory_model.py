@@ -69,8 +69,10 @@ page_numbers = st.sampled_from(PAGES)
 offsets = st.sampled_from([0, 1, PAGE // 2, PAGE - 1])
 malloc_numbers = st.sampled_from([0, 0, 1, 1, 2, 3, 4, 7])
 library_names = st.sampled_from([LIBRARY, LIBRARY, OTHER])
-permissions = st.sampled_from([0, READ, WRITE, READ | WRITE, READ | WRITE])
-permissions_asked = st.sampled_from([READ, 0, WRITE, READ | WRITE, READ, 0, 4])
+permissions = st.sampled_from([0, READ, WRITE, READ | WRITE, READ | WRITE, EXECUTE, WRITE | EXECUTE])
+permissions_asked = st.sampled_from(
+    [READ, 0, WRITE, READ | WRITE, READ, 0, 4, EXECUTE, READ | EXECUTE, WRITE | EXECUTE]
+)
 
 
 @dataclass
@@ -80,9 +82,11 @@ class ModelPage:
     kind: str
     allowed: int
     content: bytearray = field(default_factory=lambda: bytearray(PAGE))
+    object: object = None
+    """What its bytes are of, the same for all; None: they are the process's own."""
 
     def copy(self) -> "ModelPage":
-        return ModelPage(self.kind, self.allowed, bytearray(self.content))
+        return replace(self, content=self.content if self.object else bytearray(self.content))
 
 
 def library_pages(*contents: tuple[int, bytes]) -> list[ModelPage]:
@@ -109,6 +113,7 @@ class ModelProcess:
     ending: tuple[int, int] | None = None
     malloc: dict[int, ModelPage] = field(default_factory=dict)
     libraries: dict[int, int] = field(default_factory=dict)  # name: address
+    handles: dict[int, tuple[object, int]] = field(default_factory=dict)  # number: what it names, rights
 
     def has_room(self, changed: "Mapping[int, ModelPage | None]") -> bool:
         """Say whether there are not too many regions when some pages have changed; None: there is no such page."""
@@ -125,11 +130,6 @@ def regions(pages: Mapping[int, ModelPage]) -> int:
         count += not alike
         before = (address, here.kind, here.allowed)
     return count
-
-
-def with_reading(allowed: int) -> int:
-    """Return what may be done: to write is to read, too."""
-    return READ | WRITE if allowed & WRITE else allowed
 
 
 def new_process() -> ModelProcess:
@@ -195,7 +195,12 @@ class MemoryModel(RuleBasedStateMachine):
     def told_apart(self, pages: dict[int, ModelPage]) -> None:
         """Let what may be executed be no more than read where page tables do not tell these apart."""
         for each in pages.values():
-            each.allowed &= -1 if self.layout.paging.no_execute else READ | WRITE
+            each.allowed = self.with_reading(each.allowed)
+
+    def with_reading(self, allowed: int) -> int:
+        """Return what may be done: to write or to execute is to read, too, and maybe nothing but that."""
+        known = READ | WRITE | EXECUTE if self.layout.paging.no_execute else READ | WRITE
+        return (allowed | READ) & known if allowed else 0
 
     def fill(self, pid: int, page: int) -> None:
         """Let a process write to a page, and put into RAM what it would if it wrote every byte."""
@@ -203,7 +208,7 @@ class MemoryModel(RuleBasedStateMachine):
         content = bytearray((byte * 7 + page // PAGE) % 255 + 1 for byte in range(PAGE))
         start = self.machine.frame(page, pid) * PAGE
         self.machine.pc.ram.bytes[start : start + PAGE] = content
-        self.processes[pid].pages[page].content = content
+        self.processes[pid].pages[page].content[:] = content
 
     # Who acts.
 
@@ -240,6 +245,7 @@ class MemoryModel(RuleBasedStateMachine):
     def end(self, pid: int, how: int, status: int) -> None:
         process = self.processes[pid] = self.processes.pop(pid)  # so that those that ended are in that order
         process.ending, process.pages, process.malloc, process.libraries = (how, status), {}, {}, {}
+        process.handles = {}
         for child in process.children:
             self.processes[child].parent = -1
             if self.processes[child].ending is not None:
@@ -317,18 +323,20 @@ class MemoryModel(RuleBasedStateMachine):
 
     def map_at(self, pid: int, page: int, count: int, allowed: int) -> None:
         process = self.processes[pid]
-        expected, new = self.mapped(process, page, count, with_reading(allowed))
+        expected, new = self.mapped(
+            process, page, [ModelPage("anonymous", self.with_reading(allowed)) for _ in range(count)]
+        )
         assert self.machine.call(Call.MAP, page, count * PAGE, allowed, pid=pid) == expected
         process.pages |= new
 
-    def mapped(self, process: ModelProcess, page: int, count: int, allowed: int) -> tuple[int, dict[int, ModelPage]]:
-        """Return the result of `map`, and the pages that are new then."""
-        if count == 0:
+    def mapped(self, process: ModelProcess, page: int, pages: list[ModelPage]) -> tuple[int, dict[int, ModelPage]]:
+        """Return the result of mapping some pages at an address, or anywhere (0), and those that are new then."""
+        if not pages:
             return BadArgument.number, {}
         start = page or self.layout.anonymous_base
-        while not page and any(start + number * PAGE in process.pages for number in range(count)):
+        while not page and any(start + number * PAGE in process.pages for number in range(len(pages))):
             start += PAGE
-        new = {start + number * PAGE: ModelPage("anonymous", allowed) for number in range(count)}
+        new = {start + number * PAGE: each for number, each in enumerate(pages)}
         if new.keys() & process.pages.keys():
             return NoRoom.number, {}
         return (start, new) if process.has_room(new) else (TooManyRegions.number, {})
@@ -357,9 +365,11 @@ class MemoryModel(RuleBasedStateMachine):
         expected = BadArgument.number if allowed & 4 else self.check_range(process, page, count * PAGE)
         if not expected and any(each not in process.pages for each in range_):
             expected = BadAddress.number
+        if not expected and allowed & WRITE and any(process.pages[each].kind.startswith("view") for each in range_):
+            expected = BadAddress.number
         new = {each: process.pages[each].copy() for each in range_ if each in process.pages}
         for each in new.values():
-            each.allowed = with_reading(allowed)
+            each.allowed = self.with_reading(allowed)
         if not expected and not process.has_room(new):
             expected = TooManyRegions.number
         assert self.machine.call(Call.PROTECT, page, count * PAGE, allowed, pid=pid) == expected
@@ -495,6 +505,7 @@ class MemoryModel(RuleBasedStateMachine):
         self.processes[child] = ModelProcess(pid, {address: each.copy() for address, each in parent.pages.items()})
         self.processes[child].malloc = {address: each.copy() for address, each in parent.malloc.items()}
         self.processes[child].libraries = dict(parent.libraries)
+        self.processes[child].handles = dict(parent.handles)
         parent.children.insert(0, child)
         return child
 
@@ -530,7 +541,7 @@ class MemoryModel(RuleBasedStateMachine):
         known = self.processes.get(victim)
         if known is None or known.ending is not None:
             assert self.machine.call(Call.KILL, victim, pid=pid) == NoSuchProcess.number
-        elif victim == GUARD:
+        elif victim == GUARD or not self.descends(victim, pid):
             assert self.machine.call(Call.KILL, victim, pid=pid) == NotPermitted.number
         elif victim == pid:
             try:
@@ -542,6 +553,12 @@ class MemoryModel(RuleBasedStateMachine):
         else:
             assert self.machine.call(Call.KILL, victim, pid=pid) == 0
             self.end(victim, Ending.KILLED, pid)
+
+    def descends(self, pid: int, ancestor: int) -> bool:
+        """Say whether a process is another, or descends from it, as orphans do from the first."""
+        while pid in self.processes and pid != ancestor:
+            pid = self.processes[pid].parent
+        return pid == ancestor or ancestor == GUARD
 
     @precondition(lambda self: any(each.children for each in self.processes.values()))
     @rule(data=st.data(), wanted=st.integers(0, MOST_PROCESSES), status=st.integers(0, 9))

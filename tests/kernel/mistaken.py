@@ -9,7 +9,7 @@ from pathlib import Path
 
 from keelback.image.compiled import compile_kernel
 from keelback.image.kernel_image import CompiledKernel
-from keelback.image.kernels import entries_of, kernel_of
+from keelback.image.live_kernels import entries_of, kernel_of
 from keelback.kernel.layout import MICROKERNEL
 
 

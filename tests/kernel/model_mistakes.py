@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
-
 from keelback.lang import Panic
+from kernel import modelled
 from kernel.driven import Blocked, Died
-from kernel.memory_model import MemoryModel
-from kernel.mistaken import mistaken
+from kernel.object_model import ObjectModel
 
 MEMORY = ("memory.virtual_memory", "VirtualMemory")
 SPACES = ("memory.spaces", "AddressSpaces")
+OBJECTS = ("memory.objects", "Objects")
 LIBRARIES = ("loading.libraries", "Libraries")
 ENDINGS = ("processes.endings", "Endings")
 WAITING = ("processes.waiting", "Waiting")
@@ -39,6 +37,9 @@ MISTAKES = {
         *MEMORY, "protect", "self.regions.protect(space, address, end, permissions)",
         "self.regions.protect(space, address, end, 0)",
     ),
+    "memory that may be executed and not read": (
+        "x86.paging", "PagingScheme", "permissions", "can_read or can_execute", "can_read",
+    ),
     "page_alloc that keeps what was there": (
         *MEMORY, "_renew", "self.access.page(again).bytes.clear()", "pass",
     ),
@@ -54,7 +55,7 @@ MISTAKES = {
     "wait that takes the last child": (
         *WAITING, "_collect", "self.processes.reap(zombie)", "self.processes.reap(self.table[parent.zombies.last])",
     ),
-    "a first process that can be killed": (*ENDINGS, "kill", "if pid == self.counts.first:", "if pid == -1:"),
+    "a kill of who is no descendant": (*ENDINGS, "kill_below", "not self.processes.descends(process, top)", "False"),
     "a region that is carved for nothing": (
         "memory.regions", "Regions", "_count_after", "above > index and not", "above > index or not",
     ),
@@ -78,33 +79,33 @@ MISTAKES = {
     "libraries that are listed after exec": (
         "processes.programs", "Programs", "exec", "self.processes.libraries.drop_all(process.libraries)", "pass",
     ),
+    "shared pages that are copied when they are written": (
+        *MEMORY, "_stop_sharing", " and not self._is_of_object(frame)", "",
+    ),
+    "an object that goes with its last handle": (
+        *OBJECTS, "_free_unused", "record.handles == 0 and record.shown == 0", "record.handles == 0",
+    ),
+    "an object that stays when nobody has it": (*OBJECTS, "_free_unused", "self._free(record)", "pass"),
+    "an object that begins with what its frames were used for": (*OBJECTS, "_fill", ".bytes.clear()", ".bytes"),
+    "a child that does not count what it shows": (*MEMORY, "duplicate", "self._join(self.objects, child)", "pass"),
+    "a part that starts where its object does": (
+        "memory.shared_memory", "SharedMemory", "_show", "record, first, first + (", "record, 0, 0 + (",
+    ),
+    "a view that can be written": (
+        "memory.regions", "Regions", "allow", "(region.kind == RegionKind.VIEW and permissions & WRITABLE)", "False",
+    ),
+    "handles that a child has and nobody counts": (
+        "messages.handles", "HandleTables", "inherit", "self._hold(handle.kind, handle.object, handle.rights)", "pass",
+    ),
     "library pages that can be unmapped": (
-        *MEMORY, "_check_range", "self.regions.has_library(space, address, address + round_up(size, PAGE_SIZE))",
-        "False",
+        *MEMORY, "_check_range",
+        "self.regions.has_library(space, address, address + round_up(size, PAGE_SIZE))", "False",
     ),
 }  # fmt: skip
 
 
-class Alone(MemoryModel):
-    """The model with a kernel that nobody else watches."""
-
-    watched = False
-
-
 def is_found(folder: Path, name: str, number: int, examples: int) -> bool:
     """Say whether a short run of random requests finds a mistake."""
-    how = settings(
-        max_examples=examples,
-        stateful_step_count=40,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+    return modelled.is_found(
+        ObjectModel, folder, MISTAKES[name], number, examples, (AssertionError, Panic, Died, Blocked)
     )
-    with mistaken(folder, *MISTAKES[name]):
-        try:
-            run_state_machine_as_test(seed(number)(type("Seeded", (Alone,), {})), settings=how)
-        except (AssertionError, Panic, Died, Blocked):
-            return True
-    return False

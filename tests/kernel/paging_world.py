@@ -105,7 +105,7 @@ class World(Component):
         self.spaces = AddressSpaces(records, shape.layout, Cpu(NoTranslations()), self.frames)
         self.tables = self.spaces.tables
         self.promises = Promises(self.spaces, Regions(records, shape.layout, self.frames, self.spaces.access))
-        self.memory = VirtualMemory(records, self.promises)
+        self.memory = VirtualMemory(records, self.promises, None)
         self.space = records.struct(Space)
 
     def start(self) -> None:

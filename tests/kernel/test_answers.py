@@ -30,7 +30,7 @@ REQUESTS = [
     (Call.PUTS, None, 8), (Call.EXEC, None, NAME), (Call.EXEC, NAME, None), (Call.SPAWN, None, NAME),
     (Call.SPAWN, NAME, None), (Call.WAIT, -1, None), (Call.PAGE_ALLOC, None), (Call.MAP, None, 8, WRITE),
     (Call.UNMAP, None, 8), (Call.PROTECT, None, 8, READ), (Call.FRAME_COUNTS, None), (Call.FREE_PAGES, None, 2),
-    (Call.LOAD_LIBRARY, None), (Call.UNLOAD_LIBRARY, None),
+    (Call.LOAD_LIBRARY, None), (Call.UNLOAD_LIBRARY, None), (Call.PROCESS_AFTER, 0, None),
 ]  # fmt: skip
 READERS = (Call.PUTS, Call.EXEC, Call.SPAWN, Call.LOAD_LIBRARY)
 FAILURES = [

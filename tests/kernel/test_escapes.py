@@ -47,6 +47,9 @@ class Terminal:
         if byte == 13:
             self.column = 0
             return
+        if byte == 8:
+            self.column = max(0, min(self.column, 79) - 1)
+            return
         if byte == 10 or self.column == 80:
             self.column = 0
             self.row += 1

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -17,6 +18,7 @@ from kernel.driven import (
     DATA,
     LIBRARY,
     LIBRARY_DATA,
+    LIVES,
     MALLOC,
     PAGE,
     SMALL,
@@ -26,7 +28,7 @@ from kernel.driven import (
     driven,
     with_our_areas,
 )
-from support import c_program
+from support import c_program, some_of
 
 PUBLISHED = with_paging(MICROKERNEL, "PAE")
 NARROW, WIDE = SMALL, with_our_areas(PUBLISHED)
@@ -136,8 +138,15 @@ def test_protect_gives_and_takes_the_right(machine):
     assert_not_executable(machine, ANYWHERE)
 
 
-@pytest.mark.parametrize("layout", [WIDE, replace(WIDE, eager_fork=True), replace(WIDE, most_references=2)])
-def test_a_child_has_the_right_as_its_parent_has(life, layout):
+OTHER_FORKS = {"eager": replace(WIDE, eager_fork=True), "crowded": replace(WIDE, most_references=2)}
+
+
+@pytest.mark.parametrize(
+    ("fork", "life"),
+    some_of(product(["lazy", *OTHER_FORKS], LIVES), [*product(["lazy"], LIVES), ("eager", LIVES[0])]),
+)
+def test_a_child_has_the_right_as_its_parent_has(life, fork):
+    layout = OTHER_FORKS.get(fork, WIDE)
     machine = driven(life=life, layout=layout)
     put(machine, mapped(machine, WRITE | EXECUTE))
     put(machine, mapped(machine, WRITE, ANYWHERE + 2 * PAGE))
@@ -215,7 +224,7 @@ int main(const char *argument) {
 
 @pytest.mark.parametrize("layout", [MICROKERNEL, PUBLISHED], ids=["i386", "PAE"])
 def test_a_program_that_runs_its_stack_dies_where_that_can_be_told(life, layout):
-    machine = driven("runner", life=life, layout=layout, programs={"runner": c_program(STACK_RUNNER)})
+    machine = driven("runner", names=True, life=life, layout=layout, programs={"runner": c_program(STACK_RUNNER)})
     machine.pc.run()
     process = machine.process(1)
     if layout.paging.no_execute:

@@ -314,7 +314,7 @@ def test_a_sleeping_process_is_killed(machine, pid):
 
 def test_a_waiting_process_is_killed_and_its_children_go_on(machine):
     block(machine, 2, Call.WAIT, ANY, 0)
-    assert machine.call(Call.KILL, 2, pid=4) == 0
+    assert machine.call(Call.KILL, 2, pid=1) == 0
     assert machine.call(Call.GETPID, pid=3) == 3 and machine.process(3).parent == NOBODY
     end(machine, 4)
     assert machine.process(4).state == ProcessState.FREE
@@ -334,8 +334,23 @@ def test_a_process_may_kill_itself(machine):
 
 def test_a_child_that_is_killed_wakes_its_parent(machine):
     block(machine, 2, Call.WAIT, 3, BSS)
-    assert machine.call(Call.KILL, 3, pid=4) == 0
-    assert machine.finish(2) == 3 and ending(machine, 2) == (Ending.KILLED, 4)
+    assert machine.call(Call.KILL, 3, pid=1) == 0
+    assert machine.finish(2) == 3 and ending(machine, 2) == (Ending.KILLED, 1)
+
+
+def test_who_is_no_ancestor_kills_nobody(machine):
+    assert machine.fork(3) == 5
+    for killer, victim in ((3, 4), (3, 2), (5, 3), (4, 5)):
+        assert machine.call(Call.KILL, victim, pid=killer) == NotPermitted.number
+    assert machine.call(Call.KILL, 5, pid=2) == 0 and machine.call(Call.WAIT, 5, BSS, pid=3) == 5
+    assert ending(machine, 3) == (Ending.KILLED, 2)
+
+
+def test_orphans_are_the_first_processes_to_kill(machine):
+    assert machine.fork(3) == 5
+    end(machine, 3)
+    assert machine.call(Call.KILL, 5, pid=2) == NotPermitted.number
+    assert machine.call(Call.KILL, 5, pid=1) == 0 and not machine.is_alive(5)
 
 
 @pytest.mark.parametrize("killer", [1, 3])

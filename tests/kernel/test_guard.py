@@ -7,11 +7,10 @@ import pytest
 from keelback.abi.errors import BadAddress
 from keelback.kernel.layout import MICROKERNEL, USERMODE, WrongLayout
 from keelback.kernel.processes.processes import Reason
-from kernel.driven import PAGE, SMALL, Call, Died, driven
+from kernel.driven import PAGE, SMALL, UNUSUAL, Call, Died, driven
 from kernel.traces import assert_equal, range_of, state
 from support import MIB
 
-BARE = replace(SMALL, guard_pages=0)
 NARROW = replace(USERMODE, processes=8)
 GUARD, BOTTOM, TOP = SMALL.stack_guard, SMALL.stack_bottom, SMALL.stack_top
 RANGES = {
@@ -52,7 +51,7 @@ def test_what_is_below_the_guard_is_memory_like_all_other(life):
 
 
 def test_a_layout_without_a_guard_lets_the_page_below_the_stack_be_taken(life):
-    machine = driven("it", life=life, layout=BARE)
+    machine = driven("it", life=life, layout=UNUSUAL)
     assert machine.call(Call.MAP, BOTTOM - 3 * PAGE, 2 * PAGE, 2) == signed(BOTTOM - 3 * PAGE)
     assert machine.call(Call.PAGE_ALLOC, BOTTOM - PAGE) == 0
     machine.write(BOTTOM - 1, 1)

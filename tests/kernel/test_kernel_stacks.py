@@ -13,7 +13,7 @@ from keelback.kernel.layout import MICROKERNEL, USERMODE, WrongLayout
 from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.lang import Panic
 from keelback.machine.simulated.compiled import CompiledPc
-from kernel.driven import SMALL, Call, Died, driven
+from kernel.driven import UNUSUAL, Call, Died, driven
 from kernel.mistaken import compile_now, mistaken
 from kernel.test_panics import image_of, on_qemu, panicked
 from support import MIB, c_program, make_pc, stack_frame
@@ -74,9 +74,9 @@ def test_a_fork_that_needs_the_stack_that_was_left_gets_it(life):
 def test_a_stack_that_is_freed_while_the_kernel_runs_on_it_is_the_end(tmp_path):
     compiled(MICROKERNEL)
     before, after = "cpu.left_stack = thread.kernel_stack", "self.threads.stacks.release(thread.kernel_stack)"
-    with mistaken(tmp_path, "processes.processes", "Processes", "release", before, after):
+    with mistaken(tmp_path, "processes.processes", "Processes", "leave_stack", before, after):
         image = image_of("forkexit", kernel=compile_now())
-    with pytest.raises(Panic, match=r"^double fault of 0x0780[0-9a-f]{4} in ring 0 .*\(kernel_stacks.py:"):
+    with pytest.raises(Panic, match=r"^double fault of 0x0700[0-9a-f]{4} in ring 0 .*\(kernel_stacks.py:"):
         pc = CompiledPc(MICROKERNEL, image, memory=8 * MIB)
         pc.boot()
         pc.run()
@@ -142,7 +142,7 @@ def test_a_kernel_stack_that_overflows_is_told_with_the_way_there_in_python(tmp_
 
 def test_calls_without_end_of_an_interpreted_kernel_are_a_panic(tmp_path):
     """Its stack is Python's; the compiler refuses them."""
-    endless = ("memory.user_memory", "UserMemory", "copy_in", "self._check_range(address, count)",
+    endless = ("memory.user_memory", "UserMemory", "copy_in", "self.check_range(address, count)",
                "self.copy_in(space, address, count, destination)")  # fmt: skip
     with mistaken(tmp_path, *endless):
         panic, left = panicked(make_pc("hello", check=False))
@@ -162,12 +162,9 @@ def test_each_stack_lies_in_the_slot_of_its_thread_above_a_page_that_is_not_mapp
     assert walker.walk(directory << 12, end + 4096) is None
 
 
-BIG = replace(SMALL, kernel_stack=3 * 4096, kernel_stack_slots=8)
-
-
 @pytest.mark.parametrize("life", LIVES)
 def test_a_stack_may_have_several_pages_and_all_or_none_is_made(life):
-    machine = driven("it", life=life, layout=BIG)
+    machine = driven("it", life=life, layout=UNUSUAL)
     child = machine.fork()
     used = machine.used()
     machine.check()
@@ -185,7 +182,7 @@ def test_a_stack_may_have_several_pages_and_all_or_none_is_made(life):
 
 
 def test_a_layout_without_slots_has_its_stacks_in_the_zone():
-    machine = driven("it", layout=replace(USERMODE, processes=8), memory=9 * MIB)
+    machine = driven("it", layout=replace(USERMODE, processes=8, one_stack=False), memory=9 * MIB)
     bounds, stack = machine.lens.memory.bounds, machine.thread(1).kernel_stack
     assert bounds.zone < stack <= bounds.region_top and stack_frame(machine.lens, 1) == stack - 1 >> 12
     machine.check()

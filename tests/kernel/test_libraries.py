@@ -20,6 +20,7 @@ from keelback.kernel.memory.frames import LIBRARY as OWNER
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.x86.paging import WRITABLE
+from keelback.kernel.x86.segments import THREAD
 from kernel.driven import (
     ANYWHERE,
     ARGUMENT,
@@ -222,6 +223,7 @@ def test_the_last_that_unmaps_frees_it(machine):
         range_of(machine.lens.first_cpu),
         range_of(machine.lens.timer.clock),
         range_of(machine.lens.scheduler.queues[0]),
+        range_of(machine.lens.segments.table.entries[THREAD // 8]),  # says which thread runs
     ]
     for pid in (1, 2, 3):  # which marks their pages as accessed
         assert machine.read(LIBRARY, pid) == ord("l") and machine.call(Call.YIELD, pid=pid) == 0
@@ -318,7 +320,7 @@ def test_exit_fault_and_kill_free_it(machine):
         assert machine.call(Call.WAIT, -1, 0, pid=1) == child and machine.used() == used
     child = machine.fork(1)
     load(machine, child)
-    assert machine.call(Call.KILL, child, pid=2) == 0
+    assert machine.call(Call.KILL, child, pid=1) == 0
     machine.check()
     assert machine.call(Call.WAIT, -1, 0, pid=1) == child and machine.used() == used
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from keelback.abi.errors import NoRoom, NotALibrary, OutOfMemory
 from keelback.inspect.records import regions_of
 from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.x86.paging import USER
 from kernel.driven import (
     BSS,
     BSS_PAGES,
@@ -60,9 +61,10 @@ def load(file: bytes, life: str = "interpreted") -> int:
     result = here.call(Call.LOAD_LIBRARY, LIBRARY)
     here.check()
     if result > 0:
-        last = regions_of(here.lens, here.lens.libraries.table[0].space)[-1].end - BASE - 1
-        here.read(result)
-        here.read(result + last)
+        regions = regions_of(here.lens, here.lens.libraries.table[0].space)
+        for region, address in ((regions[0], regions[0].start), (regions[-1], regions[-1].end - 1)):
+            if region.permissions & USER:
+                here.read(result + address - BASE)
         assert here.call(Call.UNLOAD_LIBRARY, result) == 0
         here.check()
     assert_equal(here.pc, state(here.pc, frame), before)

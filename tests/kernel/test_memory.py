@@ -5,18 +5,21 @@ from dataclasses import replace
 import pytest
 
 from keelback.image.kernel_image import ImageTooLarge
+from keelback.inspect.invariants import check
+from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import LAYOUTS, MICROKERNEL
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, RESERVED
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.boot_loader import BiosEntry
+from kernel.driven import PAGE, make_machine, memory_for
 from support import MIB, make_pc
 
 
 @pytest.mark.parametrize("memory", [4 * MIB, 8 * MIB, 64 * MIB, 300 * MIB])
 def test_the_parts_of_the_kernel_region_follow_one_another(memory):
     pc = make_pc(memory=memory)
-    pc.boot()
+    pc.bring_up()
     bounds, layout = pc.kernel.memory.bounds, pc.layout
     order = [
         layout.kernel_start, layout.text_end, layout.records_end, bounds.kernel_top, bounds.bios_map, bounds.kernel_map,
@@ -25,6 +28,24 @@ def test_the_parts_of_the_kernel_region_follow_one_another(memory):
     assert order == sorted(order)
     assert bounds.kernel_top % 4096 == 0 and bounds.kernel_top >= pc.header.payload + pc.header.payload_size
     assert bounds.zone - bounds.stack == layout.boot_stack
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda each: each.name)
+def test_the_boot_stack_is_free_memory_when_the_first_thread_runs(life, layout):
+    pc = make_machine("it", life=life, layout=layout, memory=memory_for(layout))
+    lens = look(layout, pc.ram.contents)
+    counts, bounds = lens.memory.frames.counts, lens.memory.bounds
+    pc.bring_up()
+    stack, before = bounds.stack, counts.kernel_total + counts.user_total
+    frames = range(stack // PAGE, bounds.zone // PAGE)
+    assert len(frames) == layout.boot_stack // PAGE
+    assert {lens.memory.frames.table[frame].use for frame in frames} == {KERNEL}
+    pc.begin()
+    assert counts.kernel_total + counts.user_total == before + len(frames) and bounds.zone == bounds.stack == stack
+    assert {lens.memory.frames.table[frame].use for frame in frames} == {NOBODY}
+    zone = lens.memory.frames.kernel_zone
+    assert zone is None or zone.lowest() == frames[0], "the next page table lies there"
+    check(lens)
 
 
 def test_every_frame_is_kernel_reserved_or_free(pc):

@@ -1,31 +1,21 @@
 """A fixed slice of the random requests, and of the mistakes that they find; `make fuzz` runs all."""
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from kernel.memory_model import MemoryModel
 from kernel.mistaken import mistaken
 from kernel.model_mistakes import MISTAKES, is_found
+from kernel.modelled import a_slice
+from kernel.object_model import ObjectModel
 from support import sliced
 
 
-def a_slice(examples: int) -> settings:
-    return settings(
-        max_examples=examples,
-        stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        derandomize=True,
-    )
-
-
 def test_random_requests_do_what_the_model_says():
-    run_state_machine_as_test(MemoryModel, settings=a_slice(5))
+    run_state_machine_as_test(ObjectModel, settings=a_slice(5))
 
 
 def test_random_requests_do_what_the_model_says_in_the_compiled_life():
-    class Compiled(MemoryModel):
+    class Compiled(ObjectModel):
         life = "compiled"
 
     run_state_machine_as_test(Compiled, settings=a_slice(12))

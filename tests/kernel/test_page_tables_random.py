@@ -10,6 +10,7 @@ from keelback.abi.errors import OutOfMemory
 from keelback.kernel.x86.paging import EXECUTE, PRESENT, USER, WRITABLE
 from keelback.lang import PAGE_SIZE
 from kernel.paging_world import FRAMES, OWNER, SHAPES, USER_FRAMES, Lives, mappings, tables_of
+from support import sliced
 
 STEPS = 60
 RIGHTS = (USER, USER | WRITABLE, USER | EXECUTE, USER | WRITABLE | EXECUTE)
@@ -134,7 +135,7 @@ class Model:
         assert self.lives.state() == self.before
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", sliced(range(2), 2))
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_spaces_map_what_a_dictionary_says(shape, seed):
     model = Model(shape, seed)

@@ -1,12 +1,13 @@
 """Promises: with any number of frames left, a call is refused and changes nothing, or all that it gave is there."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.processes.processes import Reason
-from kernel.driven import ANYWHERE, BSS, PAGE, SMALL, STACK, Call, Died, driven
+from kernel.driven import ANYWHERE, BSS, LIVES, PAGE, SMALL, STACK, Call, Died, driven
 from kernel.scarce import (
     MACHINES,
     MOST,
@@ -27,10 +28,11 @@ from support import some_of
 
 LARGE = 0x4000_0000
 LAST = ANYWHERE + LARGE - PAGE
+EVERY_RUN = [("microkernel", "interpreted"), ("microkernel", "compiled"), ("usermode", "compiled")]
 EACH = pytest.mark.parametrize("layout", some_of(MACHINES, [each for each in MACHINES if each not in WIDE]))
 
 
-@EACH
+@pytest.mark.parametrize(("layout", "life"), some_of(product(MACHINES, LIVES), EVERY_RUN))
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_call_is_met_from_one_number_of_frames_on(name, layout, life):
     machine = scarce_machine(layout, life)

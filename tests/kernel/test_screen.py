@@ -34,6 +34,9 @@ class Terminal:
         if byte == ord("\r"):
             self.column = 0
             return
+        if byte == ord("\b"):
+            self.column = max(0, min(self.column, 79) - 1)
+            return
         if byte == ord("\n") or self.column == 80:
             self.rows.append(bytearray())
             self.column = 0
@@ -89,6 +92,9 @@ CASES = {
     b"dos\r\nline": (b"dos", b"line"),
     b"old\rnew text": (b"new text",),
     b"older\rnew": (b"newer",),
+    b"abc\b\bX": (b"aXc",),
+    b"\b\bhi": (b"hi",),
+    b"x" * 80 + b"\by": (b"x" * 78 + b"yx",),
     b"a\tb\0c\x7f\xff": (b"a\tb\0c\x7f\xff",),
 }
 

@@ -251,7 +251,7 @@ def zone_left(machine, count):
 
 @pytest.mark.parametrize(
     ("call", "text", "needed"),
-    [(Call.SPAWN, NOBODY, 3), (Call.LOAD_LIBRARY, LIBRARY, 2)],
+    [(Call.SPAWN, NOBODY, 2), (Call.LOAD_LIBRARY, LIBRARY, 2)],
     ids=lambda each: getattr(each, "name", None),
 )
 def test_an_exhausted_zone_is_the_callers_error_and_changes_nothing(life, call, text, needed):

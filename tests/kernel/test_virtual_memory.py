@@ -417,8 +417,9 @@ def test_frames_are_counted_by_zone_and_by_who_owns_them(machine):
     words = memoryview(page_of(machine, BSS)[:56]).cast("I").tolist()
     counts = machine.counts
     promised = 2 * (BSS_PAGES + 3) - 1  # zeros and stacks; the first page of zeros is there
-    *used, stacks = counts.used
+    *used, stacks, objects = counts.used
     used[Role.KERNEL] += stacks  # the kernel's, to a program
+    used[Role.SHARED] += objects
     assert words == [
         counts.kernel_free, counts.kernel_total, counts.user_free - promised, counts.user_total, *used, 0, promised,
     ]  # fmt: skip

@@ -2,8 +2,10 @@
 
 from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
+from keelback.kernel.calls.starting_calls import StartingCalls
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
+from keelback.kernel.processes.threads import ThreadState
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Struct, address_of, layout_of, name_of, size_of
 from keelback.lang.struct import struct_of
 from keelback.machine.compare import FREE, IGNORED, STACK
@@ -27,6 +29,16 @@ def scratch(kernel: Kernel) -> list[Range]:
     notes = [kernel.programs.command, kernel.loader.file.image, calls.buffer, calls.counts, calls.time]
     notes += [kernel.libraries.loaded.request] if kernel.libraries is not None else []
     notes += [kernel.waiting.ending] if kernel.waiting is not None else []
+    notes += [kernel.word_waits.key] if kernel.word_waits is not None else []
+    notes += [kernel.joining.ended] if kernel.joining is not None else []
+    for each in kernel.calls_of_parts:
+        if isinstance(each, StartingCalls):
+            notes += [each.facts, each.given]
+    if kernel.messages is not None:
+        notes += [kernel.messages.parcels.came]
+        for thread in kernel.threads.table:
+            if thread.state != ThreadState.WAITING:  # only then it counts
+                notes += [thread.exchange, kernel.messages.parcels.of(thread)]
     return [range_of(each) for each in (*notes, kernel.memory.frames.injection)]
 
 

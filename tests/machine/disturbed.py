@@ -1,6 +1,7 @@
 """Non-maskable interrupts inside of a compiled kernel."""
 
 from keelback.kernel.x86.vectors import Vector
+from keelback.machine.simulated.way_back import LONGEST
 
 
 def disturb(pc, places):
@@ -13,8 +14,8 @@ def disturb(pc, places):
 
     def disturbed(address, count, until=0):
         place = next(turns, 0)
-        if not place or place >= count or until:
-            return run(address, count, until)
+        if not place or place >= count or until or count < LONGEST:
+            return run(address, count, until)  # so few: the way back is measured, frame by frame
         status = run(address, place)
         if engine.caught or engine.called or status or processor.counter.value <= place:
             return status  # it ended sooner
@@ -22,12 +23,15 @@ def disturb(pc, places):
         begun = processor.counter.value - 1
         if not state.cs & 3:
             delivery._cr4, kept = state.cr4, delivery._cr4
+            interrupted, stack = state.ip, state.sp
             delivery.deliver(Vector.NON_MASKABLE, 0)
-            state.restore()
-            run(state.ip, 2)
-            state.save()
+            while state.sp != stack:
+                state.restore()
+                run(state.ip, 1)
+                state.save()
             delivery._cr4 = kept
             taken.append(place)
+            begun -= state.ip != interrupted  # it goes back to the `sti` whose shadow it has ended
         state.restore()
         status = run(state.ip, count - begun)
         processor.counter.value += begun

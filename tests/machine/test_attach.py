@@ -242,7 +242,7 @@ with attach("qemu:" + sys.argv[1]):
         (signal.SIGINT, "at a breakpoint"),
     ],
 )
-def test_a_machine_runs_on_when_who_stopped_it_is_killed(number, where, tmp_path):
+def test_a_machine_runs_on_when_who_stopped_it_is_killed(number, where, tmp_path, scratch):
     with running(tmp_path, image_of()) as (monitor, _):
         before = attached(monitor).time
         own = [str(int(number))] if number in (signal.SIGTERM, signal.SIGHUP) else []
@@ -251,6 +251,7 @@ def test_a_machine_runs_on_when_who_stopped_it_is_killed(number, where, tmp_path
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, "TMPDIR": str(scratch)},
         )
         assert process.stdout.readline() == b"stopped\n"
         os.killpg(process.pid, number)
@@ -261,13 +262,21 @@ def test_a_machine_runs_on_when_who_stopped_it_is_killed(number, where, tmp_path
             time.sleep(0.05)
         assert attached(monitor, lambda moment: moment.time > before + 200_000)
         assert status_of(monitor) == "running"
-        assert not left_folders()
+        assert not left_folders(scratch)
 
 
-def left_folders():
+@pytest.fixture
+def scratch(monkeypatch):
+    """Make a folder for temporary files that no other test uses, with a path short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="keelback-") as path:
+        monkeypatch.setattr(tempfile, "tempdir", path)
+        yield Path(path)
+
+
+def left_folders(scratch):
     """Return the guards' folders that are still there, a moment later."""
     last = time.monotonic() + 5
-    while (found := [*Path(tempfile.gettempdir()).glob("keelback-guard-*")]) and time.monotonic() < last:
+    while (found := [*scratch.glob("keelback-guard-*")]) and time.monotonic() < last:
         time.sleep(0.05)
     return found
 

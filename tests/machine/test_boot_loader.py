@@ -158,8 +158,7 @@ def check_booted(pc: SimulatedPc, entries: tuple[BiosEntry, ...]) -> None:
     header = pc.kernel.memory.header
     image_end = header.payload + header.payload_size
     kernel_top, bios_map, kernel_map, heap, stack, zone, region_top = places
-    assert image_end <= kernel_top <= bios_map < kernel_map < heap < stack < zone < region_top
-    assert zone - stack == MICROKERNEL.boot_stack
+    assert image_end <= kernel_top <= bios_map < kernel_map < heap < stack == zone < region_top
     assert region_top <= MICROKERNEL.region_limit
     usable, free, counts = usable_frames(entries, pc.ram.size // PAGE), free_frames(pc), pc.kernel.memory.frames.counts
     assert free <= usable - {0}

@@ -4,21 +4,37 @@ from functools import partial
 
 import pytest
 
+from keelback.abi.calls import CALLS
 from keelback.cli.libraries import payload_libraries
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import TARGETS
+from keelback.inspect.lens import look
 from keelback.kernel.devices.power import PANICKED
-from keelback.kernel.layout import MICROKERNEL
+from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, TEACHING
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.processes.processes import Ending
 from keelback.lang import Panic, text_of
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, c_program, code_program, console, frame_at, make_pc, payload_programs, programs_of
-from variants import variants
+from support import (
+    EXECUTE,
+    MIB,
+    READ,
+    WRITE,
+    c_program,
+    code_program,
+    console,
+    frame_at,
+    make_pc,
+    payload_programs,
+    programs_of,
+    some_of,
+    wide_elf,
+)
+from variants import VARIANTS, name_of, variants
 
 NULL_CALLS = """
 int main(const char *argument) {
@@ -35,7 +51,7 @@ def compiled_pc(*lines, programs=None, memory=8 * MIB, layout=MICROKERNEL):
     return CompiledPc(layout, image, memory=memory)
 
 
-@variants
+@pytest.mark.parametrize("layout", some_of(VARIANTS, [MICROKERNEL_64]), ids=name_of)
 def test_all_programs_together_leave_equal_ram_after_every_trap(layout):
     programs = programs_of(layout)
     options = {
@@ -73,6 +89,23 @@ def test_a_program_runs_its_own_code_in_the_frames_of_the_one_before(layout):
         pc.boot()
         pc.run()
         assert console(pc) == ["0 1 2 "]
+
+
+def test_children_run_their_parents_code_in_the_frames_of_those_that_have_ended():
+    """What is behind the same call is not the same there: a kernel that has no windows has copied it."""
+    numbers = {each.name: each.number for each in CALLS}
+    calls, programs = {"before": "getpid fork getpid", "parent": "yield fork fork"}, {}
+    for status, (name, words) in enumerate(calls.items(), 1):
+        code = [f"b8{numbers[each]:02x}000000 cd80" for each in (*words.split(), "exit")]
+        text = bytes.fromhex(" ".join((*code[:-1], f"bb{status:02x}000000", code[-1])))
+        own = [(TEACHING.image_base, READ | WRITE | EXECUTE, text, len(text))]  # no text that a fork would share
+        programs[name] = wide_elf(own, TEACHING.image_base)
+    options = {"programs": programs, "layout": TEACHING, "memory": 2 * MIB}
+    given = make_pc(*calls, check=False, **options), compiled_pc(*calls, **options)
+    threads, seen = look(TEACHING, given[1].contents).threads, []
+    given[1].before_trap.append(lambda: seen.append(threads.table[given[1].kernel.first_cpu.current].frame.rbx))
+    assert compare(*given).difference is None
+    assert (seen.count(1), seen.count(2)) == (2, 4), "each leaves with its program's status"
 
 
 @pytest.mark.campaign
@@ -132,8 +165,8 @@ def test_both_lives_are_equal_in_any_memory(memory):
 
 def test_too_little_memory_is_refused_in_both_lives():
     only = {"hello": programs_of(MICROKERNEL)["hello"]}
-    first = make_pc("hello", programs=only, check=False, memory=2 * MIB)
-    second = compiled_pc("hello", programs=only, memory=2 * MIB)
+    first = make_pc("hello", programs=only, check=False, memory=5 * MIB // 2)
+    second = compiled_pc("hello", programs=only, memory=5 * MIB // 2)
     first.boot()
     second.boot()
     assert first.outcome is second.outcome is Outcome.REFUSED

@@ -4,47 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
+from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus
+from keelback.machine.simulated.keyboard import Keyboard
+from keelback.machine.simulated.serial import Serial
 
 END_OF_INTERRUPT = 0x20
-
-
-# The serial line.
-
-
-@pytest.fixture
-def serial():
-    sent: list[int] = []
-    return Serial(sent.append), sent
-
-
-def test_a_byte_written_to_the_data_port_is_sent(serial):
-    line, sent = serial
-    for byte in b"a\0\xff":
-        line.write(0, byte)
-    assert bytes(sent) == b"a\0\xff"
-
-
-def test_with_the_divisor_latch_the_data_port_is_the_divisor(serial):
-    line, sent = serial
-    line.write(3, 0x80)
-    line.write(0, 1)
-    assert line.read(0) == 1
-    line.write(3, 0x03)
-    line.write(0, 65)
-    assert sent == [65]
-
-
-def test_the_line_is_always_free_whatever_is_written_to_its_status(serial):
-    line, _ = serial
-    line.write(5, 0)
-    assert line.read(5) & 0x60 == 0x60
-
-
-def test_the_line_control_reads_back(serial):
-    line, _ = serial
-    line.write(3, 0x1B)
-    assert line.read(3) == 0x1B
 
 
 # The interrupt controller.
@@ -162,6 +126,28 @@ def test_what_is_pending_is_the_first_request_that_nothing_holds_back(requested,
     assert controller.pending() == expected
 
 
+def test_a_line_asks_where_it_rises_and_takes_that_back_where_it_falls(controller):
+    controller.set_level(4, True)
+    assert controller.pending() == 4 and controller.acknowledge(4) == 0x24
+    controller.set_level(4, True)
+    assert not controller.requested, "it is up already"
+    controller.set_level(4, False)
+    controller.set_level(4, True)
+    assert controller.requested == 0x10
+    controller.set_level(4, False)
+    assert not controller.requested
+
+
+def test_a_new_initialisation_forgets_a_request_but_not_that_the_line_is_up(controller):
+    controller.set_level(1, True)
+    start(controller)
+    controller.set_level(1, True)
+    assert controller.pending() is None
+    controller.set_level(1, False)
+    controller.set_level(1, True)
+    assert controller.pending() == 1
+
+
 # The interval timer.
 
 
@@ -270,7 +256,7 @@ def test_the_bus_leads_to_each_device_at_its_ports():
 
 
 def test_no_two_devices_of_the_pc_share_a_port():
-    devices = [Serial, IntervalTimer, DebugExit]
+    devices = [Serial, Keyboard, IntervalTimer, DebugExit]
     ports = [each.first + offset for each in devices for offset in range(each.count)] + [0x20, 0x21, 0xA0, 0xA1]
     assert len(set(ports)) == len(ports)
 

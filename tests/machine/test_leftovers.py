@@ -11,12 +11,12 @@ import pytest
 from unicorn import x86_const as x86
 
 from keelback.image.images import make_image, make_image_file
-from keelback.image.kernels import compiled
+from keelback.image.kernels import compiled, kernel_of
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import assemble, link_flat
 from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.x86.widths import CONTROL_STATES
-from keelback.lang import Panic
+from keelback.lang import Panic, address_of
 from keelback.machine.compare import compare
 from keelback.machine.qemu.qemu import WAIT, Qemu
 from keelback.machine.simulated.compiled import CompiledPc
@@ -55,7 +55,7 @@ static int ending_of(void (*run)(void))
     sys_wait(child, &ending);
     return ending.how == FAULTED ? ending.status : 0;
 }
-static void fast(void) { __asm__ volatile("sysenter"); }
+static void fast(void) { __asm__ volatile("xorl %eax, %eax; xorl %edx, %edx; sysenter"); } /* comes back at 0 */
 static void faster(void) { __asm__ volatile("syscall"); }
 static void local_data(void) { __asm__ volatile("movl $7, %eax; movl %eax, %ds"); }
 static void local_call(void) { __asm__ volatile("lcall $0x0f, $0"); }
@@ -75,7 +75,7 @@ int main(void)
         sys_yield();
 }
 """
-PRIVILEGED = "13 6 13 13"
+PRIVILEGED = "14 6 13 13"
 
 
 def payload_of(left):
@@ -128,7 +128,7 @@ def state_of(processor: Processor):
     return (*controls, *msrs, base, limit)
 
 
-WANTED = (CR0, PGE, 0x400, 0, 0, 0, 0, 0)
+WANTED = (CR0, PGE, 0x400, 0x08, address_of(kernel_of(MICROKERNEL)[0].first_cpu.task), 0x10_0E00, 0, 0)
 
 
 @pytest.mark.parametrize("left", LEFT)
@@ -198,14 +198,15 @@ def written(*features, more=None, extended=0, signature=0x650, paging="i386"):
     says = Says(leaves)
     layout = with_paging(MICROKERNEL, paging)
     control = CONTROL_STATES[layout.paging.word_bits](says, layout)
-    control.start()
+    control.start(TASK)
     control.start_paging(0x5000)
     return says.written
 
 
 FIRST = [("write_cr0", CR0 & ~PG), ("write_cr4", 0), ("write_dr7", 0)]
 LAST = [("write_cr3", 0x5000), ("write_cr0", CR0)]
-FAST = [("write_msr", register, 0) for register in (0x174, 0x175, 0x176)]
+TASK = 0x12_3450
+FAST = [("write_msr", 0x174, 0x08), ("write_msr", 0x175, TASK), ("write_msr", 0x176, 0x10_0E00)]
 NO_SYSCALL = [("write_msr", 0xC000_0080, 0)]
 
 

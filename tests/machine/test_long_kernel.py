@@ -11,7 +11,7 @@ from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.layout import MICROKERNEL_64
-from keelback.kernel.x86.trap_frame import FROM_SYSCALL
+from keelback.kernel.x86.trap_frame import FROM_FAST_CALL
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector
 from keelback.lang import Panic
 from keelback.machine.compare import compare
@@ -135,7 +135,7 @@ def test_stray_vectors_and_non_maskable_ones_at_every_trap_hurt_nobody_and_both_
 
 
 @pytest.mark.parametrize("life", ["interpreted", "compiled"])
-@pytest.mark.parametrize(("code", "error"), [(EXIT, 0), (FAST_EXIT, FROM_SYSCALL)])
+@pytest.mark.parametrize(("code", "error"), [(EXIT, 0), (FAST_EXIT, FROM_FAST_CALL)])
 def test_a_frame_says_how_its_call_came(life, code, error):
     pc = machine(life, "9090" + code)
     pc.boot()

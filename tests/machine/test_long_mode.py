@@ -11,8 +11,9 @@ from elftools.elf.elffile import ELFFile
 from unicorn import UC_ARCH_X86, UC_HOOK_CODE, UC_MODE_64, UC_PROT_ALL, Uc
 from unicorn import x86_const as x86
 
-from keelback.image.images import make_image, make_image_file, make_symbols
+from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
+from keelback.image.linked import make_symbols
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import X86_64
 from keelback.inspect.lens import look
@@ -21,7 +22,7 @@ from keelback.kernel.kernel import make_kernel
 from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.processes.processes import Ending
 from keelback.kernel.processes.threads import Thread
-from keelback.kernel.x86.trap_frame import FROM_SYSCALL, TrapFrame, TrapFrame64
+from keelback.kernel.x86.trap_frame import FROM_FAST_CALL, TrapFrame, TrapFrame64
 from keelback.kernel.x86.vectors import Vector
 from keelback.lang import HostObject, Ram, address_of, layout_of, size_of, text_of, view
 from keelback.lang.strict import words_of
@@ -75,12 +76,13 @@ def content(kernel, record):
 def test_descriptors_are_those_that_syscall_and_sysret_count_on():
     kernel, written = started()
     task = address_of(kernel.first_cpu.task)
-    assert struct.unpack("<8Q", content(kernel, kernel.segments.table)) == (
+    assert struct.unpack("<9Q", content(kernel, kernel.segments.table)) == (
         0, 0x00AF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF, 0, 0x00CF_F300_0000_FFFF, 0x00AF_FB00_0000_FFFF,
         0x0000_8900_0000_0067 | (task & 0xFF_FFFF) << 16 | task >> 24 << 56, 0,
+        0x0000_F100_0000_0000,
     )  # fmt: skip
     table = address_of(kernel.segments.table)
-    assert written[:3] == [("load_gdt", table, 63, 0x08, 0x10), ("load_ldt", 0), ("load_task_register", 0x30)]
+    assert written[:3] == [("load_gdt", table, 71, 0x08, 0x10), ("load_ldt", 0), ("load_task_register", 0x30)]
 
 
 def test_the_task_state_has_four_stacks_apart_and_no_ports():
@@ -347,7 +349,7 @@ def test_the_rule_for_sysret_holds_for_frames_made_by_hand(change, by_sysret):
     frame = view(ram, TrapFrame, 0x20_1000)
     with words_of(64):
         frame.start_user(LAYOUT.image_base, LAYOUT.stack_top, 0)
-    values = {"error": FROM_SYSCALL, "rcx": frame.rip, "r11": frame.rflags, "r15": 15, "rax": 99} | change
+    values = {"error": FROM_FAST_CALL, "rcx": frame.rip, "r11": frame.rflags, "r15": 15, "rax": 99} | change
     for name, value in values.items():
         setattr(frame, name, value)
     uc = Uc(UC_ARCH_X86, UC_MODE_64)

@@ -149,11 +149,11 @@ def test_a_kernel_that_refuses_is_never_up(kind):
 
 def test_a_kernel_that_is_broken_while_it_stands_still_panics_when_it_goes_on(kind):
     def break_it():
-        lens.first_cpu.current = None
+        lens.first_cpu.current = 0xFFFF
 
     with machine_of(kind, "hello") as machine:
         lens = look(machine.layout, machine.contents)
-        with pytest.raises(Panic, match="assertion failed: a CPU always has a current thread"):
+        with pytest.raises(Panic, match="an index is out of range|index 65535 of an array of "):
             observe(machine, at_booted=nothing, after_trap=break_it)
     assert machine.traps == 2 and b"keelback: kernel panic: " in machine.console
 

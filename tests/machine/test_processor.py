@@ -9,6 +9,8 @@ from unicorn import x86_const as x86
 
 from keelback.lang import Panic
 from keelback.machine.simulated import scratch
+from keelback.machine.simulated.deliveries import delivery_of
+from keelback.machine.simulated.models import SYSENTER_CS
 from machine.bare import DATA, MISSING, PRESENT, STACK, SUPERVISOR, TEXT, USER, WRITABLE, Bare, Kind, trap, word
 
 READ, WRITE, PROTECTED, FROM_USER = 0, 2, 1, 4
@@ -515,3 +517,48 @@ def test_what_a_port_hook_raises_is_not_swallowed(bare, monkeypatch):
     monkeypatch.undo()
     assert trap(bare, "e660") == (13, 0, 0)
     assert bare.read("esp") == STACK
+
+
+# Fast calls.
+
+
+@pytest.fixture(scope="module")
+def calling():
+    made = Bare()
+    made.cpu.system.write_msr(SYSENTER_CS, scratch.KERNEL_CODE)
+    return made
+
+
+@pytest.mark.parametrize(("code", "length"), [("0f34", 2), ("660f34", 3), ("f2660f34", 4)])
+@pytest.mark.parametrize("eflags", [0x202, 0xAD7, 0x302, 0x24_4702])
+def test_a_sysenter_stops_behind_it_and_has_changed_nothing(calling, code, length, eflags):
+    before = {"eax": 7, "ecx": 0x1234, "edx": 0x5678, "ebx": 9, "esp": 0x12345}
+    stop = calling.run(code + "cd80", eflags=eflags, **before)
+    assert (stop.kind, stop.begun, calling.cpu.state.ip) == (Kind.CALL, 1, TEXT + length)
+    assert {name: calling.read(name) for name in before} == before
+    assert (calling.cpu.state.flags, calling.cpu.state.in_user_mode) == (eflags, True)
+
+
+def test_a_sysenter_behind_another_instruction_that_is_stepped_is_not_reached(calling):
+    assert trap(calling, "90 0f34", eflags=0x302) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(("count", "kind"), [(3, Kind.CALL), (2, Kind.SLICE_END)])
+def test_a_sysenter_at_the_very_end_of_a_slice_is_a_call(calling, count, kind):
+    assert calling.run("90900f34", count=count)[:2] == (kind, 3)
+
+
+@pytest.mark.parametrize(("code", "start"), [("0f34", 0), ("660f34", 0), ("900f34", 1)])
+@pytest.mark.parametrize("segment", [0, 3])
+def test_without_a_code_segment_a_sysenter_is_a_general_protection_fault(code, start, segment):
+    bare = Bare()
+    bare.cpu.system.write_msr(SYSENTER_CS, segment)
+    assert trap(bare, code) == (13, 0, start)
+
+
+def test_a_sysenter_into_a_segment_that_is_not_the_kernels_is_a_panic():
+    bare = Bare()
+    bare.cpu.system.write_msr(SYSENTER_CS, 0x18)
+    assert bare.run("0f34").kind is Kind.CALL
+    with pytest.raises(Panic, match="the code segment for `sysenter` is 0x18, which is not the kernel's"):
+        delivery_of(bare.cpu).enter_by_call()

@@ -24,14 +24,15 @@ from keelback.cli.run import run_programs
 from keelback.cli.sources import our_programs
 from keelback.errors import UserError
 from keelback.image.host_tools import install_line
-from keelback.image.images import make_image, make_image_file, make_symbols
+from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
+from keelback.image.linked import make_symbols
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import TARGETS
 from keelback.inspect.lens import look
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.layout import MICROKERNEL, USERMODE, with_paging
+from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, USERMODE, with_paging
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.lang import text_of
 from keelback.machine.observed import Outcome
@@ -40,8 +41,8 @@ from keelback.machine.qemu.qemu import WAIT, Medium, Qemu, Verdict
 from keelback.machine.qemu.qmp import QemuError
 from keelback.machine.simulated.boot_loader import BiosEntry
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, c_program, code_program, stack_frame
-from variants import variants, with_other_paging
+from support import MIB, c_program, code_program, some_of, stack_frame
+from variants import VARIANTS, name_of, with_other_paging
 
 GIB = 1 << 30
 WHITE_ON_RED = 0x4F
@@ -58,6 +59,7 @@ COUNTING_FRAMES = (
     "fork",
     "forkexit",
     "forkexit.py",
+    "joins",
 )
 """Programs that say or expect what depends on how much memory the others have at that moment."""
 ARGUMENTS = {"primes": "500", "primes.py": "500", "sleeper": "1"}
@@ -92,13 +94,13 @@ def boot(image, *, memory=MEMORY, layout=MICROKERNEL, **options):
         return Ended(verdict, machine.console.decode("ascii"), look(layout, machine.ram), machine.ram)
 
 
-def simulated(image, kernel):
+def simulated(image, kernel, memory=MEMORY):
     """Run an image on a simulated PC that has the BIOS memory map of another machine; return it."""
     map = kernel.memory.bios_map.table
     entries = [
         BiosEntry(each.base_low | each.base_high << 32, each.size_low | each.size_high << 32, each.type) for each in map
     ]
-    pc = CompiledPc(kernel.layout, image, memory=MEMORY, memory_map=tuple(entries))
+    pc = CompiledPc(kernel.layout, image, memory=memory, memory_map=tuple(entries))
     pc.boot()
     assert pc.run() is Outcome.POWERED_OFF
     return pc
@@ -133,16 +135,19 @@ def test_a_program_says_and_ends_as_on_the_simulated_pc(name):
     assert endings(there.kernel) == endings(here.kernel) and len(endings(here.kernel)) == 1
 
 
-@variants
+@pytest.mark.parametrize(
+    "layout", some_of(VARIANTS, [MICROKERNEL, with_paging(USERMODE, "PAE"), MICROKERNEL_64]), ids=name_of
+)
 def test_all_programs_together_end_as_on_the_simulated_pc(layout):
     """Which numbers children get, and what is free at a moment, depends on when the timer ticks.
 
-    In long mode `sysenter` is invalid on a CPU of AMD's, and QEMU's error codes have a vector twice as large.
+    There is memory for all at once.  In long mode `sysenter` is invalid on a CPU of AMD's, and QEMU's error codes have
+    a vector twice as large.
     """
     together = [name for name in programs() if name not in COUNTING_FRAMES]
     image = image_of(*(f"{name} {ARGUMENTS.get(name, '')}".strip() for name in together), layout=layout)
-    there = boot(image, layout=layout, cpu="max,-smap,vendor=GenuineIntel")
-    here = simulated(image, there.kernel)
+    there = boot(image, memory=4 * MEMORY, layout=layout, cpu="max,-smap,vendor=GenuineIntel")
+    here = simulated(image, there.kernel, 4 * MEMORY)
     assert there.verdict is Verdict.DONE
     assert endings(there.kernel) == endings(here.kernel)
     assert len(endings(here.kernel)) == len(together) > 16
@@ -209,9 +214,11 @@ def test_memory_is_laid_out_in_order_whatever_the_machine_has(machine):
     ]  # fmt: skip
     assert order == sorted(order) and bounds.region_top <= layout.region_limit and bounds.region_top <= low
     assert bounds.kernel_top >= header.payload + header.payload_size and bounds.kernel_top == bounds.bios_map
-    assert bounds.zone - bounds.stack == layout.boot_stack
-    tables = {kernel.spaces.kernel.directory << 12, stack_frame(kernel, 0) << 12}
-    assert all(bounds.zone <= address < bounds.region_top for address in tables), "initial page allocations"
+    assert bounds.zone == bounds.stack, "programs ran, so the boot stack is free memory"
+    directory, stack = kernel.spaces.kernel.directory, stack_frame(kernel, 0)
+    assert (stack + 1 << 12 == layout.records_end) == layout.one_stack, "the entry stack, for all threads"
+    allocated = [frame << 12 for frame in ([directory] if layout.one_stack else [directory, stack])]
+    assert all(bounds.zone <= address < bounds.region_top for address in allocated), "initial page allocations"
     end = kernel.memory.kernel_map.end() << 12
     top = low if memory == low or layout.physical_limit <= 4 * GIB else 4 * GIB + memory - low
     assert top - MIB < end <= top, "all that the layout may use but what the BIOS keeps"

@@ -166,7 +166,7 @@ def test_a_panic_comes_again_after_going_back(life):
 
 
 def test_a_kernel_that_refused_to_start_has_one_place():
-    recording = recorded(machine(MICROKERNEL, "interpreted", memory=1912 << 10))
+    recording = recorded(machine(MICROKERNEL, "interpreted", memory=2176 << 10))
     assert (recording.end, recording.pc.outcome) == (0, Outcome.REFUSED)
     recording.step()
     recording.back(3)

@@ -37,7 +37,7 @@ def programs():
 
 def test_there_is_one_beside_each_in_c_and_two_more():
     names = {"hello", "primes", "ping", "pong", "allocator", "forktree", "forkexit", "cow", "stack", "bomb"}
-    names.add("mallocs")
+    names |= {"mallocs", "philosophers"}
     assert set(IN_PYTHON) == {"fib", "boxes", *(f"{name}.py" for name in names)}
 
 

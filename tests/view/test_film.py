@@ -1,17 +1,17 @@
 """Moving pictures of recorded runs: in each frame is what memory was, and a browser shows them in order."""
 
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree as Xml
 
 import pytest
+
+from command_client import keelback_command
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def keelback(*words, cwd):
-    return subprocess.run([sys.executable, "-m", "keelback", *words], cwd=cwd, capture_output=True, text=True)
+    return keelback_command(*words, cwd=cwd)
 
 
 def film(tmp_path, *more, programs=("cow",), options=()):

@@ -18,6 +18,7 @@ from keelback.machine.simulated.compiled import CompiledPc
 from keelback.view.cells import Row, Spot, Style
 from keelback.view.watch.map_view import MapView
 from keelback.view.watch.watched import Watched
+from machine.lined import SERIAL, machine, part_in_place
 from support import MIB, make_pc, programs_of
 from view import screens
 from view.screens import typed
@@ -293,10 +294,24 @@ def test_the_same_page_of_the_next_process_is_gone_to():
     assert [each.address for each in where] == [0x0804_A000] and where[0].pid in (0, 2)
 
 
+def test_a_line_is_typed_where_the_run_stands_and_begins_another_run():
+    with part_in_place():
+        run = Watched(Recording(machine("interpreted", SERIAL)), "driver")
+        lines = seen(run, typed("right", "right", "right", "i", *"ab", "enter"))
+        assert any("'ab' is typed after trap 3; what came later is another run's" in line for line in lines)
+        assert run.find("0x0000000d") and "0x00000061 0x00000062 0x0000000d" in run.console
+        lines = seen(run, typed("left", "left", "i", "q", "enter"))
+        assert run.recording.furthest == run.at and len(run.events_of(run.at + 1)) == 0
+        run.find("no such text")
+        assert run.is_over and "0x00000071" in run.console
+        lines = seen(run, typed("i"))
+        assert any("the run is over: go back to type before its end" in line for line in lines)
+
+
 def test_the_help_covers_every_key():
     from keelback.view.watch.help import TEXT
 
-    for key in ("→", "←", "space", "home", "+ -", "/", "n ", "w ", "p ", "g ", "c ", "q "):
+    for key in ("→", "←", "space", "home", "+ -", "/", "n ", "w ", "p ", "g ", "c ", "i ", "q "):
         assert key in TEXT
     assert any("The page under the cursor" in line for line in seen(watched("hello"), typed("question_mark")))
 

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+import string
 import struct
 import subprocess
 import sys
@@ -12,12 +13,14 @@ import pytest
 
 from browser import Browser
 from keelback.cli.images import build_image
+from keelback.cli.options import SHELL
 from keelback.cli.programs import choose
-from keelback.image.images import make_image
+from keelback.image.images import make_image, make_image_file
 from keelback.image.kernels import compiled
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL, USERMODE, with_paging
 from keelback.lang import PAGE_SHIFT
+from keelback.machine.scan_codes import scan_codes
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.view.cells import Row
 from keelback.view.changes import Fingerprint
@@ -26,6 +29,7 @@ from keelback.view.page import PageContents, make_page
 from keelback.view.page_tale import tale_of_address, tale_of_frame
 from keelback.view.physical import physical_map
 from keelback.view.virtual import virtual_map
+from machine.lined import KEYBOARD, LINED, image_of, part_in_place
 
 MIB = 1 << 20
 PAUSED = "document.getElementById('state')?.textContent === 'Paused'"
@@ -40,6 +44,8 @@ REGIONS = """
         char *start = sys_map(0, 60 * 4096, CAN_WRITE);
         for (int page = 0; page < 60; page += 2)
             sys_protect(start + page * 4096, 4096, CAN_READ);
+        for (int endpoint = 0; endpoint < 8; endpoint++)
+            sys_endpoint_create(0);
         puts("many regions");
         sys_yield();
     }
@@ -248,6 +254,7 @@ def test_regions_in_nodes_are_read_as_well(browser, page_of, tmp_path):
     browser.run("while (!keelback.machine.console.includes('many regions')) keelback.step()")
     snapshot = assert_shows_its_memory(browser, MICROKERNEL)
     assert len(snapshot.processes[1].regions) > 12
+    assert {"regions", "handles"} <= {use.split()[0] for use in assert_tells_of_frames(browser, snapshot)}
 
 
 @pytest.mark.parametrize(("window", "width"), [(600, 32), (400, 16)])
@@ -295,11 +302,17 @@ def test_the_tale_of_a_page_is_what_the_inspector_tells(cow):
 
 def test_the_tale_of_a_frame_is_what_the_inspector_tells(cow):
     browser = cow(40)
-    snapshot = Snapshot.of(MICROKERNEL, memory_of(browser))
-    for number in {snapshot.frames[each].use: each for each in range(len(snapshot.frames))}.values():
+    assert_tells_of_frames(browser, Snapshot.of(MICROKERNEL, memory_of(browser)))
+
+
+def assert_tells_of_frames(browser, snapshot):
+    """Choose a frame of each use; return the uses."""
+    found = {snapshot.frames[each].use: each for each in range(len(snapshot.frames))}
+    for number in found.values():
         tale = tale_of_frame(snapshot, number)
         title, facts, entries = told(browser, 0, number << PAGE_SHIFT)
         assert (title, [tuple(each) for each in facts], entries) == (tale.title, tale.facts, [])
+    return [*found]
 
 
 def test_what_the_last_trap_changed_is_what_the_inspector_finds(cow):
@@ -434,3 +447,137 @@ def test_a_map_is_read_and_drawn_in_a_moment(cow):
         "window.took = []; for (let each = 0; each < 20; each++) { keelback.refresh(); took.push(keelback.took); }"
     )
     assert browser.run("Math.min(...took)") < 30
+
+
+# The keyboard.
+
+
+@pytest.fixture(scope="module")
+def driven(tmp_path_factory):
+    """Return where the page of a kernel lies whose program drives the keyboard."""
+    with part_in_place():
+        image = make_image_file(LINED, image_of(LINED, "compiled", (KEYBOARD,)))
+        page = make_page(PageContents(LINED, image, KEYBOARD, 16 * MIB), find_emulator())
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    path.write_text(page)
+    return f"file://{path}"
+
+
+def press(browser, *codes):
+    """Press keys on the screen, one after the other."""
+    for code in codes:
+        for kind in ("keydown", "keyup"):
+            event = f"new KeyboardEvent('{kind}', {{ code: '{code}', bubbles: true, cancelable: true }})"
+            browser.run(f"document.getElementById('screen').dispatchEvent({event})")
+
+
+def test_keys_that_are_pressed_on_the_screen_reach_the_machine_and_come_again(browser, driven):
+    browser.open(driven)
+    browser.wait_for(PAUSED)
+    browser.run("document.getElementById('speed').value = 8; keelback.run()")
+    browser.wait_for("keelback.machine.traps > 20")
+    press(browser, "KeyA", "ArrowUp", "Space")
+    browser.wait_for("keelback.machine.console.includes('0x000000b9')")
+    assert browser.run("keelback.isRunning"), "the space is the machine's"
+    press(browser, "KeyQ")
+    browser.wait_for(OVER)
+    console, traps = browser.run("keelback.machine.console"), browser.run("keelback.machine.traps")
+    told = [int(each, 16) for each in re.findall("0x[0-9a-f]{8}", console)]
+    assert told == [0x1E, 0x9E, 0xE0, 0x48, 0xE0, 0xC8, 0x39, 0xB9, 0x10, 0x90]
+    for trap in (traps - 5, 12, traps):
+        browser.run(f"keelback.goTo({{ trap: {trap}, chosen: null }})")
+        browser.wait_for(f"keelback.machine?.traps === {trap} && !keelback.isStarting")
+    assert browser.run("keelback.machine.console") == console
+    browser.run("document.getElementById('reset').click()")
+    browser.wait_for(f"{PAUSED} && keelback.machine?.traps === 0")
+    assert browser.run("keelback.machine.typed.length") == 0
+
+
+def test_who_types_after_going_back_begins_another_future(browser, driven):
+    browser.open(driven)
+    browser.wait_for(PAUSED)
+    browser.run("keelback.runTo(20)")
+    browser.wait_for("keelback.machine.traps === 20")
+    press(browser, "KeyA")
+    browser.run("keelback.runTo(40)")
+    browser.wait_for("keelback.machine.traps === 40")
+    press(browser, "KeyB")
+    browser.run("keelback.goTo({ trap: 30, chosen: null })")
+    browser.wait_for("keelback.machine?.traps === 30 && !keelback.isStarting")
+    press(browser, "KeyQ")
+    browser.run("keelback.run()")
+    browser.wait_for(OVER)
+    told = re.findall("0x[0-9a-f]{8}", browser.run("keelback.machine.console"))
+    assert [int(each, 16) for each in told] == [0x1E, 0x9E, 0x10, 0x90]
+
+
+def test_keys_that_go_elsewhere_are_not_the_machines(browser, driven):
+    browser.open(driven)
+    browser.wait_for(PAUSED)
+    press(browser, "Tab", "F5", "AudioVolumeUp")
+    browser.run("document.body.dispatchEvent(new KeyboardEvent('keydown', { code: 'KeyA', bubbles: true }))")
+    assert browser.run("keelback.machine.typed.length") == 0
+
+
+def test_every_key_sends_what_it_sends_elsewhere(browser, page_of):
+    """The page's table is held against the one that texts are typed by, which QEMU's keyboard is held against."""
+    browser.open(page_of(MICROKERNEL, "hello", "cow"))
+    browser.wait_for(PAUSED)
+    names = {
+        **{f"Key{each.upper()}": each for each in string.ascii_lowercase},
+        **{f"Digit{each}": each for each in string.digits},
+        **dict(
+            zip(
+                ["Minus", "Equal", "BracketLeft", "BracketRight", "Semicolon", "Quote", "Backquote", "Backslash"],
+                "-=[];'`\\",
+                strict=True,
+            )
+        ),
+        **{"Comma": ",", "Period": ".", "Slash": "/", "Space": " ", "Enter": "\n", "Backspace": "\b", "Escape": "\x1b"},
+        **{
+            f"Arrow{each}": f"\x1b[{letter}"
+            for each, letter in zip(("Up", "Down", "Right", "Left"), "ABCD", strict=True)
+        },
+        **{"Home": "\x1b[H", "End": "\x1b[F", "Insert": "\x1b[2~", "Delete": "\x1b[3~"},
+        **{"PageUp": "\x1b[5~", "PageDown": "\x1b[6~"},
+    }
+    press(browser, *names)
+    sent = browser.run("keelback.machine.typed.flatMap(({ codes }) => codes)")
+    assert bytes(sent) == b"".join(map(scan_codes, names.values()))
+    browser.run("keelback.machine.typed = []")
+
+
+# The shell.
+
+CODES = {" ": "Space", "\n": "Enter", "\b": "Backspace", "\\": "Backslash", ".": "Period"}
+
+
+def type_text(browser, text):
+    """Type letters and what `CODES` has on the screen; `|` is the key of the backslash with shift."""
+    for each in text:
+        if each == "|":
+            browser.run(KEY.format(kind="keydown", code="ShiftLeft"))
+            press(browser, "Backslash")
+            browser.run(KEY.format(kind="keyup", code="ShiftLeft"))
+        else:
+            press(browser, CODES.get(each, f"Key{each.upper()}"))
+
+
+KEY = (
+    "document.getElementById('screen').dispatchEvent("
+    "new KeyboardEvent('{kind}', {{ code: '{code}', bubbles: true, cancelable: true }}))"
+)
+
+
+def test_somebody_types_to_the_shell_on_the_screen(browser, page_of):
+    browser.open(page_of(MICROKERNEL, SHELL, "hello"))
+    browser.wait_for(PAUSED)
+    browser.run("document.getElementById('speed').value = 8; keelback.run()")
+    browser.wait_for("keelback.machine.console.endsWith('% ')")
+    type_text(browser, "echo helo\blo | cat\n")
+    browser.wait_for("keelback.machine.console.endsWith('hello\\n% ')")
+    type_text(browser, "exit\n")
+    browser.wait_for(OVER)
+    browser.run("keelback.refresh()")
+    rows = [row.rstrip() for row in browser.run("document.getElementById('screen').textContent").splitlines()]
+    assert rows[1:4] == ["% echo hello | cat", "hello", "% exit"]

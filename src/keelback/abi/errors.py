@@ -91,3 +91,63 @@ class TooManyLibraries(KernelError):
     """No more libraries can be loaded, or mapped by the process."""
 
     number = -15
+
+
+class TimedOut(KernelError):
+    """The deadline came first."""
+
+    number = -16
+
+
+class NoSuchThread(KernelError):
+    """The process has no such thread that can be joined."""
+
+    number = -17
+
+
+class NoThreadSlot(KernelError):
+    """The thread table is full."""
+
+    number = -18
+
+
+class BadHandle(KernelError):
+    """The process has no such handle, or it names another kind of thing."""
+
+    number = -19
+
+
+class Closed(KernelError):
+    """The endpoint is closed: nobody can receive there."""
+
+    number = -20
+
+
+class NoReply(KernelError):
+    """Nobody can reply any more."""
+
+    number = -21
+
+
+class TooManyHandles(KernelError):
+    """The process has too many handles."""
+
+    number = -22
+
+
+class NoEndpointSlot(KernelError):
+    """The table of endpoints is full."""
+
+    number = -23
+
+
+class TooLarge(KernelError):
+    """The message has more than there is room for."""
+
+    number = -24
+
+
+class NoObjectSlot(KernelError):
+    """The table of memory objects is full."""
+
+    number = -25

@@ -14,6 +14,8 @@ class Part(StrEnum):
     LIBRARIES = "libraries"
     STARTING = "starting"
     WAITING = "waiting"
+    THREADS = "threads"
+    MESSAGES = "messages"
 
 
 SENTENCES = {
@@ -22,4 +24,6 @@ SENTENCES = {
     Part.LIBRARIES: "Libraries are loaded once, and mapped by each process that asks.",
     Part.STARTING: "Processes start programs; what the kernel itself starts is no part.",
     Part.WAITING: "Parents learn how their children ended; without it a child is nobody's, and leaves nothing behind.",
+    Part.THREADS: "A process has several threads, which are started, end, are joined, and wait on words.",
+    Part.MESSAGES: "Processes send each other messages through endpoints, and share memory objects, by handles.",
 }

@@ -82,10 +82,13 @@ def is_source(output: Path, chosen: Chosen, choice: KernelChoice) -> bool:
 def _print_facts(path: Path, content: bytes, image: bytes, layout: Layout, as_json: bool) -> None:
     file = read_image_file(image, layout)
     digest, build_id = sha256(content).hexdigest(), file.build_id.hex()
-    rooms = rooms_of(layout, compiled(layout), file.header["payload_size"])
+    kernel = compiled(layout)
+    rooms = rooms_of(layout, kernel, file.header["payload_size"])
     if as_json:
         taken = {each.name: {"bytes": each.taken, "free": each.free} for each in rooms}
+        stacks = {each.stack: {"bytes": each.taken, "free": each.free, "chain": each.chain} for each in kernel.stacks}
         facts = {"file": str(path), "bytes": len(content), "sha256": digest, "build_id": build_id, "rooms": taken}
+        facts |= {"stacks": stacks}
         print_json(facts)
         return
     print(f"{path}: {len(content):,} bytes")
@@ -94,3 +97,5 @@ def _print_facts(path: Path, content: bytes, image: bytes, layout: Layout, as_js
     width = len(f"{max(max(each.taken, each.free) for each in rooms):,}")
     for each in rooms:
         print(f"{each.name:10}{each.taken:>{width},} bytes, {each.free:>{width},} free")
+    stack = kernel.stacks[0]
+    print(f"{'stack':10}{stack.taken:>{width},} bytes, {stack.free:>{width},} free, at most: {stack.way()}")

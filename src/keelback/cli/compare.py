@@ -6,7 +6,7 @@ from typing import Any
 from keelback.cli.ending import tell
 from keelback.cli.json_output import print_json
 from keelback.cli.machines import check_start, least_memory, make_compiled, make_interpreted
-from keelback.cli.options import KernelChoice, Limits
+from keelback.cli.options import KernelChoice, Limits, Typing
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import choose
 from keelback.cli.running import add_limit, stoppable, within
@@ -14,13 +14,14 @@ from keelback.cli.sizes import counted
 from keelback.cli.sources import programs_for
 from keelback.cli.starts import Starts
 from keelback.cli.statuses import BADLY, WELL
+from keelback.cli.typed_input import typed_by
 from keelback.cli.users_files import reading_within
 from keelback.image.kernels import compiling
 from keelback.machine.compare import compare
 
 
 def compare_lives(
-    words: Sequence[str], *, choice: KernelChoice, memory: int | None, limits: Limits, as_json: bool
+    words: Sequence[str], *, choice: KernelChoice, memory: int | None, typing: Typing, limits: Limits, as_json: bool
 ) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
@@ -37,6 +38,9 @@ def compare_lives(
     other = make_compiled(where, payload, memory=size)
     if limits.instructions is not None:
         add_limit(interpreted, limits.instructions)
+    typed = typed_by(typing)
+    interpreted.input.add(*typed)
+    other.input.add(*typed)
     starts = Starts(interpreted)
     with within(limits.seconds), stoppable(interpreted, other):
         report = compare(interpreted, other)

@@ -14,12 +14,13 @@ from keelback.cli.python_files import compile_program_class, module_of, program_
 from keelback.cli.users_files import check_readable, imports_beside, users_python
 from keelback.compiler import Compiled, compile_program, ir
 from keelback.compiler.component import compile_components, entries_of
-from keelback.compiler.print_c import Printer
+from keelback.compiler.print_c import Form, Printer
 from keelback.errors import UserError
 from keelback.image.debug_data import with_debug_data
-from keelback.image.images import make_symbols
-from keelback.image.kernels import compiled, kernel_of
-from keelback.image.kernels import entries_of as kernel_entries
+from keelback.image.kernels import compiled
+from keelback.image.linked import make_symbols
+from keelback.image.live_kernels import entries_of as kernel_entries
+from keelback.image.live_kernels import kernel_of
 from keelback.image.python_components import build_components
 from keelback.image.python_programs import MAIN, compile_python_program
 from keelback.image.toolchain import TARGETS
@@ -131,4 +132,4 @@ def _made(file: Path, kind: type[Component], given: Mapping[type, Any]) -> Compo
 def _subject(
     title: str, made: Compiled, ram: Ram, entries: list[str], build: Callable[[], bytes], file: Path | None = None
 ) -> Subject:
-    return Subject(title, made.functions, Printer(ram, made.functions, entries, lines=False), build, file)
+    return Subject(title, made.functions, Printer(ram, made.functions, entries, form=Form(lines=False)), build, file)

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -26,10 +26,18 @@ QEMUS = {32: "qemu-system-i386", 64: "qemu-system-x86_64"}
 """By the bits of a word: to gdb, the 64-bit QEMU is a 64-bit CPU whatever it executes, which walks no 32-bit stack."""
 
 
-def debug_programs(words: Sequence[str], *, choice: KernelChoice, memory: int, arguments: Sequence[str] = ()) -> int:
+def debug_programs(
+    words: Sequence[str],
+    *,
+    choice: KernelChoice,
+    memory: int,
+    interpreter: str | None = None,
+    arguments: Sequence[str] = (),
+) -> int:
     """Boot the programs that the words name, or the tour, under gdb; return gdb's exit status.
 
-    `arguments` are more of gdb's own.  Raises: UserError.
+    `interpreter` is how gdb speaks to an editor, None to a person; `arguments` are more of gdb's own.
+    Raises: UserError.
     """
     find_gdb()
     where = chosen_layout(choice)
@@ -38,9 +46,10 @@ def debug_programs(words: Sequence[str], *, choice: KernelChoice, memory: int, a
     check_memory(image, where, memory)
     with scratch_folder() as folder:
         looking = [sys.executable, "-m", "keelback"], f"qemu:{folder / MONITOR}", _options(choice)
-        command = prepare(folder, where, compiled(where), folder / SERVER, looking)
+        command = prepare(folder, where, compiled(where), folder / SERVER, looking, interpreter)
         take_away()
-        with _interrupts_left_to_gdb(), _stopped_machine(image, memory, folder, QEMUS[where.paging.word_bits]):
+        show = _write if interpreter is None else _write_records
+        with _interrupts_left_to_gdb(), _stopped_machine(image, memory, folder, QEMUS[where.paging.word_bits], show):
             gdb = start_tool([*command, *arguments], foreground=True)
             try:
                 return gdb.wait()
@@ -56,9 +65,11 @@ def _options(choice: KernelChoice) -> list[str]:
 
 
 @contextmanager
-def _stopped_machine(image: bytes, memory: int, folder: Path, program: str) -> Iterator[None]:
-    """Start QEMU, stopped, a gdb server and a monitor for it in a folder; what it prints goes to this terminal."""
-    lines = _Lines()
+def _stopped_machine(
+    image: bytes, memory: int, folder: Path, program: str, show: Callable[[bytes], None]
+) -> Iterator[None]:
+    """Start QEMU, stopped, a gdb server and a monitor for it in a folder; show what it prints, by lines."""
+    lines = _Lines(show)
     with (
         offered_monitor(folder / MONITOR) as offered,
         Qemu(image, memory=memory, program=program, arguments=("-S", *offered), output=lines.show) as machine,
@@ -86,20 +97,28 @@ def _interrupts_left_to_gdb() -> Iterator[None]:
 class _Lines:
     """Shows what the machine prints by whole lines, since gdb writes to the same terminal meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, show: Callable[[bytes], None]) -> None:
+        self._show = show
         self._begun = b""
 
     def show(self, data: bytes) -> None:
         """Show the lines that end in some bytes, and keep what is begun."""
         whole, end, begun = (self._begun + data).rpartition(b"\n")
         self._begun = begun
-        _write(whole + end)
+        self._show(whole + end)
 
     def end(self) -> None:
         """Show what no line's end has followed."""
-        _write(self._begun)
+        self._show(self._begun)
 
 
 def _write(data: bytes) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def _write_records(data: bytes) -> None:
+    """Write lines as an editor's gdb says what its target prints: as target stream records of gdb's MI."""
+    for line in data.splitlines(keepends=True):
+        text = "".join(chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\{byte:03o}" for byte in line)
+        _write(f'@"{text}"\n'.encode())

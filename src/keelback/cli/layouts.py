@@ -54,7 +54,7 @@ def show_live(layout: str, memory: int, paging: str | None = None, *, as_json: b
     where = layout_of_word(layout, paging)
     pc = make_interpreted(where, make_payload({"etc/init": b""}), memory=memory)
     with stoppable(pc):
-        pc.boot()
+        pc.bring_up()
     check_start(pc)
     if as_json:
         starts = live_places(pc.kernel)._asdict() | {"top": pc.kernel.memory.bounds.region_top}

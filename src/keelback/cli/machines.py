@@ -2,14 +2,17 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from keelback.cli.commands.run import RunOptions
+from keelback.cli.typed_input import logged, terminal_for_machine, typed_by
 from keelback.errors import UserError
 from keelback.image.images import make_image
 from keelback.kernel.layout import MIB, Layout
+from keelback.machine.input_log import Device, Typed
+from keelback.machine.live import LiveInput
 from keelback.machine.observed import Machine, Outcome
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.machine.simulated.pc import SimulatedPc
@@ -24,44 +27,80 @@ def least_memory(layout: Layout) -> int:
 
 @contextmanager
 def machine_for(options: RunOptions, layout: Layout, payload: bytes) -> Iterator[Machine]:
-    """Make the machine that `keelback run` asks for, whose console is shown.  Raises: UserError."""
-    memory, command_line = options.memory, options.command_line
-    show = (lambda data: None) if options.as_json else _show
-    if options.on_qemu:
-        from keelback.cli.images import build_image_of, check_memory
-        from keelback.machine.qemu.observed_qemu import ObservedQemu
-        from keelback.machine.qemu.offered import offered_monitor
-        from keelback.machine.qemu.qemu import CPU
-        from keelback.machine.qemu.running_qemu import RunningQemu
-
-        image = build_image_of(payload, layout)
-        check_memory(image, layout, memory)
-        cpu = options.cpu or CPU
-        if options.trace:
-            with ObservedQemu(image, memory=memory, cpu=cpu, command_line=command_line, output=show) as observed:
-                yield observed
+    """Make the machine that `keelback run` asks for, whose console is shown, with its input.  Raises: UserError."""
+    typed = typed_by(options.typing)
+    live = LiveInput(sys.stdin.fileno()) if options.typing.is_live else None
+    with terminal_for_machine(live.descriptor) if live is not None else nullcontext():
+        if options.on_qemu:
+            with _qemu_for(options, layout, payload, typed, live) as machine:
+                yield machine
             return
-        with ExitStack() as made:  # a machine that runs without a stop
-            qmp = made.enter_context(offered_monitor(Path(options.qmp))) if options.qmp is not None else ()
-            machine = RunningQemu(image, memory=memory, cpu=cpu, command_line=command_line, arguments=qmp, output=show)
-            yield made.enter_context(machine)
-    elif options.compiled:
-        yield make_compiled(layout, payload, memory=memory, command_line=command_line, output=_by_bytes(show))
-    else:
-        yield make_interpreted(
-            layout,
-            payload,
-            memory=memory,
-            command_line=command_line,
-            check=options.check,
-            output=_by_bytes(show),
-        )
+        pc = _simulated_for(options, layout, payload)
+        pc.input.add(*typed)
+        pc.input.live = live
+        with logged(Path(options.typing.log), pc) if options.typing.log is not None else nullcontext():
+            yield pc
+
+
+@contextmanager
+def _qemu_for(
+    options: RunOptions, layout: Layout, payload: bytes, typed: list[Typed], live: LiveInput | None
+) -> Iterator[Machine]:
+    """Make a QEMU with all that it is told.  Raises: UserError; QemuError."""
+    # Imported here: hardly anybody runs QEMU.
+    from keelback.cli.images import build_image_of, check_memory
+    from keelback.machine.qemu.observed_qemu import ObservedQemu
+    from keelback.machine.qemu.offered import offered_monitor
+    from keelback.machine.qemu.qemu import CPU
+    from keelback.machine.qemu.running_qemu import RunningQemu
+    from keelback.machine.qemu.typing import Typist
+
+    image = build_image_of(payload, layout)
+    check_memory(image, layout, options.memory)
+    given: dict[str, Any] = {
+        "memory": options.memory,
+        "cpu": options.cpu or CPU,
+        "command_line": options.command_line,
+        "output": _shown(options),
+    }
+    if typed or live is not None:
+        given["typist"] = Typist(b"".join(each.data for each in typed if each.device is Device.SERIAL), live)
+    if options.trace:
+        with ObservedQemu(image, **given) as observed:
+            yield observed
+        return
+    with ExitStack() as made:  # a machine that runs without a stop
+        qmp = made.enter_context(offered_monitor(Path(options.qmp))) if options.qmp is not None else ()
+        yield made.enter_context(RunningQemu(image, arguments=qmp, **given))
+
+
+def _simulated_for(options: RunOptions, layout: Layout, payload: bytes) -> SimulatedPc:
+    """Make a simulated PC with all that it is told but its input.  Raises: UserError."""
+    given: dict[str, Any] = {
+        "memory": options.memory,
+        "command_line": options.command_line,
+        "output": _by_bytes(_shown(options)),
+    }
+    if options.compiled:
+        return make_compiled(layout, payload, **given)
+    return make_interpreted(layout, payload, check=options.check, **given)
+
+
+def _shown(options: RunOptions) -> Callable[[bytes], None]:
+    """Return what is given the console's text."""
+    return (lambda data: None) if options.as_json else _show_at_once if options.typing.is_live else _show
 
 
 def _show(data: bytes) -> None:
     sys.stdout.buffer.write(data)  # not as text: what it means is between the program and the terminal
     if b"\n" in data:
         sys.stdout.flush()
+
+
+def _show_at_once(data: bytes) -> None:
+    """Show text that somebody waits for who types: no line may have ended."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
 
 
 def _by_bytes(show: Callable[[bytes], None]) -> Callable[[int], None]:

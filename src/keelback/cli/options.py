@@ -18,6 +18,9 @@ PAGING = ("i386", "PAE", "x86-64")
 """The names of the paging schemes."""
 LAYOUT_WORD = f"[{'|'.join(LAYOUTS)}|FILE.py:NAME]"
 
+SHELL = "--shell"
+"""The word, in front of the programs', that asks for the shell; only an option can stand there."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -31,11 +34,13 @@ def programs(function: F) -> F:
         include: tuple[str, ...],
         define: tuple[str, ...],
         optimise: bool,
+        shell: bool,
         **others: Any,
     ) -> Any:
         from keelback.cli.words import with_options
 
-        return function(*arguments, programs=with_options(programs, include, define, optimise), **others)
+        words = (SHELL,) * shell + with_options(programs, include, define, optimise)
+        return function(*arguments, programs=words, **others)
 
     include = click.option("-I", "include", metavar="FOLDER", multiple=True, help="Where C files look for headers.")
     define = click.option("-D", "define", metavar="NAME[=VALUE]", multiple=True, help="A macro for C files.")
@@ -45,14 +50,17 @@ def programs(function: F) -> F:
         is_flag=True,
         help="Optimise C files, which are compiled as they are written otherwise.",
     )
+    shell = click.option(
+        SHELL, "shell", is_flag=True, help="Start the shell; a PROGRAM is there to be started by who types."
+    )
     argument = click.argument("programs", metavar="[PROGRAM]...", nargs=-1, shell_complete=_complete_program)
-    return cast(F, argument(include(define(optimise(called)))))
+    return cast(F, argument(shell(include(define(optimise(called))))))
 
 
 def _complete_program(_context: click.Context, _argument: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    from keelback.cli.sources import our_libraries, our_programs
+    from keelback.cli.sources import our_libraries, our_programs, outside_programs
 
-    return _names_and_files([*our_programs(), *our_libraries()], incomplete)
+    return _names_and_files([*our_programs(), *outside_programs(), *our_libraries()], incomplete)
 
 
 def _complete_layout(_context: click.Context, _option: click.Parameter, incomplete: str) -> "list[CompletionItem]":
@@ -253,6 +261,44 @@ def picture(function: F) -> F:
     return cast(F, vector(pixels(ground(called))))
 
 
+class Typing(NamedTuple):
+    """What is typed on a machine: files for the serial line and the keyboard, this terminal; where that is logged."""
+
+    input: str | None = None
+    keys: str | None = None
+    is_live: bool = False
+    log: str | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Say whether anything is typed."""
+        return self.is_live or self.input is not None or self.keys is not None
+
+
+NO_TYPING = Typing()
+
+
+def typed(function: F) -> F:
+    """Add `--input` and `--keys`, as the `Typing` `typing`."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, input: str | None, keys: str | None, **others: Any) -> Any:
+        if input == keys == "-":
+            raise UserError("--input and --keys: standard input is only one; name a file")
+        return function(*arguments, typing=Typing(input, keys), **others)
+
+    line = click.option(
+        "--input",
+        metavar="FILE",
+        shell_complete=_complete_file,
+        help="Send a text in by the serial line, as fast as it is read, or repeat an input log; -: standard input.",
+    )
+    board = click.option(
+        "--keys", metavar="FILE", shell_complete=_complete_file, help="Type a text on the keyboard; -: standard input."
+    )
+    return cast(F, line(board(called)))
+
+
 class Target(NamedTuple):
     """A machine to look at: one that is there, by its name, or one that runs programs to a moment."""
 
@@ -263,6 +309,7 @@ class Target(NamedTuple):
     memory: str = "64M"
     stop: StopPoint = DEFAULT_STOP
     limits: Limits = NO_LIMITS
+    typing: Typing = NO_TYPING
 
 
 def target(function: F) -> F:
@@ -278,9 +325,10 @@ def target(function: F) -> F:
         memory: str,
         stop: StopPoint,
         limits: Limits,
+        typing: Typing,
         **others: Any,
     ) -> Any:
-        machine = Target(programs, on, choice, kernel == "compiled", memory, stop, limits)
+        machine = Target(programs, on, choice, kernel == "compiled", memory, stop, limits, typing)
         return function(*arguments, target=machine, **others)
 
     named = click.option(
@@ -289,7 +337,7 @@ def target(function: F) -> F:
         help="Look at a machine that is there: qemu:SOCKET, the QMP monitor of a QEMU, or file:FILE.",
     )
     asked: Callable[..., Any] = called
-    for each in (limits, pause, memory("64M"), kernel, life, programs, named):
+    for each in (limits, typed, pause, memory("64M"), kernel, life, programs, named):
         asked = each(asked)
     return cast(F, asked)
 

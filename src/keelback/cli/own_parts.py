@@ -13,7 +13,7 @@ from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.options import KernelChoice
 from keelback.cli.users_files import check_readable, run_module, users_python
 from keelback.errors import UserError
-from keelback.image.kernels import kernel_of
+from keelback.image.live_kernels import kernel_of
 from keelback.inspect.methods import SOURCES
 from keelback.kernel.layout import LAYOUTS, PUBLISHED, Layout, WrongLayout, with_paging
 from keelback.lang import Panic, strict

@@ -5,12 +5,22 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from keelback.cli.machines import check_start, make_compiled, make_interpreted
-from keelback.cli.options import DEFAULT_KERNEL, DEFAULT_STOP, NO_LIMITS, KernelChoice, Limits, StopPoint
+from keelback.cli.options import (
+    DEFAULT_KERNEL,
+    DEFAULT_STOP,
+    NO_LIMITS,
+    NO_TYPING,
+    KernelChoice,
+    Limits,
+    StopPoint,
+    Typing,
+)
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
 from keelback.cli.run import TOUR
 from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sizes import counted
+from keelback.cli.typed_input import typed_by
 from keelback.cli.users_files import reading_within
 from keelback.errors import LimitReached, UserError
 from keelback.inspect.moment import Moment
@@ -34,6 +44,7 @@ class Pause:
     memory: int = 64 << 20
     stop: StopPoint = DEFAULT_STOP
     limits: Limits = NO_LIMITS
+    typing: Typing = NO_TYPING
 
     @property
     def pid(self) -> int | None:
@@ -70,8 +81,12 @@ def paused(words: Sequence[str], pause: Pause) -> Paused:
         selection = select(words or TOUR, layout)
     make = make_compiled if pause.compiled else make_interpreted
 
+    typed = typed_by(pause.typing)
+
     def machine() -> SimulatedPc:
-        return make(layout, selection.payload(), memory=pause.memory)
+        pc = make(layout, selection.payload(), memory=pause.memory)
+        pc.input.add(*typed)
+        return pc
 
     with within(pause.limits.seconds):
         if pause.stop.at is None and pause.stop.until is None:

@@ -11,12 +11,14 @@ from os.path import isdir, isfile, lexists
 from pathlib import Path
 from typing import NamedTuple
 
+from keelback.abi.parts import Part
 from keelback.cli.libraries import build, check_library_file, is_library
 from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.needs import named_in_text, with_needs
+from keelback.cli.options import SHELL
 from keelback.cli.ours import build_ours
 from keelback.cli.program_files import build_files, names_in_file
-from keelback.cli.sources import our_libraries, our_programs
+from keelback.cli.sources import our_libraries, our_programs, outside_programs
 from keelback.cli.users_files import check_readable
 from keelback.cli.words import Word, read_word
 from keelback.errors import UserError
@@ -25,6 +27,10 @@ from keelback.image.payload import make_payload
 from keelback.image.toolchain import TARGETS
 from keelback.kernel.layout import Layout
 
+INIT = "init"
+"""The program that brings the shell."""
+FOR_SHELL = ("cow", "divide", "hello", "null", "ping", "pong", "primes", "sleeper", "stack")
+"""Programs that are there for the shell where none is named."""
 LONGEST_NAME = 31
 SUFFIXES = (".c", ".py", ".elf")
 JOINED = re.compile(r"\+\s*(\S+\.c)\b")
@@ -59,8 +65,11 @@ def choose(words: Sequence[str], layout: Layout) -> "Chosen":
     Raises: UserError saying what is wrong with which word.
     """
     chosen = Chosen(layout)
-    for word in map(read_word, words):
+    asks_for_shell = [*words[:1]] == [SHELL]
+    for word in map(read_word, words[asks_for_shell:]):
         chosen.add(word)
+    if asks_for_shell:
+        chosen.bring_shell()
     if words and not chosen.lines:
         raise UserError("only libraries are named; name a program to start too")
     return chosen
@@ -97,8 +106,18 @@ class Chosen:
         named = self.names | named_in_text(" ".join([*self.lines, command_line]))
         for name, file in self.files.items():
             named.update(*(names_in_file(path, files[name]) for path in file.paths))
-        built = build_ours(with_needs(named, ours) - files.keys(), self.layout.image_base, target)
+        outside = self.names & outside_programs().keys()
+        built = build_ours((with_needs(named, ours) | outside) - files.keys(), self.layout.image_base, target)
         return Selection(built | files, self.lines)
+
+    def bring_shell(self) -> None:
+        """Start what brings the shell, and nothing else: what was named is there for who types.  Raises: UserError."""
+        if not {Part.MESSAGES, Part.STARTING, Part.WAITING} <= {*self.layout.parts}:
+            raise UserError(f"{SHELL}: the {self.layout.name} layout has no messages; try --layout microkernel")
+        if with_argument := next((line for line in self.lines if " " in line), None):
+            raise UserError(f"{SHELL}: {with_argument.split()[0]} gets its argument from who types; name it alone")
+        self.names |= {*outside_programs()} if self.lines else {*outside_programs(), *FOR_SHELL}
+        self.lines = [INIT]
 
     @property
     def sources(self) -> list[Path]:
@@ -108,7 +127,7 @@ class Chosen:
     def add(self, word: Word) -> None:
         """Add what a word names.  Raises: UserError."""
         library = is_library(word.name, word.paths) and word.name not in our_programs()
-        ours = our_libraries() if library else our_programs()
+        ours = our_libraries() if library else our_programs() | outside_programs()
         if library and word.argument:
             raise UserError(f"{word.name}: a library takes no argument")
         if word.name in ours and not (Path(word.name).suffix and isfile(word.name)):

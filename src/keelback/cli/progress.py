@@ -27,6 +27,7 @@ _last = ""
 _done = 0
 _is_building = False
 _doing = ""
+_is_silent = False
 
 
 @contextmanager
@@ -53,6 +54,18 @@ def take_away() -> None:
         _timer = _status = None
     if _doing:
         _show_soon()
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Show no line meanwhile, for who has the terminal's last line."""
+    global _is_silent
+    _is_silent = True
+    take_away()
+    try:
+        yield
+    finally:
+        _is_silent = False
 
 
 def restore_terminal() -> None:
@@ -92,6 +105,8 @@ def _told(what: str, begins: bool) -> None:
 def _show_soon() -> None:
     global _timer
     with _lock:
+        if _is_silent:
+            return
         if _status is not None:
             _status.update(_text())
         elif _timer is None:

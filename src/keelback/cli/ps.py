@@ -12,7 +12,8 @@ from keelback.cli.streams import escaped
 from keelback.cli.tables import make_table, print_table
 from keelback.cli.targets import looked_at, title_of
 from keelback.errors import UserError
-from keelback.inspect.endings import DOING, ending_of
+from keelback.inspect.doings import FEW, doing_of_all
+from keelback.inspect.endings import ending_of
 from keelback.inspect.snapshot.processes import Process
 
 NUMBERS = ("pid", "parent", "pages", "own")
@@ -42,7 +43,8 @@ def list_processes(target: Target, *, as_json: bool) -> int:
 
 
 def _row(process: Process) -> list[str]:
-    at = ", ".join(f"{thread.instruction:#010x}" for thread in process.threads) if process.is_alive else ""
+    threads = process.threads if process.is_alive else []
+    at = ", ".join(f"{thread.instruction:#010x}" for thread in threads[:FEW]) + ", …" * (len(threads) > FEW)
     counted = (str(len(process.space.user)), str(process.own_pages)) if process.space is not None else ("", "")
     return [str(process.pid), str(process.parent or ""), escaped(process.name), does(process), *counted, at]
 
@@ -51,7 +53,7 @@ def does(process: Process) -> str:
     """Return what the threads of a process do, or how it ended."""
     if not process.is_alive:
         return ending_of(process.record, process.snapshot.kernel, {}).how
-    return ", ".join(DOING.get(thread.state, thread.state.name.lower()) for thread in process.threads)
+    return doing_of_all(process.snapshot.kernel, [thread.number for thread in process.threads])
 
 
 def facts_of(process: Process) -> dict[str, Any]:
@@ -63,8 +65,23 @@ def facts_of(process: Process) -> dict[str, Any]:
         "alive": process.is_alive,
         "does": does(process),
         "threads": [
-            {"number": each.number, "state": each.state.name.lower(), "instruction": each.instruction}
+            {
+                "number": each.number,
+                "state": each.state.name.lower(),
+                "does": each.doing,
+                "instruction": each.instruction,
+            }
             for each in (process.threads if process.is_alive else ())
+        ],
+        "handles": [
+            {
+                "number": each.number,
+                "kind": each.kind.name.lower(),
+                "object": each.object,
+                "rights": each.rights,
+                "badge": each.badge,
+            }
+            for each in process.handles
         ],
         "root": process.space.directory if process.space is not None else None,
         "regions": [

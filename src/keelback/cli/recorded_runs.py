@@ -57,6 +57,7 @@ def _run_of(options: RunOptions, selection: "Selection", machine: "SimulatedPc",
         files={name: [machine.image.index(content), len(content)] for name, content in files.items() if content},
         end=end,
         image=machine.image,
+        typed=tuple(machine.input.typed),
     )
 
 
@@ -125,10 +126,12 @@ def _machine_of(path: Path, run: RunFile) -> tuple["SimulatedPc", RunOptions]:
     )
     try:
         with _named(path):
-            return machine_of_image(options, layout, run.image), options
+            machine = machine_of_image(options, layout, run.image)
     except (OSError, MemoryError):
         why = f"its machine has {run.memory >> 20:,} MiB of memory, more than there is for this process"
         raise BadKeptFile(path, f"{why}: see `ulimit -v`") from None
+    machine.input.add(*run.typed)
+    return machine, options
 
 
 @contextmanager

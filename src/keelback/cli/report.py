@@ -57,8 +57,8 @@ def _parts() -> list[str]:
 def parts_in_place() -> dict[str, list[str]]:
     """Return the names of what users' files replace or add, by file."""
     found: dict[str, list[str]] = {}
-    for name, own in REPLACED:
-        found.setdefault(Path(own.__code__.co_filename).name, []).append(name)
+    for each in REPLACED:
+        found.setdefault(Path(each.own.__code__.co_filename).name, []).append(each.name)
     return found
 
 

@@ -60,6 +60,15 @@ def seconds(text: str) -> float:
     return float(found[1]) * SECONDS[found[2]]
 
 
+def seed_of(text: str | None) -> int | None:
+    """Return the number of `--seed`.  Raises: UserError."""
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise UserError(f"--seed {text}: not a number of at most 18 digits")
+    return int(text)
+
+
 def _size(text: str, unit: str, end: str) -> int:
     """Return the bytes of a size that is a multiple of another and below a third."""
     found = SIZE.fullmatch(text.upper())

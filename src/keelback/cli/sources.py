@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keelback.user import LIBRARIES, PROGRAMS
+from keelback.user import LIBRARIES, OUTSIDE, PROGRAMS
 
 if TYPE_CHECKING:
     from keelback.kernel.layout import Layout
@@ -23,6 +23,16 @@ def our_programs() -> dict[str, Path]:
     in_python = {path.stem: path for path in (PROGRAMS.parent / "python").glob("[a-z]*.py")}
     renamed = {f"{name}.py" if name in in_c else name: path for name, path in in_python.items()}
     return dict(sorted((in_c | renamed).items()))
+
+
+def outside_programs() -> dict[str, tuple[Path, ...]]:
+    """Return the C files of the servers, the shell and its programs, by name, sorted; that with `main` is first."""
+    alone = {path.stem: (path,) for path in OUTSIDE.glob("*.c")}
+    folders = {path.name: path / f"{path.name}.c" for path in OUTSIDE.iterdir() if path.is_dir()}
+    several = {
+        name: (main, *sorted({*main.parent.glob("*.c")} - {main})) for name, main in folders.items() if main.exists()
+    }
+    return dict(sorted((alone | several).items()))
 
 
 def programs_for(layout: "Layout") -> list[str]:

@@ -55,6 +55,8 @@ def open_streams() -> None:
             os.fstat(descriptor)
         except OSError:  # the lowest that is free is this one
             os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:  # it was closed when Python started
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
     codecs.register_error("keelback", _by_others)
     sys.stdout = _stream(1, "the output", sys.stdout)
     sys.stderr = _stream(2, "standard error", sys.stderr)

@@ -37,7 +37,8 @@ def print_table(console: Console, table: RenderableType) -> None:
     if console.is_terminal:
         console.print(table)
         return
+    console.width = width_of(console)  # a width that print() is given is no more than the console's
     with console.capture() as printed:
-        console.print(table, width=width_of(console))
+        console.print(table)
     for line in printed.get().splitlines():
         console.out(line.rstrip())

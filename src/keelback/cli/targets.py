@@ -25,11 +25,12 @@ def looked_at(target: Target) -> Iterator[Moment]:
     """Look at the machine that a command names.  Raises: UserError; as `paused`."""
     if target.on is None:
         memory = memory_size(target.memory)
-        pause = Pause(target.choice, target.compiled, memory, target.stop, target.limits)
+        pause = Pause(target.choice, target.compiled, memory, target.stop, target.limits, target.typing)
         yield paused(target.words, pause).moment()
         return
-    if target.words or target.stop.at is not None or target.stop.until is not None:
-        raise UserError("--on names a machine that is there; a PROGRAM, --at and --until are for one that is not")
+    if target.words or target.stop.at is not None or target.stop.until is not None or target.typing.is_any:
+        said = "a PROGRAM, --at, --until, --input and --keys are for one that is not"
+        raise UserError(f"--on names a machine that is there; {said}")
     name, stands = target.on.partition(":")[2], Stands.TRAP_END
     try:
         with attach(target.on, [chosen_layout(target.choice)]) as moment:

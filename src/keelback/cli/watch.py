@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from keelback.cli.options import KernelChoice
+from keelback.cli.options import KernelChoice, Typing
 from keelback.cli.statuses import WELL
 from keelback.errors import UserError
 from keelback.image.leftovers import end_with_parent
@@ -26,6 +26,7 @@ class WatchOptions(NamedTuple):
     compiled: bool
     memory: int
     command_line: str
+    typing: Typing
 
 
 def watch(words: Sequence[str], options: WatchOptions) -> int:
@@ -43,12 +44,14 @@ def watch(words: Sequence[str], options: WatchOptions) -> int:
     from keelback.cli.machines import check_start, make_compiled, make_interpreted
     from keelback.cli.run import TOUR
     from keelback.cli.running import stoppable
+    from keelback.cli.typed_input import typed_by
     from keelback.machine.recorded.recording import Recording
     from keelback.view.watch.watched import Watched
 
     layout, selection = _selected(words, options)
     make = make_compiled if options.compiled else make_interpreted
     pc = make(layout, selection.payload(), memory=options.memory, command_line=options.command_line)
+    pc.input.add(*typed_by(options.typing))
     with stoppable(pc):
         watched = Watched(Recording(pc), ", ".join(words or TOUR), WithDebugData(selection.files))
     check_start(pc)

@@ -16,48 +16,16 @@ The passes, in order, each a module or a package:
     print_c      C text
 """
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from keelback.compiler import ir
-from keelback.compiler.c_types import decide_types
-from keelback.compiler.errors import blamed
-from keelback.compiler.evaluate import evaluate
-from keelback.compiler.exceptions import lower_exceptions
-from keelback.compiler.print_c import PANIC, Printer
+from keelback.compiler.passes import Compiled, evaluate_all, finish, working_on_program
+from keelback.compiler.print_c import PANIC, Form
 from keelback.compiler.program import Program
-from keelback.compiler.raises import find_raises
-from keelback.compiler.verify import EVALUATED, LOWERED, TYPED, verify
 from keelback.lang.component import Component
-from keelback.lang.deep import deep_walks
 from keelback.lang.ram import Ram
 
 __all__ = ["PANIC", "Compiled", "compile_program"]
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A compiled program: its C, the sections of its static records with their addresses, its functions, its words."""
-
-    c: str
-    sections: tuple[tuple[str, int], ...]
-    functions: Mapping[str, ir.Function]
-    word_bits: int
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Look for no cycles of garbage meanwhile: a fifth of the time, for next to none."""
-    usual = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if usual:
-            gc.enable()
 
 
 def compile_program(
@@ -74,23 +42,5 @@ def compile_program(
     way than C functions are.  Raises: CompileError at the first construct that is refused.
     """
     program = Program(root, ram)
-    for name, method in entries.items():
-        program.entry(method, name)
-    functions = program.functions
-    with deep_walks(), _without_collection(), blamed(lambda: program.at):
-        while program.waiting:
-            wanted, key = program.waiting.pop(0)
-            functions[key.name] = evaluate(program, wanted, key)
-        program.refuse_recursion()
-        for function in program.each():
-            verify(function, functions, ram.word_bits, EVALUATED)
-        find_raises(functions)
-        for function in program.each():
-            lower_exceptions(function, functions)
-            verify(function, functions, ram.word_bits, LOWERED)
-        program.functions = functions = decide_types(functions, ram.word_bits)
-        for function in program.each():
-            verify(function, functions, ram.word_bits, TYPED)
-        printer = Printer(ram, functions, tuple(entries), program.raised, lines=lines, convention=convention)
-        bodies = [printer.function_text(function) for function in program.each()]
-        return Compiled(printer.program(bodies), tuple(printer.sections()), functions, ram.word_bits)
+    with working_on_program(program):
+        return finish(program, evaluate_all(program, entries), entries, Form(lines, convention))

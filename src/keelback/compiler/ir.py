@@ -351,6 +351,7 @@ class FunctionKey:
 class Function:
     """A function: parameters and locals by name, and its statements.
 
+    One that `is_rare` is no part of its callers in C.
     `raises` are the codes it may fail with; labels and locals that a pass adds have numbers above `numbers`.
     `packed`, 64 or 128, says that it returns so many bits, an error in the high half and its result in the low one.
     """
@@ -361,6 +362,7 @@ class Function:
     locals: dict[str, Type] = field(default_factory=dict)
     body: tuple[Statement, ...] = ()
     native: str | None = None
+    is_rare: bool = False
     raises: frozenset[int] = frozenset()
     numbers: int = 0
     packed: int = 0

@@ -37,6 +37,26 @@ static inline __attribute__((always_inline, unused)) void *set_bytes(void *to, i
 }
 #define memset set_bytes
 
+/* Move bytes by no call, but where memmove does better: downwards, or a few words or a page, if that is known. */
+static inline __attribute__((always_inline, unused)) void *move_bytes(void *to, const void *from, __SIZE_TYPE__ size)
+{
+    void *at = to;
+    __SIZE_TYPE__ words = size / sizeof(words), rest = size % sizeof(words);
+    bool is_known = __builtin_constant_p(size);
+    if ((is_known && (words <= 8 || size >= 1024)) || (__SIZE_TYPE__)to - (__SIZE_TYPE__)from < size)
+        return __builtin_memmove(to, from, size);
+    __asm__ volatile("rep movs" SUFFIX : "+D"(at), "+S"(from), "+c"(words) : : "memory");
+    if (!is_known || rest != 0)
+        __asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(rest) : : "memory");
+    return to;
+}
+
+/* Move elements likewise, of a size that is known; others are many, and their loops need the registers. */
+static inline __attribute__((always_inline, unused)) void *move_elements(void *to, const void *from, __SIZE_TYPE__ size)
+{
+    return __builtin_constant_p(size) ? move_bytes(to, from, size) : __builtin_memmove(to, from, size);
+}
+
 #ifndef STOP /* who can take a trap may stop by another instruction */
 #define STOP "cli; hlt"
 #endif
@@ -49,12 +69,14 @@ static void panic(const char *message, const char *file, u32 line)
         __asm__ volatile(STOP : : "a"(PANIC), "b"(message), "c"(file), "d"(line));
 }
 
+#define UNLIKELY(condition) __builtin_expect(condition, 0)
+
 #ifdef WITHOUT_CHECKS /* to measure what they cost */
 #define CHECK(condition, message) ((void)0)
 #else
 #define CHECK(condition, message) \\
     do { \\
-        if (__builtin_expect(!(condition), 0)) \\
+        if (UNLIKELY(!(condition))) \\
             panic(message, __FILE__, __LINE__); \\
     } while (0)
 #endif
@@ -107,13 +129,15 @@ static inline __attribute__((unused)) i128 floor_mod_wide(i128 left, i128 right)
 }
 """
 SINK = """\
-static __attribute__((unused)) void PUT_TEXT(text text)
+__attribute__((noinline, unused))
+static void PUT_TEXT(text text)
 {
     for (u32 i = 0; i < text.length; i++)
         PUT((u8)text.at[i]);
 }
 
-static __attribute__((unused)) void PUT_NUMBER(u64 value, bool negative, u32 base, const char *prefix, u32 width)
+__attribute__((noinline, unused))
+static void PUT_NUMBER(u64 value, bool negative, u32 base, const char *prefix, u32 width)
 {
     char digits[20];
     u32 count = 0;

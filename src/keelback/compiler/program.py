@@ -5,7 +5,7 @@ A function is specialised for the static objects that it is called with: its `se
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -52,6 +52,8 @@ class Program:
         self.keys: dict[Any, ir.FunctionKey] = {}
         self.waiting: list[tuple[Specialisation, ir.FunctionKey]] = []
         self.functions: dict[str, ir.Function] = {}
+        self.made_from: dict[str, tuple[Specialisation, frozenset[FunctionType]]] = {}
+        """Which specialisation each is, and the functions whose definitions were read for it."""
         self.names: set[str] = set()
         self.raised: set[int] = set()
         """The numbers of the errors that are raised anywhere."""
@@ -59,11 +61,16 @@ class Program:
         self.at: tuple[str, int, int] = ("", 0, 1)
         """Where the source is that a pass works on."""
 
-    def each(self) -> Iterator[ir.Function]:
-        """Yield every function, which is then what a pass works on."""
-        for function in self.functions.values():
-            self.at = (*function.place, 1)
-            yield function
+    def each(self, names: Sequence[str]) -> Iterator[ir.Function]:
+        """Yield the functions of some names, each of which is then what a pass works on."""
+        for name in names:
+            self.at = (*self.functions[name].place, 1)
+            yield self.functions[name]
+
+    def enter(self, entries: Mapping[str, Callable[..., Any]]) -> None:
+        """Ask for methods of static objects by the names that they have in C."""
+        for name, method in entries.items():
+            self.entry(method, name)
 
     def entry(self, method: Callable[..., Any], name: str) -> ir.FunctionKey:
         """Ask for a method of a static object, callable from outside by a given name."""

@@ -3,6 +3,8 @@
 import ast
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -33,9 +35,29 @@ def file_of(function: Callable[..., Any]) -> str:
     return function.__code__.co_filename
 
 
-@cache
+_read: ContextVar[set[FunctionType] | None] = ContextVar("read", default=None)
+
+
+@contextmanager
+def noting_reads() -> Iterator[set[FunctionType]]:
+    """Note the functions whose definitions are read meanwhile."""
+    read: set[FunctionType] = set()
+    before = _read.set(read)
+    try:
+        yield read
+    finally:
+        _read.reset(before)
+
+
 def definition_of(function: FunctionType) -> ast.FunctionDef:
     """Return the definition of a function.  Raises: CompileError when Kernel Python has no such functions."""
+    if (read := _read.get()) is not None:
+        read.add(function)
+    return _found_definition(function)
+
+
+@cache
+def _found_definition(function: FunctionType) -> ast.FunctionDef:
     if hasattr(function, "__wrapped__"):
         definition_of(inspect.unwrap(function))  # where the decorator stands that has put this one in its place
     file, first = file_of(function), function.__code__.co_firstlineno
@@ -54,9 +76,11 @@ def definition_of(function: FunctionType) -> ast.FunctionDef:
 def _refused(definition: Definition, function: FunctionType) -> Iterator[Refused]:
     """Yield what Kernel Python does not have in a definition; a native body is not looked at."""
     for decorator in definition.decorator_list:
-        called = decorator.func if isinstance(decorator, ast.Call) else None
-        if not isinstance(called, ast.Name) or function.__globals__.get(called.id) not in DECORATORS:
-            yield Refused(decorator, "functions", "Kernel Python has no decorator but @native and @replaces")
+        named = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if not isinstance(named, ast.Name) or function.__globals__.get(named.id) not in DECORATORS:
+            yield Refused(decorator, "functions", "Kernel Python has no decorator but @native, @rare and @replaces")
+        elif hasattr(function, "is_rare") and inspect.isgeneratorfunction(function):
+            yield Refused(decorator, "generators", "a generator is a part of who loops over it: it can't be @rare")
     yield from refused_in_head(definition)
     if isinstance(definition, ast.FunctionDef) and not hasattr(function, "c_body"):
         yield from refused_in_body(definition)

@@ -16,9 +16,9 @@ import keelback
 from keelback.debug.description import describe
 from keelback.errors import UserError
 from keelback.image.host_tools import install_line
-from keelback.image.images import X86, make_symbols
 from keelback.image.kernel_image import CompiledKernel
-from keelback.image.kernels import kernel_of
+from keelback.image.linked import X86, make_symbols
+from keelback.image.live_kernels import kernel_of
 from keelback.inspect import methods
 from keelback.kernel.layout import Layout
 
@@ -45,10 +45,12 @@ def prepare(
     compiled: CompiledKernel,
     socket: Path,
     looking: tuple[Sequence[str], str, Sequence[str]],
+    interpreter: str | None,
 ) -> list[str]:
     """Write gdb's files to a folder; return the command that debugs the machine whose gdb server has a socket.
 
     `looking` is what starts a command of ours, this machine's name for it, and the options that say what kernel it has.
+    An `interpreter` is how gdb speaks to an editor, which connects it by the command `start`.
     That machine stands before its first instruction; when gdb first asks what to do, it stands at the kernel's.
     Raises: DebuggerError; ToolchainError.
     """
@@ -59,5 +61,5 @@ def prepare(
     find = f"import sys; sys.path.append({SOURCES[0]!r}); from keelback.debug import gdb_script"
     own = sorted({str(path.parent) for path in methods.SOURCES.values() if not path.is_relative_to(methods.KERNEL)})
     given = (str(folder), str(socket), layout.kernel_start, (*SOURCES, *own), layout.paging.word_bits, looking)
-    start = f"gdb_script.start{given!r}"
-    return [gdb, "--quiet", "--eval-command", f"python {find}; {start}"]
+    begin, spoken = ("start", []) if interpreter is None else ("Start", [f"--interpreter={interpreter}"])
+    return [gdb, "--quiet", *spoken, "--eval-command", f"python {find}; gdb_script.{begin}{given!r}"]

@@ -95,7 +95,8 @@ def own_part() -> dict[str, int]:
 def shown(name: str) -> str:
     """Return a variable's value as Python writes it."""
     try:
-        return repr(meaning_of(name))
+        meaning = meaning_of(name)
+        return str(meaning) if isinstance(meaning, gdb.Value) else repr(meaning)
     except OptimizedOut:
         return OPTIMIZED_OUT
     except gdb.error as error:

@@ -73,10 +73,10 @@ def value_of(text: str) -> Any:
 def running() -> int:
     """Return the id of the process that runs, or whose request the kernel serves.  Raises: gdb.GdbError."""
     try:
-        thread = evaluate("cpus[0].current")
+        thread = evaluate("threads.table[cpus[0].current]")
     except gdb.error as error:
         raise gdb.GdbError(str(error)) from None
-    if thread is None or not thread.pid:
+    if not thread.pid:
         raise gdb.GdbError("No process runs here; say whose address it is: walk 1 0x08048000")
     return int(thread.pid)
 

@@ -64,6 +64,31 @@ def start(
     gdb.write(WELCOME)
 
 
+class Start(gdb.Command):  # type: ignore[misc]
+    """Connect to the machine, and let it run to the kernel's first instruction.
+
+    Usage: start
+
+    An editor says it when it has set up its gdb, which can be done only before there is a machine.
+    """
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__("start", gdb.COMMAND_RUNNING)
+        self.given = given
+
+    def invoke(self, text: str, from_tty: bool) -> None:
+        """Do so; when the machine has ended, gdb ends too, and so the editor's session."""
+        removed, exiting = gdb.events.connection_removed, gdb.events.gdb_exiting
+        exiting.connect(lambda _event: removed.disconnect(leave))  # before `end_machine`, at which a gdb ends already
+        start(*self.given)
+        removed.connect(leave)
+
+
+def leave(_event: Any) -> None:
+    """End gdb, when it has told what it was about."""
+    gdb.post_event(lambda: gdb.execute("quit"))
+
+
 def end_machine(_event: Any) -> None:
     """End a machine that has not ended, for gdb itself would let it run on."""
     with suppress(gdb.error):

@@ -17,7 +17,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -80,7 +80,14 @@ def _lock_of(_key: str) -> threading.Lock:
 
 def key_of(*parts: object) -> str:
     """Return the name under which a build is kept; `parts` are all that decides it."""
-    return sha256(repr((_FORMAT, parts)).encode()).hexdigest()
+    return sha256(repr((_FORMAT, _told(parts))).encode()).hexdigest()
+
+
+def _told(part: object) -> object:
+    """Return what tells a part from others in few characters: for bytes, among tuples too, that is their digest."""
+    if isinstance(part, bytes):
+        return "bytes", sha256(part).hexdigest()
+    return tuple(map(_told, part)) if type(part) is tuple else part
 
 
 def digest_of(path: Path) -> str | None:
@@ -104,6 +111,12 @@ def cache_directory() -> Path:
         if os.access(wanted, os.W_OK | os.X_OK):
             return wanted
     return _temporary_cache()
+
+
+def _wanted() -> Iterator[Path]:
+    """Yield the directory that the user wants, if there is any."""
+    with suppress(OSError, RuntimeError):
+        yield _wanted_directory()
 
 
 def _wanted_directory() -> Path:
@@ -131,16 +144,17 @@ def _temporary_cache() -> Path:
 
 
 def find(key: str) -> Entry | None:
-    """Return the entry kept under a key if there is one, it is whole and it is current."""
-    try:
-        place = cache_directory() / key
-        entry = Entry.unpack(place.read_bytes())
-    except OSError:
-        return None
-    if entry is None or not entry.is_current():
-        return None
-    note_use(place)
-    return entry
+    """Return the entry kept under a key if there is one, it is whole and it is current.
+
+    A directory that the user wants and that can only be read is looked into, too.
+    """
+    for folder in dict.fromkeys((cache_directory(), *_wanted())):
+        with suppress(OSError):
+            entry = Entry.unpack((folder / key).read_bytes())
+            if entry is not None and entry.is_current():
+                note_use(folder / key)
+                return entry
+    return None
 
 
 def keep(key: str, entry: Entry) -> None:

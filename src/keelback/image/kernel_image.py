@@ -13,10 +13,11 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from keelback.errors import UserError
+from keelback.image.stacks.proven import StackBound
 from keelback.image.toolchain import Target, assemble, build_support, link_elf, link_flat
 from keelback.lang.layout import StructLayout
 
@@ -29,32 +30,43 @@ class ImageTooLarge(UserError):
     """A part of the image does not fit the room that the layout gives it."""
 
 
+def check_room(part: str, content: bytes, room: int) -> None:
+    """Check that a part of an image has no more bytes than there is room for.  Raises: ImageTooLarge."""
+    if len(content) > room:
+        raise ImageTooLarge(f"{part} has {len(content):,} bytes; there is room for {room:,}")
+
+
 @dataclass(frozen=True)
 class CompiledKernel:
     """A kernel as the compiler leaves it; all of `ENTRY_POINTS` are defined in it.
 
-    `objects` are object files by name; `sections` the names and addresses of the sections that hold records in RAM.
+    `objects` are object files by name; `sections` the names and addresses of the sections that hold records in RAM;
+    `stacks` how deep its stacks get, where that was proven.
     """
 
     objects: Mapping[str, bytes]
     sections: Sequence[tuple[str, int]] = field(default=())
+    stacks: Sequence[StackBound] = field(default=())
 
     def pack(self) -> bytes:
         """Return the kernel as bytes."""
         sizes = {name: len(content) for name, content in self.objects.items()}
-        facts = json.dumps([sizes, list(self.sections)]).encode()
+        facts = json.dumps([sizes, list(self.sections), [astuple(each) for each in self.stacks]]).encode()
         return bytes(len(facts).to_bytes(4, "little") + facts + b"".join(self.objects.values()))
 
     @staticmethod
     def unpack(packed: bytes) -> CompiledKernel:
         """Return the kernel that `pack` made bytes of."""
         position = 4 + int.from_bytes(packed[:4], "little")
-        sizes, sections = json.loads(packed[4:position])
+        sizes, sections, stacks = json.loads(packed[4:position])
         objects = {}
         for name, size in sizes.items():
             objects[name] = packed[position : position + size]
             position += size
-        return CompiledKernel(objects, tuple((name, address) for name, address in sections))
+        bounds = (
+            StackBound(stack, size, tuple((name, taken) for name, taken in chain)) for stack, size, chain in stacks
+        )
+        return CompiledKernel(objects, tuple((name, address) for name, address in sections), tuple(bounds))
 
 
 def build_text(

@@ -1,42 +1,37 @@
-"""Kernels of a layout: the live object without a machine, and what the compiler makes of it."""
+"""Compiled kernels: made of a layout's live kernel, their stacks proven, and kept.
 
-from collections.abc import Callable, Iterator
+The compiler is imported where it is needed: a kernel that is kept needs none.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keelback
-from keelback.image.compiled import compile_kernel
 from keelback.image.kernel_image import CompiledKernel
+from keelback.image.linked import make_symbols
+from keelback.image.live_kernels import entries_of, kernel_of
 from keelback.image.own_sources import kept_build
-from keelback.kernel.devices.screen import SCREEN
-from keelback.kernel.kernel import Kernel, make_kernel
+from keelback.image.stacks.proven import StackBound
+from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
-from keelback.lang import PAGE_SIZE, NoHardware, Ram, static_parts
+from keelback.lang import static_parts
+
+if TYPE_CHECKING:
+    from keelback.image.compiled import KernelBase
 
 BUILT_FROM = ("abi", "compiler", "image", "kernel", "lang")
 """The parts of Keelback that decide what becomes of the kernel."""
 FOR_SIZE = ("-Os",)
-
-
-def kernel_of(layout: Layout) -> tuple[Kernel, Ram]:
-    """Return a kernel that has its records and nothing else, and the RAM that they and the screen lie in."""
-    ram = Ram(max(layout.records_end, SCREEN + PAGE_SIZE), word_bits=layout.paging.word_bits)
-    return make_kernel(layout, ram, NoHardware()), ram
-
-
-def entries_of(kernel: Kernel) -> dict[str, Callable[..., Any]]:
-    """Return the methods that entry code calls, by the names that it calls them by."""
-    return {
-        "kernel_start": kernel.start,
-        "kernel_boot": kernel.boot,
-        "kernel_begin": kernel.begin,
-        "kernel_trap": kernel.trap,
-        "kernel_panic": kernel.panic,
-    }
+FOR_SPEED = ("-mllvm", "-inline-threshold=425")
+"""Twice as much is inlined as without: a kernel's functions are small, and calling them costs more than their text."""
 
 
 @cache
@@ -48,10 +43,53 @@ def compiled(layout: Layout) -> CompiledKernel:
     kernel, ram = kernel_of(layout)
 
     def build() -> bytes:
-        return compile_kernel(kernel, ram, entries_of(kernel), flags=FOR_SIZE * layout.for_size).pack()
+        from keelback.image.compiled import compile_kernel
 
-    is_kept = _is_as_written(kernel)
+        flags, proof = FOR_SIZE if layout.for_size else FOR_SPEED, partial(stacks_of, layout)
+        return compile_kernel(kernel, ram, entries_of(kernel), flags=flags, prove=proof).pack()
+
+    is_kept = is_as_written(kernel)
     return CompiledKernel.unpack(kept_build(BUILT_FROM, "kernel", layout, build=build) if is_kept else build())
+
+
+@cache
+def base_of(layout: Layout) -> KernelBase:
+    """Compile the kernel of a layout to be compiled again, or find it compiled from the same sources.
+
+    Raises: CompileError; ToolchainError.
+    """
+    kernel, ram = kernel_of(layout)
+
+    def build() -> bytes:
+        from keelback.image.compiled import compile_kernel_base
+
+        return pickle.dumps(compile_kernel_base(kernel, ram, entries_of(kernel), flags=FOR_SIZE * layout.for_size))
+
+    is_kept = is_as_written(kernel)
+    found: KernelBase = pickle.loads(kept_build(BUILT_FROM, "base", layout, build=build) if is_kept else build())
+    return found
+
+
+def compiled_again(layout: Layout, base: KernelBase) -> CompiledKernel:
+    """Compile the kernel of a layout with what was replaced in this process, its stacks proven.
+
+    Raises: CompileError; ToolchainError.
+    """
+    from keelback.image.compiled import compile_kernel_again
+
+    kernel, ram = kernel_of(layout)
+    flags, proof = FOR_SIZE * layout.for_size, partial(stacks_of, layout)
+    return compile_kernel_again(base, kernel, ram, entries_of(kernel), flags=flags, prove=proof)
+
+
+def stacks_of(layout: Layout, made: CompiledKernel) -> tuple[StackBound, ...]:
+    """Return how deep the stacks of a compiled kernel get at most, the kernel stack first.
+
+    Raises: Unbounded; StackTooDeep; ToolchainError.
+    """
+    from keelback.image.stacks.bounds import prove
+
+    return prove(layout, make_symbols(layout, made))
 
 
 @contextmanager
@@ -66,7 +104,7 @@ def compiling(layout: Layout) -> Iterator[None]:
         kernel.result()
 
 
-def _is_as_written(kernel: Kernel) -> bool:
+def is_as_written(kernel: Kernel) -> bool:
     """Say whether all methods of a kernel's parts are those of our files, which a test may have changed."""
     root = str(Path(keelback.__file__).parent)
     classes = {each for _, part in static_parts(kernel) for each in type(part).__mro__}

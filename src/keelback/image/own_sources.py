@@ -19,7 +19,7 @@ def kept_build(parts: Sequence[str], *key: object, build: Callable[[], bytes]) -
 
     `key` is all else that decides what comes out.
     """
-    return find_or_build(key_of(_digest(tuple(parts)), *key), lambda _work: Entry(build(), "")).output
+    return find_or_build(key_of(digest_of_sources(tuple(parts)), *key), lambda _work: Entry(build(), "")).output
 
 
 def kept_builds(
@@ -29,7 +29,7 @@ def kept_builds(
     build: Callable[[list[str]], Mapping[str, bytes]],
 ) -> dict[str, bytes]:
     """Return the builds of several names, as `kept_build` does of one; those that are not kept are built together."""
-    keys = {name: key_of(_digest(tuple(parts)), *key, name) for name in names}
+    keys = {name: key_of(digest_of_sources(tuple(parts)), *key, name) for name in names}
     kept = {name: find(each) for name, each in keys.items()}
     missing = [name for name, entry in kept.items() if entry is None]
     built = build(missing) if missing else {}
@@ -39,7 +39,7 @@ def kept_builds(
 
 
 @cache
-def _digest(parts: tuple[str, ...]) -> str:
+def digest_of_sources(parts: tuple[str, ...]) -> str:
     """Return a digest of the sources of some parts, and of which toolchain there is."""
     root = Path(keelback.__file__).parent
     digest = sha256(_toolchain().encode())

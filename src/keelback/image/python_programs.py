@@ -15,8 +15,8 @@ from keelback.image.toolchain import TARGETS, USER_FLAGS
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
 
-MAIN = "main"
-"""What the C runtime calls."""
+MAIN, THREAD = "main", "thread_of_program"
+"""What the C runtime calls: for the program, and for each thread that it starts."""
 
 
 def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path, image_base: int) -> bytes:
@@ -39,4 +39,7 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
 def compile_python_program(root: Component, ram: Ram) -> Compiled:
     """Compile a program in Kernel Python, a frozen component with a `main`, to C.  Raises: CompileError."""
     program: Any = root
-    return compile_program(root, ram, {MAIN: program._start})
+    entries = {MAIN: program._start}
+    if hasattr(program, "thread"):
+        entries[THREAD] = program.thread
+    return compile_program(root, ram, entries)

@@ -8,9 +8,10 @@ payload ┼ records_end: programs; what the kernel needs at least when it starts
 
 from dataclasses import dataclass
 
-from keelback.image.images import most_payload, places_of, text_of
+from keelback.image.images import most_payload, places_of
 from keelback.image.kernel_image import CompiledKernel
-from keelback.image.kernels import kernel_of
+from keelback.image.linked import text_of
+from keelback.image.live_kernels import kernel_of
 from keelback.kernel.layout import Layout
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
 from keelback.inspect.snapshot.regions import Region
-from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED
+from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED, Role
 from keelback.kernel.memory.regions import RegionKind
 from keelback.lang import PAGE_SHIFT, text_of
 
@@ -44,7 +44,7 @@ def physical_table(snapshot: Snapshot) -> list[Row]:
             return f"User space for {text_of(kernel.processes.table[owner].name)}"
         if owner == LIBRARY:
             return f"User space for {libraries[frame]}"
-        if owner == SHARED:
+        if owner == SHARED or owner >> OWNER_BITS == Role.OBJECT:
             return "User space for several processes"
         return NO_MANS_LAND if owner in (NOBODY, RESERVED) else KERNEL_RESERVED
 
@@ -74,6 +74,8 @@ def _label(process: Process, region: Region) -> str:
         return f"Anonymous memory of {name}"
     if region.kind == RegionKind.MALLOC:
         return f"Malloc pages of {name}"
+    if region.object:
+        return f"Shared memory of {name}"
     return f"User space for {name}"
 
 

@@ -1,5 +1,6 @@
 """The way to where a thread is: its calls, by the registers in its trap frame and the stack in its memory."""
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from itertools import dropwhile
@@ -17,10 +18,14 @@ MOST_PAGES = 16
 MOST_LINES = 8
 WORDS = {32: struct.Struct("<I"), 64: struct.Struct("<Q")}
 CALLS = {
-    32: bytes.fromhex("55 89d5 cd80 5d"),  # push ebp; mov ebp, edx; int 0x80; pop ebp
-    64: bytes.fromhex("55 4889d5 0f05 5d"),  # push rbp; mov rbp, rdx; syscall; pop rbp
+    # push ebp; mov ebp, edx; int 0x80, or verr …; jne …; mov ecx, esp; mov edx, …; sysenter; …; int 0x80; pop ebp
+    32: re.compile(rb"\x55\x89\xd5(\xcd\x80\x5d|\x0f\x00\x25....\x75)", re.DOTALL),
+    64: re.compile(rb"\x55\x48\x89\xd5\x0f\x05\x5d"),  # push rbp; mov rbp, rdx; syscall; pop rbp
 }
-IN_CALL = {32: {1: False, 3: True, 5: True}, 64: {1: False, 4: True, 6: True}}
+IN_CALL = {
+    32: {1: False, **dict.fromkeys((3, 5, 10, 12, 14, 19, 26, 28), True)},
+    64: {1: False, 4: True, 6: True},
+}
 """How far into a system call of `keelback.h`, which borrows ebp, its stack has ebp, and whether that is another yet."""
 PANICS = ("print.c sys_panic", "print.c __fail", "malloc.py heap_refuse", "abort.c abort", "assert.c __assert_fail")
 """Functions of the runtime that end a program because it is wrong."""
@@ -86,7 +91,7 @@ def _places(code: Code, frame: AnyRegisters, stack: Stack) -> Iterator[SourcePla
     numbers = NUMBERS[bits]
     pointer, base, place, *_ = numbers
     for into, has_borrowed in IN_CALL[bits].items():
-        if code.bytes_at(frame.instruction - into).startswith(CALLS[bits]):
+        if CALLS[bits].match(code.bytes_at(frame.instruction - into)):
             kept = stack.word_at(registers[pointer])
             registers[base] = kept if has_borrowed and kept is not None else registers[base]
             registers[pointer] += bits // 8

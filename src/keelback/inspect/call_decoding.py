@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from keelback.abi.calls import BYTES, NUMBER, REGISTERS, TEXT, Call, Form, known_calls
+from keelback.abi.handles import WITH_RECORD
 from keelback.inspect.events import Argument, Result
 from keelback.inspect.traps import AnyRegisters
 from keelback.inspect.walk import PAGE_SHIFT, USER, Walker
@@ -33,7 +34,11 @@ class Arguments:
         if call is None:
             return {name: Argument(word, is_address=True) for name, word in words.items()}
         values = dict(zip(call.arguments, words.values(), strict=False))
-        return {name: self._argument(form, values, name, root) for name, form in call.arguments.items()}
+        record = {}
+        if call.carries and words["ebx"] & WITH_RECORD:
+            values[next(iter(values))] &= ~WITH_RECORD
+            record = {"message": Argument(words["edx"], is_address=True)}
+        return {name: self._argument(form, values, name, root) for name, form in call.arguments.items()} | record
 
     def _argument(self, form: object, values: dict[str, int], name: str, root: int) -> Argument:
         value = values[name]

@@ -11,12 +11,24 @@ from itertools import compress
 
 from keelback.inspect.records import raw
 from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.snapshot.objects import MemoryObject
 from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE, Translation
 from keelback.inspect.walk import Table as PageTable
 from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import Layout
-from keelback.kernel.memory.frames import CONSOLE, KERNEL, LIBRARY, PINNED, RESERVED, SHARED, STACK, TABLE, ZERO
+from keelback.kernel.memory.frames import (
+    CONSOLE,
+    KERNEL,
+    LIBRARY,
+    OBJECT,
+    PINNED,
+    RESERVED,
+    SHARED,
+    STACK,
+    TABLE,
+    ZERO,
+)
 from keelback.lang import address_of
 
 AS_LOADED = 1 << 9
@@ -27,8 +39,9 @@ class Census:
 
     `uses` counts the references that each frame should have, `owners` says whose it may be: where processes hold a
     frame together, one of them, or SHARED; a library's frame is LIBRARY's, whoever maps it.  User pages show
-    `user_frames`; `read_only` are those of them that a page shows which its process may not write to.  In a layout with
-    one pool the kernel's own frames of that are among both.
+    `user_frames`; `read_only` are those of them that a page shows which its process may not write to, and those of
+    memory objects.  In a layout with one pool the kernel's own frames of that are among both.  Those that the
+    kernel lends to an object, `lent`, are in neither.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -40,6 +53,7 @@ class Census:
         self.owners: dict[int, tuple[int, ...]] = {}
         self.user_frames: set[int] = set()
         self.read_only: set[int] = set()
+        self.lent: set[int] = set()
         self._fixed = self._count_fixed()
         self._count_kernel_space()
         self._count_stacks()
@@ -47,7 +61,11 @@ class Census:
             self._count_process(space)
         for library in snapshot.libraries.values():
             self._count_library(library.space)
-        for frame in self.uses.keys() & self._fixed.owners.keys():
+        for each in snapshot.objects.values():
+            self._count_object(each)
+        self.user_frames -= self.lent
+        self.read_only -= self.lent
+        for frame in (self.uses.keys() & self._fixed.owners.keys()) - self.lent:
             self._use(frame, self._fixed.owners[frame])
 
     @cached_property
@@ -138,6 +156,8 @@ class Census:
 
     def _count_process(self, space: Space) -> None:
         self._count_space(space, space.pid, space.pid)
+        for node in self.snapshot.processes[space.pid].handle_nodes:
+            self._use_of_kernel(node, TABLE | space.pid)
         for each in space.user:
             if each.frame in self.owners:
                 self.owners[each.frame] += (SHARED,)
@@ -146,6 +166,18 @@ class Census:
         self._count_space(space, LIBRARY, 0)
         for each in space.user:
             self.owners[each.frame] = (LIBRARY,)
+
+    def _count_object(self, each: MemoryObject) -> None:
+        """Count an object's own frames, whoever shows them, and the nodes that list them."""
+        for node in each.nodes:
+            self._use_of_kernel(node, OBJECT | each.number)
+        for frame in each.frames:
+            self._use(frame, OBJECT | each.number)
+            self.owners[frame] = (OBJECT | each.number,)
+            self.user_frames.add(frame)
+            self.read_only.add(frame)
+        if each.is_kernels:
+            self.lent.update(each.frames)
 
     def _count_space(self, space: Space, owner: int, tables_owner: int) -> None:
         """Count the tables, the nodes and the user mappings of a space."""

@@ -111,12 +111,10 @@ def _pieces(layout: Layout) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     yield layout.image_base, layout.anonymous_base, ("free", *libraries, "image of the process")
     yield layout.windows, layout.windows + layout.window_count * PAGE_SIZE, (f"{layout.window_count} window pages",)
     if layout.kernel_stack_slots:
-        slots = f"{layout.kernel_stack_slots} kernel stacks, each above a guard"
-        yield (
-            layout.globals_start,
-            layout.globals_start + layout.kernel_stack_slots * layout.kernel_stack_slot,
-            (slots,),
-        )
+        end = layout.globals_start + layout.kernel_stack_slots * layout.kernel_stack_slot
+        yield layout.globals_start, end, (f"{layout.kernel_stack_slots:,} kernel stacks, each with guard",)
+        if end < layout.globals_end:
+            yield end, layout.globals_end, ("free",)
     yield (
         SCREEN,
         SCREEN + PAGE_SIZE,

@@ -5,22 +5,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from keelback.inspect.doings import DOING, doing_of_all
 from keelback.inspect.loaded_code import Code, code_of
+from keelback.inspect.records import members
 from keelback.inspect.source_places import SourcePlace
 from keelback.inspect.traps import TrapFrames
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Ending, FaultRecord, Process, ProcessState
-from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
 from keelback.lang import text_of
-
-DOING = {
-    ThreadState.READY: "ready to run",
-    ThreadState.RUNNING: "running",
-    ThreadState.SLEEPING: "asleep",
-    ThreadState.WAITING: "waiting for a child",
-}
-"""What a thread does, by its state."""
 
 
 class Kind(Enum):
@@ -101,7 +94,7 @@ def ending_of(
     code = code or code_of(process, programs)
     if process.ending == Ending.FAULTED:
         record = process.fault
-        how = "killed: " + fault_in_words(record)
+        how = "killed: " + fault_in_words(record) + (f", in thread {record.thread}" if record.thread else "")
         return faulted(process.pid, name, how, _fault(record), code, record.instruction)
     if process.ending == Ending.EXITED:
         return exited(process.pid, name, process.exit_status)
@@ -109,7 +102,8 @@ def ending_of(
         return killed(process.pid, name, process.exit_status)
     thread = kernel.threads.first(process.threads)
     at = TrapFrames(kernel).of(thread.number).place
-    how = f"had not ended: {DOING.get(thread.state, 'lost by the scheduler')}"
+    all_of_it = doing_of_all(kernel, members(process.threads, kernel.threads.lists))
+    how = f"had not ended: {all_of_it if thread.state in DOING else 'lost by the scheduler'}"
     return ProcessEnding(process.pid, name, False, how, code.place_in(at), source=source_of(code, at))
 
 

@@ -53,8 +53,8 @@ class EventReader:
         self._who: dict[str, Any] = {}
         self._call: SystemCall | None = None
         self._faulted: Faulted | None = None
-        self._waiting: dict[int, tuple[SystemCall, int]] = {}
-        """The calls that wait, by thread, and where each was made."""
+        self._waiting: dict[int, tuple[SystemCall, int, int]] = {}
+        """The calls that wait, by thread, where each was made, and the thread's serial number."""
 
     def begin(self) -> None:
         """Read a trap whose frame is in RAM."""
@@ -114,10 +114,11 @@ class EventReader:
     def _finished(self, call: SystemCall) -> SystemCall:
         """Return a call with what came of it: its result; that it waits; or that it will not return."""
         record, now = self._kernel.threads.table[call.thread], self._frames.of(call.thread)
-        if record.pid != call.pid or record.state == ThreadState.FREE or now.instruction != self._registers.instruction:
-            return replace(call, is_over=True)  # it has ended, or is another program
+        has_ended = record.pid != call.pid or record.state in (ThreadState.FREE, ThreadState.ENDED)
+        if has_ended or now.instruction != self._registers.instruction:  # or it is another program
+            return replace(call, is_over=True)
         if record.state in (ThreadState.WAITING, ThreadState.SLEEPING):
-            self._waiting[call.thread] = call, self._registers.instruction
+            self._waiting[call.thread] = call, self._registers.instruction, record.serial
             return call
         return replace(call, result=self._result(call, now), is_over=True)
 
@@ -129,9 +130,9 @@ class EventReader:
         thread = self._frames.current()
         if thread not in self._waiting or self._kernel.threads.table[thread].state != ThreadState.RUNNING:
             return None
-        call, place = self._waiting.pop(thread)
-        now, pid = self._frames.of(thread), self._kernel.threads.table[thread].pid
-        if pid != call.pid or now.instruction != place:
-            return None  # who waited was killed, and the thread is another's
+        call, place, serial = self._waiting.pop(thread)
+        now, record = self._frames.of(thread), self._kernel.threads.table[thread]
+        if record.serial != serial or now.instruction != place:
+            return None  # who waited has ended, and the thread is another
         result = self._result(call, now)
-        return Returned(self._clock(), pid, call.program, thread, call.name, result)
+        return Returned(self._clock(), call.pid, call.program, thread, call.name, result)

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Access, Reason
-from keelback.kernel.x86.vectors import TIMER, VECTOR_NAMES, named
+from keelback.kernel.x86.vectors import KEYBOARD, SERIAL, TIMER, VECTOR_NAMES, named
 from keelback.lang import KernelError
 
 
@@ -91,6 +91,10 @@ class Returned(Event):
         return f"{self.name} returns {self.result}"
 
 
+DEVICES = {TIMER: "timer", KEYBOARD: "keyboard", SERIAL: "serial line"}
+"""What interrupts, by vectors."""
+
+
 @dataclass(frozen=True)
 class Interrupt(Event):
     """An interrupt from outside the CPU."""
@@ -98,7 +102,7 @@ class Interrupt(Event):
     vector: int
 
     def __str__(self) -> str:
-        return "timer" if self.vector == TIMER else f"interrupt {self.vector}"
+        return DEVICES.get(self.vector) or f"interrupt {self.vector}"
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class Action(Enum):
     STACK_GROWN = "a new frame of zeros: the stack has grown"
     COPIED = "a copy"
     TAKEN_OVER = "taken over: nobody else has it any more"
+    OPENED = "may be written again: it is a memory object's, the same for all"
     SHARED = "shared"
     LOADED = "loaded"
     NOTHING = "mapped already"

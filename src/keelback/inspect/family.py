@@ -23,7 +23,9 @@ from keelback.kernel.x86.trap_frame import signed
 from keelback.kernel.x86.vectors import SYSTEM_CALL, VECTOR_NAMES, Vector
 from keelback.lang import address_of, layout_of, size_of, text_of
 
-EXIT, KILL, EXEC = (next(call.number for call in CALLS if call.name == name) for name in ("exit", "kill", "exec"))
+EXIT, THREAD_EXIT, KILL, EXEC = (
+    next(call.number for call in CALLS if call.name == name) for name in ("exit", "thread_exit", "kill", "exec")
+)
 BY_ABORT = 134
 """The status of the first process, which nothing may kill, when it aborts."""
 RUN = 32
@@ -40,7 +42,6 @@ class Member:
     name: str
     parent: "Member | None"
     by_kernel: bool = False
-    thread: int = 0
     ending: ProcessEnding | None = None
     told: bool = False
     children: list["Member"] = field(default_factory=list)
@@ -82,7 +83,7 @@ class Family:
         self._counts = slice(counts, counts + size_of(ProcessCounts))
         self._state = base + layout_of(Process).field("state").offset
         self._frames = TrapFrames(kernel)
-        self._trap: tuple[int, AnyRegisters] = 0, Registers()
+        self._trap: tuple[int, AnyRegisters] = 0, Registers()  # the process that trapped, and its frame
         self._stack: Stack | None = None
         self._code: Code | None = None
         self._walker = walker_of(kernel)
@@ -96,16 +97,16 @@ class Family:
         machine.after_trap.append(self.look)
 
     def note_trap(self) -> None:
-        """Note which thread has trapped, and its frame, which a trap that ends it may spoil."""
+        """Note which process has trapped, and its frame, which a trap that ends it may spoil."""
         if not self._counted:
             self.look()  # who is there before the first trap
         number = self._frames.current()
         frame = self._frames.of(number)
-        self._trap = number, frame
+        thread = self.kernel.threads.table[number]
+        self._trap = thread.pid, frame
         may_end = frame.vector <= Vector.LAST_EXCEPTION or (frame.number in (EXIT, KILL) and frame.arguments[0] != 0)
         self._stack = self._code = None
         if may_end:
-            thread = self.kernel.threads.table[number]
             self._stack = self._stack_of(thread, frame)
             self._code = code_of(self.kernel.processes.table[thread.pid], self.programs)
 
@@ -147,7 +148,7 @@ class Family:
     def _begin(self, pid: int) -> Member:
         process = self.kernel.processes.table[pid]
         parent = self._present.get(process.parent)
-        member = Member(pid, "", parent, process.parent == BY_KERNEL, process.threads.first)
+        member = Member(pid, "", parent, process.parent == BY_KERNEL)
         (self.roots if parent is None else parent.children).append(member)
         self._present[pid] = member
         self._kept += 1
@@ -173,11 +174,12 @@ class Family:
     def _last_words(self, member: Member) -> ProcessEnding:
         """Return how a process ended whose record went in the same trap, by the frame of that."""
         trapped, frame = self._trap
-        if trapped != member.thread:
-            killer = self.kernel.threads.table[trapped].pid
-            return killed(member.pid, member.name, killer)
+        if trapped != member.pid:
+            return killed(member.pid, member.name, trapped)
         if frame.vector == SYSTEM_CALL and frame.number == EXIT:
             return self._with_way(exited(member.pid, member.name, signed(frame.arguments[0])), member)
+        if frame.vector == SYSTEM_CALL and frame.number == THREAD_EXIT:
+            return exited(member.pid, member.name, 0)
         if frame.vector == SYSTEM_CALL and frame.number == KILL:
             return self._with_way(killed(member.pid, member.name, member.pid), member)
         what = f": {VECTOR_NAMES[frame.vector]}" if frame.vector < len(VECTOR_NAMES) else " in a system call"
@@ -186,7 +188,7 @@ class Family:
 
     def _code_of(self, member: Member) -> Code | None:
         """Return the code that a process had before the last trap, where that was its own and may have ended it."""
-        return self._code if self._trap[0] == member.thread else None
+        return self._code if self._trap[0] == member.pid else None
 
     def _stack_of(self, thread: Thread, frame: AnyRegisters) -> Stack:
         space = self.kernel.processes.table[thread.pid].space

@@ -67,6 +67,8 @@ class PageFaults:
             return Action.NOTHING
         if after.frame == zero:
             return Action.ZERO_PAGE
+        if before is not None and before.frame == after.frame and faulted.kind == RegionKind.SHARED:
+            return Action.OPENED
         if before is not None and before.frame != zero:
             return Action.TAKEN_OVER if after.frame == before.frame else Action.COPIED
         if after.flags & AS_LOADED:

@@ -8,8 +8,10 @@ from keelback.inspect.walk import PAGE_SHIFT
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.loaded_libraries import Library
 from keelback.kernel.memory.frame_set import FrameSet
+from keelback.kernel.memory.objects import IN_NODE, MemoryObject, ObjectNode
 from keelback.kernel.memory.regions import MemoryRegion, Node
 from keelback.kernel.memory.regions import Space as SpaceRecord
+from keelback.kernel.messages.handle_table import Handle, HandleNode, HandleTable
 from keelback.kernel.processes.processes import Process
 from keelback.kernel.processes.queues import Queue, Queues
 from keelback.lang import Table, address_of, view
@@ -78,6 +80,44 @@ def regions_of(kernel: Kernel, space: SpaceRecord) -> list[MemoryRegion]:
     if space.nodes:
         return [each for node in nodes for each in node.regions][:count]
     return [space.regions[index] for index in range(count)]
+
+
+def handle_table_of(kernel: Kernel, pid: int) -> HandleTable | None:
+    """Return the table of a process's handles; None where the layout has no such part."""
+    return kernel.handles.tables[pid] if kernel.handles is not None else None
+
+
+def handle_nodes_of(table: HandleTable | None) -> list[int]:
+    """Return the frames that hold the handles of a table, in order; none where it holds them itself."""
+    return list(table.node)[: table.nodes] if table is not None else []
+
+
+def handles_of(kernel: Kernel, table: HandleTable | None) -> list[tuple[int, Handle]]:
+    """Return the handles of a table, each behind its number."""
+    if table is None:
+        return []
+    nodes = [view(kernel.regions.ram, HandleNode, frame << PAGE_SHIFT) for frame in handle_nodes_of(table)]
+    arrays = [node.handles for node in nodes] or [table.few]
+    places = [
+        (start * len(each) + index + 1, handle) for start, each in enumerate(arrays) for index, handle in numbered(each)
+    ]
+    return places
+
+
+def frames_of_object(kernel: Kernel, record: MemoryObject) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the frames of a memory object's pages, and those of the nodes that list them.
+
+    A node that is met again ends the list.  Raises: Panic when one is not in RAM.
+    """
+    frames: list[int] = []
+    nodes: list[int] = []
+    node = record.node
+    while node and node not in nodes and len(frames) < record.pages:
+        nodes.append(node)
+        listed = view(kernel.regions.ram, ObjectNode, node << PAGE_SHIFT)
+        frames += list(listed.frames)[: min(record.pages - len(frames), IN_NODE)]
+        node = listed.next
+    return tuple(frames), tuple(nodes)
 
 
 def holder(listed: list[AnyRegion], address: int) -> AnyRegion | None:

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
+from importlib import import_module
+from pkgutil import walk_packages
 
+import keelback.kernel as kernel_package
 from keelback.inspect.lens import look
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
@@ -31,7 +34,12 @@ def _described(kernel: Kernel) -> Iterator[str]:
 
 
 def _structs() -> list[type[Struct]]:
-    """Return the structs that the kernel's modules, and a user's parts of it, declare."""
+    """Return the structs that the kernel's modules, and a user's parts of it, declare.
+
+    A module that this kernel has nothing of counts too, whether or not somebody has imported it by now.
+    """
+    for module in walk_packages(kernel_package.__path__, f"{kernel_package.__name__}."):
+        import_module(module.name)
     return [each for each in Struct.__subclasses__() if each.__module__.startswith("keelback.kernel.")]
 
 

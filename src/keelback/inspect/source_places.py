@@ -13,6 +13,9 @@ from io import BytesIO
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from keelback.inspect.dwarf_entries import entries
+
+FUNCTIONS = ("DW_TAG_subprogram", "DW_TAG_inlined_subroutine")
 LEFT_OUT = 0
 """Where code lies that the linker has left out, by the debug information of what is there."""
 
@@ -90,9 +93,7 @@ def _rows(lines: Any, names: list[str]) -> Iterator[tuple[int, str, int]]:
 def _scopes(dwarf: Any, unit: Any, names: list[str]) -> Iterator[Scope]:
     """Yield the functions of a unit and what was inlined into them, outer ones first."""
     ranges = dwarf.range_lists()
-    for entry in unit.iter_DIEs():
-        if entry.tag not in ("DW_TAG_subprogram", "DW_TAG_inlined_subroutine"):
-            continue
+    for entry in entries(unit, FUNCTIONS):
         call = entry.attributes.get("DW_AT_call_line")
         file = entry.attributes.get("DW_AT_call_file")
         for start, end in _extents(entry, unit, ranges):

@@ -54,7 +54,7 @@ class Registers(NamedTuple):
     @property
     def arguments(self) -> tuple[int, ...]:
         """Return the arguments of the system call."""
-        return self.ebx, self.esi, self.edi, self.ebp
+        return self.ebx, self.esi, self.edi, self.ebp, self.edx
 
     def by_number(self) -> dict[int, int]:
         """Return the registers that a way through the stack begins with, by DWARF's numbers."""
@@ -115,7 +115,7 @@ class Registers64(NamedTuple):
     @property
     def arguments(self) -> tuple[int, ...]:
         """Return the arguments of the system call."""
-        return self.rbx, self.rsi, self.rdi, self.rbp
+        return self.rbx, self.rsi, self.rdi, self.rbp, self.rdx
 
     def by_number(self) -> dict[int, int]:
         """Return the registers that a way through the stack begins with, by DWARF's numbers."""
@@ -153,7 +153,7 @@ class TrapFrames:
 
     def current(self) -> int:
         """Return the number of the thread that has trapped, or runs next when the trap was served."""
-        return int(WORD.unpack_from(self._bytes, self._current)[0]) - 1  # as a `Ref` is stored
+        return int(WORD.unpack_from(self._bytes, self._current)[0])
 
     def of(self, thread: int) -> AnyRegisters:
         """Return the registers in a thread's trap frame."""

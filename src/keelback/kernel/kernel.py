@@ -9,15 +9,22 @@ from keelback.kernel.boot.memory import Memory
 from keelback.kernel.boot.options import Options
 from keelback.kernel.calls.faults import Faults
 from keelback.kernel.calls.library_calls import LibraryCalls
+from keelback.kernel.calls.line_calls import LineCalls
 from keelback.kernel.calls.malloc_calls import MallocCalls
 from keelback.kernel.calls.mapping_calls import MappingCalls
+from keelback.kernel.calls.message_calls import MessageCalls
+from keelback.kernel.calls.object_calls import ObjectCalls
 from keelback.kernel.calls.panics import Panics
+from keelback.kernel.calls.process_calls import ProcessCalls
+from keelback.kernel.calls.stalls import Stalls
 from keelback.kernel.calls.starting_calls import StartingCalls
 from keelback.kernel.calls.strays import Strays
 from keelback.kernel.calls.system_calls import SystemCalls
+from keelback.kernel.calls.thread_calls import ThreadCalls
 from keelback.kernel.calls.traps import Traps
 from keelback.kernel.calls.waiting_calls import WaitingCalls
 from keelback.kernel.devices.console import Console, Sink
+from keelback.kernel.devices.lines import Lines
 from keelback.kernel.devices.power import REFUSED, Power
 from keelback.kernel.devices.timer import Timer
 from keelback.kernel.layout import KIB, Layout
@@ -27,21 +34,42 @@ from keelback.kernel.loading.loaded_libraries import LoadedLibraries
 from keelback.kernel.loading.payload import Member, Payload
 from keelback.kernel.memory.kernel_stacks import KernelStacks
 from keelback.kernel.memory.malloc_pages import MallocPages
+from keelback.kernel.memory.objects import Objects
 from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.regions import Regions
+from keelback.kernel.memory.shared_memory import SharedMemory
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.kernel.messages.drivers import Drivers
+from keelback.kernel.messages.endpoints import Endpoints
+from keelback.kernel.messages.handles import HandleTables
+from keelback.kernel.messages.messages import Messages
+from keelback.kernel.messages.parcels import Parcels
 from keelback.kernel.processes.endings import Endings
+from keelback.kernel.processes.joining import Joining
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.programs import Programs
 from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.threads import Threads
 from keelback.kernel.processes.waiting import Waiting
+from keelback.kernel.processes.word_waits import WordWaits
 from keelback.kernel.x86.vectors import TIMER, Vector
 from keelback.kernel.x86.widths import CONTROL_STATES, INTERRUPTS, SEGMENTS
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Hardware, Ram, Region, freeze, size_of, word
+from keelback.lang import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    Component,
+    Cpu,
+    Hardware,
+    Ram,
+    Region,
+    address_of,
+    freeze,
+    size_of,
+    word,
+)
 
 
 class Kernel(Component):
@@ -64,40 +92,70 @@ class Kernel(Component):
         self.spaces = AddressSpaces(records, layout, self.cpu, self.memory.frames)
         self.regions = Regions(records, layout, self.memory.frames, self.spaces.access)
         self.promises = Promises(self.spaces, self.regions)
-        self.virtual_memory = VirtualMemory(records, self.promises)
+        has = layout.parts
+        self.objects = self._objects(records) if Part.MESSAGES in has else None
+        self.virtual_memory = VirtualMemory(records, self.promises, self.objects)
+        self.shared_memory = None if self.objects is None else SharedMemory(self.virtual_memory, self.objects)
         self.payload = Payload(records)
         self.loader = ElfLoader(records, self.virtual_memory, self.payload)
-        has = layout.parts
         self.malloc_pages = MallocPages(self.virtual_memory) if Part.MALLOC in has else None
         self.libraries = Libraries(LoadedLibraries(records, self.loader)) if Part.LIBRARIES in has else None
         self.user_memory = UserMemory(self.virtual_memory)
         self.stacks = KernelStacks(layout, self.spaces)
         self.threads = Threads(records, layout, self.stacks)
-        self.scheduler = Scheduler(records, layout, self.cpu, self.spaces, self.timer, self.threads)
+        self.scheduler = Scheduler(records, layout, self.cpu, self.segments, self.spaces, self.timer, self.threads)
         self.first_cpu = self.scheduler.cpus[0]
-        self.processes = Processes(records, self.virtual_memory, self.libraries, self.scheduler)
+        self.handles = self._handles(records, self.objects) if self.objects is not None else None
+        self.processes = Processes(records, self.virtual_memory, self.libraries, self.scheduler, self.handles)
+        self.word_waits = WordWaits(records, self.processes, self.user_memory) if Part.THREADS in has else None
+        self.messages = self._messages(records, self.handles) if self.handles is not None else None
+        self.drivers = Drivers(self.messages) if self.messages is not None else None
         self.waiting = Waiting(records, self.processes, self.user_memory) if Part.WAITING in has else None
         self.endings = Endings(self.processes, self.waiting)
+        self.joining = Joining(records, self.endings, self.user_memory) if Part.THREADS in has else None
         self.programs = Programs(records, self.options, self.console, self.loader, self.processes)
-        self.calls_of_parts = tuple(self._calls_of_parts())
+        self.calls_of_parts = tuple(self._calls_of_parts(records))
         self.calls = SystemCalls(records, self.console, self.endings, self.user_memory, self.calls_of_parts)
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
         self.panics = Panics(records, self.memory, self.stacks, self.console, self.power)
-        self.traps = Traps(self.calls, self.faults, self.interrupts, self.strays, self.power)
+        self.stalls = self._stalls(records) if {Part.WAITING, Part.THREADS, Part.MESSAGES} & {*has} else None
+        self.traps = Traps(self.calls, self.faults, self.interrupts, self.strays, self.stalls, self.power, self.drivers)
 
-    def _calls_of_parts(self) -> Iterator[Component]:
+    def _stalls(self, records: Region) -> Stalls:
+        return Stalls(records, self.processes, self.interrupts, self.console, self.power)
+
+    def _objects(self, records: Region) -> Objects:
+        return Objects(records, self.layout, self.memory.frames, self.spaces.access)
+
+    def _handles(self, records: Region, objects: Objects) -> HandleTables:
+        lines = Lines(records, self.interrupts, self.console)
+        endpoints = Endpoints(records, self.layout, self.scheduler, lines)
+        return HandleTables(records, self.layout, self.memory.frames, self.spaces.access, endpoints, objects)
+
+    def _messages(self, records: Region, handles: HandleTables) -> Messages:
+        return Messages(handles, Parcels(records, self.processes, handles, self.user_memory, self.word_waits))
+
+    def _calls_of_parts(self, records: Region) -> Iterator[Component]:
         """Yield what serves the calls of each part that the layout names."""
         if Part.MAPPING in self.layout.parts:
-            yield MappingCalls(self.processes)
+            yield MappingCalls(self.processes, self.word_waits)
         if self.malloc_pages is not None:
-            yield MallocCalls(self.processes, self.malloc_pages)
+            yield MallocCalls(self.processes, self.malloc_pages, self.word_waits)
         if self.libraries is not None:
-            yield LibraryCalls(self.processes, self.libraries, self.user_memory)
+            yield LibraryCalls(self.processes, self.libraries, self.user_memory, self.word_waits)
         if Part.STARTING in self.layout.parts:
-            yield StartingCalls(self.programs, self.user_memory)
+            yield StartingCalls(records, self.programs, self.user_memory, self.handles)
         if self.waiting is not None:
-            yield WaitingCalls(self.waiting)
+            yield WaitingCalls(self.waiting, self.handles)
+        if self.joining is not None and self.word_waits is not None:
+            yield ThreadCalls(self.joining, self.word_waits, self.handles)
+        if self.drivers is not None:
+            yield MessageCalls(self.drivers.messages)
+            yield LineCalls(self.processes, self.drivers)
+            yield ProcessCalls(self.endings, self.drivers.messages.handles)
+        if self.handles is not None and self.shared_memory is not None:
+            yield ObjectCalls(self.processes, self.handles, self.shared_memory, self.payload)
 
     def start(self, parameters: word) -> word:
         """Lay out memory, by the boot loader's page at an address, on the entry stack.
@@ -105,7 +163,7 @@ class Kernel(Component):
         Between this and `boot`, entry code lets an interrupt in that may wait: the timer's, if it reaches the CPU.
         Returns the end of the boot stack, for `boot`; 0 when the machine can't start, and then the console says why.
         """
-        self.control.start()
+        self.control.start(address_of(self.first_cpu.task))
         if not self.handover.are_parameters(parameters):
             self._refuse_parameters(parameters)
             return 0
@@ -113,6 +171,8 @@ class Kernel(Component):
         self.console.start(self.options.values.sink)
         self.handover.report(parameters, self.console)
         self.segments.start(self.first_cpu.task, self.interrupts.stub_of(Vector.DOUBLE_FAULT))
+        if not self.control.has_fast_calls():
+            self.segments.tell_no_fast_calls()
         self.interrupts.start()
         self.memory.read_map(parameters, self.options.most_frames())
         self._report_limit()
@@ -151,6 +211,8 @@ class Kernel(Component):
             self.control.start_paging(directory)
             self.threads.free_slots.start()
             self.processes.free_slots.start()
+            if self.handles is not None:
+                self.handles.endpoints.free_slots.start()
             self.scheduler.start(self.first_cpu, self.memory.header.idle)
         except OutOfMemory:
             self._refuse()
@@ -168,8 +230,19 @@ class Kernel(Component):
     def begin(self) -> word:
         """Start the programs, on the boot stack; returns the address of the first trap frame to restore."""
         self.programs.start_all()
+        self._release_boot_stack()
         self.timer.start()  # however long that took, the first turn has its whole time
         return self.traps.resume(self.first_cpu)
+
+    def _release_boot_stack(self) -> None:
+        """Make the memory of the boot stack free, which is in use until the first trap frame is restored.
+
+        What is left to do takes no frame, and less stack than a page: the marks of free frames are below that.
+        """
+        bounds = self.memory.bounds
+        for page in range(bounds.stack, bounds.zone, PAGE_SIZE):
+            self.spaces.access.spoil(page >> PAGE_SHIFT)
+        self.memory.release_boot_stack()
 
     def _refuse(self) -> None:
         """Say that memory is too small, and end the machine."""

@@ -3,15 +3,15 @@
     microkernel, physical = virtual              microkernel, virtual only
     0x00000000  not mapped (page 0 never is)     0x08000000  user_base = KLIMIT
     0x00100000  header, entry code, text         0x08048000  image of the process
-    0x00130000  places of source lines               ...
-    0x00160000  static records, entry stack          ...
-    0x001c0000  payload                          0x80000000  malloc pages
+    0x00134000  places of source lines               ...
+    0x00180000  static records, entry stack          ...
+    0x00200000  payload                          0x80000000  malloc pages
     kernel_top  BIOS memory map, kernel memory   0xffeef000  guard, guard_pages pages: never mapped
                 map, boot heap, boot stack,      0xffeff000  stack, stack_pages pages
                 kernel zone                      0xfffff000  user_end: the last page is never mapped
     kernel_region_top
         ...     free for global mappings
-    0x07800000  kernel stacks, each in its slot above a guard
+    0x07000000  kernel stacks, each in its slot above a guard
         ...
     0x07ffe000  two window pages
     0x08000000  KLIMIT
@@ -84,17 +84,17 @@ MICROKERNEL = Layout(
     owned_end=0x0010_0000,
     loaded_at=0x0010_0000,
     kernel_start=0x0010_0000,
-    places=0x0013_0000,
-    text_end=0x0016_0000,
+    places=0x0013_4000,
+    text_end=0x0018_0000,
     for_size=False,
-    records_end=0x001C_0000,
+    records_end=0x0020_0000,
     entry_stack=16 * KIB,
     region_least=0x0010_0000,
-    region_limit=0x0780_0000,
-    globals_start=0x0780_0000,
+    region_limit=0x0700_0000,
+    globals_start=0x0700_0000,
     globals_end=0x07C0_0000,  # the windows have a page table of their own
     kernel_stack=4 * KIB,
-    kernel_stack_slots=512,
+    kernel_stack_slots=1_025,
     one_stack=False,
     identity=False,
     windows=0x07FF_E000,
@@ -111,9 +111,11 @@ MICROKERNEL = Layout(
     malloc_limit=0xC000_0000,
     user_end=0xFFFF_F000,
     processes=512,
-    threads=512,
+    threads=1_025,
+    endpoints=512,
     lowest_number=False,
     regions=32_000,
+    objects=256,
     most_references=0xFFFE,
     eager_fork=False,
     eager_image=False,
@@ -138,6 +140,7 @@ USERMODE = replace(
     globals_start=0,
     globals_end=0,
     kernel_stack_slots=0,
+    one_stack=True,
     windows=0x007F_D000,
     kernel_limit=0x0080_0000,
     image_start=0x0080_1000,
@@ -157,7 +160,7 @@ def _in_long_mode(layout: Layout, *, physical_limit: int, stack_top: int) -> Lay
         physical_limit=physical_limit,
         stack_top=stack_top,
         paging=X86_64,
-        records_end=0x0020_0000,
+        records_end=0x0026_0000,
         entry_stack=40 * KIB,  # below it lie the page tables that lead into long mode
         anonymous_base=0x1_0000_0000,
         malloc_base=0x40_0000_0000,
@@ -204,6 +207,7 @@ TEACHING = replace(
     user_end=0x0030_0000,
     processes=16,
     threads=16,
+    endpoints=0,
     lowest_number=True,
     regions=512,
     eager_fork=True,

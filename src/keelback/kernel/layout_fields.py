@@ -89,10 +89,14 @@ class LayoutFields:
     """The process table's length; slot 0 is the kernel's, so one less can exist."""
     threads: int
     """The thread table's length: the idle thread, and at least one for each process."""
+    endpoints: int
+    """The table of endpoints' length; the first is none."""
     lowest_number: bool
     """Whether a process gets the lowest free slot, instead of the next after the last that was given."""
     regions: int
     """How many regions of memory a process may have."""
+    objects: int
+    """The length of the table of memory objects; one less can exist."""
     most_references: int
     """How many references a frame may have: two or more, at most what its record can count."""
     eager_fork: bool

@@ -7,8 +7,10 @@ from keelback.kernel.layout_fields import GIB, MIB, LayoutFields
 from keelback.kernel.x86.paging import PagingScheme
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE
 
-MOST_SLOTS = 1_024
-"""How many slots a table of processes or threads may have: what one word of bits tells of 32 others."""
+MOST_SLOTS = 1_025
+"""How many slots a table of processes or threads may have: the first, and what a word of bits tells of 32 others."""
+MOST_OBJECTS = 4_096
+"""How long the table of memory objects may be: a frame's record has 12 bits for an object's number."""
 RECORDS_OF_A_FRAME = 6
 """Bytes that the kernel keeps of each frame, at most."""
 _ADDRESSES = (
@@ -287,6 +289,12 @@ def _check_counts(layout: LayoutFields) -> None:
     _need(layout, layout.threads <= MOST_SLOTS, f"a table has at most {MOST_SLOTS:,} slots", "threads")
     _need(
         layout,
+        2 * (Part.MESSAGES in layout.parts) <= layout.endpoints <= MOST_SLOTS,
+        f"there is an endpoint, and a table has at most {MOST_SLOTS:,} slots",
+        "endpoints",
+    )
+    _need(
+        layout,
         layout.threads <= (layout.kernel_stack_slots or layout.threads),
         "each thread's stack has a slot",
         "kernel_stack_slots threads",
@@ -296,6 +304,12 @@ def _check_counts(layout: LayoutFields) -> None:
         16 <= layout.regions <= (65_534 if layout.paging.word_bits == 32 else 32_766),
         "a program has regions, and two over are listed in one node",
         "regions",
+    )
+    _need(
+        layout,
+        2 <= layout.objects <= MOST_OBJECTS,
+        "there is a memory object, and a frame's record has room for its number",
+        "objects",
     )
     _need(
         layout,

@@ -9,6 +9,7 @@ from keelback.lang.layout import at, bit, bits, inline, layout_of, on_64_bits, r
 from keelback.lang.native import lowest_bit, native
 from keelback.lang.page import PAGE_SHIFT, PAGE_SIZE, Page
 from keelback.lang.ram import Ram, Record
+from keelback.lang.rare import rare
 from keelback.lang.records import Region, name_of
 from keelback.lang.ref import Ref
 from keelback.lang.replacing import replaces
@@ -55,6 +56,7 @@ __all__ = [
     "name_of",
     "native",
     "on_64_bits",
+    "rare",
     "replaces",
     "round_up",
     "size_of",

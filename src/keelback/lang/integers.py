@@ -5,6 +5,7 @@ outside its range is a `Panic` where it is stored, passed or returned.  To a typ
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, TypeAlias
 
 from keelback.lang.errors import Panic
@@ -21,12 +22,12 @@ class IntegerType:
     bits: int
     signed: bool
 
-    @property
+    @cached_property
     def minimum(self) -> int:
         """Return the smallest value that can be stored."""
         return -(1 << (self.bits - 1)) if self.signed else 0
 
-    @property
+    @cached_property
     def maximum(self) -> int:
         """Return the largest value that can be stored."""
         return (1 << (self.bits - self.signed)) - 1
@@ -51,6 +52,8 @@ class IntegerType:
 
         Raises: Panic when it is no integer (a bool is none) or does not fit; `what` names the place in the message.
         """
+        if type(value) is int and self.minimum <= value <= self.maximum:  # nearly always
+            return value
         if not isinstance(value, int) or isinstance(value, bool):
             raise Panic(f"{what} takes {self.name}, not {value!r}")
         if not self.minimum <= value <= self.maximum:

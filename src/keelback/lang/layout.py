@@ -11,7 +11,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, cached_property
 from math import gcd
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -160,6 +160,7 @@ class StructLayout:
             raise TypeError(f"{self.struct.__name__} is not one integer with named bits")
         return kind.type
 
+    @cached_property
     def codes(self) -> str:
         """Return the `struct` format letters of the integers that lie directly in the struct, each once."""
         return "".join(sorted({each.kind.type.code for each in self.fields if isinstance(each.kind, IntegerKind)}))

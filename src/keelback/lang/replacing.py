@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from keelback.lang.component import Component
 from keelback.lang.native import native
+from keelback.lang.rare import rare
 from keelback.lang.struct import Struct
 
 STARS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
@@ -21,10 +22,11 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 
 class Replacement(NamedTuple):
-    """A method that was replaced or added, such as `Frames.allocate_user`, and what stands in its place."""
+    """A method that was replaced or added, such as `Frames.allocate_user`, what stands in its place, and its class."""
 
     name: str
     own: Callable[..., Any]
+    owner: type
 
 
 REPLACED: list[Replacement] = []
@@ -32,7 +34,7 @@ REPLACED: list[Replacement] = []
 
 
 # What follows a decorator of these stays as it was written, so the compiler may read it.
-DECORATORS: list[Callable[..., Any]] = [native]
+DECORATORS: list[Callable[..., Any]] = [native, rare]
 
 
 class WrongReplacement(TypeError):
@@ -73,7 +75,7 @@ def add_method(owner: type, name: str, own: Callable[..., Any]) -> None:
 
 def _put(owner: type, name: str, own: Callable[..., Any]) -> None:
     setattr(owner, name, own)
-    REPLACED.append(Replacement(f"{owner.__name__}.{name}", own))
+    REPLACED.append(Replacement(f"{owner.__name__}.{name}", own, owner))
 
 
 def _check_once(method: object) -> None:

@@ -130,7 +130,7 @@ def make_view(ram: Ram, struct: type[S], address: int, physical: int) -> S:
     # `_index` is the place in the struct's home array; -1 for what is no element of it.
     made._ram, made._address, made._physical, made._index, made._inner = ram, address, physical, -1, {}
     content: Any = ram.bytes[physical : physical + layout.size]
-    for code in layout.codes():
+    for code in layout.codes:
         setattr(made, "_" + code, content[: layout.size - layout.size % calcsize(code)].cast(code))
     return made
 

@@ -4,7 +4,7 @@
                                           └─────────────────────────────┘
 
 Ignored, and nothing else: `IGNORED` for ever, and in the kernel zone the frames that are kernel stacks, as the frame
-table says, and those that are free and were last one.
+table says, or the boot stack, and those that are free and were last one of these.
 Trap frames count; so do time, console and how the run ends.
 """
 
@@ -36,6 +36,8 @@ ROLES: dict[int, str] = {
     Role.ZEROS: "the zero frame",
 }
 ROLES |= {Role.CONSOLE: "the console", Role.SHARED: "several", Role.RESERVED: "reserved", Role.STACK: "a kernel stack"}
+ROLES |= {Role.OBJECT: "a memory object"}
+MACHINE_PARTS = ("traps", "time", "frame", "outcome")
 MOST_FIELD_BYTES = 8
 MOST_LINES = 20
 """Of what differs, as many are told."""
@@ -57,10 +59,6 @@ def _entry_stack(kernel: Kernel) -> Range:
     return kernel.layout.records_limit, kernel.layout.records_end
 
 
-def _boot_stack(kernel: Kernel) -> Range:
-    return kernel.memory.bounds.stack, kernel.memory.bounds.zone
-
-
 def _log(kernel: Kernel) -> Range:
     log = kernel.console.log
     return address_of(log), address_of(log) + size_of(log)
@@ -79,7 +77,6 @@ IGNORED: dict[str, Callable[[Kernel], Range]] = {
     "build id": _build_id,
     "text": _text,
     "entry stack": _entry_stack,
-    "boot stack": _boot_stack,
     "console log": _log,
     "window entries": _windows,
 }
@@ -159,7 +156,7 @@ class Comparison:
         """Return what differs now, in words; nothing where page tables lead nowhere."""
         snapshots = [Snapshot.of(pc.layout, pc.ram.bytes) for pc in self.machines]
         try:
-            return tuple(Differences(snapshots[0], snapshots[1], self._compared()).first(MOST_LINES))
+            return tuple(Differences(snapshots[0], snapshots[1], self.compared()).first(MOST_LINES))
         except Panic:
             return ()
 
@@ -190,21 +187,28 @@ class Comparison:
 
     def difference(self) -> Difference | None:
         """Return the first difference that there is now."""
-        for name in ("traps", "time", "frame", "outcome"):
+        for name in MACHINE_PARTS:
             values = [getattr(pc, name) for pc in self.machines]
             if values[0] != values[1]:
                 return self._found(f"the machine's {name}", 0, values)
         if self.machines[0].console != self.machines[1].console:
             return self._found("the console", 0, [bytes(pc.console[-80:]) for pc in self.machines])
-        for start, end in self._compared():
+        for start, end in self.compared():
             self.bytes += end - start
             if self._pair.differs(start, end):
                 return self._name(self._first_difference(start, end))
         return None
 
+    def is_equal(self) -> bool:
+        """Say whether there is no difference now."""
+        one, other = self.machines
+        if any(getattr(one, name) != getattr(other, name) for name in MACHINE_PARTS) or one.console != other.console:
+            return False
+        return not any(self._pair.differs(start, end) for start, end in self.compared())
+
     # What is compared.
 
-    def _compared(self) -> list[Range]:
+    def compared(self) -> list[Range]:
         """Return the ranges of RAM that count now."""
         self._note_stacks()
         if not self._ranges:
@@ -214,18 +218,21 @@ class Comparison:
         return self._ranges
 
     def _note_stacks(self) -> None:
-        """Note which frames of the kernel zone are stacks now, and which are free and were last one.
+        """Note which frames are the boot stack or kernel stacks now, and which are free and were last one.
 
         What became a page table and was freed, all by one trap, still counts as the stack that it was before.
         """
         bounds = self.kernel.memory.bounds
-        zone, top = bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT
+        top = max(bounds.region_top, bounds.stack + self.kernel.layout.boot_stack) >> PAGE_SHIFT
+        first, zone = bounds.stack >> PAGE_SHIFT, bounds.zone >> PAGE_SHIFT
         table = self.kernel.memory.frames.table.record.base
-        records = bytes(self.ram.bytes[table + FRAME_RECORD * zone : table + FRAME_RECORD * top]) if table else b""
+        records = bytes(self.ram.bytes[table + FRAME_RECORD * first : table + FRAME_RECORD * top]) if table else b""
         if records != self._zone_records:
+            if not self._zone_records:  # the machines may have left their boot stack before they were compared
+                self._stacks = set(range(first, first + (self.kernel.layout.boot_stack >> PAGE_SHIFT)))
             self._zone_records = records
-            uses = dict(enumerate(memoryview(records).cast("H")[1::2], zone))
-            stacks = {frame for frame, use in uses.items() if use == STACK}
+            uses = dict(enumerate(memoryview(records).cast("H")[1::2], first))
+            stacks = {frame for frame, use in uses.items() if use == STACK or frame < zone}
             self._stacks = stacks | {frame for frame in self._stacks if uses.get(frame) == FREE}
             self._ranges = []
 

@@ -6,6 +6,9 @@ from typing import Final
 PROGRAMS: Final = Path(__file__).parent / "programs"
 """The directory of our own programs, one C file each."""
 
+OUTSIDE: Final = Path(__file__).parent / "outside"
+"""The directory of servers, the shell and what it comes with: a C file each, or a folder that has its name."""
+
 STORY: Final = Path(__file__).parent / "story"
 """The directory of the two programs that `keelback story` runs."""
 

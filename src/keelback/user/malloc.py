@@ -18,10 +18,12 @@
    the last 4 of the block if none of them was asked for, and the next header's word for the size before.  All bytes of
    guards are equal, so they overlap and are one form for all sizes: nobody asks how many bytes are left.
 8. What `free` need not look up in the bitmap of pages lies in the run, pages in a row that are all the heap's.
-9. Where words have 64 bits, a free block of 16 bytes has no room for its place in a list, and is in none.
+9. While the process has one thread, nothing is locked, and the quick ways of `malloc` and `free` are open; once it has
+   several, they are shut, at no cost to those that never have, and all goes through the lock.
+10. Where words have 64 bits, a free block of 16 bytes has no room for its place in a list, and is in none.
 """
 
-from keelback.lang import Array, Component, Region, Struct, at, inline, lowest_bit, native, u8, u32, view, word
+from keelback.lang import Array, Component, Region, Struct, at, inline, lowest_bit, native, u8, u16, u32, view, word
 from keelback.user.system import PAGE_SIZE, Output, System, failed
 
 UNIT, HEADER = 16, 8
@@ -109,17 +111,31 @@ class Heap(Component):
 
     def malloc(self, count: word) -> word:
         """Return the address of so many bytes, whatever is in them; 0 when there is no memory."""
-        if count <= MOST_SMALL:
-            state = self.state
-            number: u32 = (count + ROUNDING) // UNIT % (SMALL // UNIT)
-            block: word = state.waiting[number]
+        if count < self._quick_bytes():
+            block: word = self._waiting(count)
             if block != 0:
-                state.waiting[number] = self._at(block).next
-                self._mark(block, count)
-                return (block + HEADER) & self.highest
+                return self._reuse(block, count)
         return self._allocate(count)
 
+    def _waiting(self, count: word) -> word:
+        """Return the block that waits for a request of so many bytes, at most `MOST_SMALL`; 0 when none does."""
+        return self.state.waiting[(count + ROUNDING) // UNIT % (SMALL // UNIT)]
+
+    def _reuse(self, block: word, count: word) -> word:
+        """Return the memory of the block that waits for so many bytes, which are used now."""
+        self.state.waiting[(count + ROUNDING) // UNIT % (SMALL // UNIT)] = self._at(block).next
+        self._mark(block, count)
+        return (block + HEADER) & self.highest
+
     def _allocate(self, count: word) -> word:
+        """Return the address of memory that no quick way gives; 0 when there is none."""
+        self._take()
+        block: word = self._waiting(count) if count <= MOST_SMALL else 0
+        memory: word = self._reuse(block, count) if block != 0 else self._cut(count)
+        self._leave()
+        return memory
+
+    def _cut(self, count: word) -> word:
         """Return the address of the memory of a block that does not wait; 0 when there is none."""
         if count > MOST_BYTES:
             return self._refused()
@@ -154,19 +170,23 @@ class Heap(Component):
         """Return the address of so many bytes with what was at another; 0 when there is no memory, and that stays."""
         if memory == 0:
             return self.malloc(count)
+        self._take()
         block: word = self._block_of(memory)
         if block == 0 or count > MOST_BYTES:
+            self._leave()
             return self._refused()
         self._free_waiting()
-        if self._resize(block, count):
+        kept: u32 = self._count(block)
+        stays: bool = self._resize(block, count)
+        self._leave()
+        if stays:
             return memory
         other: word = self._allocate(count)
         if other != 0:
-            kept: u32 = self._count(block)
             for done in range(0, kept, PAGE_SIZE):
                 content = self._content(memory + done).bytes
                 self._content(other + done).bytes.copy_from(0, content, 0, min(kept - done, PAGE_SIZE))
-            self._release(block)
+            self._free_checked(memory)
         return other
 
     def free(self, memory: word) -> None:
@@ -176,16 +196,18 @@ class Heap(Component):
         block: word = (memory - HEADER) & self.highest
         if memory % UNIT == 0 and (block - state.run) & self.highest < state.run_reach:
             count: u32 = self._count(block)
-            if count <= MOST_SMALL and self._is_guarded(block, count) and state.freed < MOST_WAITING:
+            if count < self._quick_bytes() and self._is_guarded(block, count) and state.freed < MOST_WAITING:
                 self._wait(block, count)
                 return
         self._free_checked(memory)
 
     def _free_checked(self, memory: word) -> None:
         """Free what the quick way does not; anything but 0 that `malloc` did not give ends the program."""
+        self._take()
         block: word = self._block_of(memory) if memory != 0 else 0
         if block != 0:
             self._release(block)
+        self._leave()
 
     def _release(self, block: word) -> None:
         """Keep a used block for the next request if it is small, free it if not."""
@@ -221,6 +243,11 @@ class Heap(Component):
 
     def trim(self) -> None:
         """Give all whole pages of free blocks back."""
+        self._take()
+        self._trim()
+        self._leave()
+
+    def _trim(self) -> None:
         self._free_waiting()
         for number in range(self._list_of(PAGE_SIZE - 2 * HEADER), LISTS):
             block: word = self.state.lists[number]
@@ -228,6 +255,21 @@ class Heap(Component):
                 following: word = self._at(block).next
                 self._give_back(block)
                 block = following
+
+    # One thread at a time (`runtime/sharing.c`).
+
+    @native('extern __attribute__((visibility("hidden"))) u16 __quick_bytes; return __quick_bytes;')
+    def _quick_bytes(self) -> u16:
+        """Return how many bytes are too many for the quick ways: with several threads, all."""
+        return MOST_SMALL + 1
+
+    @native(f"extern void __take_heap(word); __take_heap({MOST_SMALL + 1});")
+    def _take(self) -> None:
+        """Let no other thread change the heap."""
+
+    @native("extern void __leave_heap(void); __leave_heap();")
+    def _leave(self) -> None:
+        """Let other threads change it."""
 
     # Blocks.
 
@@ -485,7 +527,7 @@ class Heap(Component):
         more: u32 = max(pages, LEAST_PAGES)
         start: word = self.system.malloc_pages(more)
         if failed(start):
-            self.trim()
+            self._trim()
             more = pages
             start = self.system.malloc_pages(more)
         if failed(start):
@@ -578,6 +620,7 @@ class Heap(Component):
 
     def _refuse(self, memory: word, why: u32) -> word:
         """Say why memory is not the program's to free, and end it."""
+        self._leave()  # who has the line may wait for it
         self.output.flush()
         self.output.write_panic()
         self.output.write(f"free of {memory:#010x}, which ")
@@ -590,10 +633,12 @@ class Heap(Component):
 
     def bytes_used(self) -> word:
         """Return the bytes of blocks that are used, headers included."""
+        self._take()
         used: word = self.state.used
         for number in range(SMALL // UNIT):
             block: word = self.state.waiting[number]
             while block != 0:
                 used -= self._size(block)
                 block = self._at(block).next
+        self._leave()
         return used

@@ -4,9 +4,9 @@ A program is a `Program` whose `main` gets the address of its argument string an
 lies in static structs.  Compiled, it is a program like those in C; in CPython its system calls go to a `Kernel`.
 """
 
-from keelback.abi.records import LONGEST_ARGUMENT, ArgumentText
+from keelback.abi.records import LONGEST_ARGUMENT, ArgumentText, HandleList
 from keelback.abi.rights import EXECUTE, READ, WRITE
-from keelback.lang import Component, Ram, Region, TextSink, i32, u8, u32, view, word
+from keelback.lang import Component, Ram, Region, TextSink, i32, native, u8, u32, view, word
 from keelback.user.calls import Calls, Kernel
 from keelback.user.line import LONGEST_LINE, Line
 
@@ -14,6 +14,9 @@ PAGE_SIZE = 4096
 FIRST_ERROR = 0xFFFF_FF01
 """Results whose low 32 bits are from here on are errors, -255 to -1: no page starts there, however wide an address."""
 NO_ACCESS, CAN_READ, CAN_WRITE, CAN_EXECUTE = 0, READ, WRITE, EXECUTE
+
+SHARING = 'extern __attribute__((visibility("hidden"))) void (*__sharing[])(word);'
+"""What takes and leaves the line, its number 0, once there are several threads (`runtime/sharing.h`)."""
 
 
 def failed(result: word) -> bool:
@@ -34,8 +37,29 @@ class System(Calls):
     def flush(self) -> None:
         """Write what there is of a line."""
         if self.line.count > 0:
-            self.puts(self.line, self.line.count)
+            self.take_line()
+            self.write_pending()
+            self.leave_line()
+
+    def write_pending(self) -> None:
+        """Write what there is of the line, which the caller has taken."""
+        count: u32 = self.line.count
+        if count > 0:
             self.line.count = 0
+            self._write_line(self.line, count)
+
+    @native(f"{SHARING} if (__sharing[0] != 0) __sharing[0](0);")
+    def take_line(self) -> None:
+        """Let no other thread of the process write to the line."""
+
+    @native(f"{SHARING} if (__sharing[1] != 0) __sharing[1](0);")
+    def leave_line(self) -> None:
+        """Let other threads write to it."""
+
+    @native("extern void __write_line(const void *, word); __write_line(line, count);")
+    def _write_line(self, line: Line, count: u32) -> None:
+        """Write a line to the program's output, or to the console if it was given none."""
+        self.puts(line, count)
 
     def note_no_memory(self) -> None:
         """Note that a request for memory was refused, which its result says too."""
@@ -43,7 +67,19 @@ class System(Calls):
     def fork(self) -> u32:
         """Make a child that is as the caller; return its id, 0 in the child, or an error."""
         self.flush()
-        return self._fork()
+        taker: u32 = self._take_all()
+        child: u32 = self._fork()
+        self._leave_all(taker)
+        return child
+
+    @native("extern u32 __take_all(void); return __take_all();")
+    def _take_all(self) -> u32:
+        """Take what threads share, so that the child finds it whole; return the caller's id."""
+        return 0
+
+    @native("extern void __leave_all(u32); __leave_all(taker);")
+    def _leave_all(self, taker: u32) -> None:
+        """Leave it, in the child too, where the caller has another id."""
 
     def exec(self, name: ArgumentText, argument: ArgumentText) -> u32:
         """Run another program of the payload instead of this one; return only if that failed."""
@@ -54,6 +90,11 @@ class System(Calls):
         """Start a program of the payload as a child; return its id, or an error."""
         self.flush()
         return self._spawn(name, argument)
+
+    def spawn_with(self, name: ArgumentText, argument: ArgumentText, handles: HandleList, count: u32) -> u32:
+        """Start a program as a child that has so many handles, in order from 1 on; return its id, or an error."""
+        self.flush()
+        return self._spawn_with(name, argument, handles, count)
 
     def exit(self, status: u32) -> u32:
         """End the program."""
@@ -70,11 +111,13 @@ class Output(TextSink):
 
     def put(self, byte: u8) -> None:
         """Add a byte to the line; the end of a line, or of the room for one, writes it."""
+        self.system.take_line()
         line = self.line
         line.text[line.count] = byte
         line.count += 1
         if byte == ord("\n") or line.count == LONGEST_LINE:
-            self.flush()
+            self.system.write_pending()
+        self.system.leave_line()
 
     def flush(self) -> None:
         """Write what there is of a line."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
 from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.walk import WRITABLE, Translation
 from keelback.kernel.memory.frames import OWNER_BITS, Role
@@ -11,7 +12,7 @@ from keelback.kernel.x86 import paging
 from keelback.view.cells import FREE, FREE_OF_ZONE, KERNEL, KERNEL_TABLE, RESERVED, Cell, Style
 from keelback.view.owners import Owners
 
-GLYPHS: dict[int, str] = {Role.LIBRARY: "L", Role.ZEROS: "0", Role.CONSOLE: "C", Role.SHARED: "S"}
+GLYPHS: dict[int, str] = {Role.LIBRARY: "L", Role.ZEROS: "0", Role.CONSOLE: "C", Role.SHARED: "S", Role.OBJECT: "="}
 FIXED: dict[int, Cell] = {Role.KERNEL: KERNEL, Role.STACK: KERNEL, Role.RESERVED: RESERVED}
 UNKNOWN = "?"
 """Stands for a role that there is none of: RAM may be damaged."""
@@ -27,8 +28,14 @@ def styled(space: Space) -> Iterator[tuple[Translation, Style]]:
             yield each, Style.WRITABLE
         else:
             region = space.region_of(each.page)
-            becomes_own = region is not None and region.permissions & paging.WRITABLE
-            yield each, Style.COPY_ON_WRITE if becomes_own else Style.PLAIN
+            yield each, _restricted(region)
+
+
+def _restricted(region: Region | None) -> Style:
+    """Return what a program may do with a page of a region whose entry does not let it write."""
+    if region is None or not region.permissions & paging.WRITABLE:
+        return Style.PLAIN
+    return Style.WRITABLE if region.object else Style.COPY_ON_WRITE
 
 
 class FrameCells:
@@ -78,7 +85,7 @@ class FrameCells:
         if role in FIXED:
             return FIXED[role]
         glyph = self.owners.glyph(pid) if role == Role.DATA else GLYPHS.get(role, UNKNOWN)
-        return Cell(glyph, style, pid)
+        return Cell(glyph, style, 0 if role == Role.OBJECT else pid)
 
     def _table(self, pid: int, level: int, style: Style) -> Cell:
         if level:

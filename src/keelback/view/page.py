@@ -19,7 +19,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from keelback.image.kernels import kernel_of
+from keelback.image.live_kernels import kernel_of
 from keelback.kernel.layout import Layout
 from keelback.view.colours import DARK, LIGHT, OKABE_ITO, Ground
 from keelback.view.emulator import VERSION, Emulator

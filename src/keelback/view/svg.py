@@ -107,8 +107,8 @@ def picture_of_page(scene: Scene, tale: Tale, spots: Sequence[Spot], ground: str
     return page(scene.title, [*links, *drawn, *rings, *_panel(tale)], [scene], ground)
 
 
-def picture_of_two(before: Scene, after: Scene, ground: str = "auto") -> str:
-    """Return two states side by side; what has changed is ringed in the second."""
+def picture_of_two(before: Scene, after: Scene, ground: str = "auto", ringed: str = "changed") -> str:
+    """Return two states side by side; what has changed is ringed, and the legend has the word for it."""
     width = (WIDTH - 3 * MARGIN) / 2
     columns = [
         Column(each, MARGIN + number * (width + MARGIN), width, CELLS_OF_TWO)
@@ -118,7 +118,7 @@ def picture_of_two(before: Scene, after: Scene, ground: str = "auto") -> str:
     drawn = [element for each in columns for element in each.draw()]
     heads = [text(Place(each.left, TOP - 20), each.scene.title, "quiet", 12) for each in columns]
     title = after.title.partition(" · trap ")[0]
-    return page(title, [*heads, *drawn], [before, after], ground)
+    return page(title, [*heads, *drawn], [before, after], ground, ringed)
 
 
 def _link(frame: Place, page: Place, size: Size) -> str:
@@ -156,13 +156,13 @@ def _told(tale: Tale) -> Iterator[tuple[str, str]]:
         yield from (("ink mono", each) for each in wrap(line, 45, subsequent_indent="  "))
 
 
-def page(title: str, drawn: Sequence[str], scenes: Sequence[Scene], ground: str) -> str:
+def page(title: str, drawn: Sequence[str], scenes: Sequence[Scene], ground: str, ringed: str = "changed") -> str:
     """Return a picture of elements below a title, with a legend of all that scenes show."""
     paper, at_night = GROUNDS[ground]
     name, _, when = title.partition(" · ")
     head = [text(Place(MARGIN, 42), name, "ink bold", 22)]
     head += [text(Place(WIDTH - MARGIN, 42), when, "quiet", 14, 'text-anchor="end"')]
-    content = "\n".join([style_sheet(paper, at_night), *_frame(), *head, *drawn, *_legend(scenes)])
+    content = "\n".join([style_sheet(paper, at_night), *_frame(), *head, *drawn, *_legend(scenes, ringed)])
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">\n<title>{title}</title>\n{content}\n</svg>\n'
 
@@ -171,7 +171,7 @@ def _frame() -> Iterator[str]:
     yield f'<rect width="{WIDTH}" height="{HEIGHT}" class="paper"/>'
 
 
-def _legend(scenes: Sequence[Scene]) -> Iterator[str]:
+def _legend(scenes: Sequence[Scene], ringed: str) -> Iterator[str]:
     shown = {cell for scene in scenes for cell in scene.cells()}
     scene = scenes[-1]
     letters = [scene.level_letter(level + 1) for level in range(len(scene.levels))]
@@ -180,7 +180,7 @@ def _legend(scenes: Sequence[Scene]) -> Iterator[str]:
     plain = [(each.cell, each.means) for each in plain_entries(shown)]
     styles = [(each.cell, each.means) for each in style_entries(shown) if each.cell.style is not Style.CHANGED]
     tables = [(Cell("x", Style.TABLE, 0, level), scene.levels[level - 1]) for level in levels]
-    tail = [(Cell("x", Style.CHANGED), "changed")] * any(Style.CHANGED in each.style for each in shown)
+    tail = [(Cell("x", Style.CHANGED), ringed)] * any(Style.CHANGED in each.style for each in shown)
     kept = [each for each in styles if each[0].style is not Style.TABLE or not tables]
     yield from _entries(entries, 688.0, letters)
     yield from _entries([*plain, *kept, *tables, *tail], 708.0, letters)

@@ -4,7 +4,9 @@ from enum import IntEnum
 from typing import Any
 
 from keelback.abi.calls import COUNT, NUMBER, REGISTERS, RIGHTS, SIZE, Form, known_calls
-from keelback.inspect.endings import DOING
+from keelback.abi.handles import WITH_RECORD
+from keelback.inspect.doings import DOING
+from keelback.inspect.events import DEVICES
 from keelback.inspect.snapshot.frames import ROLES
 from keelback.inspect.snapshot.regions import KINDS
 from keelback.inspect.snapshot.walks import LETTERS
@@ -57,6 +59,7 @@ def vocabulary() -> dict[str, Any]:
             "systemCall": SYSTEM_CALL,
             "pageFault": int(Vector.PAGE_FAULT),
             "timer": TIMER,
+            "devices": DEVICES,
             "names": [str(each) for each in VECTOR_NAMES],
         },
         "calls": _calls(),
@@ -68,7 +71,11 @@ def vocabulary() -> dict[str, Any]:
 def _calls() -> dict[str, Any]:
     """Return the system calls by number, and in which of the CPU's registers they have what."""
     known = {
-        call.number: {"name": call.name, "arguments": [_form(each) for each in call.arguments.values()]}
+        call.number: {
+            "name": call.name,
+            "arguments": [_form(each) for each in call.arguments.values()],
+            "mark": WITH_RECORD if call.carries else 0,
+        }
         for call in known_calls()
     }
     return {"known": known, "number": CPU_REGISTERS.index("eax"), "arguments": [*map(CPU_REGISTERS.index, REGISTERS)]}

@@ -11,6 +11,7 @@ GLYPHS = {
     "C": "console",
     "L": "of a library",
     "S": "of several, owner gone",
+    "=": "of a memory object",
     "0": "frame of zeros",
     "g": "guard, never mapped",
     ".": "free, or not there yet",

@@ -217,6 +217,19 @@ class Root(Component):
     def entry_lowest_bit(self, a: u32) -> u32:
         return lowest_bit(a & 0xF0)
 
+    def entry_rare(self, a: u32, b: u32) -> u32:
+        try:
+            return a if a < b else self._late(a, b)
+        except Lower:
+            return 7
+
+    @rare
+    def _late(self, a: u32, b: u32) -> u32:
+        if a == b:
+            raise Lower
+        self.items[3].value = a & 0xFF
+        return a - b
+
     def entry_range_from_above(self, a: u32) -> u32:
         rounds: u32 = 0
         for number in range(a + 1, 5):

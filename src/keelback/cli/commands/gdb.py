@@ -13,6 +13,7 @@ from keelback.cli.sizes import qemu_memory_size
 @click.option("--command", "-x", "files", metavar="FILE", multiple=True, help="Let gdb execute a file first.")
 @click.option("--execute", "-e", "lines", metavar="COMMAND", multiple=True, help="Let gdb execute a command first.")
 @click.option("--batch", is_flag=True, help="End after these, instead of asking what to do.")
+@click.option("--interpreter", metavar="NAME", help="How gdb speaks to an editor, mi2, which then connects by `start`.")
 def command(
     programs: tuple[str, ...],
     choice: options.KernelChoice,
@@ -20,6 +21,7 @@ def command(
     files: tuple[str, ...],
     lines: tuple[str, ...],
     batch: bool,
+    interpreter: str | None,
 ) -> int:
     """Debug the compiled kernel with gdb, on QEMU.
 
@@ -34,4 +36,6 @@ def command(
     arguments = [f"--command={file}" for file in files] + [f"--eval-command={line}" for line in lines]
     if batch:
         arguments.append("--batch")
-    return debug_programs(programs, choice=choice, memory=qemu_memory_size(memory), arguments=arguments)
+    return debug_programs(
+        programs, choice=choice, memory=qemu_memory_size(memory), interpreter=interpreter, arguments=arguments
+    )

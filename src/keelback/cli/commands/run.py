@@ -32,6 +32,7 @@ class RunOptions:
     record: Path | None = None
     limits: options.Limits = options.NO_LIMITS
     as_json: bool = False
+    typing: options.Typing = options.NO_TYPING
 
 
 class WithTrace(click.Command):
@@ -70,6 +71,14 @@ class WithTrace(click.Command):
     help="Print every trap on standard error by its number, which --at of other commands takes: calls with arguments "
     "and result, faults with page and frame.",
 )
+@options.typed
+@click.option(
+    "--type",
+    "is_live",
+    is_flag=True,
+    help="Type: what this terminal sends goes in by the serial line, and control-] ends the run.",
+)
+@click.option("--input-log", metavar="FILE", help="Write what came in and when, for --input.")
 @options.limits
 @options.json
 def command(
@@ -84,6 +93,9 @@ def command(
     check: bool,
     trace: str | None,
     record: str | None,
+    typing: options.Typing,
+    is_live: bool,
+    input_log: str | None,
     limits: options.Limits,
     as_json: bool,
 ) -> int:
@@ -102,7 +114,7 @@ def command(
         raise UserError(
             f"--append has {len(os.fsencode(append))} bytes; a command line has at most {LONGEST_COMMAND_LINE}"
         )
-    on_qemu = machine == "qemu"
+    on_qemu, has_shell = machine == "qemu", programs[:1] == (options.SHELL,)
     if on_qemu and kernel == "interpreted":
         raise UserError(NO_CHECK_ON_QEMU)
     given = RunOptions(
@@ -118,6 +130,7 @@ def command(
         record=None if record is None else Path(record),
         limits=limits,
         as_json=as_json,
+        typing=typing._replace(is_live=is_live or (has_shell and not typing.is_any), log=input_log),
     )
     check_together(given)
     return run_programs(programs, given)
@@ -137,3 +150,14 @@ def check_together(given: RunOptions) -> None:
         raise UserError("--limit counts the simulated PC's instructions; with QEMU, say --time")
     if given.on_qemu and given.record is not None:
         raise UserError("a run on QEMU can't be recorded, for it does not repeat; try --machine simulated")
+    check_typing(given.typing, given.on_qemu)
+
+
+def check_typing(typing: options.Typing, on_qemu: bool) -> None:
+    """Check that what is typed goes together.  Raises: UserError."""
+    if typing.is_live and "-" in (typing.input, typing.keys):
+        raise UserError("--type and -: standard input is only one; name a file")
+    if on_qemu and typing.keys is not None:
+        raise UserError("--keys types on the simulated PC's keyboard; on QEMU, say --input")
+    if on_qemu and typing.log is not None:
+        raise UserError("--input-log has the simulated PC's times; say --machine simulated")

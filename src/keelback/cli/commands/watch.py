@@ -14,6 +14,7 @@ from keelback.cli.sizes import memory_size
 @options.kernel
 @options.memory("64M")
 @options.append
+@options.typed
 @click.option("--serve", is_flag=True, help="Show it in a browser, on this machine alone.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where --serve listens.")
 def command(
@@ -22,6 +23,7 @@ def command(
     choice: options.KernelChoice,
     memory: str,
     append: str,
+    typing: options.Typing,
     serve: bool,
     port: int,
 ) -> int:
@@ -32,5 +34,5 @@ def command(
     """
     from keelback.cli.watch import WatchOptions, serve_watch, watch, without_serving
 
-    given = WatchOptions(choice, kernel == "compiled", memory_size(memory), append)
+    given = WatchOptions(choice, kernel == "compiled", memory_size(memory), append, typing)
     return serve_watch(programs, given, without_serving(sys.argv[1:]), port) if serve else watch(programs, given)

@@ -82,9 +82,13 @@ def _native(wanted: Specialisation, key: ir.FunctionKey, body: str) -> ir.Functi
             called = ascii_name(name) + ("$" if name in C_WORDS or name[0] == "_" else "")
             body = re.sub(rf"\b{name}\b", called, body)
             parameters[called] = value
-    return ir.Function(
-        key, (file_of(wanted.function), wanted.function.__code__.co_firstlineno), parameters, native=body
-    )
+    place = file_of(wanted.function), wanted.function.__code__.co_firstlineno
+    return ir.Function(key, place, parameters, native=body, is_rare=is_rare(wanted))
+
+
+def is_rare(wanted: Specialisation) -> bool:
+    """Say whether a function is marked as one that is called seldom."""
+    return hasattr(wanted.function, "is_rare")
 
 
 class Evaluation:
@@ -92,6 +96,7 @@ class Evaluation:
 
     def __init__(self, program: Program, wanted: Specialisation, key: ir.FunctionKey, types: dict[str, Type]) -> None:
         frame = Frame(wanted.function, definition_of(wanted.function))
+        self.is_rare = is_rare(wanted)
         self.scope = scope = Scope(program, key, frame, types)
         held: dict[type, Any] = {Scope: scope}
         self.known, self.out, self.statements = (made(kind, held) for kind in (Known, Emitter, Statements))
@@ -122,4 +127,6 @@ class Evaluation:
         for name in self.parameters:
             locals.pop(name, None)
         place, body = scope.place(definition), tuple(self.out.block)
-        return ir.Function(scope.key, place, self.parameters, locals, body, numbers=self.out.labels)
+        return ir.Function(
+            scope.key, place, self.parameters, locals, body, is_rare=self.is_rare, numbers=self.out.labels
+        )

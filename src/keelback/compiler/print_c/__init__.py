@@ -7,6 +7,7 @@
 A method that is named after a node of the tree prints it: `piece_Binary` an expression, `print_Loop` a statement.
 Each class extends the one of the module before:
 
+    form           which functions others see
     spelling       constants and paths
     places         types, and static places by name
     expressions    with casts and parentheses
@@ -16,7 +17,8 @@ Each class extends the one of the module before:
 """
 
 from keelback.compiler.prelude import PANIC
+from keelback.compiler.print_c.form import Form, Linkage
 from keelback.compiler.print_c.program import Printer
 from keelback.compiler.print_c.spelling import short_path
 
-__all__ = ["PANIC", "Printer", "short_path"]
+__all__ = ["PANIC", "Form", "Linkage", "Printer", "short_path"]

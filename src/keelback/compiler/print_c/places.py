@@ -5,12 +5,15 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.names import Names, field_name
+from keelback.compiler.print_c.form import Form
 from keelback.compiler.print_c.spelling import literal, record_name, section, spaced
 from keelback.compiler.types import ArrayPointer, Boolean, Pointer, Text, Type, Void, element_of
 from keelback.compiler.walk import statements_in
 from keelback.lang.integers import INTEGER_TYPES, IntegerType
 from keelback.lang.layout import ArrayKind, Kind, StructKind, StructLayout, layout_of
 from keelback.lang.ram import Ram, Record
+
+PLAIN = Form()
 
 
 class Places:
@@ -22,17 +25,14 @@ class Places:
         functions: Mapping[str, ir.Function],
         entries: Sequence[str] = (),
         raised: Collection[int] = (),
-        *,
-        lines: bool = True,
-        convention: str = "",
+        form: Form = PLAIN,
     ) -> None:
         self.ram = ram
         self.word = INTEGER_TYPES["word"].resolved(ram.word_bits)
         self.functions = functions
         self.entries = entries
         self.raised = raised
-        self.lines = lines
-        self.entry = f"__attribute__(({convention})) " if convention else ""
+        self.form = form
         self.function: ir.Function
         self.records: dict[int, Record] = {}
         self.structs: dict[type, str] = {}
@@ -119,7 +119,8 @@ class Places:
 
     def sections(self) -> list[tuple[str, int]]:
         """Return the sections of the static records and their addresses."""
-        return [(section(record), record.address) for record in self.records.values()]
+        here = [record for record in self.records.values() if section(record) not in self.form.elsewhere]
+        return [(section(record), record.address) for record in here]
 
     def struct_texts(self) -> Iterator[str]:
         """Yield every struct that is used, inner before outer."""
@@ -146,7 +147,11 @@ class Places:
             count = f"[{record.count}]" if record.count else ""
             name = self.record_names[record.address]
             symbol = f'__asm__("record.{name}")'  # no function of another file is called so
-            yield f'{self.struct(record.struct)} {name}{count} {symbol} __attribute__((section("{section(record)}")));'
+            if section(record) in self.form.elsewhere:
+                yield f"extern {self.struct(record.struct)} {name}{count} {symbol};"
+            else:
+                place = f'__attribute__((section("{section(record)}")))'
+                yield f"{self.struct(record.struct)} {name}{count} {symbol} {place};"
 
     def _struct(self, name: str, layout: StructLayout) -> str:
         lines, end, paddings = [], 0, 0

@@ -6,6 +6,7 @@ from typing import Final
 
 from keelback.compiler import ir
 from keelback.compiler.prelude import PANIC, PRELUDE, SINK, UNMERGED, UNMERGED_END, WIDE
+from keelback.compiler.print_c.form import Linkage
 from keelback.compiler.print_c.packing import PACKINGS
 from keelback.compiler.print_c.spelling import literal, quoted, spaced
 from keelback.compiler.print_c.statements import Statements
@@ -89,16 +90,28 @@ class Printer(Statements):
             result = PACKINGS[function.packed].type if function.packed else "i32"
             if not function.packed and not isinstance(function.key.result, Void):
                 parameters.append(self.declaration(function.key.result, "*result$0"))
-        inline = " inline" if function.native is not None else ""
-        kept = "noinline, " if function.key.name in self.kept_apart else ""
-        storage = self.entry if function.key.name in self.entries else f"static{inline} __attribute__(({kept}unused)) "
-        return f"{storage}{spaced(result)}{function.key.name}({', '.join(parameters) or 'void'})"
+        return f"{self.storage(function)}{spaced(result)}{function.key.name}({', '.join(parameters) or 'void'})"
+
+    def storage(self, function: ir.Function) -> str:
+        """Return what stands before a function's result: who sees it, and whether it may be a part of its callers."""
+        name, linkage = function.key.name, self.form.linkage
+        seen = linkage.value
+        if name in self.entries:
+            seen = linkage.value * (linkage is not Linkage.ALONE)
+            return seen + (f"__attribute__(({self.form.convention})) " if self.form.convention else "")
+        if function.native is not None:
+            return "static inline __attribute__((unused)) "
+        if name in self.form.own:
+            seen = Linkage.ALONE.value
+        kept = "cold, noinline, " if function.is_rare else "noinline, " if name in self.kept_apart else ""
+        return f"{seen}__attribute__(({kept}unused)) "
 
     @cached_property
     def kept_apart(self) -> frozenset[str]:
-        """The functions that a switch picks, such as system calls: apart, a debugger finds where each starts.
+        """The functions that are no part of their callers: those that a switch picks, and those that write text.
 
-        As part of one caller they share the code that is alike, and the first line of one may be another's.
+        The first, such as system calls, would share the code that is alike, and a debugger finds no start of each.
+        Text is for who waits: beside its code, what comes often would have no registers left.
         """
         picked = {
             call.function.name
@@ -108,7 +121,8 @@ class Printer(Statements):
             for call in statements_in([each for case in switch.cases for each in case])
             if isinstance(call, ir.Call)
         }
-        return frozenset(each for each in picked if len([*statements_in(self.functions[each].body)]) > FEW_STATEMENTS)
+        apart = {each for each in picked if len([*statements_in(self.functions[each].body)]) > FEW_STATEMENTS}
+        return frozenset(apart | {name for name, function in self.functions.items() if writes(function)})
 
     def function_text(self, function: ir.Function) -> str:
         """Return a whole function."""
@@ -124,3 +138,9 @@ class Printer(Statements):
         elif not isinstance(function.key.result, Void):
             body += "    __builtin_unreachable();\n"
         return f"{head}\n{{\n{locals}{body}}}\n"
+
+
+def writes(function: ir.Function) -> bool:
+    """Say whether a function itself writes text."""
+    written = ir.WriteText, ir.WriteNumber, ir.WriteDigits
+    return any(isinstance(each, written) for each in statements_in(function.body))

@@ -17,7 +17,7 @@ class Statements(Expressions):
 
     def line(self, place: ir.Place) -> str:
         """Return the directive that says where what follows comes from."""
-        return f"#line {place[1]} {quoted(short_path(place[0]))}\n" if self.lines else ""
+        return f"#line {place[1]} {quoted(short_path(place[0]))}\n" if self.form.lines else ""
 
     def statement(self, statement: ir.Statement, depth: int) -> str:
         """Return a statement, indented."""
@@ -48,12 +48,13 @@ class Statements(Expressions):
         size = self.scaled(statement.count, statement.target)
         target = f"&{self.text(statement.target, POSTFIX)}[{self.text(statement.target_start)}]"
         source = f"&{self.text(statement.source, POSTFIX)}[{self.text(statement.source_start)}]"
-        return f"{indent}memmove({target}, {source}, {size});\n"
+        move = "move_bytes" if self.size_of_element(statement.target) == 1 else "move_elements"
+        return f"{indent}{move}({target}, {source}, {size});\n"
 
     def print_CopyStruct(self, statement: ir.CopyStruct, indent: str, depth: int) -> str:
         assert isinstance(statement.target.type, Pointer)
         target, source = self.text(statement.target), self.text(statement.source)
-        return f"{indent}memmove({target}, {source}, sizeof({self.struct(statement.target.type.struct)}));\n"
+        return f"{indent}move_bytes({target}, {source}, sizeof({self.struct(statement.target.type.struct)}));\n"
 
     def print_FillBytes(self, statement: ir.FillBytes, indent: str, depth: int) -> str:
         target = self.text(statement.target)
@@ -71,10 +72,14 @@ class Statements(Expressions):
 
     def scaled(self, count: ir.Expression, array: ir.Expression) -> str:
         """Return how many bytes a number of elements has."""
+        size = self.size_of_element(array)
+        return self.text(count) if size == 1 else f"{self.text(count, PRECEDENCE['*'])} * {size}"
+
+    def size_of_element(self, array: ir.Expression) -> int:
+        """Return how many bytes an element of an array has."""
         assert isinstance(array.type, ArrayPointer)
         element = array.type.element
-        size = layout_of(element, self.ram.word_bits).size if isinstance(element, type) else element.size
-        return self.text(count) if size == 1 else f"{self.text(count, PRECEDENCE['*'])} * {size}"
+        return layout_of(element, self.ram.word_bits).size if isinstance(element, type) else element.size
 
     def print_SetText(self, statement: ir.SetText, indent: str, depth: int) -> str:
         return f"{indent}memcpy({self.text(statement.target)}, {quoted(statement.text)}, {len(statement.text)});\n"
@@ -116,7 +121,10 @@ class Statements(Expressions):
 
     def print_If(self, statement: ir.If, indent: str, depth: int) -> str:
         then, otherwise = self.block(statement.then, depth), self.block(statement.otherwise, depth)
-        text = f"{indent}if ({self.text(statement.condition)}) {{\n{then}{indent}}}"
+        condition = self.text(statement.condition)
+        if statement.then and isinstance(statement.then[-1], ir.Fail):
+            condition = f"UNLIKELY({condition})"
+        text = f"{indent}if ({condition}) {{\n{then}{indent}}}"
         return text + (f" else {{\n{otherwise}{indent}}}\n" if otherwise else "\n")
 
     def print_Switch(self, statement: ir.Switch, indent: str, depth: int) -> str:

@@ -4,13 +4,13 @@ Each body gets a census and yields what contradicts its sentence, in words; noth
 """
 
 from keelback.inspect.census import Census
-from keelback.inspect.invariants import frames, pages, processes, promises, regions, spaces, threads
+from keelback.inspect.invariants import frames, messages, objects, pages, processes, promises, regions, spaces, threads
 from keelback.inspect.invariants.sentences import INVARIANTS
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.kernel import Kernel
 from keelback.lang import Panic
 
-PARTS = (frames, spaces, regions, pages, promises, processes, threads)
+PARTS = (frames, spaces, regions, pages, promises, objects, processes, threads, messages)
 """What the sentences are about: each part adds its own to the list."""
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.records import bits, raw, zones_of
+from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
 from keelback.kernel.memory.frames import OWNER_BITS, Role
 from keelback.lang import PAGE_SIZE
@@ -32,18 +33,23 @@ def _said(use: int) -> str:
     """Return a frame's role, as its number where there is no such role, and whose it is."""
     role, owner = use >> OWNER_BITS, use & (1 << OWNER_BITS) - 1
     name = Role(role).name if role in set(Role) else str(role)
-    return f"{name} of process {owner}" if owner else name
+    return f"{name} {owner}" if role == Role.OBJECT else f"{name} of process {owner}" if owner else name
 
 
-@invariant("a page that may be written is in a frame that nobody else has")
+@invariant("a page that may be written is in a frame that nobody else has, but where regions show a memory object")
 def _writable_alone(census: Census) -> Iterator[str]:
     for space in census.snapshot.spaces.values():
         for each in space.user:
-            if each.flags & WRITABLE and census.uses[each.frame] != 1:
+            if each.flags & WRITABLE and census.uses[each.frame] != 1 and not _is_shared(space, each.page):
                 yield f"{space.whose} may write {each.page:#010x} in frame {each.frame:#x}, which others have too"
 
 
-@invariant("a user frame that a page shows which its process may not write to is read-only, and all such are counted")
+def _is_shared(space: Space, page: int) -> bool:
+    region = space.region_of(page)
+    return region is not None and region.object != 0
+
+
+@invariant("a user frame that a page shows which can't be written, or of an object, is read-only, and all are counted")
 def _read_only(census: Census) -> Iterator[str]:
     counts, found = census.kernel.memory.frames.counts, census.marked_read_only
     for frame in (census.read_only - found) | (found - census.user_frames):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
-from keelback.inspect.records import members
+from keelback.inspect.records import members, numbered
 from keelback.kernel.processes.processes import ProcessState
 
 
@@ -23,17 +23,18 @@ def _families(census: Census) -> Iterator[str]:
             yield f"process {pid} has children and is {process.state.name}, and should be ALIVE"
 
 
-@invariant("a slot of the tables of processes and threads is free just if nobody has it")
+@invariant("a slot of the tables of processes, threads and endpoints is free just if nobody has it")
 def _free_slots(census: Census) -> Iterator[str]:
     kernel = census.kernel
     processes = [each._index for each in census.snapshot.process_records if each.state != ProcessState.FREE]
     threads = [each._index for each in census.snapshot.thread_records]
-    for name, slots, users in (
-        ("process", kernel.processes.free_slots, processes),
-        ("thread", kernel.threads.free_slots, threads),
-    ):
+    tables = [("process", kernel.processes.free_slots, processes), ("thread", kernel.threads.free_slots, threads)]
+    if kernel.handles is not None:
+        endpoints = kernel.handles.endpoints
+        tables.append(("endpoint", endpoints.free_slots, [number for number, _ in numbered(endpoints.table)]))
+    for name, slots, users in tables:
         words = list(slots.bits.words)
-        found = sum(word << 32 * index for index, word in enumerate(words))
+        found = 2 * sum(word << 32 * index for index, word in enumerate(words))
         expected = (1 << slots.count) - 2 & ~sum(1 << number for number in users)
         if wrong := found ^ expected:
             number = (wrong & -wrong).bit_length() - 1

@@ -35,6 +35,8 @@ def _promises(census: Census, process: Process) -> tuple[int, int]:
     pages, needed = 0, set[tuple[int, int]]()
     for region in mapped.regions:
         on_demand = range(region.start, region.end, PAGE_SIZE)
+        if region.object:
+            continue
         if region.kind in (RegionKind.MALLOC, RegionKind.SPARSE):
             on_demand = range(0)
         elif region.kind == RegionKind.STACK:

@@ -25,7 +25,7 @@ def _regions(census: Census) -> Iterator[str]:
         if any(max(each.start, layout.stack_guard) < min(each.end, layout.stack_bottom) for each in regions):
             yield f"{whose} has a region in the stack's guard"
         for one, other in pairwise(regions):
-            if (one.end, one.kind, one.permissions) == (other.start, other.kind, other.permissions):
+            if one.end == other.start and one[2:] == other[2:]:
                 yield f"{whose} has two regions alike that touch at {other.start:#x}"
 
 
@@ -49,7 +49,7 @@ def _nodes(census: Census) -> Iterator[str]:
             if any(words[used_words : in_node * region_words] + words[in_node * region_words + listed :]):
                 yield f"frame {frame:#x}, a node of {whose}, is not zero behind the last region, or the last node"
         unused = list(space.regions)[0 if nodes else space.count :]
-        if any(each.end or each.start or each.kind or each.permissions for each in unused):
+        if any(each.end or each.start or each.kind or each.permissions or each.object for each in unused):
             yield f"the record of {whose} is not zero behind the last region"
 
 

@@ -117,13 +117,14 @@ def _kernel_stacks(census: Census) -> Iterator[str]:
         yield f"page {page:#010x} is mapped, and is of no stack"
 
 
-@invariant("no user mapping reaches a frame of the kernel's")
+@invariant("no user mapping reaches a frame of the kernel's, but to read one of the payload")
 def _user_frames(census: Census) -> Iterator[str]:
     memory, first = census.kernel.memory, census.kernel.layout.owned_start >> PAGE_SHIFT
     usable = range(1, len(memory.frames.table))
     for space in census.snapshot.all_spaces:
         for each in space.user:
-            if each.frame == census.kernel.spaces.kernel.zero and not each.flags & WRITABLE:
+            may_be_read = each.frame == census.kernel.spaces.kernel.zero or each.frame in census.lent
+            if may_be_read and not each.flags & WRITABLE:
                 continue
             if each.frame not in usable or first <= each.frame < memory.owned_end() >> PAGE_SHIFT:
                 yield f"{space.whose} maps frame {each.frame:#x}, the kernel's, at {each.page:#010x}"

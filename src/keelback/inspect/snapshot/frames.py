@@ -26,6 +26,7 @@ ROLES: dict[int, str] = {
     Role.SHARED: "shared by several",
     Role.RESERVED: "reserved",
     Role.STACK: "kernel stack",
+    Role.OBJECT: "memory object",
 }
 
 
@@ -43,19 +44,22 @@ def said_record(record: bytes, name_of: Callable[[int], str]) -> str:
     role, owner = use >> OWNER_BITS, use & (1 << OWNER_BITS) - 1
     if not references and not use:
         return "free"
-    known = "page table" if owner and role == Role.TABLE else ROLES.get(role, f"role {role}") if role else "data"
+    if role == Role.OBJECT:
+        return f"{ROLES[role]} {owner}, {counted(references)}"
+    known = "table" if owner and role == Role.TABLE else ROLES.get(role, f"role {role}") if role else "data"
     return f"{known}{f' of {name_of(owner)}' if owner else ''}, {counted(references)}"
 
 
 @dataclass(frozen=True, repr=False, slots=True)
 class Frame(InNotebooks):
-    """One page frame; `owner` is a process's id, 0: no one process's."""
+    """One page frame; `owner` is a process's id, 0: no one's, and `object` a memory object's number, 0: none."""
 
     snapshot: Snapshot
     number: int
     references: int
     role: int
     owner: int
+    object: int = 0
 
     def __repr__(self) -> str:
         shown = [each.place for each in self.pages]
@@ -89,7 +93,11 @@ class Frame(InNotebooks):
             uses = {each.use for each in self.pages}
             return f"{' and '.join(sorted(uses)) or 'data'} of {self.snapshot.name_of(self.owner)}"
         if self.role == Role.TABLE and self.owner:
-            return f"regions of {self.snapshot.name_of(self.owner)}"
+            listed = "handles" if self.number in self.snapshot.processes[self.owner].handle_nodes else "regions"
+            return f"{listed} of {self.snapshot.name_of(self.owner)}"
+        if self.object:
+            listed = "list of frames of " if self.number in self.snapshot.kernel_zone else ""
+            return f"{listed}memory object {self.object}"
         return ROLES.get(self.role, f"role {self.role}")
 
 
@@ -114,8 +122,8 @@ class Frames:
 
     def owned(self, pid: int, numbers: Iterable[int]) -> int:
         """Return how many of some frames a process owns; what is behind the frame table nobody does."""
-        uses, known = self._fields[1::2], len(self)
-        return sum(number < known and uses[number] & (1 << OWNER_BITS) - 1 == pid for number in numbers)
+        uses, known, own = self._fields[1::2], len(self), (pid, Role.TABLE << OWNER_BITS | pid)
+        return sum(number < known and uses[number] in own for number in numbers)
 
     def __repr__(self) -> str:
         counts = self._snapshot.kernel.memory.frames.counts
@@ -126,4 +134,6 @@ class Frames:
         if not 0 <= number < len(self):
             raise IndexError(f"frame {number:#x} is none of this machine's, which has {len(self):#x}")
         references, use = self._fields[2 * number], self._fields[2 * number + 1]
-        return Frame(self._snapshot, number, references, use >> OWNER_BITS, use & (1 << OWNER_BITS) - 1)
+        role, owner = use >> OWNER_BITS, use & (1 << OWNER_BITS) - 1
+        whose = (0, owner) if role == Role.OBJECT else (owner, 0)
+        return Frame(self._snapshot, number, references, role, *whose)

@@ -66,11 +66,14 @@ class Page(InNotebooks):
     def copy_on_write(self) -> bool:
         """Say whether it may be written and becomes a copy, or its process's own, when it is."""
         region = self.region
-        return not (self.writable or self.shows_zeros) and region is not None and bool(region.permissions & WRITABLE)
+        if self.writable or self.shows_zeros or region is None or region.object:
+            return False
+        return bool(region.permissions & WRITABLE)
 
     @property
     def rights(self) -> str:
         """Return what its program may do there, in words."""
-        if self.writable:
+        region = self.region
+        if self.writable or (region is not None and region.object and region.permissions & WRITABLE):
             return "may be written"
         return "copy-on-write" if self.copy_on_write else "shows zeros" if self.shows_zeros else "read-only"

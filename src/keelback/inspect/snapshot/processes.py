@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from keelback.inspect.notebooks import InNotebooks
-from keelback.inspect.records import mapped_libraries, members
+from keelback.inspect.records import handle_nodes_of, handle_table_of, handles_of, mapped_libraries, members
+from keelback.inspect.snapshot.handles import Handle
 from keelback.inspect.snapshot.pages import Page
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.snapshot.spaces import Space
@@ -62,10 +63,17 @@ class Process(InNotebooks):
 
     @cached_property
     def threads(self) -> list[Thread]:
-        """Return its threads, in the order in which they started."""
+        """Return its threads, in the order in which they started, without those that have ended."""
         threads, frames = self.snapshot.kernel.threads, TrapFrames(self.snapshot.kernel)
         numbers = members(self.record.threads, threads.lists)
-        return [Thread(threads.table[number], frames.of(number).instruction) for number in numbers]
+        return [
+            Thread(self.snapshot.kernel, threads.table[number], frames.of(number).instruction) for number in numbers
+        ]
+
+    @property
+    def ended_threads(self) -> list[int]:
+        """Return the ids of its threads that have ended, and that nobody has joined."""
+        return members(self.record.ended, self.snapshot.kernel.threads.lists)
 
     @property
     def regions(self) -> list[Region]:
@@ -78,6 +86,18 @@ class Process(InNotebooks):
         listed = mapped_libraries(self.record)
         found = [(self.snapshot.libraries.get(record._index), at) for record, at in listed if record is not None]
         return [MappedLibrary(library, address) for library, address in found if library is not None]
+
+    @property
+    def handle_nodes(self) -> list[int]:
+        """Return the frames that hold its handles; none where there are few."""
+        return handle_nodes_of(handle_table_of(self.snapshot.kernel, self.record._index))
+
+    @cached_property
+    def handles(self) -> list[Handle]:
+        """Return its handles, lowest number first."""
+        kernel = self.snapshot.kernel
+        listed = handles_of(kernel, handle_table_of(kernel, self.record._index))
+        return [Handle(number, each) for number, each in listed]
 
     def pages(self, start: int = 0, end: int = END) -> Iterator[Page]:
         """Yield its pages in [start, end) that are mapped, lowest first."""

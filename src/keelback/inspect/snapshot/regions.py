@@ -13,6 +13,8 @@ KINDS = {
     RegionKind.MALLOC: "malloc",
     RegionKind.LIBRARY: "library",
     RegionKind.SPARSE: "sparse memory",
+    RegionKind.SHARED: "shared memory",
+    RegionKind.VIEW: "view of shared memory",
 }
 
 
@@ -24,11 +26,14 @@ class Region(NamedTuple):
     kind: RegionKind
     permissions: int
     """USER, WRITABLE and EXECUTE, as the kernel's regions have them."""
+    object: int = 0
+    """The number of the memory object that it shows; 0: none."""
 
     def __repr__(self) -> str:
         pages = (self.end - self.start) >> PAGE_SHIFT
         counted = f"{pages:,} page{'s' * (pages != 1)}"
-        return f"<region [{self.start:#010x}, {self.end:#010x}): {self.use}, {self.rights}, {counted}>"
+        shown = f" of memory object {self.object}" if self.object else ""
+        return f"<region [{self.start:#010x}, {self.end:#010x}): {self.use}, {self.rights}, {counted}{shown}>"
 
     @property
     def use(self) -> str:

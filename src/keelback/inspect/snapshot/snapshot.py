@@ -9,6 +9,7 @@ from keelback.inspect.notebooks import InNotebooks
 from keelback.inspect.records import loaded_libraries, used
 from keelback.inspect.snapshot.frames import Frames
 from keelback.inspect.snapshot.libraries import LoadedLibrary
+from keelback.inspect.snapshot.objects import MemoryObject, objects_of
 from keelback.inspect.snapshot.processes import Process
 from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.snapshot.walks import Walk
@@ -101,6 +102,11 @@ class Snapshot(InNotebooks):
             for number, each in enumerate(loaded_libraries(self.kernel))
             if each.space.directory
         }
+
+    @cached_property
+    def objects(self) -> dict[int, MemoryObject]:
+        """Return the memory objects, by their numbers.  Raises: Panic when a list of frames is not in RAM."""
+        return objects_of(self)
 
     @cached_property
     def all_spaces(self) -> list[Space]:

@@ -60,7 +60,7 @@ class Space:
     def regions(self) -> list[Region]:
         """Return the regions, lowest first."""
         records = regions_of(self._kernel, self.record)
-        return [Region(each.start, each.end, each.kind, each.permissions) for each in records]
+        return [Region(each.start, each.end, each.kind, each.permissions, each.object) for each in records]
 
     def region_of(self, address: int) -> Region | None:
         """Return the region that holds an address."""

@@ -5,7 +5,7 @@
     kernel_top   ┼ BIOS memory map
                  ├ kernel memory map
                  ├ boot heap ↓  (addresses grow)      frame table, sets of free frames, payload index
-                 ├ boot stack ↑
+                 ├ boot stack ↑                             part of the kernel zone once programs run
                  ├ kernel zone                        initial page allocations first
     region_top   ┴
 
@@ -29,14 +29,14 @@ MAPS_SIZE = round_up(MOST_ENTRIES * size_of(BiosRange), 16) + round_up(MOST_RANG
 
 
 class Boundaries(Struct):
-    """Where the parts of the kernel region lie; written once, at boot."""
+    """Where the parts of the kernel region lie; written at boot, and changed once, when the boot stack is released."""
 
     kernel_top: word
     bios_map: word
     kernel_map: word
     heap: word
     stack: word  # the lowest address of the boot stack
-    zone: word  # the end of the boot stack, the start of the kernel zone
+    zone: word  # the end of the boot stack, the start of the kernel zone; `stack` once that has its memory
     region_top: word
 
 
@@ -121,6 +121,14 @@ class Memory(Component):
         self._give_out_user_frames(1, start)
         self._give_out_user_frames(end, self.frame_count())
         self.frames.reserve_range(SCREEN >> PAGE_SHIFT, (SCREEN >> PAGE_SHIFT) + 1, CONSOLE)
+
+    def release_boot_stack(self) -> None:
+        """Make the frames of the boot stack free ones of the kernel zone, or of the pool, which starts there then."""
+        bounds = self.bounds
+        self.frames.free_range(bounds.stack >> PAGE_SHIFT, bounds.zone >> PAGE_SHIFT)
+        bounds.zone = bounds.stack
+        if self.layout.one_pool:
+            bounds.region_top = bounds.zone
 
     def _give_out_user_frames(self, start: u32, end: u32) -> None:
         """Make the usable frames of [start, end) user frames and reserve the others."""

@@ -8,10 +8,11 @@ from keelback.kernel.devices.console import Console
 from keelback.kernel.memory.regions import MemoryRegion, RegionKind
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Access, Process, Reason
+from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
-from keelback.lang import Component, Cpu, ProcessFault, word
+from keelback.lang import PAGE_SIZE, Component, Cpu, ProcessFault, word
 
 
 class Faults(Component):
@@ -81,6 +82,9 @@ class Faults(Component):
         kind = region.kind
         if self.can_forbid_fetches() and frame.fetching and self._can_read(region, frame):
             return Reason.NOT_EXECUTABLE
+        is_guard: bool = kind != RegionKind.NONE and region.permissions == 0
+        if is_guard and region.start <= frame.stack() < region.end + PAGE_SIZE:
+            return Reason.STACK_OVERFLOW  # the guard below a thread's stack: memory without any rights
         if frame.forbidden or (kind != RegionKind.NONE and kind != RegionKind.MALLOC):
             return Reason.PROTECTED
         layout = self.layout
@@ -104,12 +108,17 @@ class Faults(Component):
             return Access.FETCH if frame.fetching else Access.READ
         return Access.FETCH if frame.fetches(address) else Access.READ
 
-    def report(self, process: Process) -> None:
-        """Write one line that says why a process died."""
+    def report(self, process: Process, thread: Thread) -> None:
+        """Write one line that says why a process died, and whose fault it was where it has several threads."""
         fault = process.fault
+        if process.threads.first != process.threads.last or process.ended.first != 0:
+            fault.thread = thread.number
         self.console.write(f"keelback: process {process.pid} (")
         self.console.write_name(process.name)
-        self.console.write(") killed: ")
+        self.console.write(")")
+        if fault.thread != 0:
+            self.console.write(f", thread {fault.thread},")
+        self.console.write(" killed: ")
         self.console.write(VECTOR_NAMES[named(fault.vector)])
         if fault.vector == Vector.PAGE_FAULT:
             self.console.write(": ")

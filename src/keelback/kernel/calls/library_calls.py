@@ -4,13 +4,17 @@ from keelback.kernel.loading.libraries import Libraries
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.threads import Thread
+from keelback.kernel.processes.word_waits import WordWaits
 from keelback.lang import Component, word
 
 
 class LibraryCalls(Component):
     """Serves them."""
 
-    def __init__(self, processes: Processes, libraries: Libraries, user_memory: UserMemory) -> None:
+    def __init__(
+        self, processes: Processes, libraries: Libraries, user_memory: UserMemory, word_waits: WordWaits | None
+    ) -> None:
+        self.word_waits = word_waits
         self.processes = processes
         self.libraries = libraries
         self.user_memory = user_memory
@@ -33,4 +37,6 @@ class LibraryCalls(Component):
         """
         caller = self.processes.of(thread)
         self.libraries.unload(caller.space, caller.libraries, thread.frame.argument(0))
+        if self.word_waits is not None:
+            self.word_waits.forget_unreadable(caller)
         return 0

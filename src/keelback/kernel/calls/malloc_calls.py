@@ -3,13 +3,15 @@
 from keelback.kernel.memory.malloc_pages import MallocPages
 from keelback.kernel.processes.processes import Processes
 from keelback.kernel.processes.threads import Thread
+from keelback.kernel.processes.word_waits import WordWaits
 from keelback.lang import Component, word
 
 
 class MallocCalls(Component):
     """Serves them."""
 
-    def __init__(self, processes: Processes, malloc: MallocPages) -> None:
+    def __init__(self, processes: Processes, malloc: MallocPages, word_waits: WordWaits | None) -> None:
+        self.word_waits = word_waits
         self.processes = processes
         self.malloc = malloc
 
@@ -25,5 +27,8 @@ class MallocCalls(Component):
 
         Raises: BadArgument or BadAddress; nothing has changed.
         """
-        self.malloc.release(self.processes.of(thread).space, thread.frame.argument(0), thread.frame.argument(1))
+        process = self.processes.of(thread)
+        self.malloc.release(process.space, thread.frame.argument(0), thread.frame.argument(1))
+        if self.word_waits is not None:
+            self.word_waits.forget_unreadable(process)
         return 0

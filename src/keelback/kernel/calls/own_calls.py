@@ -7,6 +7,8 @@ from keelback.kernel.calls.system_calls import SystemCalls
 from keelback.lang import KernelError, Struct, word
 from keelback.lang.replacing import DECORATORS, WrongReplacement, add_method, check_form
 
+FIRST_NUMBER = 200
+"""From where on own calls are numbered, unless they say: behind all of ours."""
 LAST_NUMBER = 255
 """The highest number of an own call; the kernel's table has as many entries as the highest that is used."""
 Method = Callable[..., word]
@@ -43,9 +45,9 @@ def system_call(
 
 
 def _next_number() -> int:
-    """Return the lowest number that no call has, which is one too high where all are taken."""
+    """Return the lowest number for own calls that no call has, which is one too high where all are taken."""
     taken = {call.number for call in known_calls()}
-    return next(number for number in range(1, LAST_NUMBER + 2) if number not in taken)
+    return next(number for number in range(FIRST_NUMBER, LAST_NUMBER + 2) if number not in taken)
 
 
 def _check_name(name: str) -> None:

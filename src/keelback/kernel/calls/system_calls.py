@@ -14,13 +14,13 @@ from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.endings import Endings
 from keelback.kernel.processes.processes import Process
+from keelback.kernel.processes.scheduler import MOST_TICKS
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.trap_frame import signed
 from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, inline, size_of, u8, u32, word
 
 MOST_TEXT = 4096
 """The most bytes that one `puts` writes."""
-MOST_TICKS = 0x7FFF_FFFF
 
 
 class TextBuffer(Struct):
@@ -108,9 +108,9 @@ class SystemCalls(Component):
     # Processes.
 
     def fork(self, thread: Thread) -> word:
-        """Make a child that is as the caller; return its id, and in the child 0.
+        """Make a child that is as the caller, with no thread but the calling one; return its id, and in the child 0.
 
-        Raises: NoProcessSlot or OutOfMemory; nothing has changed.
+        Raises: NoProcessSlot, NoThreadSlot or OutOfMemory; nothing has changed.
         """
         child = self.processes.fork(thread)
         self.processes.start(child)
@@ -153,7 +153,7 @@ class SystemCalls(Component):
         answer.libraries = counts.used[Role.LIBRARY]
         answer.zero = counts.used[Role.ZEROS]
         answer.console = counts.used[Role.CONSOLE]
-        answer.shared = counts.used[Role.SHARED]
+        answer.shared = counts.used[Role.SHARED] + counts.used[Role.OBJECT]
         answer.reserved = counts.used[Role.RESERVED]
         answer.kernel_promised = counts.kernel_promised
         answer.user_promised = user

@@ -8,23 +8,33 @@
 """
 
 from keelback.kernel.calls.faults import Faults
+from keelback.kernel.calls.stalls import Stalls
 from keelback.kernel.calls.strays import Strays
 from keelback.kernel.calls.system_calls import SystemCalls
 from keelback.kernel.devices.power import DONE, Power
+from keelback.kernel.messages.drivers import Drivers
 from keelback.kernel.processes.scheduler import CpuState
 from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import Interrupts
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
-from keelback.lang import PAGE_SHIFT, Component, ProcessFault, address_of, u32, word
+from keelback.lang import PAGE_SHIFT, Component, ProcessFault, address_of, rare, u32, word
 
 
 class Traps(Component):
     """Serves every trap."""
 
     def __init__(
-        self, calls: SystemCalls, faults: Faults, interrupts: Interrupts, strays: Strays, power: Power
+        self,
+        calls: SystemCalls,
+        faults: Faults,
+        interrupts: Interrupts,
+        strays: Strays,
+        stalls: Stalls | None,
+        power: Power,
+        drivers: Drivers | None,
     ) -> None:
+        self.stalls = stalls
         self.calls = calls
         self.endings = calls.endings
         self.processes = calls.processes
@@ -38,6 +48,7 @@ class Traps(Component):
         self.interrupts = interrupts
         self.strays = strays
         self.power = power
+        self.drivers = drivers
 
     def trap(self, cpu: CpuState) -> word:
         """Serve the trap of a CPU whose frame was just saved in its current thread's record.
@@ -49,16 +60,30 @@ class Traps(Component):
         if cpu.left_stack != 0:
             self.stacks.release(cpu.left_stack)
             cpu.left_stack = 0
+        interrupted: u32 = cpu.current
         thread = self.scheduler.current(cpu)
         try:
             self._serve(thread, thread.frame.vector)
         except ProcessFault:
-            process = self.processes.of(thread)
-            self.faults.report(process)
-            self.endings.die(process)
+            self._end(thread)
         if thread.state == ThreadState.RUNNING:
             return self._leave(cpu, thread)
+        if cpu.current != interrupted:
+            return self._change(cpu, self.scheduler.current(cpu))
         return self.resume(cpu)
+
+    @rare
+    def _end(self, thread: Thread) -> None:
+        """End the process of a thread, whose fault it was."""
+        process = self.processes.of(thread)
+        self.faults.report(process, thread)
+        self.endings.die(process)
+
+    def _change(self, cpu: CpuState, thread: Thread) -> word:
+        """Let a CPU run a thread that a message made the current one; return the address of its trap frame."""
+        self.scheduler.enter(cpu, thread)
+        self.scheduler.use_space(cpu, self.processes.of(thread).space.directory)
+        return self._leave(cpu, thread)
 
     def _leave(self, cpu: CpuState, thread: Thread) -> word:
         """Return the address of a thread's trap frame; from here on the kernel touches nothing but its own part."""
@@ -79,6 +104,7 @@ class Traps(Component):
         else:
             self.strays.take(vector, self.console)
 
+    @rare
     def _serve_virtual_8086(self, thread: Thread, vector: u32) -> None:
         """Serve what interrupted virtual-8086 mode; the process that entered it ends there."""
         if is_device(vector):
@@ -94,15 +120,23 @@ class Traps(Component):
             self.scheduler.give_way(thread)
             self.strays.tell(self.console)
             self.console.tell()
-        else:
+        elif self.drivers is None or not self.drivers.take(vector):
             self.strays.take(vector, self.console)
         self.interrupts.finish(vector)
 
     def resume(self, cpu: CpuState) -> word:
         """Choose who runs next on a CPU and return the address of the trap frame to restore."""
-        if self.processes.counts.alive == 0:
-            self.power.off(DONE)
         thread = self.scheduler.choose(cpu)
         if thread.pid != 0:
             self.scheduler.use_space(cpu, self.processes.of(thread).space.directory)
+        else:
+            self._rest()
         return self._leave(cpu, thread)
+
+    @rare
+    def _rest(self) -> None:
+        """End the machine, which is idle, if no process is left, or none that can ever run again."""
+        if self.processes.counts.alive == 0:
+            self.power.off(DONE)
+        elif self.stalls is not None:
+            self.stalls.end_if_stalled()

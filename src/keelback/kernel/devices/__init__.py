@@ -1,1 +1,1 @@
-"""The devices that the kernel drives itself: console, screen, timer, power."""
+"""The devices: those that the kernel drives itself, and what it does for those that programs drive."""

@@ -58,12 +58,13 @@ class Console(TextSink):
         if sink != Sink.SERIAL:
             self.screen.start()
         if sink != Sink.SCREEN:
-            self._start_line()
+            self.start_line()
             if not self._is_free(POLLS_AT_START):
                 self._leave_line()
                 self.tell()
 
-    def _start_line(self) -> None:
+    def start_line(self) -> None:
+        """Set up the line; what waits in it, either way, is lost."""
         data: u16 = self.port
         self.cpu.out8(data + 1, 0)
         self.cpu.out8(data + 3, 0x80)  # the divisor is where data was

@@ -77,10 +77,13 @@ class Screen(Component):
             self._obey(byte)
 
     def _show(self, byte: u8) -> None:
-        """Show one character of code page 437, or start a row: a new one, or the same from its left end again."""
+        """Show one character of code page 437, start a row, a new one or the same again, or go one column back."""
         state = self.state
         if byte == ord("\r"):
             state.column = 0
+            return
+        if byte == ord("\b"):
+            state.column = max(min(state.column, COLUMNS - 1), 1) - 1  # a row that is full has the cursor in its last
             return
         if byte == ord("\n") or state.column == COLUMNS:
             self._next_row()

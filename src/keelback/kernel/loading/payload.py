@@ -10,7 +10,22 @@ from collections.abc import Iterator
 from keelback.abi.errors import NoSuchProgram
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.memory.heap import BootHeap
-from keelback.lang import Array, Component, Region, Struct, Table, inline, size_of, u8, u32, view, word
+from keelback.lang import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    Array,
+    Component,
+    Page,
+    Region,
+    Struct,
+    Table,
+    inline,
+    size_of,
+    u8,
+    u32,
+    view,
+    word,
+)
 
 BLOCK = 512
 LARGEST = 0xFFFF_FFFF
@@ -45,6 +60,14 @@ class Payload(Component):
     def start(self, header: ImageHeader, end: word) -> None:
         """Use the payload that the image header names, as far as there is memory for it, which ends at an address."""
         self.content.adopt(header.payload, min(header.payload_size, max(end - header.payload, 0)))
+
+    def show(self) -> u32:
+        """Return how many frames the payload lies in, none of which has anything else; the last may end with zeros."""
+        end: word = self.address(len(self.content))
+        rest: u32 = (PAGE_SIZE - end % PAGE_SIZE) % PAGE_SIZE
+        if rest > 0:
+            view(self.ram, Page, end - end % PAGE_SIZE).bytes.fill(PAGE_SIZE - rest, rest, 0)
+        return (len(self.content) + rest) >> PAGE_SHIFT
 
     def address(self, position: u32) -> word:
         """Return the kernel address of a byte of the payload."""

@@ -9,7 +9,7 @@
 3. A reserved frame is in no set.
 4. The lowest free frame of a zone is allocated first.
 5. A user frame that a page shows which can't be written is read-only until a writer takes it over: no promise
-   (`promises.py`) answers for it.
+   (`promises.py`) answers for it.  So is one of a memory object, whoever may write to it.
 6. In a layout with one pool all frames are user frames, and the kernel's own are among those that are read-only.
 7. Else a free frame of the kernel zone whose first word is 0 is all zero (`FrameAccess.clear`): an empty page table
    that is given back need not be cleared when it is one again.  One that begins as the kernel's own table which
@@ -38,6 +38,7 @@ class Role(IntEnum):
     SHARED = 6  # of several processes, none of which owns it any more
     RESERVED = 7  # not usable, or never to be used
     STACK = 8  # a kernel stack
+    OBJECT = 9  # of a memory object, by its number, or the list of its frames; no role is higher
 
 
 # Uses of frames: a role and an owner, here none; a process's own frames have its id alone.
@@ -50,6 +51,7 @@ CONSOLE = Role.CONSOLE << OWNER_BITS
 SHARED = Role.SHARED << OWNER_BITS
 RESERVED = Role.RESERVED << OWNER_BITS
 STACK = Role.STACK << OWNER_BITS
+OBJECT = Role.OBJECT << OWNER_BITS
 
 PINNED = 0xFFFF
 """The references of a frame that is shared and dropped without counting, and never freed: the one of zeros."""
@@ -62,7 +64,7 @@ class Frame(Struct):
 
     references: u16  # page-table entries that map it, plus kernel uses; of a page table: its own present entries
     use: u16  # 0: none
-    owner: u16 = bits(0, OWNER_BITS)  # a process's id; 0: no one process
+    owner: u16 = bits(0, OWNER_BITS)  # a process's id, or an object's number; 0: no one process
     role: u8 = bits(OWNER_BITS, 4)
 
 
@@ -255,6 +257,10 @@ class Frames(Component):
         self.counts.used[use >> OWNER_BITS] += 1
         record.use = use
 
+    def entrust(self, frame: u32, use: u16) -> None:
+        """Give a frame in use, which has one holder, another use."""
+        self._give(self.table[frame], use)
+
     def pin(self, frame: u32) -> None:
         """Pin a frame in use: it is never written and never freed, however many pages show it."""
         self.table[frame].references = PINNED
@@ -289,6 +295,15 @@ class Frames(Component):
             self._let_answer(frame)
         return True
 
+    def hand_over(self, frame: u32, holder: u16, other: u16) -> bool:
+        """Make a holder's reference to a frame another's; say whether that is the only one, and the frame its own."""
+        if self.take_over(frame, other):
+            return True
+        record = self.table[frame]
+        if record.use == holder:
+            self._give(record, SHARED)
+        return False
+
     def add_kernel_range(self, start: u32, end: u32) -> None:
         """Make the frames [start, end) the kernel zone, all free, where there is one."""
         if self.kernel_zone is None:
@@ -312,6 +327,15 @@ class Frames(Component):
             record.references = 1
             record.use = use
         self.counts.used[use >> OWNER_BITS] += end - start
+
+    def free_range(self, start: u32, end: u32) -> None:
+        """Make the frames [start, end), which were reserved, free ones of the kernel zone, or users' in one pool."""
+        for frame in range(start, end):
+            self._free(self.table[frame])
+        if self.kernel_zone is None:
+            self.add_user_range(start, end)
+        else:
+            self.add_kernel_range(start, end)
 
     def bytes_needed(self, count: u32) -> u32:
         """Return the heap bytes that the records of `count` frames take."""

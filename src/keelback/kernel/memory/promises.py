@@ -6,7 +6,8 @@
                                                               └ kernel_promised┘
 
 1. A page has a promise when its process may write to it, or has it in a frame that it wrote: of the stack the first
-   pages, of sparse memory and of the malloc area those alone that have a frame.
+   pages, of sparse memory and of the malloc area those alone that have a frame.  Pages of memory objects have none,
+   since none of them needs anything any more.
 2. A space counts its pages with a promise (`promised.pages`).  A frame in use that is not read-only is held by
    such pages alone, and one of their promises answers for it; each other one of them is for a frame to come.
 3. The promises of all spaces and the frames that are read-only are together at most all user frames.
@@ -47,7 +48,7 @@ class Promises(Component):
         """Return where the pages of a region start that have a promise though they have no frame; its end: nowhere."""
         if region.kind == RegionKind.STACK:
             return min(max(region.start, self.layout.stack_growth), region.end)
-        if region.kind == RegionKind.MALLOC or region.kind == RegionKind.SPARSE:
+        if region.kind >= RegionKind.MALLOC:
             return region.end
         return region.start
 
@@ -64,8 +65,9 @@ class Promises(Component):
                 last: word = min(region.end, end)
                 middle: word = min(max(self.start_of(region), first), last)
                 count += (last - middle) >> PAGE_SHIFT
-                for frame in self.spaces.frames_of(space.directory, first, middle):
-                    count += 1 if frame != self.spaces.kernel.zero else 0
+                if middle > first and region.object == 0:
+                    for frame in self.spaces.frames_of(space.directory, first, middle):
+                        count += 1 if frame != self.spaces.kernel.zero else 0
         return count
 
     def tables(self, space: Space, start: word, end: word) -> u32:

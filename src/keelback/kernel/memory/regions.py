@@ -15,7 +15,7 @@
 
 1. A region is whole pages of user space; no two overlap, and they are in the order of their addresses.
 2. A page that is mapped lies in a region, and its entry allows no more than the region does.
-3. Two regions that touch differ in kind or permissions.
+3. Two regions that touch differ in kind, object or permissions.
 4. Regions lie side by side from the first place on, and places behind the last are zero.
 5. After each trap a space has as many nodes as its regions and SPARE places take, and its record none of the regions
    then; with FEW regions at most, it has no node.
@@ -31,6 +31,7 @@ from keelback.abi.errors import TooManyRegions
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import TABLE, Frames
+from keelback.kernel.x86.paging import WRITABLE
 from keelback.lang import PAGE_SIZE, Array, Component, Region, Struct, inline, on_64_bits, u8, u16, u32, view, word
 
 FEW = 10
@@ -49,9 +50,11 @@ class RegionKind(IntEnum):
     IMAGE = 1
     STACK = 2
     ANONYMOUS = 3
-    MALLOC = 4
-    LIBRARY = 5
+    LIBRARY = 4
+    MALLOC = 5  # from here on no page has a promise to come when it is touched
     SPARSE = 6  # anonymous memory without a promise
+    SHARED = 7  # pages of a memory object
+    VIEW = 8  # the same, which can't be given the right to write
 
 
 class MemoryRegion(Struct):
@@ -61,17 +64,28 @@ class MemoryRegion(Struct):
     end: word
     kind: RegionKind
     permissions: u8  # USER, WRITABLE and EXECUTE of a page-table entry; 0: none
+    object: u16  # the number of the memory object that it shows; 0: none
 
-    def set(self, start: word, end: word, kind: RegionKind, permissions: u8) -> None:
-        """Set the region's range, kind and permissions."""
+    def set(self, start: word, end: word, kind: RegionKind, permissions: u8, object_: u16) -> None:
+        """Set all of the region."""
         self.start = start
         self.end = end
         self.kind = kind
         self.permissions = permissions
+        self.object = object_
 
-    def is_like(self, kind: RegionKind, permissions: u8) -> bool:
-        """Say whether a region is of a kind and has some permissions."""
-        return self.kind == kind and self.permissions == permissions
+    def is_like(self, kind: RegionKind, permissions: u8, object_: u16) -> bool:
+        """Say whether a region is of a kind, has some permissions and shows an object, 0: none."""
+        return self.kind == kind and self.permissions == permissions and self.object == object_
+
+    def purpose(self) -> u32:
+        """Return what the region is for, as `purpose_of` does."""
+        return purpose_of(self.kind, self.object)
+
+
+def purpose_of(kind: RegionKind, object_: u16) -> u32:
+    """Return one number for a kind of region and the object that it shows; 0: no region."""
+    return object_ << 8 | kind
 
 
 class Node(Struct):
@@ -120,6 +134,7 @@ class Space(Struct):
     nodes: u16  # how many nodes its regions are in; 0: they are here
     node: word  # the address of the first
     count: u32  # regions
+    shared: u32  # pages of memory objects that they show
     image: ImageRecord
     malloc: MallocRecord
     promised: PromiseRecord
@@ -243,54 +258,57 @@ class Regions(Component):
                 return True
         return False
 
-    def holds(self, space: Space, start: word, end: word) -> bool:
-        """Say whether every page of [start, end) lies in a region."""
+    def allow(self, space: Space, start: word, end: word, permissions: u8) -> bool:
+        """Say whether every page of [start, end) lies in a region that can have some permissions."""
         position: word = start
         for region in self.within(space, start, end):
-            if region.start > position:
+            if region.start > position or (region.kind == RegionKind.VIEW and permissions & WRITABLE):
                 break
             position = region.end
         return position >= end
 
     # Room for what will be.
 
-    def reserve(self, space: Space, start: word, end: word, kind: RegionKind, permissions: u8) -> None:
+    def reserve(
+        self, space: Space, start: word, end: word, kind: RegionKind, permissions: u8, object_: u16 = 0
+    ) -> None:
         """Take nodes, so that [start, end) may become one region, or part of none (NONE).
 
         Raises: TooManyRegions, OutOfMemory; nothing has changed.
         """
         if space.count > self.few:
-            self._reserve(space, self._count_after(space, start, end, kind, kind, permissions))
+            purpose: u32 = purpose_of(kind, object_)
+            self._reserve(space, self._count_after(space, start, end, purpose, purpose, permissions))
 
     def reserve_to_protect(self, space: Space, start: word, end: word, permissions: u8) -> None:
         """Take nodes, so that [start, end), all in regions, may have other permissions.  Raises: as `reserve`."""
         if space.count <= self.few:
             return
-        kept: u32 = 0  # within the range only what differs in kind stays apart
-        first: RegionKind = self.find(space, start).kind
-        last: RegionKind = first
+        kept: u32 = 0  # within the range only what differs in purpose stays apart
+        first: u32 = self.find(space, start).purpose()
+        last: u32 = first
         for region in self.within(space, start, end):
-            if region.kind != last:
+            if region.purpose() != last:
                 kept += 1
-            last = region.kind
+            last = region.purpose()
         self._reserve(space, kept + self._count_after(space, start, end, first, last, permissions))
 
     def reserve_more(self, space: Space, count: u32) -> None:
         """Take nodes for so many regions more.  Raises: as `reserve`."""
         self._reserve(space, space.count + count)
 
-    def _count_after(
-        self, space: Space, start: word, end: word, first: RegionKind, last: RegionKind, permissions: u8
-    ) -> u32:
-        """Count where regions will start: outside the range as now, and at its two edges."""
+    def _count_after(self, space: Space, start: word, end: word, first: u32, last: u32, permissions: u8) -> u32:
+        """Count where regions will start: outside the range as now, and at its two edges, by their purposes there."""
         below: u32 = self._count_before(space, self.first_behind(space, start), start)
         index: u32 = self.first_behind(space, end)
         above: u32 = self._count_before(space, index, end + 1)
         count: u32 = space.count - (above - below)
         before = self.at(space, below - 1) if below > 0 else self.nowhere
-        if first != RegionKind.NONE and not (before.end >= start and before.is_like(first, permissions)):
+        joins: bool = before.end >= start and before.purpose() == first and before.permissions == permissions
+        if first != 0 and not joins:
             count += 1
-        if above > index and not self.at(space, index).is_like(last, permissions):
+        after = self.at(space, index) if above > index else self.nowhere
+        if above > index and not (after.purpose() == last and after.permissions == permissions):
             count += 1
         return count
 
@@ -334,13 +352,13 @@ class Regions(Component):
 
     # Changes, for which there is room.
 
-    def add(self, space: Space, start: word, end: word, kind: RegionKind, permissions: u8) -> None:
+    def add(self, space: Space, start: word, end: word, kind: RegionKind, permissions: u8, object_: u16 = 0) -> None:
         """Make [start, end), which is free, a region; it becomes one with neighbours that are alike."""
         index: u32 = self.first_behind(space, start)
         before = self.at(space, index - 1) if index > 0 else self.nowhere
         after = self.at(space, index) if index < space.count else self.nowhere
-        joins = before.end == start and before.is_like(kind, permissions)
-        if after.start == end and after.is_like(kind, permissions):
+        joins = before.end == start and before.is_like(kind, permissions, object_)
+        if after.start == end and after.is_like(kind, permissions, object_):
             if joins:
                 before.end = after.end
                 self._remove(space, index, index + 1)
@@ -350,7 +368,7 @@ class Regions(Component):
             before.end = end
         else:
             self._insert(space, index)
-            self.at(space, index).set(start, end, kind, permissions)
+            self.at(space, index).set(start, end, kind, permissions, object_)
 
     def carve(self, space: Space, start: word, end: word) -> None:
         """Take the pages of [start, end) out of all regions; one that goes on at both sides becomes two."""
@@ -381,7 +399,7 @@ class Regions(Component):
         if index < space.count and self.at(space, index).start < address:
             self._insert(space, index)
             below, above = self.at(space, index), self.at(space, index + 1)
-            below.set(above.start, address, above.kind, above.permissions)
+            below.set(above.start, address, above.kind, above.permissions, above.object)
             above.start = address
 
     def _join(self, space: Space, first: u32, last: u32) -> None:
@@ -389,7 +407,7 @@ class Regions(Component):
         kept: u32 = first
         for index in range(first + 1, last):
             before, region = self.at(space, kept), self.at(space, index)
-            if before.end == region.start and before.is_like(region.kind, region.permissions):
+            if before.end == region.start and before.is_like(region.kind, region.permissions, region.object):
                 before.end = region.end
             else:
                 kept += 1

@@ -326,5 +326,5 @@ class AddressSpaces(Component):
 
     def forget_user_pages(self, directory: u32) -> None:
         """Invalidate every translation of user pages, if the space is the one in use."""
-        if not self.layout.identity:
+        if not self.layout.identity and self.cpu.read_cr3() == directory << PAGE_SHIFT:
             self.cpu.write_cr3(directory << PAGE_SHIFT)

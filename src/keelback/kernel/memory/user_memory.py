@@ -10,7 +10,7 @@
 from keelback.abi.errors import BadAddress, BadArgument
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.lang import PAGE_SIZE, Array, Component, Page, u8, u32, view, word
+from keelback.lang import PAGE_SIZE, Array, Component, Page, u8, u16, u32, view, word
 
 
 class UserMemory(Component):
@@ -26,7 +26,7 @@ class UserMemory(Component):
 
         Raises: BadAddress; the array may hold a part.
         """
-        self._check_range(address, count)
+        self.check_range(address, count)
         done: word = 0
         while done < count:
             offset: u32 = (address + done) % PAGE_SIZE
@@ -40,7 +40,7 @@ class UserMemory(Component):
 
         Raises: BadAddress; OutOfMemory when a page of it finds no memory; not a byte has been copied.
         """
-        self._check_range(address, count)
+        self.check_range(address, count)
         assert 0 < count <= PAGE_SIZE, "an answer lies in one page or two"
         offset: u32 = address % PAGE_SIZE
         block: u32 = min(count, PAGE_SIZE - offset)
@@ -52,6 +52,26 @@ class UserMemory(Component):
         self.access.page(first).bytes.copy_from(offset, source, 0, block)
         if block < count:
             self.access.page(second).bytes.copy_from(0, source, block, count - block)
+
+    def copy_record_in(self, space: Space, address: word, record: word, count: word) -> None:
+        """Copy `count` bytes from a user address to a record of the kernel's at an address.
+
+        Raises: BadAddress; the record may hold a part.
+        """
+        self.copy_in(space, address, count, view(self.access.ram, Page, record).bytes)
+
+    def copy_short_record_in(self, space: Space, address: word, record: word, count: u32) -> None:
+        """Do the same in fewer steps, where the record lies in one page.
+
+        Raises: BadAddress; the record may hold a part.
+        """
+        offset: u32 = address % PAGE_SIZE
+        if offset > PAGE_SIZE - count:
+            self.copy_record_in(space, address, record, count)
+            return
+        self.check_range(address, count)
+        page = self.access.page(self.virtual_memory.readable(space, address))
+        view(self.access.ram, Page, record).bytes.copy_from(0, page.bytes, offset, count)
 
     def copy_record_out(self, space: Space, address: word, record: word, count: u32) -> None:
         """Copy a record of the kernel's at an address, `count` bytes, to a user address.
@@ -70,7 +90,7 @@ class UserMemory(Component):
         while done < len(destination):
             offset: u32 = (address + done) % PAGE_SIZE
             block: u32 = min(len(destination) - done, PAGE_SIZE - offset)
-            self._check_range(address + done, 1)  # at first at `address`, so that no sum wraps
+            self.check_range(address + done, 1)  # at first at `address`, so that no sum wraps
             page = self.access.page(self.virtual_memory.readable(space, address + done))
             for index in range(block):
                 byte = page.bytes[offset + index]
@@ -80,8 +100,102 @@ class UserMemory(Component):
             done += block
         raise BadArgument
 
-    def _check_range(self, address: word, count: word) -> None:
+    def check_readable(self, space: Space, address: word, count: word) -> None:
+        """Check that a process may read a range.  Raises: BadAddress."""
+        self.check_range(address, count)
+        done: word = 0
+        while done < count:
+            self.virtual_memory.readable(space, address + done)
+            done += PAGE_SIZE - (address + done) % PAGE_SIZE
+
+    def check_buffer(self, space: Space, address: word, count: word) -> None:
+        """Check that a process may write to a range, if there is memory.  Raises: BadAddress."""
+        self.check_range(address, count)
+        done: word = 0
+        while done < count:
+            if self.virtual_memory.writable(space, address + done) == 0:
+                self.virtual_memory.check_writable(space, address + done)
+            done += PAGE_SIZE - (address + done) % PAGE_SIZE
+
+    def check_short_buffer(self, space: Space, address: word, count: u16) -> None:
+        """Do the same in fewer steps, where the range lies in one page that may be written at once.
+
+        Raises: BadAddress.
+        """
+        if not (self._lies_in_page(address, count) and self.virtual_memory.writable(space, address) != 0):
+            self.check_buffer(space, address, count)
+
+    def make_writable(self, space: Space, address: word, count: word) -> None:
+        """Make the pages of a range writable, so that nothing that is written there fails.
+
+        Raises: BadAddress, OutOfMemory; not a byte has changed.
+        """
+        self.check_buffer(space, address, count)
+        done: word = 0
+        while done < count:
+            self.virtual_memory.make_writable(space, address + done)
+            done += PAGE_SIZE - (address + done) % PAGE_SIZE
+
+    def copy_across(self, source: Space, address: word, target: Space, place: word, count: u32) -> None:
+        """Copy `count` bytes, a page of them at most, from an address that was checked to a place in another space.
+
+        Raises: BadAddress, OutOfMemory, of the target; not a byte has been copied.
+        """
+        self.check_range(place, count)
+        offset: u32 = place % PAGE_SIZE
+        block: u32 = min(count, PAGE_SIZE - offset)
+        if block < count:
+            self.virtual_memory.check_writable(target, place + block)
+        first: u32 = self.virtual_memory.make_writable(target, place)
+        second: u32 = self.virtual_memory.make_writable(target, place + block) if block < count else 0
+        # From here on nothing can fail.
+        self._fill(first, offset, source, address, block)
+        if block < count:
+            self._fill(second, 0, source, address + block, count - block)
+
+    def copy_unchecked_across(self, source: Space, address: word, target: Space, place: word, count: u16) -> None:
+        """Copy `count` bytes, a page of them at most, from one space to another.
+
+        Raises: BadAddress, of either; OutOfMemory, of the target; not a byte has been copied.
+        """
+        if not (self._lies_in_page(address, count) and self._lies_in_page(place, count)):
+            self.check_readable(source, address, count)
+            self.copy_across(source, address, target, place, count)
+            return
+        # A page each, which is walked to once, unless there is something to do before it is written.
+        shown: u32 = self.virtual_memory.readable(source, address)
+        written: u32 = self.virtual_memory.writable(target, place)
+        if written == 0:
+            written = self.virtual_memory.make_writable(target, place)
+        page = self.access.page(written)
+        page.bytes.copy_from(place % PAGE_SIZE, self.access.source(shown).bytes, address % PAGE_SIZE, count)
+
+    def _fill(self, frame: u32, offset: u32, source: Space, address: word, count: u32) -> None:
+        """Copy `count` bytes of a space, which were checked, to a place in a frame."""
+        done: u32 = 0
+        while done < count:
+            start: u32 = (address + done) % PAGE_SIZE
+            block: u32 = min(count - done, PAGE_SIZE - start)
+            target = self.access.page(frame)
+            page = self.access.source(self.virtual_memory.readable(source, address + done))
+            target.bytes.copy_from(offset + done, page.bytes, start, block)
+            done += block
+
+    def read_word(self, space: Space, address: word) -> u32:
+        """Return the 4 bytes at an address, a multiple of 4, as a number.  Raises: BadAddress."""
+        self.check_range(address, 4)
+        bytes_ = self.access.page(self.virtual_memory.readable(space, address)).bytes
+        offset: u32 = address % PAGE_SIZE // 4 * 4
+        low: u32 = bytes_[offset] | bytes_[offset + 1] << 8
+        return low | bytes_[offset + 2] << 16 | bytes_[offset + 3] << 24
+
+    def check_range(self, address: word, count: word) -> None:
+        """Check that a range is in user space.  Raises: BadAddress."""
         if address < self.layout.user_base or address > self.layout.user_end:
             raise BadAddress
         if count > self.layout.user_end - address:
             raise BadAddress
+
+    def _lies_in_page(self, address: word, count: u16) -> bool:
+        """Say whether a range lies in one page of user space."""
+        return self.layout.user_base <= address < self.layout.user_end and address % PAGE_SIZE + count <= PAGE_SIZE

@@ -5,6 +5,7 @@
     only read so far     the frame of zeros          –                     a new frame of zeros
     of an image          its frame                   –                     –
     shared after fork    the frame, not writable     –                     a copy; its last holder just takes it
+    of a memory object   the object's frame          –                     the same frame, writable again
     not taken by malloc  none                        not mapped            not mapped
 
 Whether a page may be written is its region's affair; an entry without the right to write only means that there is
@@ -12,17 +13,19 @@ something to do first.
 """
 
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
-from keelback.kernel.memory.frames import LIBRARY
+from keelback.kernel.memory.frames import LIBRARY, OBJECT
+from keelback.kernel.memory.objects import Objects
 from keelback.kernel.memory.promises import Promises, countable
 from keelback.kernel.memory.regions import MemoryRegion, RegionKind, Space
 from keelback.kernel.x86.paging import AS_LOADED, EXECUTE, USER, WRITABLE, Entry, page_of
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, round_up, u8, u32, word
+from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, rare, round_up, u8, u32, word
 
 
 class VirtualMemory(Component):
     """What system calls and page faults do to address spaces."""
 
-    def __init__(self, records: Region, promises: Promises) -> None:
+    def __init__(self, records: Region, promises: Promises, objects: Objects | None) -> None:
+        self.objects = objects
         self.promises = promises
         self.regions = promises.regions
         self.spaces = spaces = promises.spaces
@@ -41,6 +44,11 @@ class VirtualMemory(Component):
         entry = self.tables.find(space.directory, address)
         if entry is not None and entry.user:
             return self.tables.frame_of(entry)
+        return self._readable_zeros(space, address)
+
+    @rare
+    def _readable_zeros(self, space: Space, address: word) -> u32:
+        """Do so where nothing is mapped that its process may read."""
         self._readable_region(space, address)
         return self.spaces.kernel.zero
 
@@ -79,6 +87,13 @@ class VirtualMemory(Component):
         if not region.permissions & WRITABLE:
             raise BadAddress
         return region
+
+    def writable(self, space: Space, address: word) -> u32:
+        """Return the frame of the page of an address that its process may write to at once, 0 where it can't."""
+        entry = self.tables.find(space.directory, address)
+        if entry is not None and entry.user and entry.writable:
+            return self.tables.frame_of(entry)
+        return 0
 
     def check_writable(self, space: Space, address: word) -> None:
         """Check that the page of an address can be made writable, if there is memory.  Raises: BadAddress."""
@@ -170,14 +185,19 @@ class VirtualMemory(Component):
         return self.frames.allocate_read_only(space.owner)
 
     def _stop_sharing(self, space: Space, page: word, entry: Entry, flags: u32) -> u32:
+        """Make a page writable, in the frame that it has if nobody else does, or if it is a memory object's."""
         frame: u32 = self.tables.frame_of(entry)
-        if not self.frames.take_over(frame, space.owner):
+        if not self.frames.take_over(frame, space.owner) and not self._is_of_object(frame):
             copy: u32 = self.frames.allocate_user(space.owner)
             self._copy(copy, frame)
             self.frames.drop(frame, space.owner)
             frame = copy
         self._change(space, page, entry, frame, flags)
         return frame
+
+    def _is_of_object(self, frame: u32) -> bool:
+        """Say whether a frame is a memory object's."""
+        return self.objects is not None and self.frames.table[frame].use >= OBJECT
 
     def _flags(self, region: MemoryRegion, rights: u32) -> u32:
         """Return what the entry of a page has with some rights, and with the one to execute where its region has it."""
@@ -200,33 +220,52 @@ class VirtualMemory(Component):
 
     # Regions.
 
-    def map(self, space: Space, address: word, size: word, kind: RegionKind, permissions: u8) -> word:
+    def map(self, space: Space, address: word, size: word, kind: RegionKind, permissions: u8, guard: u32 = 0) -> word:
         """Make a region of memory of whole pages, ANONYMOUS or SPARSE, zero when touched; return where it starts.
 
+        So many bytes at its start, whole pages, are a guard: a region without any rights.
         An address of 0 leaves the place to the kernel: the lowest from the layout's anonymous base.
         Raises: BadArgument (a size of 0, an address that starts no page), BadAddress (not user space), NoRoom (some of
         it is in use, or there is no room that large), TooManyRegions, OutOfMemory; nothing has changed.
         """
-        self._check_pages(address, size)
-        start: word = address
-        if start != 0:
-            self._check_place(start, size)
-        else:
-            start = self.find_room(space, self.layout.anonymous_base, self.layout.malloc_base, size)
+        start: word = self.place(space, address, size)
         end: word = start + round_up(size, PAGE_SIZE)
-        if not self.regions.is_free(space, start, end):
-            raise NoRoom
-        self.regions.reserve(space, start, end, kind, permissions)
+        if end - start <= guard:
+            raise BadArgument
+        self._reserve(space, start, end, kind, permissions, guard)
+        first: word = start + guard
         if kind == RegionKind.ANONYMOUS and permissions & USER:
-            pages: word = (end - start) >> PAGE_SHIFT if permissions & WRITABLE else 0
+            pages: word = (end - first) >> PAGE_SHIFT if permissions & WRITABLE else 0
             try:
-                self.promises.take(space, countable(pages), self.promises.more_tables(space, start, end))
+                self.promises.take(space, countable(pages), self.promises.more_tables(space, first, end))
             except OutOfMemory:
                 self.regions.settle(space)
                 raise
-        self.regions.add(space, start, end, kind, permissions)
+        if guard > 0:
+            self.regions.add(space, start, first, RegionKind.ANONYMOUS, 0)
+        self.regions.add(space, first, end, kind, permissions)
         self.regions.settle(space)
         return start
+
+    def _reserve(self, space: Space, start: word, end: word, kind: RegionKind, permissions: u8, guard: u32) -> None:
+        """Take nodes for a region, and for a guard.  Raises: TooManyRegions, OutOfMemory; nothing has changed."""
+        if guard > 0:
+            self.regions.reserve_more(space, 2)
+        else:
+            self.regions.reserve(space, start, end, kind, permissions)
+
+    def place(self, space: Space, address: word, size: word) -> word:
+        """Return where so many bytes can be mapped: at an address, or where there is room (0).
+
+        Raises: BadArgument, BadAddress, NoRoom, as `map`.
+        """
+        self._check_pages(address, size)
+        if address == 0:
+            return self.find_room(space, self.layout.anonymous_base, self.layout.malloc_base, size)
+        self._check_place(address, size)
+        if not self.regions.is_free(space, address, address + round_up(size, PAGE_SIZE)):
+            raise NoRoom
+        return address
 
     def unmap(self, space: Space, address: word, size: word) -> None:
         """Free the pages of a range, whatever they are for; pages of it that are in no region stay so.
@@ -246,21 +285,35 @@ class VirtualMemory(Component):
         self.spaces.unmap(space.directory, start, end, space.owner)
         # One reload of cr3 for however many pages: none of them is global, and no other space had them.
         self.spaces.forget_user_pages(space.directory)
-        self.regions.carve(space, start, end)
+        self._carve(space, start, end)
         self.regions.settle(space)
         if start <= space.image.base < end:
             space.image.frame = 0
         self.promises.add(space, -pages, self.promises.tables(space, start, end) - tables)
 
+    def _carve(self, space: Space, start: word, end: word) -> None:
+        """Take the pages of [start, end), of which none is mapped any more as it was, out of all regions."""
+        if self.objects is not None and space.shared > 0:
+            self._leave(self.objects, space, start, end)
+        self.regions.carve(space, start, end)
+
+    def _leave(self, objects: Objects, space: Space, start: word, end: word) -> None:
+        """Note of each memory object that a space does not show its pages of [start, end) any more."""
+        for region in self.regions.within(space, start, end):
+            if region.object != 0:
+                pages: u32 = (min(region.end, end) - max(region.start, start)) >> PAGE_SHIFT
+                space.shared -= pages
+                objects.leave(region.object, pages)
+
     def protect(self, space: Space, address: word, size: word, permissions: u8) -> None:
         """Give the pages of a range other permissions; what is in them stays.
 
-        Raises: BadArgument, BadAddress (a page of it is in no region, or a library's), TooManyRegions, OutOfMemory;
-        nothing has changed.
+        Raises: BadArgument, BadAddress (a page of it is in no region, a library's, or one that may only be read, of
+        an object, is to be written), TooManyRegions, OutOfMemory; nothing has changed.
         """
         self._check_range(space, address, size)
         end: word = address + round_up(size, PAGE_SIZE)
-        if not self.regions.holds(space, address, end):
+        if not self.regions.allow(space, address, end, permissions):
             raise BadAddress
         self.regions.reserve_to_protect(space, address, end, permissions)
         try:
@@ -307,7 +360,7 @@ class VirtualMemory(Component):
         except OutOfMemory:
             self.regions.settle(space)
             raise
-        self.regions.carve(space, address, end)
+        self._carve(space, address, end)
         self.regions.add(space, address, end, RegionKind.ANONYMOUS, USER | WRITABLE)
         self.regions.settle(space)
         self.promises.add(space, more, 0)
@@ -405,11 +458,27 @@ class VirtualMemory(Component):
             self.spaces.share(child.directory, parent.directory, start, end)
         # Pages that could be written can't be any more: one reload of cr3 tells the CPU, for all of them.
         self.spaces.forget_user_pages(parent.directory)
+        if self.objects is not None and parent.shared > 0:
+            self._join(self.objects, child)
+
+    def _join(self, objects: Objects, child: Space) -> None:
+        """Note of each memory object that a new space, which has its regions, shows its pages, too."""
+        for region in self.regions.of(child):
+            if region.object != 0:
+                pages: u32 = (region.end - region.start) >> PAGE_SHIFT
+                child.shared += pages
+                objects.join(region.object, pages)
 
     def _copy_region(self, parent: Space, child: Space, region: MemoryRegion) -> None:
-        """Copy the pages of a region that are not to be shared."""
+        """Copy the pages of a region that are not to be shared.
+
+        Raises: OutOfMemory, also where it shows an object and no more may do that.
+        """
+        permissions: u8 = 0 if region.object != 0 else region.permissions
         for page, entry in self.spaces.mappings(parent.directory, region.start, region.end):
-            if self.spaces.is_copied(self.tables.frame_of(entry), region.permissions):
+            if self.spaces.is_copied(self.tables.frame_of(entry), permissions):
+                if region.object != 0:
+                    raise OutOfMemory
                 copy: u32 = self.new_copy(child, self.tables.frame_of(entry), region.permissions)
                 flags: u32 = self.tables.flags_of(entry) & (USER | WRITABLE | EXECUTE)
                 self._enter(child, page, self.tables.find(child.directory, page), copy, flags)
@@ -419,6 +488,8 @@ class VirtualMemory(Component):
         self.promises.end(space)
         for start, end in self.regions.spans(space):
             self.spaces.unmap(space.directory, start, end, space.owner)
+        if self.objects is not None and space.shared > 0:
+            self._leave(self.objects, space, self.layout.user_base, self.layout.user_end)
         self.regions.release(space)
         self.spaces.destroy(space.directory)
         space.clear()

@@ -3,7 +3,7 @@
 from keelback.abi.errors import NoSuchProcess, NotPermitted
 from keelback.kernel.processes.processes import BY_KERNEL, NOBODY, Ending, Process, Processes, ProcessState
 from keelback.kernel.processes.waiting import Waiting
-from keelback.lang import Component, i32, word
+from keelback.lang import Component, i16, i32, word
 
 
 class Endings(Component):
@@ -27,16 +27,25 @@ class Endings(Component):
         self._end(process, Ending.FAULTED)
 
     def kill(self, killer: Process, pid: word) -> None:
-        """End another process, or the killer itself.
+        """End a process that descends from the killer, or the killer itself.
 
-        Raises: NoSuchProcess; NotPermitted for the first process.
+        Raises: NoSuchProcess; NotPermitted for the first process, and for others.
         """
+        self.kill_below(killer, killer.pid, pid)
+
+    def kill_below(self, killer: Process, top: i16, pid: word) -> None:
+        """End a process that is another, `top`, or descends from it.  Raises: as `kill`."""
+        process = self.find_alive(pid)
+        if pid == self.counts.first or not self.processes.descends(process, top):
+            raise NotPermitted
+        process.exit_status = killer.pid
+        self._end(process, Ending.KILLED)
+
+    def find_alive(self, pid: word) -> Process:
+        """Return the process of an id.  Raises: NoSuchProcess."""
         if not 0 < pid < len(self.table) or self.table[pid].state != ProcessState.ALIVE:
             raise NoSuchProcess
-        if pid == self.counts.first:
-            raise NotPermitted
-        self.table[pid].exit_status = killer.pid
-        self._end(self.table[pid], Ending.KILLED)
+        return self.table[pid]
 
     def _end(self, process: Process, ending: Ending) -> None:
         self.processes.remove_child(process)
@@ -47,6 +56,7 @@ class Endings(Component):
         self.processes.release(process)
         if self.waiting is not None:
             self._leave_children(process)
+            self.waiting.tell_watchers(process)
         if process.parent == NOBODY:
             self.processes.free(process)
         elif self.waiting is not None and process.parent != BY_KERNEL:

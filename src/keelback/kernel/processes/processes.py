@@ -6,7 +6,7 @@
 
 1. A process's id is its index in the table; index 0 is the kernel's and never used.  Outside layouts that ask for the
    lowest, ids go round, so that one that is known from before names nobody for a while.
-2. An ALIVE process has an address space and threads; a ZOMBIE has neither, only how it ended.
+2. An ALIVE process has an address space and a thread that has not ended; a ZOMBIE has neither, only how it ended.
 3. A process's children are in two queues: those that are alive, and those that ended, first the one that did first.
 4. The parent of a process is alive, or it is the kernel, which keeps zombies for the record, or nobody.
 5. `release` accepts a process that is built in part, so that one call undoes any prefix of `create`.
@@ -14,11 +14,12 @@
 
 from enum import IntEnum
 
-from keelback.abi.errors import NoProcessSlot, OutOfMemory
+from keelback.abi.errors import NoProcessSlot, NoSuchThread, OutOfMemory
 from keelback.abi.parts import Part
 from keelback.kernel.loading.libraries import Libraries, MappedLibraries
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.kernel.processes.holdings import Handles
 from keelback.kernel.processes.queues import Link, Queue, Queues
 from keelback.kernel.processes.scheduler import Scheduler
 from keelback.kernel.processes.slots import FreeSlots
@@ -83,6 +84,7 @@ class FaultRecord(Struct):
     instruction: word
     access: Access  # of a page fault
     reason: Reason
+    thread: u16  # whose it was, where the process had others; else 0
 
 
 class Process(Struct):
@@ -92,8 +94,10 @@ class Process(Struct):
     parent: i16  # its process id; BY_KERNEL or NOBODY
     state: ProcessState
     ending: Ending
+    serial: u32  # no other process has had it, but for one 2^32 before
     exit_status: i32  # what it exited with; the process that killed it
-    threads: Queue
+    threads: Queue  # that have not ended
+    ended: Queue  # threads that have, and that nobody has joined
     children: Queue  # that are alive
     zombies: Queue  # children that have ended, in the order in which they did
     siblings: Link  # in one of those two of its parent's
@@ -110,6 +114,7 @@ class ProcessCounts(Struct):
 
     alive: u32
     last: i16  # to start, of all that ever did
+    serial: u32  # of the last that was made
     first: i16  # to start, which nobody may kill; none any more when it has ended
 
 
@@ -122,10 +127,12 @@ class Processes(Component):
         virtual_memory: VirtualMemory,
         libraries: Libraries | None,
         scheduler: Scheduler,
+        handles: Handles | None,
     ) -> None:
         self.layout = layout = virtual_memory.layout
         self.awaited = Part.WAITING in layout.parts
         self.libraries = libraries
+        self.handles = handles
         self.virtual_memory = virtual_memory
         self.spaces = virtual_memory.spaces
         self.frames = virtual_memory.frames
@@ -142,16 +149,21 @@ class Processes(Component):
         """Return a new process with an empty address space and a thread that does not run yet.
 
         Where parents can't wait, it is nobody's child.
-        Raises: NoProcessSlot or OutOfMemory; nothing has changed.
+        Raises: NoProcessSlot, NoThreadSlot or OutOfMemory; nothing has changed.
         """
         number: u32 = self.free_slots.after(0 if self.layout.lowest_number else self.counts.last)
         if number == 0:
             raise NoProcessSlot
+        self.threads.check_slot()
         self.free_slots.remove(number)
         process = self.table[number]
         process.pid = number
+        self.counts.serial = self.counts.serial + 1 & 0xFFFF_FFFF
+        process.serial = self.counts.serial
         process.state = ProcessState.ALIVE
         self.counts.alive += 1
+        if self.handles is not None:
+            self.handles.begin(process.pid)
         try:
             process.space.directory = self.spaces.create(process.pid)
             process.space.owner = process.pid
@@ -170,17 +182,19 @@ class Processes(Component):
             self.counts.first = process.pid
         self.counts.last = process.pid
         thread = self.threads.first(process.threads)
-        self.threads.counts.last = thread.number
+        self.threads.note_start(thread)
         self.scheduler.make_ready(thread)
 
     def fork(self, caller: Thread) -> Process:
         """Return a child that is as the process of a thread that made the call, which gets 0; it does not run yet.
 
-        Raises: NoProcessSlot or OutOfMemory; nothing has changed.
+        Raises: NoProcessSlot, NoThreadSlot or OutOfMemory; nothing has changed.
         """
         parent = self.of(caller)
         child = self.create(parent.pid)
         try:
+            if self.handles is not None:
+                self.handles.inherit(child.pid, parent.pid)
             self.virtual_memory.duplicate(parent.space, child.space)
         except OutOfMemory:
             self.discard(child)
@@ -197,27 +211,64 @@ class Processes(Component):
     def release(self, process: Process) -> None:
         """Free all that a process has, as far as it was built; its record stays, and says how it ended."""
         while process.threads.first != 0:
-            thread = self.threads.first(process.threads)
-            self.scheduler.remove(thread)
-            cpu = self.scheduler.cpus[thread.cpu]
-            if cpu.current is thread and not self.layout.one_stack:
-                cpu.left_stack = thread.kernel_stack
-            else:
-                self.threads.stacks.release(thread.kernel_stack)
-            self.threads.release(thread, process.threads)
+            self.end_thread(process, self.threads.first(process.threads))
+        self.forget_ended(process)
         if process.space.directory != 0:
             self.scheduler.replace_space(process.space.directory, self.spaces.kernel.directory)
             self.virtual_memory.release(process.space)
             if self.libraries is not None:
                 self.libraries.drop_all(process.libraries)
+        if self.handles is not None:
+            self.handles.release(process.pid)
         self.leave_runners(process)
         self.counts.alive -= 1
 
+    def end_thread(self, process: Process, thread: Thread) -> None:
+        """Free a thread of a process, wherever it waits.
+
+        The stack that the kernel runs on is freed by the next trap, before it does anything.
+        """
+        self.scheduler.remove(thread)
+        self.leave_stack(thread)
+        self._release_thread(thread, process.threads)
+
+    def _release_thread(self, thread: Thread, threads: Queue) -> None:
+        """Free a thread's record; who waits to join it, which others do by handles, is told that there is none."""
+        if self.scheduler.wait_queues.joined > 0:
+            self.scheduler.refuse_all(self.scheduler.wait_queues.of_joiners(thread.number), NoSuchThread.number)
+        self.threads.release(thread, threads)
+
+    def leave_stack(self, thread: Thread) -> None:
+        """Free the kernel stack of a thread that ends; the next trap does where the kernel runs on it."""
+        cpu = self.scheduler.cpus[thread.cpu]
+        if cpu.current == thread.number and not self.layout.one_stack:
+            cpu.left_stack = thread.kernel_stack
+        else:
+            self.threads.stacks.release(thread.kernel_stack)
+        thread.kernel_stack = 0
+
+    def end_others(self, thread: Thread) -> None:
+        """Free the other threads of a thread's process, and what is left of those that have ended."""
+        process = self.of(thread)
+        number = process.threads.first
+        while number != 0:
+            other = self.threads.table[number]
+            number = other.siblings.next
+            if other is not thread:
+                self.end_thread(process, other)
+        self.forget_ended(process)
+
+    def forget_ended(self, process: Process) -> None:
+        """Free what is left of the threads of a process that have ended."""
+        while process.ended.first != 0:
+            self.threads.release(self.threads.first(process.ended), process.ended)
+
     def discard(self, process: Process) -> None:
-        """Undo `create`: free a process that never ran, its record too."""
+        """Undo the last `create`: free a process that never ran, its record and serial number too."""
         self.remove_child(process)
         self.release(process)
         self.free(process)
+        self.counts.serial = self.counts.serial + 0xFFFF_FFFF & 0xFFFF_FFFF
 
     def free(self, process: Process) -> None:
         """Free the record of a process that has nothing any more and is nobody's child."""
@@ -227,6 +278,7 @@ class Processes(Component):
         process.state = ProcessState.FREE
         process.ending = Ending.NOT_YET
         process.exit_status = 0
+        process.serial = 0
         process.fault.clear()
         process.name.clear()
 
@@ -252,6 +304,15 @@ class Processes(Component):
             parent = self.table[child.parent]
             queue = parent.zombies if child.state == ProcessState.ZOMBIE else parent.children
             self.families.remove(queue, child.pid)
+
+    def descends(self, process: Process, ancestor: i16) -> bool:
+        """Say whether a process is another, or descends from it; who has no parent descends from the first."""
+        number: i16 = process.pid
+        while number > 0:
+            if number == ancestor:
+                return True
+            number = self.table[number].parent
+        return ancestor == self.counts.first
 
     def of(self, thread: Thread) -> Process:
         """Return the process of a thread that is not the idle one."""

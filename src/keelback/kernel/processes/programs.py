@@ -110,7 +110,18 @@ class Programs(Component):
     def spawn(self, parent: i16, command: CommandLine) -> Process:
         """Start the program that a command names, with its argument, and return the process.
 
-        Raises: NoSuchProgram, NotExecutable, NoProcessSlot or OutOfMemory; nothing has changed.
+        Raises: as `create`; nothing has changed.
+        """
+        process = self.create(parent, command)
+        if self.processes.handles is not None:
+            self.processes.handles.start(process.pid, parent)
+        self.processes.start(process)
+        return process
+
+    def create(self, parent: i16, command: CommandLine) -> Process:
+        """Return a process that is ready to run the program that a command names, with its argument.
+
+        Raises: NoSuchProgram, NotExecutable, NoProcessSlot, NoThreadSlot or OutOfMemory; nothing has changed.
         """
         member: u32 = self.payload.find(command.name)
         image = self.loader.file.check_program(self.payload.members[member])
@@ -124,12 +135,12 @@ class Programs(Component):
         frame = self.threads.first(process.threads).frame
         frame.start_user(image.entry, stack, self.text)
         self.processes.join_runners(process, member)
-        self.processes.start(process)
         return process
 
     def exec(self, thread: Thread, command: CommandLine) -> None:
         """Replace the program of a thread's process, which made the call, by the one that a command names.
 
+        Other threads of the process end.
         Raises: NoSuchProgram, NotExecutable or OutOfMemory; the process goes on as it was.
         """
         member: u32 = self.payload.find(command.name)
@@ -148,6 +159,7 @@ class Programs(Component):
             self.promises.add(process.space, pages, tables)
             raise
         # From here on nothing can fail.
+        self.processes.end_others(thread)
         self.processes.scheduler.replace_space(process.space.directory, self.next.directory)
         self.virtual_memory.release(process.space)
         if self.processes.libraries is not None:

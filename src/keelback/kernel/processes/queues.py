@@ -34,8 +34,12 @@ class Queues(Component):
 
     def push(self, queue: Queue, number: u16) -> None:
         """Put an element that is in no queue of this kind behind the others."""
+        self.push_link(queue, number, self.link(number))
+
+    def push_link(self, queue: Queue, number: u16, link: Link) -> None:
+        """Do the same with an element whose link is known."""
         last = queue.last
-        self.link(number).previous = last
+        link.previous = last
         if last == 0:
             queue.first = number
         else:
@@ -57,7 +61,10 @@ class Queues(Component):
 
     def remove(self, queue: Queue, number: u16) -> None:
         """Take an element out of the queue that it is in."""
-        link = self.link(number)
+        self.remove_link(queue, self.link(number))
+
+    def remove_link(self, queue: Queue, link: Link) -> None:
+        """Do the same with an element whose link is known."""
         after = link.next
         before = link.previous
         if before == 0:

@@ -2,36 +2,37 @@
 
 1. At most one thread of a CPU is RUNNING: its current one.
 2. Every READY thread is in its CPU's queue, every WAITING one in the queue of what it waits for, and no other in any.
-3. Every SLEEPING thread has a deadline; whoever has one is in the queue of its tick too.
+3. Every SLEEPING thread has a deadline, and a WAITING one may; whoever has one is in the queue of its tick too.
 4. Whoever wakes a thread takes it out of both queues, and has finished its call: a thread never makes one twice.
+5. The call of a WAITING thread whose deadline comes first ends with TimedOut.
 """
 
+from keelback.abi.errors import TimedOut
+from keelback.abi.parts import Part
 from keelback.kernel.devices.timer import Timer
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.threads import Thread, Threads, ThreadState
-from keelback.kernel.x86.task_state import TaskState
-from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Ref, Region, Struct, inline, u8, u16, u32, u64, word
+from keelback.kernel.processes.wait_queues import CPUS, WaitQueues
+from keelback.kernel.x86.segments import USER_DATA, Segments
+from keelback.kernel.x86.task_state import SysenterStack, TaskState
+from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Region, Struct, i32, inline, rare, u8, u16, u32, u64, word
 
-CPUS = 1
 TICKS = 256
 """Deadlines this far from each other are in one queue, which each tick looks through."""
-
-
-def waiters_of(pid: u16) -> u16:
-    """Return the number of the queue of a process's threads that wait for its children."""
-    return CPUS + pid
+MOST_TICKS = 0x7FFF_FFFF
+"""The most that a thread sleeps or waits."""
 
 
 class CpuState(Struct):
     """What one CPU is doing."""
 
-    current: Ref[Thread]  # the thread whose frame a trap saved, or the next one to run
-    idle: Ref[Thread]
+    current: u32  # the number of the thread whose frame a trap saved, or that runs next
     directory: u32  # the frame of that of the address space in use
     left_stack: word  # the end of the stack of a thread that has ended: freed by the next trap; 0: none
     number: u8  # of its queue of ready threads
+    sysenter_stack: SysenterStack  # right below the task state
     task: TaskState
 
 
@@ -39,38 +40,45 @@ class Deadlines(Struct):
     """Who waits no longer than until a tick, in the order in which they came, by the tick modulo `TICKS`."""
 
     queues: Array[Queue] = inline(TICKS)
+    count: u32  # of threads that have a deadline
 
 
 class Scheduler(Component):
     """Chooses who runs next."""
 
     def __init__(
-        self, records: Region, layout: Layout, cpu: Cpu, spaces: AddressSpaces, timer: Timer, threads: Threads
+        self,
+        records: Region,
+        layout: Layout,
+        cpu: Cpu,
+        segments: Segments,
+        spaces: AddressSpaces,
+        timer: Timer,
+        threads: Threads,
     ) -> None:
         self.cpu = cpu
+        self.segments = segments
+        self.shows_threads = Part.THREADS in layout.parts
         self.spaces = spaces
         self.identity = layout.identity
         self.timer = timer
         self.threads = threads
         self.waits = threads.waits
         self.ends = threads.ends
-        self.queues = records.array(Queue, CPUS + layout.processes)
+        self.wait_queues = WaitQueues(layout)
+        self.queues = records.array(Queue, self.wait_queues.count)
         self.deadlines = records.struct(Deadlines)
         self.in_long_mode = layout.paging.word_bits == 64
         self.cpus = records.array(CpuState, CPUS)
 
     def start(self, cpu: CpuState, idle_code: u32) -> None:
         """Make a CPU's idle thread current.  Raises: OutOfMemory; nothing has changed."""
-        idle = self.threads.create_idle(idle_code)
-        cpu.idle = idle
-        cpu.current = idle
+        self.threads.create_idle(idle_code)
         cpu.directory = self.spaces.kernel.directory
 
     def current(self, cpu: CpuState) -> Thread:
         """Return the thread that the trap interrupted."""
-        thread = cpu.current
-        assert thread is not None, "a CPU always has a current thread"
-        return thread
+        return self.threads.table[cpu.current]
 
     def make_ready(self, thread: Thread) -> None:
         """Put a thread that is in no queue at the end of the ready ones."""
@@ -79,12 +87,17 @@ class Scheduler(Component):
     def _put(self, thread: Thread, queue: u16, state: ThreadState) -> None:
         thread.state = state
         thread.queue = queue
-        self.waits.push(self.queues[queue], thread.number)
+        self.waits.push_link(self.queues[queue], thread.number, thread.waits)
 
     def sleep(self, thread: Thread, ticks: u32) -> None:
         """Suspend the current thread for a number of ticks, one or more."""
         thread.state = ThreadState.SLEEPING
+        self.end_at(thread, ticks)
+
+    def end_at(self, thread: Thread, ticks: u32) -> None:
+        """Note that a thread waits or sleeps for a number of ticks at most."""
         thread.timed = True
+        self.deadlines.count += 1
         thread.wake_tick = self.timer.later(ticks)
         self.ends.push(self._deadlines_at(thread.wake_tick), thread.number)
 
@@ -92,32 +105,90 @@ class Scheduler(Component):
         return self.deadlines.queues[tick % TICKS]
 
     def wake_sleepers(self) -> None:
-        """Make every sleeper ready whose time has come."""
+        """Make every thread ready whose deadline has come."""
         number = self._deadlines_at(self.timer.clock.ticks).first
         while number != 0:
             sleeper = self.threads.table[number]
             number = sleeper.deadline.next
             if sleeper.wake_tick <= self.timer.clock.ticks:
-                self.wake(sleeper)
+                if sleeper.state == ThreadState.WAITING:
+                    self.refuse(sleeper, TimedOut.number)
+                else:
+                    self.wake(sleeper)
 
     def wait(self, thread: Thread, queue: u16) -> None:
         """Suspend the current thread, in a queue, until somebody who has finished its call wakes it."""
         self._put(thread, queue, ThreadState.WAITING)
+
+    def wake_from(self, queue: Queue, thread: Thread) -> None:
+        """Make a thread ready that waits in a queue."""
+        self.waits.remove_link(queue, thread.waits)
+        if thread.timed:
+            self._forget_deadline(thread)
+        self.make_ready(thread)
+
+    def wait_until(self, thread: Thread, queue: u16, ticks: u32) -> None:
+        """Suspend the current thread, in a queue, for a number of ticks at most; with 0, as `wait` does."""
+        self.wait(thread, queue)
+        if ticks != 0:
+            self.end_at(thread, ticks)
 
     def wake(self, thread: Thread) -> None:
         """Make a thread ready that waits or sleeps."""
         self.remove(thread)
         self.make_ready(thread)
 
+    def refuse(self, thread: Thread, error: i32) -> None:
+        """End the call of a thread that waits with the number of an error."""
+        thread.frame.set_error(error)
+        self.wake(thread)
+
+    def refuse_all(self, queue: u16, error: i32) -> None:
+        """End the calls of all threads that wait in a queue with the number of an error."""
+        waiting = self.queues[queue]
+        while waiting.first != 0:
+            self.refuse(self.threads.table[waiting.first], error)
+
+    def move(self, thread: Thread, queue: u16) -> None:
+        """Put a thread that waits into another queue, its deadline kept."""
+        self.waits.remove(self.queues[thread.queue], thread.number)
+        thread.queue = queue
+        self.waits.push(self.queues[queue], thread.number)
+
+    def run_next(self, thread: Thread) -> None:
+        """Choose a thread that waits as the one to run on its CPU instead of the current one, which does not go on."""
+        self.remove(thread)
+        thread.state = ThreadState.RUNNING
+        self.cpus[thread.cpu].current = thread.number
+
+    def wait_alone(self, thread: Thread, number: u16, queue: Queue) -> None:
+        """Suspend the current thread in a queue of a number, which is empty, without a deadline."""
+        thread.state = ThreadState.WAITING
+        thread.queue = number
+        queue.first = thread.number
+        queue.last = thread.number
+
+    def run_alone(self, cpu: CpuState, thread: Thread, queue: Queue) -> None:
+        """Run a thread that waits alone in a queue, and has no deadline, on its CPU instead of the current one."""
+        queue.clear()
+        thread.queue = 0
+        thread.state = ThreadState.RUNNING
+        cpu.current = thread.number
+
     def remove(self, thread: Thread) -> None:
         """Take a thread out of the queues that it is in."""
         if thread.state == ThreadState.READY or thread.state == ThreadState.WAITING:
-            self.waits.remove(self.queues[thread.queue], thread.number)
+            self.waits.remove_link(self.queues[thread.queue], thread.waits)
             thread.queue = 0
         if thread.timed:
-            self.ends.remove(self._deadlines_at(thread.wake_tick), thread.number)
-            thread.timed = False
-            thread.wake_tick = 0
+            self._forget_deadline(thread)
+
+    @rare
+    def _forget_deadline(self, thread: Thread) -> None:
+        self.ends.remove(self._deadlines_at(thread.wake_tick), thread.number)
+        self.deadlines.count -= 1
+        thread.timed = False
+        thread.wake_tick = 0
 
     def give_way(self, thread: Thread) -> None:
         """Put the current thread, if it still runs, behind the other ready ones."""
@@ -125,20 +196,27 @@ class Scheduler(Component):
             self.make_ready(thread)
 
     def choose(self, cpu: CpuState) -> Thread:
-        """Return the thread to resume where the current one does not go on: the first that is ready, else idle."""
+        """Return the thread to resume where the current one does not go on: the first ready one, or idle."""
         chosen = self._take_ready(cpu)
-        if self.in_long_mode:
-            self.cpu.drop_selectors()  # else the return from `syscall` would leave another thread's
-        cpu.current = chosen
-        cpu.task.set_trap_stack(chosen.trap_stack())
+        cpu.current = chosen.number
+        self.enter(cpu, chosen)
         return chosen
+
+    def enter(self, cpu: CpuState, thread: Thread) -> None:
+        """Let a CPU run its current thread from now on, but for its address space."""
+        # Else the return from a fast call would leave another thread's.
+        if self.in_long_mode:
+            self.cpu.drop_selectors()
+        else:
+            self.cpu.load_spare_selectors(USER_DATA)
+        cpu.task.set_trap_stack(thread.trap_stack())
+        if self.shows_threads:
+            self.segments.show_thread(thread.number)
 
     def _take_ready(self, cpu: CpuState) -> Thread:
         queue = self.queues[cpu.number]
         if queue.first == 0:
-            idle = cpu.idle
-            assert idle is not None, "a CPU always has an idle thread"
-            return idle
+            return self.threads.table[cpu.number]  # the idle one
         thread = self.threads.table[self.waits.pop(queue)]
         thread.state = ThreadState.RUNNING
         return thread

@@ -6,13 +6,13 @@
 3. How the child ended is copied to the waiter's memory then; a copy that fails is the call's error, as it would have
    been at once, and the child can still be waited for.  The child has given its memory back by then.
 4. A waiter that is killed leaves the queue, and its children are nobody's.
+5. Who waits by a handle, a watcher, is told when the process ends, whoever else is; its record stays the parent's.
 """
 
-from keelback.abi.errors import NoChild
+from keelback.abi.errors import BadArgument, NoChild
 from keelback.abi.records import Ending as EndingRecord
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import NOBODY, Ending, Process, Processes, ProcessState
-from keelback.kernel.processes.scheduler import waiters_of
 from keelback.kernel.processes.threads import Thread
 from keelback.lang import Component, KernelError, Ref, Region, address_of, size_of, word
 
@@ -24,6 +24,7 @@ class Waiting(Component):
         self.processes = processes
         self.table = processes.table
         self.scheduler = processes.scheduler
+        self.wait_queues = processes.scheduler.wait_queues
         self.threads = processes.threads
         self.user_memory = user_memory
         self.ending = home.struct(EndingRecord)
@@ -37,7 +38,7 @@ class Waiting(Component):
         process = self.processes.of(thread)
         ended: word = self._collect(process, thread)
         if ended == 0:
-            self.scheduler.wait(thread, waiters_of(process.pid))
+            self.scheduler.wait(thread, self.wait_queues.of_children(process.pid))
         return ended
 
     def detach(self, child: Process) -> None:
@@ -50,7 +51,7 @@ class Waiting(Component):
 
     def answer(self, parent: Process) -> None:
         """Finish those calls of `wait` of a process that can be answered."""
-        number = self.scheduler.queues[waiters_of(parent.pid)].first
+        number = self.scheduler.queues[self.wait_queues.of_children(parent.pid)].first
         while number != 0:
             thread = self.threads.table[number]
             number = thread.waits.next
@@ -62,6 +63,33 @@ class Waiting(Component):
                 thread.frame.set_result(answer)
                 self.scheduler.wake(thread)
 
+    def watch(self, thread: Thread, process: Process) -> word:
+        """Answer a thread's call of `process_wait` for a process that is not free, or let the thread wait.
+
+        Raises: BadArgument (it is the caller's own), BadAddress or OutOfMemory; nothing has changed.
+        """
+        if process.pid == thread.pid:
+            raise BadArgument
+        if process.state == ProcessState.ZOMBIE:
+            self._say(process, thread)
+        else:
+            self.scheduler.wait(thread, self.wait_queues.of_watchers(process.pid))
+        return process.pid
+
+    def tell_watchers(self, ended: Process) -> None:
+        """Finish the calls of `process_wait` for a process that has ended."""
+        if self.wait_queues.watchable == 0:
+            return
+        queue = self.scheduler.queues[self.wait_queues.of_watchers(ended.pid)]
+        while queue.first != 0:
+            watcher = self.threads.table[queue.first]
+            try:
+                self._say(ended, watcher)
+                watcher.frame.set_result(ended.pid)
+                self.scheduler.wake(watcher)
+            except KernelError as error:
+                self.scheduler.refuse(watcher, error.number)
+
     def _collect(self, parent: Process, thread: Thread) -> word:
         """Reap the child that a thread waits for, and say how it ended; return its id, 0 when it has not ended yet.
 
@@ -70,14 +98,22 @@ class Waiting(Component):
         zombie = self._find_zombie(parent, thread.frame.argument(0))
         if zombie is None:
             return 0
+        self._say(zombie, thread)
+        ended: word = zombie.pid
+        self.processes.reap(zombie)
+        return ended
+
+    def _say(self, zombie: Process, thread: Thread) -> None:
+        """Copy how a process ended to where a thread's call asks for it.
+
+        Raises: BadAddress or OutOfMemory; nothing has changed.
+        """
         address = thread.frame.argument(1)
         if address != 0:
             self.ending.how = zombie.ending
             self.ending.status = zombie.fault.vector if zombie.ending == Ending.FAULTED else zombie.exit_status
-            self.user_memory.copy_record_out(parent.space, address, address_of(self.ending), size_of(EndingRecord))
-        ended: word = zombie.pid
-        self.processes.reap(zombie)
-        return ended
+            space = self.processes.of(thread).space
+            self.user_memory.copy_record_out(space, address, address_of(self.ending), size_of(EndingRecord))
 
     def _find_zombie(self, parent: Process, pid: word) -> Ref[Process]:
         """Return a child that has ended, the one of an id or the first of any; None when it has not ended yet.

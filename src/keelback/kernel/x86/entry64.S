@@ -128,8 +128,11 @@ moved:  pushq   %rax
 debug:  testl   $VIRTUAL_8086, 32(%rsp) # rflags
         jnz     1f
         testb   $3, 24(%rsp)            # cs
-        jz      mistake
-        jmp     moved
+        jnz     moved
+        save                            # in ring 0: a mistake
+        movq    %rsp, %r12
+        movl    $ENTRY_STACK, %esp      # the stack of debug traps has no room for more
+        jmp     report
 1:      orl     $FROM_VIRTUAL_8086, (%rsp)
         jmp     moved
 
@@ -160,14 +163,11 @@ idle:   sti
         hlt
         jmp     idle
 
-/* The frame lies on the stack of the kernel that was interrupted, or of double faults, or of debug traps. */
+/* The frame lies on the stack of the kernel that was interrupted, or of double faults. */
 mistake:
         save
         movq    %rsp, %r12
-        cmpl    $DEBUG, FRAME_VECTOR(%rsp)
-        jne     1f
-        movl    $ENTRY_STACK, %esp      # its own stack has no room for more
-1:      pushq   $FLAGS
+report: pushq   $FLAGS
         popfq
         call    kernel_panic
 
@@ -185,7 +185,7 @@ halt:   cli
         pushq   %r11
         pushq   $USER_CODE
         pushq   %rcx
-        pushq   $FROM_SYSCALL           # for the error code
+        pushq   $FROM_FAST_CALL           # for the error code
         pushq   $SYSTEM_CALL
         save
         movq    FRAME_SIZE(%rsp), %rsp
@@ -196,7 +196,7 @@ serve:  xorl    %ebp, %ebp              # the outermost stack frame is the kerne
  * where the frame came by `syscall` and still agrees with both, and where rcx is an address of user space.  Of any
  * other, an Intel CPU would fault in ring 0, on the user's stack. */
 leave:  movq    %rax, %rsp
-back:   testl   $FROM_SYSCALL, FRAME_ERROR(%rsp)
+back:   testl   $FROM_FAST_CALL, FRAME_ERROR(%rsp)
         jz      2f
         restore
         cmpq    FRAME_RIP - FRAME_VECTOR(%rsp), %rcx

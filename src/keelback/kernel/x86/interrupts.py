@@ -13,7 +13,7 @@ from keelback.lang import Array, Component, Cpu, Region, Struct, address_of, inl
 GATES = 256
 STUBS = 0x1000  # from kernel_start
 STUB_SIZE = 16
-FAST_CALL = 0x0E00  # from kernel_start: the entry of `syscall`, in long mode
+FAST_CALL = 0x0E00  # from kernel_start: the entry of `sysenter`, in long mode of `syscall`
 INTERRUPT_GATE = 0x8E00  # present, ring 0, interrupts off on entry
 TASK_GATE = 0x8500  # present, ring 0: the CPU changes to another task, whatever state the stack is in
 FOR_USERS = 0x6000  # ring 3: an `int` instruction may name it
@@ -92,6 +92,18 @@ class Interrupts(Component):
         self.cpu.out8(port + 1, cascade)
         self.cpu.out8(port + 1, 1)
         self.cpu.out8(port + 1, mask)
+
+    def mask(self, line: u8) -> None:
+        """Mask a line of the main controller; what it asks for meanwhile is remembered."""
+        self.cpu.out8(MAIN + 1, self.cpu.in8(MAIN + 1) | 1 << (line & 7))
+
+    def unmask(self, line: u8) -> None:
+        """Unmask a line of the main controller."""
+        self.cpu.out8(MAIN + 1, self.cpu.in8(MAIN + 1) & ~(1 << (line & 7)))
+
+    def lets_devices_in(self) -> bool:
+        """Say whether a line of the main controller may interrupt beside the timer's."""
+        return self.cpu.in8(MAIN + 1) | 1 != 0xFF
 
     def is_requested(self, vector: u32) -> bool:
         """Say whether a line of the main controller asks for its interrupt."""

@@ -13,12 +13,17 @@ USER_CODE = 0x18 | 3
 USER_DATA = 0x20 | 3
 TASK = 0x28
 DOUBLE_FAULT_TASK = 0x30
+THREAD = 0x40 | 3
+"""Tells programs two things, in either mode: its limit, which `lsl` reads, is the id of the thread that runs, and it is
+readable, as `verr` says, just if a fast instruction makes system calls."""
 
 EFLAGS_FIXED = 1 << 1
 
 # Access bytes, with the accessed bit that the CPU would set.
 ACCESSES = ((KERNEL_CODE, 0x9B), (KERNEL_DATA, 0x93), (USER_CODE, 0xFB), (USER_DATA, 0xF3))
 ACCESS_TASK = 0x89
+ACCESS_THREAD = 0xF1  # data of ring 3, read-only
+ACCESS_WITHOUT_FAST_CALLS = 0xF9  # code of ring 3, not readable: all of it lies in page 0
 FLAT = 0xC  # 4 KiB units, 32-bit
 
 
@@ -32,14 +37,14 @@ class Descriptor(Struct):
 class DescriptorTable(Struct):
     """The global descriptor table."""
 
-    entries: Array[Descriptor] = inline(7)
+    entries: Array[Descriptor] = inline(9)
 
 
 @on_64_bits(DescriptorTable)
 class DescriptorTable64(Struct):
     """The global descriptor table of long mode, in which a task state's descriptor is two."""
 
-    entries: Array[Descriptor] = inline(8)
+    entries: Array[Descriptor] = inline(9)
 
 
 class Segments(Component):
@@ -56,6 +61,7 @@ class Segments(Component):
         for selector, access in ACCESSES:
             self._set(selector, 0, 0xF_FFFF, access, FLAT)
         self._set(TASK, address_of(task), size_of(task) - 1, ACCESS_TASK, 0)
+        self._set(THREAD, 0, 0, ACCESS_THREAD, 0)
         self._set(DOUBLE_FAULT_TASK, address_of(self.double_fault), size_of(self.double_fault) - 1, ACCESS_TASK, 0)
         task.ss0 = KERNEL_DATA
         task.io_bitmap = size_of(task)
@@ -63,6 +69,14 @@ class Segments(Component):
         self.cpu.load_gdt(address_of(self.table), size_of(self.table) - 1, KERNEL_CODE, KERNEL_DATA)
         self.cpu.load_ldt(0)
         self.cpu.load_task_register(TASK)
+
+    def tell_no_fast_calls(self) -> None:
+        """Let programs find out that they have no faster way to make calls than `int`."""
+        self._set(THREAD, 0, 0, ACCESS_WITHOUT_FAST_CALLS, 0)
+
+    def show_thread(self, number: u16) -> None:
+        """Let programs read the id of the thread that is to run."""
+        self.table.entries[THREAD // 8].low = number
 
     def use_tables(self, directory: word) -> None:
         """Serve double faults with the page directory at a physical address."""

@@ -1,6 +1,7 @@
 """Segments of long mode: code and data for both rings in the order of `syscall`, a task state with stacks of its own.
 
     0x08 kernel code   0x10 kernel data   0x18 null   0x20 user data   0x28 user code   0x30 task state, two entries
+    0x40 the id of the thread that runs
 
 `syscall` takes the code of ring 0 and the data behind it; `sysret` goes to the data behind a selector, 0x18, and to the
 code behind that, with ring 3's privilege in both.  There is no 32-bit code.
@@ -9,7 +10,16 @@ Source: Intel SDM volume 3, sections 3.4.5 (descriptors), 5.8.8 (fast system cal
 """
 
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.segments import ACCESS_TASK, FLAT, KERNEL_CODE, KERNEL_DATA, DescriptorTable, Segments
+from keelback.kernel.x86.segments import (
+    ACCESS_TASK,
+    ACCESS_THREAD,
+    FLAT,
+    KERNEL_CODE,
+    KERNEL_DATA,
+    THREAD,
+    DescriptorTable,
+    Segments,
+)
 from keelback.kernel.x86.task_state import TaskState, TaskState64
 from keelback.kernel.x86.vectors import Vector
 from keelback.lang import Array, Cpu, Region, Struct, address_of, inline, size_of, u64, view, word
@@ -50,6 +60,7 @@ class Segments64(Segments):
             self._set(selector, 0, 0xF_FFFF, access, LONG)
         for selector, access in DATA:
             self._set(selector, 0, 0xF_FFFF, access, FLAT)
+        self._set(THREAD, 0, 0, ACCESS_THREAD, 0)
         self._set(TASK, address_of(task), size_of(task) - 1, ACCESS_TASK, 0)
         self._fill(view(self.ram, TaskState64, address_of(task)))
         self.cpu.load_gdt(address_of(self.table), size_of(self.table) - 1, KERNEL_CODE, KERNEL_DATA)

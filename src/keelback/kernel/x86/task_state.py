@@ -6,6 +6,22 @@ Source: Intel SDM volume 3, sections 7.2.1 (32-bit task state), 7.3 (what a task
 from keelback.lang import Array, Struct, at, inline, on_64_bits, u16, u32, u64, word
 
 
+class SysenterStack(Struct):
+    """What `sysenter` starts on, right below a task state, until entry code takes the thread's stack from there.
+
+    It has room for a debug trap of a program's single step, two registers, and a non-maskable interrupt.
+    """
+
+    words: Array[u32] = inline(11)
+
+
+@on_64_bits(SysenterStack)
+class SysenterStack64(Struct):
+    """Nothing that is used in long mode, where `syscall` changes no stack."""
+
+    words: Array[u32] = inline(1)
+
+
 class TaskState(Struct):
     """A task-state segment: the kernel's stack for traps; registers of a task that another has interrupted.
 

@@ -17,8 +17,8 @@ FROM_VIRTUAL_8086 = 1 << 8
 """Marks a vector that came in virtual-8086 mode: such a frame is never restored."""
 FAILED_CHECK = 0x21636970
 """What compiled code has in eax where a check has failed: `pic!` as bytes."""
-FROM_SYSCALL = 1 << 16
-"""Marks, as no error code does, the frame of a system call that came by `syscall`, and may return by `sysret`."""
+FROM_FAST_CALL = 1 << 16
+"""Marks, as no error code does, the frame of a call that came by `syscall` or `sysenter`, and may return that way."""
 
 
 class TrapFrame(Struct):
@@ -33,7 +33,7 @@ class TrapFrame(Struct):
     ecx: u32
     eax: u32
     vector: u32  # of the trap; with the mark FROM_VIRTUAL_8086 if there
-    error: u32  # 0 where the CPU pushes none; of a page fault, whose bits these are:
+    error: u32  # 0 where the CPU pushes none, but for the mark FROM_FAST_CALL; of a page fault, whose bits these are:
     forbidden: bool = bit(0)  # the page is there
     writing: bool = bit(1)
     by_user: bool = bit(2)
@@ -59,19 +59,46 @@ class TrapFrame(Struct):
         """Return the stack pointer of user mode."""
         return self.esp
 
-    # A system call has its number in eax, its arguments in ebx, esi, edi, ebp, and its result in eax.
+    # A system call has its number in eax, its arguments in ebx, esi, edi, ebp, edx, and its result in eax.
 
     def number(self) -> word:
         """Return the number of the system call."""
         return self.eax
 
     def argument(self, index: u32) -> word:
-        """Return an argument of the system call, from 0 to 3."""
-        return self.ebx if index == 0 else self.esi if index == 1 else self.edi if index == 2 else self.ebp
+        """Return an argument of the system call, from 0 to 4."""
+        return (
+            self.ebx if index == 0 else self.esi if index == 1 else self.edi if index == 2
+            else self.ebp if index == 3 else self.edx
+        )  # fmt: skip
 
     def set_result(self, result: word) -> None:
         """Set what the system call returns."""
         self.eax = result
+
+    def set_value(self, value: word) -> None:
+        """Set what the thread ends with: the argument of the call by which it would end itself."""
+        self.ebx = value
+
+    def set_message(self, badge: word, other: "TrapFrame") -> None:
+        """Set what comes beside the result of a call that carries a message: its words are those of another frame."""
+        self.ebx = badge
+        self.esi = other.esi
+        self.edi = other.edi
+        self.ebp = other.ebp
+
+    def set_words(self, first: word, second: word, third: word) -> None:
+        """Set the words of what comes by a call that carries a message, when it came from nobody."""
+        self.ebx = 0
+        self.esi = first
+        self.edi = second
+        self.ebp = third
+
+    def set_more(self, more: word) -> None:
+        """Set what came besides, in edx, where `sysexit` would go: the call returns as from `int`."""
+        self.edx = more
+        self.error = 0
+        self.ss = USER_DATA  # which `sysexit` would not need: a non-maskable interrupt at the entry may have been there
 
     def set_error(self, number: i32) -> None:
         """Set which error the system call returns, a negative number."""
@@ -121,6 +148,10 @@ class TrapFrame(Struct):
         self.esp = stack
         self.ss = USER_DATA
 
+    def tell_handles(self, count: u32) -> None:
+        """Tell a program that starts how many handles it was given."""
+        self.edx = count
+
     def start_idle(self, entry: word) -> None:
         """Make this the frame of the idle thread, in ring 0."""
         self.clear()
@@ -150,7 +181,7 @@ class TrapFrame64(Struct):
     rcx: u64
     rax: u64
     vector: u32  # of the trap; with the mark FROM_VIRTUAL_8086 if there
-    error: u32 = at(0x80)  # as in `TrapFrame`; with the mark FROM_SYSCALL if there
+    error: u32 = at(0x80)  # as in `TrapFrame`; with the mark FROM_FAST_CALL if there
     forbidden: bool = bit(0)
     writing: bool = bit(1)
     by_user: bool = bit(2)
@@ -176,19 +207,44 @@ class TrapFrame64(Struct):
         """Return the stack pointer of user mode."""
         return self.rsp
 
-    # A system call has its number in rax, its arguments in rbx, rsi, rdi, rbp, and its result in rax.
+    # A system call has its number in rax, its arguments in rbx, rsi, rdi, rbp, rdx, and its result in rax.
 
     def number(self) -> word:
         """Return the number of the system call."""
         return self.rax
 
     def argument(self, index: u32) -> word:
-        """Return an argument of the system call, from 0 to 3."""
-        return self.rbx if index == 0 else self.rsi if index == 1 else self.rdi if index == 2 else self.rbp
+        """Return an argument of the system call, from 0 to 4."""
+        return (
+            self.rbx if index == 0 else self.rsi if index == 1 else self.rdi if index == 2
+            else self.rbp if index == 3 else self.rdx
+        )  # fmt: skip
 
     def set_result(self, result: word) -> None:
         """Set what the system call returns."""
         self.rax = result
+
+    def set_value(self, value: word) -> None:
+        """Set what the thread ends with: the argument of the call by which it would end itself."""
+        self.rbx = value
+
+    def set_message(self, badge: word, other: "TrapFrame64") -> None:
+        """Set what comes beside the result of a call that carries a message: its words are those of another frame."""
+        self.rbx = badge
+        self.rsi = other.rsi
+        self.rdi = other.rdi
+        self.rbp = other.rbp
+
+    def set_words(self, first: word, second: word, third: word) -> None:
+        """Set the words of what comes by a call that carries a message, when it came from nobody."""
+        self.rbx = 0
+        self.rsi = first
+        self.rdi = second
+        self.rbp = third
+
+    def set_more(self, more: word) -> None:
+        """Set what came besides."""
+        self.rdx = more
 
     def set_error(self, number: i32) -> None:
         """Set which error the system call returns, a negative number."""
@@ -238,6 +294,10 @@ class TrapFrame64(Struct):
         self.rflags = EFLAGS_FIXED | EFLAGS_INTERRUPTS
         self.rsp = stack
         self.ss = segments64.USER_DATA
+
+    def tell_handles(self, count: u32) -> None:
+        """Tell a program that starts how many handles it was given."""
+        self.rsi = count
 
     def start_idle(self, entry: word) -> None:
         """Make this the frame of the idle thread, in ring 0, whose stack is above it: empty."""

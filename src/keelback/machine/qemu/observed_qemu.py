@@ -12,6 +12,7 @@ from keelback.machine.qemu.gdb_remote import GdbRemote
 from keelback.machine.qemu.qemu import CPU
 from keelback.machine.qemu.qmp import QemuError
 from keelback.machine.qemu.running_qemu import RunningQemu
+from keelback.machine.qemu.typing import Typist
 
 EVENTS = 100  # microseconds from one to the next: 100 to a tick
 # fmt: off
@@ -42,13 +43,22 @@ class ObservedQemu(RunningQemu):
         cpu: str = CPU,
         command_line: str = "",
         output: Callable[[bytes], None] = lambda data: None,
+        typist: Typist | None = None,
     ) -> None:
         """Start QEMU; it stands before its first instruction.  Raises: BadImageFile; QemuError."""
         self.traps = 0
         self.at_booted: list[Observer] = []
         self.before_trap: list[Observer] = []
         self.after_trap: list[Observer] = []
-        super().__init__(image, memory=memory, cpu=cpu, command_line=command_line, arguments=SHORT_JUMPS, output=output)
+        super().__init__(
+            image,
+            memory=memory,
+            cpu=cpu,
+            command_line=command_line,
+            arguments=SHORT_JUMPS,
+            output=output,
+            typist=typist,
+        )
         self._stops_before = False
         self._booted, self._leave = self.header["booted"], self.header["leave"]
         try:

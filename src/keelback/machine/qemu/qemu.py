@@ -26,6 +26,7 @@ from keelback.image.leftovers import end, end_with_parent, scratch_folder, start
 from keelback.kernel.devices.power import DEBUG_EXIT, DONE, PANICKED, REFUSED
 from keelback.machine.clock import SHIFT
 from keelback.machine.qemu.qmp import QemuError, Qmp
+from keelback.machine.qemu.typing import Typist
 
 PROGRAM: Final = "qemu-system-x86_64"
 CPU: Final = "max,-smap"
@@ -35,6 +36,8 @@ LOW_MEMORY, SPLIT_MEMORY = 3 * GIB + GIB // 2, 3 * GIB
 """QEMU's PC has all RAM below 4 GiB up to the first, and with more than that only as much as the second says."""
 BY_INSTRUCTIONS = ("-icount", f"shift={SHIFT},sleep=off")
 """Arguments that make time the number of instructions: a run depends on nothing outside."""
+BY_INSTRUCTIONS_AWAITING = ("-icount", f"shift={SHIFT},sleep=on")
+"""The same, but an idle CPU waits as long as its next timer says, for somebody may type meanwhile."""
 WAIT = 20  # seconds in which QEMU answers, however busy the host is
 
 
@@ -81,8 +84,9 @@ def find_qemu(program: str = PROGRAM) -> str:
 class Qemu:
     """A machine that boots a kernel image file; a context that leaves no process and no file behind.
 
-    `memory` is in bytes, whole MiB.  `output` is given every byte that the serial line sends.  `ram` is the memory
-    below 4 GiB, read and written by both sides; it is only steady while the machine does not run.
+    `memory` is in bytes, whole MiB.  `output` is given every byte that the serial line sends; `typist` types on it from
+    the first of them on, for then the kernel has set the line up, and nothing is lost.  `ram` is the memory below
+    4 GiB, read and written by both sides; it is only steady while the machine does not run.
     """
 
     def __init__(
@@ -96,12 +100,14 @@ class Qemu:
         command_line: str = "",
         arguments: Sequence[str] = (),
         output: Callable[[bytes], None] = lambda data: None,
+        typist: Typist | None = None,
     ) -> None:
         """Start QEMU; with `-S` among the other arguments it stands before its first instruction.
 
         Raises: QemuError.
         """
         self.output = output
+        self.typist = typist
         self.console = bytearray()
         self._monitor: Qmp | None = None
         self.program = find_qemu(program)
@@ -131,7 +137,7 @@ class Qemu:
         try:
             self.process = start_tool(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if self.typist is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 preexec_fn=end_with_parent if sys.platform == "linux" else None,
@@ -168,6 +174,8 @@ class Qemu:
         if data:
             self.console += data
             self.output(data)
+            if self.typist is not None and self.process.stdin is not None:
+                self.typist.start(self.process.stdin)
         return bool(data)
 
     # The monitor.
@@ -220,6 +228,8 @@ class Qemu:
     def close(self) -> None:
         """End QEMU if it still runs, and remove its files; `ram` stays readable."""
         end(self.process)
+        if self.typist is not None:
+            self.typist.end()
         self.process.communicate()
         if self._monitor is not None:
             self._monitor.close()

@@ -7,7 +7,8 @@ from keelback.image.image_reader import read_image_file
 from keelback.inspect.lens import look
 from keelback.machine.observed import Outcome
 from keelback.machine.panics import panic_of
-from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, CPU, Qemu, Verdict
+from keelback.machine.qemu.qemu import BY_INSTRUCTIONS, BY_INSTRUCTIONS_AWAITING, CPU, Qemu, Verdict
+from keelback.machine.qemu.typing import Typist
 
 OUTCOMES = {
     Verdict.DONE: Outcome.POWERED_OFF,
@@ -29,14 +30,22 @@ class RunningQemu(Qemu):
         command_line: str = "",
         arguments: Sequence[str] = (),
         output: Callable[[bytes], None] = lambda data: None,
+        typist: Typist | None = None,
     ) -> None:
         """Start QEMU; it stands before its first instruction.  Raises: BadImageFile; QemuError."""
         kernel = read_image_file(image)
         self.layout, self.header = kernel.layout, kernel.header
         self.outcome = Outcome.RUNNING
-        all_arguments = ("-S", *BY_INSTRUCTIONS, *arguments)
+        awaits = typist is not None and typist.live is not None
+        all_arguments = ("-S", *(BY_INSTRUCTIONS_AWAITING if awaits else BY_INSTRUCTIONS), *arguments)
         super().__init__(
-            image, memory=memory, cpu=cpu, command_line=command_line, arguments=all_arguments, output=output
+            image,
+            memory=memory,
+            cpu=cpu,
+            command_line=command_line,
+            arguments=all_arguments,
+            output=output,
+            typist=typist,
         )
 
     @property

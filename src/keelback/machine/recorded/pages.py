@@ -80,6 +80,14 @@ class Pages:
             else:
                 self._move(page, index, after)
 
+    def cut(self, moment: int) -> None:
+        """Forget all moments behind one, which RAM comes from: they are of another run."""
+        for later in [each for each in self._changed if each > moment]:
+            for page in self._changed.pop(later):
+                self._moments[page].remove(later)
+                self.size -= len(self._kept.pop((page, later)))
+        self._last = min(self._last, moment)
+
     def content(self, page: int, moment: int) -> bytes:
         """Return what a page held at a moment."""
         moments = self._moments.get(page, [])

@@ -4,7 +4,8 @@
     ●                 ●               ●        ^        checkpoints; going back puts the last one before back, and
                                                at       makes the steps from there again
 
-1. A run repeats: what was done once is done again by the same steps, so a checkpoint stays right.
+1. A run repeats: what was done once is done again by the same steps, so a checkpoint stays right.  Who types begins
+   another, and checkpoints behind that step are given up.
 2. A step ends at a trap boundary, where no CPU context has to be kept: RAM, and what `parts` of the machine keep.
 3. At every step that could have a checkpoint the CPU forgets its translations, whether there is one or not, so that a
    kernel that forgets to invalidate one meets the same after going back.
@@ -17,6 +18,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from keelback.lang import Panic
+from keelback.machine.input_log import Device, Typed
 from keelback.machine.observed import Observer, Outcome
 from keelback.machine.recorded.pages import Pages
 from keelback.machine.simulated.kept import Values
@@ -126,20 +128,35 @@ class Recording:
             self.pc.after_trap += [after_trap] if after_trap else []
             self._step()
 
+    def type(self, device: Device, data: bytes) -> None:
+        """Let something be typed here, where the run goes on; what came after this step before is forgotten.
+
+        Raises: ValueError where the run ends.
+        """
+        if self.at == self.end:
+            raise ValueError("a run that is over takes no input")
+        for later in [each for each in self.checkpoints if each > self.at]:
+            del self.checkpoints[later]
+        self._pages.cut(self.at)
+        self.furthest, self.end, self.panic = self.at, None, None
+        del self._said[len(self.pc.console) :]
+        self.pc.input.forget_after(self.pc.time)
+        self.pc.input.add(Typed(self.pc.time, device, data))
+
     def before(self, at: int) -> int:
         """Return the last checkpoint before a step."""
         return max(each for each in self.checkpoints if each < at)
 
     @contextmanager
     def _unobserved(self) -> Iterator[None]:
-        """Let nobody hear of steps that were made before."""
+        """Let nobody hear of steps that were made before, nor type in them."""
         pc = self.pc
-        heard = pc.before_trap, pc.after_trap, pc.output
-        pc.before_trap, pc.after_trap, pc.output = [], [], _nothing
+        heard = pc.before_trap, pc.after_trap, pc.output, pc.input.live
+        pc.before_trap, pc.after_trap, pc.output, pc.input.live = [], [], _nothing, None
         try:
             yield
         finally:
-            pc.before_trap, pc.after_trap, pc.output = heard
+            pc.before_trap, pc.after_trap, pc.output, pc.input.live = heard
 
     def _step(self) -> None:
         """Make a step, and note where it led; a panic is noted too."""

@@ -1,13 +1,13 @@
 """A run in a file: all that repeats it exactly, and how it ended.
 
     header    the build, the machine with its image's size, and where the run ended
-    body      the image that the machine loads
+    body      the image that the machine loads, and all that was typed, as an input log
 
-A run depends on its image, its machine and the build that runs it, on nothing else.
+A run depends on its image, its input, its machine and the build that runs it, on nothing else.
 """
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
@@ -29,6 +29,7 @@ from keelback.inspect.kept.form import (
     record_of,
     table_of,
 )
+from keelback.machine.input_log import MOST_LOG, BadLog, Typed, read_log, write_log
 
 PAGE: Final = 4096
 MOST_MEMORY: Final = (4 << 30) - PAGE
@@ -66,7 +67,7 @@ KIND: Final = Kind(
     magic=b"Keelback run\n",
     name="recorded run",
     made_by="`keelback run --record FILE`",
-    format=1,
+    format=2,
     most_header=1 << 20,
     facts={
         "build": is_word,
@@ -87,6 +88,7 @@ KIND: Final = Kind(
             memory=either(_is_digest, one_of("")),
         ),
         "image": number(MOST_MEMORY),
+        "input": number(MOST_LOG),
     },
 )
 
@@ -125,6 +127,7 @@ class RunFile:
     files: dict[str, list[int]]
     end: End
     image: bytes = b""
+    typed: tuple[Typed, ...] = ()
 
     def content(self, name: str) -> bytes:
         """Return the file of a program or library."""
@@ -134,8 +137,10 @@ class RunFile:
     def pack(self) -> bytes:
         """Return the file's bytes."""
         file = BytesIO()
-        facts = asdict(self) | {"image": len(self.image)}
-        write_kept(file, KIND, facts, [self.image], level=6)
+        log = write_log(self.typed)
+        facts = asdict(replace(self, image=b"", typed=())) | {"image": len(self.image), "input": len(log)}
+        del facts["typed"]
+        write_kept(file, KIND, facts, [self.image, log], level=6)
         return file.getvalue()
 
 
@@ -150,12 +155,21 @@ def read_run(path: Path) -> RunFile:
                 if start + length > size:
                     raise BadKeptFile(path, f"its file {name!r:.40} is not in its image, which has {size:,} bytes")
             image = body.take(size)
+            typed = _input_of(path, body.take(facts.pop("input")))
             body.check_end()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     except MemoryError:
         raise BadKeptFile(path, "its image takes more memory than this process may have: see `ulimit -v`") from None
-    return RunFile(**facts | {"end": End(**facts["end"])}, image=image)
+    return RunFile(**facts | {"end": End(**facts["end"])}, image=image, typed=typed)
+
+
+def _input_of(path: Path, log: bytes) -> tuple[Typed, ...]:
+    """Return what a log says was typed.  Raises: BadKeptFile."""
+    try:
+        return tuple(read_log(log))
+    except BadLog as error:
+        raise BadKeptFile(path, f"its input is no log: {error}") from None
 
 
 @cache

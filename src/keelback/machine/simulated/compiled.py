@@ -6,7 +6,7 @@ delivers traps by the tables that it finds in RAM.
 
 from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.kernel import Kernel, make_kernel
-from keelback.kernel.x86.trap_frame import FROM_SYSCALL
+from keelback.kernel.x86.trap_frame import FROM_FAST_CALL
 from keelback.lang import NoHardware
 from keelback.machine.panics import panic_of
 from keelback.machine.simulated.kept import Kept
@@ -47,7 +47,7 @@ class CompiledPc(SimulatedPc):
 
     def _write_frame(self, vector: int, error: int) -> None:
         """Push the CPU's part of the frame; where somebody looks, the entry stub pushes the rest."""
-        if error & FROM_SYSCALL:
+        if error & FROM_FAST_CALL:
             self.ring0.delivery.enter_by_call()
         else:
             self.ring0.delivery.deliver(vector, error)

@@ -21,8 +21,11 @@ from keelback.machine.simulated.saved_state import INTERRUPTS, VIRTUAL_8086
 from keelback.machine.simulated.system_registers import NO_TIME_STAMP
 from keelback.machine.simulated.task_switch import DOUBLE_FAULT, EXTERNAL, NOT_PRESENT, PROTECTION, is_double
 
-NESTED_TASK = 1 << 14
-LOST_ON_ENTRY = 1 << 8 | NESTED_TASK | 1 << 16 | VIRTUAL_8086  # trap flag, nested task, resume
+TRAP_FLAG, NESTED_TASK = 1 << 8, 1 << 14
+LOST_ON_ENTRY = TRAP_FLAG | NESTED_TASK | 1 << 16 | VIRTUAL_8086  # and resume
+CALL, STEPPED_CALL = 256, 257
+"""Stand for the vector of a fast call, which has none, where a delivery tells what was the last, and of one after which
+a single step trapped at once."""
 
 
 class Delivery(Kept, ABC):
@@ -60,9 +63,9 @@ class Delivery(Kept, ABC):
             else:
                 self.deliver(fault.vector, fault.error)
 
+    @abstractmethod
     def enter_by_call(self) -> None:
-        """Enter the kernel after a `syscall`, which the instruction pointer stands behind."""
-        raise NotImplementedError("a 32-bit CPU has no `syscall`")
+        """Enter the kernel after a `syscall` or `sysenter`, which the instruction pointer stands behind."""
 
     def _enter_by_gate(self, vector: int, error: int) -> None:
         """Enter the kernel by the gate of a vector.  Raises: DeliveryFault."""

@@ -1,9 +1,12 @@
-"""The devices of the simulated PC, as far as a kernel can tell: serial line, interrupt controllers, timer, power.
+"""The devices of the simulated PC, as far as a kernel can tell: interrupt controllers, timer, power, and all ports.
 
-Sources: PC16550D data sheet; Intel 8259A and 8254 data sheets; QEMU's isa-debug-exit.
+Those that something comes in by are `serial.py` and `keyboard.py`.
+
+Sources: Intel 8259A and 8254 data sheets; QEMU's isa-debug-exit.
 """
 
 from collections.abc import Callable
+from zlib import crc32
 
 from keelback.machine.simulated.kept import Kept
 
@@ -25,44 +28,16 @@ class Device(Kept):
         """Take a value that was written to the port at an offset from the first."""
 
 
-class Serial(Device):
-    """A serial port whose line is free, unless `is_stuck`; what is sent goes to `output`."""
-
-    KEPT = "registers", "is_stuck"
-    first, count = 0x3F8, 8
-    LINE_CONTROL, LINE_STATUS = 3, 5
-    DIVISOR_LATCH = 0x80
-    EMPTY = 0x60
-
-    def __init__(self, output: Callable[[int], None]) -> None:
-        self.output = output
-        self.registers = [0] * self.count
-        self.is_stuck = False
-
-    def read(self, offset: int) -> int:
-        """Return a register; the line status says whether the transmitter is empty."""
-        if offset == self.LINE_STATUS:
-            return 0 if self.is_stuck else self.EMPTY
-        return self.registers[offset]
-
-    def write(self, offset: int, value: int) -> None:
-        """Send a byte, or set a register."""
-        if offset == 0 and not self.registers[self.LINE_CONTROL] & self.DIVISOR_LATCH:
-            self.output(value)
-        else:
-            self.registers[offset] = value
-
-
 class InterruptController(Device):
-    """An 8259A: eight lines, the lowest first.
+    """An 8259A: eight lines, the lowest first, each of which asks where it rises.
 
-    `is_connected` says whether the CPU's local APIC lets it interrupt; `when_asked` is called when somebody reads the
-    requests that wait.
+    `levels` are those that are up.  `is_connected` says whether the CPU's local APIC lets it interrupt; `when_asked` is
+    called when somebody reads the requests that wait.
     """
 
     KEPT = (
         *("vector", "mask", "requested", "in_service", "words_left"),
-        *("shows_in_service", "vector_comes", "is_connected"),
+        *("shows_in_service", "vector_comes", "is_connected", "levels"),
     )
     count = 2
     INITIALISE, READ_COMMAND, READ_REGISTER, END, SPECIFIC = 0x10, 0x08, 0x02, 0x20, 0x40
@@ -78,6 +53,7 @@ class InterruptController(Device):
         self.shows_in_service = False
         self.vector_comes = False
         self.is_connected = True
+        self.levels = 0
         self.when_asked: Callable[[], None] = lambda: None
 
     def read(self, offset: int) -> int:
@@ -113,6 +89,15 @@ class InterruptController(Device):
         """Request an interrupt."""
         self.requested |= 1 << line
 
+    def set_level(self, line: int, is_up: bool) -> None:
+        """Let a line rise, which requests an interrupt, or fall, which takes back a request that still waits."""
+        if not is_up:
+            self.levels &= ~(1 << line)
+            self.requested &= ~(1 << line)
+        elif not self.levels >> line & 1:
+            self.levels |= 1 << line
+            self.raise_line(line)
+
     def pending(self) -> int | None:
         """Return the line that would interrupt now, None when none would."""
         waiting = self.requested & ~self.mask
@@ -138,7 +123,8 @@ class IntervalTimer(Device):
 
     Virtual time is counted in user instructions, `rate` of them a second; `due` is when the next tick comes.  While the
     kernel starts, no virtual time passes: one shot takes a clock each time that somebody asks whether it is over.
-    `is_dead` says that it never counts.
+    `is_dead` says that it never counts.  With a `seed`, ticks come at times that it decides, none later than a period
+    after the one before.
     """
 
     KEPT = "low", "period", "due", "is_once", "left", "is_dead"
@@ -156,6 +142,7 @@ class IntervalTimer(Device):
         self.is_once = False
         self.left = 0
         self.is_dead = False
+        self.seed: int | None = None
 
     def asked(self) -> bool:
         """Count one clock of the one shot; say whether it was the last."""
@@ -177,12 +164,18 @@ class IntervalTimer(Device):
             self.left = divisor
         elif not self.is_dead:
             self.period = max(1, divisor * self.rate // self.CLOCK)
-            self.due = self.now() + self.period
+            self.due = self._after(self.now())
 
     def tick(self) -> None:
-        """Move the next tick a period on."""
+        """Move the next tick on."""
         if self.due is not None:
-            self.due += self.period
+            self.due = self._after(self.due)
+
+    def _after(self, time: int) -> int:
+        """Return when the tick comes that follows one at some time."""
+        if self.seed is None:
+            return time + self.period
+        return time + 1 + crc32(f"{self.seed} {time}".encode()) % self.period
 
 
 class DebugExit(Device):

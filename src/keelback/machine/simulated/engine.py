@@ -106,10 +106,13 @@ class Engine(Kept):
             for register, value in ((x86.UC_X86_REG_CR4, PAE), *CR0_TO_AND_FRO, (x86.UC_X86_REG_CR4, 0)):
                 self.uc.reg_write(register, value)
 
-    def record_calls(self) -> None:
-        """Record a `syscall` instruction in `called`, instead of what it does, and end the run behind it."""
+    def record_calls(self, instruction: int) -> None:
+        """Record a `syscall` or `sysenter`, by Unicorn's number, in `called`, instead of what it does; end the run.
+
+        The instruction pointer stands behind it.
+        """
         for function in (self._record_call, uclib.uc_emu_stop):
-            self._hook(UC_HOOK_INSN, function, 1, 0, ctypes.c_int(x86.UC_X86_INS_SYSCALL))
+            self._hook(UC_HOOK_INSN, function, 1, 0, ctypes.c_int(instruction))
 
     def _hook(self, kind: int, function: Any, first: int, last: int, *more: Any) -> int:
         """Hook a C function, which Unicorn calls; for addresses in [first, last], or all when `first` is above `last`.
@@ -134,22 +137,32 @@ class Engine(Kept):
         uclib.uc_hook_del(self.handle, hook)
         self.uc.ctl_flush_tb()
 
+    @property
+    def ram_size(self) -> int:
+        """Return how many bytes of RAM there are, from address 0 on."""
+        return len(self._buffer)
+
     def add_absent(self, end: int) -> None:
         """Make addresses from the end of RAM to another read as ones, and forget what is written there."""
-        start, end = len(self._buffer), -(-end // 4096) * 4096
+        start, end = self.ram_size, -(-end // 4096) * 4096
         if start < end:
             self.uc.mmio_map(start, end - start, _read_ones, None, _write_nothing, None)
 
     def forget_frames(self, frames: Iterable[int]) -> None:
-        """Forget what was translated from the code in frames, whoever maps them; the present context stays.
+        """Forget what was translated from the code in frames, whoever maps them; the present context stays."""
+        self.forget_memory((frame << 12, frame + 1 << 12) for frame in frames)
 
-        Unicorn asks for addresses, and passes over those that the present context could not fetch from.
+    def forget_memory(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Forget what was translated from the code in ranges of physical memory, as `forget_frames` does.
+
+        A range is its first address, in RAM, and its end.  Unicorn asks for addresses, and passes over those that the
+        present context could not fetch from.
         """
         self.save(self._present)
         self.restore(self._without_paging)
         self.set_register(x86.UC_X86_REG_CR3, 0)  # addresses are looked up anew, and so they are afterwards
-        for frame in frames:
-            self.uc.ctl_remove_cache(frame << 12, frame + 1 << 12)
+        for start, end in ranges:
+            self.uc.ctl_remove_cache(start, end)
         self.set_register(x86.UC_X86_REG_CR3, 0)
         self.restore(self._present)
 

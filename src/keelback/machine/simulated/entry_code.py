@@ -7,10 +7,13 @@ import struct
 
 from keelback.kernel.layout import Layout
 from keelback.kernel.x86.interrupts import STUB_SIZE, STUBS
-from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, TrapFrame
-from keelback.kernel.x86.vectors import Vector
+from keelback.kernel.x86.segments import EFLAGS_FIXED
+from keelback.kernel.x86.trap_frame import EFLAGS_INTERRUPTS, FROM_FAST_CALL, FROM_VIRTUAL_8086, TrapFrame
+from keelback.kernel.x86.vectors import SYSTEM_CALL, Vector
 from keelback.lang import Panic, Ram, layout_of
 from keelback.machine.simulated.deliveries import delivery_of
+from keelback.machine.simulated.delivery import TRAP_FLAG
+from keelback.machine.simulated.models import SYSENTER_EIP, SYSENTER_ESP
 from keelback.machine.simulated.processor import Processor
 from keelback.machine.simulated.protected_mode import ESP0
 
@@ -37,6 +40,10 @@ class EntryCode:
     def write_frame(self, vector: int, error: int) -> int:
         """Write the frame of a trap, and return its address.  Raises: Panic when that is not in RAM."""
         cpu = self.processor.state
+        if cpu.in_user_mode and not cpu.in_virtual_8086:
+            self.processor.clean.take_flat_segments(cpu)
+        if error & FROM_FAST_CALL:
+            return self._write_call()
         di, si, bp, sp, bx, dx, cx, ax = cpu.general()
         if cpu.in_virtual_8086:
             vector |= FROM_VIRTUAL_8086
@@ -49,6 +56,28 @@ class EntryCode:
         self._check(frame)
         struct.pack_into(f"<{4 + len(words)}I", self.ram.bytes, frame, di, si, bp, frame + PUSHAL_STACK, *words)
         return frame
+
+    def _write_call(self) -> int:
+        """Write the frame of a fast call, in which selectors are, and return its address.  Raises: as `write_frame`."""
+        cpu = self.processor.state
+        frame = self._trap_stack() - self.frame_size
+        self._check(frame)
+        flags, error = EFLAGS_FIXED | EFLAGS_INTERRUPTS, FROM_FAST_CALL
+        if cpu.flags & TRAP_FLAG:
+            flags, error = cpu.flags | EFLAGS_INTERRUPTS, 0
+            self._write_step(cpu.flags & ~EFLAGS_INTERRUPTS)
+        di, si, bp, _, bx, dx, cx, ax = cpu.general()
+        words = di, si, bp, frame + PUSHAL_STACK, bx, dx, cx, ax, SYSTEM_CALL, error, dx
+        struct.pack_into(f"<{len(words)}I", self.ram.bytes, frame, *words)
+        struct.pack_into("<II", self.ram.bytes, frame + FRAME.field("eflags").offset, flags, cx)
+        return frame
+
+    def _write_step(self, flags: int) -> None:
+        """Write what a single step of `sysenter` leaves on the entry stack, below the task state."""
+        cpu, kernel = self.processor.state, self.processor.clean
+        entry, end = kernel.msr(SYSENTER_EIP), kernel.msr(SYSENTER_ESP)
+        pushed = cpu.bx, cpu.ax, Vector.DEBUG, 0, entry, kernel.cs, flags
+        struct.pack_into("<7I", self.ram.bytes, end - 4 * len(pushed), *pushed)
 
     def _trap_stack(self) -> int:
         return int(struct.unpack_from("<I", self.ram.bytes, self.processor.clean.task + ESP0)[0])

@@ -1,7 +1,7 @@
-"""What the emulator asks about within a run: ports, `sysenter` and a 32-bit CPU's `syscall`.
+"""What the emulator asks about within a run: ports, a 64-bit CPU's `sysenter` and a 32-bit CPU's `syscall`.
 
 Ring 0's port instructions reach the devices; to user mode all of these are refused, as hardware does before they have
-any effect.  A wide CPU's `syscall` ends the run, without a question.
+any effect.  A wide CPU's `syscall` and a narrow one's `sysenter` end the run, without a question.
 """
 
 from typing import Any
@@ -37,11 +37,12 @@ class Hooks(Kept):
         asked = [
             (self._port_read, x86.UC_X86_INS_IN),
             (self._port_written, x86.UC_X86_INS_OUT),
-            (self._sysenter, x86.UC_X86_INS_SYSENTER),
         ]
         if engine.model.width is WIDE:
-            engine.record_calls()
+            engine.record_calls(x86.UC_X86_INS_SYSCALL)
+            asked.append((self._sysenter, x86.UC_X86_INS_SYSENTER))
         else:
+            engine.record_calls(x86.UC_X86_INS_SYSENTER)
             asked.append((self._syscall, x86.UC_X86_INS_SYSCALL))
         for function, instruction in asked:
             engine.uc.hook_add(UC_HOOK_INSN, function, None, 1, 0, instruction)

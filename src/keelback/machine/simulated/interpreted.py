@@ -185,6 +185,10 @@ class InterpretedPc(SimulatedPc):
         """Make the selectors of data null."""
         self.processor.clean.drop_data_segments()
 
+    def load_spare_selectors(self, selector: int) -> None:
+        """Load fs and gs; entry code has loaded ds with the same selector, unless no program has run yet."""
+        self.processor.clean.load_spare_segments()
+
     def write_dr7(self, value: int) -> None:
         """Set debug register 7, one bit of which is fixed."""
         self.processor.system.write_control(x86.UC_X86_REG_DR7, value | DR7_FIXED)

@@ -9,7 +9,7 @@ import struct
 
 from keelback.kernel.x86.segments64 import USER_CODE, USER_DATA
 from keelback.kernel.x86.task_state import TaskState
-from keelback.kernel.x86.trap_frame import FROM_SYSCALL, FROM_VIRTUAL_8086, TrapFrame
+from keelback.kernel.x86.trap_frame import FROM_FAST_CALL, FROM_VIRTUAL_8086, TrapFrame
 from keelback.lang import Panic, layout_of
 from keelback.machine.simulated.boot_loader import stand_at_entry
 from keelback.machine.simulated.engine import NO_EXCEPTION, OK
@@ -56,7 +56,7 @@ class LongModeEntryCode(EntryCode):
         self.processor.clean.take_data_segments(cpu)
         registers = {name: getattr(cpu, name) for name in SAVED}
         came_from = cpu.ip, cpu.selector("cs"), cpu.flags, cpu.sp, cpu.selector("ss")
-        if error & FROM_SYSCALL:
+        if error & FROM_FAST_CALL:
             registers |= {"cx": cpu.ip, "r11": cpu.flags}
             came_from = cpu.ip, USER_CODE, cpu.flags, cpu.sp, USER_DATA
             self._write(cpu.task + USER_STACK, cpu.sp)

@@ -13,7 +13,7 @@ from unicorn import x86_const as x86
 
 from keelback.lang import Panic
 from keelback.machine.simulated import gates
-from keelback.machine.simulated.delivery import Delivery
+from keelback.machine.simulated.delivery import CALL, Delivery
 from keelback.machine.simulated.long_segments import is_code, long_segments
 from keelback.machine.simulated.models import FLAG_MASK, LSTAR, STAR
 from keelback.machine.simulated.processor import WITH_ERROR_CODE
@@ -25,8 +25,6 @@ RING0_STACK, FIRST_STACK = 0x04, 0x24
 PRESENT = 1 << 47
 """The bit of a descriptor."""
 RESUME = 1 << 16
-CALL = 256
-"""Stands for the vector of a `syscall`, which has none, where a delivery tells what was the last."""
 
 
 class LongModeDelivery(Delivery):

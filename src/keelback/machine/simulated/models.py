@@ -64,6 +64,7 @@ WIDE = Width(
 )
 
 
+SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP = 0x174, 0x175, 0x176
 EFER, STAR, LSTAR, FLAG_MASK = 0xC000_0080, 0xC000_0081, 0xC000_0082, 0xC000_0084
 CALLS_ENABLED, LONG_MODE_ENABLED, LONG_MODE, NO_EXECUTE_ENABLED = 1 << 0, 1 << 8, 1 << 10, 1 << 11
 """The bits of EFER: `syscall`, long mode when paging is on, that it is on, no-execute pages."""
@@ -81,9 +82,10 @@ class Model:
     """The model-specific registers that it has of those that decide how user mode runs and enters ring 0."""
 
 
-PENTIUM_III = Model("Pentium III", NARROW, x86.UC_CPU_X86_PENTIUM3)
+SYSENTER = SYSENTER_CS, SYSENTER_ESP, SYSENTER_EIP
+PENTIUM_III = Model("Pentium III", NARROW, x86.UC_CPU_X86_PENTIUM3, SYSENTER)
 """A 32-bit CPU with PAE, without no-execute pages."""
-CORE_DUO = Model("Core Duo", NARROW, x86.UC_CPU_X86_COREDUO, (EFER,))
+CORE_DUO = Model("Core Duo", NARROW, x86.UC_CPU_X86_COREDUO, (*SYSENTER, EFER))
 """A 32-bit CPU with PAE and no-execute pages."""
 CORE_2_DUO = Model("Core 2 Duo", WIDE, x86.UC_CPU_X86_CORE2DUO, (EFER, STAR, LSTAR, FLAG_MASK))
 """A 64-bit CPU, which starts with 32 bits."""

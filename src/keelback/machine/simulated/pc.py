@@ -6,8 +6,8 @@
 
 The lives differ in who runs the kernel: `interpreted.py`, this Python; `compiled.py`, the emulated CPU in ring 0.
 
-1. Virtual time is user instructions and a fixed time for each trap; the timer's tick comes before the first
-   instruction that it is due at.
+1. Virtual time is user instructions and a fixed time for each trap; the timer's tick, and what is typed, come before
+   the first instruction that they are due at.
 2. No state of the kernel is in a host object: RAM, registers and devices are the whole machine.
 """
 
@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.trap_frame import FROM_SYSCALL
-from keelback.kernel.x86.vectors import SYSTEM_CALL, Vector
+from keelback.kernel.x86.trap_frame import FROM_FAST_CALL
+from keelback.kernel.x86.vectors import FIRST_DEVICE, KEYBOARD, SERIAL, SYSTEM_CALL, TIMER, Vector
 from keelback.lang import HostObject, Panic, Ram, view
 from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.observed import Outcome
@@ -31,15 +31,19 @@ from keelback.machine.simulated.boot_loader import (
     write_descriptors,
     write_parameters,
 )
-from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus, Serial
+from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus
+from keelback.machine.simulated.idleness import Idleness
+from keelback.machine.simulated.incoming import Incoming
 from keelback.machine.simulated.kept import Kept
+from keelback.machine.simulated.keyboard import Keyboard
 from keelback.machine.simulated.models import USUAL, Model
 from keelback.machine.simulated.processor import Kind, Processor, Stop
+from keelback.machine.simulated.serial import Serial
 from keelback.machine.simulated.way_back import WayBack
 
 TRAP_TIME = 500
 """What a trap takes of virtual time, in instructions, whatever the kernel does: about what many take on QEMU."""
-TIMER_LINE = 0
+TIMER_LINE, KEYBOARD_LINE, SERIAL_LINE = (each - FIRST_DEVICE for each in (TIMER, KEYBOARD, SERIAL))
 PAGE = 4096
 
 
@@ -51,6 +55,7 @@ class SimulatedPc(Kept, HostObject, ABC):
     `at_booted` are called when the kernel is up and has started no program, `before_trap` when the frame of a trap is
     in RAM, `after_trap` when the kernel has served it.
     `arriving` are vectors that interrupt what runs next, nobody knows why: a glitch, a local APIC, or non-maskable.
+    `input` is what comes in by its devices.
     `time` is virtual time, `instructions` how many user mode has run of it.
     `kernel` is the running kernel's parts, or those of a kernel that only reads the same RAM.
     """
@@ -95,6 +100,7 @@ class SimulatedPc(Kept, HostObject, ABC):
         self.processor = Processor(self.ram.bytes, self.ports, model or USUAL[layout.paging.name])
         self._way_back = WayBack(layout, self.ram, self.processor, self.header.trap_return)
         self.kernel = self._make_kernel()
+        self._idleness = Idleness(self.kernel, self.contents)
 
     @property
     def contents(self) -> Any:
@@ -107,7 +113,14 @@ class SimulatedPc(Kept, HostObject, ABC):
 
     def parts(self) -> list[Kept]:
         """Return what keeps state between traps, besides RAM and the console."""
-        return [self, *self.ports.devices, self._way_back, *self.processor.parts()]
+        return [
+            self,
+            *self.ports.devices,
+            *self.input.feeds.values(),
+            self._idleness,
+            self._way_back,
+            *self.processor.parts(),
+        ]
 
     def _add_devices(self) -> None:
         self.console = bytearray()
@@ -115,8 +128,15 @@ class SimulatedPc(Kept, HostObject, ABC):
         self.controller = InterruptController(0x20)
         self.controller.when_asked = self._poll_timer
         self.exit = DebugExit()
-        self.serial = Serial(self._send)
-        self.ports = PortBus(self.serial, self.controller, InterruptController(0xA0), self.timer, self.exit)
+        self.serial = Serial(self._send, self._wire(SERIAL_LINE), lambda: self.time, INSTRUCTIONS_PER_SECOND)
+        self.keyboard = Keyboard(self._wire(KEYBOARD_LINE))
+        second = InterruptController(0xA0)
+        self.ports = PortBus(self.serial, self.keyboard, self.controller, second, self.timer, self.exit)
+        self.input = Incoming(self.serial, self.keyboard)
+
+    def _wire(self, line: int) -> Callable[[bool], None]:
+        """Return what a device says the level of its line by."""
+        return lambda is_up: self.controller.set_level(line, is_up)
 
     def _send(self, byte: int) -> None:
         self.console.append(byte)
@@ -233,12 +253,16 @@ class SimulatedPc(Kept, HostObject, ABC):
             if vector != Vector.NON_MASKABLE:
                 return vector, 0
             self._count_non_maskable()
+        if self.input.live is not None:
+            self.input.listen(self.time)
+        if self.input.typed:
+            self.input.bring(self.time)
         stop = self._enter()
         while True:
             if stop.kind is Kind.TRAP:
                 return self._trap(stop)
             if stop.kind is Kind.CALL:
-                return SYSTEM_CALL, FROM_SYSCALL
+                return SYSTEM_CALL, FROM_FAST_CALL
             if stop.kind is Kind.TIME_STAMP:
                 self.processor.finish_time_stamp(self.time)
             elif self._interrupt(stop):
@@ -256,8 +280,13 @@ class SimulatedPc(Kept, HostObject, ABC):
         return self._counted(stop, length) if length else stop
 
     def _budget(self) -> int:
-        """Return how many instructions user mode may run before the timer's next tick."""
-        return 1 << 32 if self.timer.due is None else max(self.timer.due - self.time, 0)
+        """Return how many instructions user mode may run before something interrupts it."""
+        if self.controller.requested and self.controller.pending() is not None:
+            return 0
+        due = self.timer.due
+        if self.input.typed:
+            due = min(self.input.due() + ([] if due is None else [due]), default=None)
+        return 1 << 32 if due is None else max(due - self.time, 0)
 
     def _counted(self, stop: Stop, before: int) -> Stop:
         """Add the instructions that user mode ran, after some others, to virtual time.
@@ -276,13 +305,41 @@ class SimulatedPc(Kept, HostObject, ABC):
         return stop.vector, stop.error
 
     def _interrupt(self, stop: Stop) -> bool:
-        """Deliver the tick that a slice ends at, or that an idle CPU waits for; say whether the CPU can go on."""
-        if self.timer.due is None:
-            return stop.kind is Kind.SLICE_END
+        """Let come what a slice ends for, or what an idle CPU waits for; say whether the CPU can go on."""
         if stop.kind is Kind.HALT:
-            if not self.processor.state.takes_interrupts or not self.controller.accepts(TIMER_LINE):
-                return False
-            self.time = max(self.time, self.timer.due)
-        self.timer.tick()
-        self.controller.raise_line(TIMER_LINE)
+            return self.processor.state.takes_interrupts and self._idle()
+        self._come()
         return True
+
+    def _idle(self) -> bool:
+        """Let time pass until something interrupts; say whether anything does.
+
+        Where somebody may type, as much time passes here.
+        """
+        while self.controller.pending() is None:
+            due = self._wakes_at()
+            if not self.input.is_typed_on and not self.input.due() and self._idleness.is_for_ever(self.instructions):
+                return False
+            if self.input.is_typed_on:
+                self.time = self.input.await_typing(self.time, due)
+                due = self._wakes_at()
+            if due is None:
+                return False
+            self.time = max(self.time, due)
+            self._come()
+        return True
+
+    def _wakes_at(self) -> int | None:
+        """Return when the next thing comes that may wake an idle CPU, None when nothing does."""
+        due = self.input.due()
+        if self.timer.due is not None and self.controller.accepts(TIMER_LINE):
+            due.append(self.timer.due)
+        return min(due, default=None)
+
+    def _come(self) -> None:
+        """Let come what is due."""
+        if self.timer.due is not None and self.timer.due <= self.time:
+            self.timer.tick()
+            self.controller.raise_line(TIMER_LINE)
+        if self.input.typed:
+            self.input.bring(self.time)

@@ -7,8 +7,8 @@
    have changed the memory of its first element, which the emulator writes before it asks.
 3. An instruction that the emulator does not know is an invalid-instruction fault, `int1` a debug trap, `rdpmc` a
    general protection fault.
-4. `sysenter` is not set up: a general protection fault.  Nor is `syscall` on a 32-bit CPU, or where EFER does not
-   allow it: an invalid-instruction fault.
+4. `sysenter` is a general protection fault where it has no code segment to enter, as on a 64-bit CPU; `syscall` is an
+   invalid-instruction fault on a 32-bit CPU, or where EFER does not allow it.
 5. Virtual-8086 mode, which the emulator lets user mode enter by `iret` against the manual, is left as it is: the fault
    that follows, since no page there is the user's, has VM in its flags, as on QEMU.
 6. A page fault behind an instruction that sets flags leaves them as that instruction did; the emulator mixes them up
@@ -35,7 +35,15 @@ from keelback.machine.simulated.devices import PortBus
 from keelback.machine.simulated.engine import INVALID_INSTRUCTION, NO_EXCEPTION, OK, Engine
 from keelback.machine.simulated.hooks import INVALID_OPCODE, PROTECTION, Hooks
 from keelback.machine.simulated.kept import Kept
-from keelback.machine.simulated.models import CALLS_ENABLED, EFER, NO_EXECUTE_ENABLED, PENTIUM_III, Model
+from keelback.machine.simulated.models import (
+    CALLS_ENABLED,
+    EFER,
+    NO_EXECUTE_ENABLED,
+    PENTIUM_III,
+    SYSENTER_CS,
+    WIDE,
+    Model,
+)
 from keelback.machine.simulated.offsets import offsets
 from keelback.machine.simulated.page_walks import PageWalks
 from keelback.machine.simulated.ring0_memory import DeliveryFault, Ring0Memory
@@ -44,7 +52,9 @@ from keelback.machine.simulated.system_registers import SystemRegisters
 
 DEBUG, NO_FPU, NOT_PRESENT, PAGE_FAULT = 1, 7, 11, 14
 WITH_ERROR_CODE = frozenset({8, 10, 11, 12, 13, 14, 17})
-RDTSC, RDPMC, INT1, SYSCALL = b"\x0f\x31", b"\x0f\x33", b"\xf1", b"\x0f\x05"
+RDTSC, RDPMC, INT1, SYSCALL, SYSENTER = b"\x0f\x31", b"\x0f\x33", b"\xf1", b"\x0f\x05", b"\x0f\x34"
+NOT_NULL = 0xFFFC
+"""The bits of a selector that are not its privilege level: all 0, it selects nothing."""
 INT_INVALID_OPCODE = bytes([0xCD, INVALID_OPCODE])
 LIMIT_AT_RESET = 0xFFFF
 """Of the local descriptor table, at address 0, that a CPU has after reset until another is loaded, or none."""
@@ -64,7 +74,8 @@ class Kind(Enum):
 
 
 class Stop(NamedTuple):
-    """Why the processor stopped; vector and error code of a trap.  A call is a `syscall` that EFER allows: it is over.
+    """Why the processor stopped; vector and error code of a trap.  A call is a `syscall` or `sysenter` that may be: it
+    is over.
 
     `begun` counts the instructions that were begun: with SLICE_END, the last of them did not run any more.
     """
@@ -184,6 +195,7 @@ class Processor:
         self.state.save()
         begun: int = self.counter.value
         if self.engine.called:
+            self.engine.called.clear()
             return self._call(begun)
         if self.engine.caught:
             return self._trap(begun, self.engine.caught.popitem()[1])
@@ -203,11 +215,12 @@ class Processor:
         return Stop(Kind.HALT, begun)
 
     def _call(self, begun: int) -> Stop:
-        """Tell of a `syscall`, which the instruction pointer stands behind."""
-        if self.state.msr(EFER) & CALLS_ENABLED:
+        """Tell of a `syscall` or `sysenter`, which the instruction pointer stands behind."""
+        wide = self.state.width is WIDE
+        if self.state.msr(EFER) & CALLS_ENABLED if wide else self.state.msr(SYSENTER_CS) & NOT_NULL:
             return Stop(Kind.CALL, begun)
-        self.state.ip = self.code.start_of(len(SYSCALL))
-        return Stop(Kind.TRAP, begun, INVALID_OPCODE)
+        self.state.ip = self.code.start_of(len(SYSCALL if wide else SYSENTER))
+        return Stop(Kind.TRAP, begun, INVALID_OPCODE if wide else PROTECTION)
 
     # Traps.
 

@@ -1,17 +1,21 @@
-"""How a CPU delivers a trap in 32-bit protected mode: by gates of interrupts, traps and tasks.
+"""How a CPU delivers a trap in 32-bit protected mode: by gates of interrupts, traps and tasks; what `sysenter` does.
+
+`sysenter` says nothing of where it came from, and leaves all flags but two: with TF among them, a debug trap comes
+before the kernel's first instruction.
 
 Source: Intel SDM volume 3, sections 6.12.1 (what a handler finds), 7.2.1 (task-state segment), 20.3.1 (what
-virtual-8086 mode pushes).
+virtual-8086 mode pushes), 5.8.7 (fast system calls) and 17.3.1.4 (single step); volume 2, SYSENTER.
 """
 
 from unicorn import x86_const as x86
 
 from keelback.lang import Panic
 from keelback.machine.simulated import gates
-from keelback.machine.simulated.delivery import NESTED_TASK, Delivery
-from keelback.machine.simulated.processor import WITH_ERROR_CODE
+from keelback.machine.simulated.delivery import CALL, NESTED_TASK, STEPPED_CALL, TRAP_FLAG, Delivery
+from keelback.machine.simulated.models import SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP
+from keelback.machine.simulated.processor import DEBUG, NOT_NULL, WITH_ERROR_CODE
 from keelback.machine.simulated.ring0_memory import PAGING, DeliveryFault
-from keelback.machine.simulated.saved_state import SELECTORS, VIRTUAL_8086
+from keelback.machine.simulated.saved_state import INTERRUPTS, SELECTORS, VIRTUAL_8086
 from keelback.machine.simulated.system_registers import TASK_BUSY
 from keelback.machine.simulated.task_switch import (
     DOUBLE_FAULT,
@@ -54,6 +58,21 @@ class ProtectedModeDelivery(Delivery):
         self.memory.push(stack, words)
         self.entered = vector, bool(flags & VIRTUAL_8086)
         self._stand_at(high & 0xFFFF_0000 | low & 0xFFFF, stack, kind)
+
+    def enter_by_call(self) -> None:
+        """Enter the kernel after a `sysenter`, and by the gate of debug traps where that is a program's single step."""
+        state, kernel = self.processor.state, self.processor.clean
+        code = state.msr(SYSENTER_CS) & NOT_NULL
+        if (code, code + 8) != (kernel.selector("cs"), kernel.selector("ss")):
+            raise Panic(f"the code segment for `sysenter` is {code:#x}, which is not the kernel's")
+        self.entered = CALL, False
+        state.flags &= ~(VIRTUAL_8086 | INTERRUPTS)
+        state.sp, state.ip = state.msr(SYSENTER_ESP), state.msr(SYSENTER_EIP)
+        self._be_in_ring0()
+        if state.flags & TRAP_FLAG:
+            self.deliver(DEBUG, 0)
+            if self.entered[0] == DEBUG:
+                self.entered = STEPPED_CALL, False
 
     def _ring0_stack(self, external: int) -> int:
         """Return the stack pointer that the task state has for ring 0.  Raises: DeliveryFault."""

@@ -25,8 +25,6 @@ from keelback.machine.simulated.task_switch import DOUBLE_FAULT
 MOST_INSTRUCTIONS = 1 << 32
 MOST_EXCEPTIONS = 4
 """As many exceptions of ring 0 are delivered until one is to be served without another."""
-NON_MASKABLE_STUB = 2
-"""Instructions of the stub that counts non-maskable interrupts."""
 LONGEST_STUB = 64
 
 
@@ -34,6 +32,7 @@ class Ring0(Kept):
     """Runs the kernel on a processor; `instructions` counts what it ran there.
 
     An element of a string instruction counts as one.
+    `most_instructions` is how many it may run from its entry to where it stops.
     """
 
     KEPT = "instructions", "_stubs"
@@ -52,6 +51,7 @@ class Ring0(Kept):
         self.booted = booted
         self.leave = leave
         self.instructions = 0
+        self.most_instructions = MOST_INSTRUCTIONS
         self._stubs: dict[tuple[int, bool], int] = {}
         self.engine.stop_at(leave)
 
@@ -68,8 +68,7 @@ class Ring0(Kept):
         vector = interrupt()
         if vector is not None:
             self.delivery.note_kernel()
-            self.delivery.deliver(vector, 0)
-            self._run_some(NON_MASKABLE_STUB)
+            self._count(vector)
         return self._start_to(self.booted)
 
     def _start_to(self, address: int) -> bool:
@@ -106,14 +105,14 @@ class Ring0(Kept):
                 break
             self._deliver_to_itself(status)
             status = self._run()
-        if self.engine.caught or status != OK or self.processor.counter.value > MOST_INSTRUCTIONS:
+        if self.engine.caught or status != OK or self.processor.counter.value > self.most_instructions:
             raise self._mistake(status)
         return self.kernel.ip == address
 
     def _run(self) -> int:
         self.state.restore()
         self.processor.hooks.in_ring0 = True
-        status = self.engine.run(self.state.ip, MOST_INSTRUCTIONS)
+        status = self.engine.run(self.state.ip, self.most_instructions)
         self.processor.hooks.in_ring0 = False
         self.kernel.save()
         self.instructions += self.processor.counter.value
@@ -143,15 +142,24 @@ class Ring0(Kept):
             return Panic(f"vector {INVALID_OPCODE} {place}, error 0x0, cr2 {kernel.cr2:#010x}")
         if status != OK:
             return Panic(f"the processor stopped {place}: {self.engine.strerror(status)}")
-        return Panic(f"the kernel did not end within {MOST_INSTRUCTIONS:,} instructions; it is {place}")
+        return Panic(f"the kernel did not end within {self.most_instructions:,} instructions; it is {place}")
 
     # Entry stubs.
 
     def take_non_maskable(self) -> None:
         """Run the kernel's stub for a non-maskable interrupt, and come back to where the processor stands."""
-        self.delivery.deliver(Vector.NON_MASKABLE, 0)
-        self._run_some(NON_MASKABLE_STUB)
+        self._count(Vector.NON_MASKABLE)
         self.state.cr4 |= NO_TIME_STAMP
+
+    def _count(self, vector: int) -> None:
+        """Run the stub that counts non-maskable interrupts, for a vector, to its end."""
+        self.delivery.deliver(vector, 0)
+        stack = self.state.sp
+        for _ in range(LONGEST_STUB):
+            self._run_some(1)
+            if self.state.sp != stack:  # `iret` has popped what the CPU pushed
+                return
+        raise Panic(f"the entry stub of vector {vector} does not return")
 
     def run_stub(self) -> None:
         """Run the entry stub alone, up to the call of the kernel: the trap frame is then in RAM."""

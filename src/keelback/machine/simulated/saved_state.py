@@ -85,8 +85,8 @@ class SavedState(Kept):
         """All that the emulator keeps of the code and the stack segment."""
         starts = (at.cs + at.segment * (SELECTORS.index(name) - 1) for name in DATA_SELECTORS)
         self._data_segments = [bytes_[start : start + at.segment] for start in starts]
-        self._wide_cells = bytes_.cast("Q")
-        self._msrs = {register: place // 8 for register, place in at.msrs.items()}
+        self._msr_cells = bytes_.cast(self.width.cell)
+        self._msrs = {register: place // self.width.size for register, place in at.msrs.items()}
         self._general = itemgetter(*(self.places[name] for name in self.width.general))
         self._tables = itemgetter(*(self.places[name] for name in ("cr0", "cr3", "cr4", "task", "idt")))
 
@@ -116,14 +116,30 @@ class SavedState(Kept):
         return *self._tables(self.cells), self.idt_limit
 
     def msr(self, register: int) -> int:
-        """Return a model-specific register of those that decide how the CPU runs, 0 where it has none such."""
+        """Return a model-specific register of those that decide how the CPU runs, 0 where it has none such.
+
+        Of a 32-bit CPU's these are the low 32 bits, which no more is used of.
+        """
         place = self._msrs.get(register)
-        return 0 if place is None else self._wide_cells[place]
+        return 0 if place is None else self._msr_cells[place]
 
     def take_data_segments(self, other: "SavedState") -> None:
         """Take the data segments of another state."""
         for segment, theirs in zip(self._data_segments, other._data_segments, strict=True):
             segment[:] = theirs
+
+    def take_flat_segments(self, other: "SavedState") -> None:
+        """Take fs and gs of another state, which is in user mode, and for ds and es the stack segment that it has."""
+        stack = other.segments[-len(other.segments) // 2 :]
+        es, ds, fs, gs = self._data_segments
+        es[:] = ds[:] = stack
+        fs[:], gs[:] = other._data_segments[2:]
+
+    def load_spare_segments(self) -> None:
+        """Load fs and gs as ds is."""
+        _, ds, *spare = self._data_segments
+        for segment in spare:
+            segment[:] = ds
 
     def drop_data_segments(self) -> None:
         """Make the data segments null."""

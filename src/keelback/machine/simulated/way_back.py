@@ -3,7 +3,7 @@
 import struct
 
 from keelback.kernel.layout import Layout
-from keelback.kernel.x86.trap_frame import FROM_SYSCALL, TrapFrame
+from keelback.kernel.x86.trap_frame import FROM_FAST_CALL, TrapFrame
 from keelback.lang import Panic, Ram, layout_of
 from keelback.machine.simulated.kept import Kept
 from keelback.machine.simulated.processor import Processor, Stop
@@ -25,6 +25,7 @@ class WayBack(Kept):
         self.instructions = 0
         self._user_end = layout.user_end
         self._wide = layout.paging.word_bits == 64
+        self._size = layout.paging.word_bits // 8
         self._places = {each.name: each.offset for each in layout_of(TrapFrame, layout.paging.word_bits).fields}
         self._lengths: dict[int, int] = {}
 
@@ -58,19 +59,26 @@ class WayBack(Kept):
 
     def _length(self, frame: int) -> int:
         """Return how many instructions restore a frame of user mode."""
-        turn = self._turn(frame) if self._wide else 0
+        turn = self._turn(frame)
         if turn not in self._lengths:
             self._lengths[turn] = self._measure(frame)
         return self._lengths[turn]
 
     def _turn(self, frame: int) -> int:
-        """Return where the code for a frame of long mode turns from what leads to `sysret`; 4 for nowhere."""
-        error, rip, rcx, rflags, r11 = (
-            int(struct.unpack_from("<Q", self.ram.bytes, frame + self._places[name])[0])
-            for name in ("error", "rip", "rcx", "rflags", "r11")
-        )
-        asked = error & FROM_SYSCALL, rip == rcx, rflags == r11, rip < self._user_end
+        """Return where the code for a frame turns from what leads to `sysret` or `sysexit`: at which of its questions.
+
+        For nowhere it is their number.
+        """
+        is_call = bool(self._word(frame, "error") & FROM_FAST_CALL)
+        if not self._wide or not is_call:
+            return int(is_call)
+        rip, rcx, rflags, r11 = (self._word(frame, name) for name in ("rip", "rcx", "rflags", "r11"))
+        asked = is_call, rip == rcx, rflags == r11, rip < self._user_end
         return next((number for number, holds in enumerate(asked) if not holds), len(asked))
+
+    def _word(self, frame: int, name: str) -> int:
+        place = frame + self._places[name]
+        return int.from_bytes(self.ram.bytes[place : place + self._size], "little")
 
     def _measure(self, frame: int) -> int:
         """Return how many instructions restore a frame, by running ever more of them."""

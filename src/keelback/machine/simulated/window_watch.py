@@ -27,8 +27,13 @@ class WindowWatch(Kept):
         layout, table = kernel.layout, kernel.spaces.access.window_table
         self._engine = engine
         self._frames: set[int] = set()
-        self._shows_all = layout.paging.no_execute and table is None
-        if layout.paging.no_execute and table is not None:
+        self._outside: list[tuple[int, int]] = []
+        """Where the kernel may have written at any time without a window: all of RAM but its text."""
+        if not layout.paging.no_execute:
+            return
+        if table is None:
+            self._outside = [(0, layout.kernel_start), (layout.text_end, engine.ram_size)]
+        else:
             size = layout.paging.entry_size
             start = address_of(table) + layout.paging.table.index(layout.windows) * size
             engine.uc.hook_add(UC_HOOK_MEM_WRITE, self._note, None, start, start + layout.window_count * size - 1)
@@ -40,8 +45,8 @@ class WindowWatch(Kept):
 
     def forget_code(self) -> None:
         """Forget what was translated from frames that the kernel may have written to since the last time."""
-        if self._shows_all:
-            self._engine.uc.ctl_flush_tb()
+        if self._outside:
+            self._engine.forget_memory(self._outside)
         elif self._frames:
             self._engine.forget_frames(self._frames)
             self._frames.clear()

@@ -39,7 +39,7 @@ enum { DIVISION, DEBUG, BREAKPOINT = 3, INVALID = 6, NO_FPU, PROTECTION = 13, PA
     _(PROTECTION, use_kernel_data, "movl $0x10, %eax; movl %eax, %ds") \
     _(PROTECTION, jump_to_kernel, FAR_JUMP) \
     _(PROTECTION, return_to_kernel, FAR_RETURN) \
-    _(ANY_FAULT, enter_fast, "sysenter") /* AMD's have it in no long mode */ \
+    _(ANY_FAULT, enter_fast, "xorl %eax, %eax; xorl %edx, %edx; sysenter") /* it comes back at 0, if it is there */ \
     _(INVALID, run_undefined, "ud2") \
     _(ANY_FAULT, use_sse, "xorps %xmm0, %xmm0") /* real processors and emulators differ in which */ \
     _(NO_FPU, use_fpu, "fldpi") \

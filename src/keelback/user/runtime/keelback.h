@@ -1,8 +1,8 @@
 /*
  * The kernel as a program sees it: its system calls, and a small runtime on top of them.
  *
- * A system call is `int $0x80`; on x86-64 these are the registers of 64 bits, and `syscall` is the same call, which
- * loses r11 too:
+ * A system call is `int $0x80`, or where the CPU has it `sysenter`, by other means (trap.h); on x86-64 these are the
+ * registers of 64 bits, and `syscall` is the same call, which loses r11 too:
  *
  *     eax                  the number of the call; 0 is never valid
  *     ebx, esi, edi, ebp   its arguments, at most four
@@ -60,28 +60,14 @@ static inline int failed(intptr_t result)
 /* Make a system call with four arguments; those that the call does not take are ignored. */
 static inline intptr_t sys_call(uintptr_t number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d)
 {
-    intptr_t result;
-
-    /*
-     * The compiler may be using ebp for its frame, so it can't be named as an operand: the fourth
-     * argument comes in edx, which the call loses anyway. Every operand has a register of its own,
-     * so the push moves none of them.
-     */
-    __asm__ volatile("push %%" KEELBACK_FRAME "\n\t"
-                     "mov %1, %%" KEELBACK_FRAME "\n\t"
-                     KEELBACK_TRAP "\n\t"
-                     "pop %%" KEELBACK_FRAME
-                     : "=a"(result), "+d"(d)
-                     : "0"(number), "b"(a), "S"(b), "D"(c)
-                     : KEELBACK_LOST);
-    return result;
+    return keelback_call(number, a, b, c, d);
 }
 
 /*
  * The runtime's own names start with __, so that a program may have functions called print, or line, of its own.
  * What print has of an unfinished line: how many bytes, and a function that writes them.
  */
-extern size_t __pending;
+extern __attribute__((__visibility__("hidden"))) size_t __pending;
 void __flush(void);
 
 /* Write what print has of an unfinished line; done before fork, exec, spawn and exit, so that it is said once. */
@@ -90,6 +76,10 @@ static inline void print_flush(void)
     if (__pending != 0)
         __flush();
 }
+
+/* What is done before a fork and after it, so that the child finds malloc and print whole (`sharing.c`). */
+int32_t __take_all(void);
+void __leave_all(int32_t taker);
 
 /* The calls by name, the errors, and the records that the kernel writes. */
 #include "calls.h"
@@ -117,6 +107,13 @@ static inline int32_t sys_fork(void)
 static inline int32_t sys_page_alloc(void *address)
 {
     return failed(sys_new_page(address)) ? -1 : 0;
+}
+
+/* Map a part of a memory object with some permissions, as `sys_object_map` does, which takes these with the offset. */
+static inline void *sys_map_object(
+    uint32_t object, void *address, size_t length, size_t offset, enum permission permissions)
+{
+    return sys_object_map(object, address, length, offset | permissions);
 }
 
 /* The name of the program's file, without its suffix. */

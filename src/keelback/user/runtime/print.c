@@ -1,5 +1,5 @@
 /* Text and numbers on the console, a line at a time. */
-#include "keelback.h"
+#include "sharing.h"
 
 /* The program's name: what stands here is replaced when a program is linked (`image/runtime.py`). */
 const char __name[32] = "\1the name of the program\1";
@@ -7,17 +7,49 @@ const char __name[32] = "\1the name of the program\1";
 static char line[128];
 size_t __pending;
 
+/* How many handles the program was given when it was started; it has streams if there are so many. */
+uint32_t __handles;
+enum { STREAM_HANDLES = 3 };
+void __write(const char *bytes, size_t count);
+
+/* Write a line: to the program's output, or to the console if it was given none. */
+void __write_line(const char *bytes, size_t count)
+{
+    if (__handles < STREAM_HANDLES)
+        sys_puts(bytes, count);
+    else
+        __write(bytes, count);
+}
+
+/* Write what there is of the line. The caller has it. */
+static void write_pending(void)
+{
+    size_t count = __pending;
+
+    __pending = 0;
+    __write_line(line, count);
+}
+
 void __flush(void)
 {
-    sys_puts(line, __pending);
-    __pending = 0;
+    take(SHARED_LINE);
+    write_pending();
+    leave(SHARED_LINE);
+}
+
+/* Add a character to the line. The caller has it. */
+static void put(char character)
+{
+    line[__pending++] = character;
+    if (character == '\n' || __pending == sizeof line)
+        write_pending();
 }
 
 void __put(char character)
 {
-    line[__pending++] = character;
-    if (character == '\n' || __pending == sizeof line)
-        __flush();
+    take(SHARED_LINE);
+    put(character);
+    leave(SHARED_LINE);
 }
 
 /* Print a number in a base of at most 16, with zeros in front up to a number of digits. */
@@ -30,22 +62,28 @@ static void print_digits(uintptr_t number, uint32_t base, size_t width)
         digits[count++] = "0123456789abcdef"[number % base];
         number /= base;
     } while (number > 0 || count < width);
+    take(SHARED_LINE);
     while (count > 0)
-        __put(digits[--count]);
+        put(digits[--count]);
+    leave(SHARED_LINE);
 }
 
 __attribute__((noinline)) void __say(const char *text)
 {
+    take(SHARED_LINE);
     while (*text != 0)
-        __put(*text++);
+        put(*text++);
+    leave(SHARED_LINE);
 }
 
 void print_number(int32_t number)
 {
+    take(SHARED_LINE);
     if (number < 0)
-        __put('-');
+        put('-');
     /* Negated as unsigned: -2^31 has no positive counterpart. */
     print_digits(number < 0 ? 0 - (uint32_t)number : (uint32_t)number, 10, 1);
+    leave(SHARED_LINE);
 }
 
 void print(const char *text) __attribute__((alias("__say")));
@@ -57,8 +95,10 @@ void print_unsigned(uint32_t number)
 
 void print_hex(uintptr_t number)
 {
+    take(SHARED_LINE);
     __say("0x");
     print_digits(number, 16, 8);
+    leave(SHARED_LINE);
 }
 
 /* What malloc calls where there is no memory; in a program that has errno, it is set (`libc/errno.c`). */
@@ -66,8 +106,10 @@ __attribute__((__weak__)) void __no_room(void)
 {
 }
 
+/* The program ends: the line stays its last thread's. */
 void __panic(void)
 {
+    take(SHARED_LINE);
     __say("panic: ");
     __say(__name);
     __say(": ");
@@ -97,9 +139,7 @@ void __decimal(uint32_t number)
  */
 __attribute__((__noreturn__, used)) static void __fail(const char *what, const char *file, uint32_t line)
 {
-    __say("panic: ");
-    __say(__name);
-    __say(": ");
+    __panic();
     __say(file);
     __say(":");
     __decimal(line);

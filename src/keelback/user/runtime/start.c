@@ -1,10 +1,11 @@
 /* The first instructions of every program, and its last. */
-#include "keelback.h"
+#include "start.h"
 
 int main(const char *argument);
 
 /* Run main on the argument string that the kernel left on the stack, then exit with its result. */
-__attribute__((__noreturn__)) void _start(const char *argument)
+KEELBACK_START(const char *argument)
 {
+    NOTE_HANDLES();
     sys_exit(main(argument));
 }

@@ -33,6 +33,7 @@ PATIENCE = 0.4
 AT_ANY_TIME = ("quit", "help", "speed")
 """What may be asked for while it does."""
 SCROLL_BAR = 1
+ENTER = "\r"
 NARROW, LOW = 110, 32
 KEYS = "← → step  ⇧→ over  space run  w who changed  n next change  g go to  p process  / find  ? help  q quit"
 
@@ -55,6 +56,7 @@ class WatchApp(App[None]):
         Binding("w", "who_changed", "Who changed"),
         Binding("g", "ask_where", "Go to"),
         Binding("slash", "ask_text", "Find"),
+        Binding("i", "ask_input", "Type"),
         Binding("p", "next_process", "Next process"),
         Binding("c", "toggle_console", "Console"),
         Binding("up,k", "move(0, -1)", "Up"),
@@ -350,6 +352,19 @@ class WatchApp(App[None]):
     def action_ask_text(self) -> None:
         """Ask for a text to find."""
         self.query_one(Asking).ask("run to an event or a line of the console with", self._find)
+
+    def action_ask_input(self) -> None:
+        """Ask for a line to type on the machine."""
+        if self.watched.is_over:
+            self.say("the run is over: go back to type before its end")
+            return
+        self.running = False
+        self.query_one(Asking).ask("type a line on the machine's serial line", self._type)
+
+    def _type(self, answer: str) -> None:
+        self.watched.type(answer + ENTER)
+        self.show()
+        self.say(f"{answer!r} is typed after trap {self.watched.at}; what came later is another run's")
 
     def _go_to(self, answer: str) -> None:
         try:

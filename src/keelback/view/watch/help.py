@@ -11,6 +11,7 @@ TEXT = """\
   ⇧→ or o  step over: until this process was served again
   space  run or pause      + -  faster, slower
   /  run to an event or a line of the console with a text
+  i  type a line on the serial line: it comes after this trap
 
 [b]The page under the cursor[/b]
   ↑ ↓ k j, h l, or a click  choose a page

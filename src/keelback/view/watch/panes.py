@@ -46,7 +46,9 @@ def _counts(process: Process) -> str:
 def _state(process: Process) -> str:
     if not process.is_alive:
         return process.record.ending.name.lower().replace("_", " ")
-    return process.threads[0].state.name.lower() if process.threads else "starting"
+    states = [each.state.name.lower() for each in process.threads]
+    state = "running" if "running" in states else states[0] if states else "starting"
+    return f"{len(states)}× {state}" if len(states) > 1 else state
 
 
 def events(watched: Watched, lines: int) -> Text:

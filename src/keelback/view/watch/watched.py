@@ -17,6 +17,7 @@ from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
 from keelback.lang import Panic
 from keelback.machine.events import listen_to_served
+from keelback.machine.input_log import Device
 from keelback.machine.moments import life_of
 from keelback.machine.recorded.changes import Change, ChangeFinder
 from keelback.machine.recorded.recording import Recording
@@ -67,8 +68,7 @@ class Watched:
     @property
     def current(self) -> int:
         """Return the id of the process that runs next, 0: none."""
-        thread = self.kernel.first_cpu.current
-        return 0 if thread is None else thread.pid
+        return self.kernel.scheduler.current(self.kernel.first_cpu).pid
 
     @property
     def ending(self) -> str:
@@ -113,6 +113,12 @@ class Watched:
             self._quietly(lambda: self.recording.go(max(0, self.at - 1)))
         self._arrive(None)
         self.step()
+
+    def type(self, text: str) -> None:
+        """Type on the serial line here; what came after this step before is another run's."""
+        self.recording.type(Device.SERIAL, text.encode(errors="replace"))
+        known = bisect_right(self._steps, self.at)
+        del self._steps[known:], self._events[known:]
 
     def over(self) -> None:
         """Step until the process that runs now has trapped again and been served, whatever others do meanwhile."""

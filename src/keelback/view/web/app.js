@@ -4,6 +4,7 @@ import { Cells, FrameCells } from "./cells.js";
 import { MapCanvas } from "./canvas.js";
 import { Fingerprint } from "./changes.js";
 import { eventOf, runnerOf } from "./events.js";
+import { scanCodes } from "./keyboard.js";
 import { legendOf } from "./legend.js";
 import { makeMachine } from "./machine.js";
 import { MapView, key } from "./map_view.js";
@@ -46,7 +47,8 @@ export class App {
     element("run").addEventListener("click", () => this.toggle());
     element("back").addEventListener("click", () => this.back());
     element("step").addEventListener("click", () => this.step());
-    element("reset").addEventListener("click", () => this.reset());
+    element("reset").addEventListener("click", () => this.reset(0, []));
+    for (const type of ["keydown", "keyup"]) element("screen").addEventListener(type, (event) => this.#type(event));
     element("link").addEventListener("click", () => this.keepLink());
     element("speed").max = SPEEDS.length - 1;
     element("speed").addEventListener("input", () => this.#saySpeed());
@@ -57,12 +59,20 @@ export class App {
   }
 
   #key(event) {
-    const isTaken = event.target.closest("button, input, a, summary") || event.ctrlKey || event.metaKey || event.altKey;
+    const isTaken = event.target.closest("button, input, a, summary, #screen") || event.ctrlKey || event.metaKey || event.altKey;
     if (isTaken || ![" ", ".", ","].includes(event.key)) return;
     event.preventDefault();
     if (event.key === " ") this.toggle();
     else if (event.key === ",") this.back();
     else this.step();
+  }
+
+  /* Give the machine a key; the tabulator and the browser's own keys stay the browser's. */
+  #type(event) {
+    const codes = event.metaKey || event.code === "Tab" ? [] : scanCodes(event);
+    if (!codes.length || !this.machine?.hasStarted || this.isStarting) return;
+    event.preventDefault();
+    this.machine.type(codes);
   }
 
   /** Take the theme's colours, and the sizes of its letters. */
@@ -86,8 +96,8 @@ export class App {
     element("speed").setAttribute("aria-valuetext", said);
   }
 
-  /** Switch the machine on anew, and run it to a trap's end. */
-  async reset(trap = 0) {
+  /** Switch the machine on anew, and run it to a trap's end; what was typed comes again. */
+  async reset(trap = 0, typed = this.machine?.typed ?? []) {
     if (this.isStarting) return;
     this.isStarting = true;
     this.isRunning = false;
@@ -97,7 +107,7 @@ export class App {
     this.screen.clear();
     this.#forget();
     const { memory, commandLine } = this.data;
-    const machine = await makeMachine({ V86: this.V86, files: this.files, memory, commandLine });
+    const machine = await makeMachine({ V86: this.V86, files: this.files, memory, commandLine, typed });
     machine.onCharacter = (row, column, code, _flags, back, fore) => this.screen.put(row, column, code, back, fore);
     this.machine = machine;
     await this.runTo(trap);

@@ -88,7 +88,7 @@ export class FrameCells {
     if (role === numbers.Role.TABLE) return this.#table(pid, level, style);
     if (role in fixed) return this.cells[fixed[role]];
     const glyph = role === numbers.Role.DATA ? this.glyph(pid) : (roleGlyphs[role] ?? "?");
-    return this.cells.make(glyph, style, pid);
+    return this.cells.make(glyph, style, role === numbers.Role.OBJECT ? 0 : pid);
   }
 
   #table(pid, level, style) {

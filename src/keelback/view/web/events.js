@@ -5,7 +5,7 @@ import { PAGE } from "./walk.js";
 
 /** Return who runs, as the kernel has it: the thread's number, and its process's id and name; id 0: nobody's. */
 export function runnerOf(snapshot) {
-  const thread = snapshot.cpus.at(0).current - 1;
+  const thread = snapshot.cpus.at(0).current;
   const pid = snapshot.threads.at(thread).pid;
   return { thread, pid, who: pid ? snapshot.nameOf(pid) : "nobody" };
 }
@@ -21,6 +21,7 @@ export function eventOf(snapshot, { thread, pid, who }, { registers, address }) 
   }
   if (vector === words.vectors.pageFault) return `${who}: ${faultText(frame, address)}${leadsTo(snapshot, pid, address)}`;
   if (vector === words.vectors.timer) return pid ? `${who}: the timer's tick` : "the timer's tick";
+  if (words.vectors.devices[vector]) return `${who}: the ${words.vectors.devices[vector]}'s interrupt`;
   return `${who}: ${words.vectors.names[vector] ?? `interrupt ${vector}`} at ${hexadecimal(frame.eip)}`;
 }
 
@@ -29,7 +30,7 @@ function callText(words, registers) {
   const call = words.calls.known[number];
   if (!call) return `system call ${number}`;
   const values = call.arguments.map((form, index) => {
-    const value = registers[words.calls.arguments[index]];
+    const value = registers[words.calls.arguments[index]] & ~(index === 0 ? call.mark : 0);
     return form === "address" ? hexadecimal(value >>> 0) : form === "signed" ? value : value >>> 0;
   });
   return `${call.name}(${values.join(", ")})`;

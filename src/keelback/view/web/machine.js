@@ -12,9 +12,9 @@ const LONGEST_WAIT = 100;
 const USER = 3;
 const INTERRUPTS_ALLOWED = 1 << 9;
 
-/** Return a machine that has been switched on, and has not run yet. */
-export async function makeMachine({ V86, files, memory, commandLine }) {
-  const machine = new Machine();
+/** Return a machine that has been switched on, and has not run yet; `typed` is what its keyboard will send, and when. */
+export async function makeMachine({ V86, files, memory, commandLine, typed }) {
+  const machine = new Machine(typed);
   const emulator = new V86({
     memory_size: memory,
     vga_memory_size: 1 << 20,
@@ -35,7 +35,11 @@ export async function makeMachine({ V86, files, memory, commandLine }) {
 }
 
 class Machine {
-  constructor() {
+  constructor(typed) {
+    /* Scan codes, each piece with the trap at whose end it comes. */
+    this.typed = typed;
+    this.sent = 0;
+    this.isAtEnd = false;
     this.rush = BOOTING;
     this.cpu = null;
     this.waited = 0;
@@ -106,11 +110,26 @@ class Machine {
 
       The first trap's end is the start of the first program: number 0. */
   runTrap(deadline) {
+    if (this.isAtEnd) this.#sendTyped();
+    this.isAtEnd = false;
     while (performance.now() < deadline && !this.isDead) {
       this.#runBlock();
-      if (this.failure === null && this.#hasLeftKernel()) return true;
+      this.isAtEnd = this.failure === null && this.#hasLeftKernel();
+      if (this.isAtEnd) return true;
     }
     return false;
+  }
+
+  /** Type on the keyboard, as of the end of this trap; what was typed later, before the reader went back, is gone. */
+  type(codes) {
+    const now = this.traps + (this.isAtEnd ? 0 : 1);
+    this.typed = [...this.typed.filter(({ trap }) => trap <= now), { trap: now, codes }];
+  }
+
+  #sendTyped() {
+    for (; this.typed[this.sent]?.trap <= this.traps; this.sent += 1) {
+      this.emulator.keyboard_send_scancodes(this.typed[this.sent].codes);
+    }
   }
 
   #runBlock() {

@@ -132,10 +132,10 @@ class Space {
     return this._tables;
   }
 
-  /** Return the regions, lowest first: start, end, kind, permissions. */
+  /** Return the regions, lowest first: start, end, kind, permissions, and the memory object that is shown (0: none). */
   get regions() {
-    this._regions ??= [...this.#regionRecords()].map(({ start, end, kind, permissions }) => {
-      return { start, end, kind, permissions };
+    this._regions ??= [...this.#regionRecords()].map(({ start, end, kind, permissions, object }) => {
+      return { start, end, kind, permissions, object };
     });
     return this._regions;
   }
@@ -170,19 +170,30 @@ class Space {
   styleOf(page) {
     const { WRITABLE: written, COPY_ON_WRITE: copied, PLAIN: plain } = this.snapshot.facts.words.styles;
     if (page.flags & WRITABLE) return written;
-    return this.regionOf(page.page)?.permissions & WRITABLE ? copied : plain;
+    const region = this.regionOf(page.page);
+    if (!(region?.permissions & WRITABLE)) return plain;
+    return region.object ? written : copied;
+  }
+
+  /** Return the frames that the regions are in; none where they are in the process's record. */
+  get regionFrames() {
+    return this.record.space.nodes ? this.#regionNodes().map((place) => place / PAGE) : [];
+  }
+
+  #regionNodes() {
+    const { nodes, node } = this.record.space;
+    return [...new this.snapshot.structs.Node(this.snapshot.ram, node).nodes].slice(0, nodes);
   }
 
   *#regionRecords() {
-    const { count, nodes, node, regions } = this.record.space;
+    const { count, nodes, regions } = this.record.space;
     const { ram, structs } = this.snapshot;
     if (!nodes) {
       for (let index = 0; index < count; index++) yield regions.at(index);
       return;
     }
-    const places = [...new structs.Node(ram, node).nodes].slice(0, nodes);
     let left = count;
-    for (const place of places) {
+    for (const place of this.#regionNodes()) {
       for (const region of new structs.Node(ram, place).regions) {
         if (left-- <= 0) return;
         yield region;

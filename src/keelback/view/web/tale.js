@@ -49,7 +49,9 @@ function regionUse(words, region) {
 function rightsOf(snapshot, space, page) {
   if (page.flags & WRITABLE) return "may be written";
   if (page.frame === snapshot.kernelSpace.zero) return "shows zeros";
-  return space.regionOf(page.page)?.permissions & WRITABLE ? "copy-on-write" : "read-only";
+  const region = space.regionOf(page.page);
+  if (!(region?.permissions & WRITABLE)) return "read-only";
+  return region.object ? "may be written" : "copy-on-write";
 }
 
 function pageFacts(snapshot, space, page) {
@@ -67,7 +69,7 @@ function frameFacts(snapshot, frame, from) {
   const counts = use === 0 ? "" : `, ${referencesOf(snapshot, frame)}`;
   const said = [link(frameName(frame), 0, frame * PAGE), `: ${useOf(snapshot, frame)}${counts} (physical ${hexadecimal(frame * PAGE)})`];
   if (use === 0) return [["frame", said]];
-  const owner = use & ((1 << words.ownerBits) - 1);
+  const owner = use >> words.ownerBits === words.numbers.Role.OBJECT ? 0 : use & ((1 << words.ownerBits) - 1);
   const facts = [["frame", said]];
   if (from && owner !== 0 && owner !== from.space.pid) facts.push(["owner", [snapshot.nameOf(owner)]]);
   return [...facts, ...shownFacts(snapshot, frame, from)];
@@ -103,7 +105,14 @@ function useOf(snapshot, frame) {
     const uses = (snapshot.shown.get(frame) ?? []).map(({ space, page }) => regionUse(words, space.regionOf(page.page)));
     return `${[...new Set(uses)].sort().join(" and ") || "data"} of ${snapshot.nameOf(owner)}`;
   }
-  if (role === words.numbers.Role.TABLE && owner) return `regions of ${snapshot.nameOf(owner)}`;
+  if (role === words.numbers.Role.OBJECT) {
+    const [low, high] = snapshot.kernelZone;
+    return `${low <= frame && frame < high ? "list of frames of " : ""}${words.roles[role]} ${owner}`;
+  }
+  if (role === words.numbers.Role.TABLE && owner) {
+    const listed = snapshot.spaceOf(owner).regionFrames.includes(frame) ? "regions" : "handles";
+    return `${listed} of ${snapshot.nameOf(owner)}`;
+  }
   return words.roles[role] ?? `role ${role}`;
 }
 

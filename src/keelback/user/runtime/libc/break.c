@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "sharing.h"
 
 static char *start, *now, *end_of_pages;
 
@@ -45,7 +46,7 @@ static int begin(void)
     return 1;
 }
 
-void *sbrk(intptr_t change)
+static void *move_end(intptr_t change)
 {
     char *before, *end;
 
@@ -64,5 +65,15 @@ void *sbrk(intptr_t change)
         end_of_pages = end;
     }
     now = before + change;
+    return before;
+}
+
+void *sbrk(intptr_t change)
+{
+    void *before;
+
+    take(SHARED_LIBRARY);
+    before = move_end(change);
+    leave(SHARED_LIBRARY);
     return before;
 }

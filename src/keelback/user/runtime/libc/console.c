@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+/* The caller has the line: it is the file's lock. */
 static void print_bytes(const unsigned char *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++)

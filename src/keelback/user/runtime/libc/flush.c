@@ -1,7 +1,7 @@
 /* fflush: what a file has in its buffer, and what there is of a line. */
 #include "console.h"
 
-static int flush(FILE *file)
+static int flush_locked(FILE *file)
 {
     if (file->wpos != file->wbase) {
         file->write(file, NULL, 0);
@@ -13,6 +13,16 @@ static int flush(FILE *file)
     file->wpos = file->wbase = file->wend = NULL;
     file->rpos = file->rend = NULL;
     return 0;
+}
+
+static int flush(FILE *file)
+{
+    int result;
+
+    FLOCK(file);
+    result = flush_locked(file);
+    FUNLOCK(file);
+    return result;
 }
 
 int fflush(FILE *file)

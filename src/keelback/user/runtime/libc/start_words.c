@@ -1,7 +1,7 @@
 /* The first instructions of a program whose main takes argc and argv. */
 #include <stdlib.h>
 
-#include "keelback.h"
+#include "start.h"
 
 enum { ARGUMENT_SIZE = 256, MOST_WORDS = ARGUMENT_SIZE / 2 + 1 };
 
@@ -34,7 +34,7 @@ static int split(char *from, char *words[])
     return count;
 }
 
-__attribute__((noreturn)) void _start(char *argument)
+KEELBACK_START(char *argument)
 {
     static char text[ARGUMENT_SIZE], *words[MOST_WORDS + 1], *nothing[1];
     size_t length = strlen(argument);
@@ -43,5 +43,6 @@ __attribute__((noreturn)) void _start(char *argument)
     memcpy(text, argument, length + 1);
     words[0] = (char *)__name;
     count = split(text, words);
+    NOTE_HANDLES();
     exit(main(count, words, nothing));
 }

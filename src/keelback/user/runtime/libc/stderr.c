@@ -18,7 +18,6 @@ FILE __stderr_FILE = {
     .write = write_now,
     .seek = __no_seek,
     .close = __no_close,
-    .lock = -1,
 };
 FILE *const stderr = &__stderr_FILE;
 FILE *volatile __stderr_used = &__stderr_FILE;

@@ -11,7 +11,6 @@ FILE __stdout_FILE = {
     .write = __console_write,
     .seek = __no_seek,
     .close = __no_close,
-    .lock = -1,
 };
 FILE *const stdout = &__stdout_FILE;
 FILE *volatile __stdout_used = &__stdout_FILE;

@@ -1,0 +1,129 @@
+"""Waiting on words: a thread waits until another has changed a word of memory, and says so.
+
+1. The word is read in the same trap that puts the thread into its queue, so no change between the two is missed.
+2. A word of a process's own is known by process and address, whatever frame shows it: fork and copy-on-write change
+   nothing.  One of a memory object is known by the frame, which stays, and by the place there: whoever maps it.
+3. Those that wait on one word are woken in the order in which they came.
+4. Who waits on a word that can't be read any more is told so: BadAddress.
+"""
+
+from keelback.abi.errors import BadAddress, BadArgument
+from keelback.kernel.memory.frames import Role
+from keelback.kernel.memory.user_memory import UserMemory
+from keelback.kernel.processes.processes import Process, Processes
+from keelback.kernel.processes.scheduler import MOST_TICKS
+from keelback.kernel.processes.threads import AwaitedWord, Thread, ThreadState
+from keelback.lang import PAGE_SIZE, Component, Region, rare, u16, u32, word
+
+WORD = 4
+"""Bytes of what threads wait on, on every machine."""
+SHARED = 1 << 31
+"""Marks what is no process's own: no process and no frame has so high a number."""
+CHANGED = 1
+"""What `wait_on` returns at once where the word has another value already."""
+
+
+class WordWaits(Component):
+    """Lets threads wait on words, and wakes them."""
+
+    def __init__(self, home: Region, processes: Processes, user_memory: UserMemory) -> None:
+        self.processes = processes
+        self.threads = processes.threads
+        self.scheduler = processes.scheduler
+        self.wait_queues = processes.scheduler.wait_queues
+        self.user_memory = user_memory
+        self.frames = processes.frames
+        self.key = home.struct(AwaitedWord)
+        self.virtual_memory = processes.virtual_memory
+
+    # What a word is known by: here alone.
+
+    def make_key(self, key: AwaitedWord, thread: Thread, process: Process, address: word) -> None:
+        """Note what the word at an address of a thread's process is known by.  Raises: BadAddress."""
+        key.place = thread.pid
+        key.address = address
+        if process.space.shared != 0:
+            self._note_sharing(key, process, address)
+
+    @rare
+    def _note_sharing(self, key: AwaitedWord, process: Process, address: word) -> None:
+        """Note it where it is known by the frame of a memory object's page.  Raises: BadAddress."""
+        frame: u32 = self.virtual_memory.readable(process.space, address)
+        if self.frames.table[frame].role == Role.OBJECT:
+            key.place = SHARED | frame
+            key.address = address % PAGE_SIZE
+
+    def queue_of(self, key: AwaitedWord) -> u16:
+        """Return the queue of those that wait on a word, among others."""
+        return self.wait_queues.of_word(key.address // WORD + key.address // 256 + key.place)
+
+    def _is_awaited_by(self, waiter: Thread) -> bool:
+        """Say whether a thread of the queue of the word that was noted waits on it."""
+        return waiter.awaited.address == self.key.address and waiter.awaited.place == self.key.place
+
+    # Calls.
+
+    def wait(self, thread: Thread) -> word:
+        """Answer a thread's call of `wait_on`, with `CHANGED`, or let it wait; it then returns 0.
+
+        Raises: BadArgument or BadAddress; nothing has changed.
+        """
+        address = thread.frame.argument(0)
+        ticks = thread.frame.argument(2)
+        if ticks > MOST_TICKS:
+            raise BadArgument
+        self._check(address)
+        process = self.processes.of(thread)
+        if self.user_memory.read_word(process.space, address) != thread.frame.argument(1) % (1 << 32):
+            return CHANGED
+        self.make_key(thread.awaited, thread, process, address)
+        self.scheduler.wait(thread, self.queue_of(thread.awaited))
+        if ticks != 0:
+            self.scheduler.end_at(thread, ticks)
+        return 0
+
+    def wake(self, thread: Thread) -> u32:
+        """Wake those that wait on the word of a thread's call of `wake`, the first so many; return how many they are.
+
+        Raises: BadArgument or BadAddress; nothing has changed.
+        """
+        address = thread.frame.argument(0)
+        most = thread.frame.argument(1)
+        self._check(address)
+        process = self.processes.of(thread)
+        self.make_key(self.key, thread, process, address)
+        woken: u32 = 0
+        queue = self.scheduler.queues[self.queue_of(self.key)]
+        number = queue.first
+        while number != 0 and woken < most:
+            waiter = self.threads.table[number]
+            number = waiter.waits.next
+            if self._is_awaited_by(waiter):
+                self.scheduler.wake_from(queue, waiter)
+                woken += 1
+        if woken == 0:
+            self.virtual_memory.readable(process.space, address)  # where somebody waits, it is
+        return woken
+
+    def _check(self, address: word) -> None:
+        """Check that an address can be a word's.  Raises: BadArgument or BadAddress."""
+        if address % WORD != 0:
+            raise BadArgument
+        self.user_memory.check_range(address, WORD)
+
+    def forget_unreadable(self, process: Process) -> None:
+        """Tell those of a process that wait on a word which can't be read any more."""
+        if process.threads.first == process.threads.last:
+            return  # the caller, which waits for nothing
+        number = process.threads.first
+        while number != 0:
+            thread = self.threads.table[number]
+            number = thread.siblings.next
+            if thread.state == ThreadState.WAITING and self.wait_queues.is_of_words(thread.queue):
+                self._forget_unreadable(process, thread)
+
+    def _forget_unreadable(self, process: Process, thread: Thread) -> None:
+        try:
+            self.virtual_memory.readable(process.space, thread.frame.argument(0))
+        except BadAddress as error:
+            self.scheduler.refuse(thread, error.number)

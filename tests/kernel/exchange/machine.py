@@ -1,0 +1,236 @@
+"""A machine and the model of messages, side by side.
+
+Whoever is ready first makes each request, so no turn is lost; after it both must agree on who is ready, in which order,
+on all registers, handles and objects, on where there is memory, and on the bytes of all pages.
+"""
+
+from collections import Counter
+from typing import Any
+
+from hypothesis.stateful import RuleBasedStateMachine, invariant
+
+from keelback.abi.handles import ALL, MOST_DATA, NAMES
+from keelback.abi.rights import READ, WRITE
+from keelback.inspect.records import handle_table_of, handles_of, members, numbered
+from keelback.kernel.processes.threads import ThreadState
+from keelback.kernel.x86.paging import USER, WRITABLE
+from kernel.driven import (
+    CALL,
+    CARRIERS,
+    PAGE,
+    SMALL,
+    WRITE_BYTE,
+    Call,
+    carried,
+    driven_threads,
+    memory_for,
+    register,
+    set_registers,
+)
+from kernel.exchange.handles import Endpoint, Handle
+from kernel.exchange.messages import Exchange
+from kernel.exchange.space import AREA, PRIVATE
+from kernel.exchange.world import GUARD, Process, Thread, Wait
+
+DATA = PRIVATE[1]
+"""The page whose bytes are sent: no two of a row are the same."""
+TIMER_LINE = 0
+
+
+class SideBySide(RuleBasedStateMachine):
+    """A machine and a model of it, which are asked the same."""
+
+    life = "interpreted"
+    layout = SMALL
+    watched = True
+    """Whether strict RAM and the invariants watch the kernel, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.machine = driven_threads(
+            life=self.life, layout=self.layout, memory=memory_for(self.layout), check=self.watched
+        )
+        self.width = self.machine.word_bits
+        self.world = Exchange(self.layout.processes - 1, self.layout.threads - 1, self.width // 8)
+        self.world.processes[GUARD].handles[NAMES] = Handle(Endpoint(MOST_DATA), ALL)
+        self.numbers: dict[Any, int] = {}
+        """What the machine calls the model's endpoints and objects."""
+        self.machine.step()
+        for page in PRIVATE:
+            self.poke(page, bytes(number * 7 % 251 for number in range(PAGE)) if page == DATA else b"\0")
+        self.used = self.machine.used()
+        self.is_whole = True
+        """Whether machine and model agree."""
+
+    # Requests.
+
+    def ask(self, call: Call, *arguments: int, given: tuple[Any, ...] | None = None) -> None:
+        """Let the first make a call, on the machine and on the model, which is given other arguments where said."""
+        me = self.world.me
+        if call in CARRIERS:
+            arguments, given = carried(*arguments), arguments if given is None else given
+        values = [each & (1 << self.width) - 1 for each in (*arguments, 0, 0, 0, 0, 0)[:5]]
+        me.registers = dict(zip(("bx", "si", "di", "bp", "dx"), values, strict=True))
+        self.begin_at(CALL, me, cx=0, ax=call, **me.registers)
+        self.world.free_order = False
+        name = {Call.YIELD: "give_way"}.get(call, call.name.lower())
+        getattr(self.world, name)(*(arguments if given is None else given))
+        self.machine.pc.step()
+        self.compare()
+
+    def begin_at(self, place: int, thread: Thread, **registers: int) -> None:
+        frame = self.machine.thread(thread.number).frame
+        set_registers(frame, ip=place + self.machine.offset, **registers)
+
+    def poke(self, address: int, content: bytes) -> None:
+        """Let the first write bytes: the first of them itself, the others where its store has put that."""
+        process = self.world.me.process
+        pid = process.pid
+        if not self.machine.entry(address, pid) & WRITABLE:
+            self.begin_at(WRITE_BYTE, self.world.me, ax=Call.GETPID, bx=address, cx=content[0])
+            before = self.machine.pc.traps
+            while register(self.machine.thread(self.world.me.number).frame, "ip") != CALL + 2 + self.machine.offset:
+                self.machine.pc.step()
+                assert self.machine.pc.traps < before + 5
+        start = (self.machine.frame(address, pid) << 12) + address % PAGE
+        self.machine.pc.ram.bytes[start : start + len(content)] = content
+        process.space.write(address, content)
+        self.world.me.registers = {}
+
+    def pass_tick(self) -> None:
+        """Let the timer interrupt whoever runs."""
+        self.machine.pc.controller.raise_line(TIMER_LINE)
+        self.world.free_order = False
+        self.world.let_tick()
+        self.machine.pc.step()
+        self.compare()
+
+    # What holds after each.
+
+    def compare(self) -> None:
+        """Compare who is there, who is ready, and all that they have."""
+        self.is_whole = False
+        self.shown: Counter[int] = Counter()
+        self.written: set[int] = set()
+        self.learn()
+        self.compare_threads()
+        for thread in self.world.ready:
+            self.compare_registers(thread)
+        for process in self.world.processes.values():
+            assert self.machine.process(process.pid).pid == process.pid
+            if process.ending is None:
+                self.compare_handles(process)
+                self.compare_area(process)
+                self.compare_pages(process)
+        self.compare_own()
+        self.compare_objects()
+        self.is_whole = True
+
+    def learn(self) -> None:
+        """Take over the bytes of which the docs don't say what they are after the last request."""
+        if self.world.unsaid:
+            process, address, size = self.world.unsaid
+            for each in range(address, address + size):
+                frame = self.machine.frame(each, process.pid) * PAGE
+                process.space.write(each, bytes([self.machine.pc.ram.contents[frame + each % PAGE]]))
+            self.world.unsaid = None
+
+    def compare_threads(self) -> None:
+        lens, world = self.machine.lens, self.world
+        states = {number: each for number, each in numbered(lens.threads.table) if each.number}
+        assert {*states} == {*world.threads}, f"the threads are {[*states]}, not {[*world.threads]}"
+        waits = {number for number, each in states.items() if each.state in (ThreadState.WAITING, ThreadState.SLEEPING)}
+        assert waits == {each.number for each in world.threads.values() if each.wait}, f"threads {waits} wait"
+        ended = {number for number, each in states.items() if each.state == ThreadState.ENDED}
+        assert ended == {each.number for each in world.threads.values() if each.value is not None}
+        current = self.machine.current
+        queue = members(lens.scheduler.queues[0], lens.scheduler.waits)
+        order = [current, *queue] if current else queue
+        if world.free_order:
+            places = {number: place for place, number in enumerate(order)}
+            world.ready.sort(key=lambda each: places.get(each.number, 99))
+        assert order == [each.number for each in world.ready], "these threads are ready, in this order"
+
+    def compare_registers(self, thread: Thread) -> None:
+        frame = self.machine.thread(thread.number).frame
+        found = {name: register(frame, name) for name in thread.registers}
+        expected = dict(thread.registers)
+        results = expected.pop("ax", None)
+        if results is not None:
+            right = {each % (1 << self.width) for each in (results if isinstance(results, frozenset) else [results])}
+            assert found.pop("ax") in right, f"thread {thread.number} gets {register(frame, 'ax'):#x}, not {results}"
+        assert found == expected, f"thread {thread.number} has registers"
+
+    def compare_handles(self, process: Process) -> None:
+        kernel = self.machine.lens
+        found = {number: each for number, each in handles_of(kernel, handle_table_of(kernel, process.pid))}
+        assert {*found} == {*process.handles}, f"process {process.pid} has these handles"
+        for number, handle in process.handles.items():
+            record = found[number]
+            assert (record.rights, record.badge) == (handle.rights, handle.badge), f"{process.pid}'s handle {number}"
+            self.compare_thing(record, handle)
+
+    def compare_thing(self, record: Any, handle: Handle) -> None:
+        thing = handle.thing
+        if isinstance(thing, Wait):
+            caller = self.world.caller(thing)
+            assert caller is None or record.object == caller.number
+        elif isinstance(thing, Thread | Process):
+            assert record.object == (thing.number if isinstance(thing, Thread) else thing.pid)
+        else:
+            assert self.numbers.setdefault(thing, record.object) == record.object
+
+    def compare_objects(self) -> None:
+        """Compare which objects there are, and how often each is named and shown."""
+        named, shown = self.world.named(), self.world.shown()
+        expected = {self.numbers[each]: (named[each], shown[each]) for each in named | shown}
+        found = {number: (each.handles, each.shown) for number, each in numbered(self.machine.lens.objects.table)}
+        assert found == expected, "these objects are there, with so many handles, shown by so many pages"
+
+    def compare_area(self, process: Process) -> None:
+        """Compare where memory is that can come and go, and what may be done there."""
+        regions = [each for each in self.machine.regions(process.pid) if each.start in AREA]
+        found = {page: each.permissions for each in regions for page in range(each.start, each.end, PAGE)}
+        expected = {page: flags(each.allowed) for page, each in process.space.in_area().items()}
+        assert {page: each & (USER | WRITABLE) for page, each in found.items()} == expected, f"{process.pid} has memory"
+
+    def compare_pages(self, process: Process) -> None:
+        """Compare bytes; a page that is not there yet will be zeros."""
+        for address, page in process.space.pages.items():
+            entry = self.machine.entry(address, process.pid)
+            assert not entry & (USER | WRITABLE) & ~flags(page.allowed), f"{process.pid} may do more at {address:#x}"
+            frame = self.machine.frame(address, process.pid) if entry else 0
+            found = self.machine.pc.ram.contents[frame * PAGE : (frame + 1) * PAGE] if entry else bytes(PAGE)
+            assert found == page.content, f"process {process.pid}, page {address:#x}"
+            if not page.object:
+                self.shown[frame] += 1
+                self.written |= {frame} if entry & WRITABLE else set()
+
+    def compare_own(self) -> None:
+        """Check that nobody can write to what another has for its own."""
+        assert all(self.shown[frame] == 1 for frame in self.written), "who can write to a page shows it alone"
+
+    @invariant()
+    def holds(self) -> None:
+        if self.watched:
+            self.machine.check()
+
+    def teardown(self) -> None:
+        """Let all but the first process end; nothing of them stays."""
+        if not self.is_whole:
+            return
+        while not self.world.ready or self.world.me.process.pid != GUARD:
+            self.pass_tick()
+        guard = self.world.me.process
+        for pid in [pid for pid, each in self.world.processes.items() if pid != GUARD and not each.ending]:
+            self.ask(Call.KILL, pid)
+        while guard.children:
+            self.ask(Call.WAIT, -1, 0)
+        for number in [*guard.handles]:
+            self.ask(Call.DROP, number)
+        assert self.machine.used() == self.used, "all frames are given back"
+
+
+def flags(allowed: int) -> int:
+    """Return the flags of an entry that allows as much."""
+    return (USER if allowed & READ else 0) | (WRITABLE if allowed & WRITE else 0)
