@@ -9,7 +9,8 @@ from keelback.cli.statuses import STATUSES
 
 COMMANDS = (
     *("run", "replay", "watch", "programs", "check", "compare", "diff", "story", "maps", "mem", "ps", "frames"),
-    *("walk", "shell", "snapshot", "layouts", "compile", "gdb", "build", "image", "web", "doctor", "completion", "man"),
+    *("walk", "shell", "snapshot", "layouts", "compile", "gdb", "build", "image", "web", "lab", "grade"),
+    *("doctor", "completion", "man"),
 )
 
 

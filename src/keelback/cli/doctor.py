@@ -33,7 +33,7 @@ TOOLS = {
 }
 
 
-EXTRAS = {"watch": "watch", "png": "--png of maps and mem"}
+EXTRAS = {"watch": "watch", "png": "--png of maps and mem", "cluster": "grade --dask"}
 """What the packages of each extra are needed for; `dev` is for who works on Keelback."""
 EXTRA = re.compile(r"extra == ['\"](\w+)['\"]")
 

@@ -1,0 +1,2 @@
+/* Addresses of the kernel's part. */
+static const uintptr_t places[] = {0, 0x1000, 0x40000, 0x70000, 0x9F000, 0xB7000, 0xB9000, 0xFF000};

@@ -1,0 +1,85 @@
+"""Graders on many machines: the workers of a Dask cluster, each with Keelback installed.
+
+A task whose worker is lost is done again once, by another; lost again, it has no result until the next run.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keelback.errors import UserError
+from keelback.labs.course import sources
+from keelback.labs.packed import Facts, Task, run_task
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+PATIENCE = 10
+"""Seconds in which a scheduler answers."""
+AGAIN = 1
+"""How often a task is done again."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers of a scheduler at an address, `tcp://HOST:PORT`."""
+
+    address: str
+
+    def graded(self, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Facts]]:
+        """Yield the facts of each task's result by its name, as they come.  Raises: UserError."""
+        # Imported here: an extra, and slow.
+        from distributed import KilledWorker, as_completed
+
+        lost = []
+        with self._client() as client:
+            client.run_on_scheduler(_allow_failures)
+            names = {client.submit(_run_task, sources(), each, pure=False): name for name, each in tasks.items()}
+            try:
+                for future in as_completed(names, loop=client.loop):
+                    if isinstance(future.exception(), KilledWorker):
+                        lost.append(names[future])
+                    else:
+                        yield names[future], _facts_of(future)
+            finally:
+                client.cancel([*names])
+        if lost:
+            raise UserError(f"{', '.join(sorted(lost))}: the machine that graded it was lost, twice; run this again")
+
+    def _client(self) -> "Client":
+        """Return a connection to the scheduler.  Raises: UserError."""
+        try:
+            from distributed import Client
+        except ImportError:
+            raise UserError("--dask needs Dask: pip install 'keelback[cluster]'") from None
+        try:
+            client = Client(self.address, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise UserError(f"--dask {self.address}: no scheduler answers: {error}") from None
+        if not client.scheduler_info()["workers"]:
+            client.close()
+            raise UserError(
+                f"--dask {self.address}: the scheduler has no worker: start some, dask worker {self.address}"
+            )
+        return client
+
+
+def _facts_of(future: "Future") -> Facts:
+    """Return what a task came to.  Raises: UserError."""
+    error = future.exception()
+    if error is None:
+        facts: Facts = future.result()
+        return facts
+    raise error if isinstance(error, UserError) else UserError(f"a worker failed: {type(error).__name__}: {error}")
+
+
+def _run_task(wanted: str, task: Task) -> Facts:
+    """Do a task on a worker.  Raises: UserError when its Keelback is another."""
+    if sources() != wanted:
+        raise UserError("a worker has another Keelback than this one; install the same")
+    return run_task(task)
+
+
+def _allow_failures(dask_scheduler: Any) -> None:
+    """Have a scheduler give up a task when it has lost its worker so often."""
+    dask_scheduler.allowed_failures = AGAIN

@@ -1,0 +1,179 @@
+"""A wrong event, told: what both kernels did, both memories side by side, and the student's lines that were run."""
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from io import StringIO
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from unicorn import UC_HOOK_BLOCK
+
+from keelback.image.linked import make_symbols
+from keelback.inspect.snapshot import Snapshot
+from keelback.inspect.symbols import OwnElf, sources_of
+from keelback.labs.lab import Lab, Trial
+from keelback.labs.lockstep import Lockstep, Wrong
+from keelback.labs.machines import Machines
+from keelback.labs.observed import changes
+from keelback.labs.result import Reason
+from keelback.lang import Panic
+from keelback.view.changes import Changes
+from keelback.view.scene import scene_of
+from keelback.view.svg import CELLS_OF_TWO as ROW
+from keelback.view.svg import picture_of_two
+from keelback.view.text import TextView
+
+WIDTH = 100
+TITLE = "Memory after the event"
+ENOUGH = 200_000
+"""Instructions of a kernel that does not come back, to know where it is."""
+
+
+class Explainer:
+    """Explains what a student's kernel did wrongly; `files` are the names of the student's files."""
+
+    def __init__(self, lab: Lab, right: Machines, other: Machines, files: Collection[str]) -> None:
+        self.lab = lab
+        self.right = right
+        self.other = other
+        self.files = files
+
+    def reason(self, trial: Trial, wrong: Wrong) -> Reason:
+        """Return the reason that a wrong event of a trial is."""
+        run = self._run_before(trial, wrong)
+        lines = self._lines(run, trial, wrong)
+        drawn = self._drawn(run, wrong)
+        return Reason(
+            kind=wrong.kind,
+            trial=", ".join(trial.programs),
+            trap=wrong.trap,
+            event=_event(trial, wrong),
+            right=wrong.right,
+            found=wrong.other,
+            said=wrong.said,
+            rule=wrong.rule,
+            lines=tuple(dict.fromkeys(lines)),
+            maps=drawn and drawn.texts,
+            picture=drawn.picture if drawn is not None else "",
+            command=self._command(trial, wrong),
+        )
+
+    def _run_before(self, trial: Trial, wrong: Wrong) -> Lockstep:
+        """Return both machines as they stood before the wrong event."""
+        fail = (trial.fail[0], wrong.failed) if trial.fail and wrong.failed else None
+        run = Lockstep(self.right.make(trial), self.other.make(trial), frames=self.lab.frames, events=trial.events)
+        with suppress(Panic):
+            if run.boot() is None:
+                run.rewind(fail)
+                run.run(trial.time, wrong.trap - 1)
+        if wrong.kind == "hang":
+            run.other.pc.ring0.most_instructions = ENOUGH
+        return run
+
+    # The student's lines.
+
+    def _lines(self, run: Lockstep, trial: Trial, wrong: Wrong) -> list[str]:
+        """Return the lines of the submission that serve the event, in the order in which they are first run."""
+        if wrong.places:
+            return [f"{file}:{line}" for file, line, _ in wrong.places if file in self.files]
+        pc = run.other.pc if wrong.trap > 0 else self.other.make(trial)
+        blocks: dict[int, None] = {}
+        text = range(self.lab.layout.kernel_start, self.lab.layout.places)
+        hook = pc.processor.engine.uc.hook_add(UC_HOOK_BLOCK, _noting(blocks, text))
+        pc.processor.engine.uc.ctl_flush_tb()
+        with suppress(Panic):
+            (pc.step if wrong.trap > 0 else pc.boot)()
+        pc.processor.engine.uc.hook_del(hook)
+        return [*self._places(blocks)]
+
+    def _places(self, addresses: Iterable[int]) -> Iterable[str]:
+        symbols = OwnElf(make_symbols(self.lab.layout, self.other.kernel))
+        for address in addresses:
+            for place in sources_of(symbols, address):
+                name = place.file.rpartition("/")[2]
+                if name in self.files and place.line:
+                    yield f"{name}:{place.line}"
+
+    # Memory.
+
+    def _drawn(self, run: Lockstep, wrong: Wrong) -> "Drawn | None":
+        """Return memory as it should be after the event, and as it is, with marks; None where no cell differs."""
+        for side in run.sides:
+            if side.pc.traps < wrong.trap:
+                with suppress(Panic):
+                    side.pc.step()
+        try:
+            marked = changes(*run.observed(), _frames_that_differ(run))
+            if not marked.frames and not any(pages for _, pages in marked.pages):
+                return None
+            return _drawn(run.right.snapshot, run.other.snapshot, marked)
+        except Panic:  # tables that lead nowhere
+            return None
+
+    def _command(self, trial: Trial, wrong: Wrong) -> str:
+        """Return the command that shows a run, and how to come to the step before the event; "" where none does."""
+        if trial.hidden or self.right.seed is not None:
+            return ""
+        words = []
+        for line in trial.programs:
+            name, _, argument = line.partition(" ")
+            name += ".c" * self.lab.is_own(name)
+            words.append(f'"{name} {argument}"' if argument else name)
+        own = " ".join(f"--with {name}" for name in self.files)
+        memory = f"{self.lab.memory >> 20}M"
+        command = f"keelback watch --layout {self.lab.layout.name} --memory {memory} {own} {' '.join(words)}"
+        return f"{command}    then g, #{wrong.trap - 1}" if wrong.trap > 1 else command
+
+
+def _noting(blocks: dict[int, None], text: range) -> Callable[..., None]:
+    def note(_uc: Any, address: int, _size: int, _data: Any) -> None:
+        if address in text:
+            blocks[address] = None
+
+    return note
+
+
+def _event(trial: Trial, wrong: Wrong) -> str:
+    """Return what the event is, in words."""
+    if wrong.trap == 0:
+        return "the start of the kernel"
+    failed = f", allocation {wrong.failed} failing" if wrong.failed else ""
+    return f"trap {wrong.trap}, of {wrong.program} ({wrong.pid}){failed}"
+
+
+def _frames_that_differ(run: Lockstep) -> frozenset[int]:
+    """Return the frames whose records differ, where it matters which are taken."""
+    if not run.frames:
+        return frozenset()
+    one, other = (side.snapshot.frames.uses() for side in run.sides)
+    return frozenset(number for number, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+
+
+class Drawn(NamedTuple):
+    """Two memories, as it should be and as it is: as texts, and as a picture of both."""
+
+    texts: tuple[str, str]
+    picture: str
+
+
+def _drawn(right: Snapshot, other: Snapshot, marked: Changes) -> Drawn:
+    """Draw two memories with marks."""
+    texts = _map(right, "the right kernel", marked), _map(other, "yours", marked)
+    scenes = [
+        scene_of(snapshot, title, _shown(snapshot, marked), frames_a_row=ROW, pages_a_row=ROW, changes=marked)
+        for snapshot, title in ((right, f"{TITLE} · as it should be"), (other, f"{TITLE} · as it is"))
+    ]
+    return Drawn(texts, picture_of_two(scenes[0], scenes[1], ringed="differs"))
+
+
+def _shown(snapshot: Snapshot, marked: Changes) -> list[int]:
+    """Return the processes in whose memory something differs."""
+    return [pid for pid, pages in marked.pages if pages and pid in snapshot.spaces]
+
+
+def _map(snapshot: Snapshot, title: str, marked: Changes) -> str:
+    """Return physical memory and that of the processes where something differs, as text."""
+    text = StringIO()
+    view = TextView(Console(file=text, width=WIDTH, no_color=True, force_terminal=False, legacy_windows=False))
+    view.print(snapshot, title, _shown(snapshot, marked), marked)
+    return text.getvalue()

@@ -1,0 +1,258 @@
+"""What a submission may be: methods in Kernel Python, and nothing that does anything when it is read.
+
+1. At the top stand a docstring, imports of names of the kernel, its ABI and its language, constants, functions, and
+   classes with `@replaces`; none of them runs code of the submission's when it is imported.
+2. Only methods of the lab are replaced; others may be added beside them.
+3. No name or attribute leads out of Kernel Python: no name but those imported, defined, or of a few builtins, and no
+   attribute that Python itself uses.
+
+So importing a submission is harmless, and so is running what the compiler took of it.  This is checked on the text,
+before any of it is imported.
+"""
+
+import ast
+import importlib
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+from keelback.inspect.methods import SOURCES
+from keelback.labs.lab import Lab
+
+LANGUAGE = "keelback.lang"
+PACKAGES = ("keelback.kernel.", "keelback.abi.")
+OF_THE_LANGUAGE = {
+    *("PAGE_SHIFT", "PAGE_SIZE", "Array", "Page", "Ref", "Table", "replaces", "round_up", "lowest_bit", "size_of"),
+    *("address_of", "KernelError", "ProcessFault", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "word"),
+}
+BUILTINS = {
+    *("abs", "all", "any", "bool", "bytes", "dict", "divmod", "enumerate", "float", "int", "isinstance", "iter", "len"),
+    *("list", "max", "min", "next", "pow", "print", "range", "reversed", "set", "sorted", "str", "sum", "tuple", "zip"),
+    *("AssertionError", "IndexError", "KeyError", "TypeError", "ValueError", "ZeroDivisionError", "StopIteration"),
+}
+"""Names that Python has: harmless ones, of which the compiler takes fewer."""
+OF_PYTHON = ("__", "ag_", "co_", "cr_", "f_", "func_", "gi_", "tb_")
+"""How attributes begin that lead to Python itself."""
+FORMATS = ("format", "format_map")
+"""Methods of texts that follow attributes which their text names."""
+MOST_BYTES = 256 << 10
+
+
+class Refused(Exception):
+    """A submission is none; `said` is why, `file` and `line` where."""
+
+    def __init__(self, said: str, file: str, line: int = 0) -> None:
+        self.said = said
+        self.file = file
+        self.line = line
+        super().__init__(f"{file}:{line}: {said}" if line else f"{file}: {said}")
+
+
+def check_submission(lab: Lab, name: str, data: bytes) -> None:
+    """Check that a file is what a submission may be.  Raises: Refused."""
+    if len(data) > MOST_BYTES:
+        raise Refused(f"it has {len(data):,} bytes; at most {MOST_BYTES:,} are read", name)
+    try:
+        tree = ast.parse(data)
+    except SyntaxError as error:
+        raise Refused(f"{error.msg}", name, error.lineno or 0) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Refused(f"Python can't read it: {error}", name) from None
+    try:
+        _Submission(lab, name).check(tree)
+    except RecursionError:
+        raise Refused("it is nested too deep", name) from None
+
+
+class _Submission:
+    def __init__(self, lab: Lab, file: str) -> None:
+        self.file = file
+        self.names: dict[str, Any] = {}
+        self.methods = {(module, *name.split(".")) for module, methods in lab.methods.items() for name in methods}
+        self.lab = lab
+
+    def check(self, tree: ast.Module) -> None:
+        for node in tree.body:
+            self._declare(node)
+        for node in tree.body:
+            self._check_top(node)
+
+    def _refuse(self, said: str, node: ast.AST) -> Refused:
+        return Refused(said, self.file, getattr(node, "lineno", 0))
+
+    # What stands at the top.
+
+    def _declare(self, node: ast.stmt) -> None:
+        match node:
+            case ast.ImportFrom():
+                self._import(node)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                self._name(name, node)
+                self.names[name] = node
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                self._name(name, node)
+                self.names[name] = node
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
+                pass
+            case _:
+                raise self._refuse(
+                    "a submission has imports, constants, functions and classes with @replaces at its top", node
+                )
+
+    def _import(self, node: ast.ImportFrom) -> None:
+        origin = node.module or ""
+        if node.level or not (origin == LANGUAGE or origin.startswith(PACKAGES)):
+            raise self._refuse(
+                f"{'.' * node.level}{origin}: a submission imports from keelback.kernel, keelback.abi and"
+                f" {LANGUAGE} alone", node
+            )  # fmt: skip
+        for alias in node.names:
+            value = self._imported(origin, alias.name, node)
+            name = alias.asname or alias.name
+            self._name(name, node)
+            self.names[name] = value
+
+    def _imported(self, origin: str, name: str, node: ast.AST) -> Any:
+        try:
+            value = getattr(importlib.import_module(origin), name)
+        except (ImportError, AttributeError):
+            raise self._refuse(f"{origin} has no {name}", node) from None
+        of_language = str(getattr(value, "__module__", "")).startswith(LANGUAGE)
+        if isinstance(value, ModuleType) or ((origin == LANGUAGE or of_language) and name not in OF_THE_LANGUAGE):
+            raise self._refuse(f"a submission can't import {name} from {origin}", node)
+        return value
+
+    def _check_top(self, node: ast.stmt) -> None:
+        match node:
+            case ast.FunctionDef():
+                if node.decorator_list:
+                    self._check_target(self._target_of(node), node.name, node)
+                self._check_function(node)
+            case ast.ClassDef():
+                self._check_class(node)
+            case ast.Assign(value=value) | ast.AnnAssign(value=value):
+                if isinstance(node, ast.AnnAssign):
+                    self._check_annotation(node.annotation)
+                if value is not None:
+                    self._check_constant(value)
+            case _:
+                pass
+
+    def _check_constant(self, value: ast.expr) -> None:
+        allowed = (ast.Constant, ast.Name, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
+        for node in ast.walk(value):
+            if not isinstance(node, allowed) or isinstance(node, (ast.Pow, ast.LShift)):
+                raise self._refuse("a constant is made of numbers and names of constants", value)
+            if isinstance(node, ast.Name):
+                self._check_name(node, set())
+
+    def _target_of(self, node: ast.FunctionDef | ast.ClassDef) -> Any:
+        """Return what the one decorator of a definition replaces: a class, or a class and the name of its method."""
+        match node.decorator_list:
+            case [ast.Call(func=ast.Name(id="replaces"), args=[ast.Name(id=owner)], keywords=[])]:
+                return self.names.get(owner), None
+            case [
+                ast.Call(func=ast.Name(id="replaces"), args=[ast.Attribute(ast.Name(id=owner), method)], keywords=[])
+            ]:
+                return self.names.get(owner), method
+        raise self._refuse(f"{node.name} has another decorator than one @replaces(…)", node)
+
+    def _check_target(self, target: Any, own: str, node: ast.AST) -> None:
+        """Check that a method may be replaced."""
+        owner, method = target
+        if not isinstance(owner, type) or method is None:
+            raise self._refuse(f"@replaces of {own} names no method of the kernel", node)
+        if (owner.__module__, owner.__name__, method) not in self.methods:
+            ours = ", ".join(name for methods in self.lab.methods.values() for name in methods)
+            raise self._refuse(f"{owner.__name__}.{method} is not of this lab, which is about {ours}", node)
+
+    def _check_class(self, node: ast.ClassDef) -> None:
+        owner, method = self._target_of(node)
+        if method is not None or not isinstance(owner, type):
+            raise self._refuse(f"@replaces of {node.name} names no class of the kernel", node)
+        if node.bases or node.keywords:
+            raise self._refuse(f"{node.name} can't extend a class", node)
+        for each in node.body:
+            match each:
+                case ast.FunctionDef(decorator_list=[]):
+                    if hasattr(owner, each.name):
+                        self._check_target((owner, each.name), each.name, each)
+                    self._check_function(each)
+                case ast.Expr(value=ast.Constant()) | ast.Pass():
+                    pass
+                case _:
+                    raise self._refuse(f"{node.name} has methods without decorators, and nothing else", each)
+
+    # Functions.
+
+    def _check_function(self, node: ast.FunctionDef) -> None:
+        self._name(node.name, node)
+        arguments = node.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        for default in (*arguments.defaults, *(value for value in arguments.kw_defaults if value)):
+            self._check_constant(default)
+        annotations = [each.annotation for each in every if each.annotation]
+        for annotation in (*annotations, *([node.returns] if node.returns else [])):
+            self._check_annotation(annotation)
+        if arguments.vararg or arguments.kwarg:
+            raise self._refuse(f"{node.name} has as many parameters as are named", node)
+        local = {each.arg for each in every} | set(_stored(node))
+        for statement in node.body:
+            for each in ast.walk(statement):
+                self._check_node(each, local)
+
+    def _check_annotation(self, annotation: ast.expr) -> None:
+        allowed = (ast.Name, ast.Attribute, ast.Subscript, ast.BinOp, ast.BitOr, ast.Tuple, ast.expr_context)
+        for node in ast.walk(annotation):
+            if isinstance(node, ast.Constant) and node.value is None:
+                continue
+            if not isinstance(node, allowed):
+                raise self._refuse("a type is a name, one of None, or made of these", annotation)
+            self._check_node(node, set())
+
+    def _check_node(self, node: ast.AST, local: set[str]) -> None:
+        match node:
+            case ast.Name():
+                self._check_name(node, local)
+            case ast.Attribute(attr=name):
+                if name.startswith(OF_PYTHON) or name in FORMATS:
+                    raise self._refuse(f"{name}: Kernel Python has no such attribute", node)
+            case ast.Import() | ast.ImportFrom():
+                raise self._refuse("a submission imports at its top alone", node)
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                raise self._refuse("Kernel Python has no functions or classes within functions", node)
+            case ast.Global() | ast.Nonlocal() | ast.Await() | ast.AsyncFor() | ast.AsyncWith():
+                raise self._refuse("Kernel Python has no such statement", node)
+            case ast.AnnAssign(annotation=annotation):
+                self._check_annotation(annotation)
+
+    def _check_name(self, node: ast.Name, local: set[str]) -> None:
+        if node.id not in local and node.id not in self.names and node.id not in BUILTINS:
+            raise self._refuse(f"{node.id} is neither imported nor defined", node)
+
+    def _name(self, name: str, node: ast.AST) -> None:
+        """Check a name that the submission gives to something."""
+        if name.startswith("__"):
+            raise self._refuse(f"{name}: such names are Python's own", node)
+
+
+def _stored(node: ast.FunctionDef) -> Iterator[str]:
+    """Yield the names that a function gives values to."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            yield each.id
+        elif isinstance(each, ast.ExceptHandler) and each.name:
+            yield each.name
+
+
+def check_all(lab: Lab, files: Sequence[tuple[str, bytes]]) -> None:
+    """Check all files of a submission.  Raises: Refused."""
+    if not files:
+        raise Refused("a submission has at least one file", "-")
+    names = [name for name, _ in files]
+    if len({*names}) < len(names):
+        raise Refused("two files of the submission have one name", max(names, key=names.count))
+    for name, data in files:
+        if name in SOURCES:
+            raise Refused("a source of the kernel is called so, too; give yours another name", name)
+        check_submission(lab, name, data)

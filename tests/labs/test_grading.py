@@ -1,0 +1,134 @@
+"""Grading: the kernel's own bodies get all points, and a mistake is told by its first wrong event."""
+
+from dataclasses import replace
+
+import pytest
+
+from keelback.labs.grading import LIMITS, grade
+from keelback.labs.lab import find_lab, labs
+from keelback.labs.machines import Machines
+from keelback.labs.skeleton import skeleton, solution
+from keelback.machine.observed import Outcome
+from labs.mistakes import MISTAKES
+from support import sliced
+
+NAMES = [lab.name for lab in labs()]
+
+
+@pytest.fixture
+def graded(tmp_path):
+    """Return what grades a text as a submission of a lab."""
+
+    def result_of(lab, text, **limits):
+        file = tmp_path / lab.file
+        file.write_text(text)
+        return grade(lab, [file], limits=LIMITS._replace(**{"seconds": 280.0} | limits))  # whatever else runs
+
+    return result_of
+
+
+@pytest.mark.parametrize("name", sliced(NAMES, 6))
+def test_the_kernels_own_bodies_get_all_points(name, graded):
+    lab = find_lab(name)
+    result = graded(lab, solution(lab))
+    assert [each.reason for each in result.verdicts] == [None] * len(lab.requirements)
+    assert (result.points, result.refused) == (lab.points, "")
+
+
+@pytest.mark.parametrize("name", sliced(NAMES, 6))
+def test_what_is_not_written_is_named_with_its_line(name, graded):
+    lab = find_lab(name)
+    text = skeleton(lab)
+    result = graded(lab, text)
+    assert result.points == 0 and result.refused == ""
+    reason = result.verdicts[0].reason
+    [line] = [number for number, each in enumerate(text.splitlines(), 1) if each.strip() in _refusals(reason.found)]
+    assert reason.kind == "panic" and reason.lines[0] == f"{lab.file}:{line}"
+    assert any(f"{method} is not written yet" in reason.found for each in lab.methods.values() for method in each)
+
+
+def _refusals(said):
+    name = said.removeprefix("assertion failed: ").removesuffix(" is not written yet")
+    return [f'assert False, "{name} is not written yet"']
+
+
+def test_every_mistake_is_made_in_the_kernels_own_text():
+    texts = {lab.name: solution(lab) for lab in labs()}
+    assert [each for each, (right, *_) in MISTAKES.items() if texts[each[0]].count(right) != 1] == []
+
+
+@pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 14))
+def test_a_typical_mistake_is_told(name, mistake, graded):
+    lab, (right, wrong, line) = find_lab(name), MISTAKES[name, mistake]
+    text = solution(lab)
+    result = graded(lab, text.replace(right, wrong))
+    assert result.refused == "" and result.points < lab.points
+    told = [each for verdict in result.verdicts if verdict.reason for each in verdict.reason.told()]
+    assert any(line in each for each in told), "\n".join(told)
+
+
+def test_every_lab_has_five_mistakes_at_least():
+    assert all(sum(lab == name for lab, _ in MISTAKES) >= 5 for name in NAMES)
+
+
+def test_a_seed_decides_when_ticks_come_and_nothing_else():
+    """The right kernel beside itself, and the same run by the same seed."""
+    lab = find_lab("waits")
+    trial = lab.requirements[1].trials[0]
+
+    def ticks(seed):
+        pc, found = Machines(lab, seed=seed).make(trial), []
+        pc.before_trap.append(lambda: found.append(pc.time))
+        pc.boot()
+        while pc.outcome is Outcome.RUNNING and pc.traps < 400:
+            pc.step()
+        return found
+
+    plain, one, other = ticks(None), ticks(1), ticks(2)
+    assert one == ticks(1) and len({tuple(each) for each in (plain, one, other)}) == 3
+
+
+def test_memory_is_drawn_twice_with_the_cells_marked_that_differ(graded):
+    lab = find_lab("fork")
+    right, wrong, _ = MISTAKES["fork", "what can't be written is not there"]
+    reason = graded(lab, solution(lab).replace(right, wrong)).verdicts[0].reason
+    assert reason.event == "trap 1, of twice (1)" and reason.right == reason.found == "fork() = 2"
+    assert all(line.startswith("fork.py:") for line in reason.lines) and len(reason.lines) > 5
+    assert reason.command == "keelback watch --layout teaching --memory 2M --with fork.py twice.c"
+    should, found = ([line.split("  ") for line in each.splitlines()] for each in reason.maps)
+    assert ["", "0x00100000", "11222", "image"] in should
+    assert ["", "0x00100000", "..222", "image"] in found
+    marks = should[should.index(["", "0x00100000", "11222", "image"]) + 2]
+    assert marks[-1].strip() == "^^"
+    assert reason.picture.count('class="ring"') == 3 and "as it should be" in reason.picture
+
+
+# Submissions that are no kernels.
+
+
+LOOP = "        while True:\n            pass\n"
+
+
+def test_a_kernel_that_loops_is_told_by_the_trap_that_does_not_end(graded):
+    lab = find_lab("fork")
+    text = solution(lab).replace("        parent = self.of(caller)\n", "        parent = self.of(caller)\n" + LOOP)
+    result = graded(replace(lab, requirements=lab.requirements[:1]), text)
+    reason = result.verdicts[0].reason
+    assert (reason.kind, reason.event) == ("hang", "trap 1, of twice (1)")
+    assert reason.right == "fork() = 2" and "did not end within 5,000,000 instructions" in reason.found
+
+
+def test_what_the_compiler_refuses_is_told_with_its_line(graded):
+    lab = find_lab("fork")
+    text = solution(lab).replace(
+        "        parent = self.of(caller)\n", "        parent = self.of(caller)\n        [1]\n"
+    )
+    result = graded(lab, text)
+    line = text.splitlines().index("        [1]") + 1
+    assert (result.points, result.file, result.line) == (0, "fork.py", line) and result.refused
+
+
+def test_a_limit_of_time_is_a_result(graded):
+    lab = find_lab("fork")
+    result = graded(lab, solution(lab), seconds=0.2)
+    assert (result.points, result.refused) == (0, "its compilation took longer than 0.2 seconds")

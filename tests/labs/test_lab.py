@@ -1,0 +1,172 @@
+"""Labs are folders; what a student begins with comes from the kernel's own source."""
+
+import ast
+import base64
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from consoles import run
+from keelback.errors import UserError
+from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.labs.html import html_of
+from keelback.labs.lab import find_lab, labs, read_lab
+from keelback.labs.language import check_all
+from keelback.labs.reports import gradescope_of, junit_of
+from keelback.labs.result import Reason, Result, Verdict
+from keelback.labs.skeleton import skeleton, solution
+
+EVERY = pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.name)
+
+
+def methods_of(text):
+    classes = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    return {f"{each.name}.{method.name}": method for each in classes for method in each.body}
+
+
+@EVERY
+def test_a_skeleton_has_the_kernels_signatures_and_docstrings_and_no_body(lab):
+    bare, whole = methods_of(skeleton(lab)), methods_of(solution(lab))
+    names = [f"My{name}" for methods in lab.methods.values() for name in methods]
+    assert [*bare] == [*whole] and sorted(bare) == sorted(names)
+    for name, method in bare.items():
+        assert ast.dump(method.args) == ast.dump(whole[name].args)
+        assert ast.get_docstring(method) == ast.get_docstring(whole[name])
+        assert [type(each) for each in method.body[-1:]] == [ast.Assert]
+        assert len(method.body) == 1 + (ast.get_docstring(method) is not None)
+    check_all(lab, [(lab.file, skeleton(lab).encode())])
+
+
+def test_a_solution_is_the_kernels_source():
+    text = solution(find_lab("fork"))
+    assert "self.promises.take(child, parent.promised.pages, parent.promised.tables)" in text
+    assert VirtualMemory.duplicate.__doc__ is not None and VirtualMemory.duplicate.__doc__ in text
+
+
+@EVERY
+def test_a_lab_says_what_its_task_needs(lab):
+    assert lab.task.startswith(f"# Lab {lab.number}: ")
+    assert all(method.partition(".")[2] in lab.task for methods in lab.methods.values() for method in methods)
+    assert f"keelback grade {lab.name} {lab.file}" in lab.task
+    assert any(trial.strict for each in lab.requirements for trial in each.trials)
+
+
+GOOD = """\
+number = 90
+name = "mine"
+title = "Mine"
+layout = "teaching"
+memory = 2
+[methods]
+"keelback.kernel.memory.frames" = ["Frames.drop"]
+[[requirement]]
+says = "It runs."
+points = 1
+trial = [{ programs = ["one 1"] }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("number = 90\n", "", "number is missing"),
+        ('"teaching"', '"school"', "there is no layout 'school'"),
+        ("points = 1", "points = 0", "a requirement is worth at least a point, not 0"),
+        ('"one 1"', '"two"', "a trial names the program two, and there is no two.c"),
+        ("number = 90", "number = ", "Invalid value (at line 1, column 10)"),
+        ("number = 90", "number = []", "int() argument must be"),
+    ],
+)
+def test_a_mistake_in_a_lab_is_told_with_its_file(right, wrong, said, tmp_path):
+    (tmp_path / "one.c").write_text("int main(void) { return 0; }")
+    (tmp_path / "lab.toml").write_text(GOOD)
+    assert find_lab(str(tmp_path)).points == 1
+    (tmp_path / "lab.toml").write_text(GOOD.replace(right, wrong))
+    with pytest.raises(UserError) as error:
+        read_lab(tmp_path)
+    assert error.value.said.startswith(f"{tmp_path}/lab.toml: {said}")
+
+
+def test_the_lab_in_the_docs_is_one(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "labs.md").read_text()
+    (tmp_path / "lab.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    (tmp_path / "holders.c").write_text("int main(void) { return 0; }")
+    lab = read_lab(tmp_path)
+    assert (lab.file, lab.points, lab.frames, lab.programs(with_hidden=False)) == ("drop.py", 4, True, ["holders"])
+    assert 'assert False, "Frames.drop is not written yet"' in skeleton(lab)
+
+
+def test_a_method_that_the_kernel_has_not_is_told(tmp_path):
+    (tmp_path / "one.c").write_text("")
+    (tmp_path / "lab.toml").write_text(GOOD.replace("Frames.drop", "Frames.dorp"))
+    with pytest.raises(UserError, match=r"keelback.kernel.memory.frames has no method Frames.dorp"):
+        skeleton(read_lab(tmp_path))
+
+
+def test_a_folder_for_a_student_has_the_task_the_file_and_the_programs(tmp_path):
+    done = run("keelback lab new cow mine", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.startswith("made mine: task.md says what to do")
+    made = {each.name for each in (tmp_path / "mine").iterdir()}
+    assert made == {"task.md", "cow.py", "apart.c", "last.c", "answers.c"}
+    assert (tmp_path / "mine" / "cow.py").read_text() == skeleton(find_lab("cow"))
+    run("keelback lab new cow right --solved", cwd=tmp_path)
+    assert (tmp_path / "right" / "cow.py").read_text() == solution(find_lab("cow"))
+    again = run("keelback lab new cow mine", cwd=tmp_path)
+    assert again.stderr == "keelback: mine: there is something in it already; name a new folder\n"
+
+
+def test_a_lab_that_is_none_is_told_with_those_that_are():
+    done = run("keelback lab show forks", cwd=Path("/"))
+    assert done.returncode == 2 and done.stderr.startswith("keelback: there is no lab 'forks': there are 1 isolation, ")
+
+
+def test_a_submission_that_is_refused_is_told_with_its_line(tmp_path):
+    (tmp_path / "fork.py").write_text("import os\n")
+    done = run("keelback grade fork fork.py --junit a.xml --gradescope results.json --html a.html", cwd=tmp_path)
+    assert done.returncode == 1 and done.stdout.startswith(
+        "fork: 0 of 14 points\n\nfork.py:1: a submission has imports"
+    )
+    suite = ElementTree.parse(tmp_path / "a.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("5", "5")
+    assert "<code>fork.py:1</code>: a submission has imports" in (tmp_path / "a.html").read_text()
+    scores = json.loads((tmp_path / "results.json").read_text())
+    assert scores["score"] == 0 and sum(each["max_score"] for each in scores["tests"]) == 14
+    facts = json.loads(run("keelback grade fork fork.py --json", cwd=tmp_path).stdout)
+    assert (facts["points"], facts["most"], facts["file"], facts["line"]) == (0, 14, "fork.py", 1)
+
+
+def test_a_page_says_what_a_result_says_and_needs_no_other():
+    picture = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    reason = Reason(
+        "event", "one", 3, "trap 3", "fork() = 2", "<b>3</b>", ("page & page",), lines=("a.py:1",), picture=picture
+    )
+    page = html_of(find_lab("fork"), Result("fork", (Verdict("It runs.", 2, 2), Verdict("It <forks>.", 0, 3, reason))))
+    assert "<title>Lab 5, Fork, all or nothing: 2 of 5 points</title>" in page
+    assert "&lt;b&gt;3&lt;/b&gt;" in page and "page &amp; page" in page and "It &lt;forks&gt;." in page
+    [data] = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)"', page)
+    assert base64.b64decode(data).decode() == picture
+    assert not re.search(r"https?:|<script|<link|url\(", page)
+    refused = html_of(find_lab("fork"), Result("fork", (), "it is <odd>", "a.py", 7, "    x\n    ^"))
+    assert "<code>a.py:7</code>: it is &lt;odd&gt;" in refused and "<pre>    x\n    ^</pre>" in refused
+
+
+def test_reports_say_what_a_result_says():
+    reason = Reason("event", "one", 3, "trap 3, of one (1)", "fork() = 2", "fork() = \x1b", lines=("a.py:1", "a.py:2"))
+    result = Result("mine", (Verdict("It runs.", 2, 2), Verdict("It forks.", 0, 3, reason)))
+    suite = ElementTree.fromstring(junit_of(result))
+    well, failed = suite.findall("testcase")
+    assert (well.get("name"), well.find("failure")) == ("It runs.", None)
+    assert "yours  fork() = ?" in failed.find("failure").text and "lines  a.py:1, 2" in failed.find("failure").text
+    tests = json.loads(gradescope_of(result))["tests"]
+    assert [(each["score"], each["max_score"], each["status"]) for each in tests] == [
+        (2, 2, "passed"),
+        (0, 3, "failed"),
+    ]
+    facts = result.facts()
+    assert facts["verdicts"][1]["reason"]["right"] == "fork() = 2"
+    page = (Path(__file__).parents[2] / "docs" / "labs.md").read_text()
+    named = {*facts, *facts["verdicts"][1], *facts["verdicts"][1]["reason"]}
+    assert all(f"`{name}`" in page for name in named)
