@@ -47,6 +47,7 @@ docs: $(READY)           ## Make the site of docs/, its links checked
 
 fuzz: $(READY)           ## All seeded mistakes, random programs, requests, files and families, 104,000 forks, courses: make fuzz SECONDS=3600 SEED=7
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m campaign
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile random
 	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/compiler/scenario_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/kernel/memory_fuzz.py $(or $(SECONDS),450) $(SEED)

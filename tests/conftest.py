@@ -2,9 +2,16 @@
 
 import gc
 
+from hypothesis import settings
+
 from keelback.lang import strict
 
 strict.install("keelback.kernel")
+
+# Every run makes the same examples, so that it fails for what was changed alone; `make fuzz` makes others each time.
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", deadline=None)
+settings.load_profile("fixed")
 
 
 def pytest_collection():

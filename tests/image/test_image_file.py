@@ -6,6 +6,7 @@ import subprocess
 import tarfile
 from functools import cache
 from hashlib import sha256
+from io import BytesIO
 from itertools import pairwise
 
 import pytest
@@ -299,7 +300,7 @@ def test_no_field_of_the_setup_header_can_change_unnoticed(field):
             read_image_file(changed(**{field.name: other}))
 
 
-FUZZ = settings(max_examples=300, deadline=None)
+FUZZ = settings(max_examples=300)
 
 
 @FUZZ
@@ -333,7 +334,17 @@ def test_a_broken_file_is_refused_or_read_but_breaks_nothing(data):
     except BadImageFile as bad:
         assert str(bad).startswith(("it ", "its ", "the ", "boot sector ")) and str(bad).isprintable()
     else:
-        assert {member.name: member.content for member in kernel.members} == MEMBERS
+        assert {each.name: each.content for each in kernel.members} == read_by_tarfile(bytes(content[PAYLOAD:]))
+
+
+def read_by_tarfile(archive: bytes) -> dict[str, bytes]:
+    """Return the members as Python's library sees them: a header with other bytes may have the same checksum."""
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        return {each.name: archive[each.offset_data :][: each.size] for each in tar}
+
+
+def test_a_member_with_another_name_of_the_same_checksum_is_read_by_it():
+    assert [each.name for each in read_image_file(resealed(b"Wg~")).members] == ["Wg~/init", "hello"]
 
 
 @FUZZ

@@ -206,7 +206,7 @@ def test_a_truncated_file_is_refused(size):
     assert broken(elf(GOOD, BASE)[:size]) == RULES[rule]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_no_bytes_whatever_harm_the_kernel(data):
     """Bytes changed anywhere in the headers of a real program: it loads, or is refused; itself it may fault."""

@@ -172,7 +172,7 @@ SEQUENCE = st.builds(
 BITS = st.one_of(SEQUENCE, SEQUENCE, st.binary(max_size=6), st.sampled_from([b"word", b"\n", b"x" * 80, b"\n" * 24]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(BITS, max_size=30).map(b"".join))
 @example(b"\x1b[7m\x1b[1;44m" + b"y" * 2100 + b"\x1b[12;40H\x1b[Kz")
 def test_any_bytes_look_as_on_the_terminal(text):

@@ -171,7 +171,7 @@ def test_more_memory_than_the_machine_has_is_out_of_memory():
     here.check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_bytes_whatever_harm_the_kernel(data):
     """Bytes changed anywhere in the headers: the library loads, or it is refused, and in both cases goes whole."""

@@ -210,7 +210,7 @@ PIECES = st.sampled_from(
 LINES = st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=60).map(b"".join))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(LINES)
 @example(b'init="' + b"a" * 300)
 @example(b"memory=" + b"1" * 300)
@@ -261,7 +261,7 @@ def test_both_lives_take_a_line_alike_and_as_our_own_parser(line):
         assert tuple(each for each in console if each.startswith("keelback: option ")) == told.reports
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(LINES)
 def test_both_lives_take_any_line_alike(line):
     first, second = both_lives(line)

@@ -48,7 +48,7 @@ def test_names_that_are_long_are_told_apart_and_those_that_are_too_long_never_fo
         find(kernel, "n" * 32)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.text("ab", min_size=1, max_size=4), unique=True, max_size=60), st.text("ab", max_size=4))
 def test_the_index_finds_what_a_search_of_the_archive_does(names, other):
     members = {name: name.encode() * 3 for name in names}
@@ -106,7 +106,7 @@ def test_a_size_beyond_the_end_is_damage(size):
             find(kernel, name)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 2047), st.integers(0, 255)), max_size=6))
 def test_no_damage_harms_the_kernel(changes):
     archive = bytearray(make_payload({"etc/init": b"a\nb\n", "a": b"first"}))

@@ -100,7 +100,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps)
 def test_queues_are_what_lists_are(lives, steps):
     """A thread goes to a queue, or leaves the one that it is in: as the first, or from anywhere."""

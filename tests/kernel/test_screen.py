@@ -124,7 +124,7 @@ BITS = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(BITS, max_size=40).map(b"".join))
 @example(b"\n" * 60 + b"x" * 3000)
 def test_any_bytes_look_as_on_a_terminal(text):

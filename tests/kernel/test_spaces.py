@@ -72,7 +72,7 @@ pages = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(pages)
 def test_destroying_a_space_restores_every_byte(mapped):
     kernel = booted().kernel

@@ -35,7 +35,7 @@ def buffer_of(pc):
     return pc.kernel.calls.buffer.bytes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2 * PAGE - 1), st.binary(min_size=1, max_size=4096))
 def test_what_goes_out_comes_in_again(machine, offset, content):
     pc, space = machine
@@ -117,7 +117,7 @@ def test_an_answer_changes_no_byte_before_or_behind_it(writer, offset):
         writer.pc.ram.bytes[place : place + PAGE] = bytes([FILL]) * PAGE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2 * PAGE - 1), st.integers(1, 4096))
 def test_copies_change_no_byte_behind_their_end(machine, offset, count):
     pc, space = machine

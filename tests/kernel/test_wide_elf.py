@@ -99,7 +99,7 @@ def test_a_truncated_file_is_refused(size):
     assert broken_rule(wide_elf(GOOD, BASE)[:size], MICROKERNEL) == (Rule.CLASS if narrow_is_seen else Rule.WHOLE)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, HEADER + 2 * SEGMENT - 1), st.integers(0, 255)), min_size=1, max_size=8))
 def test_whatever_the_headers_hold_a_rule_is_told_or_kept(changes):
     """A value of 64 bits that were cut to 32, or did not fit, would be a panic here."""
@@ -115,7 +115,7 @@ EDGES = sorted({(place + step) & MOST for place in PLACES for step in (-0x1000, 
 FIELDS = st.dictionaries(st.sampled_from(["offset", "address", "file_size", "memory_size"]), st.sampled_from(EDGES))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FIELDS, st.sampled_from([BASE, *EDGES]))
 def test_what_is_believed_lies_in_the_file_and_where_images_may(changes, entry):
     file = bytearray(segment(**changes))

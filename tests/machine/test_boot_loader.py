@@ -197,7 +197,7 @@ ALL_CLAIMED = BiosEntry(8 * MIB, 4088 * MIB, USABLE)
 GOOD = BiosEntry(0x10_0000, 15 * MIB, USABLE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ENTRIES, max_size=8), st.booleans(), st.randoms(use_true_random=False))
 @example([BiosEntry(0, (1 << 64) - 1, USABLE)], False, None)
 @example([BiosEntry(0x18_0000, 0, RESERVED), BiosEntry(0x70_0000, 1, RESERVED)], True, None)
@@ -214,7 +214,7 @@ def test_on_any_memory_map_the_kernel_uses_usable_memory_alone_or_says_that_it_i
         check_booted(pc, tuple(entries))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.builds(BiosEntry, BASES, SIZES, st.just(RESERVED)), max_size=3), st.integers(4 * MIB, 15 * MIB))
 def test_programs_run_to_their_end_on_whatever_memory_there_is(holes, size):
     entries = (BiosEntry(0x10_0000, size, USABLE), BiosEntry(0, 0x9FC00, USABLE), *holes)

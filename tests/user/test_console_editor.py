@@ -175,7 +175,7 @@ class Model:
             self.put(self.kept[which - 1] if which else self.draft, b"")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 40), st.lists(st.sampled_from(EDITS), max_size=300), st.integers(0, 3))
 def test_whatever_is_typed_the_terminal_shows_the_line(prompt, keys, entered):
     edited, model = Edited(b">" * prompt), Model()

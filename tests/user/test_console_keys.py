@@ -3,7 +3,7 @@
 import ctypes
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keelback.machine.scan_codes import KEYS, NAMED, OTHERS, PLAIN, SHIFTED, WITH_CONTROL, scan_codes
@@ -32,21 +32,18 @@ def key(sent: str) -> int:
     return NAMES.get(sent, ord(sent) if len(sent) == 1 else OTHER)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(ON_KEYS)))
 def test_the_keys_of_scan_codes_are_those_that_were_typed(typed):
     text = "".join(typed)
     assert keys_of("keyboard_key", scan_codes(text)) == [key(each[0]) for each in KEYS.finditer(text)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(ON_TERMINAL)))
 def test_the_keys_of_a_terminals_bytes_are_those_that_were_typed(typed):
     expected = [NAMES.get(each, ord(each) if len(each) == 1 else OTHER) for each in typed]
     assert keys_of("terminal_key", "".join(typed).encode("ascii")) == expected
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_whatever_bytes_come_a_key_that_follows_is_known_again(noise):
     """A terminal's noise swallows at most what could be the rest of a sequence; a line's end is never lost."""

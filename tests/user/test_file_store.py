@@ -93,7 +93,7 @@ class Files(RuleBasedStateMachine):
 
 
 TestFiles = Files.TestCase
-TestFiles.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestFiles.settings = settings(max_examples=30, stateful_step_count=30)
 
 
 def test_a_thousand_files_are_found_by_name_and_by_number():

@@ -3,7 +3,7 @@
 import ctypes
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keelback.user import RUNTIME
@@ -145,7 +145,6 @@ def split(argument: bytes) -> list[str]:
     return [word.decode() for word in words[1:count]]
 
 
-@settings(deadline=None)
 @example(["", " ", "a b"])
 @given(WORDS)
 def test_a_program_gets_the_words_that_were_typed(words):
@@ -156,7 +155,6 @@ def test_a_program_gets_the_words_that_were_typed(words):
         assert split(jobs[0].commands[0].argument) == words
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("ab \t'\"\\|&;<>$?#"), max_size=255))
 def test_whatever_is_typed_the_line_is_read_to_its_end_or_refused(line):
     jobs_of(line)
