@@ -159,7 +159,7 @@ class SideBySide(RuleBasedStateMachine):
         if results is not None:
             right = {each % (1 << self.width) for each in (results if isinstance(results, frozenset) else [results])}
             assert found.pop("ax") in right, f"thread {thread.number} gets {register(frame, 'ax'):#x}, not {results}"
-        assert found == expected, f"thread {thread.number} has registers"
+        assert found == expected, f"thread {thread.number} has registers {found}, not {expected}"
 
     def compare_handles(self, process: Process) -> None:
         kernel = self.machine.lens

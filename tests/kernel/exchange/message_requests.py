@@ -7,7 +7,6 @@ from typing import Any
 from hypothesis import strategies as st
 
 from keelback.abi.handles import ALL, DESTROY, GRANT, MAP, NO_WAIT, RECEIVE, SEND
-from keelback.abi.rights import WRITE
 from kernel.driven import PAGE, TEXT, Call
 from kernel.exchange.machine import DATA
 from kernel.exchange.parcels import NO_RECORD, Message, Record
@@ -129,8 +128,7 @@ class MessageRequests(Requests):
 
     def with_pages(self, data: st.DataObject, record: Record) -> Record:
         """Let pages be sent, mostly some that can be."""
-        area = self.me.process.space.in_area()
-        good = [page for page, each in area.items() if each.allowed & WRITE and not each.object]
+        area, good = self.me.process.space.in_area(), self.leaving()
         needed = [page for page in self.used_by_waiters() if page in good]
         return replace(
             record,

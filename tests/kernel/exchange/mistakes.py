@@ -129,8 +129,6 @@ SOON = (
     "a sender that waits for a reply to what it sent",
 )
 """Those that a few sequences find: every run of the tests looks for them."""
-SELDOM = ("pages that move, and nobody is told who waits on a word",)
-"""Those that 300 sequences find by luck: requests that would show them come too seldom."""
 STEPS = 80
 """Requests of a sequence: most mistakes take several to show."""
 

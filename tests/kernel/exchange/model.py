@@ -6,15 +6,13 @@ from hypothesis.stateful import initialize
 from keelback.abi.handles import GRANT, MAP, SEND
 from keelback.abi.rights import WRITE
 from kernel.driven import PAGE, Call
-from kernel.exchange.memory_requests import MemoryRequests
-from kernel.exchange.message_requests import MessageRequests
+from kernel.exchange.aims import Aims
 from kernel.exchange.objects import MemoryObject
 from kernel.exchange.requests import BADGES, FEW_PAGES
 from kernel.exchange.themes import THEMES
-from kernel.exchange.thread_requests import ThreadRequests
 
 
-class ExchangeModel(MemoryRequests, ThreadRequests, MessageRequests):
+class ExchangeModel(Aims):
     """Random requests of several processes, on a machine and on the model."""
 
     @initialize(

@@ -38,14 +38,17 @@ class Processes(World):
         """Return the handles that a child has."""
         return dict(process.handles)
 
-    def exec(self, is_there: bool) -> None:
-        """Let the caller's process run the program anew, if there is one; its other threads end."""
+    def exec(self, is_there: bool, argument: int) -> None:
+        """Let the caller's process run the program anew, if there is one; its other threads end.
+
+        The program finds its argument by a register, or (0) on its stack.
+        """
         me = self.me
         if not is_there:
             return self.answer(me, NoSuchProgram.number)
         self.forget_all([each for each in me.process.threads if each is not me])
         me.process.space = Space.of_program()
-        me.registers = dict.fromkeys(("ax", "bx", "si", "di", "bp"), 0)
+        me.registers = {**dict.fromkeys(("ax", "bx", "si", "bp"), 0), "di": argument}
         return None
 
     def exit(self, status: int) -> None:

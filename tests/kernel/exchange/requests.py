@@ -10,6 +10,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from keelback.abi.rights import WRITE
 from kernel.driven import ANYWHERE, PAGE, Call
 from kernel.exchange.handles import Endpoint
 from kernel.exchange.machine import SideBySide
@@ -30,6 +31,8 @@ MOST_PAGES = 8
 """How many of those a process has, about."""
 MOST_HANDLES = 12
 BADGES = [0, 0, 7, 8, 0xFFFF_FFFF]
+AIMED = [True, True, True, False]
+"""How often a request is one that leads to what a theme aims at."""
 TICKS = [0, 0, 1, 2, 3, 5]
 NUMBERS_RANGE = range(128)
 NUMBERS = st.integers(NUMBERS_RANGE[0], NUMBERS_RANGE[-1])
@@ -57,6 +60,8 @@ class Requests(SideBySide):
     def make_one(self, data: st.DataObject) -> None:
         """Let the first make a request; where all wait, a tick passes."""
         choices = self.choices() if self.world.ready else {"tick": 1}
+        if self.theme.aim and self.world.ready and self.me.process.pid != GUARD and self.draw(data, AIMED, "aimed"):
+            choices = {self.theme.aim: 1}
         getattr(self, self.weighted(data, choices, "request"))(data)
 
     def choices(self) -> dict[str, int]:
@@ -122,6 +127,11 @@ class Requests(SideBySide):
         """Return the first's pages that another thread of its process needs, which waits."""
         needed = [page for each in self.siblings() if each.wait for page in pages_of(each.wait)]
         return [page for page in needed if page in self.me.process.space.in_area()]
+
+    def leaving(self) -> list[int]:
+        """Return the first's pages that it may send."""
+        area = self.me.process.space.in_area()
+        return [page for page, each in area.items() if each.allowed & WRITE and not each.object]
 
     def area_page(self, data: st.DataObject, good: Sequence[int] = ()) -> int:
         """Draw an address of a page that may be there, mostly one of the first's, or that is good for something."""

@@ -46,6 +46,8 @@ class Theme:
     """How many threads more each process has from the start, at least."""
     given: tuple[str, ...] = ("pages", "object")
     """What processes have from the start: pages of their own that a fork shares, pages of an object."""
+    aim: str = ""
+    """The request that is made mostly: it leads, step by step, to what random requests seldom come to."""
 
 
 THEMES = {
@@ -56,6 +58,7 @@ THEMES = {
     "bytes": Theme({"messages": 5, "memory": 2}, ("bytes", "bytes", "bytes deadline", ""), threads=1),
     "handles": Theme({"messages": 4, "handles": 3}, ("handle", "handle", "bytes handle", ""), given=()),
     "pages": Theme({"messages": 4, "memory": 2, "words": 2}, ("pages", "pages", "bytes pages", "handle pages"), 1),
+    "words that leave": Theme(threads=1, given=("pages",), aim="let_word_leave"),
     "objects": Theme({"objects": 6, "messages": 2, "words": 4}, ("handle", "handle", "pages")),
     "ends": Theme({"watches": 5, "processes": 4}, ("handle", "handle", ""), given=()),
 }

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from keelback.abi.handles import DESTROY, RECEIVE
+from keelback.kernel.processes.programs import ARGUMENT_SIZE
 from kernel.driven import ARGUMENT, ENTRY, NAME, NOBODY, PAGE, STACK, TEXT, Call
 from kernel.exchange.requests import BAD, FEW_PAGES, TICKS, WORDS, Requests
 from kernel.exchange.themes import SELDOM, asked
@@ -23,7 +24,8 @@ class ThreadRequests(Requests):
     @asked("processes", SELDOM, due=Requests.used_by_waiters)
     def exec(self, data: st.DataObject) -> None:
         name = self.draw(data, [NAME, NAME, NOBODY], "name")
-        self.request(Call.EXEC, name + self.machine.offset, ARGUMENT + self.machine.offset, given=(name == NAME,))
+        text = self.layout.stack_top - ARGUMENT_SIZE if self.width == 64 else 0
+        self.request(Call.EXEC, name + self.machine.offset, ARGUMENT + self.machine.offset, given=(name == NAME, text))
 
     @asked("processes", SELDOM)
     def exit(self, data: st.DataObject) -> None:

@@ -1,0 +1,68 @@
+"""What some themes aim at: the next request on the way to what random requests seldom come to."""
+
+from hypothesis import strategies as st
+
+from keelback.abi.handles import RECEIVE, SEND
+from keelback.abi.rights import WRITE
+from kernel.driven import PAGE, Call
+from kernel.exchange.memory_requests import MemoryRequests
+from kernel.exchange.message_requests import MessageRequests
+from kernel.exchange.parcels import Record
+from kernel.exchange.requests import BUFFERS, RECORDS, ROOM
+from kernel.exchange.thread_requests import ThreadRequests
+from kernel.exchange.words import Word
+from kernel.exchange.world import Thread
+
+
+class Aims(MemoryRequests, ThreadRequests, MessageRequests):
+    """Requests that lead somewhere."""
+
+    def let_word_leave(self, data: st.DataObject) -> None:
+        """Let a page be sent on a word of which another thread of its process waits."""
+        received = self.with_pages_to_come()
+        waited_on = [each for each in self.leaving() if each in self.pages_with_waiters()]
+        takers = [each for each in self.endpoints(SEND) if self.thing(each).most]
+        if received:
+            self.receive_page(self.draw(data, received, "handle"))
+        elif waited_on and takers:
+            self.send_page(self.draw(data, takers, "handle"), self.draw(data, waited_on, "page"))
+        elif not self.siblings():
+            self.start_thread(5)
+        elif not self.leaving():
+            self.request(Call.MAP, 0, PAGE, WRITE)
+        else:
+            self.wait_in(self.draw(data, self.leaving(), "page"))
+
+    def with_pages_to_come(self) -> list[int]:
+        """Return the first's handles to where somebody waits who sends pages."""
+        found = self.endpoints(RECEIVE)
+        return [number for number in found if any(self.sends_pages(each) for each in self.thing(number).senders)]
+
+    @staticmethod
+    def sends_pages(thread: Thread) -> bool:
+        return bool(thread.wait and thread.wait.asked.record.page_count)
+
+    def pages_with_waiters(self) -> list[int]:
+        """Return the pages on words of which other threads of the first's process wait."""
+        waits = [each.wait.asked for each in self.siblings() if each.wait]
+        return [on.address // PAGE * PAGE for on in waits if isinstance(on, Word)]
+
+    def with_record(self, **fields: int) -> Record:
+        """Put a record into the first's memory, if it can; return it."""
+        record = Record(address=RECORDS + ROOM * self.me.number, **fields)
+        self.poke(record.address, record.packed(self.width // 8))
+        return record
+
+    def receive_page(self, number: int) -> None:
+        record = self.with_record(buffer=BUFFERS, room=ROOM, most_pages=4)
+        self.carry(Call.RECEIVE, number, record, number, record)
+
+    def send_page(self, number: int, page: int) -> None:
+        record = self.with_record(pages=page, page_count=1)
+        self.carry(Call.SEND, number, record, number, (1, 2, 3), record, words=(1, 2, 3))
+
+    def wait_in(self, page: int) -> None:
+        """Wait on a word of a page that has the value it has."""
+        place = page + 4 * self.me.number
+        value = int.from_bytes(self.me.process.space.read(place, 4), "little")
+        self.request(Call.WAIT_ON, place, value, 0)
