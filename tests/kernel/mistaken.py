@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from keelback.image.compiled import compile_kernel
+from keelback.image.compiled import compile_kernel_again
 from keelback.image.kernel_image import CompiledKernel
+from keelback.image.kernels import base_of
 from keelback.image.live_kernels import entries_of, kernel_of
 from keelback.kernel.layout import MICROKERNEL
+from keelback.lang.replacing import REPLACED, Replacement
 
 
 @contextmanager
-def mistaken(folder: Path, module: str, owner: str, method: str, right: str, wrong: str) -> Iterator[None]:
+def mistaken(folder: Path, module: str, owner: str, method: str, right: str, wrong: str) -> Iterator[Replacement]:
     """Replace a piece of a line of a method of a module, named from the kernel on, for a while; lines stay in place."""
     place = importlib.import_module(f".{module}", "keelback.kernel")
     cls = getattr(place, owner)
@@ -32,12 +34,18 @@ def mistaken(folder: Path, module: str, owner: str, method: str, right: str, wro
     exec(compile(ast.Module([node], []), str(copy), "exec"), names)
     setattr(cls, method, names[method])
     try:
-        yield
+        yield Replacement(f"{owner}.{method}", names[method], cls)
     finally:
         setattr(cls, method, before)
 
 
-def compile_now() -> CompiledKernel:
-    """Compile the kernel as it is at this moment, which `keelback.image.kernels.compiled` does once a process."""
+def compiled_mistaken(folder: Path, mistake: tuple[str, str, str, str, str]) -> CompiledKernel:
+    """Compile what a mistake changes of the `microkernel`; nothing is proven of its stacks."""
+    base = base_of(MICROKERNEL)  # before the mistake
     kernel, ram = kernel_of(MICROKERNEL)
-    return compile_kernel(kernel, ram, entries_of(kernel))
+    with mistaken(folder, *mistake) as replacement:
+        REPLACED.append(replacement)
+        try:
+            return compile_kernel_again(base, kernel, ram, entries_of(kernel))
+        finally:
+            REPLACED.remove(replacement)

@@ -14,7 +14,7 @@ from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.lang import Panic
 from keelback.machine.simulated.compiled import CompiledPc
 from kernel.driven import UNUSUAL, Call, Died, driven
-from kernel.mistaken import compile_now, mistaken
+from kernel.mistaken import compiled_mistaken, mistaken
 from kernel.test_panics import image_of, on_qemu, panicked
 from support import MIB, c_program, make_pc, stack_frame
 
@@ -72,11 +72,10 @@ def test_a_fork_that_needs_the_stack_that_was_left_gets_it(life):
 
 
 def test_a_stack_that_is_freed_while_the_kernel_runs_on_it_is_the_end(tmp_path):
-    compiled(MICROKERNEL)
     before, after = "cpu.left_stack = thread.kernel_stack", "self.threads.stacks.release(thread.kernel_stack)"
-    with mistaken(tmp_path, "processes.processes", "Processes", "leave_stack", before, after):
-        image = image_of("forkexit", kernel=compile_now())
-    with pytest.raises(Panic, match=r"^double fault of 0x0700[0-9a-f]{4} in ring 0 .*\(kernel_stacks.py:"):
+    mistake = "processes.processes", "Processes", "leave_stack", before, after
+    image = image_of("forkexit", kernel=compiled_mistaken(tmp_path, mistake))
+    with pytest.raises(Panic, match=r"^double fault of 0x0700[0-9a-f]{4} in ring 0 .*\((kernel_stacks|spaces).py:"):
         pc = CompiledPc(MICROKERNEL, image, memory=8 * MIB)
         pc.boot()
         pc.run()
@@ -104,10 +103,9 @@ int main(void)
 @pytest.mark.parametrize("right", [True, False])
 def test_a_stack_that_was_used_is_not_taken_for_a_frame_of_zeros(tmp_path, right):
     """Only a compiled kernel writes to its stacks, so a mistaken one is compiled."""
-    compiled(MICROKERNEL)
     mistake = "memory.kernel_stacks", "KernelStacks", "_release_frame", "self.spaces.access.spoil(frame)", "pass"
-    with nullcontext() if right else mistaken(tmp_path, *mistake):
-        image = image_of("it", kernel=compile_now(), programs={"it": c_program(TABLES)})
+    kernel = compiled(MICROKERNEL) if right else compiled_mistaken(tmp_path, mistake)
+    image = image_of("it", kernel=kernel, programs={"it": c_program(TABLES)})
     pc = CompiledPc(MICROKERNEL, image, memory=8 * MIB)
     lens = look(MICROKERNEL, pc.contents)
     pc.after_trap.append(lambda: check(lens))
@@ -126,9 +124,7 @@ DEEP = (
 
 
 def test_a_kernel_stack_that_overflows_is_told_with_the_way_there_in_python(tmp_path):
-    compiled(MICROKERNEL)
-    with mistaken(tmp_path, *DEEP):
-        image = image_of("hello", kernel=compile_now())
+    image = image_of("hello", kernel=compiled_mistaken(tmp_path, DEEP))
     panic, left = panicked(CompiledPc(MICROKERNEL, image, memory=8 * MIB))
     layout, record = MICROKERNEL, left.record
     guard = layout.globals_start + layout.kernel_stack_slot

@@ -27,7 +27,7 @@ from keelback.lang import Panic, address_of, layout_of, size_of, text_of, view
 from keelback.machine.panics import panic_of, record_panic
 from keelback.machine.qemu.qemu import Qemu, Verdict
 from keelback.machine.simulated.compiled import CompiledPc
-from kernel.mistaken import compile_now, mistaken
+from kernel.mistaken import compiled_mistaken, mistaken
 from support import MIB, entry_place, make_pc, payload_programs
 
 
@@ -420,9 +420,7 @@ CALLERS = ["user_memory.py", "system_calls.py", "system_calls.py", "traps.py", "
 @pytest.fixture(scope="module")
 def wrong(tmp_path_factory):
     """Return the kernel with a mistake that only a long text meets, compiled."""
-    compiled(MICROKERNEL)
-    with mistaken(tmp_path_factory.mktemp("mistake"), *MISTAKE):
-        return compile_now()
+    return compiled_mistaken(tmp_path_factory.mktemp("mistake"), MISTAKE)
 
 
 @pytest.fixture
@@ -484,9 +482,7 @@ FRAME_MISTAKE = ("processes.programs", "Programs", "spawn", "self.processes.star
 
 
 def test_a_trap_frame_that_the_cpu_refuses_is_told(tmp_path):
-    compiled(MICROKERNEL)
-    with mistaken(tmp_path, *FRAME_MISTAKE):
-        image = image_of("hello", kernel=compile_now())
+    image = image_of("hello", kernel=compiled_mistaken(tmp_path, FRAME_MISTAKE))
     panic, left = on_qemu(image)
     assert (left.record.frame.vector, left.record.frame.error) == (13, 0x30)
     assert text_of(left.record.places[0].file) == "entry.S"
