@@ -100,7 +100,12 @@ def test_the_facts_printed_are_those_of_the_file(tmp_path):
     assert re.search(f"^payload +0x[0-9a-f]+ +{rooms['payload'][0]:,} ", shown, re.MULTILINE)
 
 
-def test_the_same_programs_make_the_same_bytes_elsewhere_and_in_another_environment(tmp_path):
+@pytest.mark.parametrize(
+    "words",
+    [("--layout", "teaching", "hello", "mine.c"),
+     pytest.param(("hello", "fib", "mine.c", "libgfx"), marks=pytest.mark.campaign)],
+)  # fmt: skip
+def test_the_same_programs_make_the_same_bytes_elsewhere_and_in_another_environment(words, tmp_path):
     """The second is built from a copy of the source, with another user's settings and nothing in the cache."""
     one, other = tmp_path / "one", tmp_path / "other place"
     elsewhere = other / "tmp", other / "home", other / "cache"
@@ -114,7 +119,6 @@ def test_the_same_programs_make_the_same_bytes_elsewhere_and_in_another_environm
     }  # fmt: skip
     (other / "mine.c").write_text('#include "keelback.h"\nint main(void) { print(__FILE__); return 0; }')
     shutil.copy(other / "mine.c", one)
-    words = ("hello", "fib", "mine.c", "libgfx")
     well(*words, cwd=one, env={"PYTHONHASHSEED": "1"})
     well(*words, cwd=other, env=settings, umask=0o077)
     assert digest_of_file(one / "keelback.img") == digest_of_file(other / "keelback.img")

@@ -38,6 +38,7 @@ def test_kernel_compiles_without_a_warning(kernel, tmp_path, record_property):
     assert 0 < size < (MICROKERNEL.places - MICROKERNEL.kernel_start) * 2 // 3, "two thirds of the text's room"
 
 
+@pytest.mark.campaign  # every run builds an image twice
 def test_same_source_gives_the_same_c(kernel):
     assert compiled().c == kernel.c
 

@@ -50,6 +50,7 @@ def test_the_list_is_what_the_parts_define():
 targets = pytest.mark.parametrize("target", some_of(TARGETS.values(), [I386]), ids=lambda target: target.zig)
 
 
+@pytest.mark.campaign
 def test_the_list_is_what_the_parts_define_with_32_bits():
     listed = {part: {*names} - WIDE_ONLY for part, names in read_parts(RUNTIME).items()}
     assert refresh_libc.names_for(I386) == listed

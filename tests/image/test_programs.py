@@ -127,6 +127,7 @@ def test_readelf_sees_the_same_segments(programs: dict[str, bytes], tmp_path: Pa
     ]
 
 
+@pytest.mark.campaign
 def test_a_copy_of_the_sources_makes_the_same_bytes(programs: dict[str, bytes], tmp_path: Path) -> None:
     shutil.copytree(RUNTIME, tmp_path / "user" / "runtime")
     shutil.copytree(PROGRAMS, tmp_path / "user" / "programs")

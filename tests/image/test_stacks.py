@@ -196,6 +196,7 @@ def places_behind_calls(code):
 FRAME_SIZE = re.compile(r"stack frame size \((\d+)\) exceeds limit \(0\) in '(\w+)'")
 
 
+@pytest.mark.campaign
 def test_no_function_takes_less_than_the_compiler_says_of_it(tmp_path, caplog):
     kernel, ram = kernel_of(MICROKERNEL)
     source = tmp_path / "kernel.c"

@@ -12,6 +12,8 @@ from enum import IntEnum
 from functools import cache
 from typing import Any, TypeVar
 
+import pytest
+
 from keelback.abi.calls import CALLS
 from keelback.abi.errors import UnknownCall
 from keelback.abi.handles import NAMES, WITH_RECORD
@@ -36,7 +38,7 @@ from keelback.machine.simulated.models import Model
 from keelback.machine.simulated.pc import SimulatedPc
 from kernel.quick import compiled_quickly
 from kernel.stock import again
-from support import EXECUTE, MIB, READ, WRITE, elf, entry_at, frame_at, wide_elf
+from support import EXECUTE, MIB, READ, WRITE, elf, entry_at, frame_at, some_of, wide_elf
 
 PAGE = 4096
 TEXT = MICROKERNEL.image_base
@@ -77,6 +79,8 @@ LIBRARY_FILES = {word_bits: write(LIBRARY_PARTS, entry=0, type=3) for word_bits,
 LIBRARY_FILE = LIBRARY_FILES[32]
 
 LIVES = ("interpreted", "compiled")
+of_its_own = pytest.mark.parametrize("life", some_of(LIVES, ["interpreted"]))
+"""The lives of a test whose layout no other test has: to compile it alone takes longer than most tests."""
 SMALL = replace(MICROKERNEL, processes=8, threads=12)
 """The layout with a process table that is full soon, and read in no time."""
 EAGER = replace(SMALL, eager_fork=True)

@@ -23,6 +23,7 @@ from kernel.driven import (
     Died,
     Driven,
     driven,
+    of_its_own,
 )
 from kernel.traces import assert_equal, range_of, state
 from support import MIB
@@ -241,6 +242,7 @@ def test_a_frame_has_more_than_300_holders(life):
 # Frames that are copied at once.
 
 
+@of_its_own
 def test_a_frame_with_as_many_holders_as_can_be_counted_is_copied_for_the_next(life):
     machine = prepared(life, CROWDED)
     assert machine.counts.full == 4
@@ -261,6 +263,7 @@ def test_a_frame_with_as_many_holders_as_can_be_counted_is_copied_for_the_next(l
     machine.check()
 
 
+@of_its_own
 def test_an_eager_fork_copies_every_page_that_can_be_written(life):
     machine = prepared(life, EAGER)
     machine.check()
@@ -279,6 +282,7 @@ def test_an_eager_fork_copies_every_page_that_can_be_written(life):
     assert [machine.read(BSS, pid) for pid in (1, 2)] == [1, 2] and machine.used() == used
 
 
+@of_its_own
 def test_an_eager_fork_copies_into_the_lowest_free_frames_by_address(life):
     machine = driven(life=life, layout=EAGER)
     machine.write(BSS, 7)
@@ -287,6 +291,7 @@ def test_an_eager_fork_copies_into_the_lowest_free_frames_by_address(life):
     assert [machine.frame(page, 2) for page in (DATA, BSS, STACK)] == [lowest, lowest + 1, lowest + 2]
 
 
+@of_its_own
 def test_an_eager_fork_leaves_alone_what_was_never_written(life):
     machine = driven(life=life, layout=EAGER)
     machine.read(BSS)
@@ -296,6 +301,7 @@ def test_an_eager_fork_leaves_alone_what_was_never_written(life):
     assert machine.read(BSS, 1) == 0
 
 
+@of_its_own
 def test_an_eager_fork_copies_a_page_whose_permissions_were_changed(life):
     machine = driven(life=life, layout=EAGER)
     machine.write(BSS, 7)

@@ -7,7 +7,7 @@ import pytest
 from keelback.abi.errors import BadAddress
 from keelback.kernel.layout import MICROKERNEL, USERMODE, WrongLayout
 from keelback.kernel.processes.processes import Reason
-from kernel.driven import PAGE, SMALL, UNUSUAL, Call, Died, driven
+from kernel.driven import PAGE, SMALL, UNUSUAL, Call, Died, driven, of_its_own
 from kernel.traces import assert_equal, range_of, state
 from support import MIB
 
@@ -61,6 +61,7 @@ def test_a_layout_without_a_guard_lets_the_page_below_the_stack_be_taken(life):
     assert dies_of(machine, BOTTOM - PAGE) == Reason.NOT_MAPPED
 
 
+@of_its_own
 def test_a_guard_below_klimit_is_no_user_memory(life):
     machine = driven("it", life=life, layout=NARROW, memory=9 * MIB)
     for call, *more in ((Call.MAP, PAGE, 2), (Call.UNMAP, 2 * PAGE), (Call.PROTECT, PAGE, 2), (Call.PAGE_ALLOC,)):

@@ -59,6 +59,7 @@ from kernel.driven import (
 )
 from kernel.mistaken import mistaken
 from kernel.traces import assert_equal, console, memory, range_of, state
+from support import some_of
 from variants import VARIANTS, name_of
 
 READ, WRITE, SPARSE = 1, 2, 4
@@ -669,8 +670,13 @@ def end_injection(machine: Driven) -> int:
     return left
 
 
-@pytest.mark.parametrize("life", LIVES)
-@pytest.mark.parametrize("name", CALLS)
+def in_both_lives(names, step):
+    """Return each name with each life as parameters: for every run all interpreted, and one of `step` compiled."""
+    cells = [*product(names, LIVES)]
+    return some_of(cells, [(name, life) for name, life in cells if life == LIVES[0] or name in [*names][::step]])
+
+
+@pytest.mark.parametrize(("name", "life"), in_both_lives(CALLS, 4))
 def test_a_call_that_runs_out_of_memory_leaves_no_trace(name, life, record_property):
     record_property(f"injection points, {life}", attempt_all(CALLS[name], life))
 
@@ -726,8 +732,7 @@ def assert_as_instead(machine: Driven, case: Case) -> None:
     assert_equal(machine.pc, state(machine.pc, *ignored), state(other.pc, *ignored))
 
 
-@pytest.mark.parametrize("life", LIVES)
-@pytest.mark.parametrize("name", ACCESSES)
+@pytest.mark.parametrize(("name", "life"), in_both_lives(ACCESSES, 4))
 def test_a_fault_that_runs_out_of_memory_leaves_what_an_exit_leaves(name, life, record_property):
     record_property(f"injection points, {life}", attempt_access(ACCESSES[name], life))
 
@@ -815,7 +820,7 @@ def in_cells(names, step):
     """
     given = []
     for (number, name), life in product(enumerate(names), LIVES):
-        every_run = number % step == 0 and (life == "interpreted" or name.endswith("microkernel-PAE"))
+        every_run = number % step == 0 and life == "interpreted"
         given.append(pytest.param(name, life, marks=() if every_run else pytest.mark.campaign))
     return given
 

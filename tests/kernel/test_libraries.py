@@ -43,6 +43,7 @@ from kernel.driven import (
     Call,
     Died,
     driven,
+    of_its_own,
 )
 from kernel.traces import assert_equal, range_of, state
 
@@ -395,6 +396,7 @@ def test_the_kernel_loads_so_many_libraries_and_no_more(life):
     machine.check()
 
 
+@of_its_own
 def test_a_library_needs_regions(life):
     machine = driven("it", life=life, layout=LIMITED)
     for number in range(MOST_REGIONS - machine.process(1).space.count - 2):

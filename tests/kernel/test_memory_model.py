@@ -18,7 +18,7 @@ def test_random_requests_do_what_the_model_says_in_the_compiled_life():
     class Compiled(ObjectModel):
         life = "compiled"
 
-    run_state_machine_as_test(Compiled, settings=a_slice(12))
+    run_state_machine_as_test(Compiled, settings=a_slice(5))
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -27,6 +27,6 @@ def test_a_mistake_has_its_place_in_the_source(name, tmp_path):
         pass
 
 
-@pytest.mark.parametrize("name", sliced(MISTAKES, 3))
+@pytest.mark.parametrize("name", sliced(MISTAKES, 9))
 def test_a_mistake_in_the_kernel_is_found_by_the_model_alone(name, tmp_path):
     assert is_found(tmp_path, name, number=1, examples=1000)

@@ -16,7 +16,20 @@ from keelback.abi.handles import ALL, GRANT, NAMES, RECEIVE, SEND
 from keelback.abi.parts import Part
 from keelback.abi.records import MOST_GIVEN
 from keelback.kernel.layout import MICROKERNEL
-from kernel.driven import ANYWHERE, ARGUMENT, DATA, NAME, SMALL, Blocked, Call, Died, driven, register, replace
+from kernel.driven import (
+    ANYWHERE,
+    ARGUMENT,
+    DATA,
+    NAME,
+    SMALL,
+    Blocked,
+    Call,
+    Died,
+    driven,
+    of_its_own,
+    register,
+    replace,
+)
 
 FIRST, SECOND = 1, 2
 LIST = DATA + 128
@@ -115,6 +128,7 @@ def test_what_can_not_be_given_is_refused_and_nothing_starts(machine):
     assert (machine.used(), machine.alive()) == before
 
 
+@of_its_own
 def test_a_kernel_without_messages_gives_no_handles(life):
     layout = replace(SMALL, parts=tuple(part for part in MICROKERNEL.parts if part is not Part.MESSAGES))
     machine = driven(life=life, layout=layout)

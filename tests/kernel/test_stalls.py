@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from keelback.machine.observed import Outcome
-from kernel.driven import BSS, CALL, SMALL, Call, DrivenThreads, make_machine, set_registers
+from kernel.driven import BSS, CALL, SMALL, Call, DrivenThreads, make_machine, of_its_own, set_registers
 
 MANY = replace(SMALL, threads=32)
 SAID = "keelback: all threads wait, and nothing can wake one"
@@ -55,6 +55,7 @@ def test_one_that_has_a_deadline_is_waited_for(machine):
     assert SAID not in bytes(machine.pc.console).decode()
 
 
+@of_its_own
 def test_of_many_it_says_how_many_more(life):
     machine = DrivenThreads(make_machine("it", life=life, layout=MANY))
     assert [machine.start() for _ in range(20)] == [*range(2, 22)]

@@ -27,7 +27,7 @@ def graded(tmp_path):
     return result_of
 
 
-@pytest.mark.parametrize("name", sliced(NAMES, 6))
+@pytest.mark.parametrize("name", sliced(NAMES, 12))
 def test_the_kernels_own_bodies_get_all_points(name, graded):
     lab = find_lab(name)
     result = graded(lab, solution(lab))
@@ -35,7 +35,7 @@ def test_the_kernels_own_bodies_get_all_points(name, graded):
     assert (result.points, result.refused) == (lab.points, "")
 
 
-@pytest.mark.parametrize("name", sliced(NAMES, 6))
+@pytest.mark.parametrize("name", sliced(NAMES, 13))
 def test_what_is_not_written_is_named_with_its_line(name, graded):
     lab = find_lab(name)
     text = skeleton(lab)
@@ -57,7 +57,7 @@ def test_every_mistake_is_made_in_the_kernels_own_text():
     assert [each for each, (right, *_) in MISTAKES.items() if texts[each[0]].count(right) != 1] == []
 
 
-@pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 14))
+@pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 30))
 def test_a_typical_mistake_is_told(name, mistake, graded):
     lab, (right, wrong, line) = find_lab(name), MISTAKES[name, mistake]
     text = solution(lab)

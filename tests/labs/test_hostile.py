@@ -46,7 +46,7 @@ def graded(tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_what_a_submission_does_to_its_process_is_its_own_affair(text, said, graded):
-    result = graded(text, cpu=6, report=4 << 20)
+    result = graded(text, cpu=4, report=4 << 20)
     assert (result.points, result.refused) == (0, said)
 
 

@@ -135,7 +135,7 @@ def test_a_running_machine_is_looked_at_again_and_again_and_runs_on(start, tmp_p
         assert times == sorted(times) and times[0] < times[-1]
 
 
-@pytest.mark.parametrize("layout", some_of(VARIANTS[1:], [USERMODE, MICROKERNEL_64]), ids=name_of)
+@pytest.mark.parametrize("layout", some_of(VARIANTS[1:], [MICROKERNEL_64]), ids=name_of)
 def test_every_other_layout_and_scheme_is_found(layout, tmp_path):
     with running(tmp_path, image_of(layout)) as (monitor, _):
         moment = attached(monitor)

@@ -206,7 +206,7 @@ def test_stepping_back_and_forward_leads_to_the_same_machine(life):
     assert digest(recording.pc) == digest(plain)
 
 
-@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("life", some_of(LIVES, ["compiled"]))
 def test_who_types_after_going_back_makes_the_run_in_which_that_was_typed(life):
     """However often: each run is that of a machine that was given all of it, at every step."""
     recording = Recording(machine(life, SERIAL, "sleeper 40", "ping 40", "pong 40"), every=STRIDE)

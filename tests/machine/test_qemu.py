@@ -41,7 +41,7 @@ from keelback.machine.qemu.qemu import WAIT, Medium, Qemu, Verdict
 from keelback.machine.qemu.qmp import QemuError
 from keelback.machine.simulated.boot_loader import BiosEntry
 from keelback.machine.simulated.compiled import CompiledPc
-from support import MIB, c_program, code_program, some_of, stack_frame
+from support import MIB, c_program, code_program, sliced, some_of, stack_frame
 from variants import VARIANTS, name_of, with_other_paging
 
 GIB = 1 << 30
@@ -124,7 +124,7 @@ AT_ONCE = {"fork"}
 """Their processes work at the same time: which of them comes first depends on when the timer ticks."""
 
 
-@pytest.mark.parametrize("name", our_programs())
+@pytest.mark.parametrize("name", sliced(our_programs(), 2))
 def test_a_program_says_and_ends_as_on_the_simulated_pc(name):
     image = image_of(f"{name} {ARGUMENTS.get(name, '')}".strip())
     there = boot(image)

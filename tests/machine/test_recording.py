@@ -225,7 +225,7 @@ def test_with_little_room_old_checkpoints_are_given_up_and_every_place_can_still
         assert digest(full.pc) == digest(plain.pc)
 
 
-@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("life", some_of(LIVES, ["compiled"]))
 def test_checkpoints_stay_right_however_long_steps_take_when_they_are_made_again(life, monkeypatch):
     """What is due depends on time: steps that take longer the second time must make no checkpoint among others."""
     plain, places = machine(MICROKERNEL, life, ("forkexit 300",)), {}

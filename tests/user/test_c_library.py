@@ -9,7 +9,7 @@ import pytest
 from keelback.image.programs import build_program
 from keelback.kernel.layout import MICROKERNEL
 from keelback.user import RUNTIME
-from support import make_pc
+from support import make_pc, sliced
 
 SOURCES = sorted((Path(__file__).parent / "c").glob("*.c"))
 ARGUMENTS = {
@@ -38,7 +38,7 @@ def there(source, argument="", layout=MICROKERNEL):
 
 @pytest.mark.parametrize(
     ("source", "argument"),
-    [(source, argument) for source in SOURCES for argument in ARGUMENTS.get(source.stem, ("",))],
+    sliced([(source, argument) for source in SOURCES for argument in ARGUMENTS.get(source.stem, ("",))], 2),
     ids=lambda value: value.stem if isinstance(value, Path) else value,
 )
 def test_a_program_says_what_it_says_on_this_machine(source, argument, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keelback.kernel.layout import MICROKERNEL, USERMODE, with_paging
+from keelback.kernel.layout import MICROKERNEL, USERMODE
 from kernel.driven import LIVES
 from kernel.mistaken import mistaken
 from support import some_of
@@ -10,7 +10,7 @@ from user.family_fuzz import run_family
 from variants import VARIANTS, name_of
 
 
-@pytest.mark.parametrize("layout", some_of(VARIANTS, [MICROKERNEL, with_paging(USERMODE, "x86-64")]), ids=name_of)
+@pytest.mark.parametrize("layout", some_of(VARIANTS, [MICROKERNEL]), ids=name_of)
 def test_a_family_on_little_memory_finds_all_as_it_must_be(layout):
     assert run_family(layout, 1, *(LIVES if layout is MICROKERNEL else LIVES[1:])) > 1000
 

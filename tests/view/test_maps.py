@@ -221,7 +221,7 @@ def test_processes_have_glyphs_of_their_own_as_long_as_there_are_any():
 
 def test_a_map_of_a_large_machine_is_made_within_a_second():
     layout = MICROKERNEL
-    snapshot = Snapshot(driven("it", layout=layout, memory=3584 * MIB, check=False).lens)
+    snapshot = Snapshot(driven("it", life="compiled", layout=layout, memory=3584 * MIB, check=False).lens)
     assert len(snapshot.frames) == 917_504
     start = time.process_time()
     shown = physical_map(snapshot)
