@@ -139,6 +139,25 @@ def test_who_waits_on_a_malloc_page_or_a_library_that_goes_is_told(machine):
     assert machine.finish(4) == BadAddress.number
 
 
+@pytest.mark.parametrize("kind", ["own", "shared"])
+def test_who_waits_on_a_page_that_is_replaced_is_told(machine, kind):
+    if kind == "own":
+        assert machine.call(Call.MAP, ANYWHERE, 2 * PAGE, WRITE, pid=2) == ANYWHERE
+    else:
+        shown = machine.call(Call.OBJECT_CREATE, 2, pid=2)
+        assert machine.call(Call.OBJECT_MAP, shown, ANYWHERE, 2 * PAGE, WRITE, pid=2) == ANYWHERE
+        assert machine.call(Call.FORK, pid=2) == 3
+        machine.park(5)
+    wait(machine, 3, ANYWHERE + 8)
+    wait(machine, 4, ANYWHERE + PAGE)
+    assert machine.call(Call.PAGE_ALLOC, ANYWHERE, pid=2) == 0
+    machine.check()
+    assert machine.finish(3) == BadAddress.number and waits(machine, 4)
+    if kind == "shared":
+        assert machine.call(Call.WAKE, ANYWHERE + 8, 9, pid=5) == 0
+        assert machine.call(Call.WAKE, ANYWHERE + PAGE, 9, pid=5) == 1
+
+
 @pytest.mark.parametrize("how", ["exit", "exec", "kill", "fault"])
 def test_ends_find_those_that_wait(machine, how):
     wait(machine, 3, BSS, ticks=50)

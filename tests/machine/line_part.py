@@ -27,10 +27,10 @@ class Drivers(Struct):
 
 @replaces(SystemCalls)
 class WithLines:
-    def __init__(self, home, console, endings, user_memory, of_parts):
+    def __init__(self, home, console, endings, user_memory, word_waits, of_parts):
         self.lines = Lines(home, endings.scheduler.timer.interrupts, console)
         self.drivers = home.struct(Drivers)
-        made(self, home, console, endings, user_memory, of_parts)
+        made(self, home, console, endings, user_memory, word_waits, of_parts)
 
     def tell(self, line: u32) -> None:
         driver = self.drivers.lines[line]

@@ -115,7 +115,9 @@ class Kernel(Component):
         self.joining = Joining(records, self.endings, self.user_memory) if Part.THREADS in has else None
         self.programs = Programs(records, self.options, self.console, self.loader, self.processes)
         self.calls_of_parts = tuple(self._calls_of_parts(records))
-        self.calls = SystemCalls(records, self.console, self.endings, self.user_memory, self.calls_of_parts)
+        self.calls = SystemCalls(
+            records, self.console, self.endings, self.user_memory, self.word_waits, self.calls_of_parts
+        )
         self.faults = Faults(self.console, self.cpu, self.virtual_memory)
         self.power = Power(self.cpu)
         self.panics = Panics(records, self.memory, self.stacks, self.console, self.power)

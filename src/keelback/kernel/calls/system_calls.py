@@ -16,6 +16,7 @@ from keelback.kernel.processes.endings import Endings
 from keelback.kernel.processes.processes import Process
 from keelback.kernel.processes.scheduler import MOST_TICKS
 from keelback.kernel.processes.threads import Thread
+from keelback.kernel.processes.word_waits import WordWaits
 from keelback.kernel.x86.trap_frame import signed
 from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, inline, size_of, u8, u32, word
 
@@ -33,9 +34,16 @@ class SystemCalls(Component):
     """Serves the calls; `calls[n]` is call number n, of which 0 is never valid."""
 
     def __init__(
-        self, home: Region, console: Console, endings: Endings, user_memory: UserMemory, of_parts: tuple[Component, ...]
+        self,
+        home: Region,
+        console: Console,
+        endings: Endings,
+        user_memory: UserMemory,
+        word_waits: WordWaits | None,
+        of_parts: tuple[Component, ...],
     ) -> None:
         self.console = console
+        self.word_waits = word_waits
         self.endings = endings
         self.user_memory = user_memory
         self.processes = endings.processes
@@ -127,12 +135,15 @@ class SystemCalls(Component):
     # Memory.
 
     def page_alloc(self, thread: Thread) -> word:
-        """Put a new page, zero and writable, at an address; what was there is freed.
+        """Put a new page, zero and writable, at an address; what was there is freed, and who waits on it is told so.
 
         Raises: BadArgument (the address starts no page), BadAddress (it is not user space), OutOfMemory or
         TooManyRegions; nothing has changed.
         """
-        self.virtual_memory.allocate_page(self._caller(thread).space, thread.frame.argument(0))
+        caller, address = self._caller(thread), thread.frame.argument(0)
+        self.virtual_memory.allocate_page(caller.space, address)
+        if self.word_waits is not None:
+            self.word_waits.forget_page(caller, address)
         return 0
 
     def frame_counts(self, thread: Thread) -> word:

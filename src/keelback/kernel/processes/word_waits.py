@@ -4,8 +4,11 @@
 2. A word of a process's own is known by process and address, whatever frame shows it: fork and copy-on-write change
    nothing.  One of a memory object is known by the frame, which stays, and by the place there: whoever maps it.
 3. Those that wait on one word are woken in the order in which they came.
-4. Who waits on a word that can't be read any more is told so: BadAddress.
+4. Who waits on a word that can't be read any more is told so: BadAddress.  So is who waits on one in a page that
+   `page_alloc` replaced: that of a memory object would be known by another key from then on.
 """
+
+from collections.abc import Iterator
 
 from keelback.abi.errors import BadAddress, BadArgument
 from keelback.kernel.memory.frames import Role
@@ -13,6 +16,7 @@ from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import Process, Processes
 from keelback.kernel.processes.scheduler import MOST_TICKS
 from keelback.kernel.processes.threads import AwaitedWord, Thread, ThreadState
+from keelback.kernel.x86.paging import page_of
 from keelback.lang import PAGE_SIZE, Component, Region, rare, u16, u32, word
 
 WORD = 4
@@ -113,17 +117,23 @@ class WordWaits(Component):
 
     def forget_unreadable(self, process: Process) -> None:
         """Tell those of a process that wait on a word which can't be read any more."""
-        if process.threads.first == process.threads.last:
-            return  # the caller, which waits for nothing
-        number = process.threads.first
+        for thread in self._waiters(process):
+            try:
+                self.virtual_memory.readable(process.space, thread.frame.argument(0))
+            except BadAddress as error:
+                self.scheduler.refuse(thread, error.number)
+
+    def forget_page(self, process: Process, page: word) -> None:
+        """Tell those of a process that wait on a word of a page which is another from now on."""
+        for thread in self._waiters(process):
+            if page_of(thread.frame.argument(0)) == page:
+                self.scheduler.refuse(thread, BadAddress.number)
+
+    def _waiters(self, process: Process) -> Iterator[Thread]:
+        """Yield the threads of a process that wait on words; one that is alone is the caller, which does not wait."""
+        number = process.threads.first if process.threads.first != process.threads.last else 0
         while number != 0:
             thread = self.threads.table[number]
             number = thread.siblings.next
             if thread.state == ThreadState.WAITING and self.wait_queues.is_of_words(thread.queue):
-                self._forget_unreadable(process, thread)
-
-    def _forget_unreadable(self, process: Process, thread: Thread) -> None:
-        try:
-            self.virtual_memory.readable(process.space, thread.frame.argument(0))
-        except BadAddress as error:
-            self.scheduler.refuse(thread, error.number)
+                yield thread
