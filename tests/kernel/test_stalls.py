@@ -4,8 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from keelback.abi.handles import NAMES
 from keelback.machine.observed import Outcome
-from kernel.driven import BSS, CALL, SMALL, Call, DrivenThreads, make_machine, of_its_own, set_registers
+from kernel.driven import (
+    BSS,
+    CALL,
+    SMALL,
+    Call,
+    DrivenThreads,
+    blocks,
+    driven_threads,
+    make_machine,
+    of_its_own,
+    set_registers,
+)
 
 MANY = replace(SMALL, threads=32)
 SAID = "keelback: all threads wait, and nothing can wake one"
@@ -44,6 +56,17 @@ def test_it_says_what_each_waits_for(machine):
         "keelback: process 1 (it), thread 3, waits for the end of thread 1",
     ]
     machine.check()
+
+
+def test_who_waits_for_a_reply_is_said_to_wait_for_who_has_the_handle_to_it(life):
+    machine = driven_threads("it", "it", life=life)
+    blocks(machine, 2, Call.CALL, NAMES)
+    assert machine.call(Call.RECEIVE, NAMES) > 0
+    said = let_all_wait(machine, first=(Call.RECEIVE, NAMES))
+    assert said[1:] == [
+        "keelback: process 1 (it), thread 1, waits to receive from endpoint 1",
+        "keelback: process 2 (it), thread 2, waits for a reply of process 1",
+    ]
 
 
 def test_one_that_has_a_deadline_is_waited_for(machine):

@@ -28,8 +28,8 @@ from kernel.driven import (
     set_registers,
 )
 from kernel.exchange.handles import Endpoint, Handle
-from kernel.exchange.messages import Exchange
 from kernel.exchange.space import AREA, PRIVATE
+from kernel.exchange.stalls import STALLED, Stalls
 from kernel.exchange.world import GUARD, Process, Thread, Wait
 
 DATA = PRIVATE[1]
@@ -51,7 +51,7 @@ class SideBySide(RuleBasedStateMachine):
             life=self.life, layout=self.layout, memory=memory_for(self.layout), check=self.watched
         )
         self.width = self.machine.word_bits
-        self.world = Exchange(self.layout.processes - 1, self.layout.threads - 1, self.width // 8)
+        self.world = Stalls(self.layout.processes - 1, self.layout.threads - 1, self.width // 8)
         self.world.processes[GUARD].handles[NAMES] = Handle(Endpoint(MOST_DATA), ALL)
         self.numbers: dict[Any, int] = {}
         """What the machine calls the model's endpoints and objects."""
@@ -61,6 +61,8 @@ class SideBySide(RuleBasedStateMachine):
         self.used = self.machine.used()
         self.is_whole = True
         """Whether machine and model agree."""
+        self.is_over = False
+        """Whether the machine has ended, since all wait."""
 
     # Requests.
 
@@ -124,6 +126,7 @@ class SideBySide(RuleBasedStateMachine):
                 self.compare_pages(process)
         self.compare_own()
         self.compare_objects()
+        self.compare_end()
         self.is_whole = True
 
     def learn(self) -> None:
@@ -210,6 +213,14 @@ class SideBySide(RuleBasedStateMachine):
         """Check that nobody can write to what another has for its own."""
         assert all(self.shown[frame] == 1 for frame in self.written), "who can write to a page shows it alone"
 
+    def compare_end(self) -> None:
+        """Compare whether the machine has ended, and what it said then."""
+        self.is_over = self.machine.pc.exit.status is not None
+        assert self.is_over == self.world.is_stalled(), "the machine ends when nothing can wake one"
+        said = bytes(self.machine.pc.console).decode().splitlines()
+        told = self.world.told(self.numbers) if self.is_over else []
+        assert said[said.index(STALLED) :] == told if told else STALLED not in said
+
     @invariant()
     def holds(self) -> None:
         if self.watched:
@@ -217,10 +228,21 @@ class SideBySide(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Let all but the first process end; nothing of them stays."""
-        if not self.is_whole:
-            return
-        while not self.world.ready or self.world.me.process.pid != GUARD:
-            self.pass_tick()
+        if self.is_whole and not self.is_over:
+            self.let_guard_go_on()
+        if self.is_whole and not self.is_over:
+            self.end_others()
+
+    def let_guard_go_on(self) -> None:
+        """Let the guard be the first; where it waits for a child, by the ends of others."""
+        is_asleep = self.world.threads[1].wait is not None
+        while not self.is_over and (not self.world.ready or self.world.me.process.pid != GUARD):
+            if is_asleep and self.world.ready:
+                self.ask(Call.EXIT, 0)
+            else:
+                self.pass_tick()
+
+    def end_others(self) -> None:
         guard = self.world.me.process
         for pid in [pid for pid, each in self.world.processes.items() if pid != GUARD and not each.ending]:
             self.ask(Call.KILL, pid)

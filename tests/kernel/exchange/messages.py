@@ -83,7 +83,11 @@ class Exchange(Parcels, Watches):
             elif record.deadline == NO_WAIT:
                 self.answer(me, TimedOut.number)
             else:
-                self.block(Wait(endpoint.receivers, self.until(record.deadline), asked=Message(record=record)))
+                self.block(
+                    Wait(
+                        endpoint.receivers, self.until(record.deadline), asked=Message(record=record, endpoint=endpoint)
+                    )
+                )
 
     def notify(self, thread: Thread, endpoint: Endpoint, record: Record) -> None:
         self.answer(thread, NOTIFIED, bx=0, si=endpoint.bits, di=0, bp=0, **besides(record, 0))

@@ -14,6 +14,7 @@ PARCELS = ("messages.parcels", "Parcels")
 MOVING = ("memory.moving", "Moving")
 HANDLES = ("messages.handles", "HandleTables")
 ENDINGS = ("processes.endings", "Endings")
+STALLS = ("calls.stalls", "Stalls")
 PROCESSES = ("processes.processes", "Processes")
 
 # name: (module, class, method, right, wrong)
@@ -112,6 +113,14 @@ MISTAKES = {
     "an end by handle that gives another value": (
         *JOINING, "end_by_handle", "thread.frame.set_value(value)", "pass",
     ),
+    # The end of a machine.
+    "a machine that ends though one has a deadline": (
+        *STALLS, "end_if_stalled", "self.scheduler.deadlines.count == 0 and ", "",
+    ),
+    "a caller that is said to wait for its endpoint": (
+        *STALLS, "_tell_of", "thread.exchange.holder", "queue - queues.callers",
+    ),
+    "a receiver that is said to send": (*STALLS, "_tell_of", "queue < queues.receivers", "queue < queues.callers"),
     # Exec and fork.
     "exec that lets the other threads live": (
         "processes.programs", "Programs", "exec", "self.processes.end_others(thread)", "pass",

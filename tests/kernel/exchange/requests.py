@@ -54,11 +54,17 @@ class Requests(SideBySide):
         self.ask(call, *arguments, given=given)
         self.let_guard_give_way()
 
+    def wait_for_ever(self, _: st.DataObject) -> None:
+        """Let the guard wait for a child, of which none has ended."""
+        self.ask(Call.WAIT, -1, 0)
+
     # Which request.
 
     @rule(data=st.data())
     def make_one(self, data: st.DataObject) -> None:
         """Let the first make a request; where all wait, a tick passes."""
+        if self.is_over:
+            return
         choices = self.choices() if self.world.ready else {"tick": 1}
         if self.theme.aim and self.world.ready and self.me.process.pid != GUARD and self.draw(data, AIMED, "aimed"):
             choices = {self.theme.aim: 1}
@@ -74,10 +80,16 @@ class Requests(SideBySide):
         return asking.weight * self.theme.parts.get(asking.part, 1) * (DUE if asking.is_due(self) else 1)
 
     def choices_of_guard(self) -> dict[str, int]:
-        """Return what lets others go on, who all wait."""
+        """Return what lets others go on, who all wait, or (seldom) lets none go on any more."""
         is_full = len(self.world.processes) == self.world.most_processes
         has_zombies = bool(self.world.me.process.zombies)
-        return {"tick": 4, "fork": 0 if is_full else 4, "kill": int(is_full), "wait": 8 * has_zombies}
+        return {
+            "tick": 4,
+            "fork": 0 if is_full else 4,
+            "kill": int(is_full),
+            "wait": 8 * has_zombies,
+            "wait_for_ever": 1,
+        }
 
     def weighted(self, data: st.DataObject, choices: dict[str, int], name: str) -> str:
         """Draw one of what has weights."""

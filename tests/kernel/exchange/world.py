@@ -5,7 +5,7 @@ does it.  The thread that is ready first makes the next request.
 
     world ─┬─ words ── memory ──────────────┐
            └─ processes ─┬─ handles ─┬──────┴─ objects ── parcels ─┐
-                         └─ threads ─┴─ watches ───────────────────┴─ messages
+                         └─ threads ─┴─ watches ───────────────────┴─ messages ── stalls
 
 Each of these files is what the docs say of one part of a kernel.
 """
@@ -18,7 +18,7 @@ from keelback.abi.errors import BadArgument, TimedOut
 from kernel.exchange.space import Space
 
 GUARD = 1
-"""The process that lives as long as the machine; it never waits without a deadline."""
+"""The process that lives as long as the machine; it waits for nothing but the ends of its children."""
 MOST_TICKS = 0x7FFF_FFFF
 Answer = int | frozenset[int]
 """The result of a call; of several errors at once the docs don't say which is told."""

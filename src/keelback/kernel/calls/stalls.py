@@ -67,7 +67,7 @@ class Stalls(Component):
         elif queues.is_of_words(queue):
             self.console.write(f"on the word at {thread.frame.argument(0):#010x}\n")
         elif queues.is_of_callers(queue):
-            self.console.write(f"for a reply of endpoint {queue - queues.callers}\n")
+            self.console.write(f"for a reply of process {thread.exchange.holder}\n")
         elif queue < queues.receivers:
             self.console.write(f"to send to endpoint {queue - queues.senders}\n")
         else:
