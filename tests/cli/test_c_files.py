@@ -130,6 +130,7 @@ def test_where_memory_lies_is_that_of_the_layout(folder):
         assert pc.kernel.processes.table[1].exit_status == 0
 
 
+@pytest.mark.campaign
 def test_a_library_may_use_the_c_library_but_for_its_files(folder):
     (folder / "libmine.c").write_text(
         '#include <errno.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include "keelback.h"\n'

@@ -31,7 +31,7 @@ def test_kernel_compiles_without_a_warning(kernel, tmp_path, record_property):
 
     source = tmp_path / "kernel.c"
     source.write_text(kernel.c)
-    elf = ELFFile(BytesIO(compile_c(source, flags=(STRICT_C, *NO_WARNINGS))))
+    elf = ELFFile(BytesIO(compile_c(source, flags=(STRICT_C, *NO_WARNINGS, "-Os", "-g0"))))
     size = elf.get_section_by_name(".text")["sh_size"]
     print(f"kernel text: {size} bytes, {len(kernel.functions)} functions")
     record_property("text", size)

@@ -9,7 +9,7 @@ from kernel.inputs import KINDS, Boots, Calls, Files
 from support import some_of
 from variants import name_of
 
-SMALL_SLICE = ("microkernel-i386", "usermode-i386", "microkernel-x86-64")
+SMALL_SLICE = ("microkernel-i386", "microkernel-x86-64")
 
 
 def for_each(kind):

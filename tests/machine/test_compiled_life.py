@@ -1,6 +1,7 @@
 """The compiled life: the machine delivers traps by the tables in RAM; time is the interpreted life's."""
 
 import struct
+from itertools import product
 
 import pytest
 
@@ -17,6 +18,7 @@ from keelback.machine.simulated.boot_loader import BOOT_CODE, BOOT_DATA, PARAMET
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.pc import TRAP_TIME
 from machine.stand_in import SECTIONS, USER, frame, make_stand_in, stand_in, stand_in_image
+from support import sliced
 
 PERIOD = DIVISOR * INSTRUCTIONS_PER_SECOND // 1_193_182
 SYSTEM_CALL, TIMER = 0x80, 32
@@ -255,8 +257,7 @@ LOOPS = {
 }
 
 
-@pytest.mark.parametrize("name", LOOPS)
-@pytest.mark.parametrize("period", [1, 2, 3, 4, 5, 7, 12, 100, 9999])
+@pytest.mark.parametrize(("name", "period"), sliced(product(LOOPS, [1, 2, 3, 4, 5, 7, 12, 100, 9999]), 2))
 def test_the_tick_comes_after_exactly_its_period_whatever_the_program_does(name, period):
     code, places = LOOPS[name]
     pc = booted(code)

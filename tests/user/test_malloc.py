@@ -10,7 +10,7 @@ from keelback.lang.strict import words_of
 from keelback.user.in_cpython import Exited, PythonKernel, make_program
 from keelback.user.malloc import GUARD, SMALL, Content, Heap
 from keelback.user.system import PAGE_SIZE, Program
-from support import c_program, console, run
+from support import c_program, console, run, sliced
 
 HEAD = """
 static struct malloc_counts now(void) { struct malloc_counts counts; malloc_count(&counts); return counts; }
@@ -121,18 +121,21 @@ def test_what_is_not_the_programs_to_free_ends_it_with_one_line(body, why):
 
 @pytest.mark.parametrize(
     "body",
-    [
-        "int *p = malloc(100 * sizeof *p); p[100] = 1;",
-        "int *p = malloc(102 * sizeof *p); p[102] = 1;",  # the block has no room behind it
-        'char *p = malloc(3); strcpy(p, "abc");',
-        "char *p = malloc(14); p[14] = 0;",
-        "char *p = malloc(5000); p[5000] = 0;",
-        "char *p = calloc(9, 1); p[9] = 0;",
-        "char *p = realloc(malloc(5), 6); p[6] = 0;",
-        "char *p = realloc(malloc(500), 17); p[17] = 0;",
-        "char *p; free(malloc(20)); p = malloc(17); p[17] = 0;",
-        "char *p = malloc(0); p[0] = 0;",
-    ],
+    sliced(
+        [
+            "int *p = malloc(100 * sizeof *p); p[100] = 1;",
+            "int *p = malloc(102 * sizeof *p); p[102] = 1;",  # the block has no room behind it
+            'char *p = malloc(3); strcpy(p, "abc");',
+            "char *p = malloc(14); p[14] = 0;",
+            "char *p = malloc(5000); p[5000] = 0;",
+            "char *p = calloc(9, 1); p[9] = 0;",
+            "char *p = realloc(malloc(5), 6); p[6] = 0;",
+            "char *p = realloc(malloc(500), 17); p[17] = 0;",
+            "char *p; free(malloc(20)); p = malloc(17); p[17] = 0;",
+            "char *p = malloc(0); p[0] = 0;",
+        ],
+        2,
+    ),
 )
 def test_free_and_realloc_notice_who_writes_behind_the_end(body):
     for use in ("free(p);", "realloc(p, 50);"):

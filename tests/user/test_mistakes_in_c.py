@@ -8,7 +8,7 @@ import pytest
 
 from keelback.cli.running import LimitReached, run_to_end
 from keelback.inspect.endings import endings
-from support import c_program, console, make_pc, run
+from support import c_program, console, make_pc, run, sliced
 
 
 def ended(text):
@@ -21,22 +21,25 @@ def ended(text):
 
 @pytest.mark.parametrize(
     "body",
-    [
-        "int zero = 0; return 1 / zero;",
-        "return 1 / 0;",
-        "return 7 % 0;",
-        "int zero = 0; 1 / zero; return 0;",
-        "int zero = 0, lost = 5 % zero; return 0;",
-        "unsigned zero = 0; return (int)(1u / zero);",
-        "long long zero = 0; return (int)(1 / zero);",
-        "unsigned long long zero = 0; return (int)(1 % zero);",
-        "short zero = 0; return 3 / zero;",
-        "int zero = 0; zero /= zero; return 0;",
-        "volatile int zero = 0; for (int i = 0; i < 3; i++) print_number(i / zero); return 0;",
-        "volatile int least = -2147483647 - 1, minus = -1; return least / minus;",
-        "int least = -2147483647 - 1, minus = -1; least / minus; return 0;",
-        "int least = -2147483647 - 1, minus = -1, lost = least % minus; return 0;",
-    ],
+    sliced(
+        [
+            "int zero = 0; return 1 / zero;",
+            "return 1 / 0;",
+            "return 7 % 0;",
+            "int zero = 0; 1 / zero; return 0;",
+            "int zero = 0, lost = 5 % zero; return 0;",
+            "unsigned zero = 0; return (int)(1u / zero);",
+            "long long zero = 0; return (int)(1 / zero);",
+            "unsigned long long zero = 0; return (int)(1 % zero);",
+            "short zero = 0; return 3 / zero;",
+            "int zero = 0; zero /= zero; return 0;",
+            "volatile int zero = 0; for (int i = 0; i < 3; i++) print_number(i / zero); return 0;",
+            "volatile int least = -2147483647 - 1, minus = -1; return least / minus;",
+            "int least = -2147483647 - 1, minus = -1; least / minus; return 0;",
+            "int least = -2147483647 - 1, minus = -1, lost = least % minus; return 0;",
+        ],
+        3,
+    ),
 )
 def test_division_by_zero_is_a_divide_error_at_its_place(body):
     ending, lines = ended(f"int main(void)\n{{\n    {body}\n}}\n")
@@ -46,22 +49,25 @@ def test_division_by_zero_is_a_divide_error_at_its_place(body):
 
 @pytest.mark.parametrize(
     ("body", "fault"),
-    [
-        ("int *p = NULL; int x = *p;", "read of 0x00000000"),
-        ("int x = *(int *)NULL;", "read of 0x00000000"),
-        ("int *p = NULL; *p;", "read of 0x00000000"),
-        ("int *p = NULL; (void)p[1];", "read of 0x00000004"),
-        ("int *p = NULL; p[2] + 1;", "read of 0x00000008"),
-        ("char *p = sys_map(NULL, PAGESIZE, CAN_WRITE); sys_unmap(p, PAGESIZE); *p;", "read of 0x"),
-        ("struct { int a[9]; } *p = NULL, copy = *p;", "read of 0x000000"),
-        ("*(int *)NULL = 1;", "write to 0x00000000"),
-        ("int *p = NULL; *p = 1; p = (int *)&p; *p = 2;", "write to 0x00000000"),
-        ('char *text = "text"; text[0] = 84;', "write to 0x"),
-        ("static const int one = 1; *(int *)&one = 2;", "write to 0x"),
-        ("void (*f)(void) = NULL; f();", "fetch from 0x00000000"),
-        ("int (*f)(int) = NULL; f(1) + 1;", "fetch from 0x00000000"),
-        ("int *p; memset(&p, 0, sizeof p); return *p;", "read of 0x00000000"),
-    ],
+    sliced(
+        [
+            ("int *p = NULL; int x = *p;", "read of 0x00000000"),
+            ("int x = *(int *)NULL;", "read of 0x00000000"),
+            ("int *p = NULL; *p;", "read of 0x00000000"),
+            ("int *p = NULL; (void)p[1];", "read of 0x00000004"),
+            ("int *p = NULL; p[2] + 1;", "read of 0x00000008"),
+            ("char *p = sys_map(NULL, PAGESIZE, CAN_WRITE); sys_unmap(p, PAGESIZE); *p;", "read of 0x"),
+            ("struct { int a[9]; } *p = NULL, copy = *p;", "read of 0x000000"),
+            ("*(int *)NULL = 1;", "write to 0x00000000"),
+            ("int *p = NULL; *p = 1; p = (int *)&p; *p = 2;", "write to 0x00000000"),
+            ('char *text = "text"; text[0] = 84;', "write to 0x"),
+            ("static const int one = 1; *(int *)&one = 2;", "write to 0x"),
+            ("void (*f)(void) = NULL; f();", "fetch from 0x00000000"),
+            ("int (*f)(int) = NULL; f(1) + 1;", "fetch from 0x00000000"),
+            ("int *p; memset(&p, 0, sizeof p); return *p;", "read of 0x00000000"),
+        ],
+        3,
+    ),
 )
 def test_an_access_where_nothing_may_be_accessed_is_a_page_fault(body, fault):
     ending, lines = ended(f'int main(void)\n{{\n    {body}\n    print("survived");\n    return 0;\n}}\n')
