@@ -134,7 +134,7 @@ def test_the_command_prints_a_line_each_a_table_and_a_histogram(folder, tmp_path
     assert done.stderr.splitlines()[2].startswith("3/3 ")
     head, first, *_ = done.stdout.splitlines()
     assert " ".join(head.split()) == "student points 1. of 2 2. of 3 3. of 3 4. of 4 5. of 2"
-    assert first.split()[:7] == ["ann", "0", "0", "0", "0", "0", "0"] and "ann.py:1: a submission has imports" in first
+    assert first.split()[:7] == ["ann", "0", "0", "0", "0", "0", "0"] and "ann.py:1: import os: a submission" in first
     assert "3 submissions, 0.0 points on average" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["0-1", "3", "#" * 40]
     (folder / "odd.txt").write_text("")

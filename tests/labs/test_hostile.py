@@ -13,6 +13,7 @@ from keelback.labs import grading
 from keelback.labs.grading import LIMITS, grade
 from keelback.labs.lab import find_lab
 from keelback.labs.limits import Ended
+from keelback.labs.skeleton import skeleton
 
 MAP_NORESERVE = 0x4000  # of mmap(2)
 LAB = find_lab("fork")
@@ -81,12 +82,12 @@ def test_reports_of_any_form_are_results(report, tmp_path, monkeypatch):
 @pytest.mark.parametrize("data", [b"", b"\xff\n", b"[]\n3\nnull\n", b"[" * 100_000, b'{"points": 14}\n'])
 def test_a_report_that_says_nothing_is_none(data, tmp_path, monkeypatch):
     monkeypatch.setattr(grading, "run_limited", lambda *words, **given: Ended(data, ""))
-    (tmp_path / LAB.file).write_text("")
+    (tmp_path / LAB.file).write_text(skeleton(LAB))
     assert grade(LAB, [tmp_path / LAB.file]).refused == "its compilation came to no end"
 
 
 def _of_reports(report, tmp_path, monkeypatch):
     data = json.dumps(report).encode() + b"\n"
     monkeypatch.setattr(grading, "run_limited", lambda *words, **given: Ended(data, ""))
-    (tmp_path / LAB.file).write_text("")
+    (tmp_path / LAB.file).write_text(skeleton(LAB))
     return grade(LAB, [tmp_path / LAB.file])

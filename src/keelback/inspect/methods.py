@@ -39,7 +39,7 @@ class Method(NamedTuple):
 def methods_of(file: Path) -> tuple[Method, ...]:
     """Return the functions of a source, in the order of their first lines; none where it can't be read."""
     try:
-        return tuple(sorted(_methods(ast.parse(file.read_text()), ""), key=lambda each: each.first))
+        return tuple(sorted(_methods(ast.parse(file.read_text("utf-8-sig")), ""), key=lambda each: each.first))
     except (OSError, ValueError, SyntaxError):
         return ()
 

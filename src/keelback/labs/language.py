@@ -2,7 +2,8 @@
 
 1. At the top stand a docstring, imports of names of the kernel, its ABI and its language, constants, functions, and
    classes with `@replaces`; none of them runs code of the submission's when it is imported.
-2. Only methods of the lab are replaced; others may be added beside them.
+2. All methods of the lab are replaced, and no others; a method that is left out would be the kernel's own, and right.
+   Others may be added beside them.
 3. No name or attribute leads out of Kernel Python: no name but those imported, defined, or of a few builtins, and no
    attribute that Python itself uses.
 
@@ -13,6 +14,7 @@ before any of it is imported.
 import ast
 import importlib
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +22,7 @@ from keelback.inspect.methods import SOURCES
 from keelback.labs.lab import Lab
 
 LANGUAGE = "keelback.lang"
+ALONE = f"a submission imports from keelback.kernel, keelback.abi and {LANGUAGE} alone"
 PACKAGES = ("keelback.kernel.", "keelback.abi.")
 OF_THE_LANGUAGE = {
     *("PAGE_SHIFT", "PAGE_SIZE", "Array", "Page", "Ref", "Table", "replaces", "round_up", "lowest_bit", "size_of"),
@@ -48,20 +51,25 @@ class Refused(Exception):
         super().__init__(f"{file}:{line}: {said}" if line else f"{file}: {said}")
 
 
-def check_submission(lab: Lab, name: str, data: bytes) -> None:
-    """Check that a file is what a submission may be.  Raises: Refused."""
+def check_submission(lab: Lab, name: str, data: bytes) -> "_Submission":
+    """Check that a file is what a submission may be, as far as one file can say.  Raises: Refused."""
     if len(data) > MOST_BYTES:
         raise Refused(f"it has {len(data):,} bytes; at most {MOST_BYTES:,} are read", name)
     try:
-        tree = ast.parse(data)
+        tree = ast.parse(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(f"the byte {data[error.start]:#x} is not UTF-8; save the file as UTF-8", name, line) from None
     except SyntaxError as error:
         raise Refused(f"{error.msg}", name, error.lineno or 0) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise Refused(f"Python can't read it: {error}", name) from None
+    submission = _Submission(lab, name)
     try:
-        _Submission(lab, name).check(tree)
+        submission.check(tree)
     except RecursionError:
         raise Refused("it is nested too deep", name) from None
+    return submission
 
 
 class _Submission:
@@ -70,6 +78,10 @@ class _Submission:
         self.names: dict[str, Any] = {}
         self.methods = {(module, *name.split(".")) for module, methods in lab.methods.items() for name in methods}
         self.lab = lab
+        self.replaced: set[str] = set()
+        """The methods of the kernel that it replaces, such as `VirtualMemory.duplicate`."""
+        self.added: dict[str, int] = {}
+        """The line of each method that a class adds to a class of the kernel, named likewise."""
 
     def check(self, tree: ast.Module) -> None:
         for node in tree.body:
@@ -94,6 +106,8 @@ class _Submission:
                 self.names[name] = node
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
+            case ast.Import(names=[alias, *_]):
+                raise self._refuse(f"import {alias.name}: {ALONE}, by from … import …", node)
             case _:
                 raise self._refuse(
                     "a submission has imports, constants, functions and classes with @replaces at its top", node
@@ -102,11 +116,10 @@ class _Submission:
     def _import(self, node: ast.ImportFrom) -> None:
         origin = node.module or ""
         if node.level or not (origin == LANGUAGE or origin.startswith(PACKAGES)):
-            raise self._refuse(
-                f"{'.' * node.level}{origin}: a submission imports from keelback.kernel, keelback.abi and"
-                f" {LANGUAGE} alone", node
-            )  # fmt: skip
+            raise self._refuse(f"{'.' * node.level}{origin}: {ALONE}", node)
         for alias in node.names:
+            if alias.name == "*":
+                raise self._refuse("a submission names what it imports, instead of *", node)
             value = self._imported(origin, alias.name, node)
             name = alias.asname or alias.name
             self._name(name, node)
@@ -155,7 +168,8 @@ class _Submission:
                 ast.Call(func=ast.Name(id="replaces"), args=[ast.Attribute(ast.Name(id=owner), method)], keywords=[])
             ]:
                 return self.names.get(owner), method
-        raise self._refuse(f"{node.name} has another decorator than one @replaces(…)", node)
+        has = "another decorator than one" if node.decorator_list else "no"
+        raise self._refuse(f"{node.name} has {has} @replaces(…)", node)
 
     def _check_target(self, target: Any, own: str, node: ast.AST) -> None:
         """Check that a method may be replaced."""
@@ -165,6 +179,7 @@ class _Submission:
         if (owner.__module__, owner.__name__, method) not in self.methods:
             ours = ", ".join(name for methods in self.lab.methods.values() for name in methods)
             raise self._refuse(f"{owner.__name__}.{method} is not of this lab, which is about {ours}", node)
+        self.replaced.add(f"{owner.__name__}.{method}")
 
     def _check_class(self, node: ast.ClassDef) -> None:
         owner, method = self._target_of(node)
@@ -177,6 +192,8 @@ class _Submission:
                 case ast.FunctionDef(decorator_list=[]):
                     if hasattr(owner, each.name):
                         self._check_target((owner, each.name), each.name, each)
+                    else:
+                        self.added[f"{owner.__name__}.{each.name}"] = each.lineno
                     self._check_function(each)
                 case ast.Expr(value=ast.Constant()) | ast.Pass():
                     pass
@@ -246,13 +263,28 @@ def _stored(node: ast.FunctionDef) -> Iterator[str]:
 
 
 def check_all(lab: Lab, files: Sequence[tuple[str, bytes]]) -> None:
-    """Check all files of a submission.  Raises: Refused."""
+    """Check all files of a submission, which have all methods of the lab.  Raises: Refused."""
     if not files:
         raise Refused("a submission has at least one file", "-")
     names = [name for name, _ in files]
     if len({*names}) < len(names):
         raise Refused("two files of the submission have one name", max(names, key=names.count))
-    for name, data in files:
+    for name in names:
         if name in SOURCES:
             raise Refused("a source of the kernel is called so, too; give yours another name", name)
-        check_submission(lab, name, data)
+    submissions = [check_submission(lab, name, data) for name, data in files]
+    replaced = {method for each in submissions for method in each.replaced}
+    for method in (method for methods in lab.methods.values() for method in methods):
+        if method not in replaced:
+            raise _left_out(method, submissions)
+
+
+def _left_out(method: str, submissions: "Sequence[_Submission]") -> Refused:
+    """Return why a method that no file has is missing, with the place of one whose name is like its own."""
+    for each in submissions:
+        names = {name.partition(".")[2]: name for name in each.added}
+        for alike in get_close_matches(method.partition(".")[2], names, 1):
+            owner = names[alike].partition(".")[0]
+            said = f"{owner} has no method {alike} to replace; is it {method}, which is left out?"
+            return Refused(said, each.file, each.added[names[alike]])
+    return Refused(f"{method} is left out: a submission has all methods of its lab", submissions[0].file)

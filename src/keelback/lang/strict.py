@@ -82,7 +82,7 @@ class _StrictFinder(MetaPathFinder):
 class _StrictLoader(SourceFileLoader):
     def get_code(self, name: str) -> CodeType:
         path = self.get_filename(name)
-        return strict_code(self.get_data(path).decode(), path)
+        return strict_code(self.get_data(path).decode("utf-8-sig"), path)
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module).update(_NAMES)
