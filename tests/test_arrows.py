@@ -19,12 +19,14 @@ ALLOWED = {
     "debug": {"errors", "image", "inspect", "kernel", "lang"},
     "view": {"abi", "errors", "image", "inspect", "kernel", "lang", "machine"},
     "labs": {"compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "view"},
+    "fuzz": {"abi", "errors", "inspect", "kernel", "lang", "machine"},
     "cli": {
         *(
             "abi",
             "compiler",
             "debug",
             "errors",
+            "fuzz",
             "image",
             "inspect",
             "kernel",

@@ -90,14 +90,14 @@ def test_what_a_killed_worker_was_at_is_graded_again(tmp_path):
 
 
 def test_what_loses_every_worker_is_told_and_graded_by_the_next_run(course, tmp_path, monkeypatch):
-    def dying(sources, task):
+    def dying(sources, do, task):
         import os
 
         os._exit(1)
 
-    monkeypatch.setattr("keelback.labs.cluster._run_task", dying)
+    monkeypatch.setattr("keelback.labs.cluster._do", dying)
     one = replace(course, submissions=course.submissions[:1])
-    said = "^s0: the machine that graded it was lost, twice; run this again$"
+    said = "^s0: the machine that did it was lost, twice; run this again$"
     with Processes(workers=2) as processes, pytest.raises(UserError, match=said):
         graded(one, Results(tmp_path / "out"), Cluster(processes.address))
     assert [*(tmp_path / "out").iterdir()] == []

@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from campaigns import seeds
+from keelback.fuzz.trying import SOURCE
 from keelback.image.c_options import OURS
 from keelback.image.libraries import build_library
 from keelback.image.programs import build_program
@@ -29,7 +30,6 @@ from support import MIB, programs_of
 from user.fork_campaign import memory_of
 from variants import VARIANTS, in_turn, name_of
 
-SOURCE = Path(__file__).with_name("families.c")
 MEMORY = {
     "microkernel": (13 * MIB // 4, 7 * MIB // 2, 4 * MIB, 6 * MIB),
     "usermode": (9 * MIB, 37 * MIB // 4, 10 * MIB, 12 * MIB),

@@ -9,7 +9,7 @@ from keelback.cli.statuses import STATUSES
 
 COMMANDS = (
     *("run", "replay", "watch", "programs", "check", "compare", "diff", "story", "maps", "mem", "ps", "frames"),
-    *("walk", "shell", "snapshot", "layouts", "compile", "gdb", "build", "image", "web", "lab", "grade"),
+    *("walk", "shell", "snapshot", "layouts", "compile", "gdb", "build", "image", "web", "lab", "grade", "fuzz"),
     *("doctor", "completion", "man"),
 )
 

@@ -1,11 +1,11 @@
-"""Graders on many machines: the workers of a Dask cluster, each with Keelback installed.
+"""Many machines: the workers of a Dask cluster, each with Keelback installed.
 
 A task whose worker is lost is done again once, by another; lost again, it has no result until the next run.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from keelback.errors import UserError
 from keelback.labs.course import sources
@@ -14,6 +14,8 @@ from keelback.labs.packed import Facts, Task, run_task
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+T = TypeVar("T")
+R = TypeVar("R")
 PATIENCE = 10
 """Seconds in which a scheduler answers."""
 AGAIN = 1
@@ -28,23 +30,27 @@ class Cluster:
 
     def graded(self, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Facts]]:
         """Yield the facts of each task's result by its name, as they come.  Raises: UserError."""
+        return self.done(run_task, tasks)
+
+    def done(self, do: Callable[[T], R], tasks: Mapping[str, T]) -> Iterator[tuple[str, R]]:
+        """Yield what each task comes to by its name, as they come; a function does them.  Raises: UserError."""
         # Imported here: an extra, and slow.
         from distributed import KilledWorker, as_completed
 
         lost = []
         with self._client() as client:
             client.run_on_scheduler(_allow_failures)
-            names = {client.submit(_run_task, sources(), each, pure=False): name for name, each in tasks.items()}
+            names = {client.submit(_do, sources(), do, each, pure=False): name for name, each in tasks.items()}
             try:
                 for future in as_completed(names, loop=client.loop):
                     if isinstance(future.exception(), KilledWorker):
                         lost.append(names[future])
                     else:
-                        yield names[future], _facts_of(future)
+                        yield names[future], _outcome_of(future)
             finally:
                 client.cancel([*names])
         if lost:
-            raise UserError(f"{', '.join(sorted(lost))}: the machine that graded it was lost, twice; run this again")
+            raise UserError(f"{', '.join(sorted(lost))}: the machine that did it was lost, twice; run this again")
 
     def _client(self) -> "Client":
         """Return a connection to the scheduler.  Raises: UserError."""
@@ -64,20 +70,19 @@ class Cluster:
         return client
 
 
-def _facts_of(future: "Future") -> Facts:
+def _outcome_of(future: "Future") -> Any:
     """Return what a task came to.  Raises: UserError."""
     error = future.exception()
     if error is None:
-        facts: Facts = future.result()
-        return facts
+        return future.result()
     raise error if isinstance(error, UserError) else UserError(f"a worker failed: {type(error).__name__}: {error}")
 
 
-def _run_task(wanted: str, task: Task) -> Facts:
+def _do(wanted: str, do: Callable[[T], R], task: T) -> R:
     """Do a task on a worker.  Raises: UserError when its Keelback is another."""
     if sources() != wanted:
         raise UserError("a worker has another Keelback than this one; install the same")
-    return run_task(task)
+    return do(task)
 
 
 def _allow_failures(dask_scheduler: Any) -> None:

@@ -10,12 +10,12 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from keelback.errors import UserError
 from keelback.image.leftovers import draft_of
@@ -25,6 +25,8 @@ from keelback.labs.lab import Lab
 from keelback.labs.limits import Limits
 from keelback.labs.packed import Facts, Task, pack_lab, run_task
 
+T = TypeVar("T")
+R = TypeVar("R")
 SUFFIX = ".py"
 GRADED_BY = ("abi", "compiler", "image", "inspect", "kernel", "labs", "lang", "machine", "user")
 """The parts of Keelback that decide what a submission is worth."""
@@ -116,15 +118,19 @@ class Graders(Protocol):
 
 @dataclass(frozen=True)
 class Threads:
-    """Grades on this machine, so many at once: each starts processes of its own, and waits for them."""
+    """Does tasks on this machine, so many at once: each starts processes of its own, and waits for them."""
 
     count: int
 
     def graded(self, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Facts]]:
         """Yield the facts of each task's result by its name, as they come.  Raises: ToolchainError."""
+        return self.done(run_task, tasks)
+
+    def done(self, do: Callable[[T], R], tasks: Mapping[str, T]) -> Iterator[tuple[str, R]]:
+        """Yield what each task comes to by its name, as they come; a function does them, which starts a process."""
         pool = ThreadPoolExecutor(self.count)
         try:
-            names = {pool.submit(run_task, task): name for name, task in tasks.items()}
+            names = {pool.submit(do, task): name for name, task in tasks.items()}
             for each in as_completed(names):
                 yield names[each], each.result()
         finally:

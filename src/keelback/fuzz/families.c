@@ -1,5 +1,5 @@
 /*
- * Families that do as chance has it, and hold the kernel to what it says of each call: "SEED ROUNDS DEPTH".
+ * Families that do as chance has it, and hold the kernel to what it says of each call: "SEED ROUNDS DEPTH TURNS".
  *
  * A process knows what its memory must be: 24 pages of regions, malloc pages, pieces of malloc's, a library. Each may
  * map, unmap, protect, fork, exec, spawn, wait, kill, sleep, yield and load a library; its children go on from there.
@@ -381,7 +381,7 @@ static void live(uint32_t turns)
 }
 
 /* Let a child start a family, and wait; orphans may live on for a while. */
-static void have_a_family(uint32_t round, struct frame_counts *counts)
+static void have_a_family(uint32_t round, uint32_t turns, struct frame_counts *counts)
 {
     struct frame_counts now;
     struct ending ending = {0};
@@ -390,7 +390,7 @@ static void have_a_family(uint32_t round, struct frame_counts *counts)
     if (child == 0) {
         depth = 1;
         state += round * 77777;
-        live(60);
+        live(turns);
         sys_exit(0);
     }
     expect(child > 0 && sys_wait(child, &ending) == child, "the first child", child);
@@ -409,7 +409,7 @@ static void have_a_family(uint32_t round, struct frame_counts *counts)
 int main(int argc, char **argv)
 {
     struct frame_counts counts;
-    uint32_t rounds = number_in(argc > 2 ? argv[2] : "", 2);
+    uint32_t rounds = number_in(argc > 2 ? argv[2] : "", 2), turns = number_in(argc > 4 ? argv[4] : "", 60);
 
     state = number_in(argc > 1 ? argv[1] : "", 1) * 2654435761u + 12345;
     state = state ? state : 1;
@@ -421,7 +421,7 @@ int main(int argc, char **argv)
     memset(marks, 0, sizeof marks);
     memset(&counts, 0, sizeof counts);
     for (uint32_t round = 0; round <= rounds; round++)
-        have_a_family(round, &counts);
+        have_a_family(round, turns, &counts);
     print("families: all as it must be\n");
     return 0;
 }
