@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL, OTHER_PAGING, TEACHING, USERMODE
 from keelback.kernel.memory.frames import Role
@@ -25,6 +26,7 @@ from kernel.driven import (
     TEXT,
     Call,
     driven,
+    make_machine,
 )
 from support import MIB
 
@@ -221,7 +223,9 @@ def test_processes_have_glyphs_of_their_own_as_long_as_there_are_any():
 
 def test_a_map_of_a_large_machine_is_made_within_a_second():
     layout = MICROKERNEL
-    snapshot = Snapshot(driven("it", life="compiled", layout=layout, memory=3584 * MIB, check=False).lens)
+    pc = make_machine("it", life="compiled", layout=layout, memory=3584 * MIB)
+    pc.boot()
+    snapshot = Snapshot(look(layout, pc.contents))
     assert len(snapshot.frames) == 917_504
     start = time.process_time()
     shown = physical_map(snapshot)
