@@ -1,9 +1,11 @@
 """Strict mode: what it checks, where it says that it went wrong, and what it leaves alone."""
 
 import inspect
+import marshal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import cache_from_source, module_from_spec, spec_from_file_location
 from itertools import count
 from pathlib import Path
 from textwrap import dedent
@@ -378,9 +380,62 @@ def test_too_late_is_an_error_that_names_the_module(load):
     assert sys.meta_path == before
 
 
-def test_no_compiled_file_is_kept(load):
+def again(module):
+    """Import a module once more; return what its `f` gives for 1."""
+    del sys.modules[module.__name__]
+    return __import__(module.__name__, fromlist=["f"]).f(1)
+
+
+def kept(module):
+    return Path(cache_from_source(module.__file__, optimization="strict"))
+
+
+@pytest.fixture
+def writing(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "kept"))
+
+
+def test_what_is_compiled_is_kept_until_the_source_is_another(writing, load, monkeypatch):
+    module = load("def f(x: u8) -> int:\n    return x")
+    assert [*kept(module).parent.glob("module*")] == [kept(module)]
+    with monkeypatch.context() as patch:
+        patch.setattr(strict, "strict_code", lambda source, path: pytest.fail("it was compiled again"))
+        assert again(module) == 1
+        with pytest.raises(Panic, match="300 does not fit x in f: u8"):
+            sys.modules[module.__name__].f(300)
+    Path(module.__file__).write_text("def f(x):\n    return x + 1")
+    assert again(module) == 2
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"\xe3", marshal.dumps(5), marshal.dumps((1, 2)), marshal.dumps((1, 2, 3))]
+)
+def test_a_kept_file_that_is_damaged_is_none(writing, load, data):
     module = load("def f(x: u8):\n    return x")
-    assert not list(Path(module.__file__).parent.glob("__pycache__/module*"))
+    right = kept(module).read_bytes()
+    kept(module).write_bytes(data)
+    assert again(module) == 1 and kept(module).read_bytes() == right
+    kept(module).write_bytes(right[:-20])
+    assert again(module) == 1 and kept(module).read_bytes() == right
+
+
+def test_nothing_is_kept_where_python_keeps_nothing(writing, load, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert not kept(load("def f(x: u8):\n    return x")).exists()
+
+
+def test_a_folder_that_can_not_be_written_is_no_mistake(writing, load, monkeypatch, tmp_path):
+    (tmp_path / "kept").write_text("a file")
+    assert again(load("def f(x: u8):\n    return x")) == 1
+
+
+def test_a_users_own_file_is_compiled_each_time(writing, tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text("X = 1")
+    loader = strict.loader_of("own", str(file))
+    loader.exec_module(module_from_spec(spec_from_file_location("own", file, loader=loader)))
+    assert not (tmp_path / "kept").exists()
 
 
 def test_the_kernel_is_strict_in_these_tests():

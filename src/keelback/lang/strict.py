@@ -8,19 +8,25 @@ Installed before a kernel module is imported, it compiles the module with three 
 3. Nothing else: the kernel reads, debugs and measures as written.
 
 The methods of `Cpu`, which come with the language, then check their parameters and results too.
+
+What it compiles of an installed package is kept where Python keeps such files, since it takes longer than all else of
+a short run; a user's own file is compiled each time.
 """
 
 import ast
+import marshal
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import cache_from_source
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from keelback.lang import cpu
+from keelback.lang import cpu, integers
 from keelback.lang.deep import deep_walks
 from keelback.lang.errors import Panic
 from keelback.lang.integers import INTEGER_TYPES
@@ -75,7 +81,7 @@ class _StrictFinder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _StrictLoader(spec.loader.name, spec.loader.path)
+            spec.loader = _KeepingLoader(spec.loader.name, spec.loader.path)
         return spec
 
 
@@ -87,6 +93,47 @@ class _StrictLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         vars(module).update(_NAMES)
         super().exec_module(module)
+
+
+class _KeepingLoader(_StrictLoader):
+    """Keeps what it has compiled, beside what Python compiles of the same file."""
+
+    def get_code(self, name: str) -> CodeType:
+        path = self.get_filename(name)
+        kept, stamp = cache_from_source(path, optimization="strict"), _stamp(path)
+        if (code := _kept_code(kept, stamp)) is None:
+            code = super().get_code(name)
+            if not sys.dont_write_bytecode:
+                _keep(kept, marshal.dumps((stamp, code)))
+        return code
+
+
+def _stamp(path: str) -> tuple[str | int, ...]:
+    """Return what changes when a source or its place does, or what decides what becomes of it."""
+    states = [os.stat(each) for each in (path, __file__, str(integers.__file__))]
+    return path, *(number for each in states for number in (each.st_mtime_ns, each.st_size))
+
+
+def _kept_code(place: str, stamp: object) -> CodeType | None:
+    """Return the code of a file that was written for this stamp, None where there is none or it is damaged."""
+    with suppress(OSError, EOFError, ValueError, TypeError):
+        made_for, code = marshal.loads(Path(place).read_bytes())
+        if made_for == stamp and isinstance(code, CodeType):
+            return code
+    return None
+
+
+def _keep(place: str, data: bytes) -> None:
+    """Write a file, whole or not at all; where that can't be done the next process compiles again."""
+    written = f"{place}.{os.getpid()}"
+    with suppress(OSError):
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        try:
+            Path(written).write_bytes(data)
+            os.replace(written, place)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(written)
 
 
 _types = INTEGER_TYPES | {"word": INTEGER_TYPES["u32"]}
