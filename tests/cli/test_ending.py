@@ -165,7 +165,7 @@ def left_in(folder):
     kept = [
         path.name
         for path in (folder / "cache").glob("*")
-        if len(path.name) != 64 and path.name not in ("compiled", "tidied")
+        if len(path.name) != 64 and path.name not in ("compiled", "tidied", "locks")
     ]
     return [path.name for path in folder.iterdir() if path.name != "cache"] + kept
 

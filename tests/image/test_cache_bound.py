@@ -12,7 +12,7 @@ import pytest
 import keelback
 from keelback.image import cache, cache_bound
 from keelback.image.cache import Entry, find, find_or_build, keep, key_of
-from keelback.image.cache_bound import DAY, MARK, kept_in, remove_surplus, tidy
+from keelback.image.cache_bound import DAY, LOCKS, MARK, kept_in, remove_surplus, tidy
 
 SOURCE = str(Path(keelback.__file__).parents[1])
 
@@ -125,9 +125,9 @@ def test_a_writer_that_is_killed_leaves_nothing_that_is_not_whole(folder: Path) 
             time.sleep(0.002)
         killed.kill()
         killed.wait()
-    assert all(find(name) is not None for name in names(folder))
+    assert all(find(each.name) is not None for each in folder.iterdir() if len(each.name) == 64)
     assert writer().communicate(timeout=60)[0] == "done\n"
-    assert {path.name for path in folder.iterdir() if len(path.name) != 64} == {MARK}
+    assert {path.name for path in folder.iterdir() if len(path.name) != 64} == {MARK, LOCKS}
 
 
 def test_of_threads_that_want_one_build_one_builds(folder: Path) -> None:
@@ -144,3 +144,51 @@ def test_of_threads_that_want_one_build_one_builds(folder: Path) -> None:
     for each in threads:
         each.join()
     assert built == [1]
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from keelback.image.cache import Entry, find_or_build, key_of
+def build(work):
+    print("building", flush=True)
+    time.sleep(float(sys.argv[1]))
+    return Entry(b"once", "")
+assert find_or_build(key_of("slow"), build).output == b"once"
+"""
+
+
+def slow(seconds: float) -> "subprocess.Popen[str]":
+    environment = os.environ | {"PYTHONPATH": SOURCE}
+    return subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(seconds)], stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def test_of_processes_that_want_one_build_one_builds(folder: Path) -> None:
+    several = [slow(0.5) for _ in range(4)]
+    assert sorted(each.communicate(timeout=60)[0] for each in several) == ["", "", "", "building\n"]
+    assert [*(folder / LOCKS).iterdir()] == []
+
+
+def test_a_builder_that_is_killed_keeps_nobody_from_building(folder: Path) -> None:
+    killed = slow(60)
+    assert killed.stdout is not None and killed.stdout.readline() == "building\n"
+    other = slow(0)
+    killed.kill()
+    killed.wait()
+    assert other.communicate(timeout=60)[0] == "building\n"
+
+
+def test_a_lock_that_was_left_goes_with_what_is_old(folder: Path) -> None:
+    (folder / LOCKS).mkdir()
+    left = folder / LOCKS / key_of("left")
+    left.touch()
+    age(left, 31)
+    tidy(folder)
+    assert not left.exists()
+
+
+def test_where_nothing_can_be_locked_all_build(folder: Path) -> None:
+    (folder / LOCKS).write_text("a file")
+    assert find_or_build(key_of("it"), lambda work: Entry(b"it", "")).output == b"it"

@@ -8,23 +8,26 @@
 1. An entry whose digest does not fit its bytes is never used; it is built again.
 2. An entry is used only while every file that the build read still has the same bytes.
 3. An entry appears whole or not at all: it is written elsewhere and renamed.
+4. Of all who want an entry that is not there, one builds it, and the others wait: threads by a lock, processes by
+   that of a file, which is gone with whoever holds it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from keelback.image.cache_bound import note_use, tidy
+from keelback.image.cache_bound import LOCKS, note_use, tidy
 from keelback.image.leftovers import folder_of_this_process, scratch_folder
 
 _FORMAT: Final = "keelback build 1"
@@ -60,22 +63,42 @@ class Entry:
 
 
 def find_or_build(key: str, build: Callable[[Path], Entry]) -> Entry:
-    """Return the entry kept under a key, or build it in a scratch directory and keep it.
-
-    Of the threads of this process that ask at once for one key, one builds and the others wait.
-    """
+    """Return the entry kept under a key, or build it in a scratch directory and keep it."""
     with _lock_of(key):
-        entry = find(key)
-        if entry is None:
-            with scratch_folder() as scratch:
-                entry = build(scratch)
-            keep(key, entry)
+        if (entry := find(key)) is not None:
+            return entry
+        with _alone(key):
+            if (entry := find(key)) is None:
+                with scratch_folder() as scratch:
+                    entry = build(scratch)
+                keep(key, entry)
         return entry
 
 
 @functools.cache
 def _lock_of(_key: str) -> threading.Lock:
     return threading.Lock()
+
+
+@contextmanager
+def _alone(key: str) -> Iterator[None]:
+    """Keep other processes from building under a key meanwhile; where the cache can't be written, all may."""
+    try:
+        place = cache_directory() / LOCKS / key
+        place.parent.mkdir(exist_ok=True)
+        lock = os.open(place, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        with suppress(OSError):  # who waits has it open
+            place.unlink()
+            fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked meanwhile has it open too
+        os.close(lock)
 
 
 def key_of(*parts: object) -> str:

@@ -16,6 +16,8 @@ MOST_BYTES: Final = 1 << 30
 MOST_SECONDS: Final = 30 * 24 * 3600
 DAY: Final = 24 * 3600
 MARK: Final = "tidied"
+LOCKS: Final = "locks"
+"""The folder of empty files that builds are locked by; what a killed process leaves goes with what is old."""
 
 
 class Kept(NamedTuple):
@@ -56,8 +58,8 @@ def remove_surplus(cache: Path, *, most_bytes: int, most_seconds: float) -> None
 
 
 def kept_in(cache: Path) -> Iterator[Kept]:
-    """Yield the builds of a cache, and the C that compiled Kernel Python became."""
-    for path in (*cache.glob("[0-9a-f]" * 64), *cache.glob("compiled/*/*.c")):
+    """Yield the builds of a cache, the C that compiled Kernel Python became, and the locks of builds."""
+    for path in (*cache.glob("[0-9a-f]" * 64), *cache.glob("compiled/*/*.c"), *cache.glob(f"{LOCKS}/*")):
         with suppress(OSError):
             facts = path.stat()
             yield Kept(facts.st_mtime, facts.st_size, path)
