@@ -50,6 +50,7 @@ fuzz: $(READY)           ## All seeded mistakes, random programs, requests, file
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile random
 	$(BIN)/python tests/compiler/fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/compiler/scenario_fuzz.py $(or $(SECONDS),450) $(SEED)
+	$(BIN)/python tests/compiler/again_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/kernel/memory_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/kernel/exchange_fuzz.py $(or $(SECONDS),450) $(SEED)
 	$(BIN)/python tests/kernel/input_fuzz.py $(or $(SECONDS),450) $(SEED)
