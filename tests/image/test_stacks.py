@@ -288,6 +288,18 @@ BOUNDED = {
 }  # fmt: skip
 
 
+def test_a_call_behind_one_that_never_returns_takes_no_stack(tmp_path):
+    """So is what a method leaves in its callers that always panics, which the C compiler does not notice."""
+    chain = chain_in(tmp_path, "u first(u n) { return other(n) + other(n + 1); }", called='__asm__("ud2"); return n;')
+    assert [each.function for each in chain.links] == ["first", "other"]
+
+
+def test_a_table_of_jumps_that_is_read_too_short_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Code, "table", lambda *_: iter(()))
+    with pytest.raises(Unbounded, match="no way that is known leads to its call at 0x"):
+        chain_in(tmp_path, BOUNDED["switch"][0])
+
+
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize(("text", "least"), BOUNDED.values(), ids=BOUNDED)
 def test_a_bound_has_the_frame_the_call_and_what_is_called(tmp_path, text, least, bits):

@@ -83,8 +83,12 @@ class Chains:
                 open_[callee] = ways(self.code, callee)
 
     def _note(self, function: int, stretch: Stretch) -> bool:
-        """Keep what was found of a function; return whether it returns.  Raises: Unbounded."""
-        symbol = self.code.function(function)
+        """Keep what was found of a function; return whether it returns.  Raises: Unbounded.
+
+        A call that no way leads to may be behind a table that was read too short; elsewhere it is behind one that never
+        returns, of a method that always panics, say, which the C compiler has not noticed.
+        """
+        symbol = self.code.function(function) if stretch.by_table else None
         unseen = [each for each in self.code.calls_in(symbol) if each not in stretch.places] if symbol else []
         if unseen:
             raise Unbounded(self.code.name(function), f"no way that is known leads to its call at {unseen[0]:#x}")

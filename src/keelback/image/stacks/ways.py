@@ -57,7 +57,8 @@ class Call(NamedTuple):
 class Stretch(NamedTuple):
     """What happens on one stack: how deep it gets, without what is called, and the calls, in no order.
 
-    `moves` are the places where it goes on on another stack, `places` how deep it is before each instruction.
+    `moves` are the places where it goes on on another stack, `places` how deep it is before each instruction, and
+    `by_table` says whether a way goes on where a table of jumps says.
     """
 
     deepest: int
@@ -65,6 +66,7 @@ class Stretch(NamedTuple):
     moves: list[int]
     places: dict[int, int]
     returns: bool
+    by_table: bool
 
 
 class _At(NamedTuple):
@@ -91,7 +93,7 @@ def ways(code: Code, *starts: int, depth: int = 0, may_move: bool = False) -> Ge
             at, callee = walk.step(here)
             if callee is not None and not (yield callee):
                 at = None
-    return Stretch(max(walk.depths()), walk.calls, walk.moves, walk.places(), walk.returns)
+    return Stretch(max(walk.depths()), walk.calls, walk.moves, walk.places(), walk.returns, walk.by_table)
 
 
 @cache
@@ -110,7 +112,7 @@ class _Walk:
         self.seen: dict[int, _At] = {}
         self.calls: list[Call] = []
         self.moves: list[int] = []
-        self.returns = False
+        self.returns = self.by_table = False
         self.before = self.last = NONE
         """The instruction before, on this way, and the one that is looked at."""
         self.said_before: dict[int, Instruction] = {}
@@ -218,6 +220,7 @@ class _Walk:
         table, function = _TABLE.fullmatch(operands), self.code.function(at.address)
         if table is None or function is None or int(table["width"]) != self.code.word:
             raise self.refused(at, "where it goes is known when it runs only")
+        self.by_table = True
         self.waiting += [at._replace(address=each) for each in self.code.table(int(table["table"], 16), function)]
         return None
 
