@@ -18,20 +18,28 @@ class Aims(MemoryRequests, ThreadRequests, MessageRequests):
     """Requests that lead somewhere."""
 
     def let_word_leave(self, data: st.DataObject) -> None:
-        """Let a page be sent on a word of which another thread of its process waits."""
+        """Let a page be sent, or given back to malloc, on a word of which another thread of its process waits."""
         received = self.with_pages_to_come()
+        freed = [each for each in self.heap() if each in self.pages_with_waiters()]
         waited_on = [each for each in self.leaving() if each in self.pages_with_waiters()]
         takers = [each for each in self.endpoints(SEND) if self.thing(each).most]
         if received:
             self.receive_page(self.draw(data, received, "handle"))
         elif waited_on and takers:
             self.send_page(self.draw(data, takers, "handle"), self.draw(data, waited_on, "page"))
+        elif freed:
+            self.request(Call.FREE_PAGES, self.draw(data, freed, "page"), 1)
         elif not self.siblings():
             self.start_thread(5)
         elif not self.leaving():
             self.request(Call.MAP, 0, PAGE, WRITE)
+        elif not self.heap():
+            self.request(Call.MALLOC_PAGES, 2)
         else:
-            self.wait_in(self.draw(data, self.leaving(), "page"))
+            self.wait_in(self.draw(data, self.leaving() + self.heap(), "page"))
+
+    def heap(self) -> list[int]:
+        return [*self.me.process.space.in_heap()]
 
     def with_pages_to_come(self) -> list[int]:
         """Return the first's handles to where somebody waits who sends pages."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from keelback.abi.errors import OutOfMemory
 from keelback.abi.handles import ALL, MOST_DATA, NAMES
 from keelback.abi.rights import READ, WRITE
 from keelback.inspect.records import handle_table_of, handles_of, members, numbered
@@ -28,7 +29,8 @@ from kernel.driven import (
     set_registers,
 )
 from kernel.exchange.handles import Endpoint, Handle
-from kernel.exchange.space import AREA, PRIVATE
+from kernel.exchange.scarcity import PLAIN, Scarcity
+from kernel.exchange.space import AREA, HEAP, PRIVATE
 from kernel.exchange.stalls import STALLED, Stalls
 from kernel.exchange.world import GUARD, Process, Thread, Wait
 
@@ -59,6 +61,7 @@ class SideBySide(RuleBasedStateMachine):
         for page in PRIVATE:
             self.poke(page, bytes(number * 7 % 251 for number in range(PAGE)) if page == DATA else b"\0")
         self.used = self.machine.used()
+        self.scarcity = Scarcity(self.machine)
         self.is_whole = True
         """Whether machine and model agree."""
         self.is_over = False
@@ -75,10 +78,24 @@ class SideBySide(RuleBasedStateMachine):
         me.registers = dict(zip(("bx", "si", "di", "bp", "dx"), values, strict=True))
         self.begin_at(CALL, me, cx=0, ax=call, **me.registers)
         self.world.free_order = False
-        name = {Call.YIELD: "give_way"}.get(call, call.name.lower())
-        getattr(self.world, name)(*(arguments if given is None else given))
+        self.scarcity.note(me.number)
+        waiting = [each for each in self.world.threads.values() if each.wait]
         self.machine.pc.step()
+        self.world.starved = self.scarcity.told(me, waiting)
+        if call in PLAIN and self.world.lacks(me):
+            self.scarcity.check_unchanged()
+            self.world.answer(me, OutOfMemory.number)
+        else:
+            self.world.has_replied = call == Call.REPLY_RECEIVE and not self.has_handle(me, arguments[0] >> 16 & 0x7FFF)
+            name = {Call.YIELD: "give_way"}.get(call, call.name.lower())
+            getattr(self.world, name)(*(arguments if given is None else given))
+        self.world.starved = frozenset()
         self.compare()
+
+    def has_handle(self, thread: Thread, number: int) -> bool:
+        """Say whether a thread's process has a handle in the machine."""
+        table = handle_table_of(self.machine.lens, thread.process.pid)
+        return number in dict(handles_of(self.machine.lens, table))
 
     def begin_at(self, place: int, thread: Thread, **registers: int) -> None:
         frame = self.machine.thread(thread.number).frame
@@ -123,6 +140,7 @@ class SideBySide(RuleBasedStateMachine):
             if process.ending is None:
                 self.compare_handles(process)
                 self.compare_area(process)
+                self.compare_heap(process)
                 self.compare_pages(process)
         self.compare_own()
         self.compare_objects()
@@ -197,6 +215,13 @@ class SideBySide(RuleBasedStateMachine):
         expected = {page: flags(each.allowed) for page, each in process.space.in_area().items()}
         assert {page: each & (USER | WRITABLE) for page, each in found.items()} == expected, f"{process.pid} has memory"
 
+    def compare_heap(self, process: Process) -> None:
+        """Compare which malloc pages are taken: those, and no others, are mapped."""
+        taken = process.space.in_heap()
+        looked_at = HEAP[: (max(taken, default=HEAP[0]) - HEAP[0]) // PAGE + 4]
+        found = [page for page in looked_at if self.machine.entry(page, process.pid)]
+        assert found == sorted(taken), f"{process.pid} has these malloc pages"
+
     def compare_pages(self, process: Process) -> None:
         """Compare bytes; a page that is not there yet will be zeros."""
         for address, page in process.space.pages.items():
@@ -223,11 +248,12 @@ class SideBySide(RuleBasedStateMachine):
 
     @invariant()
     def holds(self) -> None:
-        if self.watched:
+        if self.watched and not self.scarcity.is_there:
             self.machine.check()
 
     def teardown(self) -> None:
         """Let all but the first process end; nothing of them stays."""
+        self.scarcity.end()
         if self.is_whole and not self.is_over:
             self.let_guard_go_on()
         if self.is_whole and not self.is_over:

@@ -3,7 +3,7 @@
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom
 from keelback.abi.rights import READ, WRITE
 from kernel.driven import PAGE
-from kernel.exchange.space import AREA, Page
+from kernel.exchange.space import AREA, HEAP, Page
 from kernel.exchange.words import Words
 from kernel.exchange.world import Process, error
 
@@ -57,6 +57,37 @@ class Memory(Words):
         for each in changed:
             if each:
                 each.allowed = with_reading(allowed)
+        return self.forget_unreadable(me.process)
+
+    def page_alloc(self, address: int) -> None:
+        """Put a new page at an address; what was there is gone, its words too."""
+        me = self.me
+        wrong = self.wrong_with_range(address, PAGE)
+        if wrong:
+            return self.answer(me, error(*wrong))
+        self.answer(me, 0)
+        me.process.space.pages[address] = Page()
+        return self.forget_words(me.process, address)
+
+    def malloc_pages(self, count: int) -> None:
+        me = self.me
+        if not count:
+            return self.answer(me, BadArgument.number)
+        start = me.process.space.room(count, HEAP)
+        for page in range(start, start + count * PAGE, PAGE):
+            me.process.space.pages[page] = Page()
+        return self.answer(me, start)
+
+    def free_pages(self, address: int, count: int) -> None:
+        me, pages = self.me, self.me.process.space.pages
+        freed = range(address, address + count * PAGE, PAGE)
+        wrong: list[type] = [BadArgument] if address % PAGE or not count else []
+        wrong += [] if all(each in HEAP and each in pages for each in (address, *freed)) else [BadAddress]
+        if wrong:
+            return self.answer(me, error(*wrong))
+        self.answer(me, 0)
+        for page in freed:
+            del pages[page]
         return self.forget_unreadable(me.process)
 
 

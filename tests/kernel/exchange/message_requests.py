@@ -45,7 +45,7 @@ class MessageRequests(Requests):
 
     # Handles and endpoints.
 
-    @asked("handles")
+    @asked("handles", due=Requests.is_to_grow)
     def endpoint_create(self, data: st.DataObject) -> None:
         if self.has_room_for_handles():
             self.request(Call.ENDPOINT_CREATE, self.mostly(data, [0, 16, 4096, 4096], "most", [4097]))
@@ -54,7 +54,7 @@ class MessageRequests(Requests):
     def endpoint_destroy(self, data: st.DataObject) -> None:
         self.request(Call.ENDPOINT_DESTROY, self.handle(data, DESTROY))
 
-    @asked("handles")
+    @asked("handles", due=Requests.is_to_grow)
     def mint(self, data: st.DataObject) -> None:
         if self.has_room_for_handles():
             handles = [*self.me.process.handles, *self.endpoints(RECEIVE)]
@@ -87,7 +87,7 @@ class MessageRequests(Requests):
 
     def some_place(self, data: st.DataObject, own: int, name: str) -> int:
         """Draw where bytes are: mostly where the thread has its own, else where pages come and go or nothing is."""
-        areas = [*self.me.process.space.in_area()]
+        areas = [*self.me.process.space.in_area(), *self.me.process.space.in_heap()]
         return self.mostly(data, [own, own, own, own, *areas], name, [BAD, TEXT, WORDS + PAGE - 4])
 
     def with_room(self, data: st.DataObject, record: Record) -> Record:

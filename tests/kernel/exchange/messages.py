@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from keelback.abi.errors import BadArgument, Closed, TimedOut
+from keelback.abi.errors import BadArgument, Closed, OutOfMemory, TimedOut
 from keelback.abi.handles import NO_WAIT, NOTIFIED, RECEIVE, SEND, UNHEARD
 from kernel.exchange.handles import Endpoint, Handle
 from kernel.exchange.parcels import NO_RECORD, Message, Parcels, Record, besides
@@ -42,7 +42,7 @@ class Exchange(Parcels, Watches):
     def is_taken(self, sender: Thread, receiver: Thread, wait: Wait) -> bool:
         """Give the caller's message to who waits for one; say whether it could be taken."""
         message, room = wait.asked, receiver.wait.asked.record
-        wrong = self.taking_errors(receiver, room, message.record)
+        wrong = self.taking_errors(receiver, room, message)
         if wrong:
             self.answer(receiver, error(*wrong))
             return False
@@ -102,7 +102,7 @@ class Exchange(Parcels, Watches):
         if wrong:
             self.answer(sender, error(*wrong))
             return False
-        wrong = self.taking_errors(me, record, message.record)
+        wrong = self.taking_errors(me, record, message)
         if wrong:
             self.answer(me, error(*wrong))
             return True
@@ -131,7 +131,7 @@ class Exchange(Parcels, Watches):
         caller = self.caller(wait)
         if caller is None:
             return UNHEARD
-        wrong = self.taking_errors(caller, wait.asked.record, message.record)
+        wrong = self.taking_errors(caller, wait.asked.record, message)
         if wrong:
             self.answer(caller, error(*wrong))
             return UNHEARD
@@ -145,6 +145,7 @@ class Exchange(Parcels, Watches):
         wrong += self.record_errors(record) + self.room_errors(me, record)
         if reply:
             wrong += self.wrong_with(reply, Wait, 0) + self.sending_errors(me, message)
+            wrong = [each for each in wrong if each is not OutOfMemory or not self.has_replied]
         if wrong or endpoint is None:
             return self.answer(me, error(*wrong))
         caller = self.caller(me.process.handles[reply].thing) if reply else None

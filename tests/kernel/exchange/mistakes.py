@@ -63,6 +63,12 @@ MISTAKES = {
     "pages that move, and nobody is told who waits on a word": (
         *PARCELS, "_bring", "self.word_waits.forget_unreadable(self.processes.of(sender))", "pass",
     ),
+    "a page that is replaced, and nobody is told who waits on a word": (
+        "calls.system_calls", "SystemCalls", "page_alloc", "self.word_waits.forget_page(caller, address)", "pass",
+    ),
+    "malloc pages that go, and nobody is told who waits on a word": (
+        "calls.malloc_calls", "MallocCalls", "free_pages", "self.word_waits.forget_unreadable(process)", "pass",
+    ),
     "a wake where no memory is": (*WORDS, "wake", "if woken == 0:", "if False:"),
     # Pages that move.
     "more pages than there is room for": (
@@ -113,6 +119,15 @@ MISTAKES = {
     "an end by handle that gives another value": (
         *JOINING, "end_by_handle", "thread.frame.set_value(value)", "pass",
     ),
+    # No memory.
+    "an object that gets no handle, and stays": (
+        "calls.object_calls", "ObjectCalls", "_name", "self.objects.discard(number)", "pass",
+    ),
+    "malloc pages that are too many, and of which some stay": (
+        "memory.malloc_pages", "MallocPages", "_map", "self._unmap(space, start, end, count)", "pass",
+    ),
+    "a child that gets no memory, and stays": (*PROCESSES, "fork", "self.discard(child)", "pass"),
+    "a room for a handle that stays where none comes": (*PARCELS, "move", "self.handles.settle(target)", "pass"),
     # The end of a machine.
     "a machine that ends though one has a deadline": (
         *STALLS, "end_if_stalled", "self.scheduler.deadlines.count == 0 and ", "",

@@ -86,7 +86,8 @@ class Parcels(Objects):
             wrong.append(TooLarge)
         if endpoint and not endpoint.most and (record.handle or record.page_count):
             wrong.append(TooLarge)
-        return wrong + self.giving_errors(thread.process, message) + self.leaving_errors(thread.process, record)
+        wrong += self.giving_errors(thread.process, message) + self.leaving_errors(thread.process, record)
+        return wrong + self.lacks(thread, record.page_count)
 
     def giving_errors(self, process: Process, message: Message) -> Errors:
         record = message.record
@@ -132,8 +133,14 @@ class Parcels(Objects):
         place, size = record.address + CAME_AT[self.word_size], struct.calcsize(CAME_FORM[self.word_size])
         return [] if thread.process.space.can_use(place, size, writes=True) else [BadAddress]
 
-    def taking_errors(self, thread: Thread, room: Record, sent: Record) -> Errors:
-        """Return why a thread can't take what is sent."""
+    def taking_errors(self, thread: Thread, room: Record, message: Message) -> Errors:
+        """Return why a thread can't take what is sent: handles and pages may need memory there."""
+        sent = message.record
+        wrong = self.lacks(thread, message.is_call or sent.handle or sent.page_count)
+        return wrong + self.fitting_errors(thread, room, sent)
+
+    def fitting_errors(self, thread: Thread, room: Record, sent: Record) -> Errors:
+        """Return why what is sent doesn't fit into the room for it."""
         if room is NO_RECORD:
             return [TooLarge] if sent.length or sent.handle or sent.page_count else []
         if sent.length > room.room or sent.page_count > room.most_pages:

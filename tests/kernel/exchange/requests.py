@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from keelback.abi.rights import WRITE
+from keelback.kernel.messages.handle_table import FEW as FEW_HANDLES
 from kernel.driven import ANYWHERE, PAGE, Call
 from kernel.exchange.handles import Endpoint
 from kernel.exchange.machine import SideBySide
@@ -31,6 +32,7 @@ MOST_PAGES = 8
 """How many of those a process has, about."""
 MOST_HANDLES = 12
 BADGES = [0, 0, 7, 8, 0xFFFF_FFFF]
+FRAMES_LEFT = [0, 0, 0, 0, 1, 1, 2, 3, 5, 8, 13]
 AIMED = [True, True, True, False]
 """How often a request is one that leads to what a theme aims at."""
 TICKS = [0, 0, 1, 2, 3, 5]
@@ -77,19 +79,14 @@ class Requests(SideBySide):
         return {name: self.weight(each) for name, each in askings(type(self)).items()}
 
     def weight(self, asking: Asking) -> int:
-        return asking.weight * self.theme.parts.get(asking.part, 1) * (DUE if asking.is_due(self) else 1)
+        return asking.weight * self.theme.times(asking.part) * (DUE if asking.is_due(self) else 1)
 
     def choices_of_guard(self) -> dict[str, int]:
         """Return what lets others go on, who all wait, or (seldom) lets none go on any more."""
         is_full = len(self.world.processes) == self.world.most_processes
         has_zombies = bool(self.world.me.process.zombies)
-        return {
-            "tick": 4,
-            "fork": 0 if is_full else 4,
-            "kill": int(is_full),
-            "wait": 8 * has_zombies,
-            "wait_for_ever": 1,
-        }
+        others = {"wait": 8 * has_zombies, "wait_for_ever": 1, "all_frames": 8 * self.scarcity.is_there}
+        return {"tick": 4, "fork": 0 if is_full else 4, "kill": int(is_full), **others}
 
     def weighted(self, data: st.DataObject, choices: dict[str, int], name: str) -> str:
         """Draw one of what has weights."""
@@ -137,8 +134,11 @@ class Requests(SideBySide):
 
     def used_by_waiters(self) -> list[int]:
         """Return the first's pages that another thread of its process needs, which waits."""
-        needed = [page for each in self.siblings() if each.wait for page in pages_of(each.wait)]
-        return [page for page in needed if page in self.me.process.space.in_area()]
+        return [page for page in self.needed_pages() if page in self.me.process.space.in_area()]
+
+    def needed_pages(self) -> list[int]:
+        """Return the pages that another thread of the first's process needs, which waits."""
+        return [page for each in self.siblings() if each.wait for page in pages_of(each.wait)]
 
     def leaving(self) -> list[int]:
         """Return the first's pages that it may send."""
@@ -149,6 +149,19 @@ class Requests(SideBySide):
         """Draw an address of a page that may be there, mostly one of the first's, or that is good for something."""
         known = self.me.process.space.in_area()
         return self.mostly(data, [*good, *good, *known], "page", FEW_PAGES)
+
+    @asked("frames", SELDOM)
+    def frames(self, data: st.DataObject) -> None:
+        """Take frames away, until so many of both zones are left."""
+        self.scarcity.leave(self.draw(data, FRAMES_LEFT, "user frames"), self.draw(data, FRAMES_LEFT, "kernel frames"))
+
+    def all_frames(self, _: st.DataObject) -> None:
+        """Give back what was taken away."""
+        self.scarcity.end()
+
+    def is_to_grow(self) -> bool:
+        """Say whether the next handle of the first's takes a frame for its table."""
+        return self.scarcity.is_there and len(self.me.process.handles) in (FEW_HANDLES, FEW_HANDLES - 1)
 
     # Turns and time.
 

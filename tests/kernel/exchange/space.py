@@ -4,12 +4,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keelback.abi.rights import READ, WRITE
+from keelback.kernel.layout import MICROKERNEL
 from kernel.driven import ANYWHERE, BSS, BSS_PAGES, CODE, MALLOC, PAGE, TEXT
 
 PRIVATE = [BSS + number * PAGE for number in range(2, BSS_PAGES)]
 """Pages that each process has for itself, the last of its image."""
 AREA = range(ANYWHERE, MALLOC, PAGE)
 """Where pages are that come and go."""
+HEAP = range(MALLOC, MICROKERNEL.malloc_limit, PAGE)
+"""Where the kernel alone places pages, for a process's malloc."""
 
 
 @dataclass(eq=False, repr=False)
@@ -74,9 +77,13 @@ class Space:
         """Return the pages that can come and go."""
         return {address: each for address, each in self.pages.items() if address in AREA}
 
-    def room(self, count: int) -> int:
-        """Return where so many pages in a row are free, the lowest such place."""
-        return next(each for each in AREA if not self.has_any(each, count))
+    def in_heap(self) -> dict[int, Page]:
+        """Return the pages of its malloc."""
+        return {address: each for address, each in self.pages.items() if address in HEAP}
+
+    def room(self, count: int, area: range = AREA) -> int:
+        """Return where so many pages in a row of an area are free, the lowest such place."""
+        return next(each for each in area if not self.has_any(each, count))
 
     def has_any(self, start: int, count: int) -> bool:
         """Say whether one of so many pages is in use."""

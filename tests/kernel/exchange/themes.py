@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SELDOM, SOME, OFTEN = 1, 4, 12
+AT_TIMES = {"frames"}
+"""Parts whose requests come in those themes alone that name them."""
 DUE = 6
 """So much oftener is what would show something at once."""
 
@@ -49,7 +51,12 @@ class Theme:
     aim: str = ""
     """The request that is made mostly: it leads, step by step, to what random requests seldom come to."""
 
+    def times(self, part: str) -> int:
+        """Return how much oftener than others the requests of a part are made."""
+        return self.parts.get(part, 0 if part in AT_TIMES else 1)
 
+
+LITTLE = {"frames": 6, "messages": 4, "handles": 3, "memory": 2, "objects": 2}
 THEMES = {
     "all": Theme(threads=1),
     "threads": Theme({"threads": 6, "watches": 2}, threads=2, given=()),
@@ -59,6 +66,7 @@ THEMES = {
     "handles": Theme({"messages": 4, "handles": 3}, ("handle", "handle", "bytes handle", ""), given=()),
     "pages": Theme({"messages": 4, "memory": 2, "words": 2}, ("pages", "pages", "bytes pages", "handle pages"), 1),
     "words that leave": Theme(threads=1, given=("pages",), aim="let_word_leave"),
+    "little memory": Theme(LITTLE, ("", "handle", "pages", "bytes pages", "handle pages"), threads=1),
     "objects": Theme({"objects": 6, "messages": 2, "words": 4}, ("handle", "handle", "pages")),
     "ends": Theme({"watches": 5, "processes": 4}, ("handle", "handle", ""), given=()),
 }

@@ -122,11 +122,11 @@ class ThreadRequests(Requests):
     def awaited_words(self) -> list[int]:
         """Return where the first has words that threads wait on."""
         process, waiting = self.me.process, self.world.waiting
-        places = {*WORD_PLACES, *process.space.in_area()}
+        places = {*WORD_PLACES, *process.space.in_area(), *process.space.in_heap()}
         return sorted(each for each in places if waiting.get(self.world.known_by(process, each)))
 
     def word_place(self, data: st.DataObject) -> int:
-        areas = [*self.me.process.space.in_area()]
+        areas = [*self.me.process.space.in_area(), *self.me.process.space.in_heap()]
         awaited = self.awaited_words()
         others = [WORDS + 2, BAD, TEXT, FEW_PAGES[-1]]
         return self.mostly(data, awaited * 4 + areas * 2 + WORD_PLACES, "place", others)

@@ -1,6 +1,7 @@
 """The model of words that threads wait on: in a process's own memory, and in that of an object."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +59,20 @@ class Words(World):
 
     def forget_unreadable(self, process: Process) -> None:
         """Tell those of a process that wait on a word which was taken away."""
+        self.forget(each for each, on in self.waiters(process) if not process.space.can_use(on.address, 4))
+
+    def forget_words(self, process: Process, page: int) -> None:
+        """Tell those of a process that wait on a word of a page which is another now."""
+        self.forget(each for each, on in self.waiters(process) if on.address // PAGE * PAGE == page)
+
+    def waiters(self, process: Process) -> list[tuple[Thread, Word]]:
+        """Return the threads of a process that wait on words, each with its word."""
         waits = [(each, each.wait.asked) for each in process.threads if each.wait]
-        lost = [each for each, on in waits if isinstance(on, Word) and not process.space.can_use(on.address, 4)]
+        return [(each, on) for each, on in waits if isinstance(on, Word)]
+
+    def forget(self, threads: Iterable[Thread]) -> None:
+        """Tell some that the word is gone on which they wait."""
+        lost = list(threads)
         if lost:
             self.free_order = True
             self.refuse_all(lost, BadAddress)

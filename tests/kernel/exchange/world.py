@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from keelback.abi.errors import BadArgument, TimedOut
+from keelback.abi.errors import BadArgument, OutOfMemory, TimedOut
 from kernel.exchange.space import Space
 
 GUARD = 1
@@ -84,6 +84,10 @@ class World:
         """How many processes and threads there have been: the serial numbers of the last."""
         self.tick = 0
         self.free_order = False
+        self.starved: frozenset[int] = frozenset()
+        """Whom the request tells that there is no memory, where it may."""
+        self.has_replied = True
+        """Whether a reply was sent before memory was found missing."""
         self.processes = {GUARD: Process(GUARD, 0, Space.of_program())}
         self.threads = {1: Thread(1, self.processes[GUARD], {})}
         self.processes[GUARD].threads.append(self.threads[1])
@@ -108,6 +112,10 @@ class World:
         self.free_order = self.free_order or len(refused) > 1
         for thread in refused:
             self.answer(thread, kind.number)
+
+    def lacks(self, thread: Thread, may_lack: object = True) -> list[Any]:
+        """Return whether a thread is told that there is no memory, by what may need some."""
+        return [OutOfMemory] if may_lack and thread.number in self.starved else []
 
     def leave(self, thread: Thread) -> None:
         """Let a thread wait no longer."""
