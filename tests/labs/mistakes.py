@@ -21,7 +21,7 @@ MISTAKES = {
     ),
     ("fork", "text that is copied"): (
         "if self.spaces.is_copied(self.tables.frame_of(entry), permissions):", "if entry.present:",
-        "user frames are free, 2 too few",
+        "page 0x00100000 of twice (2) should be in the frame of twice (1), and is in a frame of its own",
     ),
     ("fork", "promises that the child has not"): (
         "        self.promises.take(child, parent.promised.pages, parent.promised.tables)\n", "",
@@ -38,7 +38,7 @@ MISTAKES = {
     ),
     ("fork", "a child without its parent's name"): (
         "        child.name.copy_from(0, parent.name, 0, NAME_SIZE)\n", "",
-        "process 2 should be twice: alive, and is half made: alive",
+        "process 2 should be twice: alive, and is without a name: alive",
     ),
     ("isolation", "kernel pages that programs may use"): (
         "self._map_kernel(SCREEN + PAGE_SIZE, layout.kernel_limit, KERNEL_WRITE)",

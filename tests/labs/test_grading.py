@@ -91,7 +91,7 @@ def test_a_seed_decides_when_ticks_come_and_nothing_else():
 def test_memory_is_drawn_twice_with_the_cells_marked_that_differ(graded):
     lab = find_lab("fork")
     right, wrong, _ = MISTAKES["fork", "what can't be written is not there"]
-    reason = graded(lab, solution(lab).replace(right, wrong)).verdicts[0].reason
+    reason = graded(lab, solution(lab).replace(right, wrong)).verdicts[1].reason
     assert reason.event == "trap 1, of twice (1)" and reason.right == reason.found == "fork() = 2"
     assert all(line.startswith("fork.py:") for line in reason.lines) and len(reason.lines) > 5
     assert reason.command == "keelback watch --layout teaching --memory 2M --with fork.py twice.c"

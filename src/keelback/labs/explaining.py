@@ -111,7 +111,10 @@ class Explainer:
             return None
 
     def _command(self, trial: Trial, wrong: Wrong) -> str:
-        """Return the command that shows a run, and how to come to the step before the event; "" where none does."""
+        """Return the command that shows a run, how to come to the step before the event, and what is not as it was.
+
+        "" where none does.
+        """
         if trial.hidden or self.right.seed is not None:
             return ""
         words = []
@@ -122,7 +125,8 @@ class Explainer:
         own = " ".join(f"--with {name}" for name in self.files)
         memory = f"{self.lab.memory >> 20}M"
         command = f"keelback watch --layout {self.lab.layout.name} --memory {memory} {own} {' '.join(words)}"
-        return f"{command}    then g, #{wrong.trap - 1}" if wrong.trap > 1 else command
+        command += f"    then g, #{wrong.trap - 1}" if wrong.trap > 1 else ""
+        return f"{command}    (there no allocation fails)" if wrong.failed else command
 
 
 def _noting(blocks: dict[int, None], text: range) -> Callable[..., None]:

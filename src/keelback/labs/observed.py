@@ -46,15 +46,18 @@ class Observed(NamedTuple):
     """What each thread of a process does, and its registers."""
     free: tuple[int, int]
     """User frames, and those of the kernel zone."""
+    first: dict[int, dict[int, int]]
+    """By process and address of a page, the first process that shows the page's frame.  It says why frames are free,
+    and counts for nothing itself."""
 
 
 def observe(snapshot: Snapshot, *, frames: bool) -> Observed:
     """Return what counts now; which frames pages are in only with `frames`.  Raises: Panic when tables lead nowhere."""
     counts = snapshot.kernel.memory.frames.counts
-    processes = {pid: f"{each.name or 'half made'}: {_state(each.record)}" for pid, each in snapshot.processes.items()}
+    processes = {pid: f"{_name(snapshot, each)}: {_state(each.record)}" for pid, each in snapshot.processes.items()}
     pages = {pid: dict(_pages(snapshot, space.root, frames)) for pid, space in snapshot.spaces.items()}
     threads = {pid: list(_threads(snapshot, each)) for pid, each in snapshot.processes.items()}
-    return Observed(pages, processes, threads, (counts.user_free, counts.kernel_free))
+    return Observed(pages, processes, threads, (counts.user_free, counts.kernel_free), _first(snapshot))
 
 
 def _threads(snapshot: Snapshot, process: Process) -> Iterator[tuple[str, AnyRegisters]]:
@@ -62,6 +65,13 @@ def _threads(snapshot: Snapshot, process: Process) -> Iterator[tuple[str, AnyReg
     frames, table = TrapFrames(snapshot.kernel), snapshot.kernel.threads.table
     for number in members(process.record.threads, snapshot.kernel.threads.lists):
         yield doing(snapshot.kernel, table[number]), frames.of(number)._replace(vector=0, error=0)
+
+
+def _name(snapshot: Snapshot, process: Process) -> str:
+    """Return what a process is called; one that is nothing yet has no thread that has started."""
+    table, lists = snapshot.kernel.threads.table, snapshot.kernel.threads.lists
+    has_started = any(table[number].serial != 0 for number in members(process.record.threads, lists))
+    return process.name or ("without a name" if has_started else "half made")
 
 
 def _state(record: ProcessRecord) -> str:
@@ -81,9 +91,20 @@ def _pages(snapshot: Snapshot, root: int, frames: bool) -> Iterator[tuple[int, S
             yield each.page, Shown(each.frame * frames, flags, crc32(ram[place : place + (1 << PAGE_SHIFT)]))
 
 
+def _first(snapshot: Snapshot) -> dict[int, dict[int, int]]:
+    """Return by process and address of a user page which process is the first that shows the page's frame."""
+    base, by_frame, found = snapshot.kernel.layout.user_base, dict[int, int](), dict[int, dict[int, int]]()
+    for pid, space in sorted(snapshot.spaces.items()):
+        pages = ((each.page, each.frame) for each in snapshot.walker.pages(space.root) if each.page >= base)
+        found[pid] = {page: by_frame.setdefault(frame, pid) for page, frame in pages}
+    return found
+
+
 def differences(right: Observed, other: Observed, names: dict[int, str]) -> list[str]:
     """Return what differs in sentences, at most a few: processes, threads, pages, free frames."""
     found = [*_of_processes(right, other), *_of_threads(right, other, names), *_of_pages(right, other, names)]
+    if right.free[0] != other.free[0]:
+        found += _of_sharing(right, other, names)
     found += _of_frames(right, other)
     more = len(found) - MOST_SAID
     return found if more <= 0 else [*found[:MOST_SAID], f"… and {more:,} more"]
@@ -126,6 +147,16 @@ def _of_threads(right: Observed, other: Observed, names: dict[int, str]) -> Iter
             for name, value, wrong in zip(registers._fields, registers, others, strict=True):
                 if value != wrong:
                     yield f"{names.get(pid, pid)} should go on with {name} = {value:#x}, and does with {wrong:#x}"
+
+
+def _of_sharing(right: Observed, other: Observed, names: dict[int, str]) -> Iterator[str]:
+    """Say which pages that both map are in a frame of their own, or of another process, and should not be."""
+    for pid in sorted({*right.first} & {*other.first}):
+        one, two = right.first[pid], other.first[pid]
+        for page in sorted(page for page in {*one} & {*two} if one[page] != two[page]):
+            frames = ("a frame of its own" if each == pid else f"the frame of {names.get(each, each)}"
+                      for each in (one[page], two[page]))  # fmt: skip
+            yield f"page {page:#010x} of {names.get(pid, pid)} should be in {', and is in '.join(frames)}"
 
 
 def _of_frames(right: Observed, other: Observed) -> Iterator[str]:
