@@ -88,7 +88,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a kernel stack that is left and never freed": (
-        "calls.traps", "Traps", "trap", "self.stacks.release(cpu.left_stack)", "pass",
+        "calls.traps", "Traps", "_release_stack", "self.stacks.release(cpu.left_stack)", "pass",
         {"comparison", "invariants"},
     ),
     "a directory that is given back with all but its first entry": (
@@ -245,8 +245,8 @@ MISTAKES = {
         "processes.queues", "Queues", "remove_link", "queue.last = before", "pass", {"comparison", "invariants"},
     ),
     "a dead sleeper in the queue of deadlines": (
-        "processes.scheduler", "Scheduler", "_forget_deadline",
-        "self.ends.remove(self._deadlines_at(thread.wake_tick), thread.number)", "pass", {"comparison", "invariants"},
+        "processes.scheduler", "Scheduler", "_leave_deadlines",
+        "self.ends.remove_link(queue, thread.deadline)", "pass", {"comparison", "invariants"},
     ),
     "a killed thread in the queue of ready ones": (
         "processes.processes", "Processes", "end_thread", "self.scheduler.remove(thread)", "pass",

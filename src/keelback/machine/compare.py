@@ -22,7 +22,7 @@ from keelback.kernel.boot.header import ImageHeader
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.memory.frames import STACK, Role
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
-from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
+from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector, is_device, is_exception
 from keelback.lang import Panic, address_of, layout_of, size_of
 from keelback.lang.strict import words_of
 from keelback.machine.observed import Outcome
@@ -179,6 +179,8 @@ class Comparison:
         served: Callable[..., Any] = self.kernel.faults.take
         if vector == SYSTEM_CALL:
             served = calls.calls[number] if 0 < number < len(calls.calls) else calls.serve
+        elif vector == Vector.PAGE_FAULT:
+            served = self.kernel.faults.take_page_fault
         elif is_device(vector):
             served = self.kernel.interrupts.finish if vector != TIMER else self.kernel.timer.tick
         elif not is_exception(vector & ~FROM_VIRTUAL_8086):

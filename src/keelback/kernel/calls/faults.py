@@ -26,15 +26,9 @@ class Faults(Component):
         self.bits = virtual_memory.access.bits
 
     def take(self, process: Process, frame: TrapFrame) -> None:
-        """Serve the fault in a process's trap frame; one that can't be served is recorded.
-
-        Raises: ProcessFault.
-        """
-        if frame.vector == Vector.PAGE_FAULT:
-            self._take_page_fault(process, frame, self.cpu.read_cr2())
-        else:
-            self._record(process, frame)
-            raise ProcessFault
+        """Record the fault in a process's trap frame, which is no page fault.  Raises: ProcessFault."""
+        self._record(process, frame)
+        raise ProcessFault
 
     def take_virtual_8086(self, process: Process, frame: TrapFrame) -> None:
         """Record that a process has entered virtual-8086 mode, which some CPUs let it; no mode is its to change.
@@ -53,7 +47,12 @@ class Faults(Component):
         fault.error = frame.error
         fault.instruction = frame.instruction()
 
-    def _take_page_fault(self, process: Process, frame: TrapFrame, address: word) -> None:
+    def take_page_fault(self, process: Process, frame: TrapFrame) -> None:
+        """Serve the page fault in a process's trap frame; one that can't be served is recorded.
+
+        Raises: ProcessFault.
+        """
+        address = self.cpu.read_cr2()
         reason: Reason = Reason.NONE
         try:
             if not frame.by_user:

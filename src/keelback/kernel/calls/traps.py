@@ -17,7 +17,7 @@ from keelback.kernel.processes.scheduler import CpuState
 from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.interrupts import Interrupts
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
-from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, is_device, is_exception
+from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector, is_device, is_exception
 from keelback.lang import PAGE_SHIFT, Component, ProcessFault, address_of, rare, u32, word
 
 
@@ -58,19 +58,27 @@ class Traps(Component):
         if self.identity:
             self.cpu.write_cr3(self.spaces.kernel.directory << PAGE_SHIFT)
         if cpu.left_stack != 0:
-            self.stacks.release(cpu.left_stack)
-            cpu.left_stack = 0
-        interrupted: u32 = cpu.current
-        thread = self.scheduler.current(cpu)
+            self._release_stack(cpu)
+        thread = self.scheduler.interrupted(cpu)
         try:
-            self._serve(thread, thread.frame.vector)
+            if thread.frame.vector == SYSTEM_CALL:
+                self.calls.serve(thread)
+            else:
+                self._serve(thread, thread.frame.vector)
         except ProcessFault:
             self._end(thread)
         if thread.state == ThreadState.RUNNING:
             return self._leave(cpu, thread)
-        if cpu.current != interrupted:
-            return self._change(cpu, self.scheduler.current(cpu))
+        chosen = self.scheduler.current(cpu)
+        if chosen is not thread:
+            return self._change(cpu, chosen)
         return self.resume(cpu)
+
+    @rare
+    def _release_stack(self, cpu: CpuState) -> None:
+        """Free the stack that a CPU has left, on which its last trap was served."""
+        self.stacks.release(cpu.left_stack)
+        cpu.left_stack = 0
 
     @rare
     def _end(self, thread: Thread) -> None:
@@ -91,9 +99,11 @@ class Traps(Component):
             self.cpu.write_cr3(cpu.directory << PAGE_SHIFT)
         return address_of(thread.frame)
 
+    @rare
     def _serve(self, thread: Thread, vector: u32) -> None:
-        if vector == SYSTEM_CALL:
-            self.calls.serve(thread)
+        """Serve what is no system call.  Raises: ProcessFault."""
+        if vector == Vector.PAGE_FAULT:
+            self.faults.take_page_fault(self.processes.of(thread), thread.frame)
         elif is_device(vector):
             self._serve_device(thread, vector)
         elif vector >= FROM_VIRTUAL_8086:

@@ -17,7 +17,26 @@ from keelback.kernel.processes.threads import Thread, Threads, ThreadState
 from keelback.kernel.processes.wait_queues import CPUS, WaitQueues
 from keelback.kernel.x86.segments import USER_DATA, Segments
 from keelback.kernel.x86.task_state import SysenterStack, TaskState
-from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Region, Struct, i32, inline, rare, u8, u16, u32, u64, word
+from keelback.kernel.x86.trap_frame import TrapFrame
+from keelback.lang import (
+    PAGE_SHIFT,
+    Array,
+    Component,
+    Cpu,
+    Region,
+    Struct,
+    i32,
+    inline,
+    layout_of,
+    native,
+    rare,
+    u8,
+    u16,
+    u32,
+    u64,
+    view,
+    word,
+)
 
 TICKS = 256
 """Deadlines this far from each other are in one queue, which each tick looks through."""
@@ -56,6 +75,7 @@ class Scheduler(Component):
         timer: Timer,
         threads: Threads,
     ) -> None:
+        self.ram = records.ram
         self.cpu = cpu
         self.segments = segments
         self.shows_threads = Part.THREADS in layout.parts
@@ -68,6 +88,7 @@ class Scheduler(Component):
         self.wait_queues = WaitQueues(layout)
         self.queues = records.array(Queue, self.wait_queues.count)
         self.deadlines = records.struct(Deadlines)
+        self.frame_size = layout_of(TrapFrame, layout.paging.word_bits).size
         self.in_long_mode = layout.paging.word_bits == 64
         self.cpus = records.array(CpuState, CPUS)
 
@@ -77,8 +98,17 @@ class Scheduler(Component):
         cpu.directory = self.spaces.kernel.directory
 
     def current(self, cpu: CpuState) -> Thread:
-        """Return the thread that the trap interrupted."""
+        """Return the thread that the trap interrupted, or that a message made the one to run next."""
         return self.threads.table[cpu.current]
+
+    def interrupted(self, cpu: CpuState) -> Thread:
+        """Return the thread that a trap interrupted, as the trap begins: its record begins with the frame."""
+        return self._whose_frame(cpu.task.trap_stack())
+
+    @native("return (Thread *)(end - self_frame_size);")
+    def _whose_frame(self, end: word) -> Thread:
+        """Return the thread whose frames of traps end at an address."""
+        return view(self.ram, Thread, end - self.frame_size)
 
     def make_ready(self, thread: Thread) -> None:
         """Put a thread that is in no queue at the end of the ready ones."""
@@ -106,15 +136,17 @@ class Scheduler(Component):
 
     def wake_sleepers(self) -> None:
         """Make every thread ready whose deadline has come."""
-        number = self._deadlines_at(self.timer.clock.ticks).first
+        queue = self._deadlines_at(self.timer.clock.ticks)
+        number = queue.first
         while number != 0:
             sleeper = self.threads.table[number]
             number = sleeper.deadline.next
             if sleeper.wake_tick <= self.timer.clock.ticks:
                 if sleeper.state == ThreadState.WAITING:
                     self.refuse(sleeper, TimedOut.number)
-                else:
-                    self.wake(sleeper)
+                else:  # it sleeps, so it is in no other queue
+                    self._leave_deadlines(sleeper, queue)
+                    self.make_ready(sleeper)
 
     def wait(self, thread: Thread, queue: u16) -> None:
         """Suspend the current thread, in a queue, until somebody who has finished its call wakes it."""
@@ -185,7 +217,11 @@ class Scheduler(Component):
 
     @rare
     def _forget_deadline(self, thread: Thread) -> None:
-        self.ends.remove(self._deadlines_at(thread.wake_tick), thread.number)
+        self._leave_deadlines(thread, self._deadlines_at(thread.wake_tick))
+
+    def _leave_deadlines(self, thread: Thread, queue: Queue) -> None:
+        """Take a thread that has a deadline out of the queue of its tick; it has none then."""
+        self.ends.remove_link(queue, thread.deadline)
         self.deadlines.count -= 1
         thread.timed = False
         thread.wake_tick = 0

@@ -46,6 +46,10 @@ class TaskState(Struct):
         """Set the address that the frames of traps from user mode end at."""
         self.esp0 = end
 
+    def trap_stack(self) -> word:
+        """Return the address that the frames of traps from user mode end at."""
+        return self.esp0
+
 
 @on_64_bits(TaskState)
 class TaskState64(Struct):
@@ -59,3 +63,7 @@ class TaskState64(Struct):
     def set_trap_stack(self, end: word) -> None:
         """Set the address that the frames of traps from user mode end at, a multiple of 16."""
         self.rsp0 = end
+
+    def trap_stack(self) -> word:
+        """Return the address that the frames of traps from user mode end at."""
+        return self.rsp0
