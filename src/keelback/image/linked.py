@@ -105,5 +105,5 @@ def _long_mode_defines(layout: Layout) -> dict[str, int]:
         "ENTRY_CR0": ENTRY_CR0,
         "ENTRY_CR4": ENTRY_CR4,
         "ENTRY_EFER": ENTRY_EFER,
-        **_frame_defines(64, "vector", "error", "rip", "rflags", "rsp"),
+        **_frame_defines(64, "vector", "error", "rsp"),
     }

@@ -193,16 +193,12 @@ serve:  xorl    %ebp, %ebp              # the outermost stack frame is the kerne
         call    kernel_trap             # the last instruction before `leave`, which the machine relies on
 
 /* The kernel has chosen: rax is the trap frame to restore.  `sysret` goes to rcx, with the flags in r11: it serves only
- * where the frame came by `syscall` and still agrees with both, and where rcx is an address of user space.  Of any
- * other, an Intel CPU would fault in ring 0, on the user's stack. */
+ * where the frame came by `syscall`, and so has in both what it has as place and flags, and where rcx is an address of
+ * user space.  Of any other, an Intel CPU would fault in ring 0, on the user's stack. */
 leave:  movq    %rax, %rsp
 back:   testl   $FROM_FAST_CALL, FRAME_ERROR(%rsp)
         jz      2f
         restore
-        cmpq    FRAME_RIP - FRAME_VECTOR(%rsp), %rcx
-        jne     1f
-        cmpq    FRAME_RFLAGS - FRAME_VECTOR(%rsp), %r11
-        jne     1f
         cmpq    user_end, %rcx
         jae     1f
         movq    FRAME_RSP - FRAME_VECTOR(%rsp), %rsp

@@ -18,7 +18,11 @@ FROM_VIRTUAL_8086 = 1 << 8
 FAILED_CHECK = 0x21636970
 """What compiled code has in eax where a check has failed: `pic!` as bytes."""
 FROM_FAST_CALL = 1 << 16
-"""Marks, as no error code does, the frame of a call that came by `syscall` or `sysenter`, and may return that way."""
+"""Marks, as no error code does, the frame of a call that came by `syscall` or `sysenter`, and may return that way.
+
+It has the place and the flags to go on with in the registers, too, that `sysret` or `sysexit` takes them from: who
+changes these, or where the thread goes on, takes the mark away.
+"""
 
 
 class TrapFrame(Struct):

@@ -72,8 +72,7 @@ class WayBack(Kept):
         is_call = bool(self._word(frame, "error") & FROM_FAST_CALL)
         if not self._wide or not is_call:
             return int(is_call)
-        rip, rcx, rflags, r11 = (self._word(frame, name) for name in ("rip", "rcx", "rflags", "r11"))
-        asked = is_call, rip == rcx, rflags == r11, rip < self._user_end
+        asked = is_call, self._word(frame, "rcx") < self._user_end
         return next((number for number, holds in enumerate(asked) if not holds), len(asked))
 
     def _word(self, frame: int, name: str) -> int:
