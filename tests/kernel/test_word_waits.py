@@ -8,7 +8,7 @@ from kernel.driven import ANYWHERE, ARGUMENT, BSS, DATA, MALLOC, NAME, PAGE, TEX
 
 READ, WRITE = 1, 2
 LIBRARY = DATA + 48
-IN_THE_SAME_QUEUE = 0x1FC
+IN_THE_SAME_QUEUE = 0x104
 """Bytes between two words that have one queue."""
 
 

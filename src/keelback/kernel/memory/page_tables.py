@@ -159,6 +159,20 @@ class PageTables(Component):
             table = self.table_at(entry)
         return self.entry(table, self.scheme.table.index(address))
 
+    def frame_with(self, root: u32, address: word, flags: u32) -> u32:
+        """Return the frame that the page of an address is mapped to with some flags of its low word, 0 when it is not.
+
+        They are more than PRESENT: what no entry that is absent has.
+        """
+        table: u32 = root
+        for level in self.scheme.directories:
+            entry = self.entry(table, level.index(address))
+            if not entry.present:
+                return 0
+            table = self.table_at(entry)
+        last = self.entry(table, self.scheme.table.index(address))
+        return self.frame_of(last) if last.low & flags == flags else 0
+
     def table_of(self, root: u32, address: word) -> u32:
         """Return the frame of the lowest table for an address, 0 when there is none."""
         return self.follow(self.scheme.directories, root, address)

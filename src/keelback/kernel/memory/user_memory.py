@@ -60,18 +60,18 @@ class UserMemory(Component):
         """
         self.copy_in(space, address, count, view(self.access.ram, Page, record).bytes)
 
-    def copy_short_record_in(self, space: Space, address: word, record: word, count: u32) -> None:
-        """Do the same in fewer steps, where the record lies in one page.
+    def copy_short_record_in(self, space: Space, address: word, record: word, count: u16) -> None:
+        """Do the same in fewer steps, where the record lies in one page that is mapped.
 
         Raises: BadAddress; the record may hold a part.
         """
-        offset: u32 = address % PAGE_SIZE
-        if offset > PAGE_SIZE - count:
-            self.copy_record_in(space, address, record, count)
-            return
-        self.check_range(address, count)
-        page = self.access.page(self.virtual_memory.readable(space, address))
-        view(self.access.ram, Page, record).bytes.copy_from(0, page.bytes, offset, count)
+        if self._lies_in_page(address, count):
+            shown: u32 = self.virtual_memory.shown(space, address)
+            if shown != 0:
+                page = self.access.page(shown)
+                view(self.access.ram, Page, record).bytes.copy_from(0, page.bytes, address % PAGE_SIZE, count)
+                return
+        self.copy_record_in(space, address, record, count)
 
     def copy_record_out(self, space: Space, address: word, record: word, count: u32) -> None:
         """Copy a record of the kernel's at an address, `count` bytes, to a user address.
@@ -158,17 +158,16 @@ class UserMemory(Component):
 
         Raises: BadAddress, of either; OutOfMemory, of the target; not a byte has been copied.
         """
-        if not (self._lies_in_page(address, count) and self._lies_in_page(place, count)):
-            self.check_readable(source, address, count)
-            self.copy_across(source, address, target, place, count)
-            return
-        # A page each, which is walked to once, unless there is something to do before it is written.
-        shown: u32 = self.virtual_memory.readable(source, address)
-        written: u32 = self.virtual_memory.writable(target, place)
-        if written == 0:
-            written = self.virtual_memory.make_writable(target, place)
-        page = self.access.page(written)
-        page.bytes.copy_from(place % PAGE_SIZE, self.access.source(shown).bytes, address % PAGE_SIZE, count)
+        if self._lies_in_page(address, count) and self._lies_in_page(place, count):
+            # A page each, which is walked to once, unless there is something to do before.
+            shown: u32 = self.virtual_memory.shown(source, address)
+            written: u32 = self.virtual_memory.writable(target, place)
+            if shown != 0 and written != 0:
+                page = self.access.page(written)
+                page.bytes.copy_from(place % PAGE_SIZE, self.access.source(shown).bytes, address % PAGE_SIZE, count)
+                return
+        self.check_readable(source, address, count)
+        self.copy_across(source, address, target, place, count)
 
     def _fill(self, frame: u32, offset: u32, source: Space, address: word, count: u32) -> None:
         """Copy `count` bytes of a space, which were checked, to a place in a frame."""
@@ -181,9 +180,12 @@ class UserMemory(Component):
             target.bytes.copy_from(offset + done, page.bytes, start, block)
             done += block
 
+    def is_place_of_word(self, address: word) -> bool:
+        """Say whether an address is a multiple of 4, and the 4 bytes from there on lie in user space."""
+        return address % 4 == 0 and self.layout.user_base <= address <= self.layout.user_end - 4
+
     def read_word(self, space: Space, address: word) -> u32:
-        """Return the 4 bytes at an address, a multiple of 4, as a number.  Raises: BadAddress."""
-        self.check_range(address, 4)
+        """Return the 4 bytes at an address, `is_place_of_word`, as a number.  Raises: BadAddress."""
         bytes_ = self.access.page(self.virtual_memory.readable(space, address)).bytes
         offset: u32 = address % PAGE_SIZE // 4 * 4
         low: u32 = bytes_[offset] | bytes_[offset + 1] << 8

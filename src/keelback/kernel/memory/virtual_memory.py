@@ -41,10 +41,12 @@ class VirtualMemory(Component):
 
         Nothing is mapped for it, so it needs no memory.  Raises: BadAddress when it is nobody's to read.
         """
-        entry = self.tables.find(space.directory, address)
-        if entry is not None and entry.user:
-            return self.tables.frame_of(entry)
-        return self._readable_zeros(space, address)
+        frame: u32 = self.shown(space, address)
+        return frame if frame != 0 else self._readable_zeros(space, address)
+
+    def shown(self, space: Space, address: word) -> u32:
+        """Return the frame of the page of an address that its process may read at once, 0 where none is mapped."""
+        return self.tables.frame_with(space.directory, address, USER)
 
     @rare
     def _readable_zeros(self, space: Space, address: word) -> u32:
@@ -90,10 +92,7 @@ class VirtualMemory(Component):
 
     def writable(self, space: Space, address: word) -> u32:
         """Return the frame of the page of an address that its process may write to at once, 0 where it can't."""
-        entry = self.tables.find(space.directory, address)
-        if entry is not None and entry.user and entry.writable:
-            return self.tables.frame_of(entry)
-        return 0
+        return self.tables.frame_with(space.directory, address, USER | WRITABLE)
 
     def check_writable(self, space: Space, address: word) -> None:
         """Check that the page of an address can be made writable, if there is memory.  Raises: BadAddress."""

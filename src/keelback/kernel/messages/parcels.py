@@ -38,6 +38,7 @@ from keelback.lang import (
     Region,
     address_of,
     layout_of,
+    rare,
     size_of,
     u16,
     u32,
@@ -88,12 +89,13 @@ class Parcels(Component):
     def _space(self, thread: Thread) -> Space:
         return self.processes.of(thread).space
 
+    @rare
     def read(self, thread: Thread) -> None:
         """Read the record that a thread's call names.
 
         Raises: BadAddress, BadArgument, BadHandle; nothing has changed.
         """
-        parcel = self._copy_in(thread)
+        parcel = self._copy_in(thread, self._space(thread))
         if parcel.length > MOST_DATA or parcel.room > MOST_DATA or parcel.rights > ALL:
             raise BadArgument
         if parcel.deadline > MOST_DEADLINE and parcel.deadline != NO_WAIT:
@@ -103,10 +105,13 @@ class Parcels(Component):
         if parcel.handle > MOST_HANDLES:
             raise BadHandle
 
-    def _copy_in(self, thread: Thread) -> Message:
-        """Copy the record that a thread's call names, and return it: nothing in it is checked.  Raises: BadAddress."""
+    def _copy_in(self, thread: Thread, space: Space) -> Message:
+        """Copy the record that a thread's call names out of its space, and return it: nothing in it is checked.
+
+        Raises: BadAddress.
+        """
         parcel, address = self.table[thread.number], thread.frame.argument(4)
-        self.user_memory.copy_short_record_in(self._space(thread), address, address_of(parcel), size_of(parcel))
+        self.user_memory.copy_short_record_in(space, address, address_of(parcel), size_of(parcel))
         return parcel
 
     def check_sent(self, sender: Thread) -> None:
@@ -199,21 +204,21 @@ class Parcels(Component):
         self.say(receiver, self._pass_bytes(sender, most, receiver) if self.has_one(sender) else 0)
 
     def _pass_bytes(self, sender: Thread, most: u16, receiver: Thread) -> word:
-        parcel = self._copy_in(sender)
+        source = self._space(sender)
+        parcel = self._copy_in(sender, source)
         if parcel.handle | parcel.rights | parcel.page_count | parcel.most_pages | parcel.deadline:
             raise BadArgument
-        length = parcel.length
-        if length > most or (length > 0 and (not self.has_one(receiver) or length > self.of(receiver).room)):
+        length, room = parcel.length, parcel.room
+        if length > most or room > MOST_DATA:
             raise TooLarge
-        room = parcel.room
-        if room > MOST_DATA:
-            raise BadArgument
-        source = self._space(sender)
         if room > 0:
             self.user_memory.check_short_buffer(source, parcel.buffer, room)
         if length > 0:
-            target, place = self._space(receiver), self.of(receiver).buffer
-            self.user_memory.copy_unchecked_across(source, parcel.data, target, place, length)
+            taken = self.of(receiver)
+            if not self.has_one(receiver) or length > taken.room:
+                raise TooLarge
+            target = self._space(receiver)
+            self.user_memory.copy_unchecked_across(source, parcel.data, target, taken.buffer, length)
         return length
 
     def _check_size(self, parcel: Message, receiver: Thread) -> None:

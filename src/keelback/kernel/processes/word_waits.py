@@ -59,7 +59,7 @@ class WordWaits(Component):
 
     def queue_of(self, key: AwaitedWord) -> u16:
         """Return the queue of those that wait on a word, among others."""
-        return self.wait_queues.of_word(key.address // WORD + key.address // 256 + key.place)
+        return self.wait_queues.of_word(key.address // WORD ^ key.address // 256 ^ key.place)
 
     def _is_awaited_by(self, waiter: Thread) -> bool:
         """Say whether a thread of the queue of the word that was noted waits on it."""
@@ -73,15 +73,16 @@ class WordWaits(Component):
         Raises: BadArgument or BadAddress; nothing has changed.
         """
         address = thread.frame.argument(0)
-        ticks = thread.frame.argument(2)
-        if ticks > MOST_TICKS:
+        if thread.frame.argument(2) > MOST_TICKS:
             raise BadArgument
-        self._check(address)
+        if not self.user_memory.is_place_of_word(address):
+            self._check(address)
         process = self.processes.of(thread)
         if self.user_memory.read_word(process.space, address) != thread.frame.argument(1) % (1 << 32):
             return CHANGED
         self.make_key(thread.awaited, thread, process, address)
         self.scheduler.wait(thread, self.queue_of(thread.awaited))
+        ticks = thread.frame.argument(2)
         if ticks != 0:
             self.scheduler.end_at(thread, ticks)
         return 0
@@ -92,11 +93,12 @@ class WordWaits(Component):
         Raises: BadArgument or BadAddress; nothing has changed.
         """
         address = thread.frame.argument(0)
-        most = thread.frame.argument(1)
-        self._check(address)
+        if not self.user_memory.is_place_of_word(address):
+            self._check(address)
         process = self.processes.of(thread)
         self.make_key(self.key, thread, process, address)
         woken: u32 = 0
+        most = thread.frame.argument(1)
         queue = self.scheduler.queues[self.queue_of(self.key)]
         number = queue.first
         while number != 0 and woken < most:
@@ -106,9 +108,14 @@ class WordWaits(Component):
                 self.scheduler.wake_from(queue, waiter)
                 woken += 1
         if woken == 0:
-            self.virtual_memory.readable(process.space, address)  # where somebody waits, it is
+            self._check_there(thread)  # where somebody waits, it is
         return woken
 
+    def _check_there(self, thread: Thread) -> None:
+        """Check that the word of a thread's call can be read.  Raises: BadAddress."""
+        self.virtual_memory.readable(self.processes.of(thread).space, thread.frame.argument(0))
+
+    @rare
     def _check(self, address: word) -> None:
         """Check that an address can be a word's.  Raises: BadArgument or BadAddress."""
         if address % WORD != 0:
