@@ -18,6 +18,7 @@ from keelback.labs.language import check_all
 from keelback.labs.reports import gradescope_of, junit_of
 from keelback.labs.result import Reason, Result, Verdict
 from keelback.labs.skeleton import skeleton, solution
+from keelback.labs.vocabulary import vocabulary
 
 EVERY = pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.name)
 
@@ -110,12 +111,35 @@ def test_a_folder_for_a_student_has_the_task_the_file_and_the_programs(tmp_path)
     done = run("keelback lab new cow mine", cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.startswith("made mine: task.md says what to do")
     made = {each.name for each in (tmp_path / "mine").iterdir()}
-    assert made == {"task.md", "cow.py", "apart.c", "last.c", "answers.c"}
+    assert made == {"task.md", "kernel.md", "cow.py", "apart.c", "last.c", "answers.c"}
     assert (tmp_path / "mine" / "cow.py").read_text() == skeleton(find_lab("cow"))
     run("keelback lab new cow right --solved", cwd=tmp_path)
     assert (tmp_path / "right" / "cow.py").read_text() == solution(find_lab("cow"))
     again = run("keelback lab new cow mine", cwd=tmp_path)
     assert again.stderr == "keelback: mine: there is something in it already; name a new folder\n"
+
+
+@EVERY
+def test_what_there_is_to_call_has_all_that_the_kernels_own_bodies_call(lab):
+    """But for methods of records and constants, and of parts that the layout has not."""
+    text, calls = vocabulary(lab), set()
+    for node in ast.walk(ast.parse(solution(lab))):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name)):
+                calls.add(name)
+    assert {name for name in calls if f"\n{name}(" not in text} <= {
+        "copy_from",
+        "clear",
+        "index",
+        "inherit",
+        "drop_all",
+    }
+    assert text.count("# to be written") == sum(map(len, lab.methods.values()))
+
+
+def test_what_there_is_to_call_has_the_registers_of_the_layouts_machine():
+    assert "\n## TrapFrame64, in keelback.kernel.x86.trap_frame\n" in vocabulary(find_lab("fork"))
+    assert "\neax: u32\n" in vocabulary(find_lab("waits"))
 
 
 def test_a_lab_that_is_none_is_told_with_those_that_are():

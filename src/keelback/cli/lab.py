@@ -12,6 +12,7 @@ from keelback.cli.tables import make_table, print_table
 from keelback.errors import UserError
 from keelback.labs.lab import TASK, Lab, find_lab, labs
 from keelback.labs.skeleton import skeleton, solution
+from keelback.labs.vocabulary import VOCABULARY, vocabulary
 
 
 def list_labs(*, as_json: bool) -> int:
@@ -58,13 +59,14 @@ def make_lab(word: str, folder: str, *, solved: bool) -> int:
             raise UserError(f"{folder}: there is something in it already; name a new folder")
         (place / lab.file).write_text(text)
         (place / TASK).write_text(lab.task)
+        (place / VOCABULARY).write_text(vocabulary(lab))
         programs = [lab.program(name) for name in lab.programs(with_hidden=False) if lab.is_own(name)]
         for each in (*programs, *lab.headers):
             shutil.copyfile(each, place / each.name)
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from None
     state = "as the kernel has it" if solved else "to be written"
-    print(f"made {folder}: {TASK} says what to do, {lab.file} is {state}")
+    print(f"made {folder}: {TASK} says what to do, {VOCABULARY} what there is to call; {lab.file} is {state}")
     return WELL
 
 

@@ -30,8 +30,8 @@ def solution(lab: Lab) -> str:
     return _file_of(lab, f"Lab {lab.number}: {lab.title}, as the kernel has it.", _as_it_is)
 
 
-def _file_of(lab: Lab, tagline: str, write: Callable[["_Module", str, Definition], str]) -> str:
-    modules = [_Module(name) for name in lab.methods]
+def _file_of(lab: Lab, tagline: str, write: Callable[["Module", str, Definition], str]) -> str:
+    modules = [Module(name) for name in lab.methods]
     imported: dict[str, set[str]] = {"keelback.lang": {"replaces"}}
     classes = []
     for module in modules:
@@ -59,7 +59,7 @@ def _as_sorted(name: str) -> tuple[int, str]:
     return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
 
 
-def _not_written(module: "_Module", owner: str, method: Definition) -> str:
+def _not_written(module: "Module", owner: str, method: Definition) -> str:
     """Return a method with its docstring and no body."""
     body = method.body
     has_docstring = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
@@ -68,11 +68,11 @@ def _not_written(module: "_Module", owner: str, method: Definition) -> str:
     return "\n".join([*kept, refusal])
 
 
-def _as_it_is(module: "_Module", _owner: str, method: Definition) -> str:
+def _as_it_is(module: "Module", _owner: str, method: Definition) -> str:
     return "\n".join(module.lines[method.lineno - 1 : method.end_lineno])
 
 
-class _Module:
+class Module:
     """The source of a module of the kernel."""
 
     def __init__(self, name: str) -> None:
