@@ -11,7 +11,6 @@ from rich.text import Text
 from keelback.cli.code_panes import DIM, highlighted, numbered, show_panes
 from keelback.cli.compiled_subject import Subject
 from keelback.cli.json_output import print_json
-from keelback.cli.near import MOST, did_you_mean, near_names
 from keelback.cli.streams import escaped_lines
 from keelback.compiler import ir
 from keelback.compiler.print_c import short_path
@@ -19,6 +18,7 @@ from keelback.compiler.source import end_line
 from keelback.errors import UserError
 from keelback.inspect.assembly import Assembly, Instruction, chain
 from keelback.inspect.source_places import SourcePlace
+from keelback.near import MOST, did_you_mean, near_names
 
 UNUSED = "__attribute__((unused)) "
 OPERANDS = 34

@@ -9,7 +9,6 @@ from importlib.util import spec_from_file_location, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
-from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.options import KernelChoice
 from keelback.cli.users_files import check_readable, run_module, users_python
 from keelback.errors import UserError
@@ -20,6 +19,7 @@ from keelback.lang import Panic, strict
 from keelback.lang.errors import MISTAKES
 from keelback.lang.records import NoRoom
 from keelback.lang.replacing import REPLACED
+from keelback.near import did_you_mean, near_names
 
 PACKAGE = "keelback.kernel"
 BROKEN: tuple[type[BaseException], ...] = (Panic, *MISTAKES)

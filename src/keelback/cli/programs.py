@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from keelback.abi.parts import Part
 from keelback.cli.libraries import build, check_library_file, is_library
-from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.needs import named_in_text, with_needs
 from keelback.cli.options import SHELL
 from keelback.cli.ours import build_ours
@@ -26,6 +25,7 @@ from keelback.image.c_options import COptions
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import TARGETS
 from keelback.kernel.layout import Layout
+from keelback.near import did_you_mean, near_names
 
 INIT = "init"
 """The program that brings the shell."""

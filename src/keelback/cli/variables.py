@@ -1,11 +1,11 @@
 """Addresses that are said by a number, or by the name of a variable of a program."""
 
-from keelback.cli.near import did_you_mean, near_names
 from keelback.cli.sizes import address
 from keelback.errors import UserError
 from keelback.inspect.moment import Moment
 from keelback.inspect.snapshot.processes import Process
 from keelback.inspect.symbols import variables_of
+from keelback.near import did_you_mean, near_names
 
 Place = tuple[Process, int]
 """A process, and an address of it."""

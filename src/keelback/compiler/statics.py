@@ -16,6 +16,7 @@ from keelback.lang.component import Component, HostObject
 from keelback.lang.ram import Ram
 from keelback.lang.struct import Struct
 from keelback.lang.table import Table
+from keelback.near import did_you_mean, near_names
 
 OPERATORS = {f"__{name.strip('_')}__" for name in operator.__all__} | {"__bool__", "__len__", "__divmod__"}
 OPERATORS |= {"__r" + name[2:] for name in OPERATORS}
@@ -99,7 +100,9 @@ def constant(owner: Any, name: str) -> Any:
     else:
         found = ABSENT
     if found is ABSENT:
-        raise NoConstantError("attributes", f"{kind.__name__} has no attribute {name}")
+        known = (each for each in dir(owner) if each[0] != "_") if isinstance(owner, Component) else ()
+        near = did_you_mean(near_names(name, known))
+        raise NoConstantError("attributes", f"{kind.__name__} has no attribute {name}{near}")
     return found
 
 

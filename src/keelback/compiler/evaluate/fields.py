@@ -16,6 +16,7 @@ from keelback.lang.integers import word
 from keelback.lang.layout import ArrayKind, Field, RefKind, StructKind, layout_of
 from keelback.lang.struct import Struct
 from keelback.lang.table import Table
+from keelback.near import did_you_mean, near_names
 
 
 @dataclass
@@ -58,10 +59,14 @@ class Fields(Evaluator):
 
     def field(self, pointer: Pointer, name: str, node: ast.AST) -> Field:
         """Return a field of a struct."""
+        layout = layout_of(pointer.struct, self.scope.program.word_bits)
         try:
-            field = layout_of(pointer.struct, self.scope.program.word_bits).field(name)
+            field = layout.field(name)
         except KeyError:
-            raise self.scope.refuse(node, "attributes", f"{pointer.struct.__name__} has no field {name}") from None
+            methods = (each for each in dir(pointer.struct) if each[0] != "_")
+            near = did_you_mean(near_names(name, [*(each.name for each in layout.fields), *methods]))
+            said = f"{pointer.struct.__name__} has no field {name}{near}"
+            raise self.scope.refuse(node, "attributes", said) from None
         if isinstance(field.kind, RefKind) and field.kind.target not in self.scope.program.ram.homes:
             raise self.scope.refuse(node, "references", f"{field.kind.target.__name__} has no home array")
         return field
@@ -87,7 +92,7 @@ class Fields(Evaluator):
             return
         field = self.field(self.values.followed(expression, node).type, name, node)  # type: ignore[arg-type]
         if isinstance(field.kind, (StructKind, ArrayKind)):
-            raise self.scope.refuse(node, "structs", "what lies inside a struct is changed in place")
+            raise self.scope.refuse(node, "structs", "what lies inside a struct is changed in place, as by copy_from")
         wanted = self.field_value(expression, field).type
         what = f"{expression.type.struct.__name__}.{name}"
         fitted = self.values.fitted(value, wanted, what, node)

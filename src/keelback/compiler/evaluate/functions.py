@@ -50,8 +50,7 @@ class Functions(Evaluator):
         names = [*parameters[: len(given) - len(node.keywords)], *(str(each.arg) for each in node.keywords)]
         found = {**defaults, **dict(zip(names, given, strict=False))}
         if len(given) != len(names) or len(names) != len(set(names)) or set(found) != set(parameters):
-            what = ", ".join(parameters) or "no arguments"
-            raise self.scope.refuse(node, "calls", f"{called.__name__} takes {what}")
+            raise self.scope.refuse(node, "calls", f"{called.__name__} takes {_taken(called, parameters)}")
         return {name: found[name] for name in parameters}
 
     def arguments(self, function: FunctionType, owner: Value | None, node: ast.Call) -> dict[str, Value]:
@@ -132,3 +131,12 @@ def entry_of(function: FunctionType) -> ir.Place | None:
     """Return where a function checks its parameters: its first line; None for what the language provides."""
     file = file_of(function)
     return None if file.startswith(LANGUAGE) else (file, definition_of(function).body[0].lineno)
+
+
+def _taken(called: Callable[..., Any], parameters: Sequence[str]) -> str:
+    """Return the parameters of a call but the object that a method is called on, a program's with their types."""
+    types: dict[str, ast.expr | None] = {}
+    if isinstance(called, FunctionType) and not called.__module__.startswith("keelback.lang"):
+        types = {each.arg: each.annotation for each in definition_of(called).args.args}
+    written = [f"{each}: {ast.unparse(kind)}" if (kind := types.get(each)) else each for each in parameters]
+    return ", ".join(each for each in written if each != "self") or "no arguments"
