@@ -13,6 +13,7 @@ from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MICROKERNEL, OTHER_PAGING, TEACHING
+from keelback.lang import Panic
 from keelback.machine.recorded.recording import Recording
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.view.cells import Row, Spot, Style
@@ -246,6 +247,20 @@ def test_a_panic_is_where_the_run_ends():
     run.recording.pc.arriving.append(2)
     seen(run, typed("right", "right"))
     assert run.at == 2 or run.is_over
+
+
+def test_a_panic_is_the_last_event_with_its_place(monkeypatch):
+    """Its head is cut off in a small terminal, and the console hidden."""
+    run = watched("hello")
+    seen(run, typed("right"))
+
+    def fail():
+        raise Panic("assertion failed: Processes.fork is not written yet", ("mine/fork.py", 36))
+
+    monkeypatch.setattr(run.recording.pc, "step", fail)
+    lines = seen(run, typed("right"), SMALL)
+    [line] = [each for each in lines if "kernel panic at fork.py:36: assertion failed: Processes.fork" in each]
+    assert "▶" in line and not any("kernel panic at" in each for each in seen(run, typed("left"), SMALL))
 
 
 def test_a_kernel_that_loops_can_be_left(monkeypatch):

@@ -1,5 +1,7 @@
 """What stands around the maps, as text: the head, processes, events and the console."""
 
+from pathlib import Path
+
 from rich.style import Style as Look
 from rich.text import Text
 
@@ -52,14 +54,18 @@ def _state(process: Process) -> str:
 
 
 def events(watched: Watched, lines: int) -> Text:
-    """Return the last events; those of the last step are marked."""
+    """Return the last events; those of the last step are marked.  A panic at the end is the last of all."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    for step, event in watched.latest(lines):
+    panic = watched.panic
+    for step, event in watched.latest(lines - 1 if panic is not None else lines):
         is_last = step == watched.at
         who = f"{event.pid} {event.program}" if event.pid else event.program
         text.append(f"{'▶' if is_last else ' '}{step:>6,}  ", "bold" if is_last else GREY)
         text.append(f"{who:<14} ", Look(color=colour_of(event.pid), bold=is_last))
         text.append(f"{event}\n", "bold" if is_last else Look.null())
+    if panic is not None:
+        place = f"{Path(panic.file).name}:{panic.line}"
+        text.append(f"▶{watched.at:>6,}  kernel panic at {place}: {panic.message}\n", "bold")
     return text if text else Text("nothing has happened yet: → makes a step, space runs", GREY)
 
 

@@ -75,8 +75,12 @@ class Watched:
         """Return how the run ended, if it is over."""
         if not self.is_over:
             return ""
-        panic = self.recording.panic
-        return f"kernel panic: {panic}" if panic is not None else self.recording.pc.outcome.value
+        return f"kernel panic: {self.panic}" if self.panic is not None else self.recording.pc.outcome.value
+
+    @property
+    def panic(self) -> Panic | None:
+        """Return the panic that the run ends with here, None where it ends otherwise or goes on."""
+        return self.recording.panic if self.is_over else None
 
     # What happened.
 
