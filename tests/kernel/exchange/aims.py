@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from keelback.abi.handles import RECEIVE, SEND
 from keelback.abi.rights import WRITE
 from kernel.driven import PAGE, Call
+from kernel.exchange.line_requests import LineRequests
 from kernel.exchange.memory_requests import MemoryRequests
-from kernel.exchange.message_requests import MessageRequests
 from kernel.exchange.parcels import Record
 from kernel.exchange.requests import BUFFERS, RECORDS, ROOM
 from kernel.exchange.thread_requests import ThreadRequests
@@ -14,7 +14,7 @@ from kernel.exchange.words import Word
 from kernel.exchange.world import Thread
 
 
-class Aims(MemoryRequests, ThreadRequests, MessageRequests):
+class Aims(MemoryRequests, ThreadRequests, LineRequests):
     """Requests that lead somewhere."""
 
     def let_word_leave(self, data: st.DataObject) -> None:

@@ -24,6 +24,15 @@ class Endpoint:
     """Those whose messages were received, and who wait for replies."""
 
 
+@dataclass(eq=False, repr=False)
+class Interrupt:
+    """The interrupt of a device: what it is bound to, and whether it waits until who was told there is done."""
+
+    line: int
+    endpoint: Any = None
+    is_asking: bool = False
+
+
 @dataclass(frozen=True)
 class Handle:
     """A handle; one to reply names the wait of who made the call."""
@@ -35,6 +44,11 @@ class Handle:
 
 class Handles(Processes):
     """Processes that have handles."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        self.interrupts: dict[int, Interrupt] = {}
+        """Those that there have been handles to, by their lines."""
 
     def lowest_free(self, process: Process) -> int:
         return next(number for number in range(1, 2000) if number not in process.handles)
@@ -57,8 +71,10 @@ class Handles(Processes):
         if isinstance(thing, Endpoint):
             if not self.has_right(thing, RECEIVE):
                 self.close(thing)
-            elif not self.has_right(thing, SEND):
-                self.refuse_all(thing.receivers, Closed)
+            else:
+                self.refuse_unless_sent_to(thing)
+        elif isinstance(thing, Interrupt) and not any(each.thing is thing for each in self.all_handles()):
+            self.unbind(thing)
         elif isinstance(thing, Wait):
             self.answer_caller(thing, NoReply.number)
 
@@ -69,8 +85,26 @@ class Handles(Processes):
         """Say whether anybody has a handle to an endpoint with a right."""
         return any(each.thing is endpoint and each.rights & right for each in self.all_handles())
 
+    def can_be_sent_to(self, endpoint: Endpoint) -> bool:
+        """Say whether anybody, or a device, can send to an endpoint."""
+        return self.has_right(endpoint, SEND) or any(each.endpoint is endpoint for each in self.interrupts.values())
+
+    def refuse_unless_sent_to(self, endpoint: Endpoint) -> None:
+        """Tell those who wait to receive where nobody will ever send."""
+        if not self.can_be_sent_to(endpoint):
+            self.refuse_all(endpoint.receivers, Closed)
+
+    def unbind(self, interrupt: Interrupt) -> None:
+        """Take an interrupt from the endpoint that it is bound to, if it is."""
+        endpoint, interrupt.endpoint, interrupt.is_asking = interrupt.endpoint, None, False
+        if endpoint:
+            self.refuse_unless_sent_to(endpoint)
+
     def close(self, endpoint: Endpoint) -> None:
         endpoint.is_open = False
+        for each in self.interrupts.values():
+            if each.endpoint is endpoint:
+                each.endpoint, each.is_asking = None, False
         self.refuse_all([*endpoint.senders, *endpoint.receivers], Closed)
 
     def caller(self, wait: Wait) -> Thread | None:

@@ -13,6 +13,7 @@ from keelback.abi.errors import OutOfMemory
 from keelback.abi.handles import ALL, MOST_DATA, NAMES
 from keelback.abi.rights import READ, WRITE
 from keelback.inspect.records import handle_table_of, handles_of, members, numbered
+from keelback.kernel.devices.lines import Phase
 from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (
@@ -28,7 +29,7 @@ from kernel.driven import (
     register,
     set_registers,
 )
-from kernel.exchange.handles import Endpoint, Handle
+from kernel.exchange.handles import Endpoint, Handle, Interrupt
 from kernel.exchange.scarcity import PLAIN, Scarcity
 from kernel.exchange.space import AREA, HEAP, PRIVATE
 from kernel.exchange.stalls import STALLED, Stalls
@@ -124,6 +125,14 @@ class SideBySide(RuleBasedStateMachine):
         self.machine.pc.step()
         self.compare()
 
+    def interrupt_by(self, line: int) -> None:
+        """Let the device of a line interrupt whoever runs, which is open."""
+        self.machine.pc.controller.raise_line(line)
+        self.world.free_order = False
+        self.world.take(line)
+        self.machine.pc.step()
+        self.compare()
+
     # What holds after each.
 
     def compare(self) -> None:
@@ -144,6 +153,7 @@ class SideBySide(RuleBasedStateMachine):
                 self.compare_pages(process)
         self.compare_own()
         self.compare_objects()
+        self.compare_lines()
         self.compare_end()
         self.is_whole = True
 
@@ -198,6 +208,8 @@ class SideBySide(RuleBasedStateMachine):
             assert caller is None or record.object == caller.number
         elif isinstance(thing, Thread | Process):
             assert record.object == (thing.number if isinstance(thing, Thread) else thing.pid)
+        elif isinstance(thing, Interrupt):
+            assert record.object == thing.line
         else:
             assert self.numbers.setdefault(thing, record.object) == record.object
 
@@ -237,6 +249,16 @@ class SideBySide(RuleBasedStateMachine):
     def compare_own(self) -> None:
         """Check that nobody can write to what another has for its own."""
         assert all(self.shown[frame] == 1 for frame in self.written), "who can write to a page shows it alone"
+
+    def compare_lines(self) -> None:
+        """Compare which interrupts are bound to what, how many handles name them, and whether they may come."""
+        table = self.machine.lens.handles.endpoints.lines.table.lines
+        handles = Counter(each.thing for each in self.world.all_handles() if isinstance(each.thing, Interrupt))
+        for line, each in self.world.interrupts.items():
+            phase = Phase.CLOSED if each.endpoint is None else Phase.ASKING if each.is_asking else Phase.OPEN
+            driver = self.numbers[each.endpoint] if each.endpoint else 0
+            found = table[line]
+            assert (found.phase, found.driver, found.handles) == (phase, driver, handles[each]), f"line {line}"
 
     def compare_end(self) -> None:
         """Compare whether the machine has ended, and what it said then."""

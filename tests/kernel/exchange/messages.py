@@ -78,7 +78,7 @@ class Exchange(Parcels, Watches):
         if endpoint.bits:
             self.notify(me, endpoint, record)
         elif not any(self.is_received(me, sender, record) for sender in list(endpoint.senders)):
-            if not self.has_right(endpoint, SEND):
+            if not self.can_be_sent_to(endpoint):
                 self.answer(me, Closed.number)
             elif record.deadline == NO_WAIT:
                 self.answer(me, TimedOut.number)
@@ -166,7 +166,11 @@ class Exchange(Parcels, Watches):
         if wrong or endpoint is None:
             return self.answer(me, error(*wrong))
         self.answer(me, 0)
+        return self.tell(endpoint, bits)
+
+    def tell(self, endpoint: Endpoint, bits: int) -> None:
+        """Set bits; who waits to receive gets them."""
         endpoint.bits |= bits
         for first in endpoint.receivers[:1]:
+            assert first.wait
             self.notify(first, endpoint, first.wait.asked.record)
-        return None

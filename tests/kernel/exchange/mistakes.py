@@ -119,6 +119,16 @@ MISTAKES = {
     "an end by handle that gives another value": (
         *JOINING, "end_by_handle", "thread.frame.set_value(value)", "pass",
     ),
+    # Interrupts.
+    "a receiver at an endpoint to which an interrupt is bound that is told nobody sends": (
+        "messages.drivers", "Drivers", "bind", "self.endpoints.table[endpoint].senders += 1", "pass",
+    ),
+    "an interrupt that is bound though nobody has a handle to it": (
+        *ENDPOINTS, "drop_interrupt", "self.unbind(line)", "pass",
+    ),
+    "a line that is done, and stays masked": (
+        "devices.lines", "Lines", "done", "self.table.lines[line].phase = Phase.OPEN", "return False",
+    ),
     # No memory.
     "an object that gets no handle, and stays": (
         "calls.object_calls", "ObjectCalls", "_name", "self.objects.discard(number)", "pass",

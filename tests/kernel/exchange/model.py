@@ -7,6 +7,8 @@ from keelback.abi.handles import GRANT, MAP, SEND
 from keelback.abi.rights import WRITE
 from kernel.driven import PAGE, Call
 from kernel.exchange.aims import Aims
+from kernel.exchange.handles import Interrupt
+from kernel.exchange.lines import LINES
 from kernel.exchange.objects import MemoryObject
 from kernel.exchange.requests import BADGES, FEW_PAGES
 from kernel.exchange.themes import THEMES
@@ -44,6 +46,9 @@ class ExchangeModel(Aims):
             self.ask(Call.MAP, FEW_PAGES[0], 2 * PAGE, WRITE)
             for page in FEW_PAGES[:2]:
                 self.poke(page + 8, b"pages")
+        if "interrupts" in self.theme.given:
+            for line in LINES:
+                self.ask(Call.INTERRUPT_HANDLE, line)
         if "object" in self.theme.given:
             self.ask(Call.OBJECT_CREATE, 2)
             made = max(self.me.process.handles)
@@ -54,5 +59,5 @@ class ExchangeModel(Aims):
         """Let the guard have nothing that it had for its children alone."""
         for page in self.me.process.space.in_area():
             self.ask(Call.UNMAP, page, PAGE)
-        for number in self.handles_to(MemoryObject):
+        for number in self.handles_to(MemoryObject) + self.handles_to(Interrupt):
             self.ask(Call.DROP, number)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kernel.exchange.messages import Exchange
+from kernel.exchange.lines import Lines
 from kernel.exchange.parcels import Message
 from kernel.exchange.words import Word
 from kernel.exchange.world import Thread, Wait
@@ -10,12 +10,13 @@ from kernel.exchange.world import Thread, Wait
 STALLED = "keelback: all threads wait, and nothing can wake one"
 
 
-class Stalls(Exchange):
+class Stalls(Lines):
     """Processes of which it is known when none of them will ever run again."""
 
     def is_stalled(self) -> bool:
-        """Say whether nothing can wake a thread: none is ready, and none has a deadline."""
-        return not self.ready and all(each.wait.until is None for each in self.threads.values() if each.wait)
+        """Say whether nothing can wake a thread: none is ready, none has a deadline, and no device may interrupt."""
+        has_deadline = any(each.wait.until is not None for each in self.threads.values() if each.wait)
+        return not (self.ready or has_deadline or self.open_lines())
 
     def told(self, numbers: dict[object, int]) -> list[str]:
         """Return what a machine says that has stalled; it has numbers for endpoints."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SELDOM, SOME, OFTEN = 1, 4, 12
-AT_TIMES = {"frames"}
+AT_TIMES = {"frames", "lines"}
 """Parts whose requests come in those themes alone that name them."""
 DUE = 6
 """So much oftener is what would show something at once."""
@@ -66,6 +66,7 @@ THEMES = {
     "handles": Theme({"messages": 4, "handles": 3}, ("handle", "handle", "bytes handle", ""), given=()),
     "pages": Theme({"messages": 4, "memory": 2, "words": 2}, ("pages", "pages", "bytes pages", "handle pages"), 1),
     "words that leave": Theme(threads=1, given=("pages",), aim="let_word_leave"),
+    "devices": Theme({"lines": 4, "messages": 3, "handles": 2}, ("", "", "handle", "deadline"), given=("interrupts",)),
     "little memory": Theme(LITTLE, ("", "handle", "pages", "bytes pages", "handle pages"), threads=1),
     "objects": Theme({"objects": 6, "messages": 2, "words": 4}, ("handle", "handle", "pages")),
     "ends": Theme({"watches": 5, "processes": 4}, ("handle", "handle", ""), given=()),

@@ -5,7 +5,7 @@ does it.  The thread that is ready first makes the next request.
 
     world ─┬─ words ── memory ──────────────┐
            └─ processes ─┬─ handles ─┬──────┴─ objects ── parcels ─┐
-                         └─ threads ─┴─ watches ───────────────────┴─ messages ── stalls
+                         └─ threads ─┴─ watches ───────────────────┴─ messages ── lines ── stalls
 
 Each of these files is what the docs say of one part of a kernel.
 """
