@@ -18,7 +18,7 @@ ALLOWED = {
     "machine": {"abi", "errors", "image", "inspect", "kernel", "lang", "__version__"},
     "debug": {"errors", "image", "inspect", "kernel", "lang"},
     "view": {"abi", "errors", "image", "inspect", "kernel", "lang", "machine"},
-    "labs": {"compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "user", "view"},
+    "labs": {"compiler", "errors", "image", "inspect", "kernel", "lang", "machine", "near", "user", "view"},
     "fuzz": {"abi", "errors", "inspect", "kernel", "lang", "machine"},
     "cli": {
         *(

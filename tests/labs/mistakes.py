@@ -234,7 +234,7 @@ MISTAKES = {
     ),
     ("sharing", "a process that has ended among those that run its program"): (
         "        self.leave_runners(process)\n", "",
-        "rule   every process is in the list of those that run its program, and its image is that file",
+        "runs no program, and is listed for slot 2",
     ),
     ("demand-zero", "a frame of zeros that can be written"): (
         "self.spaces.kernel.zero, self._flags(region, USER))",

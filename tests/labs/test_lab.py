@@ -12,6 +12,7 @@ import pytest
 from consoles import run
 from keelback.errors import UserError
 from keelback.kernel.memory.virtual_memory import VirtualMemory
+from keelback.labs.grading import read_file
 from keelback.labs.html import html_of
 from keelback.labs.lab import find_lab, labs, read_lab
 from keelback.labs.language import check_all
@@ -143,8 +144,19 @@ def test_what_there_is_to_call_has_the_registers_of_the_layouts_machine():
 
 
 def test_a_lab_that_is_none_is_told_with_those_that_are():
-    done = run("keelback lab show forks", cwd=Path("/"))
-    assert done.returncode == 2 and done.stderr.startswith("keelback: there is no lab 'forks': there are 1 isolation, ")
+    done = run("keelback lab show x", cwd=Path("/"))
+    assert done.returncode == 2 and done.stderr.startswith("keelback: there is no lab 'x': there are 1 isolation, ")
+
+
+@pytest.mark.parametrize("word", ["forks", "fork.py"])
+def test_a_lab_that_is_nearly_one_is_told_its_name(word):
+    with pytest.raises(UserError, match=f"^there is no lab '{word}'; did you mean fork\\?$"):
+        find_lab(word)
+
+
+def test_a_folder_is_no_submission(tmp_path):
+    with pytest.raises(UserError, match="this is a folder; name the files in it, .py$"):
+        read_file(tmp_path)
 
 
 def test_a_submission_that_is_refused_is_told_with_its_line(tmp_path):

@@ -49,7 +49,7 @@ class Explainer:
             trap=wrong.trap,
             event=_event(trial, wrong),
             right=wrong.right,
-            found=wrong.other,
+            found=self._placed(wrong),
             said=wrong.said,
             rule=wrong.rule,
             lines=tuple(dict.fromkeys(lines)),
@@ -85,6 +85,14 @@ class Explainer:
             (pc.step if wrong.trap > 0 else pc.boot)()
         pc.processor.engine.uc.hook_del(hook)
         return [*self._places(blocks)]
+
+    def _placed(self, wrong: Wrong) -> str:
+        """Return what the student's kernel did; of one that loops in the submission, the line that it was at."""
+        said, at, address = wrong.other.rpartition("in ring 0 at ")
+        if wrong.kind != "hang" or not at:
+            return wrong.other
+        places = [*self._places([int(address, 16)])]
+        return f"{said}at {places[-1]}" if places else wrong.other
 
     def _places(self, addresses: Iterable[int]) -> Iterable[str]:
         symbols = OwnElf(make_symbols(self.lab.layout, self.other.kernel))

@@ -82,9 +82,11 @@ def workers_cache(layout: Layout) -> Path:
 
 def read_file(path: Path) -> bytes:
     """Return a file, or as much of it as shows that it is too large.  Raises: UserError."""
-    if path.suffix != ".py":
-        raise UserError(f"{path}: a submission is a Python file, .py")
     try:
+        if path.is_dir():
+            raise UserError(f"{path}: this is a folder; name the files in it, .py")
+        if path.suffix != ".py":
+            raise UserError(f"{path}: a submission is a Python file, .py")
         if not path.is_file():
             raise UserError(f"{path}: No such file")
         with path.open("rb") as file:

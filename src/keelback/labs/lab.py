@@ -15,6 +15,7 @@ from typing import Any
 
 from keelback.errors import UserError
 from keelback.kernel.layout import LAYOUTS, MIB, Layout
+from keelback.near import did_you_mean, near_names
 from keelback.user import LIBRARIES, PROGRAMS
 
 ASSIGNMENTS = Path(__file__).parent / "assignments"
@@ -118,6 +119,8 @@ def find_lab(word: str) -> Lab:
         if word in (str(each.number), each.name):
             return each
     known = ", ".join(f"{each.number} {each.name}" for each in labs())
+    if near := did_you_mean(near_names(word.removesuffix(".py"), (each.name for each in labs()))):
+        raise UserError(f"there is no lab {word!r}{near}")
     raise UserError(f"there is no lab {word!r}: there are {known}; or give the path of a folder with a {DESCRIPTION}")
 
 

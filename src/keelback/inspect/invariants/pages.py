@@ -27,11 +27,12 @@ def _image_frame(census: Census) -> Iterator[str]:
 def _images(census: Census) -> Iterator[str]:
     processes, index = census.kernel.processes, census.kernel.payload.members
     expected = {each.pid: each.program - 1 for each in census.snapshot.alive}
-    places = [
-        (pid, slot) for slot, each in numbered(processes.running.elements) for pid in members(each, processes.runners)
-    ]
-    if sorted(places) != sorted(expected.items()):
-        yield f"processes should run {expected}, and are listed as {places}"
+    lists = [(slot, [*members(each, processes.runners)]) for slot, each in numbered(processes.running.elements)]
+    for pid in sorted({*expected}.union(*(each for _, each in lists))):
+        own, slot = [each for each, pids in lists for other in pids if other == pid], expected.get(pid, -1)
+        if own != [slot] * (pid in expected):
+            runs = f"runs the program of slot {slot}" if slot >= 0 else "runs no program"
+            yield f"process {pid} {runs}, and is listed for {', '.join(f'slot {each}' for each in own) or 'none'}"
     for pid, slot in expected.items():
         found, start = processes.table[pid].space.image.file, index[slot].start
         if found != start:
