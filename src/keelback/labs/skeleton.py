@@ -113,7 +113,11 @@ class Module:
         raise UserError(f"{self.name} has no method {owner}.{method}")
 
     def used_by(self, method: Definition) -> Iterator[tuple[str, str]]:
-        """Yield the names of the module's top that a method uses, each with the module to import it from."""
-        for node in ast.walk(method):
+        """Yield the names of the module's top that a method uses, each with the module to import it from.
+
+        Decorators stay where they are, with the kernel.
+        """
+        parts = [method.args, *method.body, *([method.returns] if method.returns else [])]
+        for node in (each for part in parts for each in ast.walk(part)):
             if isinstance(node, ast.Name) and node.id in self.origins:
                 yield self.origins[node.id], node.id
