@@ -282,11 +282,13 @@ class SideBySide(RuleBasedStateMachine):
             self.end_others()
 
     def let_guard_go_on(self) -> None:
-        """Let the guard be the first; where it waits for a child, by the ends of others."""
+        """Let the guard be the first; where it waits for a child, by the ends of others, which devices may wake."""
         is_asleep = self.world.threads[1].wait is not None
         while not self.is_over and (not self.world.ready or self.world.me.process.pid != GUARD):
             if is_asleep and self.world.ready:
                 self.ask(Call.EXIT, 0)
+            elif self.world.open_lines():
+                self.interrupt_by(self.world.open_lines()[0].line)
             else:
                 self.pass_tick()
 

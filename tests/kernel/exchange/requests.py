@@ -64,10 +64,10 @@ class Requests(SideBySide):
 
     @rule(data=st.data())
     def make_one(self, data: st.DataObject) -> None:
-        """Let the first make a request; where all wait, a tick passes."""
+        """Let the first make a request; where all wait, a tick passes, or a device interrupts."""
         if self.is_over:
             return
-        choices = self.choices() if self.world.ready else {"tick": 1}
+        choices = self.choices() if self.world.ready else {"tick": 2, "device": bool(self.world.open_lines())}
         if self.theme.aim and self.world.ready and self.me.process.pid != GUARD and self.draw(data, AIMED, "aimed"):
             choices = {self.theme.aim: 1}
         getattr(self, self.weighted(data, choices, "request"))(data)
