@@ -240,6 +240,15 @@ def test_the_run_goes_on_by_itself_and_stops_at_its_end():
     assert "powered off" in seen(run, do)[0]
 
 
+def test_a_terminal_that_grows_shows_what_a_large_one_does():
+    async def grow(pilot, app):
+        await screens.settled(pilot, app)
+        await pilot.resize_terminal(*LARGE)
+        await pilot.pause(0.2)
+
+    assert seen(watched("hello"), grow, SMALL) == seen(watched("hello"), typed())
+
+
 def test_a_panic_is_where_the_run_ends():
     run = watched("hello")
     real = run.recording.pc.kernel.traps.trap

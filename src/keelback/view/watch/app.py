@@ -137,8 +137,16 @@ class WatchApp(App[None]):
 
     def on_resize(self, _event: Resize) -> None:
         """Arrange for another size of the terminal."""
+        self.call_after_refresh(self._arrange)
+
+    def _arrange(self) -> None:
+        """Show the panes that there is room for now."""
         self.set_class(self.is_small, "small")
-        self.call_after_refresh(self._show_again)
+        self._show_again()
+
+    def on_map_view_resized(self) -> None:
+        """Draw the maps as wide as the other panes leave them."""
+        self._show_again()
 
     def _show_again(self) -> None:
         if not self.is_busy:

@@ -3,7 +3,7 @@
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.events import Click
+from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -21,12 +21,22 @@ class MapView(ScrollView, can_focus=True, inherit_bindings=False):
     class Moved(Message):
         """The cursor is on another page."""
 
+    class Resized(Message):
+        """The maps have another width."""
+
     def __init__(self) -> None:
         super().__init__(id="map")
         self.board: Board | None = None
         self.spot = Spot(0, 0)
         self._column = 0
         """Where the cursor was put, which it keeps from line to line."""
+        self._width = 0
+
+    def on_resize(self, event: Resize) -> None:
+        """Tell of another width."""
+        if event.size.width != self._width:
+            self._width = event.size.width
+            self.post_message(self.Resized())
 
     def show(self, board: Board) -> None:
         """Show another board; the cursor stays on its page as long as that is shown."""
