@@ -304,7 +304,7 @@ MISTAKES = {
     ),
     ("exchange", "a reply without its words"): (
         "            caller.frame.set_message(0, replier.frame)\n", "",
-        "server (4) should go on with esi = 0x2, and does with 0x0",
+        "callers (3) should go on with esi = 0x14, and does with 0x2",
     ),
     ("exchange", "a call that is over when it was received"): (
         "        if sender.exchange.awaits_reply:\n"

@@ -9,6 +9,7 @@ from keelback.labs.lab import find_lab, labs
 from keelback.labs.machines import Machines
 from keelback.labs.skeleton import skeleton, solution
 from keelback.machine.observed import Outcome
+from labs import transcripts
 from labs.mistakes import MISTAKES
 from support import sliced
 
@@ -58,13 +59,20 @@ def test_every_mistake_is_made_in_the_kernels_own_text():
 
 
 @pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 30))
-def test_a_typical_mistake_is_told(name, mistake, graded):
-    lab, (right, wrong, line) = find_lab(name), MISTAKES[name, mistake]
-    text = solution(lab)
-    result = graded(lab, text.replace(right, wrong))
+def test_a_typical_mistake_is_told_as_its_page_has_it(name, mistake):
+    """The page is written again by `python tests/labs/transcripts.py LAB`."""
+    lab, (*_, line) = find_lab(name), MISTAKES[name, mistake]
+    result = transcripts.graded(lab, transcripts.mistaken(lab, mistake))
     assert result.refused == "" and result.points < lab.points
     told = [each for verdict in result.verdicts if verdict.reason for each in verdict.reason.told()]
     assert any(line in each for each in told), "\n".join(told)
+    assert transcripts.section(lab, mistake, result) == transcripts.sections_of(lab)[transcripts.heading(mistake)]
+
+
+@pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.name)
+def test_the_page_of_a_lab_has_all_its_typical_mistakes(lab):
+    assert transcripts.page_of(lab).read_text().startswith(transcripts.head(lab))
+    assert [*transcripts.sections_of(lab)] == [*map(transcripts.heading, transcripts.mistakes_of(lab))]
 
 
 def test_every_lab_has_five_mistakes_at_least():
@@ -118,6 +126,17 @@ def test_a_kernel_that_loops_is_told_by_the_trap_that_does_not_end(graded):
     line = text[: text.index(LOOP)].count("\n") + 1
     found = "the kernel did not end within 5,000,000 instructions; it is at fork.py:"
     assert reason.right == "fork() = 2" and reason.found in (f"{found}{line}", f"{found}{line + 1}")
+
+
+@pytest.mark.campaign
+def test_a_kernel_that_loops_as_it_starts_is_told_with_its_line():
+    """No way leads to what stands behind the calls of a method that never returns, and it is compiled all the same."""
+    lab = find_lab("own-tables")
+    text = solution(lab).replace("        limit = self.kernel_limit\n", LOOP, 1)
+    reason = transcripts.graded(lab, text).verdicts[0].reason
+    assert (reason.kind, reason.event, reason.right) == ("hang", "the start of the kernel", "the start of programs")
+    assert reason.lines == (f"{lab.file}:{text.splitlines().index('        while True:') + 1}",)
+    assert reason.command.startswith("keelback check ") and reason.maps is None
 
 
 def test_what_the_compiler_refuses_is_told_with_its_line(graded):

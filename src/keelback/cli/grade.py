@@ -1,6 +1,6 @@
 """`keelback grade`: what a submission is worth, and the first wrong event where that is not all."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from keelback.cli.json_output import print_json
@@ -44,7 +44,7 @@ def grade_files(
     if as_json:
         print_json(result.facts())
     else:
-        _print(result)
+        print("\n".join(lines_of(result)))
     return WELL if result.points == result.most else BADLY
 
 
@@ -55,18 +55,19 @@ def _write(file: Path, text: str) -> None:
         raise UserError(f"{file}: {error.strerror}") from None
 
 
-def _print(result: Result) -> None:
-    print(f"{result.lab}: {result.points} of {result.most} points")
+def lines_of(result: Result) -> Iterator[str]:
+    """Yield what is printed of a result, in lines; both memories are drawn where a point is missing first."""
+    yield f"{result.lab}: {result.points} of {result.most} points"
     if result.refused:
-        print(f"\n{escaped(result.place)}: {escaped(result.refused)}")
-        if result.details:
-            print(escaped_lines(result.details))
-    for number, verdict in enumerate(result.verdicts):
-        print(f"\n{verdict.points:>2}/{verdict.most:<2}  {verdict.says}")
-        if verdict.reason is not None:
-            told = [*verdict.reason.told()]
-            is_first = not any(each.reason for each in result.verdicts[:number])
-            print("\n".join(INDENT + escaped(line) for line in told))
-            if is_first and verdict.reason.maps is not None:
-                print()
-                print("\n".join((INDENT + escaped(line)).rstrip() for line in verdict.reason.drawn()))
+        yield from ("", f"{escaped(result.place)}: {escaped(result.refused)}")
+        yield from escaped_lines(result.details).splitlines()
+    is_drawn = False
+    for verdict in result.verdicts:
+        yield from ("", f"{verdict.points:>2}/{verdict.most:<2}  {verdict.says}")
+        if verdict.reason is None:
+            continue
+        yield from (INDENT + escaped(line) for line in verdict.reason.told())
+        if verdict.reason.maps is not None and not is_drawn:
+            yield ""
+            yield from ((INDENT + escaped(line)).rstrip() for line in verdict.reason.drawn())
+        is_drawn = True

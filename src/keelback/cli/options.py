@@ -342,6 +342,12 @@ def target(function: F) -> F:
     return cast(F, asked)
 
 
+def seed(function: F) -> F:
+    """Add `--seed`: when time slices end, as the text `seed`, None without."""
+    text = "Let time slices end at times that N decides; without, all are as long."
+    return click.option("--seed", metavar="N", help=text)(function)
+
+
 def json(function: F) -> F:
     """Add `--json`, as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)

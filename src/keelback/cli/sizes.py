@@ -8,6 +8,7 @@ SIZE = re.compile("([0-9]{1,18})([KMG]?)")
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 THOUSANDS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 TIME = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(MS|S|M|H|)")
+FAILING = re.compile("([a-z_]+):([1-9][0-9]{0,8})")
 MOST_SECONDS = 24 * 3600
 SECONDS = {"MS": 0.001, "": 1.0, "S": 1.0, "M": 60.0, "H": 3600.0}
 
@@ -67,6 +68,20 @@ def seed_of(text: str | None) -> int | None:
     if not re.fullmatch("[0-9]{1,18}", text):
         raise UserError(f"--seed {text}: not a number of at most 18 digits")
     return int(text)
+
+
+def failing_allocation(text: str | None) -> tuple[str, int] | None:
+    """Return the call of `--fail`, and which of its allocations fails, from 1 on.  Raises: UserError."""
+    if text is None:
+        return None
+    found = FAILING.fullmatch(text)
+    if found is None:
+        raise UserError(f"--fail {text}: not a call and the number of an allocation, such as fork:3")
+    from keelback.abi.calls import CALLS
+
+    if found[1] not in {each.name for each in CALLS}:
+        raise UserError(f"--fail {text}: there is no call {found[1]!r}")
+    return found[1], int(found[2])
 
 
 def _size(text: str, unit: str, end: str) -> int:

@@ -27,6 +27,9 @@ class WatchOptions(NamedTuple):
     memory: int
     command_line: str
     typing: Typing
+    seed: int | None = None
+    fail: tuple[str, int] | None = None
+    """A call, and which allocation of its first fails."""
 
 
 def watch(words: Sequence[str], options: WatchOptions) -> int:
@@ -45,13 +48,18 @@ def watch(words: Sequence[str], options: WatchOptions) -> int:
     from keelback.cli.run import TOUR
     from keelback.cli.running import stoppable
     from keelback.cli.typed_input import typed_by
+    from keelback.inspect.lens import look
     from keelback.machine.recorded.recording import Recording
+    from keelback.machine.simulated.failing import FailingAllocation
     from keelback.view.watch.watched import Watched
 
     layout, selection = _selected(words, options)
     make = make_compiled if options.compiled else make_interpreted
     pc = make(layout, selection.payload(), memory=options.memory, command_line=options.command_line)
     pc.input.add(*typed_by(options.typing))
+    pc.timer.seed = options.seed
+    if options.fail is not None:
+        pc.failing = FailingAllocation(look(layout, pc.contents), *options.fail)
     with stoppable(pc):
         watched = Watched(Recording(pc), ", ".join(words or TOUR), WithDebugData(selection.files))
     check_start(pc)

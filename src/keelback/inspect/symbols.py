@@ -6,7 +6,7 @@ Source: System V ABI, chapter 4 (sections and symbols); i386 and AMD64 supplemen
 """
 
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -106,6 +106,15 @@ def sources_of(elf: bytes, address: int) -> list[SourcePlace]:
             found.append(place._replace(file=place.file.removeprefix("./"), function=name))
         place = place.caller
     return found
+
+
+def sources_within(elf: OwnElf, start: int, end: int) -> Iterator[list[SourcePlace]]:
+    """Yield what `sources_of` returns for each stretch of code that is one line's, between two addresses, in order."""
+    places = _source_places(elf)
+    first = bisect_right(places, start, key=lambda each: each[0])
+    last = bisect_left(places, end, key=lambda each: each[0])
+    for address in (start, *(each[0] for each in places[first:last])):
+        yield sources_of(elf, address)
 
 
 @lru_cache(8)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from io import StringIO
 from typing import Any, NamedTuple
 
@@ -10,9 +11,10 @@ from unicorn import UC_HOOK_BLOCK
 
 from keelback.image.linked import make_symbols
 from keelback.inspect.snapshot import Snapshot
-from keelback.inspect.symbols import OwnElf, sources_of
+from keelback.inspect.symbols import OwnElf, sources_within
+from keelback.labs.hints import watch_command
 from keelback.labs.lab import Lab, Trial
-from keelback.labs.lockstep import Lockstep, Wrong
+from keelback.labs.lockstep import LONGEST_TRAP, Lockstep, Wrong
 from keelback.labs.machines import Machines
 from keelback.labs.observed import changes
 from keelback.labs.result import Reason
@@ -25,6 +27,8 @@ from keelback.view.text import TextView
 
 WIDTH = 100
 TITLE = "Memory after the event"
+MOST_SHOWN = 2
+"""Processes whose memory is drawn as text."""
 ENOUGH = 200_000
 """Instructions of a kernel that does not come back, to know where it is."""
 
@@ -55,57 +59,70 @@ class Explainer:
             lines=tuple(dict.fromkeys(lines)),
             maps=drawn and drawn.texts,
             picture=drawn.picture if drawn is not None else "",
-            command=self._command(trial, wrong),
+            command=watch_command(
+                self.lab,
+                self.files,
+                trial,
+                seed=self.right.seed,
+                trap=wrong.trap,
+                failed=wrong.failed,
+                starts=wrong.trap > 0 or wrong.kind not in ("panic", "hang"),
+            ),
         )
 
     def _run_before(self, trial: Trial, wrong: Wrong) -> Lockstep:
         """Return both machines as they stood before the wrong event."""
         fail = (trial.fail[0], wrong.failed) if trial.fail and wrong.failed else None
         run = Lockstep(self.right.make(trial), self.other.make(trial), frames=self.lab.frames, events=trial.events)
+        if wrong.kind == "hang" and wrong.trap == 0:
+            return run
         with suppress(Panic):
             if run.boot() is None:
                 run.rewind(fail)
                 run.run(trial.time, wrong.trap - 1)
-        if wrong.kind == "hang":
-            run.other.pc.ring0.most_instructions = ENOUGH
         return run
 
     # The student's lines.
 
     def _lines(self, run: Lockstep, trial: Trial, wrong: Wrong) -> list[str]:
         """Return the lines of the submission that serve the event, in the order in which they are first run."""
-        if wrong.places:
-            return [f"{file}:{line}" for file, line, _ in wrong.places if file in self.files]
+        if way := [f"{file}:{line}" for file, line, _ in wrong.places if file in self.files]:
+            return way
         pc = run.other.pc if wrong.trap > 0 else self.other.make(trial)
-        blocks: dict[int, None] = {}
+        pc.ring0.most_instructions = ENOUGH if wrong.kind == "hang" else LONGEST_TRAP
+        blocks: dict[int, int] = {}
         text = range(self.lab.layout.kernel_start, self.lab.layout.places)
         hook = pc.processor.engine.uc.hook_add(UC_HOOK_BLOCK, _noting(blocks, text))
         pc.processor.engine.uc.ctl_flush_tb()
         with suppress(Panic):
             (pc.step if wrong.trap > 0 else pc.boot)()
         pc.processor.engine.uc.hook_del(hook)
-        return [*self._places(blocks)]
+        return [*self._places(blocks.items())]
 
     def _placed(self, wrong: Wrong) -> str:
         """Return what the student's kernel did; of one that loops in the submission, the line that it was at."""
         said, at, address = wrong.other.rpartition("in ring 0 at ")
         if wrong.kind != "hang" or not at:
             return wrong.other
-        places = [*self._places([int(address, 16)])]
+        places = [*self._places([(int(address, 16), 1)])]
         return f"{said}at {places[-1]}" if places else wrong.other
 
-    def _places(self, addresses: Iterable[int]) -> Iterable[str]:
+    def _places(self, blocks: Iterable[tuple[int, int]]) -> Iterable[str]:
+        """Yield the lines of the submission in some blocks of code: where each starts and how long it is."""
         symbols = OwnElf(make_symbols(self.lab.layout, self.other.kernel))
-        for address in addresses:
-            for place in sources_of(symbols, address):
-                name = place.file.rpartition("/")[2]
-                if name in self.files and place.line:
-                    yield f"{name}:{place.line}"
+        for start, size in blocks:
+            for places in sources_within(symbols, start, start + size):
+                for place in places:
+                    name = place.file.rpartition("/")[2]
+                    if name in self.files and place.line:
+                        yield f"{name}:{place.line}"
 
     # Memory.
 
     def _drawn(self, run: Lockstep, wrong: Wrong) -> "Drawn | None":
         """Return memory as it should be after the event, and as it is, with marks; None where no cell differs."""
+        if wrong.kind == "hang":
+            return None
         for side in run.sides:
             if side.pc.traps < wrong.trap:
                 with suppress(Panic):
@@ -118,29 +135,13 @@ class Explainer:
         except Panic:  # tables that lead nowhere
             return None
 
-    def _command(self, trial: Trial, wrong: Wrong) -> str:
-        """Return the command that shows a run, how to come to the step before the event, and what is not as it was.
 
-        "" where none does.
-        """
-        if trial.hidden or self.right.seed is not None:
-            return ""
-        words = []
-        for line in trial.programs:
-            name, _, argument = line.partition(" ")
-            name += ".c" * self.lab.is_own(name)
-            words.append(f'"{name} {argument}"' if argument else name)
-        own = " ".join(f"--with {name}" for name in self.files)
-        memory = f"{self.lab.memory >> 20}M"
-        command = f"keelback watch --layout {self.lab.layout.name} --memory {memory} {own} {' '.join(words)}"
-        command += f"    then g, #{wrong.trap - 1}" if wrong.trap > 1 else ""
-        return f"{command}    (there no allocation fails)" if wrong.failed else command
+def _noting(blocks: dict[int, int], text: range) -> Callable[..., None]:
+    """Return what notes each block of the kernel's text that is run, and its size, in the order of the first time."""
 
-
-def _noting(blocks: dict[int, None], text: range) -> Callable[..., None]:
-    def note(_uc: Any, address: int, _size: int, _data: Any) -> None:
+    def note(_uc: Any, address: int, size: int, _data: Any) -> None:
         if address in text:
-            blocks[address] = None
+            blocks[address] = max(size, blocks.get(address, 0))
 
     return note
 
@@ -184,8 +185,12 @@ def _shown(snapshot: Snapshot, marked: Changes) -> list[int]:
 
 
 def _map(snapshot: Snapshot, title: str, marked: Changes) -> str:
-    """Return physical memory and that of the processes where something differs, as text."""
+    """Return the memory of the processes where something differs, and physical memory where frames do, as text."""
     text = StringIO()
     view = TextView(Console(file=text, width=WIDTH, no_color=True, force_terminal=False, legacy_windows=False))
-    view.print(snapshot, title, _shown(snapshot, marked), marked)
-    return text.getvalue()
+    shown = _shown(snapshot, marked)
+    scene = view.scene(snapshot, title, shown[:MOST_SHOWN], marked)
+    view.print_scene(replace(scene, maps=[each for each in scene.maps if each.pid or marked.frames]))
+    missing = sorted(pid for pid, pages in marked.pages if pages and pid not in snapshot.spaces)
+    more = [f"… and {len(shown) - MOST_SHOWN} processes more\n"] if len(shown) > MOST_SHOWN else []
+    return "".join([text.getvalue(), *more, *(f"process {pid} is not there\n" for pid in missing)])

@@ -35,7 +35,6 @@ img { display: block; width: 100%; min-width: 640px; }
 $body
 </html>
 """)
-TERMS = {"trial": "trial", "right": "right", "found": "yours", "rule": "rule"}
 
 
 def html_of(lab: Lab, result: Result) -> str:
@@ -64,9 +63,8 @@ def _section(verdict: Verdict) -> Iterator[str]:
 
 def _reason(reason: Reason) -> Iterator[str]:
     yield f"<p>{escape(reason.event or 'all of it')}</p>\n<dl>"
-    for name, term in TERMS.items():
-        if value := getattr(reason, name):
-            yield f"<dt>{term}</dt><dd>{escape(value)}</dd>"
+    for term, value in (("trial", reason.trial), *reason.named()):
+        yield f"<dt>{term}</dt><dd>{escape(value)}</dd>"
     for each in reason.said:
         yield f"<dt></dt><dd>{escape(each)}</dd>"
     for term, value in (("lines", ", ".join(reason.lines)), ("show", reason.command)):

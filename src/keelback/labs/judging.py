@@ -18,6 +18,7 @@ from typing import Any
 from keelback.image.kernel_image import CompiledKernel
 from keelback.labs.digests import Digests
 from keelback.labs.explaining import Explainer
+from keelback.labs.hints import check_command
 from keelback.labs.lab import Lab, Trial, read_lab
 from keelback.labs.limits import PYTHON, Limits, place_of_command, reports_of, run_limited
 from keelback.labs.lockstep import Lockstep, first_wrong
@@ -61,16 +62,20 @@ class Judge:
         programs, found = ", ".join(trial.programs), self.strict.get(trial.programs)
         if found is None:
             return Reason("strict", programs, found="the strict run did not come to its end")
+        command = check_command(self.lab, self.files, trial, seed=self.seed)
         if (panic := found["panic"]) is not None:
             lines = (f"{panic['file']}:{panic['line']}",) if panic["file"] in self.files else ()
-            return Reason("strict", programs, int(found["traps"]), found=str(panic["said"]), lines=lines)
+            return Reason(
+                "strict", programs, int(found["traps"]), found=str(panic["said"]), lines=lines, command=command
+            )
         run = Digests(other.make(trial))
         run.run(trial.time)
         if run.found == found["digests"]:
             return None
         pairs = enumerate(zip(run.found, found["digests"], strict=False))
         at = next((number for number, (one, two) in pairs if one != two), min(len(run.found), len(found["digests"])))
-        return Reason("lives", programs, max(at - 1, 0), found="the interpreted and the compiled kernel differ")
+        differ = "the interpreted and the compiled kernel differ"
+        return Reason("lives", programs, max(at - 1, 0), found=differ, command=command)
 
 
 def judged(judge: Judge, *, seconds: float) -> tuple[dict[tuple[int, int], Reason | None], str]:

@@ -10,13 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from keelback.inspect.call_decoding import call_of
 from keelback.inspect.events import Event, PageFault, TrapBegun, TrapEnded
 from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
-from keelback.inspect.traps import TrapFrames
-from keelback.kernel.x86.vectors import SYSTEM_CALL
 from keelback.labs.lab import Trial
 from keelback.labs.observed import Observed, differences, observe
 from keelback.lang import Panic, text_of
@@ -24,6 +21,7 @@ from keelback.machine.compare import Comparison
 from keelback.machine.events import listen
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
+from keelback.machine.simulated.failing import FailingAllocation
 
 LONGEST_TRAP = 5_000_000
 """Instructions that a kernel may take from a trap to its end."""
@@ -77,6 +75,7 @@ class Side:
     def put_back(self) -> None:
         """Make the machine what it was when it was kept."""
         memory, parts, console = self._kept
+        self.pc.failing = None
         self.pc.ram.bytes[:] = memory
         for part, values in zip(self.pc.parts(), parts, strict=True):
             part.put_back(values)
@@ -105,13 +104,6 @@ class Lockstep:
         self.sides = self.right, self.other = Side(right), Side(other)
         self.frames = frames
         self.events = events
-        self.was_reached = False
-        """Whether the call that was to meet a failing allocation made so many."""
-        self._fail: tuple[str, int] | None = None
-        self._armed = [False, False]
-        self._has_served = False
-        right.before_trap.append(lambda: self._arm(0))
-        other.before_trap.append(lambda: self._arm(1))
         self._comparison = Comparison(right, other)
 
     def boot(self) -> Wrong | None:
@@ -125,7 +117,13 @@ class Lockstep:
         """Go back to where the programs start; `fail` is a call and the allocation of its first that fails."""
         for side in self.sides:
             side.put_back()
-        self._fail, self._armed, self._has_served, self.was_reached = fail, [False, False], False, False
+            side.pc.failing = None if fail is None else FailingAllocation(side.lens, *fail)
+
+    @property
+    def failed(self) -> int:
+        """Return which allocation was made to fail, 0: none."""
+        failing = self.right.pc.failing
+        return failing.count if failing is not None and failing.was_reached else 0
 
     def run(self, time: int, until: int | None = None) -> Wrong | None:
         """Run to the end, a virtual time or a trap; return the first wrong event, None where all were right."""
@@ -138,47 +136,26 @@ class Lockstep:
         pc = self.right.pc
         return pc.outcome is Outcome.RUNNING and pc.time < time and (until is None or pc.traps < until)
 
-    # Allocations that fail.
-
-    def _arm(self, index: int) -> None:
-        """See that the trap that comes, if it is the first of the call, meets an allocation that fails."""
-        side = self.sides[index]
-        if self._fail is not None and not self._armed[index] and _called(side) == self._fail[0]:
-            self._armed[index] = True
-            side.lens.memory.frames.injection.countdown = self._fail[1]
-
-    def _disarm(self) -> None:
-        """Note whether the call made so many allocations, and let no other fail."""
-        if not self._armed[0] or self._has_served:
-            return
-        self._has_served = True
-        injections = [side.lens.memory.frames.injection for side in self.sides]
-        self.was_reached = injections[0].countdown == 0
-        for each in injections:
-            each.countdown = 0
-
     # One step.
 
     def _both(self, what: str, step: Callable[[CompiledPc], None]) -> Wrong | None:
         step(self.right.pc)
         panic = _panic_of(lambda: step(self.other.pc))
-        if self._fail is not None:
-            self._disarm()
         if panic is not None:
             return self._panicked(what, panic)
         return None if self._comparison.is_equal() else self._compared(what)
 
     def _wrong(self, kind: str, right: str, other: str, **more: Any) -> Wrong:
         begun = self.other.begun
-        failed = self._fail[1] if self._fail is not None and self.was_reached else 0
         pid, program = (begun.pid, begun.program) if begun is not None else (0, "")
-        return Wrong(kind, self.other.pc.traps, pid, program, right, other, failed=failed, **more)
+        return Wrong(kind, self.other.pc.traps, pid, program, right, other, failed=self.failed, **more)
 
     def _panicked(self, what: str, panic: Panic) -> Wrong:
         record = self.other.lens.panics.record
         places = tuple(_place(record.places[number]) for number in range(record.depth))
         kind = "hang" if "did not end within" in panic.message else "panic"
-        return self._wrong(kind, what or self.right.said(), panic.message, places=places)
+        said = tuple(f"at {file}:{line} in {function}" for file, line, function in places[:1])
+        return self._wrong(kind, what or self.right.said(), panic.message, said=said, places=places)
 
     def _compared(self, what: str) -> Wrong | None:
         """Compare what counts."""
@@ -235,14 +212,6 @@ def _panic_of(step: Callable[[], None]) -> Panic | None:
     return None
 
 
-def _called(side: Side) -> str:
-    """Return the name of the call that a machine stands before, "" at another trap."""
-    frames = TrapFrames(side.lens)
-    registers = frames.of(frames.current())
-    call = call_of(registers.number) if registers.vector == SYSTEM_CALL else None
-    return call.name if call is not None else ""
-
-
 def _place(place: Any) -> tuple[str, int, str]:
     return text_of(place.file), int(place.line), text_of(place.function)
 
@@ -260,6 +229,6 @@ def first_wrong(run: Lockstep, trial: Trial) -> Wrong | None:
     for count in range(first, MOST_FAILURES):
         run.rewind((call, count))
         wrong = run.run(trial.time)
-        if wrong is not None or not run.was_reached:
+        if wrong is not None or not run.failed:
             return wrong
     return None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache, partial
 
+from keelback.image.c_options import NO_C_OPTIONS, OURS
 from keelback.image.images import make_image
 from keelback.image.kernel_image import CompiledKernel
 from keelback.image.kernels import compiled
@@ -26,6 +27,7 @@ def payload_of(lab: Lab, lines: tuple[str, ...]) -> bytes:
             lab.program(name),
             runtime=RUNTIME,
             image_base=layout.image_base,
+            options=NO_C_OPTIONS if lab.is_own(name) else OURS,  # as the commands build them
             target=target,
         )
     for name in lab.libraries:

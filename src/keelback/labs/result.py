@@ -31,13 +31,17 @@ class Reason:
     def told(self) -> Iterator[str]:
         """Yield the reason in lines: what happened, and what should have."""
         yield f"{self.event or 'all of it'}, in the trial with {self.trial}"
-        named = (("right", self.right), ("yours", self.found), ("rule", self.rule))
-        yield from (f"{name:<6} {text}" for name, text in named if text)
+        yield from (f"{name:<6} {text}" for name, text in self.named())
         yield from (f"{'':<6} {each}" for each in self.said)
         if self.lines:
             yield f"{'lines':<6} {_shortened(self.lines)}"
         if self.command:
             yield f"{'show':<6} {self.command}"
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Yield what the right kernel did and what this one did, once where it is the same, and the rule."""
+        pair = [("both", self.right)] if self.right == self.found else [("right", self.right), ("yours", self.found)]
+        yield from ((name, text) for name, text in (*pair, ("rule", self.rule)) if text)
 
     def drawn(self) -> Iterator[str]:
         """Yield both memories in lines, as it should be and as it is."""

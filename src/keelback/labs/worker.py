@@ -10,16 +10,20 @@ the digests of strict runs with those of its own.
 import base64
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from keelback.lang import strict
 
 PACKAGE = "keelback.kernel"
+MOST_SECONDS = 10
+"""Seconds of the CPU that a strict run may take, many times what the kernel does."""
 Report = Callable[[str, Any], None]
 
 
@@ -101,11 +105,25 @@ def _run_strictly(layout: Any, run: dict[str, Any]) -> dict[str, Any]:
     pc.timer.seed = run["seed"]
     digests = Digests(pc)
     panic = None
+    signal.signal(signal.SIGVTALRM, _end_run)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS)
     try:
         digests.run(run["time"])
     except Panic as found:
         panic = {"said": found.message, "file": Path(found.file).name, "line": found.line}
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return {"programs": run["programs"], "digests": digests.found, "panic": panic, "traps": pc.traps}
+
+
+def _end_run(_number: int, frame: FrameType | None) -> None:
+    """End a strict run that takes too long, where the kernel is.  Raises: Panic."""
+    from keelback.lang import Panic
+
+    while frame is not None and not str(frame.f_globals.get("__name__")).startswith(f"{PACKAGE}."):
+        frame = frame.f_back
+    place = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+    raise Panic(f"the strict run took longer than {MOST_SECONDS} seconds of the CPU", place)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,11 @@ class TextView:
         self, snapshot: Snapshot, title: str, pids: list[int] | None = None, changes: Changes = UNCHANGED
     ) -> None:
         """Print physical memory and that of processes, then the legend; what has changed is marked."""
-        for line in self.lines(self.scene(snapshot, title, pids, changes)):
+        self.print_scene(self.scene(snapshot, title, pids, changes))
+
+    def print_scene(self, scene: Scene) -> None:
+        """Print what a scene has, then the legend."""
+        for line in self.lines(scene):
             if self.has_styles:
                 self.console.print(line, soft_wrap=True)
             else:

@@ -17,7 +17,7 @@ from keelback.errors import UserError
 @click.option("--junit", metavar="FILE", help="Write the result as JUnit has it, too.")
 @click.option("--gradescope", metavar="FILE", help="Write the result as Gradescope has it, too: results.json.")
 @click.option("--html", metavar="FILE", help="Write the result as a web page, too, with both memories drawn.")
-@click.option("--seed", metavar="N", help="Let time slices end at times that N decides; without, all are as long.")
+@options.seed
 @options.json
 def command(
     lab: str,

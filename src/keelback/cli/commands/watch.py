@@ -5,7 +5,7 @@ import sys
 import click
 
 from keelback.cli import options
-from keelback.cli.sizes import memory_size
+from keelback.cli.sizes import failing_allocation, memory_size, seed_of
 
 
 @click.command()
@@ -15,6 +15,8 @@ from keelback.cli.sizes import memory_size
 @options.memory("64M")
 @options.append
 @options.typed
+@options.seed
+@click.option("--fail", metavar="CALL:N", help="Let allocation N of the kernel's fail in the first CALL: fork:3.")
 @click.option("--serve", is_flag=True, help="Show it in a browser, on this machine alone.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where --serve listens.")
 def command(
@@ -24,6 +26,8 @@ def command(
     memory: str,
     append: str,
     typing: options.Typing,
+    seed: str | None,
+    fail: str | None,
     serve: bool,
     port: int,
 ) -> int:
@@ -34,5 +38,7 @@ def command(
     """
     from keelback.cli.watch import WatchOptions, serve_watch, watch, without_serving
 
-    given = WatchOptions(choice, kernel == "compiled", memory_size(memory), append, typing)
+    given = WatchOptions(
+        choice, kernel == "compiled", memory_size(memory), append, typing, seed_of(seed), failing_allocation(fail)
+    )
     return serve_watch(programs, given, without_serving(sys.argv[1:]), port) if serve else watch(programs, given)

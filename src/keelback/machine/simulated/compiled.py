@@ -51,7 +51,7 @@ class CompiledPc(SimulatedPc):
             self.ring0.delivery.enter_by_call()
         else:
             self.ring0.delivery.deliver(vector, error)
-        if self.before_trap:
+        if self.before_trap or self.failing is not None:
             self.ring0.run_stub()
 
     def _count_non_maskable(self) -> None:

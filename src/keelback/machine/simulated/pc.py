@@ -32,6 +32,7 @@ from keelback.machine.simulated.boot_loader import (
     write_parameters,
 )
 from keelback.machine.simulated.devices import DebugExit, InterruptController, IntervalTimer, PortBus
+from keelback.machine.simulated.failing import FailingAllocation
 from keelback.machine.simulated.idleness import Idleness
 from keelback.machine.simulated.incoming import Incoming
 from keelback.machine.simulated.kept import Kept
@@ -55,7 +56,7 @@ class SimulatedPc(Kept, HostObject, ABC):
     `at_booted` are called when the kernel is up and has started no program, `before_trap` when the frame of a trap is
     in RAM, `after_trap` when the kernel has served it.
     `arriving` are vectors that interrupt what runs next, nobody knows why: a glitch, a local APIC, or non-maskable.
-    `input` is what comes in by its devices.
+    `input` is what comes in by its devices.  `failing` is an allocation that is to fail, if there is one.
     `time` is virtual time, `instructions` how many user mode has run of it.
     `kernel` is the running kernel's parts, or those of a kernel that only reads the same RAM.
     """
@@ -90,6 +91,7 @@ class SimulatedPc(Kept, HostObject, ABC):
         self.trap_time = TRAP_TIME
         self.frame = 0
         self.arriving: list[int] = []
+        self.failing: FailingAllocation | None = None
         self.outcome = Outcome.RUNNING
         self.at_booted: list[Callable[[], None]] = []
         self.before_trap: list[Callable[[], None]] = []
@@ -120,6 +122,7 @@ class SimulatedPc(Kept, HostObject, ABC):
             self._idleness,
             self._way_back,
             *self.processor.parts(),
+            *([self.failing] if self.failing is not None else []),
         ]
 
     def _add_devices(self) -> None:
@@ -235,10 +238,14 @@ class SimulatedPc(Kept, HostObject, ABC):
             return
         self.traps += 1
         self._write_frame(vector, error)
+        if self.failing is not None:
+            self.failing.before_trap()
         for observer in tuple(self.before_trap):
             observer()
         self.frame = self._serve_trap()
         self.time += self.trap_time
+        if self.failing is not None:
+            self.failing.after_trap()
         for observer in tuple(self.after_trap):
             observer()
         if self.frame == 0:

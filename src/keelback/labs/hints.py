@@ -1,0 +1,42 @@
+"""Commands that show what a submission does wrongly, as they are typed in the student's folder."""
+
+from collections.abc import Iterable, Iterator
+
+from keelback.labs.lab import Lab, Trial
+
+
+def watch_command(
+    lab: Lab, files: Iterable[str], trial: Trial, *, seed: int | None, trap: int, failed: int, starts: bool = True
+) -> str:
+    """Return the command that shows a trial's run, and how to come to the step before a trap; "" where none does.
+
+    Of a kernel that does not come up there is nothing to watch: then it is the command that says in which line it was.
+
+    `failed` is which allocation of the trial's call fails, 0: none.  Of a hidden trial the student has no programs.
+    """
+    if trial.hidden:
+        return ""
+    if not starts:
+        return _command("check", lab, files, trial, ["--time 30s"])
+    how = [f"--seed {seed}"] if seed is not None else []
+    how += [f"--fail {trial.fail[0]}:{failed}"] if trial.fail is not None and failed else []
+    command = _command("watch", lab, files, trial, how)
+    return f"{command}    then g, #{trap - 1}" if trap > 1 else command
+
+
+def check_command(lab: Lab, files: Iterable[str], trial: Trial, *, seed: int | None) -> str:
+    """Return the command that runs a trial strictly and compares both lives; "" where none does."""
+    return "" if trial.hidden or seed is not None else _command("check", lab, files, trial, [])
+
+
+def _command(name: str, lab: Lab, files: Iterable[str], trial: Trial, how: Iterable[str]) -> str:
+    kernel = [f"--layout {lab.layout.name}", f"--memory {lab.memory >> 20}M", *(f"--with {each}" for each in files)]
+    return " ".join(["keelback", name, *kernel, *how, *_words(lab, trial)])
+
+
+def _words(lab: Lab, trial: Trial) -> Iterator[str]:
+    """Yield the programs of a trial as a shell takes them, the lab's own as files."""
+    for line in trial.programs:
+        name, _, argument = line.partition(" ")
+        name += ".c" * lab.is_own(name)
+        yield f'"{name} {argument}"' if argument else name
