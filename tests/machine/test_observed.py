@@ -149,7 +149,7 @@ def test_a_kernel_that_refuses_is_never_up(kind):
 
 def test_a_kernel_that_is_broken_while_it_stands_still_panics_when_it_goes_on(kind):
     def break_it():
-        lens.first_cpu.current = 0xFFFF
+        lens.threads.table[1].pid = 0xFFFF
 
     with machine_of(kind, "hello") as machine:
         lens = look(machine.layout, machine.contents)
