@@ -309,7 +309,7 @@ ALL = MISTAKES | WIDE_MISTAKES
 
 OF_KERNEL_STACKS = {
     "a kernel stack unmapped without invalidation", "a kernel stack that stays mapped when it is free",
-    "a kernel stack without a guard",
+    "a kernel stack without a guard", "a kernel stack that is left and never freed",
 }  # fmt: skip
 """Those of kernel stacks in slots of their own."""
 NOT_IN_A_COURSE = {
