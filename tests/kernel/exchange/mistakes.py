@@ -133,11 +133,7 @@ MISTAKES = {
     "an object that gets no handle, and stays": (
         "calls.object_calls", "ObjectCalls", "_name", "self.objects.discard(number)", "pass",
     ),
-    "malloc pages that are too many, and of which some stay": (
-        "memory.malloc_pages", "MallocPages", "_map", "self._unmap(space, start, end, count)", "pass",
-    ),
     "a child that gets no memory, and stays": (*PROCESSES, "fork", "self.discard(child)", "pass"),
-    "a room for a handle that stays where none comes": (*PARCELS, "move", "self.handles.settle(target)", "pass"),
     # The end of a machine.
     "a machine that ends though one has a deadline": (
         *STALLS, "end_if_stalled", "self.scheduler.deadlines.count == 0 and ", "",

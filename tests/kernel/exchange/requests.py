@@ -32,7 +32,7 @@ MOST_PAGES = 8
 """How many of those a process has, about."""
 MOST_HANDLES = 12
 BADGES = [0, 0, 7, 8, 0xFFFF_FFFF]
-FRAMES_LEFT = [0, 0, 0, 0, 1, 1, 2, 3, 5, 8, 13]
+FRAMES_LEFT = [0, 0, 0, 1, 1, 2, 3, 5, 8, 13, 1000, 1000, 1000]
 AIMED = [True, True, True, False]
 """How often a request is one that leads to what a theme aims at."""
 TICKS = [0, 0, 1, 2, 3, 5]
