@@ -110,7 +110,7 @@ SEEDS = 300
 
 @pytest.mark.parametrize(
     "seeds",
-    [range(4), pytest.param(range(4, SEEDS), marks=pytest.mark.campaign)],
+    [range(8), pytest.param(range(8, SEEDS), marks=pytest.mark.campaign)],
     ids=["some", "all"],
 )
 def test_damaged_memory_is_shown_or_told_by_every_command(damage, seeds, tmp_path, monkeypatch):
