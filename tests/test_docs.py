@@ -50,7 +50,7 @@ def test_commands_without_their_output_end_well(page, tmp_path):
 def test_no_page_has_commands_that_nobody_runs():
     for page in PAGES:
         kinds = set(re.findall(r"^```(\w*)(?: .*)?$", page.read_text(), re.MULTILINE))
-        assert kinds <= {"", "c", "console", "gdb", "markdown", "pdb", "python", "sh", "text", "toml"}, page.name
+        assert kinds <= {"", "c", "console", "diff", "gdb", "markdown", "pdb", "python", "sh", "text", "toml"}, page.name
         indented = re.findall(
             r"^    (?:\$|\(gdb\)|\(Pdb\)|keelback (?:run|build|gdb|story|compare|layouts|image)).*$",
             page.read_text(),

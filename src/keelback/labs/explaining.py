@@ -66,7 +66,7 @@ class Explainer:
                 seed=self.right.seed,
                 trap=wrong.trap,
                 failed=wrong.failed,
-                starts=wrong.trap > 0 or wrong.kind not in ("panic", "hang"),
+                starts=wrong.trap > 0 or _comes_up(run, wrong),
             ),
         )
 
@@ -134,6 +134,17 @@ class Explainer:
             return _drawn(run.right.snapshot, run.other.snapshot, marked)
         except Panic:  # tables that lead nowhere
             return None
+
+
+def _comes_up(run: Lockstep, wrong: Wrong) -> bool:
+    """Say whether a kernel that was wrong before the first trap came so far that its memory can be shown."""
+    if wrong.kind in ("panic", "hang"):
+        return False
+    try:
+        run.observed()
+    except Panic:  # tables that lead nowhere
+        return False
+    return True
 
 
 def _noting(blocks: dict[int, int], text: range) -> Callable[..., None]:
