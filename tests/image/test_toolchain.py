@@ -39,8 +39,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def kept_in(cache: Path) -> list[Path]:
-    """Return the builds in a cache, without the mark of when it was tidied."""
-    return [path for path in cache.iterdir() if path.name != cache_bound.MARK]
+    """Return the builds in a cache, without the mark of when it was tidied, and the folder of locks."""
+    return [path for path in cache.iterdir() if path.name not in (cache_bound.MARK, cache_bound.LOCKS)]
 
 
 @pytest.fixture

@@ -291,7 +291,7 @@ def test_an_entry_of_two_words_is_stored_so_that_no_cpu_sees_a_half(lives):
 def walks(monkeypatch):
     """Count walks: each way from a root down to a table, made or only followed."""
     counted = []
-    for name in ("find", "follow", "missing", "_make", "_absent"):
+    for name in ("find", "frame_with", "follow", "missing", "_make", "_absent"):
         before = getattr(PageTables, name)
 
         def counting(*arguments, before=before):

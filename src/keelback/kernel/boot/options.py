@@ -15,7 +15,7 @@ from enum import IntEnum
 
 from keelback.kernel.boot.boot_parameters import BootParameters
 from keelback.kernel.devices.console import Sink
-from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, TextSink, inline, u8, u32, u64, view, word
+from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, TextSink, inline, rare, u8, u32, u64, view, word
 
 LINE_SIZE = 2048
 SINKS = (("serial", Sink.SERIAL), ("screen", Sink.SCREEN), ("both", Sink.BOTH))
@@ -100,6 +100,7 @@ class Options(Component):
         frames = self.values.frames
         return frames if frames != 0 else self.all_frames
 
+    @rare
     def report(self, console: TextSink) -> None:
         """Say which words were ignored, and whether the line was cut."""
         if self.values.cut:
@@ -142,6 +143,7 @@ class Options(Component):
 
     # Options.
 
+    @rare
     def _take(self, start: u32, word_end: u32) -> Finding:
         """Take the word [start, word_end) as an option, if it is one."""
         name: u32 = self._inside_start(start, word_end)

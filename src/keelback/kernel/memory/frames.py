@@ -21,7 +21,7 @@ from enum import IntEnum
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_set import FrameSet
-from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, Table, bits, inline, u8, u16, u32, word
+from keelback.lang import PAGE_SHIFT, Array, Component, Region, Struct, Table, bits, inline, rare, u8, u16, u32, word
 
 OWNER_BITS = 12
 
@@ -304,6 +304,7 @@ class Frames(Component):
             self._give(record, SHARED)
         return False
 
+    @rare
     def add_kernel_range(self, start: u32, end: u32) -> None:
         """Make the frames [start, end) the kernel zone, all free, where there is one."""
         if self.kernel_zone is None:

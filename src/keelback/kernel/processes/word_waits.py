@@ -122,6 +122,7 @@ class WordWaits(Component):
             raise BadArgument
         self.user_memory.check_range(address, WORD)
 
+    @rare
     def forget_unreadable(self, process: Process) -> None:
         """Tell those of a process that wait on a word which can't be read any more."""
         for thread in self._waiters(process):
@@ -130,6 +131,7 @@ class WordWaits(Component):
             except BadAddress as error:
                 self.scheduler.refuse(thread, error.number)
 
+    @rare
     def forget_page(self, process: Process, page: word) -> None:
         """Tell those of a process that wait on a word of a page which is another from now on."""
         for thread in self._waiters(process):
