@@ -20,6 +20,8 @@ MOST = 16
 """How many machines are kept, each with a copy of its RAM."""
 OURS = ("keelback.kernel.", "keelback.lang.", "keelback.machine.simulated.")
 """What decides how a machine is made and runs."""
+NOTED_BY_PYTHON = ("__slotnames__", "__annotations__")
+"""What Python writes into a class by itself: when one of its objects is pickled, when its annotations are asked for."""
 OBSERVERS = ("at_booted", "before_trap", "after_trap")
 
 
@@ -91,7 +93,7 @@ def again(key: Hashable, make: Callable[[], Any]) -> Any:
 
 def _names() -> list[Any]:
     """Return what the names in our modules and classes stand for."""
-    return [each for names in _places() for each in names.values()]
+    return [each for names in _places() for name, each in names.items() if name not in NOTED_BY_PYTHON]
 
 
 @cache
