@@ -136,10 +136,12 @@ def cache_directory() -> Path:
     return _temporary_cache()
 
 
-def _wanted() -> Iterator[Path]:
-    """Yield the directory that the user wants, if there is any."""
+def _looked_into() -> Iterator[Path]:
+    """Yield the directory of finished builds, and that which the user wants where it is another."""
+    yield (used := cache_directory())
     with suppress(OSError, RuntimeError):
-        yield _wanted_directory()
+        if (wanted := _wanted_directory()) != used:
+            yield wanted
 
 
 def _wanted_directory() -> Path:
@@ -171,7 +173,7 @@ def find(key: str) -> Entry | None:
 
     A directory that the user wants and that can only be read is looked into, too.
     """
-    for folder in dict.fromkeys((cache_directory(), *_wanted())):
+    for folder in _looked_into():
         with suppress(OSError):
             entry = Entry.unpack((folder / key).read_bytes())
             if entry is not None and entry.is_current():
