@@ -13,8 +13,7 @@ import sys
 import tempfile
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -36,9 +35,10 @@ from keelback.kernel.layout import MICROKERNEL, TEACHING, Layout, with_paging
 from keelback.labs.digests import Digests
 from keelback.labs.lockstep import LONGEST_TRAP
 from keelback.lang import Panic, static_parts
-from keelback.lang.replacing import REPLACED, Replacement
+from keelback.lang.replacing import Replacement
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
+from kernel.mistaken import noted, put_in_place
 from kernel.quick import FLAGS
 from support import MIB, programs_of
 
@@ -146,20 +146,6 @@ def change_of(owner: type, method: FunctionType, folder: Path, rng: random.Rando
     return Change(owner, method.__name__, names[method.__name__], mutator.what)
 
 
-@contextmanager
-def changed(change: Change) -> Iterator[None]:
-    """Put a changed method in its place for a while, as a part of a user's is put."""
-    before = vars(change.owner)[change.name]
-    replacement = Replacement(f"{change.owner.__name__}.{change.name}", change.own, change.owner)
-    setattr(change.owner, change.name, change.own)
-    REPLACED.append(replacement)
-    try:
-        yield
-    finally:
-        REPLACED.remove(replacement)
-        setattr(change.owner, change.name, before)
-
-
 @cache
 def base_of(layout: Layout) -> KernelBase:
     kernel, ram = kernel_of(layout)
@@ -193,7 +179,8 @@ def try_one(seed: int, folder: Path, tried: Counter[str]) -> None:
     change = None
     while change is None:
         change = change_of(*rng.choice(candidates), folder, rng)
-    with changed(change):
+    replacement = Replacement(f"{change.owner.__name__}.{change.name}", change.own, change.owner)
+    with put_in_place(change.owner, change.name, change.own), noted(replacement):
         kernel, ram = kernel_of(layout)
         entries = entries_of(kernel)
         short = compile_again(base.base, kernel, ram, entries, convention=CONVENTIONS[ram.word_bits])

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from keelback.image.compiled import compile_kernel_again
 from keelback.image.kernel_image import CompiledKernel
@@ -32,20 +33,34 @@ def mistaken(folder: Path, module: str, owner: str, method: str, right: str, wro
     [node] = [each for each in nodes if min(line.lineno for line in (each, *each.decorator_list)) == first]
     names = dict(vars(place))
     exec(compile(ast.Module([node], []), str(copy), "exec"), names)
-    setattr(cls, method, names[method])
-    try:
+    with put_in_place(cls, method, names[method]):
         yield Replacement(f"{owner}.{method}", names[method], cls)
+
+
+@contextmanager
+def put_in_place(cls: type, method: str, own: Any) -> Iterator[None]:
+    """Put a function in the place of a method for a while."""
+    before = cls.__dict__[method]
+    setattr(cls, method, own)
+    try:
+        yield
     finally:
         setattr(cls, method, before)
+
+
+@contextmanager
+def noted(replacement: Replacement) -> Iterator[None]:
+    """Have the compiler know for a while what stands in a method's place, as it knows a part of a user's."""
+    REPLACED.append(replacement)
+    try:
+        yield
+    finally:
+        REPLACED.remove(replacement)
 
 
 def compiled_mistaken(folder: Path, mistake: tuple[str, str, str, str, str]) -> CompiledKernel:
     """Compile what a mistake changes of the `microkernel`; nothing is proven of its stacks."""
     base = base_of(MICROKERNEL)  # before the mistake
     kernel, ram = kernel_of(MICROKERNEL)
-    with mistaken(folder, *mistake) as replacement:
-        REPLACED.append(replacement)
-        try:
-            return compile_kernel_again(base, kernel, ram, entries_of(kernel))
-        finally:
-            REPLACED.remove(replacement)
+    with mistaken(folder, *mistake) as replacement, noted(replacement):
+        return compile_kernel_again(base, kernel, ram, entries_of(kernel))
