@@ -32,12 +32,12 @@ class IntegerType:
         """Return the largest value that can be stored."""
         return (1 << (self.bits - self.signed)) - 1
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Return the size in bytes."""
         return self.bits // 8
 
-    @property
+    @cached_property
     def code(self) -> str:
         """Return the `struct` format letter."""
         letter = {8: "b", 16: "h", 32: "i", 64: "q"}[self.bits]

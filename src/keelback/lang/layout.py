@@ -162,8 +162,9 @@ class StructLayout:
 
     @cached_property
     def codes(self) -> str:
-        """Return the `struct` format letters of the integers that lie directly in the struct, each once."""
-        return "".join(sorted({each.kind.type.code for each in self.fields if isinstance(each.kind, IntegerKind)}))
+        """Return the `struct` format letters of the integers that lie aligned in the struct itself, each once."""
+        integers = [(each.offset, each.kind) for each in self.fields if isinstance(each.kind, IntegerKind)]
+        return "".join(sorted({kind.type.code for offset, kind in integers if offset % kind.size == 0}))
 
     def name_at(self, offset: int) -> str:
         """Return the name of the field at a byte offset: `frame.eax`, `saved[3]`; `padding` between fields."""

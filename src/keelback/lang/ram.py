@@ -8,6 +8,7 @@
 import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
+from struct import calcsize
 from typing import Any
 
 from keelback.lang.errors import Panic, calling_place
@@ -53,6 +54,8 @@ class Ram:
         self.bytes = memoryview(self.contents).cast("B")
         if self.bytes.nbytes < size or self.bytes.readonly:
             raise ValueError(f"{size:#x} bytes of RAM need as many bytes that can be written")
+        self.integers: dict[str, memoryview] = {code: _integers(self.bytes, code) for code in "bBhHiIqQ"}
+        """All of it, as integers of each type from address 0 on, by its `struct` format letter."""
         self.records: list[Record] = []
         self.homes: dict[type, Any] = {}
         self.touch: Callable[[int, int, int], None] = self.inside
@@ -83,3 +86,8 @@ class Ram:
         for record in self.records:
             if (record.address, record.struct, record.count, record.name) == (address, struct, count, ""):
                 record.name = name
+
+
+def _integers(bytes: memoryview, code: Any) -> memoryview:
+    """Return memory as so many integers of a type as fit."""
+    return bytes[: bytes.nbytes - bytes.nbytes % calcsize(code)].cast(code)

@@ -122,16 +122,7 @@ def make_view(ram: Ram, struct: type[S], address: int, physical: int) -> S:
 
     Raises: Panic when it is not aligned or not in RAM.
     """
-    layout = layout_of(struct, ram.word_bits)
-    if address % layout.alignment:
-        raise Panic(f"{struct.__name__} at {address:#x}: not {layout.alignment}-aligned")
-    ram.inside(address, physical, layout.size)
-    made: S = object.__new__(_view_class(layout.struct, ram.word_bits, ram.strict))
-    # `_index` is the place in the struct's home array; -1 for what is no element of it.
-    made._ram, made._address, made._physical, made._index, made._inner = ram, address, physical, -1, {}
-    content: Any = ram.bytes[physical : physical + layout.size]
-    for code in layout.codes:
-        setattr(made, "_" + code, content[: layout.size - layout.size % calcsize(code)].cast(code))
+    made: S = _maker(struct, ram.word_bits, ram.strict)(ram, address, physical)
     return made
 
 
@@ -157,6 +148,37 @@ def size_of(struct: type[Struct] | Struct) -> int:
     if len(sizes) > 1:
         raise TypeError(f"the size of a {struct.__name__} depends on the machine's words: ask for a record's")
     return sizes.pop()
+
+
+# Views are made for every record and window of each machine, so what makes those of a struct is text too, once.
+_MAKER = """
+def make(ram, address, physical):
+    if (address | physical) % {alignment}:
+        raise Panic(f"{struct} at {{address:#x}}: not {alignment}-aligned")
+    ram.inside(address, physical, {size})
+    made = new()
+    made._ram, made._address, made._physical, made._index = ram, address, physical, -1
+    {parts}
+    return made
+"""
+_INTEGERS = "made._{code} = ram.integers['{code}'][physical // {size} : (physical + {whole}) // {size}]"
+
+
+@cache
+def _maker(struct: type[Struct], word_bits: int, strict: bool) -> Any:
+    """Return what makes a struct's views.
+
+    `_index` is the place in the struct's home array; -1 for what is no element of it.
+    """
+    layout = layout_of(struct, word_bits)
+    parts = [_INTEGERS.format(code=each, size=calcsize(each), whole=layout.size) for each in layout.codes]
+    if not all(isinstance(each.kind, IntegerKind) for each in layout.fields):
+        parts.append("made._inner = {}")
+    shape = {"alignment": layout.alignment, "size": layout.size, "parts": "; ".join(parts)}
+    text = _MAKER.format(struct=struct.__name__, **shape)
+    names: dict[str, Any] = {"Panic": Panic, "new": _view_class(layout.struct, word_bits, strict)}
+    exec(compile(text, GENERATED, "exec"), names)
+    return names["make"]
 
 
 @cache
