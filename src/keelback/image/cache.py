@@ -107,9 +107,13 @@ def key_of(*parts: object) -> str:
 
 
 def _told(part: object) -> object:
-    """Return what tells a part from others in few characters: for bytes, among tuples too, that is their digest."""
+    """Return what tells a part from others in few characters: for bytes and texts, wherever, that is their digest."""
     if isinstance(part, bytes):
         return "bytes", sha256(part).hexdigest()
+    if isinstance(part, str):
+        return "text", sha256(part.encode(errors="surrogatepass")).hexdigest()
+    if isinstance(part, Mapping):
+        return "mapping", *((_told(key), _told(value)) for key, value in part.items())
     return tuple(map(_told, part)) if type(part) is tuple else part
 
 
