@@ -1,12 +1,13 @@
 """Kernel images: the image of a layout as it lies in RAM, and the file that a boot loader loads."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from keelback import __version__
 from keelback.image.cache import Entry, find_or_build, key_of
 from keelback.image.image_file import UNIT, KernelInRam, build_image_file
 from keelback.image.kernel_image import CompiledKernel, ImageTooLarge, build_kernel_image, check_room
-from keelback.image.linked import make_symbols, text_of
+from keelback.image.linked import MOST_KERNELS, make_symbols, text_of
 from keelback.image.mover import SIZE as MOVER_SIZE
 from keelback.image.mover import build_mover, room_behind
 from keelback.image.places import PLACES_VERSION, build_table
@@ -34,6 +35,7 @@ def make_image(layout: Layout, payload: bytes, compiled: CompiledKernel | None =
     return build_kernel_image(read_only, layout_of(ImageHeader), records=records, payload=payload)
 
 
+@lru_cache(MOST_KERNELS)
 def places_of(layout: Layout, compiled: CompiledKernel) -> bytes:
     """Return the table of source places of a compiled kernel.  Raises: ToolchainError; ImageTooLarge."""
     symbols = make_symbols(layout, compiled)

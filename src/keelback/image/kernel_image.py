@@ -48,6 +48,9 @@ class CompiledKernel:
     sections: Sequence[tuple[str, int]] = field(default=())
     stacks: Sequence[StackBound] = field(default=())
 
+    def __hash__(self) -> int:
+        return hash((*self.objects.values(),))
+
     def pack(self) -> bytes:
         """Return the kernel as bytes."""
         sizes = {name: len(content) for name, content in self.objects.items()}

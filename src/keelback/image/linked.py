@@ -1,5 +1,9 @@
-"""The text of a layout's image, linked: entry code, and of a compiled kernel code and read-only data."""
+"""The text of a layout's image, linked: entry code, and of a compiled kernel code and read-only data.
 
+Who makes one machine makes others, so a process links what it links once.
+"""
+
+from functools import lru_cache
 from pathlib import Path
 
 import keelback.kernel
@@ -22,8 +26,11 @@ from keelback.lang import address_of, layout_of
 X86 = Path(keelback.kernel.__file__).parent / "x86"
 ENTRIES = {32: X86 / "entry.S", 64: X86 / "entry64.S"}
 """The entry code, by the bits of a word."""
+MOST_KERNELS = 32
+"""Kernels of which it is kept what was linked of them."""
 
 
+@lru_cache(MOST_KERNELS)
 def text_of(layout: Layout, compiled: CompiledKernel | None) -> bytes:
     """Return the text of an image: entry code, and of a compiled kernel code and read-only data.
 
@@ -36,6 +43,7 @@ def text_of(layout: Layout, compiled: CompiledKernel | None) -> bytes:
     return text
 
 
+@lru_cache(MOST_KERNELS)
 def make_symbols(layout: Layout, compiled: CompiledKernel) -> bytes:
     """Return the ELF file of a compiled kernel, as it lies in the image, for debuggers.  Raises: ToolchainError."""
     word_bits = layout.paging.word_bits
