@@ -24,3 +24,8 @@ def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(20_000)
     gc.enable()
+
+
+def pytest_sessionfinish():
+    """At the end pytest has it look five times, and all that is there goes anyway."""
+    gc.freeze()
