@@ -160,8 +160,7 @@ class _Again(Program):
         if kept.read & self.others:
             self._ask_for(name)
         else:
-            refusal = CompileError("recursion", "calls form no cycle", *kept.function.place, 1)
-            self.calls[name] = dict.fromkeys(kept.calls, refusal)
+            self.calls[name] = dict.fromkeys(kept.calls, (*kept.function.place, 1))
             self.reached += kept.calls
 
     def _ask_for(self, name: str) -> None:

@@ -117,7 +117,7 @@ class _Decision:
         """Decide for a statement: what it stores or passes is converted to what is wanted there."""
         match node:
             case ir.SetLocal():
-                return replace(node, value=self.converted(node.value, self.types[node.name]))
+                return ir.SetLocal(node.place, node.name, self.converted(node.value, self.types[node.name]))
             case ir.StoreField(field=field) if isinstance(field.kind, IntegerKind):
                 value = self.stored(node.value, field.kind.type)
                 return replace(node, base=self.value(node.base), value=value)
@@ -184,7 +184,7 @@ class _Decision:
         return replace(node, type=self.c(node.type.interval)) if isinstance(node.type, Integer) else node
 
     def value_Local(self, node: ir.Local) -> ir.Expression:
-        return replace(node, type=self.types[node.name]) if isinstance(node.type, Integer) else node
+        return ir.Local(self.types[node.name], node.name) if isinstance(node.type, Integer) else node
 
     def value_FieldValue(self, node: ir.FieldValue) -> ir.Expression:
         kind = node.field.kind

@@ -29,6 +29,8 @@ class Static(NamedTuple):
 
 
 Value = Static | ir.Expression
+Where = tuple[str, int, int]
+"""File, line and column in the source."""
 
 
 class Specialisation(NamedTuple):
@@ -57,8 +59,9 @@ class Program:
         self.names: set[str] = set()
         self.raised: set[int] = set()
         """The numbers of the errors that are raised anywhere."""
-        self.calls: dict[str, dict[str, CompileError]] = {}
-        self.at: tuple[str, int, int] = ("", 0, 1)
+        self.calls: dict[str, dict[str, Where]] = {}
+        """Which functions each calls, and where first."""
+        self.at: Where = ("", 0, 1)
         """Where the source is that a pass works on."""
 
     def each(self, names: Sequence[str]) -> Iterator[ir.Function]:
@@ -119,9 +122,9 @@ class Program:
     def refuse_recursion(self) -> None:
         """Refuse a call that is part of a cycle of calls.  Raises: CompileError."""
         for caller, called in self.calls.items():
-            for callee, refusal in called.items():
+            for callee, where in called.items():
                 if caller in self._reached(callee):
-                    raise refusal
+                    raise CompileError("recursion", "calls form no cycle", *where)
 
     def _reached(self, function: str) -> set[str]:
         found, waiting = set[str](), [function]

@@ -79,7 +79,10 @@ def _defines(value: Any, name: str, base: type) -> bool:
 
 def _in_class(kind: type, name: str) -> Any:
     """Return what a class has under a name, as it stands there."""
-    return next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), ABSENT)
+    for each in kind.__mro__:
+        if name in each.__dict__:
+            return each.__dict__[name]
+    return ABSENT
 
 
 def constant(owner: Any, name: str) -> Any:

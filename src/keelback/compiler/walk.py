@@ -49,12 +49,14 @@ def expressions_in(tree: ir.Statement | ir.Expression) -> Iterator[ir.Expression
     waiting: list[Any] = [tree]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, tuple):
-            waiting += each
-        elif each is not None:
-            if isinstance(each, ir.Expression):
-                yield each
-            waiting += [getattr(each, name) for name in _operands(each.__class__)]
+        if isinstance(each, ir.Expression):
+            yield each
+        for name in _operands(each.__class__):
+            operand = getattr(each, name)
+            if isinstance(operand, tuple):
+                waiting += operand
+            elif operand is not None:
+                waiting.append(operand)
 
 
 N = TypeVar("N", ir.Statement, ir.Expression)

@@ -107,9 +107,7 @@ class Functions(Evaluator):
 
     def note_call(self, key: ir.FunctionKey, node: ast.AST) -> None:
         """Take note of a call, for a cycle to be found."""
-        calls = self.scope.program.calls.setdefault(self.scope.key.name, {})
-        if key.name not in calls:
-            calls[key.name] = self.scope.refuse(node, "recursion", "calls form no cycle")
+        self.scope.program.calls.setdefault(self.scope.key.name, {}).setdefault(key.name, self.scope.where(node))
 
     def emit_call(self, key: ir.FunctionKey, arguments: list[ir.Expression], node: ast.AST) -> Value:
         """Call a compiled function; its result is kept in a temporary."""

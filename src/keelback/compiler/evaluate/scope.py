@@ -9,7 +9,7 @@ from keelback.compiler import ir
 from keelback.compiler.annotations import annotated_locals
 from keelback.compiler.errors import CompileError
 from keelback.compiler.evaluate.frame import Frame
-from keelback.compiler.program import Program
+from keelback.compiler.program import Program, Where
 from keelback.compiler.types import VOID, Type, join
 
 
@@ -34,14 +34,16 @@ class Scope:
         """Return where the statement at hand starts, which all that it does belongs to, or another statement."""
         return (self.frame.file, (node if isinstance(node, ast.stmt) else self.frame.at).lineno)
 
-    def where(self) -> tuple[str, int, int]:
-        """Return file, line and column of the statement at hand."""
-        return (self.frame.file, self.frame.at.lineno, self.frame.at.col_offset + 1)
+    def where(self, node: ast.AST | None = None) -> Where:
+        """Return file, line and column of the statement at hand, or of a node in it."""
+        line, column = self.frame.at.lineno, self.frame.at.col_offset
+        if node is not None:
+            line, column = getattr(node, "lineno", line), getattr(node, "col_offset", 0)
+        return (self.frame.file, line, column + 1)
 
     def refuse(self, node: ast.AST, rule: str, message: str) -> CompileError:
         """Return the error that refuses a node."""
-        line, column = getattr(node, "lineno", self.frame.at.lineno), getattr(node, "col_offset", 0)
-        return CompileError(rule, message, self.frame.file, line, column + 1)
+        return CompileError(rule, message, *self.where(node))
 
     def variable(self, name: str) -> str:
         """Return what a local of the function at hand is called in the tree."""

@@ -1,6 +1,7 @@
 """How constants, texts and paths are written in C."""
 
 import re
+from functools import cache
 
 from keelback.compiler.intervals import Interval
 from keelback.compiler.names import path_name
@@ -24,6 +25,7 @@ def literal(value: int, c: IntegerType) -> str:
     return number + suffix if value >= 0 else f"({number}{suffix})"
 
 
+@cache
 def quoted(text: str) -> str:
     """Return a string constant: what is no plain character of ASCII by its number, and no trigraph."""
     plain = re.sub(r"(?<=\?)\?", r"\\?", text.replace("\\", "\\\\").replace('"', '\\"'))

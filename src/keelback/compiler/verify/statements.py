@@ -1,6 +1,7 @@
 """What each statement is made of, and which statements there are after which pass."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from keelback.compiler import ir
@@ -40,7 +41,8 @@ class Statements(Expressions):
         super().__init__({**function.locals, **function.parameters}, word_bits)
         self.function = function
         self.functions = functions
-        self.rules = {each: getattr(self, each.__name__) for each in nodes}
+        kind: Any = type(self)
+        self.rules = _rules(kind, nodes)
         self.labels: set[str] = set()
         self.exits: Exits = frozenset()
 
@@ -52,7 +54,7 @@ class Statements(Expressions):
                 rule = self.rules.get(type(node))
                 if rule is None:
                     raise TreeError(self.function, statement, f"There is no {type(node).__name__} here.")
-                if not rule(node):
+                if not rule(self, node):
                     raise TreeError(self.function, statement, rule.__doc__)
             if inside := parts_of(statement):
                 self.inside(statement, inside, exits)
@@ -204,6 +206,12 @@ class Statements(Expressions):
         """A handler takes errors, and has a local that holds one."""
         errors = range(ir.PROCESS_FAULT, 0)
         return all(self.locals.get(each.name) == self.error and each.codes <= {*errors} for each in node.handlers)
+
+
+@cache
+def _rules(kind: Any, nodes: frozenset[type]) -> dict[type, Any]:
+    """Return the rule of each node, of those that a class has."""
+    return {each: getattr(kind, each.__name__) for each in nodes}
 
 
 def is_struct(value: ir.Expression) -> bool:
