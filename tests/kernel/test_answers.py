@@ -96,10 +96,10 @@ def test_a_call_that_fails_at_an_edge_has_touched_nothing(fresh, request_, edge)
 def fails_without_a_trace(machine: Driven, request_: tuple[int | None, ...], edge: str) -> None:
     address = EDGES[edge] - 4
     machine.run(ACTOR)
-    before = (memory(machine.pc, ACTOR), rest(machine))
+    before = (memory(machine.lens, ACTOR), rest(machine))
     result = machine.call(*(address if each is None else each for each in request_), pid=ACTOR)
     assert -255 <= result < 0
-    assert (memory(machine.pc, ACTOR), rest(machine)) == before
+    assert (memory(machine.lens, ACTOR), rest(machine)) == before
 
 
 def rest(machine: Driven) -> bytearray:
@@ -113,7 +113,7 @@ def test_an_answer_over_two_pages_that_may_be_written_is_whole(life):
     machine = driven("it", life=life)
     edge = BSS + PAGE
     assert machine.call(Call.FRAME_COUNTS, edge - 4) == 0
-    words = [memory(machine.pc, 1)[page] for page in (BSS, edge)]
+    words = [memory(machine.lens, 1)[page] for page in (BSS, edge)]
     counts = machine.counts
     found = int.from_bytes(words[0][-4:], "little"), int.from_bytes(words[1][:4], "little")
     assert found == (counts.kernel_free, counts.kernel_total)

@@ -699,7 +699,7 @@ def attempt(machine: Driven, case: Case, failed: int) -> int:
     frame = machine.thread(case.actor).frame
     result_register = range_of(frame, register_name(frame, "ax"))
     machine.begin(case.actor, CALL, *case.request)
-    before = memory(machine.pc, case.actor)
+    before = memory(machine.lens, case.actor)
     for observers in (machine.pc.before_trap, machine.pc.after_trap):
         observers[:] = [lambda: seen.append(state(machine.pc, result_register))]
     fail_at(machine, failed + 1)
@@ -711,7 +711,7 @@ def attempt(machine: Driven, case: Case, failed: int) -> int:
         return result
     assert end_injection(machine) == 0 and machine.thread(case.actor).frame.vector == 0x80
     machine.check()
-    assert memory(machine.pc, case.actor) == before
+    assert memory(machine.lens, case.actor) == before
     if failed < case.clean:
         assert_equal(machine.pc, seen[1], seen[0])
     else:

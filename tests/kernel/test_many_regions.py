@@ -91,12 +91,12 @@ def test_a_child_has_a_thousand_regions_too_and_gives_its_nodes_back(machine):
     many(machine)
     for number in (1, 333, 999):
         machine.write(place(number), number % 251)
-    used, before = machine.used(), memory(machine.pc, 1)
+    used, before = machine.used(), memory(machine.lens, 1)
     child = machine.fork()
-    assert anonymous(machine, child) == anonymous(machine) and memory(machine.pc, child) == before
+    assert anonymous(machine, child) == anonymous(machine) and memory(machine.lens, child) == before
     machine.check()
     do(machine, Call.UNMAP, place(100), 700 * PAGE, pid=child)
-    assert memory(machine.pc, 1) == before and len(anonymous(machine, child)) == MANY - 700
+    assert memory(machine.lens, 1) == before and len(anonymous(machine, child)) == MANY - 700
     machine.check()
     with pytest.raises(Died):
         machine.call(Call.EXIT, 0, pid=child)

@@ -1,6 +1,5 @@
 """What a request leaves in RAM: all that counts, to be compared byte by byte with what was there before."""
 
-from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.calls.starting_calls import StartingCalls
 from keelback.kernel.devices.screen import SCREEN
@@ -70,13 +69,12 @@ def assert_equal(pc: SimulatedPc, found: bytearray, expected: bytearray) -> None
         raise AssertionError("\n".join(["the failure left a trace:", *lines[:20]]))
 
 
-def memory(pc: SimulatedPc, pid: int) -> dict[int, bytes]:
+def memory(lens: Kernel, pid: int) -> dict[int, bytes]:
     """Return what a process would read in its regions, page by page, but for pages of zeros, there or not."""
-    kernel = look(pc.layout, pc.ram.contents)
-    found = {}
-    for each in Snapshot(kernel).processes[pid].pages():
+    found, contents = {}, lens.spaces.ram.contents
+    for each in Snapshot(lens).processes[pid].pages():
         start = each.mapping.frame << PAGE_SHIFT
-        content = bytes(pc.ram.contents[start : start + PAGE_SIZE])
+        content = bytes(contents[start : start + PAGE_SIZE])
         if any(content) and each.region:
             found[each.address] = content
     return found

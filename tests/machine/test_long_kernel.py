@@ -87,9 +87,8 @@ def machine(life, *codes, **options):
     return made(LAYOUT, image(life, *codes), memory=16 * MIB, **options)
 
 
-def current_frame(pc):
+def current_frame(kernel):
     """Return the trap frame of the thread that is running now."""
-    kernel = look(LAYOUT, pc.ram.contents)
     return kernel.scheduler.current(kernel.first_cpu).frame
 
 
@@ -140,7 +139,7 @@ def test_a_frame_says_how_its_call_came(life, code, error):
     pc = machine(life, "9090" + code)
     pc.boot()
     seen = []
-    frame = current_frame(pc)
+    frame = current_frame(look(LAYOUT, pc.ram.contents))
     pc.before_trap.append(lambda: seen.append((frame.vector, frame.error, frame.rip, frame.rflags, frame.rsp)))
     assert pc.run() is Outcome.POWERED_OFF
     [(vector, said, rip, rflags, rsp)] = seen
@@ -153,9 +152,10 @@ def test_ticks_come_at_the_same_instruction_in_both_lives_whichever_way_back_was
     pcs = machines("31f6 b805000000 0f05 b805000000 cd80 48ffc6 ebed", SPIN, "9090ebfc")
     seen = {id(pc): [] for pc in pcs}
     for pc in pcs:
+        lens = look(LAYOUT, pc.ram.contents)
 
-        def note(pc=pc):
-            frame = current_frame(pc)
+        def note(pc=pc, kernel=lens):
+            frame = current_frame(kernel)
             if frame.vector == TIMER:
                 seen[id(pc)].append((pc.time, frame.rip, frame.rsi))
 
@@ -187,7 +187,7 @@ def test_a_non_maskable_interrupt_at_any_instruction_of_the_kernel_changes_nothi
 def test_a_frame_that_leads_to_no_address_is_a_mistake_of_the_kernels(life):
     pc = machine(life, "ebfe")
     pc.boot()
-    current_frame(pc).rip = 1 << 47
+    current_frame(look(LAYOUT, pc.ram.contents)).rip = 1 << 47
     with pytest.raises(Panic, match="vector 13 in ring 0: it returns to 0x800000000000, which is no address"):
         pc.step()
 
