@@ -1,5 +1,6 @@
 """Static objects of a kernel: built once, then frozen, constants to the compiler."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -55,9 +56,9 @@ def freeze(root: Component) -> None:
 def static_parts(root: Component) -> Iterator[tuple[str, Any]]:
     """Yield (attribute path, object) for all that is reachable from `root`, each object once, outer before inner."""
     seen: set[int] = set()
-    waiting: list[tuple[str, Any]] = [("", root)]
+    waiting: deque[tuple[str, Any]] = deque([("", root)])
     while waiting:
-        path, part = waiting.pop(0)
+        path, part = waiting.popleft()
         if isinstance(part, MethodType):
             part = part.__self__
         if id(part) in seen or isinstance(part, _PLAIN):
@@ -73,7 +74,8 @@ def _is_frozen(part: Any) -> bool:
 
 def _inner_parts(path: str, part: Any) -> list[tuple[str, Any]]:
     if isinstance(part, Component):
-        return [(f"{path}.{name}".lstrip("."), value) for name, value in vars(part).items() if name != "_frozen"]
+        prefix = path and path + "."
+        return [(prefix + name, value) for name, value in vars(part).items() if name != "_frozen"]
     if isinstance(part, tuple):
         return [(f"{path}[{index}]", value) for index, value in enumerate(part)]
     if is_dataclass(part) and _is_frozen(part):

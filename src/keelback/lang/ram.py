@@ -6,8 +6,10 @@
 """
 
 import mmap
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from struct import calcsize
 from typing import Any
 
@@ -57,6 +59,7 @@ class Ram:
         self.integers: dict[str, memoryview] = {code: _integers(self.bytes, code) for code in "bBhHiIqQ"}
         """All of it, as integers of each type from address 0 on, by its `struct` format letter."""
         self.records: list[Record] = []
+        """The static records, lowest first."""
         self.homes: dict[type, Any] = {}
         self.touch: Callable[[int, int, int], None] = self.inside
         self.views: dict[tuple[type, int], Any] = {}
@@ -76,16 +79,22 @@ class Ram:
 
     def add_record(self, record: Record) -> None:
         """Note a static record.  Raises: ValueError when it overlaps another."""
-        for other in self.records:
+        index = self._index(record.address)
+        for other in self.records[max(index - 1, 0) : index + 1]:
             if record.address < other.end and other.address < record.end:
                 raise ValueError(f"[{record.address:#x}, {record.end:#x}) overlaps {other.name} at {other.address:#x}")
-        self.records.append(record)
+        self.records.insert(index, record)
 
     def name_record(self, address: int, struct: type, count: int, name: str) -> None:
         """Give the static record that is just this struct, or array of `count` structs, its name, once."""
-        for record in self.records:
+        index = self._index(address)
+        for record in self.records[index : index + 1]:
             if (record.address, record.struct, record.count, record.name) == (address, struct, count, ""):
                 record.name = name
+
+    def _index(self, address: int) -> int:
+        """Return where in the list of records the first is that lies at an address or above."""
+        return bisect_left(self.records, address, key=attrgetter("address"))
 
 
 def _integers(bytes: memoryview, code: Any) -> memoryview:
