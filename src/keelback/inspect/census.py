@@ -110,8 +110,7 @@ class Census:
 
     def frame(self, number: int) -> memoryview:
         """Return the words of a frame."""
-        start = number << PAGE_SHIFT
-        return memoryview(self.kernel.spaces.ram.contents)[start : start + (1 << PAGE_SHIFT)].cast("I")
+        return self.kernel.spaces.ram.integers["I"][number << PAGE_SHIFT - 2 : (number + 1) << PAGE_SHIFT - 2]
 
     def _use(self, frame: int, owner: int) -> None:
         """Count a use of a frame; one that the machine does not have has no record to compare."""

@@ -1,7 +1,7 @@
 """A kernel's records, read as they lie in RAM: tables, sets, regions and queues as plain lists."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from keelback.inspect.walk import PAGE_SHIFT
@@ -15,6 +15,9 @@ from keelback.kernel.messages.handle_table import Handle, HandleNode, HandleTabl
 from keelback.kernel.processes.processes import Process
 from keelback.kernel.processes.queues import Queue, Queues
 from keelback.lang import Table, address_of, view
+
+TOGETHER = 32
+"""How many records are looked at together for one that is not zero."""
 
 
 class Range(Protocol):
@@ -59,11 +62,16 @@ def numbered(array: Any) -> list[tuple[int, Any]]:
     """Return the same structs, each behind its index."""
     start, size = address_of(array), array._element_size()
     content = bytes(array._ram.bytes[start : start + len(array) * size])
-    zero = bytes(size)
-    if content == bytes(len(content)):
-        return []
-    places = range(0, len(content), size)
-    return [(place // size, array[place // size]) for place in places if content[place : place + size] != zero]
+    return [(place // size, array[place // size]) for place in _filled(content, size)]
+
+
+def _filled(content: bytes, size: int) -> Iterator[int]:
+    """Yield the places of those pieces of a size that are not zero; most are, so many are looked at together."""
+    zero, zeros = bytes(size), bytes(TOGETHER * size)
+    for start in range(0, len(content), len(zeros)):
+        if content[start : start + len(zeros)] != zeros:
+            places = range(start, min(start + len(zeros), len(content)), size)
+            yield from [place for place in places if content[place : place + size] != zero]
 
 
 def nodes_of(kernel: Kernel, space: SpaceRecord) -> list[int]:

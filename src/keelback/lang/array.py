@@ -121,6 +121,9 @@ class IntegerArray(Array[int]):
             self._touch(index, 1)
         return self._view[index]  # type: ignore[no-any-return]
 
+    def __iter__(self) -> Iterator[int]:
+        return super().__iter__() if self._ram.strict else iter(self._view)
+
     def __setitem__(self, index: int, value: int) -> None:
         if index < 0 or index >= self._count:
             raise self._no_element(index)

@@ -76,22 +76,28 @@ def _free_sets(census: Census) -> Iterator[str]:
 
 @invariant("a free frame of the kernel zone whose first word is 0 is all zero")
 def _blank_frames(census: Census) -> Iterator[str]:
-    bounds, free = census.kernel.memory.bounds, census.free
-    for frame in range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
-        words = census.frame(frame)
-        if words[0] == 0 and free >> frame & 1 and words.tobytes() != ZEROS:
+    for frame, words in _free_in_zone(census, 0):
+        if words.tobytes() != ZEROS:
             yield f"frame {frame:#x} is free and begins with 0, and should be all zero, but is not"
 
 
 @invariant("a free frame of the kernel zone that begins as the kernel's own table at KLIMIT is as that")
 def _parted_frames(census: Census) -> Iterator[str]:
-    bounds, snapshot, limit = census.kernel.memory.bounds, census.snapshot, census.kernel.layout.kernel_limit
+    snapshot, limit = census.snapshot, census.kernel.layout.kernel_limit
     *_, own = snapshot.walker.tables(snapshot.kernel_root, limit, limit + PAGE_SIZE)
     expected = census.frame(own.place >> PAGE_SHIFT)
-    for frame in range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT):
-        words = census.frame(frame)
-        if words[0] == expected[0] and census.free >> frame & 1 and words != expected:
+    for frame, words in _free_in_zone(census, expected[0]):
+        if words != expected:
             yield f"frame {frame:#x} is free and begins as the kernel's own table, and should be as that, but is not"
+
+
+def _free_in_zone(census: Census, word: int) -> Iterator[tuple[int, memoryview]]:
+    """Yield the free frames of the kernel zone that begin with a word, with all of theirs."""
+    bounds, words = census.kernel.memory.bounds, census.kernel.spaces.ram.integers["I"]
+    start, end, step = bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT, PAGE_SIZE // 4
+    for frame, first in enumerate(words[start * step : end * step : step], start):
+        if first == word and census.free >> frame & 1:
+            yield frame, census.frame(frame)
 
 
 @invariant("a word of a free set's upper level has a bit for each word below that is not zero")

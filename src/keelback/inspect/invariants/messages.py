@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from keelback.abi.handles import MOST_HANDLES, RECEIVE, SEND
+from keelback.abi.handles import RECEIVE, SEND
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.records import handle_table_of, handles_of, members, numbered
@@ -26,7 +26,7 @@ def _tables(census: Census) -> Iterator[str]:
     alive = {each._index for each in census.snapshot.process_records if each.space.directory}
     for pid, table in numbered(tables.tables) if tables is not None else ():
         used = [number for number, _ in handles_of(census.kernel, table)]
-        last, free = max(used, default=0), min({*range(1, MOST_HANDLES + 2)} - {*used})
+        last, free = max(used, default=0), min({*range(1, len(used) + 2)} - {*used})
         nodes = 0 if last <= FEW or tables is None else -(-last // tables.in_node)
         if (table.full, table.last, table.nodes) != (free - 1, last, nodes):
             found = f"full to {table.full}, last {table.last}, {table.nodes} nodes"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
-from keelback.inspect.records import handle_table_of, handles_of
+from keelback.inspect.records import handle_table_of, handles_of, numbered
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT
 from keelback.kernel.memory.regions import RegionKind
@@ -68,8 +68,7 @@ def _shown(census: Census) -> Iterator[str]:
 @invariant("a place of an object that there is not is all zero, and an object's frames are its alone")
 def _places(census: Census) -> Iterator[str]:
     owner: dict[int, int] = {}
-    table = census.kernel.objects.table if census.kernel.objects is not None else ()
-    for number, record in enumerate(table):
+    for number, record in numbered(census.kernel.objects.table) if census.kernel.objects is not None else ():
         if not record.pages and (record.handles or record.shown or record.node or record.is_kernels):
             yield f"the place of object {number} is not all zero"
     for number, each in census.snapshot.objects.items():

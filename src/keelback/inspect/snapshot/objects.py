@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keelback.inspect.records import frames_of_object
+from keelback.inspect.records import frames_of_object, numbered
 from keelback.inspect.snapshot.pages import Page
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ class MemoryObject:
 
 def objects_of(snapshot: Snapshot) -> dict[int, MemoryObject]:
     """Return the memory objects of a machine, by their numbers.  Raises: Panic when a list is not in RAM."""
-    table = snapshot.kernel.objects.table if snapshot.kernel.objects is not None else ()
     found = {}
-    for number, record in enumerate(table):
+    for number, record in numbered(snapshot.kernel.objects.table) if snapshot.kernel.objects is not None else ():
         if record.pages:
             frames, nodes = frames_of_object(snapshot.kernel, record)
             found[number] = MemoryObject(
