@@ -83,6 +83,9 @@ SCHEMES = {
     ),
 }
 
+Step = tuple[memoryview, int, int]
+"""An entry on the way to a page: its table, its index there, and what it was."""
+
 Reader = Callable[[int, int], memoryview]
 """Returns so many bytes at a physical address, fewer where there is no RAM: a view that changes as memory does."""
 
@@ -103,6 +106,7 @@ class Translation(NamedTuple):
         return self.frame == other.frame and not (self.flags ^ other.flags) & (WRITABLE | USER | GLOBAL | NO_EXECUTE)
 
 
+NOT_KNOWN = (), None
 NOT_MAPPED = "not mapped"
 RIGHTS = USER | WRITABLE | NO_EXECUTE
 
@@ -130,6 +134,8 @@ class Walker:
         self.scheme = SCHEMES[scheme]
         self.read = read
         self._views: list[dict[int, memoryview]] = [{} for _ in self.scheme.levels]
+        self._known: dict[tuple[int, int], tuple[tuple[Step, ...], Translation | None]] = {}
+        """By cr3 and page, the way that was gone; where its entries are as they were, it leads where it led."""
         self._steps = [
             (views, level.shift, (1 << level.bits) - 1, level.is_page, depth)
             for depth, (views, level) in enumerate(zip(self._views, self.scheme.levels, strict=True))
@@ -140,18 +146,29 @@ class Walker:
 
         Raises: Panic when a table is not in RAM.
         """
-        place, links = root & self.scheme.root, self.scheme.links
-        way: tuple[int, ...] = ()
+        way, known = self._known.get((root, address >> PAGE_SHIFT), NOT_KNOWN)
+        for view, index, entry in way:
+            if view[index] != entry:
+                break
+        else:
+            if known is not None:
+                return known
+        return self._walk(root, address)
+
+    def _walk(self, root: int, address: int) -> Translation | None:
+        """Do the same, whatever is known."""
+        place, links, page = root & self.scheme.root, self.scheme.links, address >> PAGE_SHIFT
+        way: tuple[Step, ...] = ()
         for views, shift, last, is_page, depth in self._steps:
-            try:
-                entry = views[place][address >> shift & last]
-            except KeyError:
-                entry = self._view(place, depth)[address >> shift & last]
+            view, index = views.get(place) or self._view(place, depth), address >> shift & last
+            entry = view[index]
             if not entry & PRESENT:
                 return None
-            way += (entry,)
+            way += ((view, index, entry),)
             if entry & is_page:
-                return _translation(self.scheme, address >> PAGE_SHIFT, way)
+                found = _translation(self.scheme, page, tuple([each for _, _, each in way]))
+                self._known[root, page] = way, found
+                return found
             place = entry & links
         raise AssertionError("every entry of the last level that is present is a page")
 
