@@ -795,7 +795,7 @@ def in_cell(case: Case, cell: str) -> Case:
     bits = there.paging.word_bits
     result = case.result % (1 << 32) if bits == 64 and case.result < -255 else case.result
     if not there.kernel_stack_slots:
-        changes.pop("kernel_stack_slots", None)
+        changes = {name: value for name, value in changes.items() if not name.startswith("kernel_stack")}
     layout = replace(there, **AREAS | changes)
     return replace(case, layout=layout, request=request, result=result, points=UNKNOWN)
 
