@@ -52,8 +52,6 @@ class IntegerType:
 
         Raises: Panic when it is no integer (a bool is none) or does not fit; `what` names the place in the message.
         """
-        if type(value) is int and self.minimum <= value <= self.maximum:  # nearly always
-            return value
         if not isinstance(value, int) or isinstance(value, bool):
             raise Panic(f"{what} takes {self.name}, not {value!r}")
         if not self.minimum <= value <= self.maximum:

@@ -153,7 +153,10 @@ def words_of(word_bits: int) -> Iterator[None]:
 
 def check(value: Any, type_name: str, what: str) -> Any:
     """Return `value`.  Raises: Panic when it does not fit the integer type."""
-    return _types[type_name].checked(value, what)
+    wanted = _types[type_name]
+    if type(value) is int and wanted.minimum <= value <= wanted.maximum:  # nearly always
+        return value
+    return wanted.checked(value, what)
 
 
 _NAMES = {CHECK: check, PANIC: Panic}
