@@ -11,6 +11,7 @@ from keelback.machine.compare import FREE, IGNORED, STACK
 from keelback.machine.simulated.pc import SimulatedPc
 
 Range = tuple[int, int]
+ZEROS = bytes(PAGE_SIZE)
 
 
 def range_of(record: Struct, *names: str) -> Range:
@@ -47,14 +48,19 @@ def console(kernel: Kernel) -> list[Range]:
 
 
 def state(pc: SimulatedPc, *more: Range) -> bytearray:
-    """Return all RAM, with zeros where it does not count: what is ignored, scratch, free frames, kernel stacks."""
-    kernel, content = pc.kernel, bytearray(pc.ram.bytes)
+    """Return RAM, to the last frame in use, with zeros where it does not count.
+
+    That is what is ignored, scratch, free frames, kernel stacks.
+    """
+    kernel = pc.kernel
     bounds, table = kernel.memory.bounds, kernel.memory.frames.table
     owners = memoryview(pc.ram.bytes)[table.record.base :][: 4 * len(table)].cast("H")[1::2].tolist()
     zone = range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT)
-    for frame, owner in enumerate(owners):
-        if owner == FREE or (frame in zone and owner == STACK):
-            content[frame << PAGE_SHIFT : frame + 1 << PAGE_SHIFT] = bytes(PAGE_SIZE)
+    end = 1 + max(frame for frame, owner in enumerate(owners) if owner != FREE)
+    content = bytearray(pc.ram.bytes[: end << PAGE_SHIFT])
+    for frame, owner in enumerate(owners[:end]):
+        if owner == FREE or (owner == STACK and frame in zone):
+            content[frame << PAGE_SHIFT : frame + 1 << PAGE_SHIFT] = ZEROS
     for start, end in (*(place(kernel) for place in IGNORED.values()), *scratch(kernel), *more):
         content[start:end] = bytes(end - start)
     return content
