@@ -10,10 +10,10 @@
 """
 
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from copy import copy
 from functools import cache
-from operator import is_
+from itertools import chain
 from typing import Any
 
 MOST = 16
@@ -93,11 +93,17 @@ def again(key: Hashable, make: Callable[[], Any]) -> Any:
 
 def _names() -> list[Any]:
     """Return what the names in our modules and classes stand for."""
-    return [each for names in _places() for name, each in names.items() if name not in NOTED_BY_PYTHON]
+    return [*chain.from_iterable(map(_written_in, _places()))]
+
+
+def _written_in(names: Mapping[str, Any]) -> Collection[Any]:
+    if names.keys().isdisjoint(NOTED_BY_PYTHON):
+        return names.values()
+    return [each for name, each in names.items() if name not in NOTED_BY_PYTHON]
 
 
 @cache
-def _places() -> list[dict[str, Any]]:
+def _places() -> list[Mapping[str, Any]]:
     modules = [each for name, each in sys.modules.items() if name.startswith(OURS)]
     classes = {each for module in modules for each in vars(module).values() if isinstance(each, type)}
     return [*map(vars, modules), *(vars(each) for each in classes if each.__module__.startswith(OURS))]
@@ -109,7 +115,7 @@ def _written() -> list[Any]:
 
 
 def _is_as_written() -> bool:
-    return all(map(is_, _names(), _written()))
+    return _names() == _written()  # which looks no further where each is the same object
 
 
 def _noted(key: Hashable, make: Callable[[], Any]) -> Stand:

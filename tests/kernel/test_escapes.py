@@ -105,7 +105,8 @@ def shown(text):
     screen.start()
     for byte in text:
         screen.put(byte)
-    assert not any(ram.bytes[0x1100:SCREEN]) and not any(ram.bytes[SCREEN + SIZE :])
+    for rest in (ram.bytes[0x1100:SCREEN], ram.bytes[SCREEN + SIZE :]):
+        assert rest.tobytes() == bytes(len(rest))
     return bytes(ram.bytes[SCREEN : SCREEN + SIZE])
 
 
