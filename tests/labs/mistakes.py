@@ -264,11 +264,11 @@ MISTAKES = {
         "right  wait_on(",
     ),
     ("waits", "one too many that are woken"): (
-        "while number != 0 and woken < most:", "while number != 0 and woken <= most:",
+        "if woken >= most:", "if woken > most:",
         "yours  wake(",
     ),
     ("waits", "all that are woken, however many are asked for"): (
-        "while number != 0 and woken < most:", "while number != 0:",
+        "                if woken >= most:\n                    break\n", "",
         "yours  wake(",
     ),
     ("waits", "an address that is no word's"): (

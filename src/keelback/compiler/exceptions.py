@@ -90,13 +90,15 @@ class _Lowering:
             self.labels.add(name)
             context = (*context, Inside(statement.label, name))
             statement = replace(statement, label=name)
+        if isinstance(statement, ir.If):
+            statement = replace(statement, rare=bool(statement.then) and isinstance(statement.then[-1], ir.Raise))
         return with_blocks(statement, lambda body: tuple(self.lower(body, context)))
 
     def lower_call(self, call: ir.Call, context: Context) -> list[ir.Statement]:
         error = self.new_local("failed", ir.ERROR)
         failed = ir.Binary(BOOLEAN, "!=", error, ir.Constant(exactly(0), 0))
         leave = self.unwind(call.place, error, context)
-        return [replace(call, error=error.name), ir.If(call.place, failed, tuple(leave))]
+        return [replace(call, error=error.name), ir.If(call.place, failed, tuple(leave), rare=True)]
 
     def unwind(self, place: ir.Place, code: ir.Expression, context: Context) -> list[ir.Statement]:
         """Run what is on the way to who takes an error, and go there."""

@@ -266,6 +266,7 @@ class If(Statement):
     condition: Expression
     then: tuple[Statement, ...]
     otherwise: tuple[Statement, ...] = ()
+    rare: bool = False  # to do the first, which goes to who takes an error
 
 
 class Switch(Statement):

@@ -28,7 +28,7 @@ MISTAKES = {
     "callers that wait for a reply from nowhere": (
         *ENDPOINTS, "destroy", "self.scheduler.refuse_all(self.wait_queues.of_callers(number), Closed.number)", "pass",
     ),
-    "wake that wakes one too many": (*WORDS, "wake", "woken < most", "woken <= most"),
+    "wake that wakes one too many": (*WORDS, "wake", "woken >= most", "woken > most"),
     "bits that come again": (*MESSAGES, "_take_bits", "endpoint.bits = 0", "pass"),
     "a caller with its reply that waits for its turn": (
         *MESSAGES, "_resume", "self.scheduler.run_next(caller)", "self.scheduler.wake(caller)",

@@ -122,7 +122,7 @@ class Statements(Expressions):
     def print_If(self, statement: ir.If, indent: str, depth: int) -> str:
         then, otherwise = self.block(statement.then, depth), self.block(statement.otherwise, depth)
         condition = self.text(statement.condition)
-        if statement.then and isinstance(statement.then[-1], ir.Fail):
+        if statement.rare:
             condition = f"UNLIKELY({condition})"
         text = f"{indent}if ({condition}) {{\n{then}{indent}}}"
         return text + (f" else {{\n{otherwise}{indent}}}\n" if otherwise else "\n")

@@ -17,8 +17,21 @@ from keelback.kernel.processes.processes import Process
 from keelback.kernel.processes.scheduler import MOST_TICKS
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.processes.word_waits import WordWaits
-from keelback.kernel.x86.trap_frame import signed
-from keelback.lang import Array, Component, KernelError, Region, Struct, address_of, inline, size_of, u8, u32, word
+from keelback.kernel.x86.trap_frame import TrapFrame, signed
+from keelback.lang import (
+    Array,
+    Component,
+    KernelError,
+    Region,
+    Struct,
+    address_of,
+    inline,
+    rare,
+    size_of,
+    u8,
+    u32,
+    word,
+)
 
 MOST_TEXT = 4096
 """The most bytes that one `puts` writes."""
@@ -68,11 +81,17 @@ class SystemCalls(Component):
         frame = thread.frame
         try:
             number = frame.number()
-            if number >= len(self.calls):
-                raise UnknownCall
-            frame.set_result(self.calls[number](thread))
+            if number < len(self.calls):
+                frame.set_result(self.calls[number](thread))
+            else:
+                self._refuse(frame)
         except KernelError as error:
             frame.set_error(error.number)
+
+    @rare
+    def _refuse(self, frame: TrapFrame) -> None:
+        """Refuse a call by a number that none has: raised, the error would cost every call a step."""
+        frame.set_error(UnknownCall.number)
 
     def getpid(self, thread: Thread) -> word:
         """Return the caller's process id."""

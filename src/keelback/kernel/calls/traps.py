@@ -67,12 +67,9 @@ class Traps(Component):
                 self._serve(thread, thread.frame.vector)
         except ProcessFault:
             self._end(thread)
-        if thread.state == ThreadState.RUNNING:
-            return self._leave(cpu, thread)
-        chosen = self.scheduler.current(cpu)
-        if chosen is not thread:
-            return self._change(cpu, chosen)
-        return self.resume(cpu)
+        if thread.state != ThreadState.RUNNING:
+            thread = self._next(cpu, thread)
+        return self._leave(cpu, thread)
 
     @rare
     def _release_stack(self, cpu: CpuState) -> None:
@@ -87,11 +84,14 @@ class Traps(Component):
         self.faults.report(process, thread)
         self.endings.die(process)
 
-    def _change(self, cpu: CpuState, thread: Thread) -> word:
-        """Let a CPU run a thread that a message made the current one; return the address of its trap frame."""
-        self.scheduler.enter(cpu, thread)
-        self.scheduler.use_space(cpu, self.processes.of(thread).space.directory)
-        return self._leave(cpu, thread)
+    def _next(self, cpu: CpuState, thread: Thread) -> Thread:
+        """Return who runs next where a thread does not go on: whom a message made the current one, or who is chosen."""
+        current = self.scheduler.interrupted(cpu)
+        if current is thread:
+            return self._choose(cpu)
+        self.scheduler.enter(current)
+        self.scheduler.use_space(cpu, self.processes.of(current).space.directory)
+        return current
 
     def _leave(self, cpu: CpuState, thread: Thread) -> word:
         """Return the address of a thread's trap frame; from here on the kernel touches nothing but its own part."""
@@ -136,12 +136,16 @@ class Traps(Component):
 
     def resume(self, cpu: CpuState) -> word:
         """Choose who runs next on a CPU and return the address of the trap frame to restore."""
+        return self._leave(cpu, self._choose(cpu))
+
+    def _choose(self, cpu: CpuState) -> Thread:
+        """Choose who runs next on a CPU, in its address space."""
         thread = self.scheduler.choose(cpu)
         if thread.pid != 0:
             self.scheduler.use_space(cpu, self.processes.of(thread).space.directory)
         else:
             self._rest()
-        return self._leave(cpu, thread)
+        return thread
 
     @rare
     def _rest(self) -> None:

@@ -87,6 +87,10 @@ class FrameAccess(Component):
         """Return the address at which a frame of the kernel zone is reached."""
         return frame << PAGE_SHIFT
 
+    def place_of_root(self, frame: u32) -> word:
+        """Return the same for the root of a space, which no CPU's cr3 has above 4 GiB."""
+        return frame << PAGE_SHIFT & 0xFFFF_FFFF
+
     def frame_at(self, address: word) -> u32:
         """Return which frame of the kernel zone is reached at an address."""
         return address >> PAGE_SHIFT

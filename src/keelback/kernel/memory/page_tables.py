@@ -10,7 +10,7 @@
 
 from collections.abc import Iterator
 
-from keelback.abi.errors import OutOfMemory
+from keelback.abi.errors import BadAddress, OutOfMemory
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.x86.paging import (
@@ -51,7 +51,11 @@ class PageTables(Component):
 
     def entry(self, table: u32, index: u32) -> Entry:
         """Return an entry of a table."""
-        return view(self.ram, Entry, self.access.place_of(table) + index * self.scheme.entry_size)
+        return self._entry_in(self.access.place_of(table), index)
+
+    def _entry_in(self, place: word, index: u32) -> Entry:
+        """Return an entry of the table at an address."""
+        return view(self.ram, Entry, place + index * self.scheme.entry_size)
 
     def like(self, table: u32, entry: Entry) -> Entry:
         """Return the entry of a table that is for the same index as one of another table."""
@@ -160,18 +164,20 @@ class PageTables(Component):
         return self.entry(table, self.scheme.table.index(address))
 
     def frame_with(self, root: u32, address: word, flags: u32) -> u32:
-        """Return the frame that the page of an address is mapped to with some flags of its low word, 0 when it is not.
+        """Return the frame that the page of an address is mapped to with some flags of its low word.
 
-        They are more than PRESENT: what no entry that is absent has.
+        They are more than PRESENT: what no entry that is absent has.  Raises: BadAddress when it is not.
         """
-        table: u32 = root
+        place: word = self.access.place_of_root(root)
         for level in self.scheme.directories:
-            entry = self.entry(table, level.index(address))
+            entry = self._entry_in(place, level.index(address))
             if not entry.present:
-                return 0
-            table = self.table_at(entry)
-        last = self.entry(table, self.scheme.table.index(address))
-        return self.frame_of(last) if last.low & flags == flags else 0
+                raise BadAddress
+            place = self.access.place_of(self.table_at(entry))
+        last = self._entry_in(place, self.scheme.table.index(address))
+        if last.low & flags != flags:
+            raise BadAddress
+        return self.frame_of(last)
 
     def table_of(self, root: u32, address: word) -> u32:
         """Return the frame of the lowest table for an address, 0 when there is none."""

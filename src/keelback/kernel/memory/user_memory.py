@@ -10,7 +10,7 @@
 from keelback.abi.errors import BadAddress, BadArgument
 from keelback.kernel.memory.regions import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.lang import PAGE_SIZE, Array, Component, Page, u8, u16, u32, view, word
+from keelback.lang import PAGE_SIZE, Array, Component, Page, rare, u8, u16, u32, view, word
 
 
 class UserMemory(Component):
@@ -60,18 +60,16 @@ class UserMemory(Component):
         """
         self.copy_in(space, address, count, view(self.access.ram, Page, record).bytes)
 
-    def copy_short_record_in(self, space: Space, address: word, record: word, count: u16) -> None:
-        """Do the same in fewer steps, where the record lies in one page that is mapped.
+    def copy_part_in(self, space: Space, address: word, record: word, start: u16, end: u16) -> None:
+        """Copy the bytes [start, end) of a record at a user address to one of the kernel's, in few steps.
 
-        Raises: BadAddress; the record may hold a part.
+        Raises: BadAddress, also where they don't lie in one page that is mapped; nothing has changed.
         """
-        if self._lies_in_page(address, count):
-            shown: u32 = self.virtual_memory.shown(space, address)
-            if shown != 0:
-                page = self.access.page(shown)
-                view(self.access.ram, Page, record).bytes.copy_from(0, page.bytes, address % PAGE_SIZE, count)
-                return
-        self.copy_record_in(space, address, record, count)
+        if not self._lies_in_page(address, end):
+            raise BadAddress
+        page = self.access.page(self.virtual_memory.shown(space, address))
+        place: u32 = address % PAGE_SIZE + start
+        view(self.access.ram, Page, record).bytes.copy_from(start, page.bytes, place, end - start)
 
     def copy_record_out(self, space: Space, address: word, record: word, count: u32) -> None:
         """Copy a record of the kernel's at an address, `count` bytes, to a user address.
@@ -110,20 +108,17 @@ class UserMemory(Component):
 
     def check_buffer(self, space: Space, address: word, count: word) -> None:
         """Check that a process may write to a range, if there is memory.  Raises: BadAddress."""
+        if not self.virtual_memory.takes(space, address, count):
+            self._check_pages(space, address, count)
+
+    @rare
+    def _check_pages(self, space: Space, address: word, count: word) -> None:
+        """Do the same where pages differ, or are there or not.  Raises: BadAddress."""
         self.check_range(address, count)
         done: word = 0
         while done < count:
-            if self.virtual_memory.writable(space, address + done) == 0:
-                self.virtual_memory.check_writable(space, address + done)
+            self.virtual_memory.check_writable(space, address + done)
             done += PAGE_SIZE - (address + done) % PAGE_SIZE
-
-    def check_short_buffer(self, space: Space, address: word, count: u16) -> None:
-        """Do the same in fewer steps, where the range lies in one page that may be written at once.
-
-        Raises: BadAddress.
-        """
-        if not (self._lies_in_page(address, count) and self.virtual_memory.writable(space, address) != 0):
-            self.check_buffer(space, address, count)
 
     def make_writable(self, space: Space, address: word, count: word) -> None:
         """Make the pages of a range writable, so that nothing that is written there fails.
@@ -159,13 +154,13 @@ class UserMemory(Component):
         Raises: BadAddress, of either; OutOfMemory, of the target; not a byte has been copied.
         """
         if self._lies_in_page(address, count) and self._lies_in_page(place, count):
-            # A page each, which is walked to once, unless there is something to do before.
-            shown: u32 = self.virtual_memory.shown(source, address)
-            written: u32 = self.virtual_memory.writable(target, place)
-            if shown != 0 and written != 0:
-                page = self.access.page(written)
+            try:  # a page each, which is walked to once, unless there is something to do before
+                shown: u32 = self.virtual_memory.shown(source, address)
+                page = self.access.page(self.virtual_memory.writable(target, place))
                 page.bytes.copy_from(place % PAGE_SIZE, self.access.source(shown).bytes, address % PAGE_SIZE, count)
                 return
+            except BadAddress:
+                pass
         self.check_readable(source, address, count)
         self.copy_across(source, address, target, place, count)
 

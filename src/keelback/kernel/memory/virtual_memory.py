@@ -41,11 +41,13 @@ class VirtualMemory(Component):
 
         Nothing is mapped for it, so it needs no memory.  Raises: BadAddress when it is nobody's to read.
         """
-        frame: u32 = self.shown(space, address)
-        return frame if frame != 0 else self._readable_zeros(space, address)
+        try:
+            return self.shown(space, address)
+        except BadAddress:
+            return self._readable_zeros(space, address)
 
     def shown(self, space: Space, address: word) -> u32:
-        """Return the frame of the page of an address that its process may read at once, 0 where none is mapped."""
+        """Return the frame of the page of an address that its process may read at once.  Raises: BadAddress."""
         return self.tables.frame_with(space.directory, address, USER)
 
     @rare
@@ -91,8 +93,14 @@ class VirtualMemory(Component):
         return region
 
     def writable(self, space: Space, address: word) -> u32:
-        """Return the frame of the page of an address that its process may write to at once, 0 where it can't."""
+        """Return the frame of the page of an address that its process may write to at once.  Raises: BadAddress."""
         return self.tables.frame_with(space.directory, address, USER | WRITABLE)
+
+    def takes(self, space: Space, address: word, count: word) -> bool:
+        """Say whether a range lies in one region whose pages come, if there is memory, when they are written to."""
+        region = self.regions.find(space, address)
+        comes = region.permissions & WRITABLE != 0 and region.kind != RegionKind.MALLOC
+        return comes and count <= region.end - address
 
     def check_writable(self, space: Space, address: word) -> None:
         """Check that the page of an address can be made writable, if there is memory.  Raises: BadAddress."""

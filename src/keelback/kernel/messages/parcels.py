@@ -67,7 +67,10 @@ class Parcels(Component):
         self.moving = Moving(processes.virtual_memory)
         self.table = home.array(Message, processes.layout.threads)
         self.came = home.struct(CamePages)
-        self.came_at = layout_of(Message, processes.layout.paging.word_bits).field("page_count").offset
+        layout = layout_of(Message, processes.layout.paging.word_bits)
+        self.came_at = layout.field("page_count").offset
+        # What the short path passes on lies between these, and what it does not.
+        self.start, self.end = layout.field("data").offset, layout.field("pages").offset
 
     def has_one(self, thread: Thread) -> bool:
         """Say whether the call that a thread makes names a record."""
@@ -95,7 +98,9 @@ class Parcels(Component):
 
         Raises: BadAddress, BadArgument, BadHandle; nothing has changed.
         """
-        parcel = self._copy_in(thread, self._space(thread))
+        parcel = self.table[thread.number]
+        address = thread.frame.argument(4)
+        self.user_memory.copy_record_in(self._space(thread), address, address_of(parcel), size_of(parcel))
         if parcel.length > MOST_DATA or parcel.room > MOST_DATA or parcel.rights > ALL:
             raise BadArgument
         if parcel.deadline > MOST_DEADLINE and parcel.deadline != NO_WAIT:
@@ -104,15 +109,6 @@ class Parcels(Component):
             raise BadArgument
         if parcel.handle > MOST_HANDLES:
             raise BadHandle
-
-    def _copy_in(self, thread: Thread, space: Space) -> Message:
-        """Copy the record that a thread's call names out of its space, and return it: nothing in it is checked.
-
-        Raises: BadAddress.
-        """
-        parcel, address = self.table[thread.number], thread.frame.argument(4)
-        self.user_memory.copy_short_record_in(space, address, address_of(parcel), size_of(parcel))
-        return parcel
 
     def check_sent(self, sender: Thread) -> None:
         """Check that a sender may read its data, and give its handle and pages.
@@ -196,30 +192,28 @@ class Parcels(Component):
             self.word_waits.forget_unreadable(self.processes.of(sender))
 
     def pass_on(self, sender: Thread, most: u16, receiver: Thread) -> None:
-        """Give a receiver the bytes of the record that a sender's call names, if it does, and say how many there are.
+        """Give a receiver the bytes of the record that a sender's call names, and say how many there are.
 
         Raises: any error; nothing has changed.  A handle, pages, room for some or a deadline are one, too, for they are
         not passed here.
         """
-        self.say(receiver, self._pass_bytes(sender, most, receiver) if self.has_one(sender) else 0)
-
-    def _pass_bytes(self, sender: Thread, most: u16, receiver: Thread) -> word:
         source = self._space(sender)
-        parcel = self._copy_in(sender, source)
+        parcel = self.table[sender.number]
+        self.user_memory.copy_part_in(source, sender.frame.argument(4), address_of(parcel), self.start, self.end)
         if parcel.handle | parcel.rights | parcel.page_count | parcel.most_pages | parcel.deadline:
             raise BadArgument
         length, room = parcel.length, parcel.room
         if length > most or room > MOST_DATA:
             raise TooLarge
         if room > 0:
-            self.user_memory.check_short_buffer(source, parcel.buffer, room)
+            self.user_memory.check_buffer(source, parcel.buffer, room)
         if length > 0:
             taken = self.of(receiver)
             if not self.has_one(receiver) or length > taken.room:
                 raise TooLarge
             target = self._space(receiver)
             self.user_memory.copy_unchecked_across(source, parcel.data, target, taken.buffer, length)
-        return length
+        self.say(receiver, length)
 
     def _check_size(self, parcel: Message, receiver: Thread) -> None:
         """Check that a receiver has room for a parcel.  Raises: TooLarge."""

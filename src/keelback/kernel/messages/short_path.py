@@ -57,11 +57,13 @@ class ShortPath(Component):
         place: u32 = rights.last + 1
         if place > FEW or rights.full != rights.last:
             return False
-        if self.parcels.has_one(caller) or self.parcels.has_one(server):
+        if self.parcels.has_one(caller):
             try:
                 self.parcels.pass_on(caller, endpoint.most, server)
             except KernelError:
                 return False
+        else:
+            self.parcels.say(server, 0)
         right = rights.few[place - 1]
         right.kind = HandleKind.REPLY
         right.object = caller.number
@@ -98,11 +100,13 @@ class ShortPath(Component):
             return False
         if caller.exchange.right != place or caller.exchange.holder != server.pid:
             return False
-        if self.parcels.has_one(server) or self.parcels.has_one(caller):
+        if self.parcels.has_one(server):
             try:
                 self.parcels.pass_on(server, MOST_DATA, caller)
             except KernelError:
                 return False
+        else:
+            self.parcels.say(caller, 0)
         right.clear()
         table.full = place - 1
         table.last = place - 1

@@ -19,7 +19,6 @@ from keelback.kernel.x86.segments import USER_DATA, Segments
 from keelback.kernel.x86.task_state import SysenterStack, TaskState
 from keelback.kernel.x86.trap_frame import TrapFrame
 from keelback.lang import (
-    PAGE_SHIFT,
     Array,
     Component,
     Cpu,
@@ -102,10 +101,11 @@ class Scheduler(Component):
         return self.threads.table[cpu.current]
 
     def interrupted(self, cpu: CpuState) -> Thread:
-        """Return the thread that a trap interrupted, as the trap begins: its record begins with the frame."""
+        """Return the same, in fewer steps, by where its frame ends: its record begins with the frame."""
         return self._whose_frame(cpu.task.trap_stack())
 
-    @native("return (Thread *)(end - self_frame_size);")
+    # The C compiler is not told where the address comes from, else it keeps the end beside it, to compare ends.
+    @native('Thread *thread = (Thread *)(end - self_frame_size); __asm__("" : "+r"(thread)); return thread;')
     def _whose_frame(self, end: word) -> Thread:
         """Return the thread whose frames of traps end at an address."""
         return view(self.ram, Thread, end - self.frame_size)
@@ -190,8 +190,7 @@ class Scheduler(Component):
     def run_next(self, thread: Thread) -> None:
         """Choose a thread that waits as the one to run on its CPU instead of the current one, which does not go on."""
         self.remove(thread)
-        thread.state = ThreadState.RUNNING
-        self.cpus[thread.cpu].current = thread.number
+        self._make_current(self.cpus[thread.cpu], thread)
 
     def wait_alone(self, thread: Thread, number: u16, queue: Queue) -> None:
         """Suspend the current thread in a queue of a number, which is empty, without a deadline."""
@@ -204,8 +203,13 @@ class Scheduler(Component):
         """Run a thread that waits alone in a queue, and has no deadline, on its CPU instead of the current one."""
         queue.clear()
         thread.queue = 0
+        self._make_current(cpu, thread)
+
+    def _make_current(self, cpu: CpuState, thread: Thread) -> None:
+        """Let a thread be the one whose frame the CPU's next trap is saved in."""
         thread.state = ThreadState.RUNNING
         cpu.current = thread.number
+        cpu.task.set_trap_stack(thread.trap_stack())
 
     def remove(self, thread: Thread) -> None:
         """Take a thread out of the queues that it is in."""
@@ -235,17 +239,17 @@ class Scheduler(Component):
         """Return the thread to resume where the current one does not go on: the first ready one, or idle."""
         chosen = self._take_ready(cpu)
         cpu.current = chosen.number
-        self.enter(cpu, chosen)
+        cpu.task.set_trap_stack(chosen.trap_stack())
+        self.enter(chosen)
         return chosen
 
-    def enter(self, cpu: CpuState, thread: Thread) -> None:
+    def enter(self, thread: Thread) -> None:
         """Let a CPU run its current thread from now on, but for its address space."""
         # Else the return from a fast call would leave another thread's.
         if self.in_long_mode:
             self.cpu.drop_selectors()
         else:
             self.cpu.load_spare_selectors(USER_DATA)
-        cpu.task.set_trap_stack(thread.trap_stack())
         if self.shows_threads:
             self.segments.show_thread(thread.number)
 
@@ -262,7 +266,7 @@ class Scheduler(Component):
         if cpu.directory != directory:
             if not self.identity:
                 # Loading cr3 drops every translation that is not global: those of the space that is left.
-                self.cpu.write_cr3(directory << PAGE_SHIFT)
+                self.cpu.write_cr3(self.spaces.access.place_of_root(directory))
             cpu.directory = directory
 
     def replace_space(self, directory: u32, other: u32) -> None:

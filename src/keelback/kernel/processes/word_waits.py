@@ -78,9 +78,9 @@ class WordWaits(Component):
         if not self.user_memory.is_place_of_word(address):
             self._check(address)
         process = self.processes.of(thread)
+        self.make_key(thread.awaited, thread, process, address)
         if self.user_memory.read_word(process.space, address) != thread.frame.argument(1) % (1 << 32):
             return CHANGED
-        self.make_key(thread.awaited, thread, process, address)
         self.scheduler.wait(thread, self.queue_of(thread.awaited))
         ticks = thread.frame.argument(2)
         if ticks != 0:
@@ -101,10 +101,12 @@ class WordWaits(Component):
         most = thread.frame.argument(1)
         queue = self.scheduler.queues[self.queue_of(self.key)]
         number = queue.first
-        while number != 0 and woken < most:
+        while number != 0:
             waiter = self.threads.table[number]
             number = waiter.waits.next
             if self._is_awaited_by(waiter):
+                if woken >= most:
+                    break
                 self.scheduler.wake_from(queue, waiter)
                 woken += 1
         if woken == 0:
