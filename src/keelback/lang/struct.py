@@ -12,6 +12,7 @@ from functools import cache
 from struct import Struct as PackedStruct
 from struct import calcsize
 from struct import error as StructError
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from keelback.lang.array import Array, IntegerArray
@@ -154,7 +155,7 @@ def size_of(struct: type[Struct] | Struct) -> int:
 _MAKER = """
 def make(ram, address, physical):
     if (address | physical) % {alignment}:
-        raise Panic(f"{struct} at {{address:#x}}: not {alignment}-aligned")
+        raise Panic(f"{{struct}} at {{address:#x}}: not {alignment}-aligned")
     ram.inside(address, physical, {size})
     made = new()
     made._ram, made._address, made._physical, made._index = ram, address, physical, -1
@@ -162,6 +163,12 @@ def make(ram, address, physical):
     return made
 """
 _INTEGERS = "made._{code} = ram.integers['{code}'][physical // {size} : (physical + {whole}) // {size}]"
+
+
+@cache
+def _code(text: str) -> CodeType:
+    """Return the code of a text; many fields have the same."""
+    return compile(text, GENERATED, "exec")
 
 
 @cache
@@ -174,10 +181,10 @@ def _maker(struct: type[Struct], word_bits: int, strict: bool) -> Any:
     parts = [_INTEGERS.format(code=each, size=calcsize(each), whole=layout.size) for each in layout.codes]
     if not all(isinstance(each.kind, IntegerKind) for each in layout.fields):
         parts.append("made._inner = {}")
-    shape = {"alignment": layout.alignment, "size": layout.size, "parts": "; ".join(parts)}
-    text = _MAKER.format(struct=struct.__name__, **shape)
-    names: dict[str, Any] = {"Panic": Panic, "new": _view_class(layout.struct, word_bits, strict)}
-    exec(compile(text, GENERATED, "exec"), names)
+    text = _MAKER.format(alignment=layout.alignment, size=layout.size, parts="; ".join(parts))
+    new = _view_class(layout.struct, word_bits, strict)
+    names: dict[str, Any] = {"Panic": Panic, "new": new, "struct": struct.__name__}
+    exec(_code(text), names)
     return names["make"]
 
 
@@ -219,7 +226,7 @@ def _property(struct: type, field: Field, strict: bool) -> property:
     text = _ACCESSORS.format(touch=touch, read=read.format(raw), store=store.format(stored))
     names |= _names(field)
     names["unfit"] = lambda value: Panic(f"{value!r} does not fit {name}: {type_name}")
-    exec(compile(text, GENERATED, "exec"), names)
+    exec(_code(text), names)
     return property(names["get"], names["set"], doc=field.name)
 
 
@@ -266,7 +273,7 @@ def _bits_property(struct: type, bits: Bits, strict: bool) -> property:
         test=" != 0" if bits.flag else "",
     )
     names: dict[str, Any] = {"fitted": bits_of, "bits": bits, "struct": struct, **_names(bits.field)}
-    exec(compile(text, GENERATED, "exec"), names)
+    exec(_code(text), names)
     return property(names["get"], names["set"], doc=bits.name)
 
 
