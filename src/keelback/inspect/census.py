@@ -215,10 +215,15 @@ def fixed_frames(layout: Layout, zone: int, region_top: int, count: int, usable:
         *range(layout.owned_start >> PAGE_SHIFT, zone >> PAGE_SHIFT),
         *range(region_top >> PAGE_SHIFT, layout.owned_end >> PAGE_SHIFT),
     }
-    owners = dict.fromkeys(range(count), RESERVED)
+    taken = {**dict.fromkeys(kernels, KERNEL), SCREEN >> PAGE_SHIFT: CONSOLE}
+    digits = bytearray(b"0" * count)
     for start, end in usable:
-        for frame in set(range(max(start, 1), end)) - kernels:
-            owners.pop(frame, None)
-    owners |= {**dict.fromkeys(kernels, KERNEL), SCREEN >> PAGE_SHIFT: CONSOLE}
-    records = b"".join(struct.pack("<HH", frame in owners, owners.get(frame, 0)) for frame in range(count))
-    return Fixed(owners, bytes(b"10"[frame in owners] for frame in range(count)), records)
+        places = range(count)[max(start, 1) : end]
+        digits[places.start : places.stop] = b"1" * len(places)
+    for frame in taken.keys() & range(count):
+        digits[frame] = ord("0")
+    owners = {frame: RESERVED for frame, digit in enumerate(digits) if digit == ord("0")} | taken
+    records = bytearray(4 * count)
+    for frame in owners.keys() & range(count):
+        struct.pack_into("<HH", records, 4 * frame, 1, owners[frame])
+    return Fixed(owners, bytes(digits), bytes(records))
