@@ -203,10 +203,10 @@ def test_a_program_is_shown_as_it_is_run(folder):
         ("--show c zzzz", "the kernel has no function 'zzzz'; `keelback compile` lists them"),
         ("zzzz", "the kernel has no function 'zzzz'; `keelback compile` lists them"),
         (
-            "--show c processes_of sheduler_choose",
-            "the kernel has no function 'sheduler_choose'; did you mean scheduler_",
+            "--show c processes_of sheduler_wake_sleepers",
+            "the kernel has no function 'sheduler_wake_sleepers'; did you mean scheduler_",
         ),
-        ("--show asm Scheduler.choose", "the kernel has no function 'Scheduler.choose'; did you mean scheduler_choose"),
+        ("--show asm Scheduler.sleep", "the kernel has no function 'Scheduler.sleep'; did you mean scheduler_sleep"),
     ],
 )
 def test_a_function_that_the_kernel_has_not_is_one_line(words, says, kernel):
