@@ -32,7 +32,21 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import TABLE, Frames
 from keelback.kernel.x86.paging import WRITABLE
-from keelback.lang import PAGE_SIZE, Array, Component, Region, Struct, inline, on_64_bits, u8, u16, u32, view, word
+from keelback.lang import (
+    PAGE_SIZE,
+    Array,
+    Component,
+    Region,
+    Struct,
+    inline,
+    on_64_bits,
+    rare,
+    u8,
+    u16,
+    u32,
+    view,
+    word,
+)
 
 FEW = 10
 SPARE = 2
@@ -212,7 +226,12 @@ class Regions(Component):
             region = space.regions[place]
             if address < region.end:
                 return region if region.start <= address else self.nowhere
-        index: u32 = self._first_in_nodes(space, address) if space.nodes > 0 else space.count
+        return self._find_in_nodes(space, address) if space.nodes > 0 else self.nowhere
+
+    @rare
+    def _find_in_nodes(self, space: Space, address: word) -> MemoryRegion:
+        """Return as `find`, of a space with many regions."""
+        index: u32 = self._first_in_nodes(space, address)
         found = self.at(space, index) if index < space.count else self.nowhere
         return found if found.start <= address else self.nowhere
 

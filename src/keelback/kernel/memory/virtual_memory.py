@@ -99,8 +99,10 @@ class VirtualMemory(Component):
     def takes(self, space: Space, address: word, count: word) -> bool:
         """Say whether a range lies in one region whose pages come, if there is memory, when they are written to."""
         region = self.regions.find(space, address)
-        comes = region.permissions & WRITABLE != 0 and region.kind != RegionKind.MALLOC
-        return comes and count <= region.end - address
+        if region.permissions & WRITABLE == 0 or region.kind == RegionKind.MALLOC:
+            return False
+        room: word = region.end - address
+        return count <= room
 
     def check_writable(self, space: Space, address: word) -> None:
         """Check that the page of an address can be made writable, if there is memory.  Raises: BadAddress."""

@@ -25,7 +25,7 @@ from keelback.kernel.messages.handle_table import (
 )
 from keelback.kernel.processes.holdings import Handles
 from keelback.kernel.processes.threads import Thread, ThreadState
-from keelback.lang import Ref, Region, i16, u8, u16, u32, view, word
+from keelback.lang import Ref, Region, i16, rare, u8, u16, u32, view, word
 
 
 class HandleTables(Handles):
@@ -246,13 +246,18 @@ class HandleTables(Handles):
     def _grow(self, table: HandleTable, number: u32) -> None:
         """Take the nodes that a number needs.  Raises: OutOfMemory; `settle` gives back those taken by then."""
         while table.nodes < self._nodes_for(number):
-            frame: u32 = self.frames.allocate_kernel(TABLE | table.owner)
-            self.access.clear(frame)
-            table.node[table.nodes] = frame
-            table.nodes += 1
-            if table.nodes == 1:
-                self._node(table, 0).handles.copy_from(0, table.few, 0, FEW)
-                table.few.clear()
+            self._add_node(table)
+
+    @rare
+    def _add_node(self, table: HandleTable) -> None:
+        """Take one node more.  Raises: OutOfMemory; nothing has changed."""
+        frame: u32 = self.frames.allocate_kernel(TABLE | table.owner)
+        self.access.clear(frame)
+        table.node[table.nodes] = frame
+        table.nodes += 1
+        if table.nodes == 1:
+            self._node(table, 0).handles.copy_from(0, table.few, 0, FEW)
+            table.few.clear()
 
     def settle(self, table: HandleTable) -> None:
         """Give back the nodes that a table does not need."""

@@ -11,7 +11,7 @@
 4. Where pages come, the receiver's record says where, and how many: that alone the kernel writes there.
 """
 
-from keelback.abi.errors import BadArgument, BadHandle, TooLarge
+from keelback.abi.errors import BadAddress, BadArgument, BadHandle, TooLarge
 from keelback.abi.handles import (
     ALL,
     CAME_SHIFT,
@@ -194,23 +194,27 @@ class Parcels(Component):
     def pass_on(self, sender: Thread, most: u16, receiver: Thread) -> None:
         """Give a receiver the bytes of the record that a sender's call names, and say how many there are.
 
-        Raises: any error; nothing has changed.  A handle, pages, room for some or a deadline are one, too, for they are
-        not passed here.
+        Raises: BadAddress, whatever stands in the way, or OutOfMemory; nothing has changed.  A handle, pages, room for
+        some and a deadline do, too, for they are not passed here.
         """
         source = self._space(sender)
         parcel = self.table[sender.number]
         self.user_memory.copy_part_in(source, sender.frame.argument(4), address_of(parcel), self.start, self.end)
         if parcel.handle | parcel.rights | parcel.page_count | parcel.most_pages | parcel.deadline:
-            raise BadArgument
+            raise BadAddress
         length, room = parcel.length, parcel.room
-        if length > most or room > MOST_DATA:
-            raise TooLarge
+        if length > most:
+            raise BadAddress
         if room > 0:
+            if room > MOST_DATA:
+                raise BadAddress
             self.user_memory.check_buffer(source, parcel.buffer, room)
         if length > 0:
             taken = self.of(receiver)
-            if not self.has_one(receiver) or length > taken.room:
-                raise TooLarge
+            if not self.has_one(receiver):
+                raise BadAddress
+            if length > taken.room:
+                raise BadAddress
             target = self._space(receiver)
             self.user_memory.copy_unchecked_across(source, parcel.data, target, taken.buffer, length)
         self.say(receiver, length)
