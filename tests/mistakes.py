@@ -19,7 +19,8 @@ MISTAKES = {
         {"strict RAM and TLB"},
     ),
     "a switch without a new page directory": (
-        "processes.scheduler", "Scheduler", "use_space", "self.cpu.write_cr3(directory << PAGE_SHIFT)", "pass",
+        "processes.scheduler", "Scheduler", "use_space",
+        "self.cpu.write_cr3(self.spaces.access.place_of_root(directory))", "pass",
         {"comparison"},
     ),
     "a reference that is not dropped": (
@@ -42,8 +43,8 @@ MISTAKES = {
         "memory.frame_set", "FrameSet", "add", "index //= 32", "return", {"comparison", "invariants"},
     ),
     "the trap stack of the thread before": (
-        "processes.scheduler", "Scheduler", "enter", "thread.trap_stack()", "self.threads.table[1].trap_stack()",
-        {"comparison", "strict RAM and TLB"},
+        "processes.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads.table[1].trap_stack()",
+        {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a page of the guard that is the stack's": (
         "processes.programs", "Programs", "_fill", "regions.add(space, self.layout.stack_bottom,",
@@ -268,8 +269,8 @@ MISTAKES = {
         "self.runners.remove(self.running[process.program - 1], process.pid)", "pass", {"comparison", "invariants"},
     ),
     "a thread that goes on though it waits": (
-        "calls.traps", "Traps", "trap", "if thread.state == ThreadState.RUNNING:",
-        "if thread.state != ThreadState.IDLE:", {"comparison", "strict RAM and TLB"},
+        "calls.traps", "Traps", "trap", "if thread.state != ThreadState.RUNNING:",
+        "if thread.state == ThreadState.IDLE:", {"comparison", "strict RAM and TLB"},
     ),
     "a child that is in no list": (
         "processes.processes", "Processes", "create",
