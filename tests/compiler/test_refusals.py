@@ -677,6 +677,12 @@ def test_refusal_shows_the_source_line(tmp_path):
     )
 
 
+def test_a_source_that_python_reads_as_another_text_is_refused_with_its_line(tmp_path):
+    error = refusal(f"\n# coding: latin-1\n{HEAD}        return a\n", "entry", tmp_path)
+    assert (error.line, error.rule) == (2, "source")
+    assert error.message == "a source is UTF-8, and this line says that it is not; take the line out"
+
+
 def test_mistake_of_the_compilers_tells_the_source_that_it_was_at(tmp_path, monkeypatch):
     def fail(self, node):
         raise ZeroDivisionError("in the compiler\nitself")

@@ -3,8 +3,8 @@
 import ast
 from typing import NamedTuple
 
-from keelback.labs.language import MOST_BYTES
 from keelback.labs.skeleton import skeleton, solution
+from keelback.labs.submitted import MOST_BYTES
 from labs.mistakes import MISTAKES
 
 HOSTILE = {

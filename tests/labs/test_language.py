@@ -5,8 +5,9 @@ import re
 import pytest
 
 from keelback.labs.lab import find_lab, labs
-from keelback.labs.language import MOST_BYTES, Refused, check_all
+from keelback.labs.language import check_all
 from keelback.labs.skeleton import solution
+from keelback.labs.submitted import MOST_BYTES, Refused
 
 LAB = find_lab("fork")
 HEAD = """\
@@ -26,6 +27,7 @@ def refusal_of(text):
 
 
 ALONE = "a submission imports from keelback.kernel, keelback.abi and keelback.lang alone"
+DEEP = "nested more than 200 deep: name a part of it"
 TOP = "a submission has imports, constants, functions and classes with @replaces at its top"
 
 
@@ -69,13 +71,119 @@ TOP = "a submission has imports, constants, functions and classes with @replaces
         ("def f(:\n", 1, "invalid syntax"),
         ("x" * (MOST_BYTES + 1), 0, f"it has {MOST_BYTES + 1:,} bytes; at most {MOST_BYTES:,} are read"),
         ("X = " + "(" * 5000 + ")" * 5000, 1, "too many nested parentheses"),
-        ("X = " + "-" * 50000 + "1", 0, ""),
+        ("X = 1\nY = " + "-" * 50000 + "1\nZ = 1\n", 2, DEEP),
+        ("X = " + "-" * 50000 + "1", 1, DEEP),
+        ("X = 1\nY = " + "1 + " * 1500 + "1\n", 2, DEEP),
+        ("def f(a: u32) -> None:\n    a = 3\n    a" + ".a" * 1500 + "\n", 3, DEEP),
+        ("X = 5 // 0\n", 1, "integer division or modulo by zero"),
+        ("X = 5 / 0\n", 1, "a constant is made of numbers and names of constants"),
+        ("X = 1\nY = X >> (X - 2)\n", 2, "negative shift count"),
+        ("from keelback.lang import PAGE_SIZE\nX = PAGE_SIZE + 'x'\n", 2,
+         "a constant is made of numbers and names of constants"),
+        ("X = 'x' * 1000000 * 1000000\n", 1, "a constant is made of numbers and names of constants"),
+        ("X = '%2000000000d' % 5\n", 1, "a constant is made of numbers and names of constants"),
+        ("X = 1 << 9999999999\n", 1, "a constant is made of numbers and names of constants"),
+        ("X = 0xFFFFFFFF * 0xFFFFFFFF * 2\n", 1, "a number on the way to this constant needs more than 64 bits"),
+        ("X = Y\nY = 1\n", 1, "Y is no constant that is imported or defined before this line"),
+        ("def f(a=Y) -> None:\n    pass\nY = 1\n", 1, "Y is no constant that is imported or defined before this line"),
+        (HEAD + "X = Space\n", 5, "Space is no constant"),
         ("\0", 0, "source code string cannot contain null bytes"),
     ],
 )  # fmt: skip
 def test_what_no_submission_may_be_is_refused_with_its_line(text, line, said):
     found_line, found = refusal_of(text)
     assert (found_line, found[: len(said)]) == (line, said)
+
+
+REPLACES = "def same(kept):\n    return kept\ndef replaces(owner):\n    return same\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (REPLACES + METHOD + "        pass\n", 3, "replaces is a name of keelback.lang; give yours another"),
+        (HEAD + REPLACES, 7, "replaces is bound already, on line 3; a name is bound once"),
+        (REPLACES + HEAD, 3, "replaces is a name of keelback.lang; give yours another"),
+        ("from keelback.lang import word as replaces\n", 1, "replaces is a name of keelback.lang; give yours another"),
+        ("from keelback.lang import u32 as u16\n", 1, "u16 is a name of keelback.lang; give yours another"),
+        ("PAGE_SIZE = 3\n", 1, "PAGE_SIZE is a name of keelback.lang; give yours another"),
+        (HEAD + METHOD + "        pass\nfrom keelback.kernel.memory.frames import Frames as VirtualMemory\n", 9,
+         "VirtualMemory is bound already, on line 1; a name is bound once"),
+        (HEAD + METHOD + "        pass\nVirtualMemory = 3\n", 9,
+         "VirtualMemory is bound already, on line 1; a name is bound once"),
+        (HEAD + METHOD + "        pass\nclass VirtualMemory:\n    pass\n", 9,
+         "VirtualMemory is bound already, on line 1; a name is bound once"),
+        ("X = 1\nX: u32 = 2\n", 2, "X is bound already, on line 1; a name is bound once"),
+        ("from keelback.lang import u32, u32\n", 1, "u32 is bound already, on line 1; a name is bound once"),
+        (METHOD + "        pass\n" + HEAD.replace("replaces, ", ""), 1, "replaces is neither imported nor defined"),
+        ("from keelback.kernel.memory.regions import Space, __builtins__ as b\n", 1,
+         "__builtins__: such names are Python's own"),
+        ("from keelback.kernel.memory.regions import Space as __space\n", 1, "__space: such names are Python's own"),
+        ("from keelback.kernel.memory.__init__ import frames\n", 1, "__init__: such names are Python's own"),
+        ("from keelback.kernel.memory import frames\n", 1,
+         "a submission can't import frames from keelback.kernel.memory"),
+    ],
+)  # fmt: skip
+def test_a_name_means_one_thing(text, line, said):
+    assert refusal_of(text) == (line, said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@f(1)\ndef g() -> None:\n    pass\n",
+        "@replaces(f())\ndef g() -> None:\n    pass\n",
+        "@replaces(VirtualMemory, f())\ndef g() -> None:\n    pass\n",
+        "@replaces(VirtualMemory, x=f())\ndef g() -> None:\n    pass\n",
+        "@replaces(VirtualMemory)\n@f\nclass G:\n    pass\n",
+        "@replaces(VirtualMemory)\nclass G(f()):\n    pass\n",
+        "@replaces(VirtualMemory)\nclass G(metaclass=f):\n    pass\n",
+        "@replaces(VirtualMemory)\nclass G:\n    x = f()\n",
+        "@replaces(VirtualMemory)\nclass G:\n    f()\n",
+        "@replaces(VirtualMemory)\nclass G:\n    x: f() = 1\n",
+        "@replaces(VirtualMemory)\nclass G:\n    @f\n    def g(self) -> None:\n        pass\n",
+        "@replaces(VirtualMemory)\nclass G:\n    def g(self, a=f()) -> None:\n        pass\n",
+        "@replaces(VirtualMemory)\nclass G:\n    def g(self, a: f()) -> None:\n        pass\n",
+        "@replaces(VirtualMemory)\nclass G:\n    class H:\n        f()\n",
+        "def g(*, a=f()) -> None:\n    pass\n",
+        "def g(a: f()) -> None:\n    pass\n",
+        "def g(a: u32[f()]) -> None:\n    pass\n",
+        "def g(*a: f()) -> None:\n    pass\n",
+        "def g(**a: f()) -> None:\n    pass\n",
+        "def g(a, /, b: f()) -> None:\n    pass\n",
+        "def g() -> f():\n    pass\n",
+        "async def g(a=f()) -> None:\n    pass\n",
+        "x = f()\n",
+        "x = [f() for _ in range(1)]\n",
+        "x = (y := f())\n",
+        "x = f'{f()}'\n",
+        "x = lambda: f()\n",
+        "x = y = f()\n",
+        "x: f()\n",
+        "x: u32 = f()\n",
+        "x += f()\n",
+        "f()\n",
+        "if f():\n    pass\n",
+        "for x in f():\n    pass\n",
+        "with f():\n    pass\n",
+        "try:\n    f()\nfinally:\n    pass\n",
+        "assert f()\n",
+        "raise f()\n",
+        "del f\n",
+    ],
+)
+def test_nothing_of_a_submission_runs_when_it_is_imported(text):
+    """`f` would be called, in each."""
+    with pytest.raises(Refused) as refused:
+        check_all(LAB, [("fork.py", f"{HEAD}def f() -> None:\n    pass\n{text}".encode())])
+    assert 7 <= refused.value.line <= 6 + text.count("\n")
+
+
+@pytest.mark.parametrize("line", [1, 2])
+def test_a_coding_line_that_is_not_utf_8_is_refused(line):
+    text = "\n" * (line - 1) + "# -*- coding: utf-7 -*-\nX = 1\n"
+    assert refusal_of(text) == (line, "a source is UTF-8, and this line says that it is not; take the line out")
+    check_all(LAB, [("fork.py", f"# vim: set fileencoding=utf-8:\n{solution(LAB)}".encode())])
 
 
 def test_the_kernels_own_bodies_and_helpers_beside_them_are_taken():

@@ -302,6 +302,14 @@ def test_what_is_nested_too_deep_for_python_is_a_syntax_error(load):
         load("def f(n):\n    return n" + " + n" * 5000)
 
 
+@pytest.mark.parametrize("data", [b"\n# coding: utf-7\nX = 1\n", b"X = 1\n# caf\xe9\n"])
+def test_a_source_that_is_not_utf_8_is_a_syntax_error_with_its_line(data, tmp_path):
+    (tmp_path / "module.py").write_bytes(data)
+    with pytest.raises(SyntaxError) as error:
+        strict.loader_of("module", str(tmp_path / "module.py")).get_code("module")
+    assert error.value.lineno == 2 and "UTF-8" in error.value.msg
+
+
 def test_lines_and_names_are_kept(load):
     text = '''
         """Tagline."""

@@ -48,7 +48,7 @@ def grade_course(
     submissions, wrong = find_submissions(Path(folder))
     for each in wrong:
         print(f"keelback: {escaped(each)}", file=sys.stderr)
-    graded = _graded(Course(lab, submissions, limits, seed), Results(Path(output)), graders)
+    graded = _graded(Course(lab, submissions, limits, seed, Path(folder)), Results(Path(output)), graders)
     pairs = likely_copies(lab, {each.student: [data for _, data in each.texts] for each in submissions})
     if as_json:
         print_json({"results": graded, "copies": [each._asdict() for each in pairs], "wrong": wrong})

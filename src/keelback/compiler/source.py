@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 from keelback.compiler.errors import CompileError
 from keelback.compiler.syntax import Refused, refused_in_body, refused_in_head
 from keelback.lang.replacing import DECORATORS
+from keelback.lang.source_text import text_of_source
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -20,7 +21,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 @cache
 def _definitions(file: str) -> dict[tuple[int, str], Definition]:
     found: dict[tuple[int, str], Definition] = {}
-    waiting: list[ast.AST] = [ast.parse(Path(file).read_bytes(), file)]
+    waiting: list[ast.AST] = [ast.parse(text_of_source(Path(file).read_bytes(), file), file)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, Definition):
@@ -65,6 +66,8 @@ def _found_definition(function: FunctionType) -> ast.FunctionDef:
         definition = _definitions(file)[first, function.__code__.co_name]
     except (KeyError, OSError):
         raise CompileError("functions", f"no definition of {function.__qualname__} is found", file, first, 1) from None
+    except SyntaxError as error:
+        raise CompileError("source", error.msg, file, error.lineno or first, 1) from None
     except RecursionError:
         raise CompileError("nesting", "something in this file is nested too deep", file, first, 1) from None
     for node, rule, message in _refused(definition, function):

@@ -139,24 +139,26 @@ class Threads:
 
 @dataclass(frozen=True)
 class Course:
-    """All submissions of a lab, and how they are graded."""
+    """All submissions of a lab, and how they are graded; `folder` is where they lie, which none of them may see."""
 
     lab: Lab
     submissions: Sequence[Submission]
     limits: Limits
     seed: int | None = None
+    folder: Path | None = None
 
     def tasks(self, results: Results) -> tuple[list[Facts], dict[str, Task]]:
         """Return the results that there are, and what is to be graded by student."""
         packed = pack_lab(self.lab)
         same = (sources(), packed.digest, self.limits, self.seed)
+        hidden = tuple(each.absolute() for each in (self.folder, results.folder) if each is not None)
         kept, tasks = [], {}
         for student, texts in self.submissions:
             key = sha256(repr((same, texts)).encode()).hexdigest()
             if (facts := results.kept(student, key)) is not None:
                 kept.append(facts)
             else:
-                tasks[student] = Task(packed, texts, self.limits, self.seed, key)
+                tasks[student] = Task(packed, texts, self.limits, self.seed, key, hidden)
         return kept, tasks
 
 

@@ -22,10 +22,11 @@ from keelback.image.payload import make_payload
 from keelback.kernel.layout import MIB, Layout
 from keelback.labs.judging import Judge, judged
 from keelback.labs.lab import ASSIGNMENTS, Lab
-from keelback.labs.language import MOST_BYTES, Refused, check_all
+from keelback.labs.language import check_all
 from keelback.labs.limits import PYTHON, Limits, place_of_command, reports_of, run_limited, run_trusted
 from keelback.labs.machines import payload_of
 from keelback.labs.result import Reason, Result, Verdict
+from keelback.labs.submitted import MOST_BYTES, Refused
 
 LIMITS = Limits()
 WORKER = (*PYTHON, "keelback.labs.worker")
@@ -38,19 +39,28 @@ def grade(lab: Lab, files: Sequence[Path], *, limits: Limits = LIMITS, seed: int
     end: all are as long without one.
     Raises: UserError when a file can't be read; ToolchainError.
     """
-    return grade_texts(lab, [(each.name, read_file(each)) for each in files], limits=limits, seed=seed)
+    texts, hidden = [(each.name, read_file(each)) for each in files], [each.parent for each in files]
+    return grade_texts(lab, texts, limits=limits, seed=seed, hidden=hidden)
 
 
 def grade_texts(
-    lab: Lab, texts: Sequence[tuple[str, bytes]], *, limits: Limits = LIMITS, seed: int | None = None
+    lab: Lab,
+    texts: Sequence[tuple[str, bytes]],
+    *,
+    limits: Limits = LIMITS,
+    seed: int | None = None,
+    hidden: Sequence[Path] = (),
 ) -> Result:
-    """Grade a submission by the texts of its files, by name.  Raises: ToolchainError."""
+    """Grade a submission by the texts of its files, by name; `hidden` are folders of others'.
+
+    Raises: ToolchainError.
+    """
     try:
         check_all(lab, texts)
     except Refused as refused:
         return _refused(lab, refused.said, refused.file, refused.line)
     prepare(lab)
-    return _graded(lab, texts, limits, seed)
+    return _graded(lab, texts, limits, seed, hidden)
 
 
 def prepare(lab: Lab) -> None:
@@ -68,7 +78,8 @@ def workers_cache(layout: Layout) -> Path:
 
     def fill() -> bytes:
         run = {"programs": [], "payload": base64.b64encode(make_payload({})).decode(), "memory": MIB << 4}
-        task = json.dumps({"layout": layout.name, "files": [], "runs": [run | {"time": 1, "seed": None}]}).encode()
+        runs = [run | {"time": 1, "seed": None}]
+        task = json.dumps({"layout": layout.name, "files": [], "methods": {}, "runs": runs}).encode()
         folder.mkdir(exist_ok=True)
         with place_of_command(cache=folder) as place:
             run_trusted(WORKER, task, place)
@@ -95,10 +106,12 @@ def read_file(path: Path) -> bytes:
         raise UserError(f"{path}: {error.strerror}") from None
 
 
-def _graded(lab: Lab, texts: Sequence[tuple[str, bytes]], limits: Limits, seed: int | None) -> Result:
+def _graded(
+    lab: Lab, texts: Sequence[tuple[str, bytes]], limits: Limits, seed: int | None, hidden: Sequence[Path]
+) -> Result:
     """Have a submission compiled, and judge what came of it."""
     names = tuple(name for name, _ in texts)
-    reports, why = _worked(lab, texts, limits, seed)
+    reports, why = _worked(lab, texts, limits, seed, hidden)
     try:
         if refusal := next((each["refused"] for each in reports if "refused" in each), None):
             said, file, line, details = (refusal[name] for name in ("said", "file", "line", "details"))
@@ -115,7 +128,7 @@ def _graded(lab: Lab, texts: Sequence[tuple[str, bytes]], limits: Limits, seed: 
 
 
 def _worked(
-    lab: Lab, texts: Sequence[tuple[str, bytes]], limits: Limits, seed: int | None
+    lab: Lab, texts: Sequence[tuple[str, bytes]], limits: Limits, seed: int | None, hidden: Sequence[Path]
 ) -> tuple[list[dict[str, Any]], str]:
     """Return what the worker reports, and why it ended, "" where it did by itself."""
     trials = dict.fromkeys(each for requirement in lab.requirements for each in requirement.trials if each.strict)
@@ -129,8 +142,9 @@ def _worked(
         }
         for trial in trials
     ]
-    task = {"layout": lab.layout.name, "files": [name for name, _ in texts], "runs": runs}
-    with place_of_command(hidden=(ASSIGNMENTS, lab.folder), cache=workers_cache(lab.layout)) as place:
+    files = [name for name, _ in texts]
+    task = {"layout": lab.layout.name, "files": files, "methods": dict(lab.methods), "runs": runs}
+    with place_of_command(hidden=(ASSIGNMENTS, lab.folder, *hidden), cache=workers_cache(lab.layout)) as place:
         for name, data in texts:
             (place.folder / name).write_bytes(data)
         ended = run_limited(WORKER, json.dumps(task).encode(), place, limits)

@@ -1,7 +1,8 @@
 """What a submission may be: methods in Kernel Python, and nothing that does anything when it is read.
 
 1. At the top stand a docstring, imports of names of the kernel, its ABI and its language, constants, functions, and
-   classes with `@replaces`; none of them runs code of the submission's when it is imported.
+   classes with `@replaces`; none of them runs code of the submission's when it is imported.  A name is bound once, so
+   that it means the same to whoever reads the text and to Python.
 2. All methods of the lab are replaced, and no others; a method that is left out would be the kernel's own, and right.
    Others may be added beside them.
 3. No name or attribute leads out of Kernel Python: no name but those imported, defined, or of a few builtins, and no
@@ -15,11 +16,16 @@ import ast
 import importlib
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import cache
 from types import ModuleType
 from typing import Any
 
+from keelback import lang
 from keelback.inspect.methods import SOURCES
+from keelback.labs.constants import NoConstant, value_of
 from keelback.labs.lab import Lab
+from keelback.labs.skeleton import Module
+from keelback.labs.submitted import Refused, tree_of
 
 LANGUAGE = "keelback.lang"
 ALONE = f"a submission imports from keelback.kernel, keelback.abi and {LANGUAGE} alone"
@@ -38,37 +44,12 @@ OF_PYTHON = ("__", "ag_", "co_", "cr_", "f_", "func_", "gi_", "tb_")
 """How attributes begin that lead to Python itself."""
 FORMATS = ("format", "format_map")
 """Methods of texts that follow attributes which their text names."""
-MOST_BYTES = 256 << 10
-
-
-class Refused(Exception):
-    """A submission is none; `said` is why, `file` and `line` where."""
-
-    def __init__(self, said: str, file: str, line: int = 0) -> None:
-        self.said = said
-        self.file = file
-        self.line = line
-        super().__init__(f"{file}:{line}: {said}" if line else f"{file}: {said}")
 
 
 def check_submission(lab: Lab, name: str, data: bytes) -> "_Submission":
     """Check that a file is what a submission may be, as far as one file can say.  Raises: Refused."""
-    if len(data) > MOST_BYTES:
-        raise Refused(f"it has {len(data):,} bytes; at most {MOST_BYTES:,} are read", name)
-    try:
-        tree = ast.parse(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(f"the byte {data[error.start]:#x} is not UTF-8; save the file as UTF-8", name, line) from None
-    except SyntaxError as error:
-        raise Refused(f"{error.msg}", name, error.lineno or 0) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise Refused(f"Python can't read it: {error}", name) from None
     submission = _Submission(lab, name)
-    try:
-        submission.check(tree)
-    except RecursionError:
-        raise Refused("it is nested too deep", name) from None
+    submission.check(tree_of(name, data))
     return submission
 
 
@@ -76,6 +57,10 @@ class _Submission:
     def __init__(self, lab: Lab, file: str) -> None:
         self.file = file
         self.names: dict[str, Any] = {}
+        self.lines: dict[str, int] = {}
+        """The line on which each name is bound."""
+        self.constants: dict[str, Any] = {}
+        """The values of constants, as far as the file is read, and of whatever is imported."""
         self.methods = {(module, *name.split(".")) for module, methods in lab.methods.items() for name in methods}
         self.lab = lab
         self.replaced: set[str] = set()
@@ -99,11 +84,9 @@ class _Submission:
             case ast.ImportFrom():
                 self._import(node)
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                self._name(name, node)
-                self.names[name] = node
+                self._bind(name, node, node)
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-                self._name(name, node)
-                self.names[name] = node
+                self._bind(name, node, node)
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.Import(names=[alias, *_]):
@@ -120,20 +103,29 @@ class _Submission:
         for alias in node.names:
             if alias.name == "*":
                 raise self._refuse("a submission names what it imports, instead of *", node)
-            value = self._imported(origin, alias.name, node)
-            name = alias.asname or alias.name
-            self._name(name, node)
-            self.names[name] = value
+            name, value = alias.asname or alias.name, self._imported(origin, alias.name, node)
+            self._bind(name, node, value)
+            self.constants[name] = value
 
     def _imported(self, origin: str, name: str, node: ast.AST) -> Any:
+        for each in (*origin.split("."), name):
+            self._name(each, node)
         try:
             value = getattr(importlib.import_module(origin), name)
         except (ImportError, AttributeError):
             raise self._refuse(f"{origin} has no {name}", node) from None
-        of_language = str(getattr(value, "__module__", "")).startswith(LANGUAGE)
-        if isinstance(value, ModuleType) or ((origin == LANGUAGE or of_language) and name not in OF_THE_LANGUAGE):
+        if isinstance(value, ModuleType) or name not in _public(origin):
             raise self._refuse(f"a submission can't import {name} from {origin}", node)
         return value
+
+    def _bind(self, name: str, node: ast.stmt, value: Any) -> None:
+        """Give a name its one meaning."""
+        self._name(name, node)
+        if name in self.names:
+            raise self._refuse(f"{name} is bound already, on line {self.lines[name]}; a name is bound once", node)
+        if name in OF_THE_LANGUAGE and value is not getattr(lang, name):
+            raise self._refuse(f"{name} is a name of {LANGUAGE}; give yours another", node)
+        self.names[name], self.lines[name] = value, node.lineno
 
     def _check_top(self, node: ast.stmt) -> None:
         match node:
@@ -143,31 +135,32 @@ class _Submission:
                 self._check_function(node)
             case ast.ClassDef():
                 self._check_class(node)
-            case ast.Assign(value=value) | ast.AnnAssign(value=value):
-                if isinstance(node, ast.AnnAssign):
-                    self._check_annotation(node.annotation)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                self.constants[name] = self._check_constant(value)
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+                self._check_annotation(annotation)
                 if value is not None:
-                    self._check_constant(value)
+                    self.constants[name] = self._check_constant(value)
             case _:
                 pass
 
-    def _check_constant(self, value: ast.expr) -> None:
-        allowed = (ast.Constant, ast.Name, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
-        for node in ast.walk(value):
-            if not isinstance(node, allowed) or isinstance(node, (ast.Pow, ast.LShift)):
-                raise self._refuse("a constant is made of numbers and names of constants", value)
-            if isinstance(node, ast.Name):
-                self._check_name(node, set())
+    def _check_constant(self, value: ast.expr) -> Any:
+        """Return the value of a constant."""
+        try:
+            return value_of(value, self.constants)
+        except NoConstant as error:
+            raise self._refuse(str(error), value) from None
 
     def _target_of(self, node: ast.FunctionDef | ast.ClassDef) -> Any:
         """Return what the one decorator of a definition replaces: a class, or a class and the name of its method."""
         match node.decorator_list:
-            case [ast.Call(func=ast.Name(id="replaces"), args=[ast.Name(id=owner)], keywords=[])]:
-                return self.names.get(owner), None
-            case [
-                ast.Call(func=ast.Name(id="replaces"), args=[ast.Attribute(ast.Name(id=owner), method)], keywords=[])
-            ]:
-                return self.names.get(owner), method
+            case [ast.Call(func=ast.Name(id="replaces") as called, args=[target], keywords=[])]:
+                self._check_name(called, set())
+                match target:
+                    case ast.Name(id=owner):
+                        return self.names.get(owner), None
+                    case ast.Attribute(ast.Name(id=owner), method):
+                        return self.names.get(owner), method
         has = "another decorator than one" if node.decorator_list else "no"
         raise self._refuse(f"{node.name} has {has} @replaces(…)", node)
 
@@ -238,7 +231,7 @@ class _Submission:
                 raise self._refuse("a submission imports at its top alone", node)
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
                 raise self._refuse("Kernel Python has no functions or classes within functions", node)
-            case ast.Global() | ast.Nonlocal() | ast.Await() | ast.AsyncFor() | ast.AsyncWith():
+            case ast.Match() | ast.Global() | ast.Nonlocal() | ast.Await() | ast.AsyncFor() | ast.AsyncWith():
                 raise self._refuse("Kernel Python has no such statement", node)
             case ast.AnnAssign(annotation=annotation):
                 self._check_annotation(annotation)
@@ -251,6 +244,14 @@ class _Submission:
         """Check a name that the submission gives to something."""
         if name.startswith("__"):
             raise self._refuse(f"{name}: such names are Python's own", node)
+
+
+@cache
+def _public(origin: str) -> frozenset[str]:
+    """Return the names that a submission may import from a module: those that are defined there."""
+    if origin == LANGUAGE:
+        return frozenset(OF_THE_LANGUAGE)
+    return frozenset(name for name, where in Module(origin).origins.items() if where == origin)
 
 
 def _stored(node: ast.FunctionDef) -> Iterator[str]:

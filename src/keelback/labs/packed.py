@@ -2,6 +2,7 @@
 
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from keelback.image.leftovers import folder_of_this_process
@@ -25,13 +26,17 @@ class PackedLab(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A submission to be graded: the texts of a student's files, by name; `key` tells all that decides its result."""
+    """A submission to be graded: the texts of a student's files, by name; `key` tells all that decides its result.
+
+    `hidden` are folders of others', where this machine has them.
+    """
 
     lab: PackedLab
     texts: tuple[tuple[str, bytes], ...]
     limits: Limits
     seed: int | None
     key: str
+    hidden: tuple[Path, ...] = ()
 
 
 def pack_lab(lab: Lab) -> PackedLab:
@@ -52,4 +57,5 @@ def unpacked(packed: PackedLab) -> Lab:
 
 def run_task(task: Task) -> Facts:
     """Grade a submission; return the facts of its result.  Raises: ToolchainError."""
-    return grade_texts(unpacked(task.lab), task.texts, limits=task.limits, seed=task.seed).facts()
+    lab = unpacked(task.lab)
+    return grade_texts(lab, task.texts, limits=task.limits, seed=task.seed, hidden=task.hidden).facts()

@@ -12,14 +12,17 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from keelback.lang import strict
+from keelback.errors import UserError
+from keelback.lang import Panic, strict
+from keelback.lang.replacing import WrongReplacement
 
 PACKAGE = "keelback.kernel"
 MOST_SECONDS = 10
@@ -45,18 +48,17 @@ def main() -> None:
 def _work(task: dict[str, Any], report: Report) -> None:
     # Imported here: strict mode has to come first.
     from keelback.compiler.errors import CompileError
-    from keelback.errors import UserError
     from keelback.image.kernels import base_of, compiled_again
     from keelback.labs.lab import layout_of_name
-    from keelback.lang.replacing import WrongReplacement
+    from keelback.labs.replaced import check_replaced, code_now
 
-    layout = layout_of_name(task["layout"])
-    base = base_of(layout)  # before anything is replaced
+    layout, files = layout_of_name(task["layout"]), [Path(name).absolute() for name in task["files"]]
+    base, before = base_of(layout), code_now()  # before anything is replaced
     try:
-        for name in task["files"]:
-            _load(Path(name))
+        _load_all(files)
+        check_replaced(before, task["methods"], [*map(str, files)])
         made = compiled_again(layout, base)
-    except (CompileError, WrongReplacement, UserError) as refused:
+    except (CompileError, UserError) as refused:
         report("refused", _refusal(refused, task["files"]))
         return
     report("kernel", base64.b64encode(made.pack()).decode())
@@ -64,30 +66,49 @@ def _work(task: dict[str, Any], report: Report) -> None:
         report("strict", _run_strictly(layout, run))
 
 
+def _load_all(files: Sequence[Path]) -> None:
+    """Import the files of a submission.  Raises: NotImported."""
+    for path in files:
+        try:
+            _load(path)
+        except (Exception, Panic) as error:
+            raise NotImported(error, path) from None
+
+
 def _load(path: Path) -> None:
     """Import a file of the submission, as a strict source of the kernel."""
     from keelback.inspect.methods import SOURCES
 
-    SOURCES[path.name] = path.absolute()
+    SOURCES[path.name] = path
     name = f"{PACKAGE}.with.{path.stem}"
-    spec = spec_from_file_location(name, path.absolute(), loader=strict.loader_of(name, str(path.absolute())))
+    spec = spec_from_file_location(name, path, loader=strict.loader_of(name, str(path)))
     assert spec is not None and spec.loader is not None
     module = sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(module)
 
 
-def _refusal(error: Any, files: list[str]) -> dict[str, Any]:
+class NotImported(UserError):
+    """A file could not be imported: `line` is where, 0 where that is not known."""
+
+    def __init__(self, error: BaseException, path: Path) -> None:
+        self.file = path
+        trace = traceback.walk_tb(error.__traceback__)
+        lines = [line for frame, line in trace if frame.f_code.co_filename == str(path)]
+        self.line = (error.lineno or 0) if isinstance(error, SyntaxError) else [0, *lines][-1]
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        what = "" if isinstance(error, WrongReplacement | SyntaxError | Panic) else f"{type(error).__name__}: "
+        super().__init__(f"{what}{said}".rstrip(": "))
+
+
+def _refusal(error: UserError, files: Sequence[str]) -> dict[str, Any]:
     """Return what is wrong with a submission, and where."""
     from keelback.compiler.errors import CompileError
 
     if isinstance(error, CompileError):
         return {"said": error.message, "file": Path(error.file).name, "line": error.line, "details": error.details}
-    trace, place = error.__traceback__, (files[0], 0)
-    while trace is not None:
-        name = Path(trace.tb_frame.f_code.co_filename).name
-        place = (name, trace.tb_lineno) if name in files else place
-        trace = trace.tb_next
-    return {"said": str(error), "file": place[0], "line": place[1], "details": ""}
+    if isinstance(error, NotImported):
+        return {"said": error.said, "file": error.file.name, "line": error.line, "details": ""}
+    return {"said": error.said, "file": files[0], "line": 0, "details": error.details}
 
 
 def _run_strictly(layout: Any, run: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +118,6 @@ def _run_strictly(layout: Any, run: dict[str, Any]) -> dict[str, Any]:
     """
     from keelback.image.images import make_image
     from keelback.labs.digests import Digests
-    from keelback.lang import Panic
     from keelback.machine.simulated.interpreted import InterpretedPc
 
     image = make_image(layout, base64.b64decode(run["payload"]))
@@ -118,7 +138,6 @@ def _run_strictly(layout: Any, run: dict[str, Any]) -> dict[str, Any]:
 
 def _end_run(_number: int, frame: FrameType | None) -> None:
     """End a strict run that takes too long, where the kernel is.  Raises: Panic."""
-    from keelback.lang import Panic
 
     while frame is not None and not str(frame.f_globals.get("__name__")).startswith(f"{PACKAGE}."):
         frame = frame.f_back

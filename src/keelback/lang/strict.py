@@ -30,6 +30,7 @@ from keelback.lang import cpu, integers
 from keelback.lang.deep import deep_walks
 from keelback.lang.errors import Panic
 from keelback.lang.integers import INTEGER_TYPES
+from keelback.lang.source_text import text_of_source
 
 CHECK = "__strict_check__"
 PANIC = "__strict_panic__"
@@ -88,7 +89,7 @@ class _StrictFinder(MetaPathFinder):
 class _StrictLoader(SourceFileLoader):
     def get_code(self, name: str) -> CodeType:
         path = self.get_filename(name)
-        return strict_code(self.get_data(path).decode("utf-8-sig"), path)
+        return strict_code(text_of_source(self.get_data(path), path), path)
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module).update(_NAMES)
