@@ -1,5 +1,6 @@
 """Grading: the kernel's own bodies get all points, and a mistake is told by its first wrong event."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,21 @@ def test_what_is_not_written_is_named_with_its_line(name, graded):
     [line] = [number for number, each in enumerate(text.splitlines(), 1) if each.strip() in _refusals(reason.found)]
     assert reason.kind == "panic" and reason.lines[0] == f"{lab.file}:{line}"
     assert any(f"{method} is not written yet" in reason.found for each in lab.methods.values() for method in each)
+
+
+def test_a_kernel_that_is_too_large_is_told_so_by_each_trial(graded):
+    """Its text has no room in the image."""
+    lab = find_lab("fork")
+    text = solution(lab)
+    for number in range(10):
+        long = f'        assert parent.pid != {30_000 + number}, "{chr(ord("A") + number) * 1000}"\n'
+        text = text.replace("        child = self.create", f"{long}        child = self.create")
+    result = graded(lab, text)
+    assert (result.points, result.refused) == (0, "")
+    found = {each.reason.found for each in result.verdicts}
+    assert len(found) == 1 and re.fullmatch(
+        r"the kernel's text has [\d,]+ bytes; there is room for 81,920: make methods and their texts shorter", *found
+    )
 
 
 def _refusals(said):

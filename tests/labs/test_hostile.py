@@ -12,6 +12,7 @@ import pytest
 
 from keelback.labs import grading, limits
 from keelback.labs.grading import LIMITS, grade
+from keelback.labs.html import html_of
 from keelback.labs.lab import find_lab
 from keelback.labs.limits import Confinement, Ended, confinement
 from keelback.labs.skeleton import skeleton, solution
@@ -120,6 +121,13 @@ def test_code_that_is_none_breaks_nobody_but_its_judge(tmp_path, monkeypatch):
 def test_reports_of_any_form_are_results(report, tmp_path, monkeypatch):
     result = _of_reports(report, tmp_path, monkeypatch)
     assert (result.points, result.refused) == (0, "what was said of its compilation can't be understood")
+
+
+def test_half_a_character_in_a_report_is_written_to_any_file(tmp_path, monkeypatch):
+    refused = {"said": "no\ud800", "file": "\udcff.py", "line": 1, "details": "\udcff"}
+    result = _of_reports({"refused": refused}, tmp_path, monkeypatch)
+    assert (result.refused, result.file, result.details) == ("no?", "?.py", "?")
+    html_of(LAB, result).encode()
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\n", b"[]\n3\nnull\n", b"[" * 100_000, b'{"points": 14}\n'])

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from keelback.labs.lab import find_lab, labs
-from keelback.labs.language import check_all
+from keelback.labs.language import check_all, check_submission
 from keelback.labs.skeleton import solution
 from keelback.labs.submitted import MOST_BYTES, Refused
 
@@ -82,7 +82,7 @@ TOP = "a submission has imports, constants, functions and classes with @replaces
          "a constant is made of numbers and names of constants"),
         ("X = 'x' * 1000000 * 1000000\n", 1, "a constant is made of numbers and names of constants"),
         ("X = '%2000000000d' % 5\n", 1, "a constant is made of numbers and names of constants"),
-        ("X = 1 << 9999999999\n", 1, "a constant is made of numbers and names of constants"),
+        ("X = 1 << 9999999999\n", 1, "a number on the way to this constant needs more than 64 bits"),
         ("X = 0xFFFFFFFF * 0xFFFFFFFF * 2\n", 1, "a number on the way to this constant needs more than 64 bits"),
         ("X = Y\nY = 1\n", 1, "Y is no constant that is imported or defined before this line"),
         ("def f(a=Y) -> None:\n    pass\nY = 1\n", 1, "Y is no constant that is imported or defined before this line"),
@@ -231,6 +231,24 @@ def test_the_methods_of_a_lab_may_be_in_several_files():
 def test_two_files_have_two_names():
     with pytest.raises(Refused, match="two files of the submission have one name"):
         check_all(LAB, [("fork.py", b""), ("fork.py", b"")])
+
+
+@pytest.mark.parametrize(("name", "shown"), [("e\udcff.py", "e\\udcff.py"), ("a\n.py", "a\\n.py")])
+def test_a_file_has_a_name_that_can_be_written(name, shown):
+    with pytest.raises(Refused) as refused:
+        check_all(LAB, [(name, solution(LAB).encode())])
+    assert (refused.value.file, refused.value.said) == (
+        shown,
+        "a file's name is made of characters that can be read; give it another name",
+    )
+
+
+def test_a_constant_is_computed_as_python_does():
+    text = "A = 1\nB = -(A << 63) + 7 // 2 % 2 | 4 ^ ~A & 0xFFFFFFFF\nC = 0 << 9999999999\nD = 'text'\n"
+    submission = check_submission(LAB, "fork.py", text.encode())
+    found = {}
+    exec(text.replace("9999999999", "1"), {}, found)
+    assert submission.constants == found
 
 
 def test_a_file_is_not_called_as_a_source_of_the_kernel_is():

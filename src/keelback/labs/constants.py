@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 LEAST, MOST = -(1 << 63), (1 << 64) - 1
+MOST_SHIFT = 64
+"""No number but 0 has room for more."""
 OPERATORS: dict[type[ast.AST], Callable[..., int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
+    ast.LShift: lambda value, count: value << min(count, MOST_SHIFT),
     ast.RShift: operator.rshift,
     ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_,
@@ -24,7 +27,8 @@ OPERATORS: dict[type[ast.AST], Callable[..., int]] = {
     ast.UAdd: operator.pos,
     ast.Invert: operator.invert,
 }
-"""Those that no number is too large for."""
+"""What a constant is made by; none takes long, however large its numbers are."""
+MADE_OF = "a constant is made of numbers and names of constants, by + - * // % << >> & | ^ ~"
 
 
 class NoConstant(Exception):
@@ -42,7 +46,7 @@ def value_of(expression: ast.expr, known: Mapping[str, Any]) -> Any:
             return _computed(op, value_of(left, known), value_of(right, known))
         case ast.UnaryOp(op, operand):
             return _computed(op, value_of(operand, known))
-    raise NoConstant("a constant is made of numbers and names of constants")
+    raise NoConstant(MADE_OF)
 
 
 def _value_of_name(name: str, known: Mapping[str, Any]) -> Any:
@@ -55,7 +59,7 @@ def _value_of_name(name: str, known: Mapping[str, Any]) -> Any:
 
 def _computed(op: ast.AST, *values: Any) -> int:
     if type(op) not in OPERATORS or not all(isinstance(each, int) for each in values):
-        raise NoConstant("a constant is made of numbers and names of constants")
+        raise NoConstant(MADE_OF)
     try:
         found = OPERATORS[type(op)](*values)
     except (ZeroDivisionError, ValueError) as error:  # a division by 0, a shift by less

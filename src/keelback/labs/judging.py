@@ -9,19 +9,19 @@ import base64
 import gc
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from keelback.image.kernel_image import CompiledKernel
+from keelback.image.kernel_image import CompiledKernel, ImageTooLarge
 from keelback.labs.digests import Digests
 from keelback.labs.explaining import Explainer
 from keelback.labs.hints import check_command
 from keelback.labs.lab import Lab, Trial, read_lab
 from keelback.labs.limits import PYTHON, Limits, place_of_command, reports_of, run_limited
-from keelback.labs.lockstep import Lockstep, first_wrong
+from keelback.labs.lockstep import Lockstep, Wrong, first_wrong
 from keelback.labs.machines import Machines
 from keelback.labs.result import Reason
 
@@ -29,6 +29,7 @@ MEMORY = 16 << 30
 """Bytes of addresses that the judge may have: an emulated machine has a gigabyte of them."""
 Strict = dict[tuple[str, ...], dict[str, Any]]
 """What the worker says of strict runs, by their programs."""
+Explain = Callable[[Trial, Wrong], Reason]
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,24 @@ class Judge:
         explain = Explainer(self.lab, right, other, self.files).reason
         for number, requirement in enumerate(self.lab.requirements):
             for index, trial in enumerate(requirement.trials):
-                run = Lockstep(right.make(trial), other.make(trial), frames=self.lab.frames, events=trial.events)
-                wrong = first_wrong(run, trial)
-                reason = None if wrong is None else explain(trial, wrong)
+                reason = self._tried(right, other, trial, explain)
                 if reason is None and trial.strict:
                     reason = self._strictly(other, trial)
                 yield number, index, reason
                 gc.collect()  # a machine has a gigabyte of addresses
                 if reason is not None:
                     break
+
+    def _tried(self, right: Machines, other: Machines, trial: Trial, explain: Explain) -> Reason | None:
+        """Return the first wrong event of a trial, explained."""
+        model = right.make(trial)
+        try:
+            tried = other.make(trial)
+        except ImageTooLarge as error:
+            found = f"{error.said}: make methods and their texts shorter"
+            return Reason("limit", ", ".join(trial.programs), found=found)
+        wrong = first_wrong(Lockstep(model, tried, frames=self.lab.frames, events=trial.events), trial)
+        return None if wrong is None else explain(trial, wrong)
 
     def _strictly(self, other: Machines, trial: Trial) -> Reason | None:
         """Return what is wrong with a strict run in the interpreted life, by what the worker found in it."""

@@ -271,6 +271,9 @@ def check_all(lab: Lab, files: Sequence[tuple[str, bytes]]) -> None:
     if len({*names}) < len(names):
         raise Refused("two files of the submission have one name", max(names, key=names.count))
     for name in names:
+        if not name.isprintable():  # nor are bytes that are no character
+            shown = ascii(name)[1:-1]
+            raise Refused("a file's name is made of characters that can be read; give it another name", shown)
         if name in SOURCES:
             raise Refused("a source of the kernel is called so, too; give yours another name", name)
     submissions = [check_submission(lab, name, data) for name, data in files]

@@ -222,11 +222,15 @@ def place_of_command(*, hidden: Sequence[Path] = (), cache: Path | None = None) 
 
 
 def reports_of(data: bytes) -> list[dict[str, Any]]:
-    """Return the objects among lines of JSON; lines that can't be understood are left out."""
+    """Return the objects among lines of JSON; lines that can't be understood are left out.
+
+    Halves of characters, which no file takes, are question marks.
+    """
     found = []
     for line in data.splitlines():
         try:
-            report = json.loads(line)
+            whole = json.dumps(json.loads(line), ensure_ascii=False).encode(errors="replace")
+            report = json.loads(whole)
         except (ValueError, RecursionError):
             continue
         if isinstance(report, dict):
