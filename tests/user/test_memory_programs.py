@@ -87,7 +87,7 @@ def only_zombies_of(pc, count):
     return states[1 : count + 1] == [ProcessState.ZOMBIE] * count and set(states[count + 1 :]) == {ProcessState.FREE}
 
 
-@pytest.mark.parametrize("line", sliced(SAYS, 2))
+@pytest.mark.parametrize("line", sliced(SAYS, 3))
 def test_each_ends_well_and_leaves_memory_as_it_was(programs, line):
     pc = run_both(programs, line)
     assert console(pc) == SAYS[line]
