@@ -102,6 +102,10 @@ MISTAKES = {
         "        self.counts.user_free -= 1\n", "",
         "user frames are free, 5 too many",
     ),
+    ("page-alloc", "a page that is not the process's to have"): (
+        "        self._check_range(space, address, PAGE_SIZE)\n", "",
+        "right  page_alloc(0x200001) = -3: An argument is out of range.",
+    ),
     ("frame-table", "a reference that is not dropped"): (
         "        record.references -= 1\n", "",
         "rule   a frame's references are the entries and kernel uses that name it",
@@ -259,6 +263,14 @@ MISTAKES = {
         "        self._enter(space, page_of(address), entry, self._new_zeros(space), self._flags(region, USER))\n",
         "user frames are free, ",
     ),
+    ("demand-zero", "a page of the kernel's that programs may read"): (
+        "        if entry is not None and entry.user:\n", "        if entry is not None and entry.present:\n",
+        "read of 0x00100000, protected: killed",
+    ),
+    ("demand-zero", "a page of the kernel's that programs may write"): (
+        "entry.user and entry.writable", "entry.writable",
+        "write to 0x00180000, protected: killed",
+    ),
     ("waits", "a thread that waits though the word has changed"): (
         "            return CHANGED\n", "            pass\n",
         "right  wait_on(",
@@ -314,6 +326,10 @@ MISTAKES = {
         "            self.scheduler.wake(sender)\n",
         "        sender.frame.set_result(0)\n        self.scheduler.wake(sender)\n",
         "should be waiting for a reply",
+    ),
+    ("exchange", "a reply of bytes that the replier may not read"): (
+        "            self.parcels.check_sent(replier)\n", "",
+        "right  reply(3, 7, 0, 0, ",
     ),
     ("user-malloc", "pages that can't be written"): (
         "self.virtual_memory.map_zeros(space, page, USER | WRITABLE)",
