@@ -1,11 +1,13 @@
 """A course on a cluster: the same results, and a worker that is killed costs nothing but time."""
 
+import shlex
 import shutil
 from dataclasses import replace
 
 import pytest
 from distributed import LocalCluster
 
+from consoles import run
 from keelback.errors import UserError
 from keelback.labs.cluster import Cluster
 from keelback.labs.course import Course, Results, Threads, find_submissions, grade_all
@@ -42,6 +44,17 @@ def test_who_answers_no_scheduler_is_told(course, tmp_path, monkeypatch):
     monkeypatch.setattr("keelback.labs.cluster.PATIENCE", 1)
     with pytest.raises(UserError, match="^--dask tcp://127.0.0.1:9: no scheduler answers: "):
         graded(course, Results(tmp_path / "out"), Cluster("tcp://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize(
+    "address", ["foo", "", "tcp://", "tcp://grader", "foo://grader:1", "tcp://grader:0", "grader:65536"]
+)
+def test_what_is_no_address_of_a_scheduler_is_told_in_a_line(address, tmp_path):
+    (tmp_path / "ann.py").write_text("import os\n")
+    words = f"keelback grade fork --submissions . -o out --dask {shlex.quote(address)}"
+    done = run(words, cwd=tmp_path)
+    said = f"keelback: --dask {address}: not the address of a scheduler, such as tcp://grader:8786\n"
+    assert (done.returncode, done.stderr) == (2, said) and not (tmp_path / "out").exists()
 
 
 def test_a_worker_with_another_keelback_is_told(course, tmp_path, monkeypatch):

@@ -91,6 +91,33 @@ def test_a_folder_without_submissions_is_told(name, said, tmp_path):
     assert error.value.said == f"{tmp_path / name}: {said}"
 
 
+@pytest.mark.parametrize("name", ["eve.py", "eve/fork.py", "eve"])
+def test_a_link_to_what_a_student_has_not_handed_in_is_refused(name, folder, tmp_path):
+    secret = tmp_path / "secret" / "fork.py"
+    secret.parent.mkdir()
+    secret.write_text("X = 1\n")
+    (folder / "eve.py").unlink()
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).symlink_to(secret if name.endswith(".py") else secret.parent)
+    (folder / "dan.py").symlink_to("ann.py")
+    found, wrong = find_submissions(folder)
+    assert [each.student for each in found] == ["ann", "bob"]
+    link = folder / name if name.endswith(".py") else folder / name / "fork.py"
+    assert wrong == [
+        f"{folder}/dan.py: this is a link to {folder}/ann.py; hand in a file itself",
+        f"{link}: this is a link to {secret}; hand in a file itself",
+    ]
+
+
+def test_what_is_no_regular_file_is_told(folder):
+    os.mkfifo(folder / "fay.py")
+    (folder / "lou.py").symlink_to("lou.py")
+    assert find_submissions(folder)[1] == [
+        f"{folder}/fay.py: this is no regular file; name one, .py",
+        f"{folder}/lou.py: Too many levels of symbolic links",
+    ]
+
+
 def graded(folder, results, lab=LAB, limits=LIMITS):
     """Grade a course; return which results were kept, and which are new."""
     kept, tasks = Course(lab, find_submissions(folder)[0], limits).tasks(Results(results))
@@ -108,8 +135,29 @@ def test_a_second_run_grades_only_what_has_changed(folder, tmp_path):
     (folder / "ann.py").write_text("import os, sys\n")
     (results / "eve.json").write_text("[]")
     assert graded(folder, results) == (["bob"], ["ann", "eve"])
+    for spoil in (
+        lambda facts: facts.pop("verdicts"),
+        lambda facts: facts["verdicts"].pop(),
+        lambda facts: facts["verdicts"][0].update(points="0"),
+        lambda facts: facts["verdicts"][0].update(reason=[]),
+        lambda facts: facts.update(points=99),
+        lambda facts: facts.update(student="bob"),
+    ):
+        facts = json.loads((results / "ann.json").read_text())
+        spoil(facts)
+        (results / "ann.json").write_text(json.dumps(facts))
+        assert graded(folder, results) == (["bob", "eve"], ["ann"])
     assert graded(folder, results, limits=LIMITS._replace(seconds=9.0)) == ([], ["ann", "bob", "eve"])
     assert graded(folder, results, lab=find_lab("cow")) == ([], ["ann", "bob", "eve"])
+
+
+def test_a_result_that_cant_be_kept_is_told_and_the_others_are_graded(folder, tmp_path):
+    (tmp_path / "out" / "ann.json").mkdir(parents=True)
+    done = run("keelback grade fork --submissions in -o out --json", cwd=tmp_path)
+    facts, said = json.loads(done.stdout), "out/ann.json: Is a directory"
+    assert done.returncode == 2 and f"keelback: {said}\n" in done.stderr
+    assert [each["student"] for each in facts["results"]] == ["ann", "bob", "eve"] and facts["wrong"] == [said]
+    assert (tmp_path / "out" / "eve.json").is_file()
 
 
 def test_a_run_that_ends_early_has_kept_what_it_has(folder, tmp_path):

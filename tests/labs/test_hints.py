@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from command_client import ENVIRONMENT, keelback_command
+from keelback.cli.fuzz import _commands
+from keelback.cli.options import KernelChoice
+from keelback.cli.words import read_word
 from keelback.image.images import make_image
 from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
@@ -88,6 +91,25 @@ def test_a_hint_says_which_allocation_fails_and_what_no_student_has():
     assert watch_command(lab, ["fork.py"], replace(failing, hidden=True), **given) == ""
     started = watch_command(lab, ["fork.py"], failing, **given | {"trap": 0, "starts": False})
     assert started == "keelback check --layout teaching --memory 2M --with fork.py --time 30s twice.c"
+
+
+def test_a_hint_is_what_a_shell_reads_whatever_files_are_called():
+    lab = find_lab("cow")
+    trial, files = lab.requirements[0].trials[0], ["a b <i>$x';.py", "-c.py"]
+    command = watch_command(lab, files, trial, seed=3, trap=9, failed=0).partition("    then ")[0]
+    _, *words, program = shlex.split(command)
+    assert [words[at + 1] for at, each in enumerate(words) if each == "--with"] == files
+    assert program == "apart.c 1"
+    assert shlex.split(check_command(lab, files, trial, seed=None))[-3:] == ["--with", files[1], program]
+
+
+def test_a_command_of_a_family_is_what_a_shell_reads_whatever_files_are_called(tmp_path):
+    facts = {"family": {"memory": 4 << 20}, "line": "families 1 2", "trap": 3}
+    part, output = "a b $x'.py", tmp_path / "it's found"
+    for command in _commands(facts, KernelChoice("microkernel", (part,)), output).values():
+        _, *words, program = shlex.split(command.partition("    then ")[0])
+        assert words[words.index("--with") + 1] == part
+        assert read_word(program)[:2] == (str(output / "families.c"), "1 2")
 
 
 def test_the_hint_of_a_strict_run_says_what_was_found(tmp_path):

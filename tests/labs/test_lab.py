@@ -4,11 +4,13 @@ import ast
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from command_client import ENVIRONMENT
 from consoles import run
 from keelback.errors import UserError
 from keelback.kernel.memory.virtual_memory import VirtualMemory
@@ -170,6 +172,42 @@ def test_a_submission_that_is_refused_is_told_with_its_line(tmp_path):
     assert scores["score"] == 0 and sum(each["max_score"] for each in scores["tests"]) == 14
     facts = json.loads(run("keelback grade fork fork.py --json", cwd=tmp_path).stdout)
     assert (facts["points"], facts["most"], facts["file"], facts["line"]) == (0, 14, "fork.py", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--html fork.py", "--html fork.py: this is a file of the submission, too; name another file"),
+        ("--junit link.py", "--junit link.py: this is a file of the submission, too; name another file"),
+        ("--html same --junit ./same", "--html same: this is --junit, too; name another file"),
+        ("--html -", "--html '-': name a file to write; the terminal has the result anyway"),
+        ("--html .", "--html .: this is a folder; name a file in it"),
+        ("--html no/h.html", "--html no/h.html: there is no folder no; make it before"),
+        ("''", "a FILE without a name: name the files of a submission, .py"),
+    ],
+)
+def test_where_a_result_cant_be_written_is_told_before_it_is_graded(words, said, tmp_path):
+    (tmp_path / "fork.py").write_text("import os\n")
+    (tmp_path / "link.py").symlink_to("fork.py")
+    done = run(f"keelback grade fork fork.py {words}", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"keelback: {said}\n")
+    assert (tmp_path / "fork.py").read_text() == "import os\n"
+    assert {each.name for each in tmp_path.iterdir()} == {"fork.py", "link.py"}
+
+
+def test_a_submission_in_a_locale_without_letters_of_others_is_graded(tmp_path):
+    """What the lab says has such letters, too, and is read and written as UTF-8."""
+    shutil.copytree(find_lab("fork").folder, tmp_path / "lab")
+    with (tmp_path / "lab" / "task.md").open("a", encoding="utf-8") as task:
+        task.write("Müßig – ∀\n")
+    toml = tmp_path / "lab" / "lab.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace("Fork, all", "Förk, all"), encoding="utf-8")
+    (tmp_path / "fork.py").write_text("import os\n")
+    plain = {**ENVIRONMENT, "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert run("keelback lab new ./lab mine", cwd=tmp_path, env=plain).returncode == 0
+    assert "Müßig – ∀" in (tmp_path / "mine" / "task.md").read_text(encoding="utf-8")
+    done = run("keelback grade ./lab fork.py --html a.html", cwd=tmp_path, env=plain)
+    assert done.returncode == 1 and "Förk, all" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
 def test_a_page_says_what_a_result_says_and_needs_no_other():

@@ -16,7 +16,7 @@ from keelback.cli.statuses import MISTAKE, WELL
 from keelback.cli.streams import escaped
 from keelback.cli.tables import make_table, print_table
 from keelback.errors import UserError
-from keelback.labs.cluster import Cluster
+from keelback.labs.cluster import cluster_at
 from keelback.labs.copies import likely_copies
 from keelback.labs.course import Course, Graders, Results, Threads, find_submissions, grade_all
 from keelback.labs.lab import Lab, find_lab
@@ -48,7 +48,11 @@ def grade_course(
     submissions, wrong = find_submissions(Path(folder))
     for each in wrong:
         print(f"keelback: {escaped(each)}", file=sys.stderr)
-    graded = _graded(Course(lab, submissions, limits, seed, Path(folder)), Results(Path(output)), graders)
+    results = Results(Path(output))
+    graded = _graded(Course(lab, submissions, limits, seed, Path(folder)), results, graders)
+    for each in results.unkept:
+        print(f"keelback: {escaped(each)}", file=sys.stderr)
+    wrong += results.unkept
     pairs = likely_copies(lab, {each.student: [data for _, data in each.texts] for each in submissions})
     if as_json:
         print_json({"results": graded, "copies": [each._asdict() for each in pairs], "wrong": wrong})
@@ -68,7 +72,7 @@ def _graders(jobs: str | None, dask: str | None) -> Graders:
         return Threads(_jobs(jobs))
     if jobs is not None:
         raise UserError("-j is for this machine, and --dask is for others: a worker grades as many as it has threads")
-    return Cluster(dask)
+    return cluster_at(dask)
 
 
 def _jobs(text: str | None) -> int:

@@ -6,6 +6,7 @@ seeds ── tasks of a few ──> a process of its own for each task, here or 
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from keelback.cli.users_files import check_readable
 from keelback.errors import UserError
 from keelback.fuzz.trying import SOURCE
 from keelback.image.leftovers import end, scratch_folder, start_tool
-from keelback.labs.cluster import Cluster
+from keelback.labs.cluster import cluster_at
 from keelback.labs.course import Threads
 
 PYTHON = (sys.executable, "-m", "keelback.cli.fuzzing")
@@ -42,7 +43,7 @@ def fuzz(choice: KernelChoice, *, seed: int, count: int, jobs: int | None, dask:
     files, sent = _packed(choice)
     starts = range(seed, seed + count, AT_ONCE)
     tasks = {str(first): Task(files, sent, first, min(AT_ONCE, seed + count - first)) for first in starts}
-    graders = Cluster(dask) if dask is not None else Threads(jobs or os.cpu_count() or 1)
+    graders = cluster_at(dask) if dask is not None else Threads(jobs or os.cpu_count() or 1)
     tried, found = 0, list[dict[str, Any]]()
     for name, reports in graders.done(run_task, tasks):
         for each in reports:
@@ -113,10 +114,11 @@ def run_task(task: Task) -> list[dict[str, Any]]:
 
 def _commands(facts: dict[str, Any], choice: KernelChoice, output: Path) -> dict[str, str]:
     """Return the commands that show a finding."""
-    own = f"--layout {choice.layout}" + "".join(f" --with {each}" for each in choice.parts)
-    own += f" --paging {choice.paging}" if choice.paging is not None else ""
+    own = ["--layout", choice.layout, *(word for each in choice.parts for word in ("--with", each))]
+    own += ["--paging", choice.paging] if choice.paging is not None else []
     memory, argument = facts["family"]["memory"] >> 10, facts["line"].partition(" ")[2]
-    words = f'{own} --memory {memory}K "{output / SOURCE.name} {argument}"'
+    program = f"{shlex.quote(str(output / SOURCE.name))} {argument}"
+    words = shlex.join([*own, "--memory", f"{memory}K", program])
     before = max(facts["trap"] - 1, 0)
     return {"check": f"keelback check {words}", "watch": f"keelback watch {words}    then g, #{before}"}
 

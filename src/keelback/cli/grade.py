@@ -1,5 +1,7 @@
 """`keelback grade`: what a submission is worth, and the first wrong event where that is not all."""
 
+import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -37,22 +39,62 @@ def grade_files(
     `reports` are files to be written in other forms, by the options that name them.
     """
     lab = find_lab(word)
-    result = grade(lab, [Path(each) for each in files], limits=limits, seed=seed)
-    for form, file in reports.items():
-        if file is not None:
-            _write(Path(file), FORMS[form](lab, result))
+    outputs = {form: _output(form, file) for form, file in reports.items() if file is not None}
+    if "" in files:
+        raise UserError("a FILE without a name: name the files of a submission, .py")
+    paths = [Path(each) for each in files]
+    _check_apart(outputs, paths)
+    result = grade(lab, paths, limits=limits, seed=seed)
+    for form, output in outputs.items():
+        _write(output, FORMS[form](lab, result))
     if as_json:
         print_json(result.facts())
     else:
-        print("\n".join(lines_of(result)))
+        print("\n".join([*lines_of(result), *_where(word, lab, result, files)]))
     return WELL if result.points == result.most else BADLY
+
+
+def _output(form: str, file: str) -> Path:
+    """Return where a form of the result is written to, which can be.  Raises: UserError."""
+    output = Path(file)
+    if file in ("", "-"):
+        raise UserError(f"{form} {file!r}: name a file to write; the terminal has the result anyway")
+    if output.is_dir():
+        raise UserError(f"{form} {file}: this is a folder; name a file in it")
+    if not output.parent.is_dir():
+        raise UserError(f"{form} {file}: there is no folder {output.parent}; make it before")
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise UserError(f"{form} {file}: Permission denied")
+    return output
+
+
+def _check_apart(outputs: Mapping[str, Path], files: Sequence[Path]) -> None:
+    """Check that what is written is no file that is graded, and each a file of its own.  Raises: UserError."""
+    taken = {os.path.realpath(each): "a file of the submission" for each in files}
+    for form, output in outputs.items():
+        if (other := taken.setdefault(os.path.realpath(output), form)) != form:
+            raise UserError(f"{form} {output}: this is {other}, too; name another file")
 
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from None
+
+
+def _where(word: str, lab: Lab, result: Result, files: Sequence[str]) -> Iterator[str]:
+    """Yield where to type the commands of a result, unless that is here."""
+    is_shown = any(each.reason is not None and each.reason.command for each in result.verdicts)
+    names = [
+        *map(os.path.basename, files),
+        *(f"{each}.c" for each in lab.programs(with_hidden=False) if lab.is_own(each)),
+    ]
+    if is_shown and not all(map(os.path.isfile, names)):
+        made = shlex.join(["keelback", "lab", "new", word, "FOLDER"])
+        own = ", ".join(map(os.path.basename, files))
+        yield from ("", f"What stands behind show is typed in a folder that has {escaped(own)} and the lab's programs;")
+        yield f"{made} makes one with these."
 
 
 def lines_of(result: Result) -> Iterator[str]:

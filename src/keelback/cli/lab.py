@@ -57,9 +57,9 @@ def make_lab(word: str, folder: str, *, solved: bool) -> int:
         place.mkdir(parents=True, exist_ok=True)
         if any(place.iterdir()):
             raise UserError(f"{folder}: there is something in it already; name a new folder")
-        (place / lab.file).write_text(text)
-        (place / TASK).write_text(lab.task)
-        (place / VOCABULARY).write_text(vocabulary(lab))
+        (place / lab.file).write_text(text, encoding="utf-8")
+        (place / TASK).write_text(lab.task, encoding="utf-8")
+        (place / VOCABULARY).write_text(vocabulary(lab), encoding="utf-8")
         programs = [lab.program(name) for name in lab.programs(with_hidden=False) if lab.is_own(name)]
         for each in (*programs, *lab.headers):
             shutil.copyfile(each, place / each.name)

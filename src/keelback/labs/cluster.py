@@ -3,6 +3,7 @@
 A task whose worker is lost is done again once, by another; lost again, it has no result until the next run.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+ADDRESS = re.compile(r"(tcp://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):([0-9]{1,5})", re.ASCII)
+MOST_PORT = 0xFFFF
 PATIENCE = 10
 """Seconds in which a scheduler answers."""
 AGAIN = 1
@@ -68,6 +71,15 @@ class Cluster:
                 f"--dask {self.address}: the scheduler has no worker: start some, dask worker {self.address}"
             )
         return client
+
+
+def cluster_at(address: str) -> Cluster:
+    """Return the cluster of a scheduler's address, as somebody types it.  Raises: UserError."""
+    # Dask's own client would say this with the traces of its threads.
+    found = ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found[3]) <= MOST_PORT:
+        raise UserError(f"--dask {address}: not the address of a scheduler, such as tcp://grader:8786")
+    return Cluster(address)
 
 
 def _outcome_of(future: "Future") -> Any:

@@ -20,14 +20,14 @@ from typing import NamedTuple, Protocol, TypeVar
 from keelback.errors import UserError
 from keelback.image.leftovers import draft_of
 from keelback.image.own_sources import digest_of_sources
-from keelback.labs.grading import read_file
+from keelback.labs.grading import SUFFIX, read_file
 from keelback.labs.lab import Lab
 from keelback.labs.limits import Limits
 from keelback.labs.packed import Facts, Task, pack_lab, run_task
+from keelback.labs.result import is_result
 
 T = TypeVar("T")
 R = TypeVar("R")
-SUFFIX = ".py"
 GRADED_BY = ("abi", "compiler", "image", "inspect", "kernel", "labs", "lang", "machine", "user")
 """The parts of Keelback that decide what a submission is worth."""
 
@@ -53,7 +53,9 @@ def find_submissions(folder: Path) -> tuple[list[Submission], list[str]]:
         try:
             if student in found:
                 raise UserError(f"{entry}: {student} has handed in something else already")
-            found[student] = Submission(student, tuple((each.name, read_file(each)) for each in _files_of(entry)))
+            files = _files_of(entry)
+            _check_own(entry, files)
+            found[student] = Submission(student, tuple((each.name, read_file(each)) for each in files))
         except UserError as error:
             wrong.append(error.said)
     if not found:
@@ -78,12 +80,22 @@ def _files_of(entry: Path) -> list[Path]:
     return files
 
 
+def _check_own(entry: Path, files: Sequence[Path]) -> None:
+    """Check that a student's files are the student's own, no links to others.  Raises: UserError."""
+    place = Path(os.path.realpath(entry.parent), entry.name)
+    for each in files:
+        real = Path(os.path.realpath(each))
+        if not real.is_relative_to(place):
+            raise UserError(f"{each}: this is a link to {real}; hand in a file itself")
+
+
 class Results:
-    """The folder of a course's results."""
+    """The folder of a course's results.  `unkept` says which could not be written there."""
 
     def __init__(self, folder: Path) -> None:
         """Make the folder.  Raises: UserError."""
         self.folder = folder
+        self.unkept: list[str] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -92,20 +104,21 @@ class Results:
     def kept(self, student: str, key: str) -> Facts | None:
         """Return the result of a student, if there is one that was made of the same."""
         try:
-            facts = json.loads((self.folder / f"{student}.json").read_text())
-        except (OSError, ValueError):
+            facts = json.loads((self.folder / f"{student}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return None
-        return facts if isinstance(facts, dict) and facts.get("made_of") == key else None
+        named = is_result(facts) and (facts.get("student"), facts.get("made_of")) == (student, key)
+        return facts if named else None
 
     def keep(self, facts: Facts) -> None:
-        """Write a result.  Raises: UserError."""
+        """Write a result, or note that it can't be written."""
         file = self.folder / f"{facts['student']}.json"
         try:
             with draft_of(file) as draft:
-                draft.write_text(json.dumps(facts, indent=2) + "\n")
+                draft.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
                 os.replace(draft, file)
         except OSError as error:
-            raise UserError(f"{file}: {error.strerror}") from None
+            self.unkept.append(f"{file}: {error.strerror}")
 
 
 class Graders(Protocol):
@@ -152,10 +165,12 @@ class Course:
         packed = pack_lab(self.lab)
         same = (sources(), packed.digest, self.limits, self.seed)
         hidden = tuple(each.absolute() for each in (self.folder, results.folder) if each is not None)
+        worth = [each.points for each in self.lab.requirements]
         kept, tasks = [], {}
         for student, texts in self.submissions:
             key = sha256(repr((same, texts)).encode()).hexdigest()
-            if (facts := results.kept(student, key)) is not None:
+            facts = results.kept(student, key)
+            if facts is not None and [each["most"] for each in facts["verdicts"]] == worth:
                 kept.append(facts)
             else:
                 tasks[student] = Task(packed, texts, self.limits, self.seed, key, hidden)
@@ -163,7 +178,10 @@ class Course:
 
 
 def grade_all(tasks: Mapping[str, Task], results: Results, graders: Graders) -> Iterator[Facts]:
-    """Grade what is to be graded, and keep each result as it comes.  Raises: UserError; ToolchainError."""
+    """Grade what is to be graded, and keep each result that can be kept as it comes.
+
+    Raises: UserError; ToolchainError.
+    """
     for student, facts in graders.graded(tasks) if tasks else ():
         named = {"student": student, "made_of": tasks[student].key, **facts}
         results.keep(named)

@@ -9,6 +9,7 @@ Result <── judge, another process: runs the machine code beside the right ke
 
 import base64
 import json
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from keelback.labs.result import Reason, Result, Verdict
 from keelback.labs.submitted import MOST_BYTES, Refused
 
 LIMITS = Limits()
+SUFFIX = ".py"
 WORKER = (*PYTHON, "keelback.labs.worker")
 
 
@@ -94,12 +96,13 @@ def workers_cache(layout: Layout) -> Path:
 def read_file(path: Path) -> bytes:
     """Return a file, or as much of it as shows that it is too large.  Raises: UserError."""
     try:
-        if path.is_dir():
-            raise UserError(f"{path}: this is a folder; name the files in it, .py")
-        if path.suffix != ".py":
-            raise UserError(f"{path}: a submission is a Python file, .py")
-        if not path.is_file():
-            raise UserError(f"{path}: No such file")
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise UserError(f"{path}: this is a folder; name the files in it, {SUFFIX}")
+        if path.suffix != SUFFIX:
+            raise UserError(f"{path}: a submission is a Python file, {SUFFIX}")
+        if not stat.S_ISREG(mode):
+            raise UserError(f"{path}: this is no regular file; name one, {SUFFIX}")
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1)
     except OSError as error:

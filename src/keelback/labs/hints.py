@@ -1,5 +1,6 @@
 """Commands that show what a submission does wrongly, as they are typed in the student's folder."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 
 from keelback.labs.lab import Lab, Trial
@@ -17,9 +18,9 @@ def watch_command(
     if trial.hidden:
         return ""
     if not starts:
-        return _command("check", lab, files, trial, ["--time 30s"])
-    how = [f"--seed {seed}"] if seed is not None else []
-    how += [f"--fail {trial.fail[0]}:{failed}"] if trial.fail is not None and failed else []
+        return _command("check", lab, files, trial, ["--time", "30s"])
+    how = ["--seed", str(seed)] if seed is not None else []
+    how += ["--fail", f"{trial.fail[0]}:{failed}"] if trial.fail is not None and failed else []
     command = _command("watch", lab, files, trial, how)
     return f"{command}    then g, #{trap - 1}" if trap > 1 else command
 
@@ -30,13 +31,13 @@ def check_command(lab: Lab, files: Iterable[str], trial: Trial, *, seed: int | N
 
 
 def _command(name: str, lab: Lab, files: Iterable[str], trial: Trial, how: Iterable[str]) -> str:
-    kernel = [f"--layout {lab.layout.name}", f"--memory {lab.memory >> 20}M", *(f"--with {each}" for each in files)]
-    return " ".join(["keelback", name, *kernel, *how, *_words(lab, trial)])
+    parts = [word for each in files for word in ("--with", each)]
+    kernel = ["--layout", lab.layout.name, "--memory", f"{lab.memory >> 20}M", *parts]
+    return shlex.join(["keelback", name, *kernel, *how, *_words(lab, trial)])
 
 
 def _words(lab: Lab, trial: Trial) -> Iterator[str]:
-    """Yield the programs of a trial as a shell takes them, the lab's own as files."""
+    """Yield the programs of a trial, the lab's own as files, each with its argument."""
     for line in trial.programs:
-        name, _, argument = line.partition(" ")
-        name += ".c" * lab.is_own(name)
-        yield f'"{name} {argument}"' if argument else name
+        name, blank, argument = line.partition(" ")
+        yield f"{name}{'.c' * lab.is_own(name)}{blank}{argument}"

@@ -80,7 +80,7 @@ class Lab:
     @property
     def task(self) -> str:
         """Return the task, in Markdown."""
-        return (self.folder / TASK).read_text()
+        return (self.folder / TASK).read_text(encoding="utf-8")
 
     def program(self, name: str) -> Path:
         """Return the C file of a program: the lab's own, else Keelback's of that name."""
@@ -128,7 +128,7 @@ def read_lab(folder: Path) -> Lab:
     """Return the lab that a folder has.  Raises: UserError, with the file and what is wrong in it."""
     file = folder / DESCRIPTION
     try:
-        return _lab_of(folder, tomllib.loads(file.read_text()))
+        return _lab_of(folder, tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:

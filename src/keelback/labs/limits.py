@@ -172,7 +172,7 @@ def _exchange(process: "subprocess.Popen[bytes]", given: bytes, limits: Limits) 
         while True:
             due = end - time.monotonic()
             if due <= 0:
-                return bytes(report), f"took longer than {limits.seconds:g} seconds"
+                return bytes(report), f"took longer than {limits.seconds:g} second{'s' * (limits.seconds != 1)}"
             for key, _ in ready.select(due):
                 if key.fileobj is inputs:
                     left = _give(inputs.fileno(), left)

@@ -103,3 +103,29 @@ class Result:
             if verdict["reason"] is not None:
                 del verdict["reason"]["picture"]
         return facts
+
+
+MAY_BE_NONE = ("reason", "maps")
+WHOLE = Result("", (Verdict("", 0, 0, Reason("", "", said=("",), lines=("",), maps=("", ""))),))
+
+
+def is_result(facts: Any) -> bool:
+    """Say whether values that JSON has are the facts of a result, whose points are those of its verdicts."""
+    if not _is_like(facts, WHOLE.facts()):
+        return False
+    verdicts, names = facts["verdicts"], ("points", "most")
+    return all(0 <= each["points"] <= each["most"] for each in verdicts) and all(
+        facts[name] == sum(each[name] for each in verdicts) for name in names
+    )
+
+
+def _is_like(value: Any, model: Any) -> bool:
+    """Say whether a value has all keys that a model has, and the types."""
+    if isinstance(model, dict):
+        return isinstance(value, dict) and all(
+            name in value and (_is_like(value[name], each) or (name in MAY_BE_NONE and value[name] is None))
+            for name, each in model.items()
+        )
+    if isinstance(model, list | tuple):
+        return isinstance(value, list | tuple) and all(_is_like(each, model[0]) for each in value)
+    return type(value) is type(model)
