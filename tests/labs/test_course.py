@@ -160,6 +160,12 @@ def test_a_result_that_cant_be_kept_is_told_and_the_others_are_graded(folder, tm
     assert (tmp_path / "out" / "eve.json").is_file()
 
 
+def test_no_submission_sees_the_others_or_a_result(folder, tmp_path):
+    course = Course(LAB, find_submissions(folder)[0], LIMITS, folder=folder)
+    _, tasks = course.tasks(Results(tmp_path / "out"))
+    assert {task.hidden for task in tasks.values()} == {(folder, tmp_path / "out")}
+
+
 def test_a_run_that_ends_early_has_kept_what_it_has(folder, tmp_path):
     class Failing:
         def graded(self, tasks) -> Iterator[tuple[str, dict]]:

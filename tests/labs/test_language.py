@@ -86,8 +86,9 @@ TOP = "a submission has imports, constants, functions and classes with @replaces
         ("X = 0xFFFFFFFF * 0xFFFFFFFF * 2\n", 1, "a number on the way to this constant needs more than 64 bits"),
         ("X = Y\nY = 1\n", 1, "Y is no constant that is imported or defined before this line"),
         ("def f(a=Y) -> None:\n    pass\nY = 1\n", 1, "Y is no constant that is imported or defined before this line"),
-        (HEAD + "X = Space\n", 5, "Space is no constant"),
-        ("\0", 0, "source code string cannot contain null bytes"),
+        (HEAD + "X = Space\n", 5, "Space is no number and no text"),
+        ("\0", 1, "a source has no zero byte; take this one out"),
+        ("X = 1\n# \0", 2, "a source has no zero byte; take this one out"),
     ],
 )  # fmt: skip
 def test_what_no_submission_may_be_is_refused_with_its_line(text, line, said):

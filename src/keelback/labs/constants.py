@@ -53,7 +53,7 @@ def _value_of_name(name: str, known: Mapping[str, Any]) -> Any:
     if name not in known:
         raise NoConstant(f"{name} is no constant that is imported or defined before this line")
     if not isinstance(known[name], (int, str, bytes, type(None))):
-        raise NoConstant(f"{name} is no constant")
+        raise NoConstant(f"{name} is no number and no text")
     return known[name]
 
 

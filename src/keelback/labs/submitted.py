@@ -29,8 +29,6 @@ def tree_of(name: str, data: bytes) -> ast.Module:
         tree = ast.parse(text)
     except SyntaxError as error:
         raise Refused(error.msg, name, error.lineno or 0) from None
-    except ValueError as error:
-        raise Refused(f"Python can't read it: {error}", name) from None
     except (RecursionError, MemoryError):  # which tell no line
         raise _too_deep(name, _line_too_deep(text)) from None
     _check_depth(tree, name)
