@@ -14,7 +14,7 @@ from command_client import ENVIRONMENT
 from consoles import run
 from keelback.errors import UserError
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.labs.grading import read_file
+from keelback.labs.grading import grade, read_file
 from keelback.labs.html import html_of
 from keelback.labs.lab import find_lab, labs, read_lab
 from keelback.labs.language import check_all
@@ -73,41 +73,154 @@ trial = [{ programs = ["one 1"] }]
 """
 
 
+TRIAL = '{ programs = ["one 1"] }'
+METHODS = '"keelback.kernel.memory.frames" = ["Frames.drop"]'
+
+
+def write_lab(folder, right="", wrong=""):
+    """Write a lab, a text of whose description is replaced."""
+    (folder / "one.c").write_text("int main(void) { return 0; }")
+    (folder / "task.md").write_text("# Lab 90: Mine\n")
+    assert right in GOOD
+    (folder / "lab.toml").write_text(GOOD.replace(right, wrong) if right else GOOD)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        ("number = 90\n", "", "number is missing"),
-        ('"teaching"', '"school"', "there is no layout 'school'"),
-        ("points = 1", "points = 0", "a requirement is worth at least a point, not 0"),
-        ('"one 1"', '"two"', "a trial names the program two, and there is no two.c"),
+        ("number = 90\n", "", "number is missing; it has to be a whole number from 1 to 999"),
         ("number = 90", "number = ", "Invalid value (at line 1, column 10)"),
-        ("number = 90", "number = []", "int() argument must be"),
+        ("number = 90", "number = []", "number = []: it has to be a whole number from 1 to 999"),
+        ("number = 90", "number = 1.5", "number = 1.5: it has to be a whole number from 1 to 999"),
+        ("number = 90", "number = -1", "number = -1: it has to be a whole number from 1 to 999"),
+        ("number = 90", "number = true", "number = true: it has to be a whole number from 1 to 999"),
+        ("number = 90", 'number = "x"', 'number = "x": it has to be a whole number from 1 to 999'),
+        ("number = 90", "number = 5", "number = 5: that is lab fork; it has to be another"),
+        ("number = 90", f"number = 1{'0' * 99}", f"number = 1{'0' * 39}…: it has to be a whole number from 1 to 999"),
+        ("number = 90", f"number = 90\ndeep = {'[' * 9999}", "its values are nested too deeply"),
+        ("number = 90", "number = 90\nfrmaes = true", 'there is no key "frmaes"; did you mean frames?'),
+        ("number = 90", "number = 90\nframes = 1", "frames = 1: it has to be true or false"),
+        ("number = 90", 'number = 90\nlibraries = ["libx"]', 'libraries = ["libx"]: it has to be a list of libraries'),
+        ("number = 90", 'number = 90\nlibraries = "libcount"', 'libraries = "libcount": it has to be a list of'),
+        ("number = 90", "number = 90\nlibraries = [[]]", "libraries = [[]]: it has to be a list of libraries"),
+        *(
+            ('"mine"', json.dumps(name), f"name = {json.dumps(name)}: it has to be small letters and digits, perhaps")
+            for name in ("../../evil", "", "class", "two words", "Two", "a--b", "-a", "a.b")
+        ),
+        ('"mine"', "7", "name = 7: it has to be small letters and digits"),
+        ('"Mine"', '""', 'title = "": it has to be a text of one line'),
+        ('"teaching"', '"school"', 'layout = "school": it has to be one of microkernel, usermode, teaching'),
+        ('"teaching"', '"teachin"', 'layout = "teachin": it has to be one of microkernel, usermode, teaching; did you'),
+        *(
+            ("memory = 2", f"memory = {size}", f"memory = {size}: it has to be a whole number from 1 to 1,024")
+            for size in ("0", "-4", "100000", '"4M"', "2.5")
+        ),
+        ('"teaching"\nmemory = 2', '"microkernel"\nmemory = 1', "memory = 1: layout microkernel needs 4 MiB at least"),
+        ('"teaching"\nmemory = 2', '"usermode"\nmemory = 7', "memory = 7: layout usermode needs 8 MiB at least"),
+        (
+            "Frames.drop",
+            "Frames.dorp",
+            "methods: keelback.kernel.memory.frames has no method Frames.dorp; did you mean",
+        ),
+        ("memory.frames", "memory.framse", "methods: the kernel has no module keelback.kernel.memory.framse; did you"),
+        ("keelback.kernel.memory.frames", "os", "methods: the kernel has no module os"),
+        *(
+            (METHODS, f'"keelback.kernel.memory.frames" = {value}', "methods = {")
+            for value in ("[]", '"Frames.drop"', "5", '["Frames.drop", "Frames.drop"]', "[1]")
+        ),
+        (METHODS, "", "methods = {}: it has to be a table with a list of methods for each module of the kernel"),
+        ("points = 1", "points = 0", "requirement 1: points = 0: it has to be a whole number from 1 to 1,000"),
+        ("points = 1", "points = 1.5", "requirement 1: points = 1.5: it has to be a whole number from 1 to 1,000"),
+        ("points = 1", "point = 1", 'requirement 1: there is no key "point"; did you mean points?'),
+        (TRIAL, "", "requirement 1: trial = []: it has to be one table or more"),
+        (f"[{TRIAL}]", "5", "requirement 1: trial = 5: it has to be one table or more"),
+        *(
+            ('["one 1"]', value, f"requirement 1, trial 1: programs = {value}: it has to be a list of programs, each a")
+            for value in ("[]", '[""]', '"one"', '["../one"]', '["one\\n2"]', "[1]")
+        ),
+        ('"one 1"', '"two"', "a trial names the program two, and there is no two.c"),
+        *(
+            (" }]", f", {key} }}]", f"requirement 1, trial 1: {said}")
+            for key, said in (
+                ("hiden = true", 'there is no key "hiden"; did you mean hidden?'),
+                ("hidden = 1", "hidden = 1: it has to be true or false"),
+                ("time = 0", "time = 0: it has to be a whole number from 1 to 1,000,000,000"),
+                ("fail = 3", "fail = 3: it has to be a table of a call and the first of its allocations that fails"),
+                ('fail = { call = "fork" }', "fail: first is missing; it has to be a whole number from 1 to 63"),
+                ('fail = { call = "fork", first = 0 }', "fail: first = 0: it has to be a whole number from 1 to 63"),
+                ('fail = { call = "nocall", first = 1 }', 'fail: call = "nocall": it has to be a call of the kernel'),
+                (
+                    'fail = { call = "frok", first = 1 }',
+                    'fail: call = "frok": it has to be a call of the kernel\'s, such',
+                ),
+                (
+                    "fail = { call = [], first = 1 }",
+                    "fail: call = []: it has to be a call of the kernel's, such as fork",
+                ),
+            )
+        ),
     ],
 )
-def test_a_mistake_in_a_lab_is_told_with_its_file(right, wrong, said, tmp_path):
-    (tmp_path / "one.c").write_text("int main(void) { return 0; }")
-    (tmp_path / "lab.toml").write_text(GOOD)
-    assert find_lab(str(tmp_path)).points == 1
-    (tmp_path / "lab.toml").write_text(GOOD.replace(right, wrong))
+def test_a_mistake_in_a_lab_is_told_with_its_file_and_its_key(right, wrong, said, tmp_path):
+    assert find_lab(str(write_lab(tmp_path))).points == 1
+    write_lab(tmp_path, right, wrong)
     with pytest.raises(UserError) as error:
         read_lab(tmp_path)
-    assert error.value.said.startswith(f"{tmp_path}/lab.toml: {said}")
+    assert error.value.said.startswith(f"{tmp_path}/lab.toml: {said}") and "\n" not in error.value.said
+
+
+@pytest.mark.parametrize("words", ["lab show ./mine", "lab new ./mine made", "grade ./mine mine.py"])
+def test_every_command_refuses_a_lab_that_is_wrong_and_writes_nothing(words, tmp_path):
+    (tmp_path / "mine").mkdir()
+    write_lab(tmp_path / "mine", '"mine"', '"../../evil"')
+    (tmp_path / "mine.py").write_text("")
+    done = run(f"keelback {words}", cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith('keelback: mine/lab.toml: name = "../../evil": it has to be') and not done.stderr[
+        :-1
+    ].count("\n")
+    assert {each.name for each in tmp_path.iterdir()} == {"mine", "mine.py"}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(None, "No such file or directory"), (b"# \xff", "it is not UTF-8, at byte 2; save it as UTF-8")],
+)
+def test_a_task_that_cant_be_read_is_told(data, said, tmp_path):
+    write_lab(tmp_path)
+    if data is None:
+        (tmp_path / "task.md").unlink()
+    else:
+        (tmp_path / "task.md").write_bytes(data)
+    with pytest.raises(UserError) as error:
+        read_lab(tmp_path)
+    assert error.value.said == f"{tmp_path}/task.md: {said}"
+
+
+def test_a_copy_of_a_lab_may_be_changed(tmp_path):
+    """A copy of a lab of Keelback's has its number and its name."""
+    shutil.copytree(find_lab("fork").folder, tmp_path / "copy")
+    assert read_lab(tmp_path / "copy").number == 5
+
+
+def test_a_trial_in_which_no_allocation_can_fail_is_told_to_who_grades_the_solution(tmp_path):
+    write_lab(tmp_path, " }]", ', fail = { call = "fork", first = 1 } }]')
+    lab = read_lab(tmp_path)
+    (tmp_path / "mine.py").write_text(solution(lab))
+    [verdict] = grade(lab, [tmp_path / "mine.py"]).verdicts
+    assert (verdict.points, verdict.reason.kind) == (0, "trial")
+    assert verdict.reason.found == "the lab's trial is wrong: the right kernel makes no allocation 1 for fork"
 
 
 def test_the_lab_in_the_docs_is_one(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "labs.md").read_text()
     (tmp_path / "lab.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
     (tmp_path / "holders.c").write_text("int main(void) { return 0; }")
+    (tmp_path / "task.md").write_text("# Lab 20: A frame's last holder\n")
     lab = read_lab(tmp_path)
     assert (lab.file, lab.points, lab.frames, lab.programs(with_hidden=False)) == ("drop.py", 4, True, ["holders"])
     assert 'assert False, "Frames.drop is not written yet"' in skeleton(lab)
-
-
-def test_a_method_that_the_kernel_has_not_is_told(tmp_path):
-    (tmp_path / "one.c").write_text("")
-    (tmp_path / "lab.toml").write_text(GOOD.replace("Frames.drop", "Frames.dorp"))
-    with pytest.raises(UserError, match=r"keelback.kernel.memory.frames has no method Frames.dorp"):
-        skeleton(read_lab(tmp_path))
 
 
 def test_a_folder_for_a_student_has_the_task_the_file_and_the_programs(tmp_path):

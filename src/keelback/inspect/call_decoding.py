@@ -20,6 +20,11 @@ def call_of(number: int) -> Call | None:
     return next((each for each in known_calls() if each.number == number), None)
 
 
+def call_names() -> tuple[str, ...]:
+    """Return the names of all calls, own ones too."""
+    return tuple(each.name for each in known_calls())
+
+
 class Arguments:
     """Reads the arguments of calls, of which some are texts in the caller's memory."""
 

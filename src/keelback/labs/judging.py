@@ -21,7 +21,7 @@ from keelback.labs.explaining import Explainer
 from keelback.labs.hints import check_command
 from keelback.labs.lab import Lab, Trial, read_lab
 from keelback.labs.limits import PYTHON, Limits, place_of_command, reports_of, run_limited
-from keelback.labs.lockstep import Lockstep, Wrong, first_wrong
+from keelback.labs.lockstep import Lockstep, NothingFails, Wrong, first_wrong
 from keelback.labs.machines import Machines
 from keelback.labs.result import Reason
 
@@ -64,7 +64,10 @@ class Judge:
         except ImageTooLarge as error:
             found = f"{error.said}: make methods and their texts shorter"
             return Reason("limit", ", ".join(trial.programs), found=found)
-        wrong = first_wrong(Lockstep(model, tried, frames=self.lab.frames, events=trial.events), trial)
+        try:
+            wrong = first_wrong(Lockstep(model, tried, frames=self.lab.frames, events=trial.events), trial)
+        except NothingFails as error:
+            return Reason("trial", ", ".join(trial.programs), found=str(error))
         return None if wrong is None else explain(trial, wrong)
 
     def _strictly(self, other: Machines, trial: Trial) -> Reason | None:

@@ -15,13 +15,12 @@ from typing import Any
 
 from keelback.errors import UserError
 from keelback.kernel.layout import LAYOUTS, MIB, Layout
+from keelback.labs.description import MOST_TIME, described
 from keelback.near import did_you_mean, near_names
 from keelback.user import LIBRARIES, PROGRAMS
 
 ASSIGNMENTS = Path(__file__).parent / "assignments"
 DESCRIPTION, TASK = "lab.toml", "task.md"
-MOST_TIME = 20_000_000
-"""Virtual time that a trial takes at most, in instructions, unless its lab says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Lab:
     @property
     def task(self) -> str:
         """Return the task, in Markdown."""
-        return (self.folder / TASK).read_text(encoding="utf-8")
+        return _text_of(self.folder / TASK)
 
     def program(self, name: str) -> Path:
         """Return the C file of a program: the lab's own, else Keelback's of that name."""
@@ -127,41 +126,44 @@ def find_lab(word: str) -> Lab:
 def read_lab(folder: Path) -> Lab:
     """Return the lab that a folder has.  Raises: UserError, with the file and what is wrong in it."""
     file = folder / DESCRIPTION
+    text = _text_of(file)
     try:
-        return _lab_of(folder, tomllib.loads(file.read_text(encoding="utf-8")))
+        lab = _lab_of(folder, described(tomllib.loads(text)))
+        _check_number(lab)
+        _check_memory(lab)
+        _check_programs(lab)
+    except ValueError as error:  # TOML's own errors, too
+        raise UserError(f"{file}: {error}") from None
+    except RecursionError:
+        raise UserError(f"{file}: its values are nested too deeply") from None
+    _text_of(folder / TASK)
+    return lab
+
+
+def _text_of(file: Path) -> str:
+    """Return the text of a lab's file.  Raises: UserError."""
+    try:
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{file}: {error}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{file}: it is not UTF-8") from None
-    except KeyError as error:
-        raise UserError(f"{file}: {error.args[0]} is missing") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{file}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: it is not UTF-8, at byte {error.start:,}; save it as UTF-8") from None
 
 
-def _lab_of(folder: Path, facts: dict[str, Any]) -> Lab:
-    requirements = tuple(map(_requirement_of, facts["requirement"]))
-    lab = Lab(
+def _lab_of(folder: Path, facts: Mapping[str, Any]) -> Lab:
+    """Return the lab of what a description says, which is checked."""
+    return Lab(
         folder=folder,
-        number=int(facts["number"]),
-        name=str(facts["name"]),
-        title=str(facts["title"]),
+        number=facts["number"],
+        name=facts["name"],
+        title=facts["title"],
         layout=layout_of_name(facts["layout"]),
-        memory=int(facts["memory"] * MIB),
+        memory=facts["memory"] * MIB,
         methods=MappingProxyType({module: tuple(methods) for module, methods in facts["methods"].items()}),
-        requirements=requirements,
-        libraries=tuple(map(str, facts.get("libraries", ()))),
-        frames=bool(facts.get("frames", False)),
+        requirements=tuple(map(_requirement_of, facts["requirement"])),
+        libraries=tuple(facts["libraries"]),
+        frames=facts["frames"],
     )
-    for name in lab.libraries:
-        if not lab.library(name).is_file():
-            raise ValueError(f"there is no library {name}")
-    for name in lab.programs(with_hidden=True):
-        if not lab.program(name).is_file():
-            raise ValueError(f"a trial names the program {name}, and there is no {name}.c")
-    return lab
 
 
 def layout_of_name(name: str) -> Layout:
@@ -172,20 +174,40 @@ def layout_of_name(name: str) -> Layout:
     raise ValueError(f"there is no layout {name!r}")
 
 
-def _requirement_of(facts: dict[str, Any]) -> Requirement:
-    points = int(facts["points"])
-    if points < 1:
-        raise ValueError(f"a requirement is worth at least a point, not {points}")
-    return Requirement(str(facts["says"]), points, tuple(map(_trial_of, facts["trial"])))
+def _requirement_of(facts: Mapping[str, Any]) -> Requirement:
+    return Requirement(facts["says"], facts["points"], tuple(map(_trial_of, facts["trial"])))
 
 
-def _trial_of(facts: dict[str, Any]) -> Trial:
-    fail = facts.get("fail")
+def _trial_of(facts: Mapping[str, Any]) -> Trial:
+    fail = facts["fail"]
     return Trial(
         tuple(facts["programs"]),
-        None if fail is None else (str(fail["call"]), int(fail["first"])),
-        bool(facts.get("strict", False)),
-        bool(facts.get("events", False)),
-        bool(facts.get("hidden", False)),
-        int(facts.get("time", MOST_TIME)),
+        None if fail is None else (fail["call"], fail["first"]),
+        facts["strict"],
+        facts["events"],
+        facts["hidden"],
+        facts["time"],
     )
+
+
+def _check_number(lab: Lab) -> None:
+    """Check that no lab of Keelback's has the number of another one.  Raises: ValueError."""
+    for each in ASSIGNMENTS.glob(f"*/{DESCRIPTION}"):
+        number, _, name = each.parent.name.partition("-")
+        if int(number) == lab.number and name != lab.name:
+            raise ValueError(f"number = {lab.number}: that is lab {name}; it has to be another")
+
+
+def _check_memory(lab: Lab) -> None:
+    """Check that the kernel can start in the memory of the lab's machine.  Raises: ValueError."""
+    layout = lab.layout
+    least = max(layout.records_end + layout.zone_least, layout.region_least) // MIB + 1
+    if lab.memory < least * MIB:
+        raise ValueError(f"memory = {lab.memory // MIB}: layout {layout.name} needs {least} MiB at least")
+
+
+def _check_programs(lab: Lab) -> None:
+    """Check that the programs of all trials are there.  Raises: ValueError."""
+    for name in lab.programs(with_hidden=True):
+        if not lab.program(name).is_file():
+            raise ValueError(f"a trial names the program {name}, and there is no {name}.c")

@@ -14,6 +14,7 @@ from keelback.inspect.events import Event, PageFault, TrapBegun, TrapEnded
 from keelback.inspect.invariants import InvariantBroken, check
 from keelback.inspect.lens import look
 from keelback.inspect.snapshot import Snapshot
+from keelback.labs.description import MOST_FAILURES
 from keelback.labs.lab import Trial
 from keelback.labs.observed import Observed, differences, observe
 from keelback.lang import Panic, text_of
@@ -25,8 +26,6 @@ from keelback.machine.simulated.failing import FailingAllocation
 
 LONGEST_TRAP = 5_000_000
 """Instructions that a kernel may take from a trap to its end."""
-MOST_FAILURES = 64
-"""Allocations of one call that are made to fail, each in a run of its own."""
 
 
 @dataclass(frozen=True)
@@ -220,8 +219,12 @@ def _last_line(console: bytearray) -> str:
     return bytes(console).decode(errors="backslashreplace").rstrip("\n").rpartition("\n")[2]
 
 
+class NothingFails(Exception):
+    """A trial is to let an allocation of a call fail, and the right kernel makes none such."""
+
+
 def first_wrong(run: Lockstep, trial: Trial) -> Wrong | None:
-    """Return the first wrong event of a trial, None where there is none."""
+    """Return the first wrong event of a trial, None where there is none.  Raises: NothingFails."""
     wrong = run.boot()
     if wrong is not None or trial.fail is None:
         return wrong or run.run(trial.time)
@@ -229,6 +232,8 @@ def first_wrong(run: Lockstep, trial: Trial) -> Wrong | None:
     for count in range(first, MOST_FAILURES):
         run.rewind((call, count))
         wrong = run.run(trial.time)
+        if wrong is None and count == first and not run.failed:
+            raise NothingFails(f"the lab's trial is wrong: the right kernel makes no allocation {first} for {call}")
         if wrong is not None or not run.failed:
             return wrong
     return None
