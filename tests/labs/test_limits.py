@@ -52,7 +52,7 @@ def test_what_ends_well_has_its_report(ended):
     ("text", "why"),
     [
         ("while True: pass", "took more time of the CPU than it may"),
-        ("import time; time.sleep(9)", "took longer than 1 seconds"),
+        ("import time; time.sleep(9)", "took longer than 1 second"),
         ("import os; os._exit(3)", "ended with status 3"),
         ("import os; os.abort()", "was killed by SIGABRT"),
         ("x = bytearray(2 << 30)", "ended with status 1"),
@@ -135,3 +135,12 @@ def test_in_namespaces_nobody_else_is_there(ended):
             pytest.skip("Python itself lies among the temporary files")
         text = f"import os; home = os.environ['HOME']; print(os.path.exists(home), os.path.exists({other!r}))"
         assert ended(text).report == b"True False\n"
+
+
+def test_a_folder_with_programs_is_not_hidden(tmp_path, monkeypatch):
+    """A compiler may be in it."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "in").mkdir()
+    monkeypatch.setenv("PATH", f"bin:{tmp_path}/bin:{os.environ['PATH']}")
+    with place_of_command(hidden=[tmp_path, tmp_path / "in"]) as place:
+        assert tmp_path / "in" in place.hidden and tmp_path not in place.hidden

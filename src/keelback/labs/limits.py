@@ -211,8 +211,12 @@ def _said(status: int) -> str:
 
 @contextlib.contextmanager
 def place_of_command(*, hidden: Sequence[Path] = (), cache: Path | None = None) -> Iterator[Place]:
-    """Give a scratch folder, beside which nothing of a few folders can be seen, and a cache to read from."""
-    needed = [Path(each).resolve() for each in (sys.prefix, sys.base_prefix, keelback.__file__)]
+    """Give a scratch folder, beside which nothing of a few folders can be seen, and a cache to read from.
+
+    A folder that has Python in it, Keelback or one where programs are looked for can't be hidden.
+    """
+    programs = filter(os.path.isabs, os.get_exec_path())
+    needed = [Path(each).resolve() for each in (sys.prefix, sys.base_prefix, keelback.__file__, *programs)]
     with scratch_folder() as made:
         folder = made.resolve()
         wanted = {each.resolve() for each in (folder.parent, cache_directory(), *hidden) if each.is_dir()}
