@@ -236,21 +236,32 @@ def test_a_folder_for_a_student_has_the_task_the_file_and_the_programs(tmp_path)
 
 
 @EVERY
-def test_what_there_is_to_call_has_all_that_the_kernels_own_bodies_call(lab):
-    """But for methods of records and constants, and of parts that the layout has not."""
-    text, calls = vocabulary(lab), set()
-    for node in ast.walk(ast.parse(solution(lab))):
-        match node:
-            case ast.Call(func=ast.Attribute(attr=name)):
-                calls.add(name)
-    assert {name for name in calls if f"\n{name}(" not in text} <= {
-        "copy_from",
-        "clear",
-        "index",
-        "inherit",
-        "drop_all",
-    }
+def test_what_there_is_to_call_has_all_that_the_kernels_own_bodies_name(lab):
+    """But for methods of all records, and parts that the layout has not."""
+    text, nodes = vocabulary(lab), [*ast.walk(ast.parse(solution(lab)))]
+    named = {each.attr for each in nodes if isinstance(each, ast.Attribute)}
+    missing = {name for name in named if not re.search(rf"^{name}(\(|: | = )", text, re.MULTILINE)}
+    assert missing <= {"copy_from", "clear", "inherit", "drop_all", "handles", "objects"}
     assert text.count("# to be written") == sum(map(len, lab.methods.values()))
+
+
+def test_what_there_is_to_call_has_the_records_behind_tables_and_the_members_of_enumerations():
+    sections = {each.partition(",")[0]: each for each in vocabulary(find_lab("overlapping")).split("\n## ")}
+    for name, has in {
+        "Programs": ("layout: Layout", "text: int"),
+        "Layout": ("paging: PagingScheme", "stack_top: int", "stack_bottom: int"),
+        "PagingScheme": ("word_bits: int",),
+        "Processes": ("table: Array[Process]", "running: Array[Queue]"),
+        "Process": ("runners: Link", "space: Space"),
+        "Queue": ("first: u16",),
+        "Link": ("next: u16",),
+        "Page": ("bytes: ",),
+        "RegionKind": ("STACK = 2",),
+        "AddressSpaces": ("kernel: KernelSpace",),
+        "Payload": (),
+    }.items():
+        assert all(f"\n{each}" in sections[name] for each in has), name
+    assert "\nzero: u32\n" in vocabulary(find_lab("demand-zero"))
 
 
 def test_what_there_is_to_call_has_the_registers_of_the_layouts_machine():

@@ -9,14 +9,15 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
-from operator import attrgetter
-from types import FunctionType
+from enum import Enum
+from types import FunctionType, MethodType
 from typing import Any
 
 from keelback.image.live_kernels import kernel_of
 from keelback.labs.lab import Lab
+from keelback.labs.reached import elements_of, reached_by
 from keelback.labs.skeleton import Module
-from keelback.lang import Component, Struct
+from keelback.lang import Component, Ram, Struct
 from keelback.lang.layout import struct_on
 
 VOCABULARY = "kernel.md"
@@ -40,7 +41,7 @@ def vocabulary(lab: Lab) -> str:
 
 
 def _classes(lab: Lab, live: Live) -> list[type]:
-    """Return the classes: those of the lab's methods first, then in the order in which they are met."""
+    """Return the classes: those of the lab's methods first, then what they reach and hold, as it is met."""
     own: dict[type, None] = {}
     used: dict[type, None] = {}
     for name, methods in lab.methods.items():
@@ -49,7 +50,9 @@ def _classes(lab: Lab, live: Live) -> list[type]:
             class_ = getattr(sys.modules[name], owner)
             own[class_] = None
             for body in bodies:
-                used |= dict.fromkeys(_used_by(body, live.get(class_), vars(sys.modules[name])))
+                used |= dict.fromkeys(reached_by(body, live.get(class_, class_), vars(sys.modules[name])))
+            held = vars(live[class_]).values() if class_ in live else ()
+            used |= dict.fromkeys(type(each) for each in held if isinstance(each, Component))
     bits = lab.layout.paging.word_bits
     return [*own, *(struct_on(each, bits) for each in used if each not in own)]
 
@@ -63,40 +66,32 @@ def _components(root: Any, seen: set[int]) -> Iterator[Component]:
             yield from _components(each, seen)
 
 
-def _used_by(body: ast.FunctionDef, owner: Component | None, names: dict[str, Any]) -> Iterator[type]:
-    """Yield the classes of what a method is given, and of what it reaches from its component."""
-    given = [each.annotation for each in body.args.args if each.annotation] + [body.returns or ast.Constant(None)]
-    structs = [value for each in given for name in ast.walk(each) if isinstance(name, ast.Name)
-               if isinstance(value := names.get(name.id), type) and issubclass(value, Struct)]  # fmt: skip
-    attributes = [each for each in ast.walk(body) if isinstance(each, ast.Attribute)]
-    read = {each.attr for each in attributes}
-    for struct in structs:
-        yield struct
-        structs += [kind for name, kind in _fields(struct).items() if name in read and kind not in structs]
-    for each in attributes:
-        first, _, path = ast.unparse(each).partition(".")
-        if first == "self" and path.replace(".", "").isidentifier() and owner is not None:
-            try:
-                found = attrgetter(path)(owner)
-            except AttributeError:
-                continue
-            if isinstance(found, Component):
-                yield type(found)
+def _declared(class_: type) -> Iterator[str]:
+    """Yield what a class declares, each name with its type as the source has it, and the members of an enumeration."""
+    if issubclass(class_, Enum):
+        yield from (f"{each.name} = {each.value}" for each in class_)
+        return
+    for base in reversed(class_.__mro__):
+        if base.__module__.startswith("keelback.") and base not in (Struct, Component):
+            [node] = ast.parse(inspect.getsource(base)).body
+            for each in getattr(node, "body", ()):
+                if isinstance(each, ast.FunctionDef) and isinstance(getattr(class_, each.name), property):
+                    yield f"{each.name}: {ast.unparse(each.returns or ast.Constant(None))}"
+                elif isinstance(each, ast.AnnAssign):
+                    yield f"{ast.unparse(each.target)}: {_type_in(each)}"
 
 
-def _fields(struct: type) -> dict[str, type]:
-    """Return the fields of a struct that are structs, each with its class."""
-    names = vars(sys.modules[struct.__module__])
-    kinds = {name: names.get(text) for name, text in _annotations(struct)}
-    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Struct)}
+def _held(component: Component) -> Iterator[str]:
+    """Yield what a component holds, each name with its type."""
+    for name, each in vars(component).items():
+        if name.startswith("_") or each is None or isinstance(each, Ram | MethodType):
+            continue
+        kind = type(each).__name__ if (element := elements_of(each)) is None else f"Array[{element.__name__}]"
+        yield f"{name}: {kind}"
 
 
-def _annotations(class_: type) -> Iterator[tuple[str, str]]:
-    """Yield what a class declares, each name with its type as the source has it."""
-    [node] = ast.parse(inspect.getsource(class_)).body
-    for each in getattr(node, "body", ()):
-        if isinstance(each, ast.AnnAssign):
-            yield ast.unparse(each.target), ast.unparse(each.annotation).strip("'")
+def _type_in(declaration: ast.AnnAssign) -> str:
+    return ast.unparse(declaration.annotation).strip("'")
 
 
 def _section(lab: Lab, class_: type, live: Live) -> str:
@@ -104,9 +99,7 @@ def _section(lab: Lab, class_: type, live: Live) -> str:
     written = {name for methods in lab.methods.values() for name in methods}
     is_own = any(name.startswith(f"{class_.__name__}.") for name in written)
     lines = [f"\n## {class_.__name__}, in {class_.__module__}\n\n{_sentence(class_)}\n\n```python"]
-    lines += [f"{name}: {kind}" for name, kind in _annotations(class_)]
-    parts = vars(live[class_]) if class_ in live else {}
-    lines += [f"{name}: {type(each).__name__}" for name, each in parts.items() if isinstance(each, Component | Struct)]
+    lines += dict.fromkeys([*_declared(class_), *(_held(live[class_]) if class_ in live else ())])
     for name, method in vars(class_).items():
         if not isinstance(method, FunctionType) or name.startswith("__") or (name.startswith("_") and not is_own):
             continue
