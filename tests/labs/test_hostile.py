@@ -66,6 +66,7 @@ def kernels_own(method):
     ("change", "method"),
     [
         (lambda text: text.replace("\n\n\n", f"\n\n\n{REPLACES}", 1), METHODS[0]),
+        (lambda text: text.replace("@replaces(V", "VirtualMemory = Processes\n\n\n@replaces(V"), METHODS[0]),
         (lambda text: text.replace("@replaces(Processes)\n", ""), "Processes.fork"),
         (lambda text: f"{text}\nVirtualMemory.duplicate = VirtualMemory.release\n", "VirtualMemory.duplicate"),
     ],
