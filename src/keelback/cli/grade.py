@@ -50,7 +50,7 @@ def grade_files(
     if as_json:
         print_json(result.facts())
     else:
-        print("\n".join([*lines_of(result), *_where(word, lab, result, files)]))
+        print("\n".join([*lines_of(result), *_where(word, lab, result, paths)]))
     return WELL if result.points == result.most else BADLY
 
 
@@ -83,18 +83,19 @@ def _write(file: Path, text: str) -> None:
         raise UserError(f"{file}: {error.strerror}") from None
 
 
-def _where(word: str, lab: Lab, result: Result, files: Sequence[str]) -> Iterator[str]:
-    """Yield where to type the commands of a result, unless that is here."""
-    is_shown = any(each.reason is not None and each.reason.command for each in result.verdicts)
-    names = [
-        *map(os.path.basename, files),
-        *(f"{each}.c" for each in lab.programs(with_hidden=False) if lab.is_own(each)),
-    ]
-    if is_shown and not all(map(os.path.isfile, names)):
-        made = shlex.join(["keelback", "lab", "new", word, "FOLDER"])
-        own = ", ".join(map(os.path.basename, files))
-        yield from ("", f"What stands behind show is typed in a folder that has {escaped(own)} and the lab's programs;")
-        yield f"{made} makes one with these."
+def _where(word: str, lab: Lab, result: Result, files: Sequence[Path]) -> Iterator[str]:
+    """Yield where the commands of a result are to be typed, unless that is here."""
+    names = [*(each.name for each in files), *(lab.program(each).name for each in lab.own_programs)]
+    here, beside = (all((place / name).is_file() for name in names) for place in (Path(), files[0].parent))
+    if here or not any(each.reason is not None and each.reason.command for each in result.verdicts):
+        return
+    yield ""
+    if beside:
+        yield f"What stands behind show is typed in {escaped(str(files[0].parent))}, where the lab's programs are."
+        return
+    made = shlex.join(["keelback", "lab", "new", word, "FOLDER"])
+    yield f"What stands behind show is typed where {', '.join(escaped(each.name) for each in files)} and the lab's"
+    yield f"programs are together: {escaped(made)} makes a folder with the programs."
 
 
 def lines_of(result: Result) -> Iterator[str]:

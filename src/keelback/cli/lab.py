@@ -60,7 +60,7 @@ def make_lab(word: str, folder: str, *, solved: bool) -> int:
         (place / lab.file).write_text(text, encoding="utf-8")
         (place / TASK).write_text(lab.task, encoding="utf-8")
         (place / VOCABULARY).write_text(vocabulary(lab), encoding="utf-8")
-        programs = [lab.program(name) for name in lab.programs(with_hidden=False) if lab.is_own(name)]
+        programs = [lab.program(name) for name in lab.own_programs]
         for each in (*programs, *lab.headers):
             shutil.copyfile(each, place / each.name)
     except OSError as error:

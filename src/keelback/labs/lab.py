@@ -95,6 +95,11 @@ class Lab:
         return self.program(name).parent == self.folder
 
     @property
+    def own_programs(self) -> list[str]:
+        """Return the names of the lab's own programs that students are given, sorted."""
+        return [each for each in self.programs(with_hidden=False) if self.is_own(each)]
+
+    @property
     def headers(self) -> list[Path]:
         """Return the headers that programs of the lab share, sorted."""
         return sorted(self.folder.glob("*.h"))
