@@ -243,6 +243,8 @@ def test_what_there_is_to_call_has_all_that_the_kernels_own_bodies_name(lab):
     missing = {name for name in named if not re.search(rf"^{name}(\(|: | = )", text, re.MULTILINE)}
     assert missing <= {"copy_from", "clear", "inherit", "drop_all", "handles", "objects"}
     assert text.count("# to be written") == sum(map(len, lab.methods.values()))
+    sections = re.findall("^## .*$", text, re.MULTILINE)
+    assert len(sections) == len({*sections})
 
 
 def test_what_there_is_to_call_has_the_records_behind_tables_and_the_members_of_enumerations():

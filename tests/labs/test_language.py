@@ -69,7 +69,7 @@ TOP = "a submission has imports, constants, functions and classes with @replaces
          "VirtualMemory.release is not of this lab, which is about VirtualMemory.duplicate"),
         (HEAD + "@replaces(print)\ndef f() -> None:\n    pass\n", 6, "@replaces of f names no method of the kernel"),
         ("def f(:\n", 1, "invalid syntax"),
-        ("x" * (MOST_BYTES + 1), 0, f"it has {MOST_BYTES + 1:,} bytes; at most {MOST_BYTES:,} are read"),
+        ("x" * (MOST_BYTES + 1), 0, f"it has more than {MOST_BYTES:,} bytes, the most that are read"),
         ("X = " + "(" * 5000 + ")" * 5000, 1, "too many nested parentheses"),
         ("X = 1\nY = " + "-" * 50000 + "1\nZ = 1\n", 2, DEEP),
         ("X = " + "-" * 50000 + "1", 1, DEEP),

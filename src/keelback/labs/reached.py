@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from keelback.lang import Component, Struct
 from keelback.lang.layout import StructKind
-from keelback.lang.struct import StructArray
+from keelback.lang.struct import StructArray, struct_of
 from keelback.lang.table import Table
 
 OURS = "keelback."
@@ -101,11 +101,13 @@ class _Follower:
 
     def _member(self, base: Any, name: str) -> Any:
         """Return the type of a member of something, whose class is reached by that."""
+        if isinstance(base, Struct):
+            base = struct_of(base)
         class_ = base if isinstance(base, type) else type(base)
         if not is_listed(class_):
             return None
         self.found[class_] = None
-        if isinstance(base, type) and issubclass(base, Struct) and name in (hints := _hints(base)):
+        if issubclass(class_, Struct) and name in (hints := _hints(class_)):
             return hints[name]
         found = getattr(base, name, None)
         return _hints(found.fget).get("return") if isinstance(found, property) else found

@@ -23,7 +23,7 @@ class Refused(Exception):
 def tree_of(name: str, data: bytes) -> ast.Module:
     """Return the tree of a file.  Raises: Refused, with the line as far as it is known."""
     if len(data) > MOST_BYTES:
-        raise Refused(f"it has {len(data):,} bytes; at most {MOST_BYTES:,} are read", name)
+        raise Refused(f"it has more than {MOST_BYTES:,} bytes, the most that are read", name)
     try:
         text = text_of_source(data, name)
         tree = ast.parse(text)

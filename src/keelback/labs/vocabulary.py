@@ -54,7 +54,7 @@ def _classes(lab: Lab, live: Live) -> list[type]:
             held = vars(live[class_]).values() if class_ in live else ()
             used |= dict.fromkeys(type(each) for each in held if isinstance(each, Component))
     bits = lab.layout.paging.word_bits
-    return [*own, *(struct_on(each, bits) for each in used if each not in own)]
+    return [*dict.fromkeys([*own, *(struct_on(each, bits) for each in used)])]
 
 
 def _components(root: Any, seen: set[int]) -> Iterator[Component]:
