@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from keelback.abi.errors import OutOfMemory
 from keelback.abi.handles import ALL, MOST_DATA, NAMES
 from keelback.abi.rights import READ, WRITE
-from keelback.inspect.records import handle_table_of, handles_of, members, numbered
+from keelback.inspect.records import handle_nodes_of, handle_table_of, handles_of, members, numbered
 from keelback.kernel.devices.lines import Phase
+from keelback.kernel.messages.handle_table import FEW
 from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (
@@ -90,6 +91,8 @@ class SideBySide(RuleBasedStateMachine):
             self.world.has_replied = call == Call.REPLY_RECEIVE and not self.has_handle(me, arguments[0] >> 16 & 0x7FFF)
             name = {Call.YIELD: "give_way"}.get(call, call.name.lower())
             getattr(self.world, name)(*(arguments if given is None else given))
+            if self.world.is_refused(me) and not self.world.has_replied:
+                self.scarcity.check_spare()
         self.world.starved = frozenset()
         self.compare()
 
@@ -194,12 +197,15 @@ class SideBySide(RuleBasedStateMachine):
 
     def compare_handles(self, process: Process) -> None:
         kernel = self.machine.lens
-        found = {number: each for number, each in handles_of(kernel, handle_table_of(kernel, process.pid))}
+        table = handle_table_of(kernel, process.pid)
+        found = {number: each for number, each in handles_of(kernel, table)}
         assert {*found} == {*process.handles}, f"process {process.pid} has these handles"
         for number, handle in process.handles.items():
             record = found[number]
             assert (record.rights, record.badge) == (handle.rights, handle.badge), f"{process.pid}'s handle {number}"
             self.compare_thing(record, handle)
+        has_more = max(process.handles, default=0) > FEW
+        assert bool(handle_nodes_of(table)) == has_more, f"{process.pid}'s handles have frames if they need them"
 
     def compare_thing(self, record: Any, handle: Handle) -> None:
         thing = handle.thing

@@ -5,10 +5,11 @@ When a call fails so, the docs leave open; that it may be told so, who is told, 
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.processes.threads import ThreadState
-from kernel.driven import Call, DrivenThreads, register
+from kernel.driven import CALL, Call, DrivenThreads, register
 from kernel.exchange.world import Thread
 from kernel.scarce import Held
 from kernel.traces import assert_equal, range_of, state
+from support import entry_place
 
 ENOUGH = (40, 20)
 """With so many frames left of both zones, no request of the model fails for want of memory."""
@@ -28,6 +29,7 @@ class Scarcity:
         self.caller = 0
         self.before: bytearray | None = None
         self.has_stack = False
+        self.spare = machine.spare()
 
     @property
     def is_there(self) -> bool:
@@ -44,16 +46,19 @@ class Scarcity:
         self.held.give_back()
 
     def note(self, caller: int) -> None:
-        """Note how the machine is before a call, if that may fail for want of memory."""
-        spare = self.machine.spare()
-        may_fail = self.is_there and any(left < enough for left, enough in zip(spare, ENOUGH, strict=True))
+        """Note how the machine is before a call, and all that it has, if that may fail for want of memory."""
+        self.spare = self.machine.spare()
+        may_fail = self.is_there and any(left < enough for left, enough in zip(self.spare, ENOUGH, strict=True))
         self.caller = caller
         self.has_stack = self.machine.lens.first_cpu.left_stack != 0
         self.before = self.kept() if may_fail else None
 
     def kept(self) -> bytearray:
-        """Return all RAM but the caller's registers and what does not count."""
-        return state(self.machine.pc, range_of(self.machine.lens.threads.table[self.caller].frame))
+        """Return all RAM but the caller's registers, what the CPU notes of its text, and what does not count."""
+        lens = self.machine.lens
+        caller = lens.threads.table[self.caller]
+        entry = entry_place(lens, self.machine.process(caller.pid).space.directory, CALL + self.machine.offset)
+        return state(self.machine.pc, range_of(caller.frame), (entry, entry + 1))
 
     def told(self, me: Thread, others: list[Thread]) -> frozenset[int]:
         """Return whom the call has told that there is no memory: its caller, or those that waited before it."""
@@ -73,3 +78,8 @@ class Scarcity:
         """
         if self.before is not None and not self.has_stack:
             assert_equal(self.machine.pc, self.kept(), self.before)
+
+    def check_spare(self) -> None:
+        """Check that a call which failed has taken no frames for good: what it touched had promises of them."""
+        if not self.has_stack:
+            assert self.machine.spare() == self.spare, "so many frames are to spare, as before the call that failed"

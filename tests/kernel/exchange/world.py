@@ -117,6 +117,12 @@ class World:
         """Return whether a thread is told that there is no memory, by what may need some."""
         return [OutOfMemory] if may_lack and thread.number in self.starved else []
 
+    def is_refused(self, thread: Thread) -> bool:
+        """Say whether the call of a thread that is there and does not wait has ended with an error."""
+        results = thread.registers.get("ax", 0)
+        worst = min(results) if isinstance(results, frozenset) else results
+        return not thread.wait and -255 <= worst < 0
+
     def leave(self, thread: Thread) -> None:
         """Let a thread wait no longer."""
         assert thread.wait is not None
