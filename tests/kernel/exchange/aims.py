@@ -5,16 +5,14 @@ from hypothesis import strategies as st
 from keelback.abi.handles import RECEIVE, SEND
 from keelback.abi.rights import WRITE
 from kernel.driven import PAGE, Call
-from kernel.exchange.line_requests import LineRequests
-from kernel.exchange.memory_requests import MemoryRequests
-from kernel.exchange.parcels import Record
-from kernel.exchange.requests import BUFFERS, RECORDS, ROOM
-from kernel.exchange.thread_requests import ThreadRequests
+from kernel.exchange.failures import Failures
+from kernel.exchange.requests import BUFFERS, ROOM
+from kernel.exchange.returns import Returns
 from kernel.exchange.words import Word
 from kernel.exchange.world import Thread
 
 
-class Aims(MemoryRequests, ThreadRequests, LineRequests):
+class Aims(Failures, Returns):
     """Requests that lead somewhere."""
 
     def let_word_leave(self, data: st.DataObject) -> None:
@@ -22,7 +20,7 @@ class Aims(MemoryRequests, ThreadRequests, LineRequests):
         received = self.with_pages_to_come()
         freed = [each for each in self.heap() if each in self.pages_with_waiters()]
         waited_on = [each for each in self.leaving() if each in self.pages_with_waiters()]
-        takers = [each for each in self.endpoints(SEND) if self.thing(each).most]
+        takers = self.carriers(SEND)
         if received:
             self.receive_page(self.draw(data, received, "handle"))
         elif waited_on and takers:
@@ -55,19 +53,12 @@ class Aims(MemoryRequests, ThreadRequests, LineRequests):
         waits = [each.wait.asked for each in self.siblings() if each.wait]
         return [on.address // PAGE * PAGE for on in waits if isinstance(on, Word)]
 
-    def with_record(self, **fields: int) -> Record:
-        """Put a record into the first's memory, if it can; return it."""
-        record = Record(address=RECORDS + ROOM * self.me.number, **fields)
-        self.poke(record.address, record.packed(self.width // 8))
-        return record
-
     def receive_page(self, number: int) -> None:
         record = self.with_record(buffer=BUFFERS, room=ROOM, most_pages=4)
         self.carry(Call.RECEIVE, number, record, number, record)
 
     def send_page(self, number: int, page: int) -> None:
-        record = self.with_record(pages=page, page_count=1)
-        self.carry(Call.SEND, number, record, number, (1, 2, 3), record, words=(1, 2, 3))
+        self.send_with(number, self.with_record(pages=page, page_count=1))
 
     def wait_in(self, page: int) -> None:
         """Wait on a word of a page that has the value it has."""

@@ -24,7 +24,7 @@ class MemoryRequests(Requests):
         return self.mostly(data, SIZES, "size", [0])
 
     def new_place(self, data: st.DataObject) -> int:
-        return self.mostly(data, [0, 0, 0, self.area_page(data)], "place", [BAD, BAD + 4])
+        return self.mostly(data, [0, 0, 0, self.area_page(data), *self.gaps()], "place", [BAD, BAD + 4])
 
     @asked("memory")
     def map(self, data: st.DataObject) -> None:
@@ -80,7 +80,7 @@ class MemoryRequests(Requests):
         page = self.area_page(data, self.used_by_waiters() + self.views())
         self.request(Call.PROTECT, page, self.size(data), self.draw(data, [0, 1, 2, 3], "rights"))
 
-    @asked("objects")
+    @asked("objects", due=Requests.is_to_grow)
     def object_create(self, data: st.DataObject) -> None:
         if self.has_room_for_handles():
             self.request(Call.OBJECT_CREATE, self.mostly(data, [1, 2], "pages", [0]))

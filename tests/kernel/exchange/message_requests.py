@@ -1,6 +1,7 @@
 """Random requests about handles, endpoints and messages."""
 
 from dataclasses import replace
+from itertools import count as count_from
 from itertools import product
 from typing import Any
 
@@ -98,7 +99,7 @@ class MessageRequests(Requests):
         record = replace(record, buffer=buffer, room=room, most_pages=most)
         if most and "pages" in " ".join(self.theme.besides):
             areas = [each + PAGE // 2 for each in self.me.process.space.in_area()]
-            place = self.mostly(data, [0, 0, 0, self.area_page(data)], "place", [BAD, record.address])
+            place = self.mostly(data, [0, 0, 0, self.area_page(data), *self.gaps()], "place", [BAD, record.address])
             record = replace(record, place=place, address=self.draw(data, [record.address] * 4 + areas, "record"))
         return record
 
@@ -130,11 +131,10 @@ class MessageRequests(Requests):
         """Let pages be sent, mostly some that can be."""
         area, good = self.me.process.space.in_area(), self.leaving()
         needed = [page for page in self.used_by_waiters() if page in good]
-        return replace(
-            record,
-            pages=self.mostly(data, good * 2 + needed * 2 + [*area], "page", [0]) + self.mostly(data, [0], "odd", [4]),
-            page_count=self.mostly(data, [1, 1, 2, 2, 3], "page count", [1025]),
-        )
+        start = self.mostly(data, good * 2 + needed * 2 + [*area], "page", [0])
+        in_a_row = next(count for count in count_from(1) if start + count * PAGE not in good)
+        count = self.mostly(data, [1, in_a_row, in_a_row], "page count", [2, 3, 1025])
+        return replace(record, pages=start + self.mostly(data, [0], "odd", [4]), page_count=count)
 
     def with_deadline(self, data: st.DataObject, record: Record) -> Record:
         return replace(record, deadline=self.mostly(data, [1, 2, 3, NO_WAIT], "deadline", [0x8000_0000]))
@@ -144,6 +144,16 @@ class MessageRequests(Requests):
     def carry(self, call: Call, number: int, record: Record, *given: Any, words: tuple[int, ...] = ()) -> None:
         """Make a call that carries a message."""
         self.request(call, number, record.address if record is not NO_RECORD else 0, *words, given=given)
+
+    def with_record(self, **fields: int) -> Record:
+        """Put a record into the first's memory, if it can; return it."""
+        record = Record(address=RECORDS + ROOM * self.me.number, **fields)
+        self.poke(record.address, record.packed(self.width // 8))
+        return record
+
+    def send_with(self, number: int, record: Record) -> None:
+        """Send some words with a record."""
+        self.carry(Call.SEND, number, record, number, (1, 2, 3), record, words=(1, 2, 3))
 
     def send_as(self, data: st.DataObject, call: Call) -> None:
         number, record, said = self.handle(data, SEND), self.record(data), self.draw(data, WORDS_SENT, "words")

@@ -106,12 +106,18 @@ MISTAKES = {
     "a handle to a process that names the next of its number": (
         "calls.waiting_calls", "WaitingCalls", "process_wait", " or process.serial != handle.badge", "",
     ),
+    "a kill by handle of the next of its number": (
+        "calls.process_calls", "ProcessCalls", "process_kill", "named.serial != handle.badge", "False",
+    ),
     "a handle to a thread that names the next of its number": (
         *JOINING, "join_by_handle", "other.serial != serial or ", "",
     ),
     "a joiner by handle that waits for who went with its process": (
         *PROCESSES, "_release_thread",
         "self.scheduler.refuse_all(self.scheduler.wait_queues.of_joiners(thread.number), NoSuchThread.number)", "pass",
+    ),
+    "an end by handle of the next of its number": (
+        *JOINING, "end_by_handle", "thread.serial != serial or ", "",
     ),
     "a kill by handle of who does not descend from what it names": (
         *ENDINGS, "kill_below", "not self.processes.descends(process, top)", "False",
@@ -133,6 +139,10 @@ MISTAKES = {
     "an object that gets no handle, and stays": (
         "calls.object_calls", "ObjectCalls", "_name", "self.objects.discard(number)", "pass",
     ),
+    "malloc pages that find no table, and whose promises stay": (
+        "memory.malloc_pages", "MallocPages", "_map", "self._unmap(space, start, end, count)", "pass",
+    ),
+    "a room for a handle that stays where none comes": (*PARCELS, "move", "self.handles.settle(target)", "pass"),
     "a child that gets no memory, and stays": (*PROCESSES, "fork", "self.discard(child)", "pass"),
     # The end of a machine.
     "a machine that ends though one has a deadline": (

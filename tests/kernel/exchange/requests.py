@@ -20,13 +20,16 @@ from kernel.exchange.space import PRIVATE
 from kernel.exchange.themes import DUE, SELDOM, Asking, Theme, asked
 from kernel.exchange.words import Word
 from kernel.exchange.world import GUARD, Thread, Wait
+from support import MIB
 
 RECORDS, _, BUFFERS, WORDS = PRIVATE
 ROOM = 256
 """The bytes that each thread has for the record of a message, for those that it sends and for those that come."""
 BAD = 0x1000
 """Where no process has memory."""
-FEW_PAGES = [ANYWHERE + number * PAGE for number in range(8)]
+FAR = ANYWHERE + 8 * MIB
+"""A page that has a page table of its own, whatever those are like."""
+FEW_PAGES = [*(ANYWHERE + number * PAGE for number in range(8)), FAR]
 """Where pages come and go."""
 MOST_PAGES = 8
 """How many of those a process has, about."""
@@ -85,8 +88,8 @@ class Requests(SideBySide):
         """Return what lets others go on, who all wait, or (seldom) lets none go on any more."""
         is_full = len(self.world.processes) == self.world.most_processes
         has_zombies = bool(self.world.me.process.zombies)
-        others = {"wait": 8 * has_zombies, "wait_for_ever": 1, "all_frames": 8 * self.scarcity.is_there}
-        return {"tick": 4, "fork": 0 if is_full else 4, "kill": int(is_full), **others}
+        others = {"wait": 16 * has_zombies, "wait_for_ever": 1, "all_frames": 16 * self.scarcity.is_there}
+        return {"tick": 8, "fork": 0 if is_full else 8, "kill": 8 * is_full, **others}
 
     def weighted(self, data: st.DataObject, choices: dict[str, int], name: str) -> str:
         """Draw one of what has weights."""
@@ -114,6 +117,10 @@ class Requests(SideBySide):
 
     def siblings(self) -> list[Thread]:
         return [each for each in self.me.process.threads if each is not self.me]
+
+    def ended_siblings(self) -> list[Thread]:
+        """Return those that have ended and were not joined."""
+        return [each for each in self.siblings() if each.value is not None]
 
     def handles_to(self, kind: type, right: int = 0) -> list[int]:
         """Return the handles to a kind of thing, with a right."""
@@ -150,6 +157,11 @@ class Requests(SideBySide):
         known = self.me.process.space.in_area()
         return self.mostly(data, [*good, *good, *known], "page", FEW_PAGES)
 
+    def gaps(self) -> list[int]:
+        """Return free pages of the first's: those that have no free page behind them, and one far from all others."""
+        pages = self.me.process.space.pages
+        return [page for page in FEW_PAGES if page not in pages and (page + PAGE in pages or page == FAR)]
+
     @asked("frames", SELDOM)
     def frames(self, data: st.DataObject) -> None:
         """Take frames away, until so many of both zones are left."""
@@ -160,8 +172,12 @@ class Requests(SideBySide):
         self.scarcity.end()
 
     def is_to_grow(self) -> bool:
-        """Say whether the next handle of the first's takes a frame for its table."""
-        return self.scarcity.is_there and len(self.me.process.handles) in (FEW_HANDLES, FEW_HANDLES - 1)
+        """Say whether frames are few, and the next handle of the first's takes one for its table."""
+        return self.scarcity.is_there and self.is_full()
+
+    def is_full(self) -> bool:
+        """Say whether the first has as many handles as are kept without a frame for them."""
+        return sorted(self.me.process.handles) == [*range(1, FEW_HANDLES + 1)]
 
     # Turns and time.
 

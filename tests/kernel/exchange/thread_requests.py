@@ -21,7 +21,7 @@ class ThreadRequests(Requests):
     def fork(self, _: st.DataObject) -> None:
         self.request(Call.FORK)
 
-    @asked("processes", SELDOM, due=Requests.used_by_waiters)
+    @asked("processes", SELDOM, due=lambda self: self.used_by_waiters() or self.ended_siblings())
     def exec(self, data: st.DataObject) -> None:
         name = self.draw(data, [NAME, NAME, NOBODY], "name")
         text = self.layout.stack_top - ARGUMENT_SIZE if self.width == 64 else 0
@@ -54,13 +54,13 @@ class ThreadRequests(Requests):
 
     # Processes and threads by handles.
 
-    @asked("watches", SELDOM, due=lambda self: self.me.process.children)
+    @asked("watches", SELDOM, due=lambda self: self.me.process.children or self.is_to_grow())
     def process_handle(self, data: st.DataObject) -> None:
         if self.has_room_for_handles():
             children = [each.pid for each in self.me.process.children]
             self.request(Call.PROCESS_HANDLE, self.mostly(data, children, "process", range(9)))
 
-    @asked("watches", SELDOM, due=lambda self: self.siblings())
+    @asked("watches", SELDOM, due=lambda self: self.siblings() or self.is_to_grow())
     def thread_handle(self, data: st.DataObject) -> None:
         if self.has_room_for_handles():
             self.request(Call.THREAD_HANDLE, self.one_of_mine(data))
