@@ -222,6 +222,9 @@ def test_a_terminal_shows_a_bar_and_no_other_line(folder, tmp_path, monkeypatch)
     ("words", "said"),
     [
         ("--submissions in", "--submissions needs -o RESULTS, the folder that results are written to"),
+        ("--submissions '' -o out", "--submissions '': name a folder"),
+        ("--submissions in -o ''", "-o '': name a folder"),
+        ("--submissions in -o ./in", "-o ./in: this is the folder of submissions; name another for results"),
         ("--submissions in -o out -j 0", "-j 0: not a number from 1 to 1,024"),
         ("--submissions in -o out -j ³", "-j ³: not a number from 1 to 1,024"),
         ("--submissions in -o in/ann.py", "in/ann.py: File exists"),

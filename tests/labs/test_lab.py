@@ -233,6 +233,7 @@ def test_a_folder_for_a_student_has_the_task_the_file_and_the_programs(tmp_path)
     assert (tmp_path / "right" / "cow.py").read_text() == solution(find_lab("cow"))
     again = run("keelback lab new cow mine", cwd=tmp_path)
     assert again.stderr == "keelback: mine: there is something in it already; name a new folder\n"
+    assert run("keelback lab new cow ''", cwd=tmp_path).stderr == "keelback: a FOLDER without a name: name a new one\n"
 
 
 @EVERY

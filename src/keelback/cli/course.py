@@ -44,6 +44,11 @@ def grade_course(
     """Grade all submissions in a folder, return the exit status.  Raises: UserError."""
     if output is None:
         raise UserError("--submissions needs -o RESULTS, the folder that results are written to")
+    for option, name in (("--submissions", folder), ("-o", output)):
+        if name == "":
+            raise UserError(f"{option} '': name a folder")
+    if os.path.realpath(output) == os.path.realpath(folder):
+        raise UserError(f"-o {output}: this is the folder of submissions; name another for results")
     lab, graders = find_lab(word), _graders(jobs, dask)
     submissions, wrong = find_submissions(Path(folder))
     for each in wrong:

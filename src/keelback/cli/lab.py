@@ -51,6 +51,8 @@ def make_lab(word: str, folder: str, *, solved: bool) -> int:
 
     Raises: UserError.
     """
+    if folder == "":
+        raise UserError("a FOLDER without a name: name a new one")
     lab, place = find_lab(word), Path(folder)
     text = solution(lab) if solved else skeleton(lab)
     try:
