@@ -6,7 +6,7 @@ import pytest
 
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.frames import Role
+from keelback.kernel.memory.frames import OWNER_BITS, Role
 from kernel.driven import (
     ANYWHERE,
     LIBRARY,
@@ -155,3 +155,10 @@ def test_the_example_of_the_docs_is_true():
 def test_a_frame_that_the_machine_has_not_is_one_clear_line(snapshot):
     with pytest.raises(IndexError, match="frame 0x100000 is none of this machine's, which has 0x"):
         snapshot.frames[0x100000]
+
+
+def test_a_table_whose_owner_is_gone_says_so():
+    machine = driven("it", check=False)
+    frames = machine.kernel.memory.frames
+    table = frames.allocate_kernel(Role.TABLE << OWNER_BITS | 7)
+    assert Snapshot(machine.lens).frames[table].use == "a table of process 7, which has no record"

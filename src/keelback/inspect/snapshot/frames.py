@@ -93,7 +93,9 @@ class Frame(InNotebooks):
             uses = {each.use for each in self.pages}
             return f"{' and '.join(sorted(uses)) or 'data'} of {self.snapshot.name_of(self.owner)}"
         if self.role == Role.TABLE and self.owner:
-            listed = "handles" if self.number in self.snapshot.processes[self.owner].handle_nodes else "regions"
+            if (owner := self.snapshot.processes.get(self.owner)) is None:
+                return f"a table of process {self.owner}, which has no record"
+            listed = "handles" if self.number in owner.handle_nodes else "regions"
             return f"{listed} of {self.snapshot.name_of(self.owner)}"
         if self.object:
             listed = "list of frames of " if self.number in self.snapshot.kernel_zone else ""
