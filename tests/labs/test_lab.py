@@ -124,6 +124,7 @@ def write_lab(folder, right="", wrong=""):
             "methods: keelback.kernel.memory.frames has no method Frames.dorp; did you mean",
         ),
         ("memory.frames", "memory.framse", "methods: the kernel has no module keelback.kernel.memory.framse; did you"),
+        ("keelback.kernel.memory.frames", "a\\nb", 'methods = {"a\\nb": ["Frames.drop"]}: it has to be a table'),
         ("keelback.kernel.memory.frames", "os", "methods: the kernel has no module os"),
         *(
             (METHODS, f'"keelback.kernel.memory.frames" = {value}', "methods = {")

@@ -88,6 +88,7 @@ def _are_methods(value: Any) -> bool:
     """Say whether a value is a table of lists of texts, each text once."""
     return (
         _is_table(value)
+        and all(map(_is_line, value))
         and _is_list([*value.values()], lambda names: _is_list(names, _is_line))
         and all(len(set(names)) == len(names) for names in value.values())
     )
