@@ -254,7 +254,8 @@ MISTAKES = {
         {"comparison", "invariants"},  # its record, free by then, is taken for the idle thread: the machine ends
     ),
     "a thread in no process's list": (
-        "processes.threads", "Threads", "create", "self.lists.push(threads, number)", "pass", {"comparison"},
+        "processes.threads", "Threads", "create", "self.lists.push(threads, number)", "pass",
+        {"comparison", "invariants"},
     ),
     "a program of another name": (
         "loading.payload", "Payload", "_is_called", "if header.name[index] != name[index]:", "if False:",

@@ -99,7 +99,7 @@ def test_what_a_killed_worker_was_at_is_graded_again(tmp_path):
         ("s1", 0, 2),
         ("s2", 0, 2),
     ]
-    assert {each["verdicts"][0]["reason"]["kind"] for each in found[1:]} == {"memory"}
+    assert {each["verdicts"][0]["reason"]["kind"] for each in found[1:]} == {"event"}
 
 
 def test_what_loses_every_worker_is_told_and_graded_by_the_next_run(course, tmp_path, monkeypatch):
