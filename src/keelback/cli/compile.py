@@ -87,7 +87,7 @@ def _meant(pattern: str, subject: Subject) -> str:
     word, names = pattern.replace(".", "_").lower(), subject.functions
     method = word.rpartition("_")[2]
     inside = [name for end in (word, method) if end for name in names if name.endswith(f"_{end}")]
-    same = [name for name in names if name == word]
+    same = [word] if word in names else []
     near = list(dict.fromkeys([*same, *inside, *near_names(word, names)]))[:MOST]
     which = f" --file {subject.file}" if subject.file is not None else ""
     return did_you_mean(near) or f"; `keelback compile{which}` lists them"
