@@ -33,7 +33,8 @@ class Compiled:
 def working_on_program(program: Program) -> Iterator[None]:
     """Have what is refused meanwhile told with the place that a pass is at; look for no cycles of garbage.
 
-    That takes a fifth of the time, for next to none.  What was made counts as old then, or all is gone through at once.
+    That takes a fifth of the time, for next to none.  What was made counts as old then, or all is gone through at once;
+    but not where somebody has frozen what is to stay, which would be thawed.
     """
     usual = gc.isenabled()
     gc.disable()
@@ -42,8 +43,9 @@ def working_on_program(program: Program) -> Iterator[None]:
             yield
     finally:
         if usual:
-            gc.freeze()
-            gc.unfreeze()
+            if gc.get_freeze_count() == 0:
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
