@@ -6,7 +6,7 @@ import pytest
 
 from keelback.compiler import again
 from keelback.compiler.again import compile_again, compile_base
-from keelback.lang import Ram, u32
+from keelback.lang import Ram, Region, Struct, u32
 from keelback.lang.component import Component, freeze
 from keelback.lang.errors import KernelError
 from keelback.lang.replacing import REPLACED, replaces
@@ -42,9 +42,14 @@ class Store(Component):
         return count * 2 & 0xFF
 
 
+LIMIT = 7
+
+
 class Desk(Component):
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.servers = (store.twice, store.parity)
+        self.most = 3
 
     def ask(self, count: u32) -> u32:
         try:
@@ -57,6 +62,15 @@ class Desk(Component):
 
     def middle(self, count: u32) -> u32:
         return self.ask(count & 0xFF)
+
+    def serve(self, which: u32, count: u32) -> u32:
+        return self.servers[which](count) if which < len(self.servers) else 0
+
+    def least(self, count: u32) -> u32:
+        return min(count, self.most)
+
+    def limited(self, count: u32) -> u32:
+        return min(count, LIMIT)
 
 
 @pytest.fixture
@@ -129,6 +143,71 @@ def test_who_calls_what_fails_otherwise_is_compiled_again(compiled):
 
     _, changed = compiled(Mine)
     assert bodies(changed) == {"middle", "kernel_ask", "store_take"}, "Odd leaves them all now"
+
+
+class Third:
+    def third(self, count: u32) -> u32:
+        return count // 3
+
+
+@pytest.fixture
+def made_again():
+    """Return what gives a desk with other attributes than those of its base, compiled again."""
+
+    def desk_with(**attributes):
+        desk = Desk(Store())
+        for name, value in attributes.items():
+            setattr(desk, name, value)
+        freeze(desk)
+        return desk, Ram(1 << 16), {name: getattr(desk, name) for name in ("serve", "least", "limited")}
+
+    _, base = compile_base(*desk_with(), convention="")
+    return lambda **attributes: compile_again(base, *desk_with(**attributes), convention="")
+
+
+def test_what_an_attribute_tells_is_compiled_again_where_it_is_another(made_again):
+    assert bodies(made_again(most=4)) == {"least"}
+
+
+def test_nothing_is_compiled_again_where_all_is_the_same(made_again):
+    assert bodies(made_again()) == set()
+
+
+def test_who_picks_of_methods_is_compiled_again_where_there_is_one_more(made_again, monkeypatch):
+    monkeypatch.setattr(Store, "third", Third.third, raising=False)
+    store = Store()
+    assert bodies(made_again(store=store, servers=(store.twice, store.parity, store.third))) == {"serve", "store_third"}
+
+
+def test_who_names_what_another_module_changed_is_compiled_again(made_again, monkeypatch):
+    monkeypatch.setitem(globals(), "LIMIT", 8)
+    assert bodies(made_again()) == {"limited"}
+
+
+class Counted(Struct):
+    total: u32
+
+
+def test_records_that_lie_elsewhere_are_more_than_functions():
+    def made(first):
+        ram = Ram(1 << 16)
+        root = Counter(Region(ram, first, 0x2000))
+        freeze(root)
+        return root, ram, {"count": root.count}
+
+    root, ram, entries = made(0x1000)
+    _, base = compile_base(root, ram, entries, convention="")
+    assert compile_again(base, *made(0x1000), convention="") is not None
+    assert compile_again(base, *made(0x1010), convention="") is None
+
+
+class Counter(Component):
+    def __init__(self, home: Region) -> None:
+        self.counted = home.struct(Counted)
+
+    def count(self) -> u32:
+        self.counted.total = self.counted.total + 1 & 0xFF
+        return self.counted.total
 
 
 def test_an_error_that_nobody_raised_before_is_more_than_functions(compiled):

@@ -30,7 +30,7 @@ from keelback.cli.sources import programs_for
 from keelback.cli.starts import Starts
 from keelback.compiler.errors import CompileError
 from keelback.errors import Interrupted, LimitReached
-from keelback.image.kernels import compiled
+from keelback.image.kernels import compiled_to_run
 from keelback.inspect.family import Family
 from keelback.inspect.invariants import InvariantBroken
 from keelback.inspect.lens import look
@@ -164,7 +164,7 @@ class _Check:
     def compile(self) -> Verdict:
         """Compile the kernel.  Raises: UserError; Interrupted."""
         try:
-            compiled(self.layout)
+            compiled_to_run(self.layout)
         except CompileError as refused:
             found = facts.mistake(refused.said, refused.details, 0)
             said = f"refused: {refused.said}"

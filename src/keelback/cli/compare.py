@@ -16,7 +16,7 @@ from keelback.cli.starts import Starts
 from keelback.cli.statuses import BADLY, WELL
 from keelback.cli.typed_input import typed_by
 from keelback.cli.users_files import reading_within
-from keelback.image.kernels import compiling
+from keelback.image.kernels import compiled_to_run, compiling
 from keelback.machine.compare import compare
 
 
@@ -31,7 +31,7 @@ def compare_lives(
     with reading_within(limits.seconds):
         where = chosen_layout(choice)
         chosen = choose(words or programs_for(where), where)
-        with compiling(where):
+        with compiling(compiled_to_run, where):
             selection = chosen.build()
     payload, size = selection.payload(), memory or least_memory(where)
     interpreted = make_interpreted(where, payload, memory=size)

@@ -14,7 +14,7 @@ from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import Selection, select
 from keelback.errors import UserError
 from keelback.fuzz.trying import PARTS, SOURCE, Finding, family_of, find, shrunk
-from keelback.image.kernels import compiled
+from keelback.image.kernels import compiled_to_run
 from keelback.kernel.layout import Layout
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -28,7 +28,7 @@ class Machines:
             raise UserError(f"the {layout.name} layout has not what families use: {', '.join(sorted(missing))}")
         self.layout = layout
         self.files = select([f"'{SOURCE}'"], layout).files
-        compiled(layout)
+        compiled_to_run(layout)
 
     def make(self, life: str, line: str, memory: int) -> SimulatedPc:
         """Return a machine, not booted, of a life, which starts a line."""

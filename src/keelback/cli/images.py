@@ -13,7 +13,7 @@ def build_image(chosen: Chosen, command_line: str = "") -> bytes:
 
     Those that a command line names are in it too.  Raises: UserError.
     """
-    with compiling(chosen.layout):
+    with compiling(compiled, chosen.layout):
         selection = chosen.build(command_line)
     return build_image_of(selection.payload(), chosen.layout)
 

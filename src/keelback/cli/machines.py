@@ -131,10 +131,10 @@ def make_compiled(
 ) -> SimulatedPc:
     """Return a machine whose kernel is machine code.  Raises: UserError."""
     # Imported here: who runs the kernel interpreted needs no compiler.
-    from keelback.image.kernels import compiled
+    from keelback.image.kernels import compiled_to_run
     from keelback.machine.simulated.compiled import CompiledPc
 
-    image = make_image(layout, payload, compiled(layout))
+    image = make_image(layout, payload, compiled_to_run(layout))
     return CompiledPc(layout, image, memory=memory, command_line=command_line, output=output)
 
 

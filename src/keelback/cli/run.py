@@ -55,9 +55,9 @@ def _kernel_meanwhile(options: RunOptions, layout: "Layout") -> AbstractContextM
     """Return what compiles the kernel meanwhile, if the run needs one that is compiled."""
     if not (options.compiled or options.on_qemu):
         return nullcontext()
-    from keelback.image.kernels import compiling  # who runs it interpreted needs no compiler
+    from keelback.image.kernels import compiled, compiled_to_run, compiling  # who runs it interpreted needs no compiler
 
-    return compiling(layout)
+    return compiling(compiled_to_run if options.compiled else compiled, layout)
 
 
 def _run(words: Sequence[str], options: RunOptions, welcome: str = "") -> int:

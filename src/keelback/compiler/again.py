@@ -1,9 +1,10 @@
 """A program compiled again, of which a few functions are others: these, and those that were made from them.
 
 1. Of a function that stays, others need its head and the errors that leave it; here its body only raises these.
-2. A function is compiled again when one whose definition was read for it is another, or when one that it calls is
-   left by other errors than before.
-3. Where more differs, such as what is refused or what is raised anywhere, the whole is to be compiled.
+2. A function is compiled again when something that was read for it is another, be it the definition of a function or
+   what a module or a static object has; or when one that it calls is left by other errors than before.
+3. Where more differs, such as where records lie, what is refused or what is raised anywhere, the whole is to be
+   compiled.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
-from keelback.compiler.identities import Identities, Identity, function_identity
+from keelback.compiler.identities import Identities, Identity, Read
 from keelback.compiler.passes import (
     Compiled,
     check_evaluated,
@@ -27,18 +28,22 @@ from keelback.compiler.raises import find_raises
 from keelback.compiler.walk import statements_in
 from keelback.lang.component import Component
 from keelback.lang.ram import Ram
-from keelback.lang.replacing import REPLACED
 
 Entries = Mapping[str, Callable[..., Any]]
+Placed = tuple[str, int, int, str, int]
+"""A record: its name, its first address, its bytes, the name of its struct, how many of it there are."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A function as others need it: its head, whom it calls, what was read for it, which specialisation it is."""
+    """A function as others need it: its head, whom it calls, what was read for it, which specialisation it is.
+
+    What was read are numbers, of `Base.contents`.
+    """
 
     function: ir.Function
     calls: tuple[str, ...]
-    read: frozenset[tuple[str, str]]
+    read: frozenset[int]
     wanted: Identity | None
 
 
@@ -47,6 +52,8 @@ class Base:
     """A program that is compiled, so that another file's functions may stand in the place of some."""
 
     functions: Mapping[str, Kept]
+    contents: tuple[tuple[Read, Identity | None], ...]
+    records: tuple[Placed, ...]
     raised: frozenset[int]
     sections: tuple[tuple[str, int], ...]
 
@@ -56,18 +63,26 @@ def compile_base(root: Component, ram: Ram, entries: Entries, *, convention: str
     program = Program(root, ram)
     with working_on_program(program):
         names = evaluate_all(program, entries)
-        identities = Identities(root)
-        kept = {name: _kept(program, identities, name) for name in names}
+        identities, numbers = Identities(root), dict[Read, int]()
+        kept = {name: _kept(program, identities, numbers, name) for name in names}
         compiled = finish(program, names, entries, Form(convention=convention, linkage=Linkage.REPLACEABLE))
-    return compiled, Base(kept, frozenset(program.raised), compiled.sections)
+    contents = tuple((each, identities.content(each)) for each in numbers)
+    return compiled, Base(kept, contents, _placed(ram), frozenset(program.raised), compiled.sections)
 
 
-def _kept(program: Program, identities: Identities, name: str) -> Kept:
+def _placed(ram: Ram) -> tuple[Placed, ...]:
+    """Return which records lie where."""
+    return tuple((each.name, each.address, each.size, each.struct.__name__, each.count) for each in ram.records)
+
+
+def _kept(program: Program, identities: Identities, numbers: dict[Read, int], name: str) -> Kept:
+    """Return a function to be kept; number what was read for it that has no number."""
     function, (wanted, read) = program.functions[name], program.made_from[name]
     raising = tuple(ir.Raise(function.place, ir.number(code)) for code in sorted(function.raises))
     head = function if function.native is not None else replace(function, locals={}, body=raising)
     calls = tuple(dict.fromkeys(_called_by(function)))
-    return Kept(replace(head), calls, frozenset(map(function_identity, read)), identities.of(wanted))
+    numbered = frozenset(numbers.setdefault(each, len(numbers)) for each in identities.reads(read))
+    return Kept(replace(head), calls, numbered, identities.of(wanted))
 
 
 def _called_by(function: ir.Function) -> Iterator[str]:
@@ -80,10 +95,12 @@ def _called_by(function: ir.Function) -> Iterator[str]:
 
 
 def compile_again(base: Base, root: Component, ram: Ram, entries: Entries, *, convention: str) -> Compiled | None:
-    """Compile what differs from a base by what was replaced in this process; None where that is more than functions."""
+    """Compile the functions that are others than in a base; None where more differs."""
     program = _Again(root, ram, base)
     try:
         with working_on_program(program):
+            if base.records != _placed(ram):
+                return None
             program.enter(entries)
             names = program.evaluate_others()
             program.refuse_recursion()
@@ -115,9 +132,14 @@ class _Again(Program):
         self.identities = Identities(root)
         self.names |= {*self.base}
         self.known = {each.wanted: name for name, each in self.base.items() if each.wanted is not None}
-        self.others = frozenset(function_identity(each.own) for each in REPLACED)
+        self.others = frozenset(n for n, each in enumerate(base.contents) if self._is_other(*each))
+        """What was read for functions of the base and is another now."""
         self.reached: list[str] = []
         """Functions of the base that are called, and not looked at yet."""
+
+    def _is_other(self, read: Read, kept: Identity | None) -> bool:
+        """Say whether what was read may have another content now than it had in the base."""
+        return kept is None or self.identities.content(read) != kept
 
     def request(self, wanted: Specialisation, name: str = "") -> ir.FunctionKey:
         """Return the key of a specialisation: the base's where it has it, else a new one.

@@ -14,7 +14,7 @@ from keelback.compiler.exceptions import lower_exceptions
 from keelback.compiler.print_c import Form, Printer
 from keelback.compiler.program import Program
 from keelback.compiler.raises import find_raises
-from keelback.compiler.source import noting_reads
+from keelback.compiler.reads import noting_reads
 from keelback.compiler.verify import EVALUATED, LOWERED, TYPED, verify
 from keelback.lang.deep import deep_walks
 
@@ -58,7 +58,7 @@ def evaluate_waiting(program: Program) -> None:
         wanted, key = program.waiting.pop(0)
         with noting_reads() as read:
             program.functions[key.name] = evaluate(program, wanted, key)
-        program.made_from[key.name] = wanted, frozenset(read)
+        program.made_from[key.name] = wanted, read
 
 
 def evaluate_all(program: Program, entries: Mapping[str, Callable[..., Any]]) -> list[str]:

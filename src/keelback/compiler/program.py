@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from keelback.compiler import ir
 from keelback.compiler.errors import CompileError
 from keelback.compiler.names import C_WORDS
+from keelback.compiler.reads import Reads
 from keelback.compiler.source import definition_of, file_of, hints_of
 from keelback.compiler.types import BOOLEAN, VOID, ArrayPointer, Pointer, Type, integer
 from keelback.lang.component import Component, static_parts
@@ -54,8 +55,8 @@ class Program:
         self.keys: dict[Any, ir.FunctionKey] = {}
         self.waiting: list[tuple[Specialisation, ir.FunctionKey]] = []
         self.functions: dict[str, ir.Function] = {}
-        self.made_from: dict[str, tuple[Specialisation, frozenset[FunctionType]]] = {}
-        """Which specialisation each is, and the functions whose definitions were read for it."""
+        self.made_from: dict[str, tuple[Specialisation, Reads]] = {}
+        """Which specialisation each is, and what was read for it."""
         self.names: set[str] = set()
         self.raised: set[int] = set()
         """The numbers of the errors that are raised anywhere."""

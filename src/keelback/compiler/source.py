@@ -3,14 +3,13 @@
 import ast
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any, get_type_hints
 
 from keelback.compiler.errors import CompileError
+from keelback.compiler.reads import note_definition
 from keelback.compiler.syntax import Refused, refused_in_body, refused_in_head
 from keelback.lang.replacing import DECORATORS
 from keelback.lang.source_text import text_of_source
@@ -36,24 +35,9 @@ def file_of(function: Callable[..., Any]) -> str:
     return function.__code__.co_filename
 
 
-_read: ContextVar[set[FunctionType] | None] = ContextVar("read", default=None)
-
-
-@contextmanager
-def noting_reads() -> Iterator[set[FunctionType]]:
-    """Note the functions whose definitions are read meanwhile."""
-    read: set[FunctionType] = set()
-    before = _read.set(read)
-    try:
-        yield read
-    finally:
-        _read.reset(before)
-
-
 def definition_of(function: FunctionType) -> ast.FunctionDef:
     """Return the definition of a function.  Raises: CompileError when Kernel Python has no such functions."""
-    if (read := _read.get()) is not None:
-        read.add(function)
+    note_definition(function)
     return _found_definition(function)
 
 

@@ -9,6 +9,7 @@ from keelback.compiler.evaluate.arithmetic import Arithmetic
 from keelback.compiler.evaluate.bits import NamedBits
 from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.program import Static, Value
+from keelback.compiler.reads import note_attribute
 from keelback.compiler.statics import NoConstantError, constant
 from keelback.compiler.types import BOOLEAN, NONE, Pointer, held_by
 from keelback.lang.array import Array
@@ -52,6 +53,7 @@ class Fields(Evaluator):
 
     def static_member(self, owner: Any, name: str, node: ast.AST) -> Value:
         """Return an attribute of a static object: a constant."""
+        note_attribute(owner, name)
         try:
             return Static(constant(owner, name))
         except NoConstantError as error:

@@ -28,6 +28,7 @@ from keelback.compiler.evaluate.statements import Statements
 from keelback.compiler.intervals import Interval
 from keelback.compiler.names import C_WORDS, ascii_name
 from keelback.compiler.program import Program, Specialisation, Static
+from keelback.compiler.reads import note_attribute
 from keelback.compiler.source import definition_of, file_of
 from keelback.compiler.types import VOID, Integer, Type, join
 
@@ -76,6 +77,7 @@ def _native(wanted: Specialisation, key: ir.FunctionKey, body: str) -> ir.Functi
     for name, value in wanted.parameters:
         if isinstance(value, Static):
             for attribute, content in vars(value.value).items():
+                note_attribute(value.value, attribute)
                 if isinstance(content, int):
                     body = body.replace(f"{name}_{attribute}", f"{content:#x}u")
         else:

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import sys
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.fields import Fields
 from keelback.compiler.intervals import Interval
 from keelback.compiler.program import Static, Value
+from keelback.compiler.reads import note_attribute
 from keelback.compiler.types import TEXT, Integer, Pointer
 
 
@@ -39,6 +41,7 @@ class Names(Evaluator):
         if node.id in self.scope.frame.free:
             raise self.scope.refuse(node, "names", f"{node.id} belongs to the function outside")
         if node.id in self.scope.frame.globals:
+            note_attribute(sys.modules.get(self.scope.frame.function.__module__), node.id)
             return Static(self.scope.frame.globals[node.id])
         if hasattr(builtins, node.id):
             return Static(getattr(builtins, node.id))
