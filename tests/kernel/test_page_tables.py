@@ -1,16 +1,27 @@
 """Page tables by every scheme, in both lives, and what the emulated CPU makes of them."""
 
 import pytest
-from capstone import CS_ARCH_X86, CS_MODE_32, CS_MODE_64, Cs
+from unicorn import UC_HOOK_MEM_WRITE
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.page_tables import PageTables
 from keelback.kernel.memory.regions import RegionKind
-from keelback.kernel.x86.paging import AS_LOADED, EXECUTE, I386, PAE, SCHEMES, USER, WRITABLE, X86_64
+from keelback.kernel.x86.paging import (
+    AS_LOADED,
+    EXECUTE,
+    I386,
+    NO_EXECUTE,
+    PAE,
+    PRESENT,
+    SCHEMES,
+    USER,
+    WRITABLE,
+    X86_64,
+)
 from keelback.lang import PAGE_SIZE, Panic
 from kernel.driven import driven
 from kernel.paging_oracle import FETCH, READ, WRITE, Oracle
-from kernel.paging_world import FRAMES, OWNER, RECORDS, SHAPES, USER_FRAMES, Lives, entry, tables_of
+from kernel.paging_world import FRAMES, OWNER, RECORDS, SHAPES, USER_FRAMES, Lives, entry, tables_of, walker
 from support import some_of
 
 ACCESSES = (READ, WRITE, FETCH)
@@ -266,22 +277,35 @@ def test_pages_are_yielded_lowest_first(lives):
 # The order of two stores.
 
 
-def test_an_entry_of_two_words_is_stored_so_that_no_cpu_sees_a_half(lives):
-    """Look at machine code: first the low word becomes 0, then comes the high word, then the low one."""
+def test_no_cpu_sees_a_half_of_an_entry_of_two_words(lives):
+    """Watch machine code: while the high word changes, the low one says that the entry is absent."""
     if lives.scheme.entry_size == 4:
         return
-    symbols, name = lives.native.symbols, "tables_store"
-    [start] = [address for symbol, address in symbols.items() if symbol.endswith(name)] or [symbols["enter"]]
-    code = bytes(lives.native.uc.mem_read(start, 0x1000))
-    mode = CS_MODE_64 if lives.scheme.word_bits == 64 else CS_MODE_32
-    stores = []
-    for each in Cs(CS_ARCH_X86, mode).disasm(code, start):
-        if each.mnemonic == "mov" and each.op_str.startswith("dword ptr ["):
-            stores.append(each.op_str)
-    zeros = [index for index, text in enumerate(stores) if text.endswith(", 0") and "+ 4]" not in text]
-    place = next(index for index in zeros if "+ 4]" in stores[index + 1])
-    low, high, again = (text.partition(",")[0] for text in stores[place : place + 3])
-    assert high == low.replace("]", " + 4]") and again == low
+    root = lives.call("create")
+    own = lives.call("map", root, lives.base, USER, OWNER)
+    *_, table = walker(lives).tables(root * PAGE_SIZE, lives.base, lives.base + 1)
+    place = table.place + (lives.base - table.base) // PAGE_SIZE * lives.scheme.entry_size
+
+    def stores(name, *arguments):
+        """Return which words of the entry a call stores, each with what."""
+        stored, uc = [], lives.native.uc
+
+        def note(_uc, _access, address, size, value, _data):
+            assert size == 4
+            stored.append((address - place, value & 0xFFFF_FFFF))
+
+        hook = uc.hook_add(UC_HOOK_MEM_WRITE, note, begin=place, end=place + 7)
+        lives.call(name, root, lives.base, *arguments)
+        uc.hook_del(hook)
+        return stored
+
+    frame = 0x65_4321  # above 4 GiB
+    low = 0x5_4321 << 12 | PRESENT | USER
+    assert stores("change", frame, USER) == [(0, 0), (4, NO_EXECUTE | 6), (0, low)]
+    assert stores("change", own, USER | EXECUTE) == [(0, 0), (4, 0), (0, own << 12 | PRESENT | USER)]
+    assert stores("unmap", lives.base + PAGE_SIZE, OWNER) == [(0, 0), (4, 0)]
+    assert stores("reserve") == []
+    assert stores("enter", frame, USER) == [(4, NO_EXECUTE | 6), (0, low)]
 
 
 # One walk a page.

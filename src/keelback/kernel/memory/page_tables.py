@@ -66,7 +66,7 @@ class PageTables(Component):
         frame = entry.low >> PAGE_SHIFT
         if self.step == 1:
             return frame
-        return (self._wide(entry).high & HIGH_FRAME) << 20 | frame
+        return (self._wide(entry).words[1] & HIGH_FRAME) << 20 | frame
 
     def table_at(self, entry: Entry) -> u32:
         """Return the table that an entry points to: all lie below 4 GiB, in its low word."""
@@ -84,29 +84,9 @@ class PageTables(Component):
 
     def change(self, entry: Entry, frame: u32, flags: u32) -> None:
         """Point an entry at a frame; the caller invalidates what the CPU may have kept of it."""
-        if self.step == 1:
-            entry.low = frame << PAGE_SHIFT | flags & LOW_FLAGS
-        else:
-            low: u32 = (frame & 0xF_FFFF) << PAGE_SHIFT | flags & LOW_FLAGS
-            self._store(self._wide(entry), low, frame >> 20 | self._ban(flags))
-
-    def _ban(self, flags: u32) -> u32:
-        """Return the bit that forbids fetching, unless some flags allow it."""
-        return 0 if flags & EXECUTE else self.access.bits.no_execute
-
-    def _clear(self, entry: Entry) -> None:
-        """Make an entry one that is not present; the caller invalidates what the CPU may have kept of it."""
-        if self.step == 1:
-            entry.low = 0
-        else:
-            self._store(self._wide(entry), 0, 0)
-
-    @native("volatile u32 *half = &entry->low; half[0] = 0; half[1] = high; half[0] = low;")
-    def _store(self, entry: WideEntry, low: u32, high: u32) -> None:
-        """Store an entry of two words, so that no CPU sees a half of it: absent first, the low word last."""
-        entry.low = 0
-        entry.high = high
-        entry.low = low
+        if self.step > 1:
+            self._store(self._wide(entry).words, 0, 0)
+        self._fill(entry, frame, flags)
 
     def enter(self, entry: Entry, frame: u32, flags: u32) -> None:
         """Point an entry that is not present at a frame.
@@ -114,27 +94,53 @@ class PageTables(Component):
         No invalidation: the CPU keeps nothing of an entry that was not present.
         """
         assert not entry.present, "an entry is made once"
-        self.change(entry, frame, flags | PRESENT)
+        self._fill(entry, frame, flags | PRESENT)
         self.count(self.access.frame_at(address_of(entry)), 1)
+
+    def _fill(self, entry: Entry, frame: u32, flags: u32) -> None:
+        """Point an entry at a frame; one of two words is absent until then, and gets the low one last."""
+        if self.step == 1:
+            entry.low = frame << PAGE_SHIFT | flags & LOW_FLAGS
+        else:
+            words = self._wide(entry).words
+            self._store(words, 1, frame >> 20 | self._ban(flags))
+            self._store(words, 0, (frame & 0xF_FFFF) << PAGE_SHIFT | flags & LOW_FLAGS)
+
+    def _ban(self, flags: u32) -> u32:
+        """Return the bit that forbids fetching, unless some flags allow it."""
+        return 0 if flags & EXECUTE else self.access.bits.no_execute
+
+    @native("*(volatile u32 *)&words[index] = value;")
+    def _store(self, words: Array[u32], index: u32, value: u32) -> None:
+        """Store a word of an entry of two, after all that was stored so before, in C, too."""
+        words[index] = value
 
     def flags_of(self, entry: Entry) -> u32:
         """Return the flags of an entry."""
         low: u32 = entry.low & LOW_FLAGS
         if self.step == 1:
             return low
-        return low if self._wide(entry).high & NO_EXECUTE else low | EXECUTE
+        return low if self._wide(entry).words[1] & NO_EXECUTE else low | EXECUTE
 
     def remove(self, entry: Entry) -> None:
         """Clear an entry that is present; the caller invalidates what the CPU may have kept of it."""
-        self._clear(entry)
+        if self.step == 1:
+            entry.low = 0
+        else:
+            self._clear(self._wide(entry).words, 0)
         self.count(self.access.frame_at(address_of(entry)), -1)
 
-    def withdraw(self, table: u32, words: Array[u32], index: u32) -> None:
+    def withdraw(self, words: Array[u32], index: u32) -> None:
         """Clear an entry of a table, which its count does not know yet; the caller invalidates."""
         if self.step == 1:
             words[index] = 0
         else:
-            self._clear(self.entry(table, index))
+            self._clear(words, index * self.step)
+
+    def _clear(self, words: Array[u32], position: u32) -> None:
+        """Clear an entry of two words, of which the low one is at a position, and first."""
+        self._store(words, position, 0)
+        self._store(words, position + 1, 0)
 
     def count(self, table: u32, change: i32) -> None:
         """Note that a table has so many present entries more, or fewer."""
@@ -155,13 +161,13 @@ class PageTables(Component):
 
     def find(self, root: u32, address: word) -> Entry | None:
         """Return the entry for the page of an address, present or not; None when a table on the way is not there."""
-        table: u32 = root
+        place: word = self.access.place_of_root(root)
         for level in self.scheme.directories:
-            entry = self.entry(table, level.index(address))
+            entry = self._entry_in(place, level.index(address))
             if not entry.present:
                 return None
-            table = self.table_at(entry)
-        return self.entry(table, self.scheme.table.index(address))
+            place = self.access.place_of(self.table_at(entry))
+        return self._entry_in(place, self.scheme.table.index(address))
 
     def frame_with(self, root: u32, address: word, flags: u32) -> u32:
         """Return the frame that the page of an address is mapped to with some flags of its low word.
@@ -195,13 +201,13 @@ class PageTables(Component):
 
     def missing(self, root: u32, address: word) -> u32:
         """Return how many tables on the way to an address are not there, the last ones."""
-        table: u32 = root
+        place: word = self.access.place_of_root(root)
         left: u32 = len(self.scheme.directories)
         for level in self.scheme.directories:
-            entry = self.entry(table, level.index(address))
+            entry = self._entry_in(place, level.index(address))
             if not entry.present:
                 break
-            table = self.table_at(entry)
+            place = self.access.place_of(self.table_at(entry))
             left -= 1
         return left
 

@@ -237,7 +237,7 @@ class AddressSpaces(Component):
             index -= 1
             if words[index * self.tables.step] & PRESENT:
                 frame: u32 = self.tables.frame_at(words, index)
-                self.tables.withdraw(table, words, index)
+                self.tables.withdraw(words, index)
                 if not self.frames.drop_other(frame, holder):
                     self.frames.drop(frame, holder)
             else:

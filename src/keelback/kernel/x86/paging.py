@@ -52,8 +52,7 @@ class Entry(Struct):
 class WideEntry(Struct):
     """An entry of two words."""
 
-    low: u32
-    high: u32
+    words: Array[u32] = inline(2)  # low, high
 
 
 class PageTable(Struct):
