@@ -57,6 +57,10 @@ class PageTables(Component):
         """Return an entry of the table at an address."""
         return view(self.ram, Entry, place + index * self.scheme.entry_size)
 
+    def behind(self, entry: Entry) -> Entry:
+        """Return the entry behind one that is not its table's last."""
+        return view(self.ram, Entry, address_of(entry) + self.scheme.entry_size)
+
     def like(self, table: u32, entry: Entry) -> Entry:
         """Return the entry of a table that is for the same index as one of another table."""
         return view(self.ram, Entry, self.access.place_of(table) + address_of(entry) % PAGE_SIZE)

@@ -21,6 +21,8 @@ class SharedMemory(Component):
         self.promises = virtual_memory.promises
         self.spaces = virtual_memory.spaces
         self.frames = virtual_memory.frames
+        self.tables = virtual_memory.tables
+        self.reach = self.tables.reach
 
     def map(
         self, space: Space, number: u16, kind: RegionKind, address: word, size: word, offset: word, permissions: u8
@@ -57,8 +59,10 @@ class SharedMemory(Component):
         Raises: OutOfMemory, also where a frame can't count one more; the pages before are mapped.
         """
         page: word = start
+        entry = self.promises.entry(space, start)
         for frame in self.objects.frames_of(record, first, first + ((end - start) >> PAGE_SHIFT)):
-            entry = self.promises.entry(space, page)
+            if page > start:  # one walk a table
+                entry = self.promises.entry(space, page) if page % self.reach == 0 else self.tables.behind(entry)
             if not self.frames.share(frame):
                 raise OutOfMemory
             self.spaces.enter(entry, page, frame, permissions)
