@@ -60,9 +60,9 @@ class Faults(Component):
                 raise BadAddress
             if frame.writing:
                 self.virtual_memory.make_writable(process.space, address)
-            elif self.can_forbid_fetches() and frame.fetching:
-                self.virtual_memory.make_executable(process.space, address)
             else:
+                if self.can_forbid_fetches() and frame.fetching:
+                    self.virtual_memory.check_executable(process.space, address)
                 self.virtual_memory.make_readable(process.space, address)
         except BadAddress:
             reason = self.reason(process, frame, address)

@@ -68,14 +68,10 @@ class VirtualMemory(Component):
         self._enter(space, page_of(address), entry, self.spaces.kernel.zero, self._flags(region, USER))
         return self.spaces.kernel.zero
 
-    def make_executable(self, space: Space, address: word) -> None:
-        """Make the page of an address one that code is fetched from.
-
-        Raises: BadAddress when it is nobody's to execute; as `make_readable`.
-        """
+    def check_executable(self, space: Space, address: word) -> None:
+        """Check that code may be fetched from an address.  Raises: BadAddress."""
         if not self.regions.find(space, address).permissions & EXECUTE:
             raise BadAddress
-        self.make_readable(space, address)
 
     def _readable_region(self, space: Space, address: word) -> MemoryRegion:
         """Return the region of a page that has no frame and may be read.  Raises: BadAddress."""
