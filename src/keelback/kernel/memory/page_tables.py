@@ -153,13 +153,16 @@ class PageTables(Component):
     def map_to_itself(self, table: u32, start: word, end: word, flags: u32) -> None:
         """Map the pages of [start, end), all of one lowest table and none mapped, to the frames at their addresses."""
         words = self.access.table(table).words
-        position: u32 = self.scheme.table.index(start) * self.step
-        for page in range(start, end, PAGE_SIZE):
-            words[position] = page | flags & LOW_FLAGS
+        first: u16 = self.scheme.table.index(start)
+        pages: u16 = (end - start) >> PAGE_SHIFT
+        low: u32 = start | flags & LOW_FLAGS
+        high: u32 = self._ban(flags)
+        for index in range(first, first + pages):
+            words[index * self.step] = low
             if self.step > 1:
-                words[position + 1] = self._ban(flags)
-            position += self.step
-        self.count(table, (end - start) >> PAGE_SHIFT)
+                words[index * self.step + 1] = high
+            low += PAGE_SIZE
+        self.count(table, pages)
 
     # The way to an entry.
 
