@@ -129,7 +129,9 @@ class Frames(Component):
 
     def _check(self, promised: word, there: u32) -> None:
         """Check that so many frames are there, or may be promised without.  Raises: OutOfMemory."""
-        if self._is_to_fail() or promised > (MOST_PROMISED if self.overcommit else there):
+        if self._is_to_fail():
+            raise OutOfMemory
+        if promised > (MOST_PROMISED if self.overcommit else there):
             raise OutOfMemory
 
     def user_answered(self) -> u32:
