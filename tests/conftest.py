@@ -1,7 +1,9 @@
 """All tests run the kernel strictly: integers, asserts and memory are checked as compiled code checks them."""
 
 import gc
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 from keelback.lang import strict
@@ -14,9 +16,26 @@ settings.register_profile("random", deadline=None)
 settings.load_profile("fixed")
 
 
-def pytest_collection():
+def pytest_collection(session):
     """Keep the garbage collector from looking through thousands of tests that are being collected …"""
     gc.disable()
+    session.config.args = shared_out(session.config)
+
+
+def shared_out(config):
+    """Return what to collect: each worker begins at another file, for what one has rewritten the others only read."""
+    worker, folders = getattr(config, "workerinput", None), [Path(each) for each in config.args]
+    if worker is None or not all(each.is_dir() for each in folders):
+        return config.args
+    files = sorted(str(file) for folder in folders for file in folder.rglob("test_*.py"))
+    first = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    return files[first:] + files[:first]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Put the tests back in the order that they have in all workers."""
+    items.sort(key=lambda item: item.path)
 
 
 def pytest_collection_finish():
