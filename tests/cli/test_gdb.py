@@ -255,7 +255,7 @@ ALLOCATE = "def allocate_user(self, use: u16) -> u32:"
 
 
 def test_a_breakpoint_at_a_method_that_is_replaced_says_what_stands_in_its_place(tmp_path):
-    file = tmp_path / "top_down.py"  # another test compiles a kernel with it
+    file = tmp_path / "top_down.py"
     [text] = [each for each in blocks(ROOT / "docs" / "own-parts.md", "python") if each.startswith("# top_down.py")]
     file.write_text(text)
     lines = text.splitlines()
@@ -268,14 +268,15 @@ def test_a_breakpoint_at_a_method_that_is_replaced_says_what_stands_in_its_place
         "list",
         "bt 1",
     )
-    *said, listed, trace = answers(*asked, options=("--with", str(file)))
+    options = ("--layout", "teaching", "--with", str(file))  # the kernel that is compiled soonest
+    *said, listed, trace = answers(*asked, options=options)
     place = f"allocate_user, top_down.py:{first}"
     assert said[0].startswith(f"Frames.allocate_user is replaced: in its place stands {place}.\n")
     stop = re.search(r"^Temporary breakpoint 1 at 0x\w+: file top_down\.py, line (\d+)\.$", said[0], re.M)
     assert int(stop[1]) - first in (1, 2)
     assert re.search(rf"^Breakpoint 2 at 0x\w+: file top_down\.py, line {inner}\.$", said[1], re.M)
     assert "at top_down.py:" in trace and "        frame -= 1\n" in listed
-    done = gdb(f"break frames.py:{old - 1}", options=("--with", str(file)))
+    done = gdb(f"break frames.py:{old - 1}", options=options)
     stands = f"Frames.allocate_user is replaced: in its place stands {place}."
     assert done.stderr == f"frames.py:{old - 1} has no code. {stands}\n"
 
@@ -455,9 +456,9 @@ def test_what_maps_and_walk_can_not_tell_is_one_line_each():
 
 def test_a_machine_with_a_kernel_of_the_users_is_looked_at_from_any_folder(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "from dataclasses import replace\nfrom keelback.kernel.layout import MICROKERNEL\n"
-        "SMALL = replace(MICROKERNEL, name='small', number=100, processes=4, threads=4, stack_pages=8)\n"
+        "from dataclasses import replace\nfrom keelback.kernel.layout import TEACHING\n"
+        "SMALL = replace(TEACHING, name='small', number=100, processes=4, threads=4)\n"
     )
     options = ("--layout", f"{tmp_path / 'mine.py'}:SMALL")
     said = answers("break SystemCalls.puts", "continue", "cd /", "maps", options=options)
-    assert said[-1].startswith("hello · small, i386 · QEMU · inside the kernel\n\nhello (1): ")
+    assert said[-1].startswith("hello · small, x86-64 · QEMU · inside the kernel\n\nhello (1): ")

@@ -21,7 +21,7 @@ from keelback.image.kernel_image import CompiledKernel, ImageTooLarge
 from keelback.image.leftovers import run_tool
 from keelback.image.linked import make_symbols, text_of
 from keelback.image.live_kernels import entries_of, kernel_of
-from keelback.image.own_sources import kept_build
+from keelback.image.own_sources import copy_kept, kept_build
 from keelback.image.progress import working_on
 from keelback.image.stacks.proven import StackBound
 from keelback.kernel.kernel import Kernel
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 BUILT_FROM = ("abi", "compiler", "image", "kernel", "lang")
 """The parts of Keelback that decide what becomes of the kernel."""
+BASE = "base"
+"""What is kept of a kernel to be compiled again."""
 OF_DATACLASS = "<string>"
 """The file of the `__init__` that a dataclass is given."""
 FOR_SIZE = ("-Os",)
@@ -66,7 +68,7 @@ def base_of(layout: Layout) -> KernelBase:
     Raises: CompileError; ToolchainError; NoBase.
     """
     build = built_base if is_as_written(kernel_of(layout)[0]) else _base_of_another_process
-    found: KernelBase = pickle.loads(kept_build(BUILT_FROM, "base", layout, build=partial(build, layout)))
+    found: KernelBase = pickle.loads(kept_build(BUILT_FROM, BASE, layout, build=partial(build, layout)))
     return found
 
 
@@ -76,6 +78,15 @@ def built_base(layout: Layout) -> bytes:
 
     kernel, ram = kernel_of(layout)
     return pickle.dumps(compile_kernel_base(kernel, ram, entries_of(kernel), flags=FOR_SIZE * layout.for_size))
+
+
+def copy_base(layout: Layout, folder: Path) -> None:
+    """Compile the kernel of a layout to be compiled again, and copy it to another cache.
+
+    Raises: as `base_of`.
+    """
+    base_of(layout)
+    copy_kept(BUILT_FROM, BASE, layout, folder=folder)
 
 
 class NoBase(Exception):

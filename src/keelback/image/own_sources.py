@@ -1,13 +1,15 @@
 """What is built from Keelback's own sources is kept for as long as these stay as they are."""
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keelback
-from keelback.image.cache import Entry, find, find_or_build, keep, key_of
+from keelback.image.cache import Entry, cache_directory, find, find_or_build, keep, key_of
 
 BUILT_FROM = ("abi", "compiler", "image", "lang", "user")
 """The parts of Keelback that decide what becomes of a program or library."""
@@ -20,6 +22,12 @@ def kept_build(parts: Sequence[str], *key: object, build: Callable[[], bytes]) -
     `key` is all else that decides what comes out.
     """
     return find_or_build(key_of(digest_of_sources(tuple(parts)), *key), lambda _work: Entry(build(), "")).output
+
+
+def copy_kept(parts: Sequence[str], *key: object, folder: Path) -> None:
+    """Copy what `kept_build` has kept to another cache; where it could not keep it, there is nothing to copy."""
+    with suppress(OSError):
+        shutil.copy(cache_directory() / key_of(digest_of_sources(tuple(parts)), *key), folder)
 
 
 def kept_builds(

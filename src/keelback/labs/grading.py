@@ -17,7 +17,7 @@ from typing import Any
 from keelback.errors import UserError
 from keelback.image.cache import cache_directory
 from keelback.image.kernel_image import CompiledKernel
-from keelback.image.kernels import BUILT_FROM, compiled
+from keelback.image.kernels import BUILT_FROM, compiled, copy_base
 from keelback.image.own_sources import kept_build
 from keelback.image.payload import make_payload
 from keelback.kernel.layout import MIB, Layout
@@ -83,6 +83,7 @@ def workers_cache(layout: Layout) -> Path:
         runs = [run | {"time": 1, "seed": None}]
         task = json.dumps({"layout": layout.name, "files": [], "methods": {}, "runs": runs}).encode()
         folder.mkdir(exist_ok=True)
+        copy_base(layout, folder)
         with place_of_command(cache=folder) as place:
             run_trusted(WORKER, task, place)
         for each in (folder, *folder.rglob("*")):
