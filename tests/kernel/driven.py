@@ -39,6 +39,7 @@ from keelback.machine.simulated.pc import SimulatedPc
 from kernel.quick import compiled_quickly
 from kernel.stock import again
 from support import EXECUTE, MIB, READ, WRITE, elf, entry_at, frame_at, some_of, wide_elf
+from variants import VARIANTS, word_for
 
 PAGE = 4096
 TEXT = MICROKERNEL.image_base
@@ -106,6 +107,12 @@ def with_our_areas(layout: Layout) -> Layout:
     So one request, with its addresses, can be made of each of them.
     """
     return replace(layout, processes=8, threads=12, **AREAS)
+
+
+CELLS = [(life, with_our_areas(layout)) for layout in VARIANTS for life in LIVES]
+IN_EVERY_RUN = [(life, layout) for life, layout in CELLS if life == "interpreted" or layout.name == MICROKERNEL.name]
+in_each_cell = pytest.mark.parametrize(("life", "layout"), some_of(CELLS, IN_EVERY_RUN), ids=word_for)
+"""Each kernel with our areas, in both lives; `usermode` compiled in the campaign alone, as no other test has it so."""
 
 
 def memory_for(layout: Layout) -> int:

@@ -14,14 +14,12 @@ from keelback.abi.errors import (
     TooManyRegions,
 )
 from keelback.abi.handles import CAME_SHIFT, GRANT, MAP, MOST_PAGES, NAMES, NO_WAIT, PAGES_CAME, UNHEARD
-from keelback.kernel.layout import MICROKERNEL
 from kernel.driven import (
     ANYWHERE,
     BSS,
     DATA,
     EAGER,
     LIMITED,
-    LIVES,
     MALLOC,
     MOST_REGIONS,
     PAGE,
@@ -33,12 +31,10 @@ from kernel.driven import (
     blocks,
     driven,
     driven_threads,
+    in_each_cell,
     memory_for,
     register,
-    with_our_areas,
 )
-from support import some_of
-from variants import VARIANTS, name_of
 
 READ, WRITE, SPARSE, GUARD = 1, 2, 4, 16
 SERVER, SENDER = 1, 2
@@ -100,13 +96,7 @@ def regions(machine, pid):
     return [each for each in found if each[0] < MALLOC]
 
 
-CELLS = [(life, with_our_areas(layout)) for layout in VARIANTS for life in LIVES]
-IN_EVERY_RUN = [(life, layout) for life, layout in CELLS if life == "interpreted" or layout.name == MICROKERNEL.name]
-
-
-@pytest.mark.parametrize(
-    ("life", "layout"), some_of(CELLS, IN_EVERY_RUN), ids=lambda each: each if each in LIVES else name_of(each)
-)
+@in_each_cell
 @pytest.mark.parametrize("place", [0, FAR])
 def test_pages_are_the_receivers_and_no_longer_the_senders(life, layout, place):
     machine = make(life, layout)

@@ -34,11 +34,10 @@ from kernel.driven import (
     Died,
     driven,
     driven_threads,
+    in_each_cell,
     memory_for,
-    with_our_areas,
 )
 from support import MIB
-from variants import VARIANTS, name_of
 
 READ, WRITE, EXECUTE = 1, 2, 8
 FAR = ANYWHERE + 0x40_0000  # its page has a table of its own
@@ -75,7 +74,7 @@ def counts(machine, number=1):
     return found.handles, found.shown
 
 
-@pytest.mark.parametrize("layout", [*map(with_our_areas, VARIANTS)], ids=name_of)
+@in_each_cell
 def test_an_object_is_zeros_that_all_its_processes_see_change(life, layout):
     machine = with_object(life, layout)
     child = machine.fork()

@@ -6,8 +6,7 @@ from keelback.abi.errors import BadAddress, BadArgument, NotPermitted
 from keelback.abi.handles import CHANGE, MAP
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.memory.frames import KERNEL, OBJECT
-from kernel.driven import ANYWHERE, BSS, DATA, EAGER, PAGE, SMALL, Call, Died, driven, memory_for, with_our_areas
-from variants import VARIANTS, name_of
+from kernel.driven import ANYWHERE, BSS, DATA, EAGER, PAGE, SMALL, Call, Died, driven, in_each_cell, memory_for
 
 READ, WRITE = 1, 2
 HANDLE = 1
@@ -47,7 +46,7 @@ def show(machine, pid=1, address=ANYWHERE, rights=READ, handle=HANDLE):
     return machine.call(Call.OBJECT_MAP, handle, address, pages(machine) * PAGE, rights, pid=pid)
 
 
-@pytest.mark.parametrize("layout", [*map(with_our_areas, VARIANTS)], ids=name_of)
+@in_each_cell
 def test_it_is_read_where_it_lies_and_takes_no_frame(life, layout):
     machine = make(life, layout)
     used, spare = machine.used(), machine.spare()

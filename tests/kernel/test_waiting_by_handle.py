@@ -30,10 +30,9 @@ from kernel.driven import (
     blocks,
     driven,
     driven_threads,
+    in_each_cell,
     memory_for,
-    with_our_areas,
 )
-from variants import VARIANTS, name_of
 
 FIRST, PARENT, CHILD, OTHER = 1, 2, 3, 4
 ENDPOINT, HANDLE = 1, 2
@@ -94,7 +93,7 @@ def test_who_waits_is_told_when_and_how_the_process_ends(machine, how):
     assert machine.call(Call.WAIT, PARENT, 0) == PARENT, "its parent is told besides"
 
 
-@pytest.mark.parametrize("layout", [*map(with_our_areas, VARIANTS)], ids=name_of)
+@in_each_cell
 def test_who_comes_later_is_told_at_once_as_long_as_the_parent_was_not(life, layout):
     machine = make(life, layout)
     exits(machine, PARENT, 9)
