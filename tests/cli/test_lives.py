@@ -49,12 +49,20 @@ def test_compare_without_a_program_takes_all():
     assert int(found[1].replace(",", "")) > 2000
 
 
-@pytest.mark.parametrize("words", [["compare"], ["check", "--paging", "x86-64"]], ids=" ".join)
-def test_all_programs_of_a_layout_are_those_that_it_is_for(words):
+ALL_HAVE_BEGUN = "100K"
+"""A time at which each program of the course has made system calls, and hardly one has ended."""
+
+
+@pytest.mark.parametrize(
+    ("words", "status"), [("compare", 0), (f"check --json --limit {ALL_HAVE_BEGUN} --paging x86-64", 1)]
+)
+def test_all_programs_of_a_layout_are_those_that_it_is_for(words, status):
     course = ["allocator", "fork", "forkexit"]
-    without, named = (command(*words, "--layout", "teaching", *each) for each in ([], course))
-    assert (without.returncode, without.stderr) == (0, "")
+    without, named = (command(*words.split(), "--layout", "teaching", *each) for each in ([], course))
+    assert (without.returncode, without.stderr) == (status, "")
     assert without.stdout == named.stdout
+    if "--json" in words:
+        assert {each["program"] for each in json.loads(without.stdout)["processes"]} == {*course}
 
 
 @pytest.mark.parametrize("words", [["run"], ["build", "-o", "/dev/null"]], ids=" ".join)
