@@ -84,8 +84,8 @@ def test_an_interpreted_kernel_is_left_where_it_is(control_c, monkeypatch):
     )
     made = type(choose)(code, Scheduler.choose.__globals__)
     monkeypatch.setattr(Scheduler, "choose", made)
-    control_c()
     with pytest.raises(Interrupted) as ended, interruptible(pc):
+        control_c()
         pc.begin()
         pc.run()
     place_of(ended.value)
@@ -96,8 +96,8 @@ def test_an_interpreted_kernel_is_left_where_it_is(control_c, monkeypatch):
 def test_a_compiled_kernel_is_stopped_where_it_is(control_c, number, layout):
     pc = compiled_pc(layout)
     spoil_choose(pc.contents, layout)
-    control_c(number=number)
     with pytest.raises(Interrupted) as ended, interruptible(pc):
+        control_c(number=number)
         pc.boot()
         pc.run()
     place_of(ended.value)
