@@ -13,7 +13,7 @@ from keelback.lang.rare import rare
 from keelback.lang.records import Region, name_of
 from keelback.lang.ref import Ref
 from keelback.lang.replacing import replaces
-from keelback.lang.struct import Struct, address_of, size_of, view, view_at
+from keelback.lang.struct import Struct, address_of, part_of, size_of, view, view_at
 from keelback.lang.table import Table
 from keelback.lang.text import TextSink, text_of
 from keelback.lang.text_enum import TextEnum, texts
@@ -56,6 +56,7 @@ __all__ = [
     "name_of",
     "native",
     "on_64_bits",
+    "part_of",
     "rare",
     "replaces",
     "round_up",

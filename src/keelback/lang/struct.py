@@ -118,6 +118,16 @@ def view_at(ram: Ram, struct: type[S], address: int, physical: int) -> S:
     return view(ram, struct, address) if address == physical else make_view(ram, struct, address, physical)
 
 
+def part_of(record: Struct, struct: type[S], offset: int) -> S:
+    """Return a view of the struct that begins `offset` bytes behind the start of a record, as of a page.
+
+    Raises: Panic when it is not aligned or not in RAM.
+    """
+    ram, actual = record._ram, struct_on(struct, record._ram.word_bits)
+    found: S = view_at(ram, actual, record._address + offset, record._physical + offset)
+    return found
+
+
 def make_view(ram: Ram, struct: type[S], address: int, physical: int) -> S:
     """Return a new view of the struct whose bytes lie at `physical` and that kernel code sees at `address`.
 

@@ -60,16 +60,14 @@ class UserMemory(Component):
         """
         self.copy_in(space, address, count, view(self.access.ram, Page, record).bytes)
 
-    def copy_part_in(self, space: Space, address: word, record: word, start: u16, end: u16) -> None:
-        """Copy the bytes [start, end) of a record at a user address to one of the kernel's, in few steps.
+    def page_with(self, space: Space, address: word, count: u16) -> Page:
+        """Return the page that has the `count` bytes at a user address; it is good until another frame is reached.
 
-        Raises: BadAddress, also where they don't lie in one page that is mapped; nothing has changed.
+        Raises: BadAddress, also where they don't lie in one page that is mapped.
         """
-        if not self._lies_in_page(address, end):
+        if not self._lies_in_page(address, count):
             raise BadAddress
-        page = self.access.page(self.virtual_memory.shown(space, address))
-        place: u32 = address % PAGE_SIZE + start
-        view(self.access.ram, Page, record).bytes.copy_from(start, page.bytes, place, end - start)
+        return self.access.page(self.virtual_memory.shown(space, address))
 
     def copy_record_out(self, space: Space, address: word, record: word, count: u32) -> None:
         """Copy a record of the kernel's at an address, `count` bytes, to a user address.

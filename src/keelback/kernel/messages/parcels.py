@@ -35,9 +35,12 @@ from keelback.lang import (
     PAGE_SIZE,
     Component,
     KernelError,
+    Page,
     Region,
     address_of,
     layout_of,
+    native,
+    part_of,
     rare,
     size_of,
     u16,
@@ -69,8 +72,7 @@ class Parcels(Component):
         self.came = home.struct(CamePages)
         layout = layout_of(Message, processes.layout.paging.word_bits)
         self.came_at = layout.field("page_count").offset
-        # What the short path passes on lies between these, and what it does not.
-        self.start, self.end = layout.field("data").offset, layout.field("pages").offset
+        self.size, self.alignment = layout.size, layout.alignment
 
     def has_one(self, thread: Thread) -> bool:
         """Say whether the call that a thread makes names a record."""
@@ -197,18 +199,19 @@ class Parcels(Component):
         Raises: BadAddress, whatever stands in the way, or OutOfMemory; nothing has changed.  A handle, pages, room for
         some and a deadline do, too, for they are not passed here.
         """
-        source = self._space(sender)
-        parcel = self.table[sender.number]
-        self.user_memory.copy_part_in(source, sender.frame.argument(4), address_of(parcel), self.start, self.end)
-        if parcel.handle | parcel.rights | parcel.page_count | parcel.most_pages | parcel.deadline:
+        source, address = self._space(sender), sender.frame.argument(4)
+        if address % self.alignment != 0:
             raise BadAddress
-        length, room = parcel.length, parcel.room
+        record = self._record_in(self.user_memory.page_with(source, address, self.size), address % PAGE_SIZE)
+        if record.handle | record.rights | record.page_count | record.most_pages | record.deadline:
+            raise BadAddress
+        length, room, data, buffer = record.length, record.room, record.data, record.buffer
         if length > most:
             raise BadAddress
         if room > 0:
             if room > MOST_DATA:
                 raise BadAddress
-            self.user_memory.check_buffer(source, parcel.buffer, room)
+            self.user_memory.check_buffer(source, buffer, room)
         if length > 0:
             taken = self.of(receiver)
             if not self.has_one(receiver):
@@ -216,8 +219,17 @@ class Parcels(Component):
             if length > taken.room:
                 raise BadAddress
             target = self._space(receiver)
-            self.user_memory.copy_unchecked_across(source, parcel.data, target, taken.buffer, length)
+            self.user_memory.copy_unchecked_across(source, data, target, taken.buffer, length)
+        parcel = self.table[sender.number]
+        parcel.buffer = buffer
+        parcel.room = room
+        parcel.most_pages = 0
         self.say(receiver, length)
+
+    @native("return (Message *)(page->bytes + offset);")
+    def _record_in(self, page: Page, offset: u32) -> Message:
+        """Return the record that begins so many bytes behind the start of a page."""
+        return part_of(page, Message, offset)
 
     def _check_size(self, parcel: Message, receiver: Thread) -> None:
         """Check that a receiver has room for a parcel.  Raises: TooLarge."""
