@@ -64,7 +64,7 @@ class Traps(Component):
             if thread.frame.vector == SYSTEM_CALL:
                 self.calls.serve(thread)
             else:
-                self._serve(thread, thread.frame.vector)
+                self._serve(thread)
         except ProcessFault:
             self._end(thread)
         if thread.state != ThreadState.RUNNING:
@@ -89,7 +89,6 @@ class Traps(Component):
         current = self.scheduler.interrupted(cpu)
         if current is thread:
             return self._choose(cpu)
-        self.scheduler.enter(current)
         self.scheduler.use_space(cpu, self.processes.of(current).space.directory)
         return current
 
@@ -100,8 +99,9 @@ class Traps(Component):
         return address_of(thread.frame)
 
     @rare
-    def _serve(self, thread: Thread, vector: u32) -> None:
+    def _serve(self, thread: Thread) -> None:
         """Serve what is no system call.  Raises: ProcessFault."""
+        vector = thread.frame.vector
         if vector == Vector.PAGE_FAULT:
             self.faults.take_page_fault(self.processes.of(thread), thread.frame)
         elif is_device(vector):

@@ -10,7 +10,7 @@ from keelback.abi.handles import MOST_DATA, RECEIVE, REPLY_SHIFT, SEND, WITH_REC
 from keelback.kernel.messages.handle_table import FEW, HandleKind
 from keelback.kernel.messages.messages import Messages
 from keelback.kernel.processes.threads import Thread
-from keelback.lang import Component, KernelError, u32, word
+from keelback.lang import Component, KernelError, rare, u32, word
 
 ENDPOINT_BITS = (1 << REPLY_SHIFT) - 1
 
@@ -31,12 +31,22 @@ class ShortPath(Component):
     def call(self, caller: Thread) -> word:
         """Send the message of a thread's call, and let the thread wait for the reply.  Raises: as `Messages.call`."""
         if not self._call(caller):
-            self.messages.call(caller)
+            self._call_long(caller)
         return 0
+
+    @rare
+    def _call_long(self, caller: Thread) -> None:
+        """Do the same by the long way.  Raises: likewise."""
+        self.messages.call(caller)
 
     def reply_receive(self, server: Thread) -> word:
         """Reply to a call, unless its handle is 0, and receive.  Raises: as `Messages.reply_receive`."""
-        return 0 if self._reply_receive(server) else self.messages.reply_receive(server)
+        return 0 if self._reply_receive(server) else self._reply_receive_long(server)
+
+    @rare
+    def _reply_receive_long(self, server: Thread) -> word:
+        """Return the same by the long way.  Raises: likewise."""
+        return self.messages.reply_receive(server)
 
     def _call(self, caller: Thread) -> bool:
         """Send a thread's message to a server that waits, which runs next; say whether that was possible."""
@@ -74,7 +84,7 @@ class ShortPath(Component):
         server.frame.set_message(handle.badge, caller.frame)
         server.frame.set_result(place)
         self.scheduler.wait_alone(caller, callers, self.queues[callers])
-        self.scheduler.run_alone(self.scheduler.cpus[caller.cpu], server, receivers)
+        self.scheduler.run_alone(server, receivers)
         return True
 
     def _reply_receive(self, server: Thread) -> bool:
@@ -107,11 +117,11 @@ class ShortPath(Component):
                 return False
         else:
             self.parcels.say(caller, 0)
+        caller.frame.set_message(0, server.frame)
+        caller.frame.set_result(0)
         right.clear()
         table.full = place - 1
         table.last = place - 1
-        caller.frame.set_message(0, server.frame)
-        caller.frame.set_result(0)
         self.scheduler.wait_alone(server, receivers, self.queues[receivers])
-        self.scheduler.run_alone(self.scheduler.cpus[server.cpu], caller, callers)
+        self.scheduler.run_alone(caller, callers)
         return True

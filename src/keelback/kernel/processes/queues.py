@@ -39,10 +39,10 @@ class Queues(Component):
     def push_link(self, queue: Queue, number: u16, link: Link) -> None:
         """Do the same with an element whose link is known."""
         last = queue.last
-        link.previous = last
         if last == 0:
             queue.first = number
         else:
+            link.previous = last
             self.link(last).next = number
         queue.last = number
 
@@ -51,10 +51,10 @@ class Queues(Component):
         number = queue.first
         link = self.link(number)
         after = link.next
-        queue.first = after
         if after == 0:
-            queue.last = 0
+            queue.clear()
         else:
+            queue.first = after
             self.link(after).previous = 0
             link.next = 0
         return number

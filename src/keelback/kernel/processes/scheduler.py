@@ -187,10 +187,15 @@ class Scheduler(Component):
         thread.queue = queue
         self.waits.push(self.queues[queue], thread.number)
 
+    def this_cpu(self) -> CpuState:
+        """Return the CPU that serves a trap: there is one."""
+        return self.cpus[0]
+
     def run_next(self, thread: Thread) -> None:
-        """Choose a thread that waits as the one to run on its CPU instead of the current one, which does not go on."""
+        """Choose a thread that waits as the one to run instead of the current one, which does not go on."""
         self.remove(thread)
-        self._make_current(self.cpus[thread.cpu], thread)
+        thread.state = ThreadState.RUNNING
+        self._make_current(self.this_cpu(), thread)
 
     def wait_alone(self, thread: Thread, number: u16, queue: Queue) -> None:
         """Suspend the current thread in a queue of a number, which is empty, without a deadline."""
@@ -199,17 +204,24 @@ class Scheduler(Component):
         queue.first = thread.number
         queue.last = thread.number
 
-    def run_alone(self, cpu: CpuState, thread: Thread, queue: Queue) -> None:
-        """Run a thread that waits alone in a queue, and has no deadline, on its CPU instead of the current one."""
+    def run_alone(self, thread: Thread, queue: Queue) -> None:
+        """Choose a thread that waits alone in a queue, and has no deadline, likewise."""
         queue.clear()
         thread.queue = 0
-        self._make_current(cpu, thread)
+        thread.state = ThreadState.RUNNING
+        self._make_current(self.this_cpu(), thread)
 
     def _make_current(self, cpu: CpuState, thread: Thread) -> None:
-        """Let a thread be the one whose frame the CPU's next trap is saved in."""
-        thread.state = ThreadState.RUNNING
+        """Let a CPU run a thread from now on, but for its address space: the next trap is saved in its frame."""
         cpu.current = thread.number
         cpu.task.set_trap_stack(thread.trap_stack())
+        if self.shows_threads:
+            self.segments.show_thread(thread.number)
+        # Else the return from a fast call would leave another thread's.
+        if self.in_long_mode:
+            self.cpu.drop_selectors()
+        else:
+            self.cpu.load_spare_selectors(USER_DATA)
 
     def remove(self, thread: Thread) -> None:
         """Take a thread out of the queues that it is in."""
@@ -238,20 +250,8 @@ class Scheduler(Component):
     def choose(self, cpu: CpuState) -> Thread:
         """Return the thread to resume where the current one does not go on: the first ready one, or idle."""
         chosen = self._take_ready(cpu)
-        cpu.current = chosen.number
-        cpu.task.set_trap_stack(chosen.trap_stack())
-        self.enter(chosen)
+        self._make_current(cpu, chosen)
         return chosen
-
-    def enter(self, thread: Thread) -> None:
-        """Let a CPU run its current thread from now on, but for its address space."""
-        # Else the return from a fast call would leave another thread's.
-        if self.in_long_mode:
-            self.cpu.drop_selectors()
-        else:
-            self.cpu.load_spare_selectors(USER_DATA)
-        if self.shows_threads:
-            self.segments.show_thread(thread.number)
 
     def _take_ready(self, cpu: CpuState) -> Thread:
         queue = self.queues[cpu.number]

@@ -14,6 +14,7 @@ from keelback.abi.errors import BadAddress, BadArgument
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.processes.processes import Process, Processes
+from keelback.kernel.processes.queues import Queue
 from keelback.kernel.processes.scheduler import MOST_TICKS
 from keelback.kernel.processes.threads import AwaitedWord, Thread, ThreadState
 from keelback.kernel.x86.paging import page_of
@@ -82,10 +83,14 @@ class WordWaits(Component):
         if self.user_memory.read_word(process.space, address) != thread.frame.argument(1) % (1 << 32):
             return CHANGED
         self.scheduler.wait(thread, self.queue_of(thread.awaited))
-        ticks = thread.frame.argument(2)
-        if ticks != 0:
-            self.scheduler.end_at(thread, ticks)
+        if thread.frame.argument(2) != 0:
+            self._limit(thread)
         return 0
+
+    @rare
+    def _limit(self, thread: Thread) -> None:
+        """Let a thread wait no longer than its call says."""
+        self.scheduler.end_at(thread, thread.frame.argument(2))
 
     def wake(self, thread: Thread) -> u32:
         """Wake those that wait on the word of a thread's call of `wake`, the first so many; return how many they are.
@@ -97,9 +102,23 @@ class WordWaits(Component):
             self._check(address)
         process = self.processes.of(thread)
         self.make_key(self.key, thread, process, address)
-        woken: u32 = 0
-        most = thread.frame.argument(1)
         queue = self.scheduler.queues[self.queue_of(self.key)]
+        number = queue.first
+        if number == 0:
+            self._check_there(thread)  # where somebody waits, it is
+            return 0
+        waiter = self.threads.table[number]
+        most = thread.frame.argument(1)
+        if number != queue.last or waiter.timed or most == 0 or not self._is_awaited_by(waiter):
+            return self._wake_each(thread, queue, most)
+        queue.clear()
+        self.scheduler.make_ready(waiter)
+        return 1
+
+    @rare
+    def _wake_each(self, thread: Thread, queue: Queue, most: word) -> u32:
+        """Return as `wake`, from a queue in which there may be others.  Raises: likewise."""
+        woken: u32 = 0
         number = queue.first
         while number != 0:
             waiter = self.threads.table[number]
@@ -110,7 +129,7 @@ class WordWaits(Component):
                 self.scheduler.wake_from(queue, waiter)
                 woken += 1
         if woken == 0:
-            self._check_there(thread)  # where somebody waits, it is
+            self._check_there(thread)
         return woken
 
     def _check_there(self, thread: Thread) -> None:
