@@ -43,7 +43,8 @@ MISTAKES = {
         "memory.frame_set", "FrameSet", "add", "index //= 32", "return", {"comparison", "invariants"},
     ),
     "the trap stack of the thread before": (
-        "processes.scheduler", "Scheduler", "choose", "chosen.trap_stack()", "self.threads.table[1].trap_stack()",
+        "processes.scheduler", "Scheduler", "_make_current", "thread.trap_stack()",
+        "self.threads.table[1].trap_stack()",
         {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a page of the guard that is the stack's": (
@@ -237,7 +238,7 @@ MISTAKES = {
         {"comparison", "invariants", "strict RAM and TLB"},
     ),
     "a queue whose last is not known": (
-        "processes.queues", "Queues", "pop", "queue.last = 0", "pass", {"comparison", "invariants"},
+        "processes.queues", "Queues", "pop", "queue.clear()", "queue.first = 0", {"comparison", "invariants"},
     ),
     "a way back to who has left": (
         "processes.queues", "Queues", "pop", "self.link(after).previous = 0", "pass", {"comparison", "invariants"},

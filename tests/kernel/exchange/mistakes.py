@@ -28,7 +28,10 @@ MISTAKES = {
     "callers that wait for a reply from nowhere": (
         *ENDPOINTS, "destroy", "self.scheduler.refuse_all(self.wait_queues.of_callers(number), Closed.number)", "pass",
     ),
-    "wake that wakes one too many": (*WORDS, "wake", "woken >= most", "woken > most"),
+    "wake that wakes one too many": (*WORDS, "_wake_each", "woken >= most", "woken > most"),
+    "a wake of nobody that wakes who waits alone": (*WORDS, "wake", " or most == 0", ""),
+    "a wake of who waits alone on another word": (*WORDS, "wake", " or not self._is_awaited_by(waiter)", ""),
+    "a deadline that outlives the wait of who waits alone": (*WORDS, "wake", " or waiter.timed", ""),
     "bits that come again": (*MESSAGES, "_take_bits", "endpoint.bits = 0", "pass"),
     "a caller with its reply that waits for its turn": (
         *MESSAGES, "_resume", "self.scheduler.run_next(caller)", "self.scheduler.wake(caller)",
@@ -69,7 +72,8 @@ MISTAKES = {
     "malloc pages that go, and nobody is told who waits on a word": (
         "calls.malloc_calls", "MallocCalls", "free_pages", "self.word_waits.forget_unreadable(process)", "pass",
     ),
-    "a wake where no memory is": (*WORDS, "wake", "if woken == 0:", "if False:"),
+    "a wake where no memory is": (*WORDS, "wake", "self._check_there(thread)", "pass"),
+    "a wake beside others where no memory is": (*WORDS, "_wake_each", "if woken == 0:", "if False:"),
     # Pages that move.
     "more pages than there is room for": (
         *PARCELS, "_check_size", " or parcel.page_count > room.most_pages", "",
