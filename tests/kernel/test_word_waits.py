@@ -9,7 +9,8 @@ from kernel.driven import ANYWHERE, ARGUMENT, BSS, DATA, MALLOC, NAME, PAGE, TEX
 READ, WRITE = 1, 2
 LIBRARY = DATA + 48
 IN_THE_SAME_QUEUE = 0x104
-"""Bytes between two words that have one queue."""
+FAR_IN_THE_SAME_QUEUE = 64 << 20
+"""Bytes between two words that have one queue; so far on, there is no memory."""
 
 
 @pytest.fixture
@@ -56,6 +57,14 @@ def test_those_on_one_word_are_woken_in_turn_and_no_others(machine):
     assert machine.finish(3) == 0 and waits(machine, 2)
 
 
+def test_who_waits_alone_is_woken_by_its_own_word_and_by_a_wake_of_some(machine):
+    wait(machine, 3, BSS)
+    assert machine.call(Call.WAKE, BSS + IN_THE_SAME_QUEUE, 1, pid=2) == 0 and waits(machine, 3)
+    assert machine.call(Call.WAKE, BSS, 0, pid=2) == 0 and waits(machine, 3)
+    assert machine.call(Call.WAKE, BSS, 1, pid=2) == 1
+    assert machine.finish(3) == 0
+
+
 def test_only_so_many_are_woken(machine):
     made = machine.start(2)
     for number in (4, 2, 3):
@@ -85,6 +94,11 @@ def test_a_wake_where_no_memory_is_fails_whether_memory_is_shared_or_not(machine
     assert machine.call(Call.OBJECT_MAP, handle, ANYWHERE, PAGE, WRITE, pid=2) == ANYWHERE
     assert machine.call(Call.WAKE, ANYWHERE + PAGE, 1, pid=2) == BadAddress.number
     assert machine.call(Call.WAKE, BSS, 1, pid=2) == 0 and machine.call(Call.WAKE, ANYWHERE, 1, pid=2) == 0
+
+
+def test_a_wake_where_no_memory_is_fails_beside_others_that_wait(machine):
+    wait(machine, 3, BSS)
+    assert machine.call(Call.WAKE, BSS + FAR_IN_THE_SAME_QUEUE, 1, pid=2) == BadAddress.number and waits(machine, 3)
 
 
 def test_a_deadline_ends_the_wait(machine):

@@ -30,7 +30,6 @@ MISTAKES = {
     ),
     "wake that wakes one too many": (*WORDS, "_wake_each", "woken >= most", "woken > most"),
     "a wake of nobody that wakes who waits alone": (*WORDS, "wake", " or most == 0", ""),
-    "a wake of who waits alone on another word": (*WORDS, "wake", " or not self._is_awaited_by(waiter)", ""),
     "a deadline that outlives the wait of who waits alone": (*WORDS, "wake", " or waiter.timed", ""),
     "bits that come again": (*MESSAGES, "_take_bits", "endpoint.bits = 0", "pass"),
     "a caller with its reply that waits for its turn": (
@@ -73,7 +72,6 @@ MISTAKES = {
         "calls.malloc_calls", "MallocCalls", "free_pages", "self.word_waits.forget_unreadable(process)", "pass",
     ),
     "a wake where no memory is": (*WORDS, "wake", "self._check_there(thread)", "pass"),
-    "a wake beside others where no memory is": (*WORDS, "_wake_each", "if woken == 0:", "if False:"),
     # Pages that move.
     "more pages than there is room for": (
         *PARCELS, "_check_size", " or parcel.page_count > room.most_pages", "",
