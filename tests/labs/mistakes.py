@@ -288,11 +288,11 @@ MISTAKES = {
         "right  wait_on(",
     ),
     ("waits", "nobody that is woken"): (
-        "                self.scheduler.wake_from(queue, waiter)\n", "",
+        "        self.scheduler.make_ready(waiter)\n", "",
         "should be ready to run, and is waiting",
     ),
     ("waits", "a wait without an end"): (
-        "            self.scheduler.end_at(thread, ticks)\n", "            pass\n",
+        "            self.scheduler.end_at(thread, thread.frame.argument(2))\n", "            pass\n",
         "yours  keelback: process 1 (words), thread 1, waits on the word at ",
     ),
     ("exchange", "a sender that is not woken"): (

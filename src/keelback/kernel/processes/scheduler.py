@@ -124,6 +124,7 @@ class Scheduler(Component):
         thread.state = ThreadState.SLEEPING
         self.end_at(thread, ticks)
 
+    @rare
     def end_at(self, thread: Thread, ticks: u32) -> None:
         """Note that a thread waits or sleeps for a number of ticks at most."""
         thread.timed = True

@@ -84,13 +84,8 @@ class WordWaits(Component):
             return CHANGED
         self.scheduler.wait(thread, self.queue_of(thread.awaited))
         if thread.frame.argument(2) != 0:
-            self._limit(thread)
+            self.scheduler.end_at(thread, thread.frame.argument(2))
         return 0
-
-    @rare
-    def _limit(self, thread: Thread) -> None:
-        """Let a thread wait no longer than its call says."""
-        self.scheduler.end_at(thread, thread.frame.argument(2))
 
     def wake(self, thread: Thread) -> u32:
         """Wake those that wait on the word of a thread's call of `wake`, the first so many; return how many they are.
