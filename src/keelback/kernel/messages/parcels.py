@@ -226,7 +226,7 @@ class Parcels(Component):
         parcel.most_pages = 0
         self.say(receiver, length)
 
-    @native("return (Message *)(page->bytes + offset);")
+    @native("return (void *)(page->bytes + offset);")
     def _record_in(self, page: Page, offset: u32) -> Message:
         """Return the record that begins so many bytes behind the start of a page."""
         return part_of(page, Message, offset)
