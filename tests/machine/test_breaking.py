@@ -27,7 +27,7 @@ WIDE = with_paging(MICROKERNEL, "x86-64")
 both_widths = pytest.mark.parametrize("layout", [MICROKERNEL, WIDE], ids=["i386", "x86-64"])
 FOREVER = code_program("ebfe")
 LOOP = b"\xeb\xfe"
-CHOOSE = re.compile(r"kernel/processes/scheduler\.py:(\d+) \(Scheduler\.choose\)")
+MADE_CURRENT = re.compile(r"kernel/processes/scheduler\.py:(\d+) \(Scheduler\._make_current\)")
 
 
 @pytest.fixture
@@ -44,16 +44,16 @@ def control_c():
         timer.cancel()
 
 
-def lines_of_choose():
+def lines_of_make_current():
     text = (Path(keelback.__file__).parent / "kernel" / "processes" / "scheduler.py").read_text().splitlines()
-    first = next(number for number, line in enumerate(text, 1) if "def choose(" in line)
+    first = next(number for number, line in enumerate(text, 1) if "def _make_current(" in line)
     return range(first, first + 30)
 
 
-def spoil_choose(contents, layout=MICROKERNEL):
-    """Let the method that chooses who runs loop, wherever the compiler has put it in."""
+def spoil_make_current(contents, layout=MICROKERNEL):
+    """Let the method that makes a thread the one that runs loop, wherever the compiler has put it in."""
     for address, place in source_places(make_symbols(layout, compiled(layout))):
-        if place and place.function == "scheduler_choose" and place.line:
+        if place and place.function == "scheduler_make_current" and place.line:
             contents[address : address + len(LOOP)] = LOOP
 
 
@@ -67,23 +67,23 @@ def compiled_pc(layout=MICROKERNEL):
 
 
 def place_of(error):
-    found = CHOOSE.fullmatch(str(error))
-    assert found is not None and int(found[1]) in lines_of_choose(), str(error)
+    found = MADE_CURRENT.fullmatch(str(error))
+    assert found is not None and int(found[1]) in lines_of_make_current(), str(error)
 
 
 def test_an_interpreted_kernel_is_left_where_it_is(control_c, monkeypatch):
-    def choose(self, _cpu):
+    def _make_current(self, _cpu, _thread):
         while True:
             pass
 
     pc = make_pc("forever", programs={"forever": FOREVER}, check=False)
     pc.bring_up()
     # The line is this file's, and it is called as if the kernel had it.
-    code = choose.__code__.replace(
-        co_filename=Scheduler.choose.__code__.co_filename, co_firstlineno=lines_of_choose()[0]
+    code = _make_current.__code__.replace(
+        co_filename=Scheduler._make_current.__code__.co_filename, co_firstlineno=lines_of_make_current()[0]
     )
-    made = type(choose)(code, Scheduler.choose.__globals__)
-    monkeypatch.setattr(Scheduler, "choose", made)
+    made = type(_make_current)(code, Scheduler._make_current.__globals__)
+    monkeypatch.setattr(Scheduler, "_make_current", made)
     with pytest.raises(Interrupted) as ended, interruptible(pc):
         control_c()
         pc.begin()
@@ -95,7 +95,7 @@ def test_an_interpreted_kernel_is_left_where_it_is(control_c, monkeypatch):
 @pytest.mark.parametrize("number", sliced(ENDING, 2))
 def test_a_compiled_kernel_is_stopped_where_it_is(control_c, number, layout):
     pc = compiled_pc(layout)
-    spoil_choose(pc.contents, layout)
+    spoil_make_current(pc.contents, layout)
     with pytest.raises(Interrupted) as ended, interruptible(pc):
         control_c(number=number)
         pc.boot()
@@ -110,7 +110,7 @@ def test_a_kernel_on_qemu_is_stopped_where_it_is(control_c, layout):
     with ObservedQemu(image, memory=8 * MIB) as machine:
 
         def spoil():
-            spoil_choose(machine.contents, layout)
+            spoil_make_current(machine.contents, layout)
             control_c(0.5)
 
         machine.at_booted.append(spoil)
