@@ -114,7 +114,7 @@ def test_a_kernel_is_compiled_meanwhile(builds, monkeypatch):
     monkeypatch.setattr(kernels, "compiled", cache(compiled.__wrapped__))
     done = threading.Event()
     monkeypatch.setattr(kernels, "is_as_written", lambda kernel: done.wait(20))  # for what the caller does
-    with compiling(compiled, MICROKERNEL):
+    with compiling(kernels.compiled, MICROKERNEL):
         done.set()
     assert kernels.compiled(MICROKERNEL) is kernels.compiled(MICROKERNEL) and builds == ["microkernel"]
 
