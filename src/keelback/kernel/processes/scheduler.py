@@ -206,14 +206,14 @@ class Scheduler(Component):
         queue.last = thread.number
 
     def run_alone(self, thread: Thread, queue: Queue) -> None:
-        """Choose a thread that waits alone in a queue, and has no deadline, likewise."""
+        """Choose a thread that waits alone in a queue, without a deadline, as `run_next` does."""
         queue.clear()
         thread.queue = 0
         thread.state = ThreadState.RUNNING
         self._make_current(self.this_cpu(), thread)
 
     def _make_current(self, cpu: CpuState, thread: Thread) -> None:
-        """Let a CPU run a thread from now on, but for its address space: the next trap is saved in its frame."""
+        """Make a thread a CPU's current one, but for its address space: the next trap is saved in its frame."""
         cpu.current = thread.number
         cpu.task.set_trap_stack(thread.trap_stack())
         if self.shows_threads:
