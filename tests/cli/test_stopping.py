@@ -13,6 +13,9 @@ from cli.test_run import command
 from command_client import COMMAND, ENVIRONMENT
 from keelback.cli.sources import our_programs
 
+PRIMES_IS_SHOWN = re.compile(r"\n  1  primes   had not ended: r.*\n +at primes\.c(:\d+)? in (main|is_prime), 0x")
+"""A run may stop at any instruction of its loops, of which some belong to no line."""
+
 WAYS = [("--kernel", "interpreted"), ("--kernel", "compiled"), ("--machine", "qemu")]
 
 
@@ -29,7 +32,7 @@ def test_a_limit_of_virtual_time_ends_a_run_at_the_same_trap_every_time(kernel):
 def test_a_time_ends_a_run(way):
     done = command("run", *way, "--time", "2s", "primes 4000000000", "hello")
     assert (done.returncode, done.stderr) == (1, "keelback: stopped after 2 seconds\n")
-    assert "1  primes   had not ended: r" in done.stdout and "at primes.c:" in done.stdout
+    assert PRIMES_IS_SHOWN.search(done.stdout)
     assert "exited with status 0" in done.stdout and "user frames: " in done.stdout
 
 
@@ -52,7 +55,7 @@ def test_a_signal_shows_where_each_process_was(way, number, said):
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (128 + number, f"keelback: {said}\n")
     assert not any(Path("/proc", child).exists() for child in children)
-    assert "1  primes   had not ended: r" in output and "at primes.c:" in output
+    assert PRIMES_IS_SHOWN.search(output)
     assert "\n  2  hello    " in output
 
 
