@@ -17,6 +17,7 @@ from keelback.image.kernels import NoBase, base_of, compiled, compiled_to_run, c
 from keelback.image.toolchain import ToolchainError
 from keelback.kernel.layout import LAYOUTS, MICROKERNEL
 from keelback.kernel.memory.frames import Frames
+from keelback.lang import u32
 
 
 @pytest.fixture
@@ -97,17 +98,36 @@ def test_a_kernel_to_run_is_the_whole_where_that_compiled_again_takes_too_much_s
     assert builds == ["microkernel"]
 
 
-def test_another_process_compiles_what_a_kernel_is_compiled_again_from(monkeypatch):
-    calls = []
+@pytest.fixture
+def processes(monkeypatch):
+    """Return the commands of the processes that are to compile a kernel, each of which fails."""
+    seen = []
     monkeypatch.setattr(
-        kernels, "run_tool", lambda command: calls.append(command) or CompletedProcess(command, 2, b"", b"no")
+        kernels, "run_tool", lambda command: seen.append(command) or CompletedProcess(command, 2, b"", b"no")
     )
     monkeypatch.setattr(kernels, "kept_build", lambda *key, build: build())
-    monkeypatch.setattr(Frames, "share", lambda self, frame: True)
+    return seen
+
+
+def test_another_process_compiles_what_a_kernel_is_compiled_again_from(processes, monkeypatch):
+    def share(self, frame: u32) -> bool:
+        return frame > 0
+
+    monkeypatch.setattr(Frames, "share", share)
     with pytest.raises(NoBase, match="no"):
         base_of.__wrapped__(MICROKERNEL)
-    [[*_, module, layout]] = calls
+    [[*_, module, layout]] = processes
     assert module == "keelback.image.base" and pickle.loads(bytes.fromhex(layout)) == MICROKERNEL
+
+
+def test_what_the_compiler_refuses_is_told_before_another_process_compiles(processes, monkeypatch):
+    def share(self, frame: u32) -> bool:
+        return bool([frame])
+
+    monkeypatch.setattr(Frames, "share", share)
+    with pytest.raises(CompileError, match="no list"):
+        compiled_to_run.__wrapped__(MICROKERNEL)
+    assert processes == []
 
 
 def test_a_kernel_is_compiled_meanwhile(builds, monkeypatch):

@@ -64,7 +64,7 @@ def compiled(layout: Layout) -> CompiledKernel:
 def base_of(layout: Layout) -> KernelBase:
     """Compile the kernel of a layout to be compiled again, or find it compiled from the same sources.
 
-    Where methods of it are replaced in this process, another one compiles it.
+    Where methods of it are replaced in this process, another one compiles it, if the compiler refuses none of them.
     Raises: CompileError; ToolchainError; NoBase.
     """
     build = built_base if is_as_written(kernel_of(layout)[0]) else _base_of_another_process
@@ -94,12 +94,25 @@ class NoBase(Exception):
 
 
 def _base_of_another_process(layout: Layout) -> bytes:
-    """Have another process compile the kernel of a layout to be compiled again.  Raises: NoBase."""
+    """Have another process compile the kernel of a layout to be compiled again.
+
+    What the compiler refuses of the kernel as it is here is told first, before that takes its time.
+    Raises: CompileError; NoBase.
+    """
     with working_on("the kernel"):
+        _look_at(layout)
         done = run_tool([sys.executable, "-P", "-m", "keelback.image.base", pickle.dumps(layout).hex()])
     if done.returncode != 0:
         raise NoBase(done.stderr.decode(errors="replace"))
     return done.stdout
+
+
+def _look_at(layout: Layout) -> None:
+    """Have the compiler read the kernel of a layout.  Raises: CompileError at the first construct that is refused."""
+    from keelback.compiler import compile_program
+
+    kernel, ram = kernel_of(layout)
+    compile_program(kernel, ram, entries_of(kernel))
 
 
 @cache
