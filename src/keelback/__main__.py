@@ -1,5 +1,7 @@
 """`python -m keelback`: the command, where a debugger or a profiler wants a module."""
 
-from keelback.cli import main
+import sys
 
-main()
+from keelback.cli import start
+
+sys.exit(start())

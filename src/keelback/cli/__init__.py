@@ -3,11 +3,14 @@
 1. SIGINT, SIGTERM and SIGHUP end the process at once, at any moment, with nothing left behind and 128 and their number
    as its status; a run of a machine takes the first two in its own way (`machine/breaking.py`).
 2. What is written always reaches its stream, whatever the stream's encoding has no characters for.
+3. At the end Python takes no object apart, which takes longer than many a command.
 """
 
+import atexit
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -33,14 +36,19 @@ def end_at_once(number: int, _frame: FrameType | None = None) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command of this process's arguments, and end with its status."""
+    """Run the command of this process's arguments, and end this process with its status."""
+    leave(start())
+
+
+def start() -> int:
+    """Run the command of this process's arguments, and return its status."""
     signal.signal(signal.SIGINT, end_at_once)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
             signal.signal(number, end_at_once)
     if sys.flags.optimize:
         _say("can't start: Python would leave out the kernel's asserts; unset PYTHONOPTIMIZE, or run it without -O")
-        sys.exit(MISTAKE)
+        return MISTAKE
     try:
         from keelback.cli.ending import run_command
         from keelback.cli.streams import open_streams
@@ -48,8 +56,16 @@ def main() -> NoReturn:
         open_streams()
     except (ImportError, MemoryError, OSError, SyntaxError) as error:
         _say(f"can't start: {type(error).__name__}: {error}".splitlines()[0])
-        sys.exit(CAN_NOT_START)
-    sys.exit(run_command())
+        return CAN_NOT_START
+    return run_command()
+
+
+def leave(status: int) -> NoReturn:
+    """End this process, at once where no other thread is left and nobody watches this one."""
+    if threading.active_count() > 1 or sys.gettrace() or sys.getprofile():
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    os._exit(status)
 
 
 def _say(line: str) -> None:
