@@ -297,6 +297,19 @@ def test_warnings_are_told_every_time_and_refused_on_request(
         compile_c(source, flags=NO_WARNINGS)
 
 
+@pytest.mark.parametrize("target", [I386, X86_64], ids=["i386", "x86-64"])
+@pytest.mark.parametrize("declared", ["static __thread int mine", "extern _Thread_local int mine"])
+def test_a_thread_local_variable_is_refused_by_name(tmp_path: Path, target: Target, declared: str) -> None:
+    source = write(tmp_path / "a.c", f"{declared};\nint f(void) {{ return mine++; }}\n")
+    with pytest.raises(ToolchainError) as refused:
+        compile_c(source, target=target)
+    assert str(refused.value) == (
+        f"{source} does not compile\n"
+        "a.c: error: mine is thread-local, which no variable can be here; "
+        "thread_key, thread_get and thread_set of thread.h keep what is each thread's own"
+    )
+
+
 # What is kept
 
 

@@ -40,6 +40,12 @@ def undefined_in(compiled: bytes) -> set[str]:
     return {symbol.name for symbol in _globals(compiled) if not symbol.defined}
 
 
+def thread_locals_in(compiled: bytes) -> list[str]:
+    """Return the names of the thread-local variables that an object file has or uses, in the order of its symbols."""
+    symbols = _read(compiled).get_section_by_name(".symtab").iter_symbols()
+    return [symbol.name for symbol in symbols if symbol["st_info"]["type"] == "STT_TLS" and symbol.name]
+
+
 def with_weak_names(compiled: bytes) -> bytes:
     """Return an object file whose names give way to those that a program has for its own functions.
 

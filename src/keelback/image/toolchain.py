@@ -24,6 +24,7 @@ from typing import Final
 from keelback.image import as_written, division, integers_only
 from keelback.image.cache import Entry, digest_of, find_or_build, key_of
 from keelback.image.progress import working_on
+from keelback.image.symbols import thread_locals_in
 from keelback.image.zig import ToolchainError as ToolchainError
 from keelback.image.zig import run_zig, zig_folder, zig_version
 
@@ -114,7 +115,10 @@ _UNUSED_IS_WELL: Final = "-Wno-unused-command-line-argument"  # IR knows nothing
 _LINKER_FLAGS: Final = ("-z", "max-page-size=4096", "--no-dynamic-linker")
 _NO_DEFINES: Final[Mapping[str, int]] = MappingProxyType({})
 _NO_OBJECTS: Final[Mapping[str, bytes]] = MappingProxyType({})
-_RULES: Final = f"{integers_only.RULE}; {division.RULE}"
+_RULES: Final = f"{integers_only.RULE}; {division.RULE}; no thread-local variables"
+_THREAD_LOCAL: Final = """\
+{}: error: {} is thread-local, which no variable can be here; \
+thread_key, thread_get and thread_set of thread.h keep what is each thread's own"""
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +136,7 @@ def compile_c(
     Warnings go to this module's logger, whether or not the object comes from the cache.
 
     Raises:
-        ToolchainError: the compiler refused it, or it needs floating point.
+        ToolchainError: the compiler refused it, or it needs floating point or a thread-local variable.
         OSError: the source can't be read.
     """
     flags = (*OPTIMISED, *C_FLAGS, *target.c_flags, *flags)
@@ -152,7 +156,9 @@ def compile_c_as_written(
 
 
 def _finished(source: Path, compiled: bytes) -> bytes:
-    """Return an object as it is kept.  Raises: ToolchainError where it has floating point."""
+    """Return an object as it is kept.  Raises: ToolchainError: it has a thread-local variable or floating point."""
+    if names := thread_locals_in(compiled):
+        raise ToolchainError(source, "does not compile", _THREAD_LOCAL.format(source.name, names[0]))
     # First, because the decoder takes clang's trap for two bytes only, and what follows for what it is not.
     made = division.with_divide_errors(compiled)
     if use := integers_only.first_use(made):
