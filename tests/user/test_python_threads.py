@@ -2,7 +2,8 @@
 
 import pytest
 
-from keelback.image.python_programs import build_python_program
+from keelback.errors import UserError
+from keelback.image.python_programs import build_python_program, compile_python_program
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.processes.processes import Ending
 from keelback.lang import Panic, Ram, Region, Struct, freeze, i32, u32, word
@@ -130,6 +131,36 @@ def test_threads_wait_for_each_other_and_have_what_is_their_own(layout):
 
 def test_a_thread_ends_another_that_waits():
     assert said(Enders, "it", "interpreted") == ["ended with 42"]
+
+
+class Idle(Program):
+    """Starts a thread, and does not say what that does."""
+
+    def __init__(self, ram: Ram, records: Region, kernel: Kernel | None) -> None:
+        super().__init__(ram, records, kernel)
+        self.threads = Threads()
+
+    def main(self, argument: word) -> i32:
+        return 1 if failed(self.threads.start(1)) else 0
+
+
+class Wordless(Idle):
+    """Has a thread that takes nothing."""
+
+    def thread(self) -> word:
+        return 0
+
+
+@pytest.mark.parametrize("kind", [Idle, Wordless])
+@pytest.mark.parametrize("word_bits", [32, 64])
+def test_a_program_whose_threads_have_nothing_to_run_is_refused(kind, word_bits):
+    root, ram = make_program(kind, word_bits=word_bits)
+    freeze(root)
+    with pytest.raises(UserError) as refused:
+        compile_python_program(root, ram)
+    assert str(refused.value) == (
+        f"{kind.__name__} starts threads, so it has to have: def thread(self, argument: word) -> word"
+    )
 
 
 @pytest.mark.parametrize("life", LIVES)

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from keelback.compiler import Compiled, compile_program
+from keelback.compiler import Compiled, compile_program, ir
+from keelback.errors import UserError
 from keelback.image.compact import link_sized
 from keelback.image.compiled import CHECK_FLAG, build_object
 from keelback.image.debug_data import link_with_debug_data
@@ -13,6 +14,7 @@ from keelback.image.runtime import build_runtime, named
 from keelback.image.runtime_parts import trap_flags
 from keelback.image.toolchain import TARGETS, USER_FLAGS
 from keelback.lang.component import Component
+from keelback.lang.integers import INTEGER_TYPES
 from keelback.lang.ram import Ram
 
 MAIN, THREAD = "main", "thread_of_program"
@@ -23,7 +25,7 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
     """Compile a program in Kernel Python, a frozen component with a `main`, to an ELF file, as wide as its RAM's words.
 
     Its static records are its data; the C runtime starts it.  Its `image_size`, unless 0, fixes the image's bytes.
-    Raises: CompileError; ToolchainError; ValueError when the image base is not the start of a page.
+    Raises: UserError, as CompileError and ToolchainError; ValueError when the image base is not the start of a page.
     """
     program: Any = root
     with working_on(name):
@@ -37,9 +39,22 @@ def build_python_program(name: str, root: Component, ram: Ram, *, runtime: Path,
 
 
 def compile_python_program(root: Component, ram: Ram) -> Compiled:
-    """Compile a program in Kernel Python, a frozen component with a `main`, to C.  Raises: CompileError."""
+    """Compile a program in Kernel Python, a frozen component with a `main`, to C.
+
+    Raises: CompileError; UserError where it starts threads and has no `thread` for them.
+    """
     program: Any = root
     entries = {MAIN: program._start}
     if hasattr(program, "thread"):
         entries[THREAD] = program.thread
-    return compile_program(root, ram, entries)
+    compiled = compile_program(root, ram, entries)
+    if THREAD in compiled.c and not _takes_a_word(compiled.functions.get(THREAD), ram.word_bits):
+        name = type(root).__name__
+        raise UserError(f"{name} starts threads, so it has to have: def thread(self, argument: word) -> word")
+    return compiled
+
+
+def _takes_a_word(function: ir.Function | None, bits: int) -> bool:
+    """Say whether there is such a function, and it takes a word and returns one."""
+    word = INTEGER_TYPES["word"].resolved(bits)
+    return function is not None and [*function.parameters.values(), function.key.result] == [word, word]
