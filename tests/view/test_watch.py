@@ -340,6 +340,19 @@ def test_the_help_covers_every_key():
     assert any("The page under the cursor" in line for line in seen(watched("hello"), typed("question_mark")))
 
 
+def test_a_small_terminal_has_room_for_the_help_and_says_how_to_get_it():
+    run = watched("hello")
+    assert seen(run, typed(), SMALL)[-1].startswith("? help  q quit")
+    first, *_, last = seen(run, typed("question_mark"), SMALL)
+    assert (first.strip()[0], first.strip()[-1], last.strip()[0], last.strip()[-1]) == tuple("╭╮╰╯")
+
+
+def test_the_state_of_a_process_with_threads_is_shown_whole():
+    run = watched("philosophers")
+    run.find("thread_create")
+    assert any("philosop 2× running" in line for line in seen(run, typed()))
+
+
 def test_the_docs_show_screens_as_they_are():
     assert screens.SCREEN.search(screens.PAGE.read_text()) and screens.page_now() == screens.PAGE.read_text()
 

@@ -35,7 +35,7 @@ AT_ANY_TIME = ("quit", "help", "speed")
 SCROLL_BAR = 1
 ENTER = "\r"
 NARROW, LOW = 110, 32
-KEYS = "← → step  ⇧→ over  space run  w who changed  n next change  g go to  p process  / find  ? help  q quit"
+KEYS = "? help  q quit  ← → step  ⇧→ over  space run  g go to  p process  w who changed  n next change  / find"
 
 
 class WatchApp(App[None]):

@@ -16,18 +16,17 @@ TEXT = """\
 [b]The page under the cursor[/b]
   ↑ ↓ k j, h l, or a click  choose a page
   n  run to the next step that changes it
-  w  say which trap changed it last, and where in the kernel or the program
+  w  say which trap changed it last, and where in kernel or program
   p  the same page of the next process
   g  go to an address, or to a trap as #214
 
 [b]Cells[/b]
   the glyph says whose a page is, the style what its program may do:
   [reverse]1[/reverse] may be written  1 read-only  [u]1[/u] copy-on-write  [b]1[/b] changed by this step
-  K kernel  R reserved  C console  L library  S of several  0 zeros  g guard  . free
+  K kernel  R reserved  C console  L library  S of several  0 zeros
+  g guard  . free
 
-c  console or events, where there is room for one
-q  quit        any key closes this
-"""
+c  console or events, where one has room   q  quit   any key closes this"""
 
 
 class Help(ModalScreen[None]):

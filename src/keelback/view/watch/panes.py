@@ -31,10 +31,10 @@ def head(watched: Watched, columns: int, doing: str) -> Text:
 def processes(watched: Watched) -> Text:
     """Return a table: id, program, state, and how many pages are its own, shared, and page tables."""
     snapshot = watched.snapshot
-    table = Text(f"{'pid':>4} {'program':<9}{'state':<8}{'own':>4}{'shared':>7}{'tables':>7}", GREY)
+    table = Text(f"{'pid':>4} {'program':<9}{'state':<11}{'own':>4}{'shared':>7}{'tables':>7}", GREY)
     for pid, process in snapshot.processes.items():
         mark = "▶" if pid == watched.current else " "
-        line = f"\n{mark}{pid:>3} {process.name:<8.8} {_state(process):<8.8}{_counts(process)}"
+        line = f"\n{mark}{pid:>3} {process.name:<8.8} {_state(process):<11.11}{_counts(process)}"
         table.append(line, Look(color=colour_of(pid), bold=pid == watched.current))
     return table
 
