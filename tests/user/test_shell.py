@@ -77,6 +77,12 @@ def test_what_is_typed_is_edited():
     assert said.splitlines()[1::2] == ["world", "again", "world"]
 
 
+def test_what_mem_counts_is_all_memory():
+    said = session("mem\r\x04")
+    *counts, all_frames = map(int, re.findall(r"[a-z] +(\d+)$", said, re.MULTILINE))
+    assert len(counts) == 7 and sum(counts) == all_frames == len(machine("interpreted").contents) // 4096
+
+
 def test_what_is_wrong_is_said_in_a_line():
     assert answers(
         ["nothing", "cat nothing", "ls > ls", "echo >", "rm ls", "kill 77", "kill 1", "kill", "a |", "primes < none"]
