@@ -82,6 +82,23 @@ def test_an_error_that_nobody_has_foreseen_is_a_line_too_and_all_of_it_for_who_a
     assert "Traceback (most recent call last):" in raised(monkeypatch, capfd, unforeseen())[1]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["layouts", "teaching"], "Got unexpected extra argument (teaching); see `keelback layouts --help`"),
+        (["walk", "cow", "0x8049000"], "Invalid value for 'PID': 'cow' is not a valid number."),
+        (["ps", "--at", "end", "cow"], "Invalid value for '--at': 'end' is not a valid number."),
+        (
+            ["story", "--layout", "teaching"],
+            "No such option '--layout'; `keelback run`, `keelback watch`, `keelback check` and 14 others have it",
+        ),
+    ],
+    ids=lambda each: " ".join(each[:2]) if isinstance(each, list) else "",
+)
+def test_words_that_a_command_does_not_take_are_told_in_its_own(capfd, words, said):
+    assert (run_command(words), capfd.readouterr().err) == (2, f"keelback: {said}\n")
+
+
 def test_the_statuses_are_those_of_the_help():
     shown = keelback("", "--help")[1].decode().split("Exit status:\n")[1]
     assert [line.strip() for line in shown.splitlines()] == [f"{status:<8} {says}" for status, says in STATUSES]

@@ -128,6 +128,7 @@ def test_files_are_built_or_read(tmp_path):
         (["y" * 5000], "no program 'yyyy"),
         (["--memory", "0", "hello"], "--memory 0: not a multiple of 4K below 4G"),
         (["--memory", "4G", "hello"], "--memory 4G: not a multiple of 4K below 4G"),
+        (["--memory", "64", "hello"], "--memory 64: not a multiple of 4K below 4G; a number alone counts bytes"),
         (["--memory", "-1M", "hello"], "--memory -1M: not a size such as 512K, 64M or 1G"),
         (["--memory", "1M", "hello"], "too little memory: the kernel image and its maps need "),
         (["--format", "jos"], "No such option '--format'; `keelback mem` has it"),

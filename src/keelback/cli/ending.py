@@ -15,15 +15,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from keelback.cli.progress import shown_progress, take_away
 from keelback.cli.statuses import BADLY, BY_SIGNAL, HOST_FAILED, KERNEL_WRONG, MISTAKE, WELL
 from keelback.cli.streams import escaped, escaped_lines
 from keelback.errors import Interrupted, LimitReached, UserError
 
+if TYPE_CHECKING:
+    import click
+
 SHOW_ALL = "KEELBACK_TRACEBACK"
 """The variable of the environment that lets an error of Keelback's own be shown with its traceback."""
+_MOST_NAMED = 4
+"""How many commands a line names at most."""
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
@@ -71,11 +76,23 @@ def _run(arguments: Sequence[str] | None) -> int:
         others = commands_with(error.option_name)
         raise UserError(_of_others(error.option_name, others) if others else error.format_message()) from None
     except click.ClickException as error:
-        raise UserError(re.sub(r"\s*\n\s*", " ", error.format_message())) from None
+        raise UserError(_refusal(error)) from None
+
+
+def _refusal(error: "click.ClickException") -> str:
+    """Return what is wrong with the words of a command; where there are too many, what says which it takes."""
+    said = re.sub(r"\s*\n\s*", " ", error.format_message())
+    context = getattr(error, "ctx", None)
+    if context is not None and said.startswith("Got unexpected extra argument"):
+        return f"{said}; see `{context.command_path} --help`"
+    return said
 
 
 def _of_others(option: str, commands: Sequence[str]) -> str:
-    *most, last = (f"`keelback {each}`" for each in commands)
+    named = [f"`keelback {each}`" for each in commands]
+    if len(named) > _MOST_NAMED:
+        named[_MOST_NAMED - 1 :] = [f"{len(named) - _MOST_NAMED + 1} others"]
+    *most, last = named
     have = f"{', '.join(most)} and {last} have it" if most else f"{last} has it"
     return f"No such option {option!r}; {have}"
 

@@ -21,6 +21,13 @@ LAYOUT_WORD = f"[{'|'.join(LAYOUTS)}|FILE.py:NAME]"
 SHELL = "--shell"
 """The word, in front of the programs', that asks for the shell; only an option can stand there."""
 
+
+class Number(click.IntRange):
+    """A number within bounds, which a message calls that."""
+
+    name = "number"
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -228,9 +235,9 @@ def pause(function: F) -> F:
             raise UserError("--at and --until: say one of them")
         return function(*arguments, stop=StopPoint(at, until, pid), **others)
 
-    by_trap = click.option("--at", metavar="TRAP", type=click.IntRange(0), help="Stop after so many traps.")
+    by_trap = click.option("--at", metavar="TRAP", type=Number(0), help="Stop after so many traps.")
     by_text = click.option("--until", metavar="TEXT", help="Stop where the console has said a text.")
-    process = click.option("--pid", metavar="N", type=click.IntRange(1), help="Show one process, not all of them.")
+    process = click.option("--pid", metavar="N", type=Number(1), help="Show one process, not all of them.")
     return cast(F, by_trap(by_text(process(called))))
 
 

@@ -91,7 +91,8 @@ def _size(text: str, unit: str, end: str) -> int:
         raise UserError(f"--memory {text}: not a size such as 512K, 64M or 1G")
     size = int(found[1]) * SIZES[found[2]]
     if not 0 < size < _bytes(end) or size % _bytes(unit):
-        raise UserError(f"--memory {text}: not a multiple of {unit} below {end}")
+        hint = "" if found[2] or not size else "; a number alone counts bytes"
+        raise UserError(f"--memory {text}: not a multiple of {unit} below {end}{hint}")
     return size
 
 

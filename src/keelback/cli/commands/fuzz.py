@@ -11,10 +11,10 @@ MOST = 1_000_000
 @click.command()
 @options.kernel
 @click.option(
-    "--count", metavar="N", type=click.IntRange(1, MOST), default=64, show_default=True, help="How many families."
+    "--count", metavar="N", type=options.Number(1, MOST), default=64, show_default=True, help="How many families."
 )
 @click.option("--seed", metavar="N", default="1", show_default=True, help="The first family; the others follow it.")
-@click.option("-j", "jobs", metavar="N", type=click.IntRange(1, 1024), help="How many tasks at once; all processors.")
+@click.option("-j", "jobs", metavar="N", type=options.Number(1, 1024), help="How many tasks at once; all processors.")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Try them by the workers of a Dask scheduler.")
 @click.option("-o", "output", metavar="FOUND", default="found", show_default=True, help="The folder for what is found.")
 def command(

@@ -19,7 +19,7 @@ from keelback.cli import options
 @click.option(
     "--since",
     metavar="TRAP",
-    type=click.IntRange(0),
+    type=options.Number(0),
     help="Mark what has changed since, and draw both.",
 )
 @options.picture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from keelback.cli import options
 from keelback.errors import UserError
 
 
@@ -19,7 +20,7 @@ from keelback.errors import UserError
 )
 @click.option("--film", metavar="FILE.svg", help="Draw memory trap by trap instead, as a picture that moves.")
 @click.option(
-    "--every", type=click.IntRange(min=1), metavar="TRAPS", help="Traps from one frame of the film to the next."
+    "--every", type=options.Number(min=1), metavar="TRAPS", help="Traps from one frame of the film to the next."
 )
 def command(file: str, at: int | None, changed: str | None, film: str | None, every: int | None) -> int:
     """Make a run again that `keelback run --record FILE` has recorded.

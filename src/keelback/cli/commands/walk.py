@@ -6,7 +6,7 @@ from keelback.cli import options
 
 
 @click.command()
-@click.argument("process", metavar="PID", type=click.IntRange(1))
+@click.argument("process", metavar="PID", type=options.Number(1))
 @click.argument("address")
 @options.target
 @options.json

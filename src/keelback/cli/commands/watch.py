@@ -18,7 +18,7 @@ from keelback.cli.sizes import failing_allocation, memory_size, seed_of
 @options.seed
 @click.option("--fail", metavar="CALL:N", help="Let allocation N of the kernel's fail in the first CALL: fork:3.")
 @click.option("--serve", is_flag=True, help="Show it in a browser, on this machine alone.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where --serve listens.")
+@click.option("--port", type=options.Number(1, 65535), default=8000, show_default=True, help="Where --serve listens.")
 def command(
     programs: tuple[str, ...],
     kernel: str | None,
