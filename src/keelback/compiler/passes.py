@@ -29,12 +29,16 @@ class Compiled:
     word_bits: int
 
 
+MUCH = 100_000
+"""Objects that it takes long to go through."""
+
+
 @contextmanager
 def working_on_program(program: Program) -> Iterator[None]:
     """Have what is refused meanwhile told with the place that a pass is at; look for no cycles of garbage.
 
-    That takes a fifth of the time, for next to none.  What was made counts as old then, or all is gone through at once;
-    but not where somebody has frozen what is to stay, which would be thawed.
+    That takes a fifth of the time, for next to none.  What was made counts as old then, where it is much, or all is
+    gone through at once; but not where somebody has frozen what is to stay, which would be thawed.
     """
     usual = gc.isenabled()
     gc.disable()
@@ -43,7 +47,7 @@ def working_on_program(program: Program) -> Iterator[None]:
             yield
     finally:
         if usual:
-            if gc.get_freeze_count() == 0:
+            if gc.get_count()[0] > MUCH and gc.get_freeze_count() == 0:  # which counts one by one
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
