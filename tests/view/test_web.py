@@ -8,6 +8,8 @@ import string
 import struct
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -199,6 +201,21 @@ def test_the_machine_stands_still_until_it_is_told_to_run(browser, page_of):
     assert browser.run("document.getElementById('back').disabled")
     browser.open(f"{url}#run")
     browser.wait_for("window.keelback?.machine?.traps > 0")
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_a_page_that_has_not_started_shows_no_map_and_leaves_room_for_the_screen(browser, page_of, tmp_path, width):
+    url = page_of(MICROKERNEL, "hello", "cow")
+    still = tmp_path / "still.html"
+    still.write_text(Path(urlsplit(url).path).read_text().replace('<script type="module">', '<script type="text/x">'))
+    sizes = []
+    for each, until in ((still.as_uri(), "document.readyState === 'complete'"), (url, PAUSED)):
+        browser.open(each, width=width)
+        browser.wait_for(f"location.href === '{each}' && {until}")
+        sizes.append(browser.run("['screen', 'picture'].map((id) => document.getElementById(id).offsetHeight)"))
+    (before, no_map), (after, a_map) = sizes
+    assert no_map == 0 < a_map and abs(before - after) <= 1
+    assert browser.complaints() == []
 
 
 def test_back_leads_to_the_trap_before_with_the_same_page_chosen(cow):
