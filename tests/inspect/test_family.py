@@ -72,7 +72,7 @@ def told(family):
     [
         ("x", "exited with status 5", True),
         ("xn", "exited with status 5", False),
-        ("f", "killed: page fault", True),
+        ("f", "killed: page fault, write to 0x00000010, not mapped", True),
         ("k", "killed by itself", True),
         ("s", "killed by process 1", True),
         ("t", "exited with status 0", True),

@@ -11,7 +11,16 @@ from keelback.inspect.records import members
 from keelback.inspect.source_places import SourcePlace
 from keelback.inspect.traps import TrapFrames
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes.processes import ACCESSES, REASONS, Ending, FaultRecord, Process, ProcessState
+from keelback.kernel.processes.processes import (
+    ACCESSES,
+    REASONS,
+    Access,
+    Ending,
+    FaultRecord,
+    Process,
+    ProcessState,
+    Reason,
+)
 from keelback.kernel.x86.vectors import VECTOR_NAMES, Vector, named
 from keelback.lang import text_of
 
@@ -31,6 +40,18 @@ class Fault(NamedTuple):
     vector: int
     address: int | None = None
     access: str | None = None
+
+
+class SeenFault(NamedTuple):
+    """A fault before the kernel has served it, with what a `FaultRecord` says where that ends the process."""
+
+    vector: int
+    error: int
+    instruction: int
+    thread: int = 0
+    address: int = 0
+    access: Access = Access.NONE
+    reason: Reason = Reason.NONE
 
 
 @dataclass(frozen=True)
@@ -65,10 +86,12 @@ def killed(pid: int, name: str, killer: int) -> ProcessEnding:
     return ProcessEnding(pid, name, False, f"killed by {by}", kind=Kind.KILLED, killer=killer)
 
 
-def faulted(pid: int, name: str, how: str, fault: Fault, code: Code, address: int) -> ProcessEnding:
-    """Return the ending of a process that died at an address of its code."""
-    place, source = code.place_in(address), source_of(code, address)
-    return ProcessEnding(pid, name, False, how, place, kind=Kind.FAULTED, fault=fault, source=source)
+def faulted(pid: int, name: str, fault: FaultRecord | SeenFault, code: Code) -> ProcessEnding:
+    """Return the ending of a process that died of a fault of its code."""
+    thread = f", in thread {fault.thread}" if fault.thread else ""
+    how = f"killed: {fault_in_words(fault)}{thread}"
+    place, source = code.place_in(fault.instruction), source_of(code, fault.instruction)
+    return ProcessEnding(pid, name, False, how, place, kind=Kind.FAULTED, fault=_fault(fault), source=source)
 
 
 def source_of(code: Code, address: int) -> SourcePlace | None:
@@ -93,9 +116,7 @@ def ending_of(
     name = text_of(process.name)
     code = code or code_of(process, programs)
     if process.ending == Ending.FAULTED:
-        record = process.fault
-        how = "killed: " + fault_in_words(record) + (f", in thread {record.thread}" if record.thread else "")
-        return faulted(process.pid, name, how, _fault(record), code, record.instruction)
+        return faulted(process.pid, name, process.fault, code)
     if process.ending == Ending.EXITED:
         return exited(process.pid, name, process.exit_status)
     if process.ending == Ending.KILLED:
@@ -107,14 +128,14 @@ def ending_of(
     return ProcessEnding(process.pid, name, False, how, code.place_in(at), source=source_of(code, at))
 
 
-def _fault(record: FaultRecord) -> Fault:
+def _fault(record: FaultRecord | SeenFault) -> Fault:
     if record.vector != Vector.PAGE_FAULT:
         return Fault(record.vector)
     return Fault(record.vector, record.address, ACCESSES[record.access])
 
 
-def fault_in_words(fault: FaultRecord) -> str:
-    """Return what a fault record says."""
+def fault_in_words(fault: FaultRecord | SeenFault) -> str:
+    """Return what a process did that it died of."""
     what = VECTOR_NAMES[named(fault.vector)]
     if fault.vector == Vector.PAGE_FAULT:
         return f"{what}, {ACCESSES[fault.access]} {fault.address:#010x}, {REASONS[fault.reason]}"

@@ -11,16 +11,17 @@ from typing import Any, Protocol
 
 from keelback.abi.calls import CALLS
 from keelback.inspect.backtrace import Stack, shortened, way_of, way_to_panic
-from keelback.inspect.endings import Fault, Kind, ProcessEnding, ending_of, exited, faulted, killed
+from keelback.inspect.endings import Kind, ProcessEnding, SeenFault, ending_of, exited, faulted, killed
 from keelback.inspect.lens import walker_of
 from keelback.inspect.loaded_code import Code, code_of
+from keelback.inspect.page_faults import PageFaults
 from keelback.inspect.symbols import in_words
 from keelback.inspect.traps import AnyRegisters, Registers, TrapFrames
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState
+from keelback.kernel.processes.processes import BY_KERNEL, Process, ProcessCounts, ProcessState, Reason
 from keelback.kernel.processes.threads import Thread
-from keelback.kernel.x86.trap_frame import signed
-from keelback.kernel.x86.vectors import SYSTEM_CALL, VECTOR_NAMES, Vector
+from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086, signed
+from keelback.kernel.x86.vectors import SYSTEM_CALL, Vector
 from keelback.lang import address_of, layout_of, size_of, text_of
 
 EXIT, THREAD_EXIT, KILL, EXEC = (
@@ -53,6 +54,9 @@ class Watched(Protocol):
     before_trap: list[Callable[[], None]]
     after_trap: list[Callable[[], None]]
 
+    def fault_address(self) -> int:
+        """Return the address of the last page fault."""
+
 
 def _changed(now: bytes, before: bytes, size: int) -> Iterator[int]:
     """Yield the numbers of the records of a table that have changed, but for 0; there are long runs that have not."""
@@ -84,6 +88,9 @@ class Family:
         self._state = base + layout_of(Process).field("state").offset
         self._frames = TrapFrames(kernel)
         self._trap: tuple[int, AnyRegisters] = 0, Registers()  # the process that trapped, and its frame
+        self._fault: SeenFault | None = None
+        self._fault_address: Callable[[], int] = int
+        self._page_faults = PageFaults(kernel)
         self._stack: Stack | None = None
         self._code: Code | None = None
         self._walker = walker_of(kernel)
@@ -93,6 +100,7 @@ class Family:
 
     def watch(self, machine: Watched) -> None:
         """Miss nobody of a machine from its first trap on."""
+        self._fault_address = machine.fault_address
         machine.before_trap.append(self.note_trap)
         machine.after_trap.append(self.look)
 
@@ -104,11 +112,24 @@ class Family:
         frame = self._frames.of(number)
         thread = self.kernel.threads.table[number]
         self._trap = thread.pid, frame
+        self._fault = self._fault_of(thread, frame)
         may_end = frame.vector <= Vector.LAST_EXCEPTION or (frame.number in (EXIT, KILL) and frame.arguments[0] != 0)
         self._stack = self._code = None
         if may_end:
             self._stack = self._stack_of(thread, frame)
             self._code = code_of(self.kernel.processes.table[thread.pid], self.programs)
+
+    def _fault_of(self, thread: Thread, frame: AnyRegisters) -> SeenFault | None:
+        """Return the fault that a thread's trap is, if it is one, as the kernel will record it if it is the last."""
+        process = self.kernel.processes.table[thread.pid]
+        has_others = process.threads.first != process.threads.last or process.ended.first != 0
+        at = frame.instruction, thread.number if has_others else 0
+        if frame.vector & FROM_VIRTUAL_8086:
+            return SeenFault(Vector.GENERAL_PROTECTION, 0, *at, reason=Reason.VIRTUAL_8086)
+        if frame.vector == Vector.PAGE_FAULT:
+            page = self._page_faults.begin(process, thread, self._fault_address())
+            return SeenFault(frame.vector, frame.error, *at, page.address, page.access, page.reason)
+        return SeenFault(frame.vector, frame.error, *at) if frame.vector <= Vector.LAST_EXCEPTION else None
 
     def look(self) -> None:
         """Note who has begun, ended or gone since the last look; after each trap, nobody is missed."""
@@ -182,9 +203,11 @@ class Family:
             return exited(member.pid, member.name, 0)
         if frame.vector == SYSTEM_CALL and frame.number == KILL:
             return self._with_way(killed(member.pid, member.name, member.pid), member)
-        what = f": {VECTOR_NAMES[frame.vector]}" if frame.vector < len(VECTOR_NAMES) else " in a system call"
-        code, fault = self._code_of(member) or Code(b""), Fault(frame.vector)
-        return self._with_way(faulted(member.pid, member.name, f"killed{what}", fault, code, frame.instruction), member)
+        fault = self._fault or SeenFault(frame.vector, frame.error, frame.instruction)
+        ending = faulted(member.pid, member.name, fault, self._code_of(member) or Code(b""))
+        if frame.vector == SYSTEM_CALL:
+            ending = replace(ending, how="killed in a system call")
+        return self._with_way(ending, member)
 
     def _code_of(self, member: Member) -> Code | None:
         """Return the code that a process had before the last trap, where that was its own and may have ended it."""
