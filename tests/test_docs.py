@@ -10,6 +10,7 @@ import page_of_c
 from consoles import PAGES, ROOT, blocks, consoles, run, run_console, run_session, sessions, write_files
 from keelback.abi import errors
 from keelback.cli.layouts import image_parts
+from keelback.image.programs import build_program
 from keelback.inspect.drawing import draw_image_file, draw_kernel_region, draw_virtual
 from keelback.kernel.boot import options
 from keelback.kernel.devices import power
@@ -58,6 +59,24 @@ def test_no_page_has_commands_that_nobody_runs():
             re.MULTILINE,
         )
         assert indented == [], page.name
+
+
+PROGRAMS_IN_C = [
+    (page, block) for page in PAGES for block in blocks(page, "c") if re.search(r"^int main\(", block, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize(("page", "text"), PROGRAMS_IN_C, ids=[page.name for page, _ in PROGRAMS_IN_C])
+def test_a_whole_program_in_c_is_built_as_it_stands(page, text, tmp_path):
+    source = tmp_path / "it.c"
+    source.write_text(text)
+    assert build_program(source, runtime=RUNTIME, image_base=MICROKERNEL.image_base)
+
+
+def test_the_page_on_threads_names_all_that_the_header_has():
+    declared = re.findall(r"^(?:static inline )?\w+ \*?(\w+)\([^)]", (RUNTIME / "thread.h").read_text(), re.MULTILINE)
+    page = (ROOT / "docs" / "threads.md").read_text()
+    assert len(declared) == 25 and [name for name in declared if f"`{name}`" not in page] == []
 
 
 layouts = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
