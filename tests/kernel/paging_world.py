@@ -35,6 +35,7 @@ from keelback.lang import (
     word,
 )  # fmt: skip
 from keelback.lang.strict import words_of
+from kernel.quick import FLAGS
 
 RECORDS, HEAP, ZONE, TOP = 0x10_0000, 0x14_0000, 0x18_0000, 0x1E_0000
 USER_FRAMES, FRAMES = 0x400, 0x800
@@ -290,7 +291,7 @@ def _compiled(shape: Shape) -> tuple[Native, bytes]:
     ram = Ram(SIZE, word_bits=shape.scheme.word_bits)
     world = World(Region(ram, RECORDS, HEAP), shape)
     freeze(world)
-    native = Native(world, ram, {name: getattr(world, name) for name in ("start", *CALLS)}, ["-w"])
+    native = Native(world, ram, {name: getattr(world, name) for name in ("start", *CALLS)}, ["-w", *FLAGS])
     return native, bytes(native.uc.mem_read(0, SIZE))
 
 
