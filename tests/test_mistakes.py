@@ -8,7 +8,6 @@ import pytest
 
 from keelback.image.c_options import OURS
 from keelback.image.images import make_image
-from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.toolchain import TARGETS
 from keelback.inspect.invariants import InvariantBroken, check
@@ -18,6 +17,7 @@ from keelback.lang import Panic
 from keelback.machine.compare import compare
 from keelback.machine.simulated.compiled import CompiledPc
 from kernel.driven import LIBRARY_FILES
+from kernel.quick import compiled_quickly
 from mistakes import ALL, MISTAKES, WIDE_MISTAKES, concerns, seeded
 from support import MIB, c_program, make_pc, programs_of, sliced, some_of
 from variants import VARIANTS, name_of
@@ -196,7 +196,7 @@ def wrong_pc(check, layout):
 
 def right_pc(layout):
     members = {"etc/init": "".join(line + "\n" for line in started(layout)).encode(), **programs(layout)}
-    image = make_image(layout, make_payload(members), compiled(layout))
+    image = make_image(layout, make_payload(members), compiled_quickly(layout))
     return CompiledPc(layout, image, memory=MEMORY[layout.name])
 
 
@@ -251,7 +251,7 @@ FINDERS = {
 @contextmanager
 def mistaken(name, layout):
     """Seed a mistake, after the right kernel has been compiled."""
-    compiled(layout)
+    compiled_quickly(layout)
     *place, _finders = ALL[name]
     with seeded(*place):
         yield
