@@ -12,7 +12,7 @@ from types import FunctionType, SimpleNamespace
 from typing import Any, get_args, get_origin, get_type_hints
 
 from keelback.compiler.errors import CompileError
-from keelback.compiler.source import definition_of, file_of, hints_of
+from keelback.compiler.source import definition_of, file_of, hints_of, nodes_in
 from keelback.lang.layout import integer_type
 from keelback.lang.strict import integer_name, yielded_name, yielded_names
 
@@ -27,7 +27,7 @@ def annotated_locals(function: FunctionType) -> dict[str, Any]:
     _check_head(definition, function)
     found: dict[str, Any] = {}
     first = _first_stores(definition)
-    for node in ast.walk(definition):
+    for node in nodes_in(definition):
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
         name, hint = node.target.id, _hint(node.annotation, function)
@@ -75,13 +75,13 @@ def _hint(annotation: ast.expr, function: FunctionType) -> Any:
 
 def _first_stores(definition: ast.FunctionDef) -> dict[str, ast.AST]:
     """Return by name which node of a function gives it a value first, in the order of the source."""
-    stores = [each for each in ast.walk(definition) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+    stores = [each for each in nodes_in(definition) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
     stores.sort(key=lambda each: (each.lineno, each.col_offset), reverse=True)
     return {**{each.id: each for each in stores}, **{each.arg: each for each in definition.args.args}}
 
 
 def _annotated(definition: ast.FunctionDef) -> Iterator[ast.AST]:
-    return (each.target for each in ast.walk(definition) if isinstance(each, ast.AnnAssign))
+    return (each.target for each in nodes_in(definition) if isinstance(each, ast.AnnAssign))
 
 
 def _refused(node: ast.expr, message: str, file: str) -> CompileError:

@@ -24,7 +24,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import cache_from_source
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from keelback.lang import cpu, integers
 from keelback.lang.deep import deep_walks
@@ -171,7 +171,7 @@ def strict_code(source: str, path: str) -> CodeType:
     try:
         tree = ast.parse(source, path)
         with deep_walks():
-            tree = ast.fix_missing_locations(_Checks().visit(tree))
+            tree = _Checks().visit(tree)
         return compile(tree, path, "exec", dont_inherit=True, optimize=0)
     except RecursionError:
         raise SyntaxError("nested too deep", (path, 1, 1, source.partition("\n")[0])) from None
@@ -203,9 +203,21 @@ def yielded_names(annotation: ast.expr | None) -> list[str | None]:
     return [integer_name(each) for each in (parts.elts if isinstance(parts, ast.Tuple) else [parts])]
 
 
+N = TypeVar("N", bound=ast.AST)
+
+
+def _located(node: N, at: ast.AST) -> N:
+    """Give a new node, and all new ones in it, the place of another; `ast` would look through the whole tree."""
+    ast.copy_location(node, at)
+    for each in ast.iter_child_nodes(node):
+        if "lineno" in each._attributes and not hasattr(each, "lineno"):
+            _located(each, at)
+    return node
+
+
 def _checked(value: ast.expr, type_name: str, what: str) -> ast.expr:
     call = ast.Call(ast.Name(CHECK, ast.Load()), [value, ast.Constant(type_name), ast.Constant(what)], [])
-    return ast.copy_location(call, value)
+    return _located(call, value)
 
 
 class _Checks(ast.NodeTransformer):
@@ -241,7 +253,7 @@ class _Checks(ast.NodeTransformer):
     def _check_name(self, name: str, at: ast.stmt) -> ast.stmt:
         value = ast.copy_location(ast.Name(name, ast.Load()), at)
         assign = ast.Assign([ast.Name(name, ast.Store())], _checked(value, self.locals[name], f"{name} in {self.name}"))
-        return ast.copy_location(assign, at)
+        return _located(assign, at)
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
         self.generic_visit(node)
@@ -301,7 +313,7 @@ class _Checks(ast.NodeTransformer):
         if node.finalbody:
             called = ast.Attribute(ast.Name(PANIC, ast.Load()), Panic.is_coming.__name__, ast.Load())
             alone = ast.If(ast.UnaryOp(ast.Not(), ast.Call(called, [], [])), node.finalbody, [])
-            node.finalbody = [ast.copy_location(alone, node.finalbody[0])]
+            node.finalbody = [_located(alone, node.finalbody[0])]
         return node
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
@@ -310,4 +322,4 @@ class _Checks(ast.NodeTransformer):
         text = ast.JoinedStr([ast.Constant("assertion failed: "), ast.FormattedValue(message, -1)])
         failure = ast.Raise(ast.Call(ast.Name(PANIC, ast.Load()), [text], []), None)
         negated = ast.UnaryOp(ast.Not(), node.test)
-        return ast.copy_location(ast.If(negated, [failure], []), node)
+        return _located(ast.If(negated, [failure], []), node)

@@ -11,6 +11,7 @@ from keelback.compiler.evaluate.evaluator import Evaluator
 from keelback.compiler.evaluate.names import Handled
 from keelback.compiler.evaluate.statements import Statements
 from keelback.compiler.program import Static, Value
+from keelback.compiler.source import nodes_in
 from keelback.lang.errors import KernelError, ProcessFault
 
 Marks = list[tuple[list[Environment], int]]
@@ -119,7 +120,7 @@ class Failure(Evaluator):
     def refuse_exits(self, nodes: list[ast.stmt]) -> None:
         """Refuse what would leave a finally."""
         for node in nodes:
-            for each in ast.walk(node):
+            for each in nodes_in(node):
                 if isinstance(each, (ast.Return, ast.Break, ast.Continue, ast.Raise)):
                     raise self.scope.refuse(each, "errors", "nothing leaves a finally")
 

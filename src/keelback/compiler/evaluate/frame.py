@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from keelback.compiler.evaluate.environment import Environment, Name
-from keelback.compiler.source import file_of
+from keelback.compiler.source import file_of, nodes_in
 from keelback.compiler.types import Type
 
 
@@ -103,14 +103,14 @@ class Frame:
 @cache
 def _telling(node: ast.AST) -> list[ast.AST]:
     """Return the nodes in a node that may give a name a value, or delete one."""
-    return [each for each in ast.walk(node) if isinstance(each, (ast.Name, ast.Yield, ast.ExceptHandler))]
+    return [each for each in nodes_in(node) if isinstance(each, (ast.Name, ast.Yield, ast.ExceptHandler))]
 
 
 @cache
 def assignments_in(definition: ast.FunctionDef) -> Counter[str]:
     """Count how often each name gets a value."""
     counts: Counter[str] = Counter()
-    for node in ast.walk(definition):
+    for node in nodes_in(definition):
         if isinstance(node, ast.arg):
             counts[node.arg] += 1
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -122,6 +122,6 @@ def assignments_in(definition: ast.FunctionDef) -> Counter[str]:
 
 def reads_in(tree: ast.AST, name: str) -> int:
     """Count how often a name is read."""
-    names = [each for each in ast.walk(tree) if isinstance(each, ast.Name) and each.id == name]
-    augmented = [each.target for each in ast.walk(tree) if isinstance(each, ast.AugAssign)]
+    names = [each for each in nodes_in(tree) if isinstance(each, ast.Name) and each.id == name]
+    augmented = [each.target for each in nodes_in(tree) if isinstance(each, ast.AugAssign)]
     return sum(isinstance(each.ctx, ast.Load) or each in augmented for each in names)

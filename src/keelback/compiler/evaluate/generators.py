@@ -13,7 +13,7 @@ from keelback.compiler.evaluate.functions import Functions, entry_of
 from keelback.compiler.evaluate.rounds import Rounds
 from keelback.compiler.evaluate.statements import Statements
 from keelback.compiler.program import Static, Value
-from keelback.compiler.source import definition_of, hints_of
+from keelback.compiler.source import definition_of, hints_of, nodes_in
 from keelback.compiler.types import VOID, Type
 
 
@@ -61,10 +61,10 @@ class Generators(Evaluator):
         """Refuse a generator that can't be inlined."""
         if function in self.scope.frame.callers():
             raise self.scope.refuse(node, "recursion", "calls form no cycle")
-        if sum(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(definition)) != 1:
+        if sum(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in nodes_in(definition)) != 1:
             raise self.scope.refuse(node, "generators", "a generator has exactly one yield")
-        for each in ast.walk(definition):
-            if isinstance(each, ast.Try) and any(isinstance(inner, ast.Yield) for inner in ast.walk(each)):
+        for each in nodes_in(definition):
+            if isinstance(each, ast.Try) and any(isinstance(inner, ast.Yield) for inner in nodes_in(each)):
                 raise self.scope.refuse(node, "generators", "a generator does not yield within a try")
 
     def generator_call(self, node: ast.Call) -> tuple[FunctionType, dict[str, Value]]:
