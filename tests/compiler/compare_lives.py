@@ -5,8 +5,9 @@ Compared after every call: the result or the error's number, a panic's file and 
 
 import linecache
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from compiler.native import RECORDS, RECORDS_END, SIZE, Failed, Native
@@ -23,8 +24,8 @@ Outcome = tuple[Any, ...]
 """("result", value), ("error", number) or ("panic", file name, line)."""
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Run a module strictly; every one is called alike, so that each may declare the same errors."""
+def load(path: Path, code: Callable[[str, str], CodeType]) -> dict[str, Any]:
+    """Run the code of a module; every one is called alike, so that each may declare the same errors."""
     module = types.ModuleType("fuzzed_program")
     module.__file__ = str(path)
     import sys
@@ -32,19 +33,22 @@ def load(path: Path) -> dict[str, Any]:
     sys.modules["fuzzed_program"] = module
     vars(module).update({CHECK: check, PANIC: Panic})
     linecache.checkcache(str(path))
-    exec(strict_code(path.read_text(), str(path)), vars(module))
+    exec(code(path.read_text(), str(path)), vars(module))
     return vars(module)
 
 
 class Lives:
     """A program in both lives, on a machine whose words have 32 or 64 bits."""
 
+    code = staticmethod(strict_code)
+    """What makes the code that runs of a module's text, and its place."""
+
     def __init__(self, path: Path, word_bits: int = 32) -> None:
         self.path = path
         self.ram = Ram(SIZE, word_bits=word_bits)
         self.region = Region(self.ram, RECORDS, RECORDS_END)
         with words_of(word_bits):
-            self.root: Component = load(path)["Root"](self.region)
+            self.root: Component = load(path, self.code)["Root"](self.region)
         freeze(self.root)
         self.start = bytes(self.ram.bytes[RECORDS : self.region.next])
         self.native: Native

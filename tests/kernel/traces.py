@@ -57,7 +57,7 @@ def state(pc: SimulatedPc, *more: Range) -> bytearray:
     owners = memoryview(pc.ram.bytes)[table.record.base :][: 4 * len(table)].cast("H")[1::2].tolist()
     zone = range(bounds.zone >> PAGE_SHIFT, bounds.region_top >> PAGE_SHIFT)
     end = 1 + max(frame for frame, owner in enumerate(owners) if owner != FREE)
-    content = bytearray(pc.ram.bytes[: end << PAGE_SHIFT])
+    content = bytearray(memoryview(pc.ram.bytes)[: end << PAGE_SHIFT])
     for frame, owner in enumerate(owners[:end]):
         if owner == FREE or (owner == STACK and frame in zone):
             content[frame << PAGE_SHIFT : frame + 1 << PAGE_SHIFT] = ZEROS
