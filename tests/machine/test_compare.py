@@ -1,6 +1,7 @@
 """Comparison finds the one byte that differs, calls it by its name, and lets nothing but a short list differ."""
 
 import struct
+from functools import partial
 
 import pytest
 
@@ -165,6 +166,24 @@ def test_a_free_frame_may_differ_as_long_as_it_was_last_a_kernel_stack():
     difference = compare(first, second).difference
     assert states == [STACK, 0, TABLE]
     assert difference.name == f"frame {stacks[0]:#x} (a page table) at 0x10"
+
+
+def test_a_frame_that_the_kernel_takes_keeps_nothing_of_a_stack_that_was_there():
+    """Nearly all frames of the zone were stacks, which differ, before they are what programs have the kernel make."""
+
+    def prepare(pc, byte, made):
+        frames = pc.kernel.memory.frames
+        while pc.traps == 1 and frames.counts.kernel_free > 64:  # for what the first trap needs
+            made.append(frames.allocate_kernel(STACK))
+            pc.ram.bytes[made[-1] << 12 : made[-1] + 1 << 12] = bytes([byte]) * PAGE_SIZE
+        while pc.traps == 2 and made:
+            frames.release_kernel(made.pop())
+
+    lives = machines("hello", "sharing 20", "ring 3", "regions", "libraries")
+    for pc, byte in zip(lives, (0x00, 0xA5), strict=True):
+        pc.before_trap.append(partial(prepare, pc, byte, []))
+    assert compare(*lives).difference is None
+    assert [pc.outcome for pc in lives] == [Outcome.POWERED_OFF] * 2
 
 
 def test_time_and_console_count_too():

@@ -116,7 +116,7 @@ class Objects(Component):
     def _add_node(self, record: MemoryObject, last: u32, use: u16) -> u32:
         """Add a node behind the last, 0: as the first; return it.  Raises: OutOfMemory; nothing has changed."""
         frame: u32 = self.frames.allocate_kernel(use)
-        self._node(frame).next = 0
+        self.access.clear(frame)
         if last == 0:
             record.node = frame
         else:
@@ -176,7 +176,10 @@ class Objects(Component):
                     self.frames.drop(frame, OBJECT)
         while record.node != 0:
             node: u32 = record.node
+            listed: u32 = min(record.pages, IN_NODE)
+            self._node(node).frames.fill(0, listed, 0)  # all zero, it need not be cleared for the next
+            record.pages -= listed
             record.node = self._node(node).next
-            self.access.spoil(node)  # what it lists is no empty table
+            self._node(node).next = 0
             self.frames.release_kernel(node)
         record.clear()
