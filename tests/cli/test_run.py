@@ -67,6 +67,30 @@ def test_all_programs_together_under_check_end_as_they_should():
     assert "user frames" in done.stdout and ", of which 0 used and" in done.stdout
 
 
+FAR_WORDS = """
+#include "keelback.h"
+
+/* A child waits on a word of its stack, and exits with what a call returns that there is not. */
+int main(void)
+{
+    uint32_t word = 0;
+
+    if (sys_fork_child() == 0) {
+        sys_wait_on(&word, 0, 1);
+        sys_exit((int32_t)sys_call((uintptr_t)-1, (uintptr_t)-1, 0, 0, 0));
+    }
+    return sys_wait(ANY_CHILD, NULL) != 2;
+}
+"""
+
+
+def test_check_and_trace_count_in_the_words_of_the_machine(tmp_path):
+    (tmp_path / "far.c").write_text(FAR_WORDS)
+    done = command("run", "--check", "--trace", "--paging", "x86-64", "far.c", cwd=tmp_path)
+    assert done.returncode == 0 and "exited with status -1" in done.stdout
+    assert "exit(-1)" in done.stderr and "panic" not in done.stderr
+
+
 def test_a_command_line_that_starts_others_is_no_tour():
     done = command("run", "--append", "init=hello")
     assert done.returncode == 0 and "four programs" not in done.stdout and "Next:" not in done.stdout

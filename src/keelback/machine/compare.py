@@ -24,7 +24,6 @@ from keelback.kernel.memory.frames import STACK, Role
 from keelback.kernel.x86.trap_frame import FROM_VIRTUAL_8086
 from keelback.kernel.x86.vectors import SYSTEM_CALL, TIMER, Vector, is_device, is_exception
 from keelback.lang import Panic, address_of, layout_of, size_of
-from keelback.lang.strict import words_of
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.pc import SimulatedPc
 
@@ -168,8 +167,7 @@ class Comparison:
 
     def _note_trap(self) -> None:
         frame = self.kernel.scheduler.current(self.kernel.first_cpu).frame
-        with words_of(self.kernel.spaces.ram.word_bits):
-            number, instruction = frame.number(), frame.instruction()
+        number, instruction = frame.number(), frame.instruction()
         state = f"vector {frame.vector:#x}, number {number:#x}, instruction at {instruction:#010x}"
         self.during = f"{self._server(frame.vector, number)}, {state}"
 

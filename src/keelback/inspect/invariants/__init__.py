@@ -9,6 +9,7 @@ from keelback.inspect.invariants.sentences import INVARIANTS
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.kernel import Kernel
 from keelback.lang import Panic
+from keelback.lang.strict import words_of
 
 PARTS = (frames, spaces, regions, pages, promises, objects, processes, threads, messages)
 """What the sentences are about: each part adds its own to the list."""
@@ -25,10 +26,11 @@ class InvariantBroken(Exception):
 
 def check(kernel: Kernel) -> None:
     """Check all invariants of a kernel that has booted.  Raises: InvariantBroken for the first that does not hold."""
-    try:
-        census = Census(Snapshot(kernel))
-    except Panic as panic:
-        raise InvariantBroken("every page table lies in RAM", panic.message) from panic
-    for sentence, body in INVARIANTS.items():
-        for finding in body(census):
-            raise InvariantBroken(sentence, finding)
+    with words_of(kernel.layout.paging.word_bits):
+        try:
+            census = Census(Snapshot(kernel))
+        except Panic as panic:
+            raise InvariantBroken("every page table lies in RAM", panic.message) from panic
+        for sentence, body in INVARIANTS.items():
+            for finding in body(census):
+                raise InvariantBroken(sentence, finding)

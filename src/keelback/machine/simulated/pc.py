@@ -21,6 +21,7 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.x86.trap_frame import FROM_FAST_CALL
 from keelback.kernel.x86.vectors import FIRST_DEVICE, KEYBOARD, SERIAL, SYSTEM_CALL, TIMER, Vector
 from keelback.lang import HostObject, Panic, Ram, view
+from keelback.lang.strict import words_of
 from keelback.machine.clock import INSTRUCTIONS_PER_SECOND
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.boot_loader import (
@@ -240,16 +241,20 @@ class SimulatedPc(Kept, HostObject, ABC):
         self._write_frame(vector, error)
         if self.failing is not None:
             self.failing.before_trap()
-        for observer in tuple(self.before_trap):
-            observer()
+        self._tell(self.before_trap)
         self.frame = self._serve_trap()
         self.time += self.trap_time
         if self.failing is not None:
             self.failing.after_trap()
-        for observer in tuple(self.after_trap):
-            observer()
+        self._tell(self.after_trap)
         if self.frame == 0:
             self.outcome = Outcome.HALTED if self.exit.status is None else Outcome.POWERED_OFF
+
+    def _tell(self, observers: list[Callable[[], None]]) -> None:
+        """Let observers look at the machine, and call functions of its kernel, which count in its words."""
+        with words_of(self.ram.word_bits):
+            for observer in tuple(observers):
+                observer()
 
     def _run_to_trap(self) -> tuple[int, int]:
         """Restore the frame and run until something traps; return vector and error code."""
