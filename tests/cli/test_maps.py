@@ -89,6 +89,13 @@ def test_in_80_columns_no_name_is_broken_and_ranges_have_ends(family, paging, mo
     assert shown.count("1 is family_of_mine, 2 is family_of_mine") == 2
 
 
+def test_in_80_columns_kinds_of_memory_and_frames_are_whole(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = said("maps", "sharing 4", "--pid", "1", "--memory", "8M")
+    assert "…" not in shown
+    assert re.search(r"^0x40000000–fff +shared +may be written +0x[0-9a-f]+ +object 1 +2$", shown, re.MULTILINE)
+
+
 def test_at_and_until_are_where_they_say():
     pc = paused(["ping"], Pause(memory=8 * MIB, stop=StopPoint(at=3))).machine
     assert pc.traps == 3

@@ -92,6 +92,23 @@ def test_a_tale_says_why_no_page_is_there(snapshot, address, word, begins):
     assert told(snapshot, 3, address)[word].startswith(begins)
 
 
+def test_where_no_touch_brings_a_page_nothing_says_that_it_comes():
+    made = driven("it", layout=SMALL)
+    made.call(Call.MAP, ANYWHERE, 2 * PAGE, 2 | 16)  # with a guard
+    for _ in range(3):
+        made.call(Call.MALLOC_PAGES, 1)
+    made.call(Call.FREE_PAGES, MALLOC + PAGE, 1)
+    snapshot = Snapshot(made.lens)
+    told_of = {each: told(snapshot, 1, each)["page"] for each in (ANYWHERE, ANYWHERE + PAGE, MALLOC + PAGE)}
+    assert told_of == {
+        ANYWHERE: "not there: whoever touches it ends",
+        ANYWHERE + PAGE: "not there yet: it comes when it is touched",
+        MALLOC + PAGE: "not there: whoever touches it ends",
+    }
+    rights = {run.start: run.rights for run in runs(snapshot.processes[1])}
+    assert [rights[each] for each in told_of] == ["not there", "not there yet", "not there"]
+
+
 def test_a_tale_has_the_entry_of_each_level_and_what_its_letters_mean(machine, snapshot):
     lines = list(tale_of_address(snapshot.processes[3], MALLOC).lines())
     entry = machine.entry(MALLOC, 3) & 0xFFF

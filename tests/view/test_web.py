@@ -45,7 +45,7 @@ REGIONS = """
     {
         char *start = sys_map(0, 60 * 4096, CAN_WRITE);
         for (int page = 0; page < 60; page += 2)
-            sys_protect(start + page * 4096, 4096, CAN_READ);
+            sys_protect(start + page * 4096, 4096, page ? CAN_READ : NO_ACCESS);
         for (int endpoint = 0; endpoint < 8; endpoint++)
             sys_endpoint_create(0);
         puts("many regions");
@@ -271,6 +271,10 @@ def test_regions_in_nodes_are_read_as_well(browser, page_of, tmp_path):
     browser.run("while (!keelback.machine.console.includes('many regions')) keelback.step()")
     snapshot = assert_shows_its_memory(browser, MICROKERNEL)
     assert len(snapshot.processes[1].regions) > 12
+    for region in snapshot.processes[1].regions[:6]:
+        title, facts, _ = told(browser, 1, region.start)
+        tale = tale_of_address(snapshot.processes[1], region.start)
+        assert (title, [tuple(each) for each in facts]) == (tale.title, tale.facts)
     assert {"regions", "handles"} <= {use.split()[0] for use in assert_tells_of_frames(browser, snapshot)}
 
 

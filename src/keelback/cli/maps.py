@@ -110,13 +110,21 @@ def _row(process: Process, run: Run) -> list[Text | str]:
 
 
 def _narrow_row(process: Process, run: Run) -> list[Text | str]:
-    """Return a row for a narrow terminal: of a range's end the digits that are others, of processes the ids alone."""
-    _, _, *row = _row(process, run)
+    """Return a row for a narrow terminal: of a range's end the digits that are others, of processes the ids alone.
+
+    All of it is memory, which is not said again.
+    """
+    _, _, use, rights, frames, whose, counted, _ = _row(process, run)
     owner = _owner(process, run)
-    if owner:
-        row[3] = Text(str(owner), colour_of(owner))
-    quiet = "dim" if run.frame is None else ""
-    return [Text(run.short_addresses(digits_of(process.snapshot)), quiet), *row[:-1], run.shared_with_pids]
+    owned = Text(str(owner), colour_of(owner)) if owner else _without_memory(whose)
+    addresses = Text(run.short_addresses(digits_of(process.snapshot)), "dim" if run.frame is None else "")
+    return [addresses, _without_memory(use), rights, frames, owned, counted, run.shared_with_pids]
+
+
+def _without_memory(words: Text | str) -> Text:
+    """Return words such as `shared memory` or `memory object 1` without that of them."""
+    text = words if isinstance(words, Text) else Text(words)
+    return Text(" ".join(each for each in text.plain.split() if each != "memory"), text.style)
 
 
 def _owner(process: Process, run: Run) -> int:

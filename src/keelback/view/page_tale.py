@@ -25,6 +25,7 @@ FLAGS = {
     "N": "no-execute",
 }
 ON_TOUCH = "not there yet: it comes when it is touched"
+NEVER = "not there: whoever touches it ends"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _facts_of_region(process: Process, address: int) -> Iterator[tuple[str, str]
         size = f"{pages:,} page{'s' * (pages != 1)}"
         yield "region", f"{region.use} [{region.start:#010x}, {region.end:#010x}): {region.rights}, {size}"
         if not any(process.pages(address & -PAGE, (address & -PAGE) + PAGE)):
-            yield "page", ON_TOUCH
+            yield "page", ON_TOUCH if region.grows_by_touch else NEVER
 
 
 def _facts_of_page(page: Page) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from keelback.kernel.memory.frames import PINNED, Role
 from keelback.kernel.x86.paging import EXECUTE
 from keelback.view.cells import PAGE
 
-NOT_THERE = "not there yet"
+NOT_YET, NEVER = "not there yet", "not there"
 SHORT: dict[int, str] = {Role.ZEROS: "zeros", Role.SHARED: "several"}
 SHARED = "also in"
 COLUMNS: Final[dict[str, Literal["left", "right"]]] = {
@@ -117,16 +117,16 @@ class Run:
 
 
 def runs(process: Process) -> Iterator[Run]:
-    """Yield the runs of a process's regions, lowest first: pages that are mapped, and those that are not there yet."""
+    """Yield the runs of a process's regions, lowest first: pages that are mapped, and those that are not there."""
     for region in process.regions:
-        so_far = region.start
+        so_far, not_there = region.start, NOT_YET if region.grows_by_touch else NEVER
         for run in _joined(region, process):
             if so_far < run.start:
-                yield Run(so_far, run.start, region.use, NOT_THERE)
+                yield Run(so_far, run.start, region.use, not_there)
             yield run
             so_far = run.end
         if so_far < region.end:
-            yield Run(so_far, region.end, region.use, NOT_THERE)
+            yield Run(so_far, region.end, region.use, not_there)
 
 
 def _joined(region: Region, process: Process) -> Iterator[Run]:

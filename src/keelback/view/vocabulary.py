@@ -53,6 +53,7 @@ def vocabulary() -> dict[str, Any]:
         "endings": {int(ending): ending.name.lower().replace("_", " ") for ending in Ending},
         "rights": page_tale.RIGHTS,
         "onTouch": page_tale.ON_TOUCH,
+        "never": page_tale.NEVER,
         "mostPages": page_tale.MOST_PAGES,
         "flagNames": page_tale.FLAGS,
         "vectors": {

@@ -43,6 +43,11 @@ class Region(NamedTuple):
         return KINDS.get(self.kind, f"kind {int(self.kind)}")
 
     @property
+    def grows_by_touch(self) -> bool:
+        """Say whether a page that is not there comes when it is touched; in other regions that ends the process."""
+        return self.permissions & USER != 0 and self.kind != RegionKind.MALLOC
+
+    @property
     def rights(self) -> str:
         """Return what its process may do there, in words."""
         if not self.permissions & USER:

@@ -31,7 +31,11 @@ function regionFacts(snapshot, space, address, page) {
   if (!region) return [];
   const size = plural((region.end - region.start) / PAGE, "page");
   const said = `${regionUse(words, region)} ${range(region.start, region.end)}: ${regionRights(words, region)}, ${size}`;
-  return [["region", [said]], ...(page ? [] : [["page", [words.onTouch]]])];
+  return [["region", [said]], ...(page ? [] : [["page", [growsByTouch(words, region) ? words.onTouch : words.never]]])];
+}
+
+function growsByTouch(words, { permissions, kind }) {
+  return (permissions & USER) !== 0 && kind !== words.numbers.RegionKind.MALLOC;
 }
 
 function regionRights(words, { permissions }) {
