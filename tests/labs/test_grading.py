@@ -29,7 +29,7 @@ def graded(tmp_path):
     return result_of
 
 
-@pytest.mark.parametrize("name", sliced(NAMES, 12))
+@pytest.mark.parametrize("name", sliced(NAMES, len(NAMES)))
 def test_the_kernels_own_bodies_get_all_points(name, graded):
     lab = find_lab(name)
     result = graded(lab, solution(lab))
@@ -74,7 +74,7 @@ def test_every_mistake_is_made_in_the_kernels_own_text():
     assert [each for each, (right, *_) in MISTAKES.items() if texts[each[0]].count(right) != 1] == []
 
 
-@pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 30))
+@pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 45))
 def test_a_typical_mistake_is_told_as_its_page_has_it(name, mistake):
     """The page is written again by `python tests/labs/transcripts.py LAB`."""
     lab, (*_, line) = find_lab(name), MISTAKES[name, mistake]
