@@ -11,7 +11,6 @@ from keelback.abi.calls import OWN_CALLS
 from keelback.cli.options import KernelChoice
 from keelback.cli.own_parts import chosen_layout
 from keelback.image.images import make_image
-from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.image.programs import build_program
 from keelback.image.toolchain import TARGETS
@@ -23,6 +22,7 @@ from keelback.lang.replacing import REPLACED
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
 from keelback.user import RUNTIME
+from kernel.quick import compiled_quickly
 from support import MIB, payload_programs
 
 PART = Path(__file__).with_name("line_part.py")
@@ -63,7 +63,7 @@ def image_of(layout: Layout, life: str, lines: tuple[str, ...]) -> bytes:
     driver = build_program(DRIVER, runtime=RUNTIME, image_base=layout.image_base, target=target)
     programs = {**payload_programs(layout.image_base, target), "driver": driver}
     payload = make_payload({"etc/init": "".join(line + "\n" for line in lines).encode(), **programs})
-    return make_image(layout, payload, *((compiled(layout),) if life == "compiled" else ()))
+    return make_image(layout, payload, *((compiled_quickly(layout),) if life == "compiled" else ()))
 
 
 def machine(life: str, *lines: str, layout: Layout = LINED, **options: object):
