@@ -46,7 +46,8 @@ def _raised(statement: ir.Statement, functions: Mapping[str, ir.Function], handl
         return functions[statement.function.name].raises
     if isinstance(statement, ir.Try):
         return _raised_by_try(statement, functions, handled)
-    return raised_by([each for part in parts_of(statement) for each in part], functions, handled)
+    parts = parts_of(statement)
+    return raised_by([each for part in parts for each in part], functions, handled) if parts else NONE
 
 
 def _codes(code: ir.Expression, handled: Mapping[str, Codes]) -> Codes:

@@ -139,16 +139,16 @@ def _unknown(node: ast.AST) -> tuple[str, str]:
 
 def _children(node: ast.AST, depth: int) -> Iterator[tuple[ast.AST, int]]:
     """Yield the nodes in a node that are evaluated, in order, each with its depth."""
-    chain = isinstance(node, (ast.BoolOp, ast.Compare))
+    chain, known = isinstance(node, (ast.BoolOp, ast.Compare)), SYNTAX[type(node)]
     for field, value in ast.iter_fields(node):
-        if SYNTAX[type(node)].get(field) == READ:
+        if known.get(field) == READ:
             nodes = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, ast.AST)]
             yield from ((each, depth + 1 + (index if chain else 0)) for index, each in enumerate(nodes))
 
 
 def _fields(node: ast.AST, place: ast.AST, known: dict[str, str | Absent]) -> Iterator[Refused]:
     for field, value in ast.iter_fields(node):
-        rule = known.get(field, Absent("statements", f"Kernel Python has no {field} of {type(node).__name__}"))
+        rule = known.get(field) or Absent("statements", f"Kernel Python has no {field} of {type(node).__name__}")
         if isinstance(rule, Absent) and value not in (None, []):
             yield Refused(_first(value) or place, rule.rule, rule.message)
         if isinstance(value, str) and rule == READ and _is_mangled(node, field, value):
