@@ -175,6 +175,16 @@ def test_a_program_that_needs_servers_says_so_where_there_are_none(name):
     assert done.returncode == 1
 
 
+def test_what_serves_typed_lines_can_not_be_started_by_hand():
+    """Each says so, and ends: none waits for ever for what its handles never let it receive."""
+    said = answers(["names", "files", "console", "sh", "echo exit | sh", "echo $?", "exit"])
+    servers = [f"{name}: it is a server, which init starts\n" for name in ("names", "files", "console")]
+    ended = "sh: {} ended with status 1\n"
+    expected = [each + ended.format(each.partition(":")[0]) for each in servers]
+    expected += ["sh: it can't read what is typed here\n" + ended.format("sh")] * 2
+    assert said == [*expected, "1\n", ""]
+
+
 def test_the_shell_is_refused_where_it_can_not_run():
     with pytest.raises(UserError, match="^--shell: the teaching layout has no messages; try --layout microkernel$"):
         select((SHELL,), TEACHING)

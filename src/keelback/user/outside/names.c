@@ -90,7 +90,7 @@ int main(void)
         if (caller == ERROR_CLOSED)
             return 0;
         if (failed(caller)) {
-            sys_sleep(1); /* no memory: others may give some back */
+            receive_later(caller);
             continue;
         }
         data[message.length <= LONGEST_SERVED_NAME ? message.length : 0] = 0; /* "" is nobody's name */

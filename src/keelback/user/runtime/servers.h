@@ -59,6 +59,9 @@ static inline int has_streams(void)
 /* End the program with a line that says where it can run, unless it has streams. */
 void need_streams(void);
 
+/* Wait a tick where memory kept a server from receiving, which others may give back; end it where it never may. */
+void receive_later(int32_t error);
+
 /* Ask a server; what comes goes into the message.  Return the answer. */
 enum answer ask(uint32_t server, enum request request, struct message *message);
 

@@ -10,6 +10,16 @@ void need_streams(void)
     sys_exit(1);
 }
 
+void receive_later(int32_t error)
+{
+    if (error == ERROR_NOT_PERMITTED) {
+        __say(__name);
+        __say(": it is a server, which init starts\n");
+        sys_exit(1);
+    }
+    sys_sleep(1);
+}
+
 enum answer ask(uint32_t server, enum request request, struct message *message)
 {
     message->first = request;

@@ -290,7 +290,7 @@ int main(void)
         if (came == NOTIFIED)
             lines |= message.first;
         else if (failed(came))
-            sys_sleep(1); /* no memory: others may give some back */
+            receive_later(came);
         else
             take_request((uint32_t)came, &message, bytes);
         do {

@@ -147,7 +147,7 @@ int main(void)
         if (caller == ERROR_CLOSED)
             return 0;
         if (failed(caller))
-            sys_sleep(1); /* no memory: others may give some back */
+            receive_later(caller);
         if (failed(caller) || caller == NOTIFIED)
             continue;
         if (message.handle != 0)

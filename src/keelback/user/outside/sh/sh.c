@@ -352,7 +352,7 @@ static void run_line(const char *line)
         run(&job);
 }
 
-/* Read a line that is typed; return 0 when nothing more comes. */
+/* Read a line that is typed; return 0 when nothing more comes, or none ever does for this shell. */
 static int read_line(char line[LONGEST_LINE + 1])
 {
     struct message message = {.data = "% ", .length = 2, .buffer = line, .room = LONGEST_LINE};
@@ -361,7 +361,13 @@ static int read_line(char line[LONGEST_LINE + 1])
     print_flush();
     typed = (int)ask(INPUT_HANDLE, LINE_READ, &message);
     line[typed == LINE_ENTERED ? message.length : 0] = 0;
-    return typed == LINE_ENTERED || typed == LINE_INTERRUPTED;
+    if (typed == LINE_ENTERED || typed == LINE_INTERRUPTED)
+        return 1;
+    if (typed != LINE_ENDED) {
+        print("sh: it can't read what is typed here\n");
+        status = 1;
+    }
+    return 0;
 }
 
 int main(void)
