@@ -37,6 +37,16 @@ def test_run_runs_programs_in_the_layout(keelback, options):
     assert "(smash) killed: page fault: write to 0x00801000, protected" in output
 
 
+@pytest.mark.parametrize(
+    ("program", "calls"), [("libraries", "load_library"), ("family", "spawn or wait or exec"), ("fork 9", None)]
+)
+def test_the_report_says_which_calls_a_program_missed_in_its_layout(keelback, program, calls):
+    status, output, errors = keelback("run", "--layout", "teaching", "--memory", "2M", program)
+    said = [line for line in output.splitlines() if line.startswith("the teaching layout has no ")]
+    assert (status, errors) == (1 if calls else 0, "")
+    assert said == ([f"the teaching layout has no {calls}, which {program} called"] if calls else [])
+
+
 def test_compare_compares_in_the_layout(keelback):
     status, output, errors = keelback("compare", "--layout", "usermode", "hello", "null")
     assert (status, errors) == (0, "") and output.startswith("equal: ")

@@ -36,7 +36,7 @@ def print_report(kernel: Kernel, family: Family, *, counted: str = "") -> None:
         console.print()
     if more := len(rows[MOST_ROWS:]) + family.uncounted:
         console.print(f"and {more:,} more process{'es' if more > 1 else ''}\n")
-    for line in _parts():
+    for line in (*_parts(), *_refused(kernel, family)):
         console.print(line)
     for name, counts in _frames(kernel).items():
         total, free = counts["total"], counts["free"]
@@ -52,6 +52,14 @@ def print_report(kernel: Kernel, family: Family, *, counted: str = "") -> None:
 def _parts() -> list[str]:
     """Return a line for each file with parts of the user's that are in place: `with mine.py: Frames.drop`."""
     return [f"with {escaped(file)}: {', '.join(names)}" for file, names in parts_in_place().items()]
+
+
+def _refused(kernel: Kernel, family: Family) -> Iterator[str]:
+    """Yield a line for each program that ended badly and had made calls that the layout leaves out."""
+    badly = {member.name for _, member in family.members() if not family.ending(member).well}
+    for program, calls in family.refused.items():
+        if program in badly:
+            yield escaped(f"the {kernel.layout.name} layout has no {' or '.join(calls)}, which {program} called")
 
 
 def parts_in_place() -> dict[str, list[str]]:
@@ -107,7 +115,7 @@ def _processes(rows: list[tuple[str, Member]], family: Family) -> Table:
 def print_facts(kernel: Kernel, family: Family, machine: Machine, status: int) -> None:
     """Print all that the report says as JSON, and the console."""
     found = _facts(machine, status, machine.outcome.value) | {"processes": [*facts.processes(family)]}
-    left = {"left_frames": left_frames(kernel, family), "parts": parts_in_place()}
+    left = {"left_frames": left_frames(kernel, family), "parts": parts_in_place(), "left_out": family.refused}
     print_json({**found, "more_processes": family.uncounted, **_frames(kernel), **left})
 
 

@@ -78,6 +78,10 @@ class Family:
         self.roots: list[Member] = []
         self.uncounted = 0
         """Processes that are in the tree no more."""
+        self.refused: dict[str, list[str]] = {}
+        """By program, the calls that it made of parts that the layout leaves out."""
+        parts = kernel.layout.parts
+        self._left_out = {each.number: each.name for each in CALLS if each.part is not None and each.part not in parts}
         self._kept = 0
         self._present: dict[int, Member] = {}
         self._bytes = contents
@@ -112,12 +116,19 @@ class Family:
         frame = self._frames.of(number)
         thread = self.kernel.threads.table[number]
         self._trap = thread.pid, frame
+        if frame.vector == SYSTEM_CALL and frame.number in self._left_out:
+            self._note_refused(thread, self._left_out[frame.number])
         self._fault = self._fault_of(thread, frame)
         may_end = frame.vector <= Vector.LAST_EXCEPTION or (frame.number in (EXIT, KILL) and frame.arguments[0] != 0)
         self._stack = self._code = None
         if may_end:
             self._stack = self._stack_of(thread, frame)
             self._code = code_of(self.kernel.processes.table[thread.pid], self.programs)
+
+    def _note_refused(self, thread: Thread, call: str) -> None:
+        calls = self.refused.setdefault(text_of(self.kernel.processes.table[thread.pid].name), [])
+        if call not in calls:
+            calls.append(call)
 
     def _fault_of(self, thread: Thread, frame: AnyRegisters) -> SeenFault | None:
         """Return the fault that a thread's trap is, if it is one, as the kernel will record it if it is the last."""
