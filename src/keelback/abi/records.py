@@ -82,7 +82,7 @@ class Words(Struct):
 class Message(Struct):
     """A message that has more than words, and the room for one that comes."""
 
-    first: word  # these four as in `Words`
+    first: word  # these four as in a message of words
     second: word
     third: word
     badge: word

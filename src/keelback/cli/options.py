@@ -181,8 +181,8 @@ def memory(default: str | None, shown: str = "", what: str = "How much memory th
         "--memory",
         metavar="SIZE",
         default=default,
-        show_default=shown or True,
-        help=what,
+        show_default=not shown,
+        help=f"{what}  [default: {shown}]" if shown else what,
     )
 
 

@@ -161,7 +161,7 @@ struct words {
 
 /* A message that has more than words, and the room for one that comes. */
 struct message {
-    uintptr_t first; /* these four as in `Words` */
+    uintptr_t first; /* these four as in a message of words */
     uintptr_t second;
     uintptr_t third;
     uintptr_t badge;
