@@ -224,10 +224,10 @@ def link_flat(objects: Mapping[str, bytes], script: str, *, flags: Sequence[str]
     Raises:
         ToolchainError: the linker refused them, or a symbol is undefined, weak ones included.
     """
-    link_elf(objects, script, flags=flags, target=target)  # bare bytes have no symbol table to check
+    elf = link_elf(objects, script, flags=flags, target=target)
 
-    def build(work: Path) -> Entry:
-        return _link(work, objects, script, (*flags, "--oformat=binary"), target)
+    def build(_work: Path) -> Entry:
+        return Entry(_bare_bytes(elf), "")
 
     return built(build, Path(next(iter(objects))), target, "flat", tuple(objects.items()), script, tuple(flags))
 
@@ -355,6 +355,21 @@ def _link(
     with working_on(source.stem):
         said = run_zig(source, "does not link", work, inputs, ["ld.lld", *arguments])
     return Entry((work / "output").read_bytes(), said)
+
+
+def _bare_bytes(elf: bytes) -> bytes:
+    """Return what lies in the memory of an ELF file that has at least one section with contents there."""
+    from elftools.elf.constants import SH_FLAGS
+    from elftools.elf.elffile import ELFFile
+
+    sections = [each for each in ELFFile(BytesIO(elf)).iter_sections() if each["sh_flags"] & SH_FLAGS.SHF_ALLOC]
+    filled = [each for each in sections if each["sh_type"] != "SHT_NOBITS" and each["sh_size"]]
+    start = min(each["sh_addr"] for each in filled)
+    content = bytearray(max(each["sh_addr"] + each["sh_size"] for each in filled) - start)
+    for each in filled:
+        at = each["sh_addr"] - start
+        content[at : at + each["sh_size"]] = each.data()
+    return bytes(content)
 
 
 def _undefined_symbols(elf: bytes) -> list[str]:
