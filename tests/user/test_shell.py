@@ -77,6 +77,14 @@ def test_what_is_typed_is_edited():
     assert said.splitlines()[1::2] == ["world", "again", "world"]
 
 
+def test_ls_lists_the_files_that_it_is_given_and_says_which_there_are_not():
+    _, chosen, status, _ = answers(["echo a > f", "ls f none etc/init", "echo $?", "exit"])
+    mine, missing, payloads, ended = chosen.splitlines()
+    assert (mine.split(), missing) == (["2", "in", "memory", "f"], "ls: there is no file none")
+    assert payloads.split()[1:] == ["payload", "etc/init"]
+    assert (ended, status) == ("sh: ls ended with status 1", "1\n")
+
+
 def test_what_mem_counts_is_all_memory():
     said = session("mem\r\x04")
     *counts, all_frames = map(int, re.findall(r"[a-z] +(\d+)$", said, re.MULTILINE))
