@@ -1,6 +1,7 @@
 """All tests run the kernel strictly: integers, asserts and memory are checked as compiled code checks them."""
 
 import gc
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ strict.install("keelback.kernel")
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.register_profile("random", deadline=None)
 settings.load_profile("fixed")
+
+
+def pytest_configure():
+    """Let commands that tests interrupt notice it, also where a shell runs the tests beside something else."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection(session):
