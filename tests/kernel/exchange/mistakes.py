@@ -31,6 +31,12 @@ MISTAKES = {
     "wake that wakes one too many": (*WORDS, "_wake_each", "woken >= most", "woken > most"),
     "a wake of nobody that wakes who waits alone": (*WORDS, "wake", " or most == 0", ""),
     "a deadline that outlives the wait of who waits alone": (*WORDS, "wake", " or waiter.timed", ""),
+    "a wake of who waits alone on another word of the queue": (
+        *WORDS, "wake", " or not self._is_awaited_by(waiter)", "",
+    ),
+    "a wake where no memory is, of a queue in which another waits": (
+        *WORDS, "_wake_each", "if woken == 0:", "if False:",
+    ),
     "bits that come again": (*MESSAGES, "_take_bits", "endpoint.bits = 0", "pass"),
     "a caller with its reply that waits for its turn": (
         *MESSAGES, "_resume", "self.scheduler.run_next(caller)", "self.scheduler.wake(caller)",

@@ -9,7 +9,9 @@ from kernel.exchange.requests import BAD, FEW_PAGES, TICKS, WORDS, Requests
 from kernel.exchange.themes import SELDOM, asked
 from kernel.exchange.world import GUARD, Process, Thread
 
-WORD_PLACES = [*[WORDS] * 4, WORDS + 4, WORDS + PAGE - 4]
+IN_ITS_QUEUE = WORDS + 256 + 4
+"""A word whose waiters the kernel has in one queue with those of the word at WORDS (`WordWaits.queue_of`)."""
+WORD_PLACES = [*[WORDS] * 4, IN_ITS_QUEUE, IN_ITS_QUEUE, WORDS + 4, WORDS + PAGE - 4]
 
 
 class ThreadRequests(Requests):
