@@ -21,13 +21,13 @@ def kept_build(parts: Sequence[str], *key: object, build: Callable[[], bytes]) -
 
     `key` is all else that decides what comes out.
     """
-    return find_or_build(key_of(digest_of_sources(tuple(parts)), *key), lambda _work: Entry(build(), "")).output
+    return find_or_build(_key(parts, *key), lambda _work: Entry(build(), "")).output
 
 
 def copy_kept(parts: Sequence[str], *key: object, folder: Path) -> None:
     """Copy what `kept_build` has kept to another cache; where it could not keep it, there is nothing to copy."""
     with suppress(OSError):
-        shutil.copy(cache_directory() / key_of(digest_of_sources(tuple(parts)), *key), folder)
+        shutil.copy(cache_directory() / _key(parts, *key), folder)
 
 
 def kept_builds(
@@ -37,13 +37,18 @@ def kept_builds(
     build: Callable[[list[str]], Mapping[str, bytes]],
 ) -> dict[str, bytes]:
     """Return the builds of several names, as `kept_build` does of one; those that are not kept are built together."""
-    keys = {name: key_of(digest_of_sources(tuple(parts)), *key, name) for name in names}
+    keys = {name: _key(parts, *key, name) for name in names}
     kept = {name: find(each) for name, each in keys.items()}
     missing = [name for name, entry in kept.items() if entry is None]
     built = build(missing) if missing else {}
     for name, output in built.items():
         keep(keys[name], Entry(output, ""))
     return {name: built[name] if entry is None else entry.output for name, entry in kept.items()}
+
+
+def _key(parts: Sequence[str], *key: object) -> str:
+    """Return by what is kept that was built from the sources of some parts, and from all else that decides it."""
+    return key_of(digest_of_sources(tuple(parts)), *key)
 
 
 @cache
