@@ -5,12 +5,14 @@ from hypothesis import strategies as st
 from keelback.abi.handles import DESTROY, RECEIVE
 from keelback.kernel.processes.programs import ARGUMENT_SIZE
 from kernel.driven import ARGUMENT, ENTRY, NAME, NOBODY, PAGE, STACK, TEXT, Call
-from kernel.exchange.requests import BAD, FEW_PAGES, TICKS, WORDS, Requests
+from kernel.exchange.requests import BAD, FAR, TICKS, WORDS, Requests
 from kernel.exchange.themes import SELDOM, asked
 from kernel.exchange.world import GUARD, Process, Thread
 
 IN_ITS_QUEUE = WORDS + 256 + 4
-"""A word whose waiters the kernel has in one queue with those of the word at WORDS (`WordWaits.queue_of`)."""
+"""A word whose waiters the kernel has in one queue with those of the word at WORDS (`WordWaits.queue_of`) …"""
+NOWHERE = FAR + 3 * PAGE
+"""… and a place where no process has memory that would have it, too."""
 WORD_PLACES = [*[WORDS] * 4, IN_ITS_QUEUE, IN_ITS_QUEUE, WORDS + 4, WORDS + PAGE - 4]
 
 
@@ -130,7 +132,7 @@ class ThreadRequests(Requests):
     def word_place(self, data: st.DataObject) -> int:
         areas = [*self.me.process.space.in_area(), *self.me.process.space.in_heap()]
         awaited = self.awaited_words()
-        others = [WORDS + 2, BAD, TEXT, FEW_PAGES[-1]]
+        others = [WORDS + 2, BAD, TEXT, FAR, NOWHERE, NOWHERE]
         return self.mostly(data, awaited * 4 + areas * 2 + WORD_PLACES, "place", others)
 
     @asked("words")
