@@ -132,8 +132,8 @@ class ThreadRequests(Requests):
     def word_place(self, data: st.DataObject) -> int:
         areas = [*self.me.process.space.in_area(), *self.me.process.space.in_heap()]
         awaited = self.awaited_words()
-        others = [WORDS + 2, BAD, TEXT, FAR, NOWHERE, NOWHERE]
-        return self.mostly(data, awaited * 4 + areas * 2 + WORD_PLACES, "place", others)
+        others = [WORDS + 2, BAD, TEXT, FAR]
+        return self.mostly(data, awaited * 4 + areas * 2 + [*WORD_PLACES, NOWHERE], "place", others)
 
     @asked("words")
     def wait_on(self, data: st.DataObject) -> None:
