@@ -31,7 +31,7 @@ class ThreadRequests(Requests):
         text = self.layout.stack_top - ARGUMENT_SIZE if self.width == 64 else 0
         self.request(Call.EXEC, name + self.machine.offset, ARGUMENT + self.machine.offset, given=(name == NAME, text))
 
-    @asked("processes", SELDOM)
+    @asked("processes", SELDOM, due=lambda self: self.is_joined_from_elsewhere())
     def exit(self, data: st.DataObject) -> None:
         self.request(Call.EXIT, self.draw(data, [0, 1, -2], "status"))
 
@@ -107,6 +107,10 @@ class ThreadRequests(Requests):
     def thread_exit(self, data: st.DataObject) -> None:
         self.request(Call.THREAD_EXIT, self.draw(data, [0, 3, 0xFFFF_FFFE], "value"))
 
+    def is_joined_from_elsewhere(self) -> bool:
+        """Say whether another process waits by handle for a thread of the first's."""
+        return any(joiner.process is not self.me.process for each in self.me.process.threads for joiner in each.joiners)
+
     def one_of_mine(self, data: st.DataObject) -> int:
         """Draw a thread, mostly one of the first's process, and rather one that is joined or has ended."""
         siblings = self.siblings()
@@ -129,11 +133,11 @@ class ThreadRequests(Requests):
         places = {*WORD_PLACES, *process.space.in_area(), *process.space.in_heap()}
         return sorted(each for each in places if waiting.get(self.world.known_by(process, each)))
 
-    def word_place(self, data: st.DataObject) -> int:
+    def word_place(self, data: st.DataObject, *more: int) -> int:
         areas = [*self.me.process.space.in_area(), *self.me.process.space.in_heap()]
         awaited = self.awaited_words()
         others = [WORDS + 2, BAD, TEXT, FAR]
-        return self.mostly(data, awaited * 4 + areas * 2 + [*WORD_PLACES, NOWHERE], "place", others)
+        return self.mostly(data, awaited * 4 + areas * 2 + [*WORD_PLACES, *more], "place", others)
 
     @asked("words")
     def wait_on(self, data: st.DataObject) -> None:
@@ -144,7 +148,7 @@ class ThreadRequests(Requests):
 
     @asked("words", due=awaited_words)
     def wake(self, data: st.DataObject) -> None:
-        self.request(Call.WAKE, self.word_place(data), self.draw(data, [0, 1, 1, 2, 99], "count"))
+        self.request(Call.WAKE, self.word_place(data, NOWHERE), self.draw(data, [0, 1, 1, 2, 99], "count"))
 
     @asked("words", 2)
     def store(self, data: st.DataObject) -> None:
