@@ -6,8 +6,9 @@ from keelback.abi.handles import RECEIVE, SEND
 from keelback.abi.rights import WRITE
 from kernel.driven import PAGE, Call
 from kernel.exchange.failures import Failures
-from kernel.exchange.requests import BUFFERS, ROOM
+from kernel.exchange.requests import BUFFERS, ROOM, TICKS, WORDS
 from kernel.exchange.returns import Returns
+from kernel.exchange.thread_requests import IN_ITS_QUEUE, NOWHERE, WORD_PLACES
 from kernel.exchange.words import Word
 from kernel.exchange.world import Thread
 
@@ -36,6 +37,33 @@ class Aims(Failures, Returns):
         else:
             self.wait_in(self.draw(data, self.leaving() + self.heap(), "page"))
 
+    def let_wake_choose(self, data: st.DataObject) -> None:
+        """Let a thread wake some of those that wait in one queue, on its word, on another, or where nothing is."""
+        awaited = [on for on in self.words_of_waiters() if on in WORD_PLACES]
+        if not self.siblings():
+            self.start_thread(5)
+        elif awaited and self.draw(data, [True, True, False], "wake"):
+            place = self.draw(data, [*awaited, IN_ITS_QUEUE, WORDS, NOWHERE], "place")
+            self.request(Call.WAKE, place, self.draw(data, [0, 1, 2, 99], "count"))
+        else:
+            self.wait_on_word(self.draw(data, WORD_PLACES, "place"), self.draw(data, TICKS, "ticks"))
+
+    def let_joined_go(self, data: st.DataObject) -> None:
+        """Let a process go while another waits by handle for one of its threads."""
+        threads = [(each, self.thing(each)) for each in self.handles_to(Thread, RECEIVE)]
+        own = [each for each, thread in threads if thread.process is self.me.process and thread.value is None]
+        others = [each for each, thread in threads if thread.process is not self.me.process and thread.value is None]
+        if self.is_joined_from_elsewhere():
+            self.request(Call.EXIT, 0)
+        elif others:
+            self.request(Call.THREAD_WAIT, self.draw(data, others, "handle"), 0, 0)
+        elif own:
+            self.request(Call.FORK)
+        elif self.siblings():
+            self.request(Call.THREAD_HANDLE, self.draw(data, self.siblings(), "thread").number)
+        else:
+            self.start_thread(5)
+
     def heap(self) -> list[int]:
         return [*self.me.process.space.in_heap()]
 
@@ -50,8 +78,12 @@ class Aims(Failures, Returns):
 
     def pages_with_waiters(self) -> list[int]:
         """Return the pages on words of which other threads of the first's process wait."""
+        return [on // PAGE * PAGE for on in self.words_of_waiters()]
+
+    def words_of_waiters(self) -> list[int]:
+        """Return the words on which other threads of the first's process wait."""
         waits = [each.wait.asked for each in self.siblings() if each.wait]
-        return [on.address // PAGE * PAGE for on in waits if isinstance(on, Word)]
+        return [on.address for on in waits if isinstance(on, Word)]
 
     def receive_page(self, number: int) -> None:
         record = self.with_record(buffer=BUFFERS, room=ROOM, most_pages=4)
@@ -62,6 +94,9 @@ class Aims(Failures, Returns):
 
     def wait_in(self, page: int) -> None:
         """Wait on a word of a page that has the value it has."""
-        place = page + 4 * self.me.number
+        self.wait_on_word(page + 4 * self.me.number, 0)
+
+    def wait_on_word(self, place: int, ticks: int) -> None:
+        """Wait on a word that has the value it has."""
         value = int.from_bytes(self.me.process.space.read(place, 4), "little")
-        self.request(Call.WAIT_ON, place, value, 0)
+        self.request(Call.WAIT_ON, place, value, ticks)

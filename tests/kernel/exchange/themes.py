@@ -66,11 +66,13 @@ THEMES = {
     "handles": Theme({"messages": 4, "handles": 3}, ("handle", "handle", "bytes handle", ""), given=()),
     "pages": Theme({"messages": 4, "memory": 2, "words": 2}, ("pages", "pages", "bytes pages", "handle pages"), 1),
     "words that leave": Theme(threads=1, given=("pages",), aim="let_word_leave"),
+    "words of one queue": Theme(threads=2, given=(), aim="let_wake_choose"),
     "devices": Theme({"lines": 4, "messages": 3, "handles": 2}, ("", "", "handle", "deadline"), given=("interrupts",)),
     "little memory": Theme(LITTLE, ("", "handle", "pages", "bytes pages", "handle pages"), threads=1),
     "missing frames": Theme(LITTLE, ("", "handle", "bytes handle", "handle pages"), aim="let_memory_lack"),
     "no room": Theme({"messages": 4, "memory": 2}, ("handle pages", "bytes handle pages"), 1, aim="let_message_fail"),
     "objects": Theme({"objects": 6, "messages": 2, "words": 4}, ("handle", "handle", "pages")),
     "ends": Theme({"watches": 5, "processes": 4}, ("handle", "handle", ""), given=()),
+    "threads that are joined": Theme(threads=1, given=(), aim="let_joined_go"),
     "numbers that return": Theme({"watches": 5}, ("handle", ""), given=(), aim="let_number_return"),
 }

@@ -133,11 +133,11 @@ class ThreadRequests(Requests):
         places = {*WORD_PLACES, *process.space.in_area(), *process.space.in_heap()}
         return sorted(each for each in places if waiting.get(self.world.known_by(process, each)))
 
-    def word_place(self, data: st.DataObject, *more: int) -> int:
+    def word_place(self, data: st.DataObject) -> int:
         areas = [*self.me.process.space.in_area(), *self.me.process.space.in_heap()]
         awaited = self.awaited_words()
         others = [WORDS + 2, BAD, TEXT, FAR]
-        return self.mostly(data, awaited * 4 + areas * 2 + [*WORD_PLACES, *more], "place", others)
+        return self.mostly(data, awaited * 4 + areas * 2 + WORD_PLACES, "place", others)
 
     @asked("words")
     def wait_on(self, data: st.DataObject) -> None:
@@ -148,7 +148,7 @@ class ThreadRequests(Requests):
 
     @asked("words", due=awaited_words)
     def wake(self, data: st.DataObject) -> None:
-        self.request(Call.WAKE, self.word_place(data, NOWHERE), self.draw(data, [0, 1, 1, 2, 99], "count"))
+        self.request(Call.WAKE, self.word_place(data), self.draw(data, [0, 1, 1, 2, 99], "count"))
 
     @asked("words", 2)
     def store(self, data: st.DataObject) -> None:
