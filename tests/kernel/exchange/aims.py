@@ -17,13 +17,15 @@ class Aims(Failures, Returns):
     """Requests that lead somewhere."""
 
     def let_word_leave(self, data: st.DataObject) -> None:
-        """Let a page be sent, or given back to malloc, on a word of which another thread of its process waits."""
+        """Let a page be sent, replaced, or given back to malloc, on a word of which another of its process waits."""
         received = self.with_pages_to_come()
         freed = [each for each in self.heap() if each in self.pages_with_waiters()]
         waited_on = [each for each in self.leaving() if each in self.pages_with_waiters()]
         takers = self.carriers(SEND)
         if received:
             self.receive_page(self.draw(data, received, "handle"))
+        elif waited_on and self.draw(data, [True, False, False], "replaced"):
+            self.ask_and_fill(Call.PAGE_ALLOC, self.draw(data, waited_on, "page"))
         elif waited_on and takers:
             self.send_page(self.draw(data, takers, "handle"), self.draw(data, waited_on, "page"))
         elif freed:
@@ -40,9 +42,12 @@ class Aims(Failures, Returns):
     def let_wake_choose(self, data: st.DataObject) -> None:
         """Let a thread wake some of those that wait in one queue, on its word, on another, or where nothing is."""
         awaited = [on for on in self.words_of_waiters() if on in WORD_PLACES]
+        chosen = self.draw(data, ["wake", "wake", "wait", "tick"], "chosen") if awaited else "wait"
         if not self.siblings():
             self.start_thread(5)
-        elif awaited and self.draw(data, [True, True, False], "wake"):
+        elif chosen == "tick":
+            self.tick(data)
+        elif chosen == "wake":
             place = self.draw(data, [*awaited, IN_ITS_QUEUE, WORDS, NOWHERE], "place")
             self.request(Call.WAKE, place, self.draw(data, [0, 1, 2, 99], "count"))
         else:
