@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from keelback.abi.handles import ALL, DESTROY, GRANT, MAP, NO_WAIT, RECEIVE, SEND
+from keelback.abi.rights import WRITE
 from kernel.driven import PAGE, TEXT, Call
 from kernel.exchange.machine import DATA
 from kernel.exchange.parcels import NO_RECORD, Message, Record
@@ -131,7 +132,8 @@ class MessageRequests(Requests):
         """Let pages be sent, mostly some that can be."""
         area, good = self.me.process.space.in_area(), self.leaving()
         needed = [page for page in self.used_by_waiters() if page in good]
-        start = self.mostly(data, good * 2 + needed * 2 + [*area], "page", [0])
+        locked = [page for page, each in area.items() if not each.allowed & WRITE and not each.object]
+        start = self.mostly(data, good * 2 + needed * 2 + locked * 4 + [*area], "page", [0])
         in_a_row = next(count for count in count_from(1) if start + count * PAGE not in good)
         count = self.mostly(data, [1, in_a_row, in_a_row], "page count", [2, 3, 1025])
         return replace(record, pages=start + self.mostly(data, [0], "odd", [4]), page_count=count)
