@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 from keelback.abi.handles import GRANT, MAP, SEND
-from keelback.abi.rights import WRITE
+from keelback.abi.rights import READ, WRITE
 from kernel.driven import PAGE, Call
 from kernel.exchange.aims import Aims
 from kernel.exchange.handles import Interrupt
@@ -46,6 +46,7 @@ class ExchangeModel(Aims):
             self.ask(Call.MAP, FEW_PAGES[0], 2 * PAGE, WRITE)
             for page in FEW_PAGES[:2]:
                 self.poke(page + 8, b"pages")
+            self.ask(Call.MAP, FEW_PAGES[5], PAGE, READ)
         if "interrupts" in self.theme.given:
             for line in LINES:
                 self.ask(Call.INTERRUPT_HANDLE, line)

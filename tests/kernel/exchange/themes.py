@@ -47,7 +47,7 @@ class Theme:
     threads: int = 0
     """How many threads more each process has from the start, at least."""
     given: tuple[str, ...] = ("pages", "object")
-    """What processes have from the start: pages of their own that a fork shares, pages of an object."""
+    """What processes have from the start: pages that a fork shares, one of them only to read; pages of an object."""
     aim: str = ""
     """The request that is made mostly: it leads, step by step, to what random requests seldom come to."""
 
