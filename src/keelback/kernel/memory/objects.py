@@ -18,7 +18,7 @@ from keelback.abi.errors import NoObjectSlot, OutOfMemory
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import KERNEL, MOST_PROMISED, OBJECT, Frames
-from keelback.lang import Array, Component, Region, Struct, inline, u16, u32, view, word
+from keelback.lang import Array, Component, Region, Struct, inline, rare, u16, u32, view, word
 
 IN_NODE = 1_023
 """How many frames a node lists."""
@@ -113,6 +113,7 @@ class Objects(Component):
             self._node(node).frames[index % IN_NODE] = frame
             record.pages += 1
 
+    @rare
     def _add_node(self, record: MemoryObject, last: u32, use: u16) -> u32:
         """Add a node behind the last, 0: as the first; return it.  Raises: OutOfMemory; nothing has changed."""
         frame: u32 = self.frames.allocate_kernel(use)
@@ -166,6 +167,7 @@ class Objects(Component):
         if record.handles == 0 and record.shown == 0:
             self._free(record)
 
+    @rare
     def _free(self, record: MemoryObject) -> None:
         """Free an object, as far as it was made, whose frames nobody shows."""
         if record.node != 0:
