@@ -100,11 +100,10 @@ def test_the_facts_printed_are_those_of_the_file(tmp_path):
     assert re.search(f"^payload +0x[0-9a-f]+ +{rooms['payload'][0]:,} ", shown, re.MULTILINE)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
-    "words",
-    [("--layout", "teaching", "hello", "mine.c"),
-     pytest.param(("hello", "fib", "mine.c", "libgfx"), marks=pytest.mark.campaign)],
-)  # fmt: skip
+    "words", [("--layout", "teaching", "hello", "mine.c"), ("hello", "fib", "mine.c", "libgfx")], ids=["small", "large"]
+)
 def test_the_same_programs_make_the_same_bytes_elsewhere_and_in_another_environment(words, tmp_path):
     """The second is built from a copy of the source, with another user's settings and nothing in the cache."""
     one, other = tmp_path / "one", tmp_path / "other place"

@@ -254,6 +254,7 @@ def test_what_holds_an_address_is_in_hexadecimal_whatever_its_value():
 ALLOCATE = "def allocate_user(self, use: u16) -> u32:"
 
 
+@pytest.mark.campaign
 def test_a_breakpoint_at_a_method_that_is_replaced_says_what_stands_in_its_place(tmp_path):
     file = tmp_path / "top_down.py"
     [text] = [each for each in blocks(ROOT / "docs" / "own-parts.md", "python") if each.startswith("# top_down.py")]

@@ -281,6 +281,7 @@ BUILDS = ("run", "--kernel", "compiled", "--layout", "teaching", "fork")
 """What builds the smallest kernel where nothing is in the cache."""
 
 
+@pytest.mark.campaign
 def test_a_build_that_takes_long_is_said_and_the_line_goes(tmp_path):
     said, output = on_a_terminal(tmp_path, *BUILDS)
     assert b"building kernel.c (" in said and b"exited with status 0" in output

@@ -143,6 +143,7 @@ CHECKS = "\n".join(f"        digit = n // {each} - n // {each + 2}" for each in 
 """Too much for the C compiler to make one function of two such."""
 
 
+@pytest.mark.campaign  # a chain that is too deep is refused in image/test_stacks.py in every run
 def test_calls_that_take_too_much_stack_are_refused_with_their_chain(keelback, tmp_path):
     deep = DEEP_HEAD + "".join(LEVEL.format(each, CHECKS, each + 1) for each in range(5))
     done = keelback("build --with deep.py hello", deep=deep)

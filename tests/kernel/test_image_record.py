@@ -1,9 +1,11 @@
 """A process's record of its image names the frame that the first page has, whatever becomes of that page."""
 
+from itertools import product
+
 import pytest
 
-from kernel.driven import CODE, CROWDED, DATA, EAGER, ENTRY, NAME, PAGE, SMALL, TEXT, TEXTS, Call, driven
-from support import EXECUTE, READ, WRITE, elf
+from kernel.driven import CODE, CROWDED, DATA, EAGER, ENTRY, LIVES, NAME, PAGE, SMALL, TEXT, TEXTS, Call, driven
+from support import EXECUTE, READ, WRITE, elf, some_of
 
 CAN_WRITE = 2
 BASE = TEXT - PAGE  # code is on the second page, so the first may go
@@ -18,10 +20,14 @@ PROGRAM = elf(
 LAYOUTS = {"as published": SMALL, "with an eager fork": EAGER, "with frames that are full soon": CROWDED}
 
 
-@pytest.fixture(params=LAYOUTS)
-def machine(life, request):
+IN_EVERY_RUN = [*product(LAYOUTS, LIVES[:1]), ("as published", LIVES[1])]
+pytestmark = pytest.mark.parametrize(("layout", "life"), some_of(product(LAYOUTS, LIVES), IN_EVERY_RUN))
+
+
+@pytest.fixture
+def machine(layout, life):
     """Return a machine with process 1, whose image's first page may be written, and its child 2."""
-    made = driven("it", life=life, layout=LAYOUTS[request.param], programs={"it": PROGRAM})
+    made = driven("it", life=life, layout=LAYOUTS[layout], programs={"it": PROGRAM})
     assert made.fork() == 2
     follows(made)
     yield made

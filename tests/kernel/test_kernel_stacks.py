@@ -71,6 +71,7 @@ def test_a_fork_that_needs_the_stack_that_was_left_gets_it(life):
     assert machine.spare()[1] == 0
 
 
+@pytest.mark.campaign
 def test_a_stack_that_is_freed_while_the_kernel_runs_on_it_is_the_end(tmp_path):
     before, after = "cpu.left_stack = thread.kernel_stack", "self.threads.stacks.release(thread.kernel_stack)"
     mistake = "processes.processes", "Processes", "leave_stack", before, after

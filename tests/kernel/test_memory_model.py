@@ -27,6 +27,6 @@ def test_a_mistake_has_its_place_in_the_source(name, tmp_path):
         pass
 
 
-@pytest.mark.parametrize("name", sliced(MISTAKES, 9))
+@pytest.mark.parametrize("name", sliced(MISTAKES, 18))
 def test_a_mistake_in_the_kernel_is_found_by_the_model_alone(name, tmp_path):
     assert is_found(tmp_path, name, number=1, examples=1000)

@@ -47,6 +47,7 @@ def done_in(folder, hint):
     return json.loads(done.stdout)
 
 
+@pytest.mark.campaign
 def test_a_failure_is_read_as_the_page_about_courses_says(tmp_path):
     """Graded from outside, and shown in a folder that has the lab's programs; a name may have blanks."""
     lab = find_lab("fork")

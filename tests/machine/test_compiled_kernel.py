@@ -76,7 +76,7 @@ int main(void) {
 }"""
 
 
-@variants
+@pytest.mark.parametrize("layout", some_of(VARIANTS, [MICROKERNEL, MICROKERNEL_64]), ids=name_of)
 def test_a_program_runs_its_own_code_in_the_frames_of_the_one_before(layout):
     """Each goes to where another's block of code began, with the same bytes at the start of its page."""
     base, bits = layout.image_base, layout.paging.word_bits

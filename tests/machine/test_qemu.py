@@ -124,7 +124,7 @@ AT_ONCE = {"fork"}
 """Their processes work at the same time: which of them comes first depends on when the timer ticks."""
 
 
-@pytest.mark.parametrize("name", sliced(our_programs(), 2))
+@pytest.mark.parametrize("name", sliced(our_programs(), 4))
 def test_a_program_says_and_ends_as_on_the_simulated_pc(name):
     image = image_of(f"{name} {ARGUMENTS.get(name, '')}".strip())
     there = boot(image)
