@@ -24,7 +24,7 @@ from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64
 from keelback.kernel.memory.frames import Role
 from keelback.lang import address_of, size_of
 from keelback.machine.moments import moment_of, save
-from support import make_pc
+from support import make_pc, some_of
 from variants import name_of
 
 PAGE = 4096
@@ -89,7 +89,7 @@ class Damage:
         return replace(self.moment, contents=contents)
 
 
-@pytest.fixture(scope="module", params=[MICROKERNEL, MICROKERNEL_64], ids=name_of)
+@pytest.fixture(scope="module", params=some_of([MICROKERNEL, MICROKERNEL_64], [MICROKERNEL]), ids=name_of)
 def damage(request):
     return Damage(request.param)
 

@@ -25,7 +25,7 @@ from keelback.image.payload import make_payload
 from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.inspect.records import regions_of
-from keelback.kernel.layout import MICROKERNEL, PUBLISHED, Layout
+from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, PUBLISHED, Layout
 from keelback.kernel.memory.regions import MemoryRegion
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread, ThreadState
@@ -110,9 +110,10 @@ def with_our_areas(layout: Layout) -> Layout:
 
 
 CELLS = [(life, with_our_areas(layout)) for layout in VARIANTS for life in LIVES]
-IN_EVERY_RUN = [(life, layout) for life, layout in CELLS if life == "interpreted" or layout.name == MICROKERNEL.name]
+COMPILED_IN_EVERY_RUN = [with_our_areas(layout) for layout in (MICROKERNEL, MICROKERNEL_64)]
+IN_EVERY_RUN = [cell for cell in CELLS if cell[0] == "interpreted" or cell[1] in COMPILED_IN_EVERY_RUN]
 in_each_cell = pytest.mark.parametrize(("life", "layout"), some_of(CELLS, IN_EVERY_RUN), ids=word_for)
-"""Each kernel with our areas, in both lives; `usermode` compiled in the campaign alone, as no other test has it so."""
+"""Each kernel with our areas, in both lives; compiled, those that no other test has so are the campaign's."""
 
 
 def memory_for(layout: Layout) -> int:
