@@ -455,6 +455,7 @@ def test_what_maps_and_walk_can_not_tell_is_one_line_each():
     assert said == [each for each in asked.values() if each]
 
 
+@pytest.mark.campaign
 def test_a_machine_with_a_kernel_of_the_users_is_looked_at_from_any_folder(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from dataclasses import replace\nfrom keelback.kernel.layout import TEACHING\n"

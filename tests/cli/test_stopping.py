@@ -98,7 +98,7 @@ READING = ["loops.py", "--with loops.py hello", "--layout loops.py:L hello", "li
     ("name", "words"),
     some_of(
         [(name, words) for name in ("run", "compare", "check") for words in READING],
-        [*(("run", words) for words in READING), ("compare", READING[0]), ("check", READING[0])],
+        [(name, READING[0]) for name in ("run", "compare", "check")],
     ),
 )
 def test_a_time_ends_the_reading_of_a_file_at_its_line(tmp_path, name, words):

@@ -136,7 +136,7 @@ class Model:
 
 
 @pytest.mark.parametrize("seed", sliced(range(2), 2))
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", sliced(SHAPES, 2), ids=str)
 def test_spaces_map_what_a_dictionary_says(shape, seed):
     model = Model(shape, seed)
     for _ in range(STEPS):

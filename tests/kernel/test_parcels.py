@@ -31,6 +31,7 @@ from kernel.driven import (
     register,
     with_our_areas,
 )
+from support import sliced
 
 SERVER, FIRST, SECOND = 1, 2, 3
 ENDPOINT, WORDS = 1, 2  # of messages with data, and of words alone
@@ -73,7 +74,7 @@ def receive(machine, pid=SERVER, **fields):
 PLACES = (0, 1, PAGE - 1, PAGE - 2048, 100)
 
 
-@pytest.mark.parametrize(("start", "to"), [*product(PLACES, PLACES)])
+@pytest.mark.parametrize(("start", "to"), sliced(product(PLACES, PLACES), 2))
 @pytest.mark.parametrize("length", [1, 64, 4095, 4096])
 def test_bytes_come_as_they_were_wherever_they_lie(start, to, length):
     copied(make(), start, to, length)

@@ -101,7 +101,7 @@ class Model:
 
 
 @pytest.mark.parametrize("seed", sliced(range(2), 2))
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", sliced(SHAPES, 2), ids=str)
 def test_the_tables_that_are_promised_are_those_that_touches_need(shape, seed):
     model = Model(shape, seed)
     for _ in range(STEPS):

@@ -28,7 +28,7 @@ from support import some_of
 
 LARGE = 0x4000_0000
 LAST = ANYWHERE + LARGE - PAGE
-EVERY_RUN = [("microkernel", "interpreted"), ("usermode", "compiled")]
+EVERY_RUN = [("microkernel", "interpreted")]
 EACH = pytest.mark.parametrize("layout", some_of(MACHINES, [each for each in MACHINES if each not in WIDE]))
 
 

@@ -67,6 +67,7 @@ def test_a_failure_is_read_as_the_page_about_courses_says(tmp_path):
     assert printed.startswith(again)
 
 
+@pytest.mark.campaign
 def test_a_lab_that_only_its_owner_may_read_is_graded(tmp_path):
     write_files(PAGE, tmp_path)
     folder = tmp_path / "unmap"

@@ -118,7 +118,7 @@ def attached(monitor, until=lambda moment: b"busy" in moment.console):
         raise AssertionError(f"it has not come so far: {moment}")
 
 
-@pytest.mark.parametrize("start", [running, by_hand])
+@pytest.mark.parametrize("start", some_of([running, by_hand], [by_hand]))
 def test_a_running_machine_is_looked_at_again_and_again_and_runs_on(start, tmp_path):
     with start(tmp_path, image_of()) as (monitor, _):
         times = []

@@ -38,7 +38,7 @@ def there(source, argument="", layout=MICROKERNEL):
 
 @pytest.mark.parametrize(
     ("source", "argument"),
-    sliced([(source, argument) for source in SOURCES for argument in ARGUMENTS.get(source.stem, ("",))], 2),
+    sliced([(source, argument) for source in SOURCES for argument in ARGUMENTS.get(source.stem, ("",))], 4),
     ids=lambda value: value.stem if isinstance(value, Path) else value,
 )
 def test_a_program_says_what_it_says_on_this_machine(source, argument, tmp_path):
