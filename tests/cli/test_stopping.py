@@ -12,7 +12,7 @@ import pytest
 from cli.test_run import command
 from command_client import COMMAND, ENVIRONMENT
 from keelback.cli.sources import our_programs
-from support import some_of
+from support import sliced, some_of
 
 PRIMES_IS_SHOWN = re.compile(r"\n  1  primes   had not ended: r.*\n +at primes\.c(:\d+)? in (main|is_prime), 0x")
 """A run may stop at any instruction of its loops, of which some belong to no line."""
@@ -42,7 +42,10 @@ def test_a_run_that_ends_before_its_limits_is_as_without_them():
     assert command("run", "--time", "1h", "--limit", "1G", "hello").stdout == plain.stdout
 
 
-@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+SIGNALS = [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
+
+
+@pytest.mark.parametrize(("number", "said"), sliced(SIGNALS, 2))
 @pytest.mark.parametrize("way", WAYS, ids=" ".join)
 def test_a_signal_shows_where_each_process_was(way, number, said):
     words = [*COMMAND, "run", *way, "--time", "1h", "primes 4000000000", "hello"]

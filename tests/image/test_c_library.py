@@ -56,6 +56,7 @@ def test_the_list_is_what_the_parts_define_with_32_bits():
     assert refresh_libc.names_for(I386) == listed
 
 
+@pytest.mark.campaign
 @targets
 def test_what_parts_need_is_in_parts_or_in_the_runtime(target):
     parts = read_parts(RUNTIME)

@@ -676,7 +676,7 @@ def in_both_lives(names, step):
     return some_of(cells, [(name, life) for name, life in cells if life == LIVES[0] or name in [*names][::step]])
 
 
-@pytest.mark.parametrize(("name", "life"), in_both_lives(CALLS, 4))
+@pytest.mark.parametrize(("name", "life"), in_both_lives(CALLS, 8))
 def test_a_call_that_runs_out_of_memory_leaves_no_trace(name, life, record_property):
     record_property(f"injection points, {life}", attempt_all(CALLS[name], life))
 

@@ -49,6 +49,7 @@ def test_what_is_not_written_is_named_with_its_line(name, graded):
     assert any(f"{method} is not written yet" in reason.found for each in lab.methods.values() for method in each)
 
 
+@pytest.mark.campaign
 def test_a_kernel_that_is_too_large_is_told_so_by_each_trial(graded):
     """Its text has no room in the image."""
     lab = find_lab("fork")
@@ -74,7 +75,7 @@ def test_every_mistake_is_made_in_the_kernels_own_text():
     assert [each for each, (right, *_) in MISTAKES.items() if texts[each[0]].count(right) != 1] == []
 
 
-@pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 45))
+@pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 90))
 def test_a_typical_mistake_is_told_as_its_page_has_it(name, mistake):
     """The page is written again by `python tests/labs/transcripts.py LAB`."""
     lab, (*_, line) = find_lab(name), MISTAKES[name, mistake]
@@ -112,6 +113,7 @@ def test_a_seed_decides_when_ticks_come_and_nothing_else():
     assert one == ticks(1) and len({tuple(each) for each in (plain, one, other)}) == 3
 
 
+@pytest.mark.campaign
 def test_memory_is_drawn_twice_with_the_cells_marked_that_differ(graded):
     lab = find_lab("fork")
     right, wrong, _ = MISTAKES["fork", "what can't be written is not there"]
@@ -133,6 +135,7 @@ def test_memory_is_drawn_twice_with_the_cells_marked_that_differ(graded):
 LOOP = "        while True:\n            pass\n"
 
 
+@pytest.mark.campaign
 def test_a_kernel_that_loops_is_told_by_the_trap_that_does_not_end(graded):
     lab = find_lab("fork")
     text = solution(lab).replace("        parent = self.of(caller)\n", "        parent = self.of(caller)\n" + LOOP)

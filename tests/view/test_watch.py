@@ -20,7 +20,7 @@ from keelback.view.cells import Row, Spot, Style
 from keelback.view.watch.map_view import MapView
 from keelback.view.watch.watched import Watched
 from machine.lined import SERIAL, machine, part_in_place
-from support import MIB, make_pc, programs_of
+from support import MIB, make_pc, programs_of, sliced
 from view import screens
 from view.screens import typed
 
@@ -65,7 +65,7 @@ def changed(run):
 # The run.
 
 
-@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("life", sliced(LIVES, 2))
 def test_back_shows_what_was_there(life):
     run, steps = watched("cow", life=life), Random(5)
     states = {}
@@ -123,7 +123,7 @@ def test_the_next_change_of_a_page_is_found():
     assert run.next_change(Spot(0, frame << 12)) and frame in run.changes.frames
 
 
-@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("life", sliced(LIVES, 2))
 def test_who_changed_a_page_is_told_with_trap_and_line(life):
     run = watched("cow", life=life)
     run.go(8)
