@@ -15,8 +15,8 @@ RATE_GENERATOR = 0x34  # channel 0, low byte then high byte, mode 2
 ONE_SHOT = 0x30  # mode 0: interrupt on terminal count
 TRIAL = 4
 """Clocks of the one shot that tries whether the timer works, 4 microseconds with the one that sets it off."""
-POLLS = 200_000
-"""How often the interrupt controller is asked for that: a fifth of a second on a PC."""
+POLLS = 1_000_000
+"""How often the interrupt controller is asked for that: a second on a PC, since an emulator may be kept waiting."""
 
 
 class Clock(Struct):
