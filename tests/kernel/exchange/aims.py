@@ -55,14 +55,13 @@ class Aims(Failures, Returns):
 
     def let_joined_go(self, data: st.DataObject) -> None:
         """Let a process go while another waits by handle for one of its threads."""
-        threads = [(each, self.thing(each)) for each in self.handles_to(Thread, RECEIVE)]
-        own = [each for each, thread in threads if thread.process is self.me.process and thread.value is None]
-        others = [each for each, thread in threads if thread.process is not self.me.process and thread.value is None]
+        alive = [number for number in self.handles_to(Thread, RECEIVE) if self.thing(number).value is None]
+        others = [number for number in alive if self.thing(number).process is not self.me.process]
         if self.is_joined_from_elsewhere():
             self.request(Call.EXIT, 0)
         elif others:
             self.request(Call.THREAD_WAIT, self.draw(data, others, "handle"), 0, 0)
-        elif own:
+        elif alive:
             self.request(Call.FORK)
         elif self.siblings():
             self.request(Call.THREAD_HANDLE, self.draw(data, self.siblings(), "thread").number)
