@@ -18,9 +18,15 @@ settings.load_profile("fixed")
 
 
 def pytest_configure():
-    """Let commands that tests interrupt notice it, also where a shell runs the tests beside something else."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let commands that tests end notice it, also where a shell runs the tests beside something else, or `nohup`."""
+    defaults = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGHUP: signal.SIG_DFL,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
+    for number, default in defaults.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 def pytest_collection(session):
