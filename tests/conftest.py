@@ -52,10 +52,20 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """… and that stay to the end; and let a machine or two be made between its looks, and not a tenth of one."""
+    """… and that stay to the end; and let machines be made between its looks, and not a tenth of one."""
     gc.freeze()
-    gc.set_threshold(20_000)
+    gc.set_threshold(100_000, 10, 1_000)
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Have it look at all that a file's tests have left, and not again at what stays."""
+    done = yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+    return done
 
 
 def pytest_sessionfinish():

@@ -176,24 +176,24 @@ def test_the_locals_of_a_function_have_the_types_of_python():
     assert state == "ThreadState.RUNNING\n"
 
 
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        ("print processes[512]", "IndexError: index 512 of an array of 512 elements"),
-        ("print processes.tabel", "AttributeError: Processes has no attribute 'tabel'; it has awaited, counts, "),
-        ("print processes[1].nam", "AttributeError: Process has no field 'nam'; it has pid, parent, "),
-        ("break Frames.nothing", 'Function "Frames.nothing" not defined.'),
-        ("break Faults._can_read", "Faults._can_read has no code of its own: it is part of what calls it, or "),
-        ("break frames.py:1", "frames.py:1 has no code."),
-        ("break frames.py:99999", "frames.py:99999 has no code."),
-        (f"break frames.py:{line_of(FRAMES, 'self.most_references = layout.most_references') + 1}", "frames.py:"),
-        ("print nobody", 'No symbol "nobody" in current context.'),
-        ("print frames.table[0]", "IndexError: index 0 of an array of 0 elements"),
-    ],
-)
-def test_a_mistake_is_one_line(line, says):
-    [error] = gdb(line).stderr.splitlines()
-    assert error.startswith(says)
+MISTAKES = {
+    "print processes[512]": "IndexError: index 512 of an array of 512 elements",
+    "print processes.tabel": "AttributeError: Processes has no attribute 'tabel'; it has awaited, counts, ",
+    "print processes[1].nam": "AttributeError: Process has no field 'nam'; it has pid, parent, ",
+    "break Frames.nothing": 'Function "Frames.nothing" not defined.',
+    "break Faults._can_read": "Faults._can_read has no code of its own: it is part of what calls it, or ",
+    "break frames.py:1": "frames.py:1 has no code.",
+    "break frames.py:99999": "frames.py:99999 has no code.",
+    f"break frames.py:{line_of(FRAMES, 'self.most_references = layout.most_references') + 1}": "frames.py:",
+    "print nobody": 'No symbol "nobody" in current context.',
+    "print frames.table[0]": "IndexError: index 0 of an array of 0 elements",
+}
+"""What gdb says first of a line that is wrong."""
+
+
+def test_a_mistake_is_one_line():
+    for error, says in zip(gdb(*MISTAKES).stderr.splitlines(), MISTAKES.values(), strict=True):
+        assert error.startswith(says)
 
 
 # Breakpoints by name, and what is not there.

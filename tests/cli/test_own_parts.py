@@ -251,6 +251,7 @@ def test_the_report_tells_of_a_process_that_the_scheduler_lost(keelback):
     assert done.returncode == 1 and "1  hello    had not ended: lost by the scheduler" in done.stdout
 
 
+@pytest.mark.campaign
 def test_what_is_built_has_it_and_a_file_that_changes_is_built_again(keelback):
     ids = []
     for content in (TWICE, TWICE.replace("return 1", "return 2"), TWICE):

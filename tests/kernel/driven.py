@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import IntEnum
 from functools import cache
+from itertools import product
 from typing import Any, TypeVar
 
 import pytest
@@ -81,7 +82,7 @@ LIBRARY_FILE = LIBRARY_FILES[32]
 
 LIVES = ("interpreted", "compiled")
 of_its_own = pytest.mark.parametrize("life", some_of(LIVES, ["interpreted"]))
-"""The lives of a test whose layout no other test has: to compile it alone takes longer than most tests."""
+"""The lives of a test whose layout few tests have: to compile it for them takes longer than most tests."""
 SMALL = replace(MICROKERNEL, processes=8, threads=12)
 """The layout with a process table that is full soon, and read in no time."""
 EAGER = replace(SMALL, eager_fork=True)
@@ -97,6 +98,17 @@ UNUSUAL = replace(
     malloc_base=MALLOC - PAGE,
 )
 """The layout of which each value has a test of its own and none is in another's way: one kernel for all."""
+SELDOM = (EAGER, CROWDED, UNUSUAL)
+"""Those that few tests have."""
+
+
+def in_both_lives(*layouts: Layout) -> pytest.MarkDecorator:
+    """Let a test run with each of some layouts in both lives; those of `SELDOM` are compiled in the campaign alone."""
+    cells = [*product(layouts, LIVES)]
+    every_run = [(layout, life) for layout, life in cells if life == "interpreted" or layout not in SELDOM]
+    return pytest.mark.parametrize(("layout", "life"), some_of(cells, every_run))
+
+
 AREAS = {name: getattr(MICROKERNEL, name) for name in ("image_base", "anonymous_base", "malloc_base", "malloc_limit")}
 """Where the areas lie that this module's addresses are in."""
 

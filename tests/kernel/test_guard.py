@@ -50,6 +50,7 @@ def test_what_is_below_the_guard_is_memory_like_all_other(life):
     assert dies_of(machine, GUARD - 1) == Reason.NOT_MAPPED
 
 
+@of_its_own
 def test_a_layout_without_a_guard_lets_the_page_below_the_stack_be_taken(life):
     machine = driven("it", life=life, layout=UNUSUAL)
     assert machine.call(Call.MAP, BOTTOM - 3 * PAGE, 2 * PAGE, 2) == signed(BOTTOM - 3 * PAGE)

@@ -13,7 +13,7 @@ from keelback.kernel.layout import MICROKERNEL, USERMODE, WrongLayout
 from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.lang import Panic
 from keelback.machine.simulated.compiled import CompiledPc
-from kernel.driven import UNUSUAL, Call, Died, driven
+from kernel.driven import UNUSUAL, Call, Died, driven, of_its_own
 from kernel.mistaken import compiled_mistaken, mistaken
 from kernel.test_panics import image_of, on_qemu, panicked
 from support import MIB, c_program, make_pc, stack_frame
@@ -159,7 +159,7 @@ def test_each_stack_lies_in_the_slot_of_its_thread_above_a_page_that_is_not_mapp
     assert walker.walk(directory << 12, end + 4096) is None
 
 
-@pytest.mark.parametrize("life", LIVES)
+@of_its_own
 def test_a_stack_may_have_several_pages_and_all_or_none_is_made(life):
     machine = driven("it", life=life, layout=UNUSUAL)
     child = machine.fork()

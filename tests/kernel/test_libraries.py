@@ -39,10 +39,12 @@ from kernel.driven import (
     NAME,
     NOBODY,
     PAGE,
+    SMALL,
     TEXT,
     Call,
     Died,
     driven,
+    in_both_lives,
     of_its_own,
 )
 from kernel.traces import assert_equal, range_of, state
@@ -283,9 +285,9 @@ def test_parent_and_child_unload_each_for_itself(machine):
     assert machine.call(Call.WAIT, child, 0) == child and machine.used() == used
 
 
-@pytest.mark.parametrize("layout", [None, EAGER, CROWDED])
+@in_both_lives(SMALL, EAGER, CROWDED)
 def test_fork_inherits_libraries_and_data(life, layout):
-    machine = driven("it", life=life, **({"layout": layout} if layout else {}))
+    machine = driven("it", life=life, layout=layout)
     address = load(machine, 1)
     machine.write(address + LIBRARY_DATA, 7)
     child = machine.fork(1)

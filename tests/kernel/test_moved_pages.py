@@ -33,6 +33,7 @@ from kernel.driven import (
     driven_threads,
     in_each_cell,
     memory_for,
+    of_its_own,
     register,
 )
 
@@ -208,6 +209,7 @@ def test_a_page_goes_back_to_who_still_shares_it(machine):
     assert machine.call(Call.UNMAP, ANYWHERE, PAGE, pid=SENDER) == 0
 
 
+@of_its_own
 def test_a_fork_copies_them_like_all_others(life):
     machine = make(life, EAGER)
     sends(machine)

@@ -34,8 +34,10 @@ from kernel.driven import (
     Died,
     driven,
     driven_threads,
+    in_both_lives,
     in_each_cell,
     memory_for,
+    of_its_own,
 )
 from support import MIB
 
@@ -229,7 +231,7 @@ def test_the_last_process_of_all_frees_the_object(life):
 # Forks.
 
 
-@pytest.mark.parametrize("layout", [SMALL, EAGER], ids=["lazy", "eager"])
+@in_both_lives(SMALL, EAGER)
 def test_a_child_shares_and_never_copies(life, layout):
     machine = with_object(life, layout)
     machine.write(ANYWHERE, 1)
@@ -243,6 +245,7 @@ def test_a_child_shares_and_never_copies(life, layout):
     assert {machine.frame(ANYWHERE, pid) for pid in (1, *children)} == {objects(machine)[1].frames[0]}
 
 
+@of_its_own
 def test_where_a_frame_can_count_no_more_pages_map_and_fork_fail(life):
     machine = with_object(life, CROWDED)
     used = machine.used()

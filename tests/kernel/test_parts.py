@@ -19,7 +19,7 @@ from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
-from kernel.driven import UNUSUAL, Call, Died, driven
+from kernel.driven import LIMITED, Call, Died, driven
 from kernel.quick import compiled_quickly
 from support import MIB, console, payload_programs, run, sliced
 
@@ -74,7 +74,7 @@ def test_of_a_part_that_is_not_named_the_kernel_has_no_component_and_no_record()
     whole = {type(part).__name__ for _, part in static_parts(kernel_of(SMALL)[0])}
     assert whole - found >= {"Libraries", "LoadedLibraries", "LibraryCalls", "MallocPages", "MallocCalls"}
     assert found <= whole
-    assert len(compiled_quickly(PLAIN).sections) < len(compiled_quickly(UNUSUAL).sections)
+    assert len(compiled_quickly(PLAIN).sections) < len(compiled_quickly(LIMITED).sections)
 
 
 def text_of(layout):
@@ -84,7 +84,7 @@ def text_of(layout):
 
 
 def test_the_compiled_kernel_leaves_out_what_is_not_named(record_property):
-    whole, plain, bare = (text_of(layout) for layout in (UNUSUAL, PLAIN, BARE))
+    whole, plain, bare = (text_of(layout) for layout in (LIMITED, PLAIN, BARE))
     print(f"kernel text: {whole} bytes; {plain} without libraries and malloc; {bare} without any part")
     record_property("text", [whole, plain, bare])
     assert bare < 0.8 * whole and bare < plain < 0.95 * whole

@@ -6,7 +6,20 @@ from keelback.abi.errors import BadAddress, BadArgument, NotPermitted
 from keelback.abi.handles import CHANGE, MAP
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.memory.frames import KERNEL, OBJECT
-from kernel.driven import ANYWHERE, BSS, DATA, EAGER, PAGE, SMALL, Call, Died, driven, in_each_cell, memory_for
+from kernel.driven import (
+    ANYWHERE,
+    BSS,
+    DATA,
+    EAGER,
+    PAGE,
+    SMALL,
+    Call,
+    Died,
+    driven,
+    in_both_lives,
+    in_each_cell,
+    memory_for,
+)
 
 READ, WRITE = 1, 2
 HANDLE = 1
@@ -121,7 +134,7 @@ def test_all_who_ask_have_the_same(life):
     machine.check()
 
 
-@pytest.mark.parametrize("layout", [SMALL, EAGER], ids=["shared", "eager"])
+@in_both_lives(SMALL, EAGER)
 def test_a_fork_shows_the_same_frames(life, layout):
     machine = make(life, layout)
     assert show(machine) == ANYWHERE

@@ -7,7 +7,7 @@ import pytest
 from keelback.abi.errors import NoProcessSlot, NoSuchProcess, NotPermitted, OutOfMemory
 from keelback.kernel.memory.frames import STACK as STACK_FRAME
 from keelback.kernel.processes.processes import ProcessState
-from kernel.driven import SMALL, UNUSUAL, Call, Died, driven
+from kernel.driven import SMALL, UNUSUAL, Call, Died, driven, in_both_lives
 from support import FRAMES_OF_THE_KERNEL, MIB, code_program, console, frames_used, make_pc, run
 
 EXIT = code_program("b80300000031dbcd80")
@@ -117,10 +117,10 @@ def ended(machine, pid):
         machine.call(Call.EXIT, 0, pid=pid)
 
 
-@pytest.mark.parametrize(("layout", "given"), [(SMALL, [2, 3, 4, 5, 6, 7, 2, 3]), (UNUSUAL, [2] * 8)])
-def test_numbers_go_round_or_the_lowest_is_given(life, layout, given):
+@in_both_lives(SMALL, UNUSUAL)
+def test_numbers_go_round_or_the_lowest_is_given(life, layout):
     machine = driven("it", life=life, layout=layout)
-    for number in given:
+    for number in [2] * 8 if layout.lowest_number else [2, 3, 4, 5, 6, 7, 2, 3]:
         assert machine.fork() == number
         ended(machine, number)
         assert machine.call(Call.WAIT, number, 0) == number
@@ -162,7 +162,7 @@ def test_nobody_can_kill_the_first_process_not_even_itself(life):
         assert machine.call(Call.KILL, 1, pid=pid) == NotPermitted.number
 
 
-@pytest.mark.parametrize("layout", [SMALL, UNUSUAL])
+@in_both_lives(SMALL, UNUSUAL)
 def test_who_gets_the_number_of_the_first_process_later_can_be_killed(life, layout):
     machine = driven("it", "it", life=life, layout=layout)
     assert machine.call(Call.DETACH, pid=1) == 0

@@ -79,7 +79,10 @@ def touch_last(machine, zone, counts):
     machine.check()
 
 
-@EACH
+@pytest.mark.parametrize(
+    ("layout", "life"),
+    some_of(product(MACHINES, LIVES), [*product(["microkernel"], LIVES), ("usermode", "interpreted")]),
+)
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_last_page_of_sparse_memory_comes_as_long_as_its_frames_are_left(zone, layout, life):
     machine = scarce_machine(layout, life)

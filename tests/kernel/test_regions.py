@@ -13,7 +13,7 @@ from keelback.kernel.memory.regions import FEW, IN_NODE, MOST_NODES, SPARE, Node
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import layout_of, size_of
 from kernel.driven import MOST_REGIONS
-from support import make_pc
+from support import make_pc, some_of
 
 PAGE = 4096
 BASE, PAGES = 0x4000_0000, 48
@@ -169,11 +169,12 @@ def request(chance: random.Random, model: Intervals, grow: bool) -> tuple[int, i
     return start, end, kind, permissions
 
 
-def test_many_regions_are_those_of_a_list_and_a_failure_changes_nothing():
+@pytest.mark.parametrize("times", some_of([1, 2], [1]))
+def test_many_regions_are_those_of_a_list_and_a_failure_changes_nothing(times):
     """Random requests, with an allocation that fails in two of three, over three nodes and down again."""
     chance, model, booted, failed, most = random.Random(7), Intervals(), Booted(32_000), 0, 0
     injection = booted.kernel.memory.frames.injection
-    for number in range(2400):
+    for number in range(1200 * times):
         what = request(chance, model, grow=number % 1200 < 900)
         before = booted.content()
         injection.countdown = chance.choice([0, 1, 1])

@@ -12,7 +12,6 @@ from kernel.driven import (
     CROWDED,
     DATA,
     ENTRY,
-    LIVES,
     NAME,
     NOBODY,
     PAGE,
@@ -22,6 +21,7 @@ from kernel.driven import (
     Call,
     Died,
     driven,
+    of_its_own,
     program_of,
 )
 from support import EXECUTE, MIB, READ, WRITE, elf
@@ -161,7 +161,7 @@ def test_a_page_that_is_not_the_files_any_more_is_loaded_anew(life, call):
     assert machine.frame(TEXT - PAGE, 2) == machine.frame(TEXT - PAGE, 3) != machine.entry(TEXT - PAGE) >> 12
 
 
-@pytest.mark.parametrize("life", LIVES)
+@of_its_own
 def test_a_frame_that_can_have_no_more_holders_is_loaded_again(life):
     machine = driven("it", life=life, layout=CROWDED)
     assert [spawn(machine), spawn(machine), spawn(machine)] == [2, 3, 4]

@@ -135,7 +135,7 @@ def test_a_program_says_and_ends_as_on_the_simulated_pc(name):
     assert endings(there.kernel) == endings(here.kernel) and len(endings(here.kernel)) == 1
 
 
-@pytest.mark.parametrize("layout", some_of(VARIANTS, [with_paging(USERMODE, "PAE"), MICROKERNEL_64]), ids=name_of)
+@pytest.mark.parametrize("layout", some_of(VARIANTS, [MICROKERNEL_64]), ids=name_of)
 def test_all_programs_together_end_as_on_the_simulated_pc(layout):
     """Which numbers children get, and what is free at a moment, depends on when the timer ticks.
 

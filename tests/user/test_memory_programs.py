@@ -87,7 +87,7 @@ def only_zombies_of(pc, count):
     return states[1 : count + 1] == [ProcessState.ZOMBIE] * count and set(states[count + 1 :]) == {ProcessState.FREE}
 
 
-@pytest.mark.parametrize("line", sliced(SAYS, 3))
+@pytest.mark.parametrize("line", sliced(SAYS, 6))
 def test_each_ends_well_and_leaves_memory_as_it_was(programs, line):
     pc = run_both(programs, line)
     assert console(pc) == SAYS[line]
@@ -103,7 +103,7 @@ def killed(pc):
     return deaths, [line for line in lines if not report.fullmatch(line)]
 
 
-@pytest.mark.parametrize("name", ["stack", "stack.py"])
+@pytest.mark.parametrize("name", sliced(["stack", "stack.py"], 2))
 def test_the_stack_grows_to_its_limit_and_no_further(programs, name):
     pc = run_both(programs, name)
     [death], lines = killed(pc)

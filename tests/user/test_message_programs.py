@@ -13,7 +13,7 @@ from keelback.machine.compare import compare
 from keelback.machine.qemu.qemu import Qemu, Verdict
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
-from support import MIB, console, programs_of
+from support import MIB, console, programs_of, sliced
 from variants import variants
 
 PROGRAMS = {
@@ -35,7 +35,7 @@ def image(layout, *lines):
     return make_image(layout, payload, compiled(layout))
 
 
-@pytest.mark.parametrize("line", PROGRAMS)
+@pytest.mark.parametrize("line", sliced(PROGRAMS, 3))
 def test_they_end_well_and_both_lives_are_equal(line):
     lives = [life(MICROKERNEL, image(MICROKERNEL, line), memory=MEMORY) for life in (InterpretedPc, CompiledPc)]
     assert compare(*lives).difference is None

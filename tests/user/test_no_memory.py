@@ -12,7 +12,7 @@ from keelback.machine.compare import compare
 from keelback.machine.qemu.qemu import Qemu
 from keelback.machine.simulated.compiled import CompiledPc
 from keelback.machine.simulated.interpreted import InterpretedPc
-from support import MIB, c_program, console
+from support import MIB, c_program, console, sliced
 
 GOES_ON = """
 enum { PAGE = 4096, PIECE = 1000, DATA_PAGES = 24 };
@@ -118,7 +118,7 @@ def image_of(layout, deep, kernel):
     return make_image(layout, make_payload({"etc/init": b"it\n", "it": program}), kernel)
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", sliced(LAYOUTS, 2))
 def test_a_program_without_memory_goes_on_in_both_lives(name):
     layout, memory, deep = LAYOUTS[name]
     first = InterpretedPc(layout, image_of(layout, deep, None), memory=memory)

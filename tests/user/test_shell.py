@@ -61,6 +61,7 @@ def test_a_session_is_what_was_typed_and_what_came_of_it(life):
     assert session(TYPED, life) == SESSION
 
 
+@pytest.mark.campaign
 def test_the_keyboard_and_a_kernel_of_64_bits_say_the_same():
     said = session(TYPED, layout=MICROKERNEL_64, device=Device.KEYBOARD)
     assert re.sub(r"0x[0-9a-f]+", "0x…", said) == re.sub(r"0x[0-9a-f]+", "0x…", SESSION)

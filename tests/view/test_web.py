@@ -32,6 +32,7 @@ from keelback.view.page_tale import tale_of_address, tale_of_frame
 from keelback.view.physical import physical_map
 from keelback.view.virtual import virtual_map
 from machine.lined import KEYBOARD, LINED, image_of, part_in_place
+from support import sliced
 
 MIB = 1 << 20
 PAUSED = "document.getElementById('state')?.textContent === 'Paused'"
@@ -203,7 +204,7 @@ def test_the_machine_stands_still_until_it_is_told_to_run(browser, page_of):
     browser.wait_for("window.keelback?.machine?.traps > 0")
 
 
-@pytest.mark.parametrize("width", [1280, 420])
+@pytest.mark.parametrize("width", sliced([1280, 420], 2))
 def test_a_page_that_has_not_started_shows_no_map_and_leaves_room_for_the_screen(browser, page_of, tmp_path, width):
     url = page_of(MICROKERNEL, "hello", "cow")
     still = tmp_path / "still.html"
@@ -230,6 +231,7 @@ def test_back_leads_to_the_trap_before_with_the_same_page_chosen(cow):
     assert not browser.run("document.getElementById('back').disabled")
 
 
+@pytest.mark.campaign
 def test_where_v86_itself_fails_the_page_says_so_and_can_start_anew(browser, page_of):
     browser.open(page_of(MICROKERNEL, "hostile") + "#trap=1")
     browser.wait_for(PAUSED)
@@ -253,7 +255,11 @@ LIBRARY_SHOWN = "keelback.maps.slice(1).some((map) => map.lines.some((line) => l
 
 
 @pytest.mark.parametrize(
-    "layout", [pytest.param(with_paging(MICROKERNEL, "PAE"), id="PAE"), pytest.param(USERMODE, id="usermode")]
+    "layout",
+    [
+        pytest.param(with_paging(MICROKERNEL, "PAE"), id="PAE"),
+        pytest.param(USERMODE, id="usermode", marks=pytest.mark.campaign),
+    ],
 )
 def test_other_layouts_and_libraries_are_read_as_well(browser, page_of, layout):
     browser.open(f"{page_of(layout, 'cow', 'libraries')}#trap=30")
@@ -263,6 +269,7 @@ def test_other_layouts_and_libraries_are_read_as_well(browser, page_of, layout):
     assert len(snapshot.libraries) > 0 and len(snapshot.spaces) > 1
 
 
+@pytest.mark.campaign
 def test_regions_in_nodes_are_read_as_well(browser, page_of, tmp_path):
     source = tmp_path / "regions_of_mine.c"
     source.write_text(REGIONS)
@@ -514,6 +521,7 @@ def test_keys_that_are_pressed_on_the_screen_reach_the_machine_and_come_again(br
     assert browser.run("keelback.machine.typed.length") == 0
 
 
+@pytest.mark.campaign
 def test_who_types_after_going_back_begins_another_future(browser, driven):
     browser.open(driven)
     browser.wait_for(PAUSED)
