@@ -46,6 +46,7 @@ def test_every_link_of_the_site_leads_somewhere_and_nothing_is_loaded_from_elsew
     assert 'src="machine/index.html"' in texts[site / "web.html"], "the kernel boots in the page that tells of it"
 
 
+@pytest.mark.campaign
 def test_the_site_is_read_and_searched_from_a_disk(site, tmp_path):
     with Browser(tmp_path) as browser:
         for page in ("index.html", "memory-layout.html", "reference/kernel/memory/frames.html"):

@@ -79,7 +79,7 @@ def test_the_schemes_are_those_of_the_manual():
 ALL_FLAGS = [USER, USER | WRITABLE, USER | EXECUTE, USER | WRITABLE | EXECUTE, 0, WRITABLE]
 
 
-@pytest.mark.parametrize("flags", some_of(ALL_FLAGS, [USER | WRITABLE, USER | EXECUTE]))
+@pytest.mark.parametrize("flags", some_of(ALL_FLAGS, [USER | EXECUTE]))
 def test_a_program_may_do_what_the_flags_of_a_page_say(lives, flags):
     root = lives.call("create")
     cpu_page = lives.base + PAGE_SIZE

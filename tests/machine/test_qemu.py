@@ -199,7 +199,7 @@ MACHINES |= {f"{size} usermode": (SIZES[size], USERMODE) for size in ("16M", "6G
 MACHINES |= {f"{size} PAE": (SIZES[size], with_paging(MICROKERNEL, "PAE")) for size in ("16M", "6G")}
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("machine", sliced(MACHINES, 3))
 def test_memory_is_laid_out_in_order_whatever_the_machine_has(machine):
     memory, layout = MACHINES[machine]
     ended = boot(image_of("hello", "ping", layout=layout), memory=memory, layout=layout)
