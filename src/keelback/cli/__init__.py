@@ -4,9 +4,12 @@
    as its status; a run of a machine takes the first two in its own way (`machine/breaking.py`).
 2. What is written always reaches its stream, whatever the stream's encoding has no characters for.
 3. At the end Python takes no object apart, which takes longer than many a command.
+4. Python looks for garbage in cycles when there are tens of thousands of objects more, as many as a machine has, and
+   not after each 700.
 """
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -18,6 +21,8 @@ from typing import NoReturn
 from keelback.image.leftovers import postpone, remove_all
 
 MISTAKE, CAN_NOT_START = 2, 4
+MORE_OBJECTS = 50_000
+"""Objects more, after which Python looks for garbage."""
 
 
 def end_at_once(number: int, _frame: FrameType | None = None) -> None:
@@ -42,6 +47,7 @@ def main() -> NoReturn:
 
 def start() -> int:
     """Run the command of this process's arguments, and return its status."""
+    gc.set_threshold(MORE_OBJECTS)
     signal.signal(signal.SIGINT, end_at_once)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
