@@ -43,6 +43,19 @@ def test_what_could_not_start_is_no_success(words, said):
     assert [each["not_started"] for each in answers] == [lines, lines]
 
 
+def test_compare_gives_both_kernels_a_command_line():
+    alone, both = (command("compare", *words, "hello", "cow") for words in (["--append", "init=hello"], []))
+    traps = [int(re.match(r"equal: (\d+) traps", each.stdout)[1]) for each in (alone, both)]
+    assert (alone.returncode, alone.stderr) == (0, "") and traps[0] < traps[1]
+
+
+@pytest.mark.parametrize("words", ["run", "run --machine qemu", "compare", "watch --serve", "web"])
+def test_a_command_line_that_is_too_long_is_a_mistake(words):
+    done = command(*words.split(), "--append", "x" * 2048, "hello")
+    line = "keelback: --append has 2048 bytes; a command line has at most 2047\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+
+
 def test_compare_without_a_program_takes_all():
     done = command("compare", "--memory", "6M")
     assert done.returncode == 0

@@ -21,7 +21,14 @@ from keelback.machine.compare import compare
 
 
 def compare_lives(
-    words: Sequence[str], *, choice: KernelChoice, memory: int | None, typing: Typing, limits: Limits, as_json: bool
+    words: Sequence[str],
+    *,
+    choice: KernelChoice,
+    memory: int | None,
+    command_line: str,
+    typing: Typing,
+    limits: Limits,
+    as_json: bool,
 ) -> int:
     """Run the programs that the words name in both lives and compare all RAM after every trap; return the exit status.
 
@@ -34,8 +41,8 @@ def compare_lives(
         with compiling(compiled_to_run, where):
             selection = chosen.build()
     payload, size = selection.payload(), memory or least_memory(where)
-    interpreted = make_interpreted(where, payload, memory=size)
-    other = make_compiled(where, payload, memory=size)
+    interpreted = make_interpreted(where, payload, memory=size, command_line=command_line)
+    other = make_compiled(where, payload, memory=size, command_line=command_line)
     if limits.instructions is not None:
         add_limit(interpreted, limits.instructions)
     typed = typed_by(typing)

@@ -1,6 +1,7 @@
 """Options and arguments that several commands have."""
 
 import functools
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
@@ -8,6 +9,7 @@ import click
 
 from keelback.cli.sizes import instructions, seconds
 from keelback.errors import UserError
+from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -89,7 +91,15 @@ def _names_and_files(names: Iterable[str], incomplete: str) -> "list[CompletionI
 def append(function: F) -> F:
     """Add `--append`: the kernel's command line, as the text `append`."""
     text = "The kernel's command line: init=, memory=, console=."
-    return click.option("--append", metavar="TEXT", default="", help=text)(function)
+    return click.option("--append", metavar="TEXT", default="", callback=_command_line, help=text)(function)
+
+
+def _command_line(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """Return what the kernel's command line is to be.  Raises: UserError where it is too long for one."""
+    size = len(os.fsencode(text))
+    if size > LONGEST_COMMAND_LINE:
+        raise UserError(f"--append has {size} bytes; a command line has at most {LONGEST_COMMAND_LINE}")
+    return text
 
 
 LIVES = ("interpreted", "compiled")

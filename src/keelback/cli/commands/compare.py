@@ -9,6 +9,7 @@ from keelback.cli.sizes import memory_size
 @click.command()
 @options.programs
 @options.kernel
+@options.append
 @options.typed
 @options.limits
 @options.json
@@ -17,6 +18,7 @@ def command(
     programs: tuple[str, ...],
     choice: options.KernelChoice,
     memory: str | None,
+    append: str,
     typing: options.Typing,
     limits: options.Limits,
     as_json: bool,
@@ -32,4 +34,6 @@ def command(
     from keelback.cli.compare import compare_lives
 
     size = None if memory is None else memory_size(memory)
-    return compare_lives(programs, choice=choice, memory=size, typing=typing, limits=limits, as_json=as_json)
+    return compare_lives(
+        programs, choice=choice, memory=size, command_line=append, typing=typing, limits=limits, as_json=as_json
+    )

@@ -1,6 +1,5 @@
 """`keelback run`."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import click
 from keelback.cli import options
 from keelback.cli.sizes import memory_size, qemu_memory_size
 from keelback.errors import UserError
-from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 
 NO_CHECK_ON_QEMU = "QEMU runs the compiled kernel, without --check; try --machine simulated"
 TRACES = ("text", "json")
@@ -110,10 +108,6 @@ def command(
     """
     from keelback.cli.run import run_programs
 
-    if len(os.fsencode(append)) > LONGEST_COMMAND_LINE:
-        raise UserError(
-            f"--append has {len(os.fsencode(append))} bytes; a command line has at most {LONGEST_COMMAND_LINE}"
-        )
     on_qemu, has_shell = machine == "qemu", programs[:1] == (options.SHELL,)
     if on_qemu and kernel == "interpreted":
         raise UserError(NO_CHECK_ON_QEMU)
