@@ -1,6 +1,12 @@
 """What can't be done, told to whoever asked for it."""
 
+import sys
 from signal import SIGINT
+
+
+def to_install(extra: str) -> str:
+    """Return what to type for the packages of an extra of this one, where the Python that runs now finds them."""
+    return f"{sys.executable} -m pip install 'keelback[{extra}]'"
 
 
 class UserError(Exception):

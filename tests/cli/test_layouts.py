@@ -47,6 +47,13 @@ def test_the_report_says_which_calls_a_program_missed_in_its_layout(keelback, pr
     assert said == ([f"the teaching layout has no {calls}, which {program} called"] if calls else [])
 
 
+def test_a_fork_of_the_courses_misses_no_call(keelback, tmp_path):
+    (tmp_path / "forks.c").write_text('#include "keelback.h"\nint main(void) { return sys_fork() == 0 ? 3 : 4; }')
+    status, output, errors = keelback("run", "--layout", "teaching", "--memory", "2M", str(tmp_path / "forks.c"))
+    assert (status, errors) == (1, "") and output.count("exited with status") == 2
+    assert "has no" not in output
+
+
 def test_compare_compares_in_the_layout(keelback):
     status, output, errors = keelback("compare", "--layout", "usermode", "hello", "null")
     assert (status, errors) == (0, "") and output.startswith("equal: ")
@@ -88,10 +95,10 @@ def test_compile_compiles_for_the_layout(keelback):
 def test_layouts_draws_all_and_a_running_machine_of_one(keelback):
     output = keelback("layouts")[1]
     assert [line for line in output.splitlines() if line.startswith("The ")] == [
-        f"The {layout.name} layout: the kernel image file" for layout in LAYOUTS
+        f"The {layout.name} layout, {layout.paging.name} page tables: the kernel image file" for layout in LAYOUTS
     ]
     one = keelback("layouts", "--layout", "usermode")[1]
-    assert one.startswith("The usermode layout: the kernel image file\n") and one in output
+    assert one.startswith("The usermode layout, i386 page tables: the kernel image file\n") and one in output
     status, output, errors = keelback("layouts", "--memory", "16M")
     assert (status, output, errors) == (2, "", "keelback: --memory is of a running machine; say --live, too\n")
     status, output, errors = keelback("layouts", "--live", "--layout", "usermode", "--memory", "16M")

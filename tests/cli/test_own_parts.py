@@ -109,7 +109,7 @@ def test_a_layout_that_is_none_is_one_line(keelback, word):
 
 def test_layouts_draws_one_of_your_own_from_constants_and_live(keelback):
     drawn, live = keelback("layouts --layout small.py:SMALL"), keelback("layouts --live --layout small.py:SMALL")
-    assert "The small layout: the kernel image file" in drawn.stdout and "small layout" in live.stdout
+    assert "The small layout, i386 page tables: the kernel image file" in drawn.stdout and "small layout" in live.stdout
     assert drawn.returncode == live.returncode == 0
     assert keelback("layouts --layout small.py:NONE").returncode == 2
 

@@ -80,6 +80,11 @@ def test_every_kernel_is_listed_in_both_lives(layout, life, tmp_path):
     assert found["stands"] == "at a trap's end"
 
 
+def test_of_a_process_that_nobody_waits_for_no_parent_is_told():
+    rows = said("ps", "fork", "--layout", "teaching", "--memory", "2M", "--at", "100").splitlines()[3:]
+    assert [row.split()[:2] for row in rows] == [["1", "fork"], *([str(pid), "-"] for pid in (2, 3, 4))]
+
+
 def facts_of(snapshot):
     """Return what is compared of a machine: all of its processes, regions and mappings, by where they lead."""
     return {

@@ -126,6 +126,7 @@ __attribute__((optnone)) int main(const char *argument)
     case 'n': return calls((action)0, 1) + 1; // main n
     case 'a': return again(3) + 1; // main a
     case 'm': return again(40) + 1; // main m
+    case 'M': return again(5000) + 1;
     case 'x': leaves(1); return 0; // main x
     case 'z': nap(1000); return 0; // main z
     case 'f': return spoils(9) - 9; // main f
@@ -280,6 +281,12 @@ def test_a_long_way_has_its_ends(program, life):
     way = ended(program, life, "m").way
     assert way[:2] == (line_of("last"), line_of("again"))
     assert way[-2:] == ("… 35 more", line_of("main m")) and len(way) == 9
+
+
+def test_of_a_way_that_is_longer_than_its_stack_is_followed_the_last_call_is_not_told_as_the_first(program):
+    way = ended(program, "interpreted", "M").way
+    [more] = [re.fullmatch(r"… at least (\d+) more", each) for each in way if "more" in each]
+    assert more[0] == way[-1] and 1_000 < int(more[1]) < 5_000 and way[0] == line_of("last")
 
 
 def test_a_process_that_runs_says_where_it_is(program):

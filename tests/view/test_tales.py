@@ -125,7 +125,10 @@ STACK_64 = MICROKERNEL_64.stack_top - 1
 
 @pytest.mark.parametrize(
     ("layout", "beyond", "bits"),
-    [(SMALL, 1 << 32, "32 bits here"), (MICROKERNEL_64, 1 << 47, "48 bits here, which repeat the highest")],
+    [
+        (SMALL, 1 << 32, "32 bits here"),
+        (MICROKERNEL_64, 1 << 47, "48 bits here, and those above are all as the highest of these"),
+    ],
     ids=["i386", "x86-64"],
 )
 def test_what_is_no_address_of_the_cpu_has_no_tale(layout, beyond, bits):

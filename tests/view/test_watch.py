@@ -364,7 +364,8 @@ def test_without_the_library_one_line_says_what_to_install():
     script = "import sys; sys.modules['textual'] = None; from keelback.cli import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", script, "watch", "hello"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "keelback: the live view needs a library more; type: pip install 'keelback[watch]'\n"
+    cure = f"{sys.executable} -m pip install 'keelback[watch]'"
+    assert done.stderr == f"keelback: the live view needs a library more; type: {cure}\n"
 
 
 @pytest.mark.parametrize("terminal", ["xterm", "dumb"])

@@ -16,6 +16,7 @@ from rich.text import Text
 from keelback.cli.json_output import print_json
 from keelback.cli.statuses import MISTAKE, WELL
 from keelback.cli.tables import make_table, print_table
+from keelback.errors import to_install
 from keelback.image.cache import cache_directory
 from keelback.image.cache_bound import kept_in
 from keelback.image.host_tools import install_line
@@ -89,8 +90,7 @@ def _extras() -> Iterator[Finding]:
     """Yield the packages that this one asks for where somebody wants more of it."""
     for wanted, extra in _wanted():
         if extra in EXTRAS:
-            cure = f"{sys.executable} -m pip install 'keelback[{extra}]'"
-            yield Finding(_name(wanted), EXTRAS[extra], _found(wanted), cure)
+            yield Finding(_name(wanted), EXTRAS[extra], _found(wanted), to_install(extra))
 
 
 def _wanted() -> list[tuple[str, str]]:

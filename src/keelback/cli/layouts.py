@@ -33,7 +33,7 @@ def show_layouts(word: str | None, paging: str | None = None, *, as_json: bool =
         return 0
     for number, layout in enumerate(chosen):
         print("\n" * (number > 0), end="")
-        print(f"The {layout.name} layout: the kernel image file\n")
+        print(f"The {layout.name} layout, {layout.paging.name} page tables: the kernel image file\n")
         _show(draw_image_file(image_parts(layout)))
         print("\nits kernel region, where virtual addresses are physical ones\n")
         _show(draw_kernel_region(layout))

@@ -136,7 +136,7 @@ class Chosen:
         elif _is_path(word.name, library):
             name = self._add_files(word, library)
         else:
-            raise UserError(_unknown(word, library, [*ours]))
+            raise UserError(_unknown(word, library, [*ours], self.lines))
         if not library:
             self.lines.append(f"{name} {word.argument}".strip())
 
@@ -198,13 +198,15 @@ def _near_files(path: Path) -> list[str]:
     return get_close_matches(str(path), beside, cutoff=0.8) + [path.stem] * is_ours
 
 
-def _unknown(word: Word, library: bool, known: Sequence[str]) -> str:
-    """Return what to say of a name that nothing has."""
+def _unknown(word: Word, library: bool, known: Sequence[str], before: Sequence[str]) -> str:
+    """Return what to say of a name that nothing has, behind programs that there are."""
     name = word.name
     if library:
         return f"no library {name!r}: there are {', '.join(known)}; or give the path of a C or Python file"
     if isdir(name):
         return f"{name}: Is a directory; name a program's file in it"
+    if before and re.fullmatch(r"-?[0-9]+", name):
+        return f'no program {name!r}; an argument is quoted with its program: "{before[-1]} {name}"'
     if "+" in word.argument or Path(word.argument.split(" ")[0]).suffix in SUFFIXES:
         return f"no program {name!r}; a path with blanks is quoted: \"'my program.c'+'a list.c' 20\""
     other = "; `keelback programs` lists them, and a file of yours is named by its path"

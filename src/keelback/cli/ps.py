@@ -15,6 +15,7 @@ from keelback.errors import UserError
 from keelback.inspect.doings import FEW, doing_of_all
 from keelback.inspect.endings import ending_of
 from keelback.inspect.snapshot.processes import Process
+from keelback.kernel.processes.processes import BY_KERNEL, NOBODY
 
 NUMBERS = ("pid", "parent", "pages", "own")
 
@@ -46,7 +47,8 @@ def _row(process: Process) -> list[str]:
     threads = process.threads if process.is_alive else []
     at = ", ".join(f"{thread.instruction:#010x}" for thread in threads[:FEW]) + ", …" * (len(threads) > FEW)
     counted = (str(len(process.space.user)), str(process.own_pages)) if process.space is not None else ("", "")
-    return [str(process.pid), str(process.parent or ""), escaped(process.name), does(process), *counted, at]
+    parent = {BY_KERNEL: "", NOBODY: "-"}.get(process.parent, str(process.parent))
+    return [str(process.pid), parent, escaped(process.name), does(process), *counted, at]
 
 
 def does(process: Process) -> str:

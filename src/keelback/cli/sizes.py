@@ -90,8 +90,10 @@ def _size(text: str, unit: str, end: str) -> int:
     if found is None:
         raise UserError(f"--memory {text}: not a size such as 512K, 64M or 1G")
     size = int(found[1]) * SIZES[found[2]]
-    if not 0 < size < _bytes(end) or size % _bytes(unit):
-        hint = "" if found[2] or not size else "; a number alone counts bytes"
+    if size == 0:
+        raise UserError(f"--memory {text}: a machine has some; {unit} is the least")
+    if size >= _bytes(end) or size % _bytes(unit):
+        hint = "" if found[2] else "; a number alone counts bytes"
         raise UserError(f"--memory {text}: not a multiple of {unit} below {end}{hint}")
     return size
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from keelback.cli.options import KernelChoice, Typing
 from keelback.cli.statuses import WELL
-from keelback.errors import UserError
+from keelback.errors import UserError, to_install
 from keelback.image.leftovers import end_with_parent
 
 if TYPE_CHECKING:
     from keelback.cli.programs import Selection
     from keelback.kernel.layout import Layout
 
-MISSING = "the live view needs a library more; type: pip install 'keelback[watch]'"
+MISSING = f"the live view needs a library more; type: {to_install('watch')}"
 SERVED = "TEXTUAL_DRIVER"
 """A variable of the environment that is set where a server shows what is drawn."""
 

@@ -36,6 +36,9 @@ class Stack:
 
     def __init__(self, walker: Walker, contents: Any, directory: int, pointer: int, word_bits: int = 32) -> None:
         start = pointer & -PAGE
+        self._end = start + MOST_PAGES * PAGE
+        self.is_longer = False
+        """Whether a word was asked for that lies behind what was copied."""
         self.word_bits, self._word = word_bits, WORDS[word_bits]
         self._pages: Mapping[int, bytes] = {
             each.page: bytes(contents[each.frame << PAGE_SHIFT : (each.frame + 1) << PAGE_SHIFT])
@@ -44,6 +47,7 @@ class Stack:
 
     def word_at(self, address: int) -> int | None:
         """Return the word at an address, None where the copy has none."""
+        self.is_longer |= address >= self._end
         page = self._pages.get(address & -PAGE)
         place = address % PAGE
         return None if page is None or place > PAGE - self._word.size else int(self._word.unpack_from(page, place)[0])
@@ -55,13 +59,15 @@ def way_of(code: Code, frame: AnyRegisters, stack: Stack) -> tuple[str, ...]:
     It is empty where the program's file has no debug data, and cut where it is long.
     """
     is_known = bool(code.sources_of(frame.place))
-    return shortened([*_to_main(code, frame, stack)][is_known:])
+    return shortened([*_to_main(code, frame, stack)][is_known:], stack)
 
 
-def shortened(places: list[SourcePlace]) -> tuple[str, ...]:
-    """Return the lines of a way, cut where it is long."""
+def shortened(places: list[SourcePlace], stack: Stack) -> tuple[str, ...]:
+    """Return the lines of a way, cut where it is long; of one that was not followed to its end, the first alone."""
     lines = [in_words(each) for each in places]
     more = len(lines) - MOST_LINES
+    if stack.is_longer and more > 1:
+        return (*lines[: MOST_LINES - 1], f"… at least {more + 1} more")
     return (*lines[: MOST_LINES - 1], f"… {more + 1} more", lines[-1]) if more > 1 else tuple(lines)
 
 

@@ -180,7 +180,7 @@ def _region(layout: Layout, places: Places) -> tuple[Part, ...]:
     )
     heap = (Box(places.gap), Box(places.heap, ("frame table, sets of free frames",)))
     zone = (
-        Part("free, for page tables, kernel stacks", [Box(places.free)]),
+        Part("free, for page tables" + ", kernel stacks" * (not layout.one_stack), [Box(places.free)]),
         Part("initial page allocations", [Box(places.zone)]),
     )
     return (

@@ -27,6 +27,8 @@ from keelback.lang import address_of, layout_of, size_of, text_of
 EXIT, THREAD_EXIT, KILL, EXEC = (
     next(call.number for call in CALLS if call.name == name) for name in ("exit", "thread_exit", "kill", "exec")
 )
+UNMISSED = "detach"
+"""The call that `sys_fork` makes for the child, which is nobody's anyway where nobody can wait for it."""
 BY_ABORT = 134
 """The status of the first process, which nothing may kill, when it aborts."""
 RUN = 32
@@ -81,7 +83,8 @@ class Family:
         self.refused: dict[str, list[str]] = {}
         """By program, the calls that it made of parts that the layout leaves out."""
         parts = kernel.layout.parts
-        self._left_out = {each.number: each.name for each in CALLS if each.part is not None and each.part not in parts}
+        left_out = [each for each in CALLS if each.part is not None and each.part not in parts]
+        self._left_out = {each.number: each.name for each in left_out if each.name != UNMISSED}
         self._kept = 0
         self._present: dict[int, Member] = {}
         self._bytes = contents
@@ -241,7 +244,9 @@ class Family:
         if not found:
             return ending
         how = "aborted" if ending.killer == ending.pid or ending.status == BY_ABORT else ending.how
-        return replace(ending, how=how, place=in_words(found[0]), source=found[0], way=shortened(found[1:]))
+        return replace(
+            ending, how=how, place=in_words(found[0]), source=found[0], way=shortened(found[1:], self._stack)
+        )
 
     def ending(self, member: Member) -> ProcessEnding:
         """Return how a process ended, or what it is doing."""

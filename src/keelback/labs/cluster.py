@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from keelback.errors import UserError
+from keelback.errors import UserError, to_install
 from keelback.labs.course import sources
 from keelback.labs.packed import Facts, Task, run_task
 
@@ -60,7 +60,7 @@ class Cluster:
         try:
             from distributed import Client
         except ImportError:
-            raise UserError("--dask needs Dask: pip install 'keelback[cluster]'") from None
+            raise UserError(f"--dask needs Dask: {to_install('cluster')}") from None
         try:
             client = Client(self.address, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:

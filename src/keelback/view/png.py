@@ -1,9 +1,8 @@
 """A picture as pixels, twice as fine as its units, by resvg."""
 
-from keelback.errors import UserError
+from keelback.errors import UserError, to_install
 
 ZOOM = 2
-INSTALL = "pip install 'keelback[png]'"
 
 
 def png_of(svg: str) -> bytes:
@@ -11,5 +10,5 @@ def png_of(svg: str) -> bytes:
     try:
         from resvg_py import svg_to_bytes
     except ImportError:
-        raise UserError(f"--png needs resvg, which is not installed: {INSTALL}") from None
+        raise UserError(f"--png needs resvg, which is not installed: {to_install('png')}") from None
     return bytes(svg_to_bytes(svg_string=svg, zoom=ZOOM, monospace_family="DejaVu Sans Mono"))

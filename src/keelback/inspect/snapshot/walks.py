@@ -90,4 +90,5 @@ def _check_address(walker: Walker, address: int) -> None:
     sign = walker.scheme.sign
     bits = sign.bit_length() if sign else 32
     if not (0 <= address < (sign or 1 << 32) or (sign and -sign & ALL <= address <= ALL)):
-        raise UserError(f"{address:#x}: an address has {bits} bits here{', which repeat the highest' * bool(sign)}")
+        above = ", and those above are all as the highest of these" * bool(sign)
+        raise UserError(f"{address:#x}: an address has {bits} bits here{above}")
