@@ -69,7 +69,8 @@ def test_a_cluster_finds_what_this_machine_finds(tmp_path, monkeypatch, capsys):
     choice = KernelChoice(parts=("hasty.py",))
     assert fuzz(choice, **given, dask=None, output="here") == 3
     here = capsys.readouterr().out
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    by_tcp = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, **by_tcp) as cluster:
         assert fuzz(choice, **given, dask=cluster.scheduler_address, output="there") == 3
     assert capsys.readouterr().out == here.replace("here/", "there/")
     assert {each.name for each in (tmp_path / "here").iterdir()} == {
