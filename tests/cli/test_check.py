@@ -93,15 +93,24 @@ def test_a_signal_tells_what_is_known_and_where_it_was(tmp_path, number, said):
     assert output.startswith(f"strict run  {said}, in part.py:") and "(allocate_user)" in output
 
 
-def test_a_terminal_shows_what_is_going_on(tmp_path):
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("check --time 1s --with part.py hello", b"strict run"),
+        ("compare --time 2s loop.c", b"running the programs"),
+        ("maps --time 2s loop.c", b"running the programs"),
+    ],
+)
+def test_a_terminal_shows_what_is_going_on(tmp_path, line, says):
     (tmp_path / "part.py").write_text(LOOPS)
-    words = [sys.executable, "-m", "keelback", "check", "--time", "1s", "--with", "part.py", "hello"]
+    (tmp_path / "loop.c").write_text("int main(void) { for (;;) ; }")
+    words = [sys.executable, "-m", "keelback", *line.split()]
     ours, theirs = os.openpty()
     environment = {**os.environ, "TERM": "xterm"}
     process = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
     shown = b""
-    while b"strict run" not in shown:
+    while says not in shown:
         shown += os.read(ours, 4096)  # at the child's end an OSError
     process.communicate(timeout=60)
     os.close(ours)

@@ -9,6 +9,7 @@ from keelback.cli.machines import check_start, least_memory, make_compiled, make
 from keelback.cli.options import KernelChoice, Limits, Typing
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import choose
+from keelback.cli.progress import RUNNING, shown
 from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sizes import counted
 from keelback.cli.sources import programs_for
@@ -49,7 +50,7 @@ def compare_lives(
     interpreted.input.add(*typed)
     other.input.add(*typed)
     starts = Starts(interpreted)
-    with within(limits.seconds), stoppable(interpreted, other):
+    with shown(RUNNING), within(limits.seconds), stoppable(interpreted, other):
         report = compare(interpreted, other)
     if report.difference is None:
         check_start(interpreted)

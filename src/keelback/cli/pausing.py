@@ -17,6 +17,7 @@ from keelback.cli.options import (
 )
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import select
+from keelback.cli.progress import RUNNING, shown
 from keelback.cli.run import TOUR
 from keelback.cli.running import add_limit, stoppable, within
 from keelback.cli.sizes import counted
@@ -88,7 +89,7 @@ def paused(words: Sequence[str], pause: Pause) -> Paused:
         pc.input.add(*typed)
         return pc
 
-    with within(pause.limits.seconds):
+    with shown(RUNNING), within(pause.limits.seconds):
         if pause.stop.at is None and pause.stop.until is None:
             pc, why = _run_to_first_end(machine, pause)
             return Paused(pc, selection.files, why)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds in which nothing is shown."""
+RUNNING = "running the programs (--time and --limit end that, and control-C)"
+"""What is shown while nothing that they print is."""
 TAKE_AWAY = b"\r\x1b[K\x1b[?25h"
 """Clear the line, and show the cursor again."""
 
