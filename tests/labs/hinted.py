@@ -30,7 +30,8 @@ def typed_in(keys):
                 await pilot.press("right")
                 await settled(pilot, app)
                 events = "; ".join(map(str, app.watched.events_of(app.watched.at)))
-                print(json.dumps({"before": before, "events": events, "ending": app.watched.ending}))
+                seen = {"events": events, "ending": app.watched.ending, "console": app.watched.console}
+                print(json.dumps({"before": before, **seen}))
 
         asyncio.run(use())
 

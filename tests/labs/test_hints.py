@@ -52,8 +52,11 @@ def shown(lab, text, hint, folder):
 
 
 def is_told(found, reason):
-    """Say whether what the step did is what a reason says; of a panic the interpreted kernel says more."""
-    return reason == (found["events"] or "nothing") or reason in found["ending"]
+    """Say whether what the step did, or had the kernel print, is what a reason says.
+
+    Of a panic the interpreted kernel says more.
+    """
+    return reason == (found["events"] or "nothing") or reason in found["ending"] + "\n" + found["console"]
 
 
 @pytest.mark.parametrize(("name", "mistake"), sliced(MISTAKES, 50))
