@@ -156,6 +156,7 @@ def test_files_are_built_or_read(tmp_path):
         (["--memory", "64", "hello"], "--memory 64: not a multiple of 4K below 4G; a number alone counts bytes"),
         (["--memory", "-1M", "hello"], "--memory -1M: not a size such as 512K, 64M or 1G"),
         (["--memory", "1M", "hello"], "too little memory: the kernel image and its maps need "),
+        (["--layout", "teaching", "--memory", "640K", "hello"], "too little memory: the screen needs 740 KiB, "),
         (["--format", "jos"], "No such option '--format'; `keelback mem` has it"),
         (["--since", "3"], "No such option '--since'; `keelback mem` has it"),
         (["--on", "file:x"], "No such option '--on'; `keelback maps`, "),

@@ -18,7 +18,7 @@ from keelback.inspect.records_digest import records_digest
 from keelback.inspect.saved import read_moment, write_moment
 from keelback.inspect.saved.form import KIND, RUN
 from keelback.inspect.sparse import PAGE, filled_runs, make_memory
-from keelback.kernel.layout import MICROKERNEL, PUBLISHED, USERMODE
+from keelback.kernel.layout import MICROKERNEL, PUBLISHED, TEACHING, USERMODE
 from keelback.machine.moments import moment_of, save
 from support import MIB, make_pc
 from variants import name_of
@@ -78,6 +78,13 @@ def test_every_layout_and_scheme_is_saved(layout, tmp_path):
     found = read_moment(tmp_path / "machine")
     assert (found.layout, found.stands, found.traps) == (layout, Stands.IN_KERNEL, None)
     assert bytes(found.contents) == bytes(contents)
+
+
+def test_a_machine_with_more_memory_than_its_layout_uses_is_saved(tmp_path):
+    """Which the kernel says and leaves alone, as a QEMU with 5 GiB and i386 page tables has it."""
+    for layout, memory in ((TEACHING, 64 * MIB), (MICROKERNEL, 5 << 30)):
+        save(Moment(layout, make_memory(memory), "compiled", Stands.TRAP_END, time=7, traps=2), tmp_path / layout.name)
+        assert len(read_moment(tmp_path / layout.name).contents) == memory > layout.physical_limit
 
 
 def test_the_same_machine_makes_the_same_bytes(pc, saved):

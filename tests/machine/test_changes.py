@@ -209,6 +209,7 @@ def test_the_store_of_a_panic_is_found_at_its_trap():
 HINT = "; memory is said as 0x2000-0x2fff, a page as 2:0xb0000000"
 WRONG = {
     "0x1000000-0x1000003": "0x1000000-0x1000003 is no memory: the machine has 0-0xffffff",
+    "1:0x100000000": "0x100000000: an address has 32 bits here",
     "0x20-0x10": "0x20-0x10 is no memory: the machine has 0-0xffffff",
     "999:0x8048000": "there is no process 999: the layout has processes 1 to 511",
     "1:0x8048000.colour": "the record of a frame has no colour",

@@ -571,6 +571,7 @@ def test_init_of_an_unknown_program_is_status_1(capfd):
         (["--check", "hello"], "QEMU runs the compiled kernel, without --check; try --machine simulated"),
         (["--cpu", "nonesuch", "hello"], "QEMU did not start: qemu-system-x86_64: unable to find CPU model 'nonesuch'"),
         (["--memory", "4097K", "hello"], "--memory 4097K: not a multiple of 1M below 1024G"),
+        (["--layout", "teaching", "--memory", "1M", "hello"], "too little memory: the kernel image and its maps need "),
         (["nope"], "no program 'nope'"),
     ],
 )  # fmt: skip

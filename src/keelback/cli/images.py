@@ -25,4 +25,4 @@ def build_image_of(payload: bytes, layout: Layout) -> bytes:
 
 def check_memory(image: bytes, layout: Layout, memory: int) -> None:
     """Check that a machine with `memory` bytes has room for a kernel image file.  Raises: UserError."""
-    check_room(layout, read_field(image, "init_size"), memory)
+    check_room(layout.loaded_at, read_field(image, "init_size"), memory)

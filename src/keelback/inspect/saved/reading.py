@@ -11,6 +11,9 @@ from keelback.inspect.saved.form import KIND, RUN, Facts
 from keelback.inspect.sparse import PAGE, PIECE, make_memory
 from keelback.kernel.layout import PUBLISHED, Layout
 
+MOST_MEMORY = 1 << 40
+"""Bytes of memory that a QEMU may have, however little of it a layout uses."""
+
 
 def read_moment(path: Path, own: Sequence[Layout] = ()) -> Moment:
     """Return the machine that a file keeps; `own` are layouts of the user's that it may have beside ours.
@@ -36,10 +39,9 @@ def _layout(path: Path, facts: Facts, own: Sequence[Layout]) -> Layout:
     if facts.records != records_digest(layout):
         why = f"it was saved by another build ({facts.build}), whose kernel's records lie otherwise than ours"
         raise BadKeptFile(path, f"{why}; save it with this one")
-    limit = layout.physical_limit
-    if not layout.records_end <= facts.memory <= limit or facts.memory % PAGE:
+    if not layout.records_end <= facts.memory <= MOST_MEMORY or facts.memory % PAGE:
         why = f"its header says {facts.memory:,} bytes of memory; in the {layout.name} layout a machine has"
-        raise BadKeptFile(path, f"{why} {layout.records_end:,} to {limit:,}, whole pages")
+        raise BadKeptFile(path, f"{why} {layout.records_end:,} to {MOST_MEMORY:,}, whole pages")
     return layout
 
 

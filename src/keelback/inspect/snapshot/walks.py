@@ -71,7 +71,7 @@ def walk(walker: Walker, root: int, address: int) -> Walk:
 
     Raises: UserError where no CPU with these page tables has that address; Panic when a table is not in RAM.
     """
-    _check_address(walker, address)
+    check_address(walker, address)
     tables = walker.tables(root, address, address + 1)
     return Walk(address, tuple(_steps(walker, tables, address)), walker.walk(root, address))
 
@@ -86,7 +86,8 @@ def _steps(walker: Walker, tables: Iterator[Table], address: int) -> Iterator[St
         yield Step(level.name, table.place, index, entry, leads_to, is_page)
 
 
-def _check_address(walker: Walker, address: int) -> None:
+def check_address(walker: Walker, address: int) -> None:
+    """Check that an address is one that page tables translate.  Raises: UserError."""
     sign = walker.scheme.sign
     bits = sign.bit_length() if sign else 32
     if not (0 <= address < (sign or 1 << 32) or (sign and -sign & ALL <= address <= ALL)):

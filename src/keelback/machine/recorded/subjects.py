@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from keelback.errors import UserError
 from keelback.inspect.lens import walker_of
 from keelback.inspect.named import NoName, value_at
 from keelback.inspect.snapshot.frames import said_record
+from keelback.inspect.snapshot.walks import check_address
 from keelback.inspect.walk import NOT_MAPPED, PAGE_SHIFT, RIGHTS, said_mapping
 from keelback.kernel.kernel import Kernel
 from keelback.kernel.processes.processes import ProcessState
@@ -129,6 +131,10 @@ def _walk(kernel: Kernel, pid: int, page: int) -> Callable[[], Any]:
     table, walker = kernel.processes.table, walker_of(kernel)
     if not 0 < pid < len(table):
         raise NoSubject(f"there is no process {pid}: the layout has processes 1 to {len(table) - 1}")
+    try:
+        check_address(walker, page)
+    except UserError as error:
+        raise NoSubject(str(error)) from error
 
     def walk() -> Any:
         root = table[pid].space.directory << PAGE_SHIFT if table[pid].state == ProcessState.ALIVE else 0

@@ -13,8 +13,9 @@ from keelback.errors import UserError
 from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.images import room_for
 from keelback.kernel.boot.boot_parameters import MOST_ENTRIES, BootParameters
+from keelback.kernel.devices.screen import SCREEN
 from keelback.kernel.layout import Layout
-from keelback.lang import Ram, layout_of
+from keelback.lang import PAGE_SIZE, Ram, layout_of
 from keelback.machine.simulated.processor import Processor
 from keelback.machine.simulated.scratch import descriptor
 
@@ -55,17 +56,20 @@ def claimed_end(memory_map: tuple[BiosEntry, ...]) -> int:
 
 
 class TooLittleMemory(UserError):
-    """The machine has no room for the kernel image; the message says how much it needs."""
+    """The machine has no room for the kernel image, or no screen; the message says how much it needs."""
 
 
-def check_room(layout: Layout, room: int, memory: int) -> None:
-    """Check that `memory` bytes are enough for the `room` that an image needs.  Raises: TooLittleMemory."""
-    needed = layout.kernel_start + room
-    if needed > memory:
-        raise TooLittleMemory(
-            f"too little memory: the kernel image and its maps need {-(-needed // 1024):,} KiB, "
-            f"the machine has {memory // 1024:,} KiB"
-        )
+def check_room(start: int, room: int, memory: int) -> None:
+    """Check that `memory` bytes are enough for the `room` from a place on that an image needs, and for the screen.
+
+    Raises: TooLittleMemory.
+    """
+    image, screen = (start + room, "the kernel image and its maps need"), (SCREEN + PAGE_SIZE, "the screen needs")
+    for end, who in (image, screen):
+        if end > memory:
+            raise TooLittleMemory(
+                f"too little memory: {who} {-(-end // 1024):,} KiB, the machine has {memory // 1024:,} KiB"
+            )
 
 
 def load_image(ram: Ram, layout: Layout, image: bytes) -> None:
@@ -73,7 +77,7 @@ def load_image(ram: Ram, layout: Layout, image: bytes) -> None:
 
     Raises: TooLittleMemory when RAM ends before what the kernel needs to find out how much memory it has.
     """
-    check_room(layout, room_for(len(image)), ram.size)
+    check_room(layout.kernel_start, room_for(len(image)), ram.size)
     ram.bytes[layout.kernel_start : layout.kernel_start + len(image)] = image
 
 
