@@ -195,6 +195,19 @@ def test_a_mistake_in_python_is_a_line(kept, words, line):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
+        (["--paging", "pae"], "--paging PAE: {} has i386 page tables"),
+        (["--layout", "usermode"], "--layout usermode: the layout of {} is microkernel"),
+    ],
+    ids=str,
+)
+def test_a_machine_that_is_there_is_of_the_kind_that_is_named(kept, words, line):
+    assert done("ps", "--on", f"file:{kept}", *words) == (2, "", f"keelback: {line.format(kept)}\n")
+    assert done("ps", "--on", f"file:{kept}", "--paging", "i386")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
         (["ps", "--on", "x"], "x: a machine is named by qemu:SOCKET or file:FILE"),
         (["ps", "--on", "file:/nowhere"], "/nowhere: No such file or directory"),
         (["ps", "--on", "qemu:/nowhere"], "/nowhere: there is no QEMU whose QMP monitor it is"),

@@ -107,7 +107,7 @@ def counted(walk, taken):
         return walk.states()
 
 
-@pytest.mark.parametrize("seeds", some_of([range(1), range(1, 4)], [range(1)]), ids=str)
+@pytest.mark.parametrize("seeds", some_of([range(1), range(3)], [range(1)]), ids=str)
 def test_it_leaves_what_the_long_way_leaves(tmp_path, seeds):
     taken = Counter()
     short = [counted(Walk(seed), taken) for seed in seeds]

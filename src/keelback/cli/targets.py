@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from keelback.cli.options import Target
+from keelback.cli.options import DEFAULT_KERNEL, KernelChoice, Target
 from keelback.cli.own_parts import chosen_layout
 from keelback.cli.pausing import Pause, paused
 from keelback.cli.sizes import memory_size
@@ -12,6 +12,7 @@ from keelback.errors import UserError
 from keelback.inspect.moment import Moment, Stands
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
+from keelback.kernel.layout import Layout
 from keelback.lang import Panic
 from keelback.machine.attach import attach
 from keelback.view import scene
@@ -32,12 +33,22 @@ def looked_at(target: Target) -> Iterator[Moment]:
         said = "a PROGRAM, --at, --until, --input and --keys are for one that is not"
         raise UserError(f"--on names a machine that is there; {said}")
     name, stands = target.on.partition(":")[2], Stands.TRAP_END
+    layout = chosen_layout(target.choice)
     try:
-        with attach(target.on, [chosen_layout(target.choice)]) as moment:
+        with attach(target.on, [layout]) as moment:
             stands = moment.stands
+            _check_chosen(name, target.choice, layout, moment.layout)
             yield moment
     except DAMAGE as error:
         raise not_whole(name, error, stands) from error
+
+
+def _check_chosen(name: str, choice: KernelChoice, chosen: Layout, found: Layout) -> None:
+    """Check that a machine that is there has the layout and page tables that a command names.  Raises: UserError."""
+    if choice.layout != DEFAULT_KERNEL.layout and chosen.name != found.name:
+        raise UserError(f"--layout {choice.layout}: the layout of {name} is {found.name}")
+    if choice.paging is not None and chosen.paging != found.paging:
+        raise UserError(f"--paging {choice.paging}: {name} has {found.paging.name} page tables")
 
 
 def not_whole(name: str, error: BaseException, stands: Stands = Stands.TRAP_END) -> UserError:
