@@ -115,7 +115,7 @@ def test_pixels_are_a_png_twice_as_fine(states):
 
 def test_without_resvg_a_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(UserError, match=r"--png needs resvg, .*: pip install 'keelback\[png\]'"):
+    with pytest.raises(UserError, match=r"--png needs resvg, .* -m pip install 'keelback\[png\]'"):
         png.png_of("<svg/>")
 
 
