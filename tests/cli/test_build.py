@@ -189,7 +189,7 @@ def test_what_an_image_is_made_of_is_not_overwritten(tmp_path, words, output):
         (["-o", "/dev/full", "hello"], "/dev/full: No space left on device"),
         (["--append", "x", "hello"], "--append: only with --iso; whoever boots an image file gives it a command line"),
         (["--iso", "--append", "a\nb", "hello"], "--append 'a\\nb': not printable ASCII"),
-        (["--iso", "--append", "x" * 2048, "hello"], "--append: 2048 characters; 2047 are the most"),
+        (["--iso", "--append", "x" * 2048, "hello"], "--append has 2048 bytes; a command line has at most 2047"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_status_2(tmp_path, words, says):

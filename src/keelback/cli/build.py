@@ -12,7 +12,6 @@ from keelback.cli.own_parts import chosen_layout
 from keelback.cli.programs import Chosen, choose
 from keelback.cli.run import TOUR
 from keelback.errors import UserError
-from keelback.image.boot_protocol import LONGEST_COMMAND_LINE
 from keelback.image.image_reader import read_image_file
 from keelback.image.iso import build_iso, check_iso_tools
 from keelback.image.kernels import compiled
@@ -58,8 +57,6 @@ def check_command_line(text: str) -> None:
     """Check that a boot loader can give the kernel a command line.  Raises: UserError."""
     if not text.isascii() or not text.isprintable():
         raise UserError(f"--append {text!r}: not printable ASCII")
-    if len(text) > LONGEST_COMMAND_LINE:
-        raise UserError(f"--append: {len(text)} characters; {LONGEST_COMMAND_LINE} are the most")
 
 
 def _check_no_source(output: Path, chosen: Chosen, choice: KernelChoice) -> None:

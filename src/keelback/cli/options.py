@@ -91,12 +91,12 @@ def _names_and_files(names: Iterable[str], incomplete: str) -> "list[CompletionI
 def append(function: F) -> F:
     """Add `--append`: the kernel's command line, as the text `append`."""
     text = "The kernel's command line: init=, memory=, console=."
-    return click.option("--append", metavar="TEXT", default="", callback=_command_line, help=text)(function)
+    return click.option("--append", metavar="TEXT", default="", callback=command_line, help=text)(function)
 
 
-def _command_line(_context: click.Context, _option: click.Parameter, text: str) -> str:
-    """Return what the kernel's command line is to be.  Raises: UserError where it is too long for one."""
-    size = len(os.fsencode(text))
+def command_line(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """Return what `--append` says, None where it is not there.  Raises: UserError where it is too long."""
+    size = len(os.fsencode(text or ""))
     if size > LONGEST_COMMAND_LINE:
         raise UserError(f"--append has {size} bytes; a command line has at most {LONGEST_COMMAND_LINE}")
     return text

@@ -12,7 +12,12 @@ from keelback.errors import UserError
 @options.programs
 @click.option("--output", "-o", metavar="FILE", help="The file to write.  [default: keelback.img, or keelback.iso]")
 @click.option("--iso", is_flag=True, help="Make a GRUB rescue ISO that boots the image.")
-@click.option("--append", metavar="TEXT", help="The command line that the ISO gives the kernel.")
+@click.option(
+    "--append",
+    metavar="TEXT",
+    callback=options.command_line,
+    help="The command line that the ISO gives the kernel.",
+)
 @options.kernel
 @options.json
 def command(
