@@ -64,8 +64,8 @@ def check_room(start: int, room: int, memory: int) -> None:
 
     Raises: TooLittleMemory.
     """
-    image, screen = (start + room, "the kernel image and its maps need"), (SCREEN + PAGE_SIZE, "the screen needs")
-    for end, who in (image, screen):
+    ends = {"the kernel image and its maps need": start + room, "the screen needs": SCREEN + PAGE_SIZE}
+    for who, end in ends.items():
         if end > memory:
             raise TooLittleMemory(
                 f"too little memory: {who} {-(-end // 1024):,} KiB, the machine has {memory // 1024:,} KiB"
