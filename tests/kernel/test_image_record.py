@@ -1,11 +1,9 @@
 """A process's record of its image names the frame that the first page has, whatever becomes of that page."""
 
-from itertools import product
-
 import pytest
 
-from kernel.driven import CODE, CROWDED, DATA, EAGER, ENTRY, LIVES, NAME, PAGE, SMALL, TEXT, TEXTS, Call, driven
-from support import EXECUTE, READ, WRITE, elf, some_of
+from kernel.driven import CODE, CROWDED, DATA, EAGER, ENTRY, NAME, PAGE, SMALL, TEXT, TEXTS, Call, driven, in_both_lives
+from support import EXECUTE, READ, WRITE, elf
 
 CAN_WRITE = 2
 BASE = TEXT - PAGE  # code is on the second page, so the first may go
@@ -17,17 +15,13 @@ PROGRAM = elf(
     ],
     entry=ENTRY,
 )
-LAYOUTS = {"as published": SMALL, "with an eager fork": EAGER, "with frames that are full soon": CROWDED}
-
-
-IN_EVERY_RUN = [*product(LAYOUTS, LIVES[:1]), ("as published", LIVES[1])]
-pytestmark = pytest.mark.parametrize(("layout", "life"), some_of(product(LAYOUTS, LIVES), IN_EVERY_RUN))
+pytestmark = in_both_lives(SMALL, EAGER, CROWDED)
 
 
 @pytest.fixture
 def machine(layout, life):
     """Return a machine with process 1, whose image's first page may be written, and its child 2."""
-    made = driven("it", life=life, layout=LAYOUTS[layout], programs={"it": PROGRAM})
+    made = driven("it", life=life, layout=layout, programs={"it": PROGRAM})
     assert made.fork() == 2
     follows(made)
     yield made
