@@ -13,7 +13,7 @@ from keelback.inspect.story import process_facts
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.memory.frames import NOBODY as NO_OWNER
 from keelback.kernel.memory.frames import RESERVED, SHARED
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from kernel.driven import (
     ANYWHERE,
     BSS,

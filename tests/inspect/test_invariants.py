@@ -9,7 +9,8 @@ from keelback.inspect.invariants import INVARIANTS, InvariantBroken, check
 from keelback.inspect.lens import look, walker_of
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, Layout, with_paging
-from keelback.kernel.memory.regions import Node, RegionKind
+from keelback.kernel.memory.regions import Node
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.processes.scheduler import TICKS
 from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.paging import USER, WRITABLE

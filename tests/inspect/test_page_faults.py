@@ -5,7 +5,7 @@ import pytest
 from keelback.inspect.events import Action
 from keelback.inspect.page_faults import Faulted, PageFaults, Served
 from keelback.inspect.walk import USER, Translation
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.processes.processes import Access, Reason
 from kernel.driven import ANYWHERE, BSS, LIBRARY, PAGE, TEXT, Call, driven
 

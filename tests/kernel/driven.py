@@ -27,7 +27,7 @@ from keelback.inspect.invariants import check
 from keelback.inspect.lens import look
 from keelback.inspect.records import regions_of
 from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, PUBLISHED, Layout
-from keelback.kernel.memory.regions import MemoryRegion
+from keelback.kernel.memory.space_records import MemoryRegion
 from keelback.kernel.processes.processes import Process, ProcessState
 from keelback.kernel.processes.threads import Thread, ThreadState
 from keelback.kernel.x86.trap_frame import TrapFrame, TrapFrame64

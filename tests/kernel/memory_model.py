@@ -24,7 +24,7 @@ from keelback.abi.errors import (
 from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.walk import NO_EXECUTE
 from keelback.kernel.layout import Layout
-from keelback.kernel.memory.regions import FEW
+from keelback.kernel.memory.space_records import FEW
 from keelback.kernel.processes.processes import Ending
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (

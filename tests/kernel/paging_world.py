@@ -15,7 +15,8 @@ from keelback.kernel.layout import MICROKERNEL, Layout
 from keelback.kernel.memory.frames import Frames
 from keelback.kernel.memory.heap import BootHeap
 from keelback.kernel.memory.promises import Promises
-from keelback.kernel.memory.regions import RegionKind, Regions, Space
+from keelback.kernel.memory.regions import Regions
+from keelback.kernel.memory.space_records import RegionKind, Space
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import I386, NO_EXECUTE, PAE, X86_64, PagingScheme

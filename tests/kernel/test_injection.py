@@ -15,7 +15,8 @@ from keelback.abi.handles import GRANT, MAP, NO_WAIT, SEND
 from keelback.inspect.invariants import InvariantBroken
 from keelback.kernel.devices.power import REFUSED
 from keelback.kernel.layout import MICROKERNEL, Layout
-from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE
+from keelback.kernel.memory.regions import IN_NODE
+from keelback.kernel.memory.space_records import FEW, SPARE
 from keelback.kernel.messages.handle_table import FEW as FEW_HANDLES
 from keelback.kernel.messages.handle_table import IN_NODE as IN_HANDLE_NODE
 from keelback.kernel.processes.processes import Ending, Reason

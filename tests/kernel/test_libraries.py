@@ -18,7 +18,7 @@ from keelback.kernel.loading.libraries import MOST_MAPPED
 from keelback.kernel.loading.loaded_libraries import MOST_LIBRARIES
 from keelback.kernel.memory.frames import LIBRARY as OWNER
 from keelback.kernel.memory.frames import Role
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.x86.paging import WRITABLE
 from keelback.kernel.x86.segments import THREAD
 from kernel.driven import (

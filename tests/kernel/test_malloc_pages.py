@@ -7,7 +7,7 @@ import pytest
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory, TooManyRegions
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.processes.processes import Access, Ending, Reason
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import (

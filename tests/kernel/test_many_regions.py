@@ -6,7 +6,8 @@ import pytest
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.layout import MICROKERNEL
-from keelback.kernel.memory.regions import FEW, IN_NODE, SPARE
+from keelback.kernel.memory.regions import IN_NODE
+from keelback.kernel.memory.space_records import FEW, SPARE
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import ANYWHERE, ARGUMENT, NAME, PAGE, Call, Died, Driven, driven
 from kernel.scarce import TABLE, Held

@@ -18,7 +18,7 @@ from keelback.abi.handles import CHANGE, GRANT, MAP, MOST_HANDLES
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.memory.frames import Role
 from keelback.kernel.memory.objects import IN_NODE
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.processes.word_waits import CHANGED
 from kernel.driven import (
     ANYWHERE,

@@ -5,7 +5,7 @@ from unicorn import UC_HOOK_MEM_WRITE
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.page_tables import PageTables
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.x86.paging import (
     AS_LOADED,
     EXECUTE,

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from keelback.abi.errors import BadAddress, NoRoom, OutOfMemory
-from keelback.kernel.memory.regions import FEW, SPARE
+from keelback.kernel.memory.space_records import FEW, SPARE
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SIZE
 from kernel.paging_world import SHAPES, Lives, walker

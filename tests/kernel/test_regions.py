@@ -9,7 +9,8 @@ import pytest
 from keelback.abi.errors import OutOfMemory, TooManyRegions
 from keelback.inspect.records import regions_of
 from keelback.kernel.layout import MICROKERNEL, WrongLayout
-from keelback.kernel.memory.regions import FEW, IN_NODE, MOST_NODES, SPARE, Node, RegionKind, Regions, Space
+from keelback.kernel.memory.regions import IN_NODE, MOST_NODES, Node, Regions
+from keelback.kernel.memory.space_records import FEW, SPARE, RegionKind, Space
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import layout_of, size_of
 from kernel.driven import MOST_REGIONS

@@ -17,7 +17,7 @@ from keelback.inspect.lens import look, walker_of
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import TEACHING, Layout
 from keelback.kernel.memory.frames import CONSOLE, KERNEL, NOBODY, PINNED, RESERVED, SHARED, TABLE, ZERO
-from keelback.kernel.memory.regions import FEW
+from keelback.kernel.memory.space_records import FEW
 from keelback.kernel.x86.paging import I386, X86_64
 from keelback.machine.compare import compare
 from keelback.machine.observed import Outcome

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from keelback.abi.errors import BadAddress
 from keelback.inspect.records import regions_of
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.x86.paging import USER, WRITABLE
 from kernel.driven import BSS, LIVES, Call, driven
 from support import frame_at, make_pc

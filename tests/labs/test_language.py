@@ -12,7 +12,7 @@ from keelback.labs.submitted import MOST_BYTES, Refused
 LAB = find_lab("fork")
 HEAD = """\
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.space_records import Space
 from keelback.lang import replaces, u32
 
 """
@@ -117,9 +117,9 @@ REPLACES = "def same(kept):\n    return kept\ndef replaces(owner):\n    return s
         ("X = 1\nX: u32 = 2\n", 2, "X is bound already, on line 1; a name is bound once"),
         ("from keelback.lang import u32, u32\n", 1, "u32 is bound already, on line 1; a name is bound once"),
         (METHOD + "        pass\n" + HEAD.replace("replaces, ", ""), 1, "replaces is neither imported nor defined"),
-        ("from keelback.kernel.memory.regions import Space, __builtins__ as b\n", 1,
+        ("from keelback.kernel.memory.space_records import Space, __builtins__ as b\n", 1,
          "__builtins__: such names are Python's own"),
-        ("from keelback.kernel.memory.regions import Space as __space\n", 1, "__space: such names are Python's own"),
+        ("from keelback.kernel.memory.space_records import Space as __space\n", 1, "__space: such names are Python's own"),
         ("from keelback.kernel.memory.__init__ import frames\n", 1, "__init__: such names are Python's own"),
         ("from keelback.kernel.memory import frames\n", 1,
          "a submission can't import frames from keelback.kernel.memory"),

@@ -10,7 +10,7 @@ from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
 from keelback.inspect.snapshot.regions import Region
 from keelback.kernel.memory.frames import LIBRARY, NOBODY, OWNER_BITS, RESERVED, SHARED, Role
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.lang import PAGE_SHIFT, text_of
 
 KERNEL_RESERVED = "Kernel reserved"

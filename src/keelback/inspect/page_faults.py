@@ -6,7 +6,7 @@ from keelback.inspect.events import Action
 from keelback.inspect.lens import walker_of
 from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE, Translation
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.processes.processes import Access, Process, ProcessState, Reason
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import AS_LOADED, EXECUTE

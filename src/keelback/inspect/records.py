@@ -9,8 +9,9 @@ from keelback.kernel.kernel import Kernel
 from keelback.kernel.loading.loaded_libraries import Library
 from keelback.kernel.memory.frame_set import FrameSet
 from keelback.kernel.memory.objects import IN_NODE, MemoryObject, ObjectNode
-from keelback.kernel.memory.regions import MemoryRegion, Node
-from keelback.kernel.memory.regions import Space as SpaceRecord
+from keelback.kernel.memory.regions import Node
+from keelback.kernel.memory.space_records import MemoryRegion
+from keelback.kernel.memory.space_records import Space as SpaceRecord
 from keelback.kernel.messages.handle_table import Handle, HandleNode, HandleTable
 from keelback.kernel.processes.processes import Process
 from keelback.kernel.processes.queues import Queue, Queues

@@ -14,7 +14,7 @@ from keelback.inspect.snapshot import Snapshot
 from keelback.inspect.snapshot.processes import Process
 from keelback.inspect.snapshot.regions import KINDS, Region
 from keelback.inspect.walk import PAGE_SHIFT
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.view.cells import GUARD, NOT_YET, PAGE, WIDTH, Cell, Fold, Line, Map, Row, folded
 from keelback.view.frame_cells import FrameCells, styled
 from keelback.view.words import described

@@ -11,7 +11,7 @@ from keelback.inspect.snapshot.frames import ROLES
 from keelback.inspect.snapshot.regions import KINDS
 from keelback.inspect.snapshot.walks import LETTERS
 from keelback.kernel.memory.frames import OWNER_BITS, PINNED, Role
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.processes.processes import Ending, ProcessState
 from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.paging import EXECUTE

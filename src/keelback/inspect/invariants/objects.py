@@ -8,7 +8,7 @@ from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.records import handle_table_of, handles_of, numbered
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.messages.handle_table import HandleKind
 
 KINDS = (RegionKind.SHARED, RegionKind.VIEW)

@@ -9,7 +9,7 @@ from keelback.inspect.loaded_pages import loaded_page
 from keelback.inspect.records import loaded_libraries, mapped_libraries, members, numbered
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT, WRITABLE
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.lang import PAGE_SIZE
 
 

@@ -6,7 +6,7 @@ from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.records import loaded_libraries
 from keelback.inspect.walk import USER, WRITABLE
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.processes.processes import Process
 from keelback.lang import PAGE_SIZE
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from keelback.inspect.census import Census
 from keelback.inspect.invariants.sentences import invariant
 from keelback.inspect.walk import NO_EXECUTE, PAGE_SHIFT, USER, WRITABLE, Translation
-from keelback.kernel.memory.regions import FEW, SPARE, RegionKind
+from keelback.kernel.memory.space_records import FEW, SPARE, RegionKind
 from keelback.kernel.x86.paging import EXECUTE
 from keelback.lang import PAGE_SIZE, size_of
 

@@ -9,7 +9,7 @@ from keelback.inspect.notebooks import InNotebooks
 from keelback.inspect.snapshot.regions import KINDS, Region
 from keelback.inspect.snapshot.spaces import Space
 from keelback.inspect.walk import WRITABLE, Translation
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 
 if TYPE_CHECKING:
     from keelback.inspect.snapshot.frames import Frame

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from keelback.inspect.walk import PAGE_SHIFT, USER, WRITABLE
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.x86.paging import EXECUTE
 
 KINDS = {

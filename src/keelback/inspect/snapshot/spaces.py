@@ -6,7 +6,7 @@ from keelback.inspect.records import holder, nodes_of, regions_of
 from keelback.inspect.snapshot.regions import Region
 from keelback.inspect.walk import PAGE_SHIFT, PRESENT, USER, Table, Translation, Walker
 from keelback.kernel.kernel import Kernel
-from keelback.kernel.memory.regions import Space as SpaceRecord
+from keelback.kernel.memory.space_records import Space as SpaceRecord
 
 
 class Space:

@@ -5,7 +5,7 @@ Source: Intel SDM volume 3, section 6.15 (exceptions).
 
 from keelback.abi.errors import BadAddress, OutOfMemory
 from keelback.kernel.devices.console import Console
-from keelback.kernel.memory.regions import MemoryRegion, RegionKind
+from keelback.kernel.memory.space_records import MemoryRegion, RegionKind
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.processes import ACCESSES, REASONS, Access, Process, Reason
 from keelback.kernel.processes.threads import Thread

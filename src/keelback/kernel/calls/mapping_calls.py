@@ -2,7 +2,7 @@
 
 from keelback.abi.errors import BadArgument
 from keelback.abi.rights import EXECUTE, GUARD, READ, SPARSE, WRITE
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.processes.processes import Process, Processes
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.processes.word_waits import WordWaits

@@ -5,8 +5,8 @@ from keelback.abi.handles import CHANGE, GRANT, MAP
 from keelback.abi.rights import WRITE
 from keelback.kernel.calls.mapping_calls import permissions_for
 from keelback.kernel.loading.payload import Payload
-from keelback.kernel.memory.regions import RegionKind
 from keelback.kernel.memory.shared_memory import SharedMemory
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.messages.handle_table import HandleKind
 from keelback.kernel.messages.handles import HandleTables
 from keelback.kernel.processes.processes import BY_KERNEL, Processes

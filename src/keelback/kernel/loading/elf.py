@@ -10,7 +10,7 @@
 from keelback.kernel.loading.elf_file import CheckedFile, ElfFile
 from keelback.kernel.loading.elf_format import Segment
 from keelback.kernel.loading.payload import Payload
-from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.space_records import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import AS_LOADED, WRITABLE, page_of
 from keelback.lang import PAGE_SIZE, Component, Region, round_up, u8, u32, word

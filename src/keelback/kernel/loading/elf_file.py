@@ -15,7 +15,7 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.loading import elf_format
 from keelback.kernel.loading.elf_format import ElfHeader, Segment
 from keelback.kernel.loading.payload import Member, Payload
-from keelback.kernel.memory.regions import RegionKind
+from keelback.kernel.memory.space_records import RegionKind
 from keelback.kernel.x86.paging import page_of
 from keelback.lang import (
     PAGE_SIZE,

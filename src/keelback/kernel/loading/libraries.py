@@ -12,7 +12,7 @@
 from keelback.abi.errors import BadArgument, OutOfMemory, TooManyLibraries
 from keelback.kernel.loading.loaded_libraries import Library, LoadedLibraries
 from keelback.kernel.memory.promises import countable
-from keelback.kernel.memory.regions import RegionKind, Space
+from keelback.kernel.memory.space_records import RegionKind, Space
 from keelback.kernel.x86.paging import EXECUTE, USER, WRITABLE
 from keelback.lang import (
     PAGE_SIZE,

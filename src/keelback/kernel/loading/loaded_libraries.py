@@ -9,7 +9,7 @@
 from keelback.abi.errors import NoSuchLibrary, NoSuchProgram, OutOfMemory, TooManyLibraries
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.memory.frames import LIBRARY
-from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.space_records import Space
 from keelback.lang import PAGE_SIZE, Array, Component, Ref, Region, Struct, inline, round_up, u8, u16, word
 
 MOST_LIBRARIES = 16

@@ -12,7 +12,7 @@
 
 from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.promises import countable
-from keelback.kernel.memory.regions import RegionKind, Space
+from keelback.kernel.memory.space_records import RegionKind, Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, u32, word

@@ -13,7 +13,7 @@ To move is two steps: make all room (`prepare`, which may fail), and `move`, or 
 """
 
 from keelback.abi.errors import BadAddress, BadArgument, OutOfMemory
-from keelback.kernel.memory.regions import RegionKind, Space
+from keelback.kernel.memory.space_records import RegionKind, Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, KernelError, u32, word

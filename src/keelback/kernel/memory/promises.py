@@ -20,7 +20,8 @@ sentences stay true.  A layout with overcommit counts as all do, and promises mo
 
 from keelback.abi.errors import OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY, MOST_PROMISED
-from keelback.kernel.memory.regions import MemoryRegion, RegionKind, Regions, Space
+from keelback.kernel.memory.regions import Regions
+from keelback.kernel.memory.space_records import MemoryRegion, RegionKind, Space
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.x86.paging import USER, WRITABLE, Entry, Level
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, i32, u8, u32, word

@@ -6,7 +6,7 @@
 
 from keelback.abi.errors import BadArgument, OutOfMemory
 from keelback.kernel.memory.objects import MemoryObject, Objects
-from keelback.kernel.memory.regions import RegionKind, Space
+from keelback.kernel.memory.space_records import RegionKind, Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, round_up, u8, u16, u32, word
 

@@ -8,7 +8,7 @@
 """
 
 from keelback.abi.errors import BadAddress, BadArgument
-from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.space_records import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.lang import PAGE_SIZE, Array, Component, Page, rare, u8, u16, u32, view, word
 

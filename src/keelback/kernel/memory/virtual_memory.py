@@ -16,7 +16,7 @@ from keelback.abi.errors import BadAddress, BadArgument, NoRoom, OutOfMemory
 from keelback.kernel.memory.frames import LIBRARY, OBJECT
 from keelback.kernel.memory.objects import Objects
 from keelback.kernel.memory.promises import Promises, countable
-from keelback.kernel.memory.regions import MemoryRegion, RegionKind, Space
+from keelback.kernel.memory.space_records import MemoryRegion, RegionKind, Space
 from keelback.kernel.x86.paging import AS_LOADED, EXECUTE, USER, WRITABLE, Entry, page_of
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Region, rare, round_up, u8, u32, word
 

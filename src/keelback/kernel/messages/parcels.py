@@ -25,7 +25,7 @@ from keelback.abi.handles import (
 )
 from keelback.abi.records import CamePages, Message
 from keelback.kernel.memory.moving import Moving
-from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.space_records import Space
 from keelback.kernel.memory.user_memory import UserMemory
 from keelback.kernel.messages.handles import HandleTables
 from keelback.kernel.processes.processes import Processes

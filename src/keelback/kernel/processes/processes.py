@@ -17,7 +17,7 @@ from enum import IntEnum
 from keelback.abi.errors import NoProcessSlot, NoSuchThread, OutOfMemory
 from keelback.abi.parts import Part
 from keelback.kernel.loading.libraries import Libraries, MappedLibraries
-from keelback.kernel.memory.regions import Space
+from keelback.kernel.memory.space_records import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.processes.holdings import Handles
 from keelback.kernel.processes.queues import Link, Queue, Queues

@@ -5,7 +5,7 @@ from keelback.kernel.boot.options import Options
 from keelback.kernel.devices.console import Console
 from keelback.kernel.loading.elf import ElfLoader
 from keelback.kernel.loading.elf_file import RULES, CheckedFile
-from keelback.kernel.memory.regions import RegionKind, Space
+from keelback.kernel.memory.space_records import RegionKind, Space
 from keelback.kernel.processes.processes import NAME_SIZE, Process, Processes
 from keelback.kernel.processes.threads import Thread
 from keelback.kernel.x86.paging import USER, WRITABLE
