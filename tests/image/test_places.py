@@ -16,6 +16,7 @@ from elftools.elf.elffile import ELFFile
 
 import keelback.kernel
 import keelback.lang
+from keelback.image import places
 from keelback.image.images import make_image
 from keelback.image.kernel_image import ImageTooLarge
 from keelback.image.kernels import compiled
@@ -23,9 +24,9 @@ from keelback.image.linked import make_symbols
 from keelback.image.places import build_table
 from keelback.image.toolchain import compile_c, link_elf
 from keelback.inspect.source_places import source_places
-from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Name, Place, Places, TableStart
+from keelback.kernel.calls.places import TABLE_MAGIC, CodeRange, Place, Places, TableStart
 from keelback.kernel.layout import MICROKERNEL
-from keelback.lang import Ram, Region, layout_of, text_of, view
+from keelback.lang import Ram, Region, layout_of, text_of
 
 BASE = 0x10_0000
 ALL = "SECTIONS { . = 0x100000; .text : { *(.text*) } }"
@@ -287,7 +288,7 @@ class Reader:
         found, number = [], self.places.find(address)
         while number:
             place = self.places.table[number - 1]
-            file, function = (text_of(view(self.ram, Name, each).text) for each in (place.file, place.function))
+            file, function = (text_of(self.places.name(each).text) for each in (place.file, place.function))
             found.append((file, function, place.line))
             number = place.caller
         return found
@@ -415,6 +416,12 @@ def test_a_table_that_does_not_fit_is_refused():
     small = replace(MICROKERNEL, text_end=MICROKERNEL.places + 4096)
     with pytest.raises(ImageTooLarge, match=r"the table of source places has [0-9,]+ bytes; there is room for 4,096"):
         make_image(small, b"", compiled(MICROKERNEL))
+
+
+def test_names_that_no_place_can_say_are_refused(monkeypatch, inlined):
+    monkeypatch.setattr(places, "MOST_TEXTS", 20)
+    with pytest.raises(ImageTooLarge, match=r"the table of source places, of names alone, has [0-9]+ bytes; there is"):
+        table_of(inlined, MICROKERNEL.places)
 
 
 def test_an_image_for_an_interpreted_kernel_has_no_table():

@@ -17,7 +17,7 @@ SOURCES = {path.name: path for path in KERNEL.rglob("*.py")}
 """The kernel's sources by their names, of which no two are alike; a user's own parts are added."""
 
 
-RANGE, PLACE = struct.Struct("<II"), struct.Struct("<I4xHH")
+RANGE, PLACE = struct.Struct("<II"), struct.Struct("<H2xHH")
 """How a range of code and a place lie in the image's table (`kernel/calls/places.py`)."""
 
 
@@ -88,7 +88,7 @@ def place_of_address(kernel: Kernel, contents: Any, address: int) -> str:
     number = ranges[2 * index - 1] if index else 0
     while number:
         file_name, line, caller = PLACE.unpack_from(contents, head.places + PLACE.size * (number - 1))
-        file = _text(contents, file_name)
+        file = _text(contents, head.texts + file_name)
         if not caller or (line and file in SOURCES):
             return in_words(file, line)
         number = caller  # it is a line of the language's, inlined, or of several

@@ -129,17 +129,17 @@ class Panics(Component):
         number: u32 = self.places.find(address)
         while number != 0:
             place = self.places.table[number - 1]
-            self._add(place.file, place.function, place.line)
+            self._add(self.places.name(place.file), self.places.name(place.function), place.line)
             number = place.caller
 
-    def _add(self, file: word, function: word, line: u32) -> None:
+    def _add(self, file: Name, function: Name, line: u32) -> None:
         record = self.record
         if record.depth == MOST_PLACES:
             return
         added = record.places[record.depth]
         added.line = line
-        added.file.copy_from(0, view(self.ram, Name, file).text, 0, LONGEST_NAME)
-        added.function.copy_from(0, view(self.ram, Name, function).text, 0, LONGEST_NAME)
+        added.file.copy_from(0, file.text, 0, LONGEST_NAME)
+        added.function.copy_from(0, function.text, 0, LONGEST_NAME)
         record.depth += 1
 
     # The report.

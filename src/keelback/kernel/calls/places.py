@@ -25,6 +25,7 @@ class TableStart(Struct):
     range_count: u32
     places: u32
     place_count: u32
+    texts: u32
 
 
 class CodeRange(Struct):
@@ -37,8 +38,8 @@ class CodeRange(Struct):
 class Place(Struct):
     """A line of source."""
 
-    file: u32  # address of the file's name
-    function: u32  # address of the function's name
+    file: u16  # where the file's name is, from the first text on
+    function: u16  # where the function's name is
     line: u16  # 0: of several lines, or of none
     caller: u16  # the number, from 1, of the place that this was inlined at; 0: it was not
 
@@ -53,6 +54,7 @@ class Places(Component):
     """The table, as it lies in the image."""
 
     def __init__(self, records: Region, layout: Layout) -> None:
+        self.ram = records.ram
         self.head = view(records.ram, TableStart, layout.places)
         self.ranges: Table[CodeRange] = records.table(CodeRange)
         self.table: Table[Place] = records.table(Place)
@@ -74,3 +76,7 @@ class Places(Component):
             else:
                 end = middle
         return self.ranges[first - 1].place if first > 0 else 0
+
+    def name(self, offset: u16) -> Name:
+        """Return a name of a place."""
+        return view(self.ram, Name, self.head.texts + offset)
