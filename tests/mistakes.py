@@ -15,7 +15,7 @@ MISTAKES = {
         {"comparison", "invariants"},
     ),
     "a window without invalidation": (
-        "memory.windows", "Window", "open", "self.cpu.invalidate_page(self.address)", "pass",
+        "memory.windows", "Window", "_show", "self.cpu.invalidate_page(self.address)", "pass",
         {"strict RAM and TLB"},
     ),
     "a switch without a new page directory": (
@@ -104,7 +104,7 @@ MISTAKES = {
     ),
     "an empty table that is kept": (
         "memory.spaces", "AddressSpaces", "unmap", "references == 0:",
-        "references == 0 and holder != 8:",  # which unmaps before it exits
+        "references == 0 and space.owner != 8:",  # which unmaps before it exits
         {"comparison", "invariants"},
     ),
     "a table that is not given back": (
@@ -287,6 +287,15 @@ WIDE_MISTAKES = {
         "memory.page_tables", "PageTables", "_load", "self.cpu.write_cr3(root << PAGE_SHIFT)", "pass",
         {"strict RAM and TLB"},
     ),
+    "a walk that is remembered when its table is gone": (
+        "memory.spaces", "AddressSpaces", "unmap", "self.tables.forget(space, base)", "pass",
+        {"comparison", "invariants"},
+    ),
+    "a walk that is remembered for the table before": (
+        "memory.page_tables", "PageTables", "_walk_anew", "walk.table = place",
+        "walk.table = walk.table if walk.table != 0 else place",
+        {"comparison", "invariants"},
+    ),
     "a stack that can be executed": (
         "processes.programs", "Programs", "_fill", "USER | WRITABLE)", "USER | WRITABLE | 8)", {"comparison"},
     ),
@@ -326,6 +335,7 @@ NOT_IN_A_COURSE = {
     # It has none of these parts: ranges of pages, malloc pages, libraries, programs that start others, waiting.
     "pages unmapped without invalidation", "pages protected without invalidation",
     "a region that stays when its pages go", "promises that unmap keeps", "zeros that can be executed",
+    "a walk that is remembered when its table is gone",
     "pages that are protected and executed", "a malloc page that comes by touch",
     "malloc pages given back without invalidation", "malloc pages given back and not looked at again",
     "a malloc region that keeps its end", "a malloc page that a child does not count",

@@ -10,7 +10,7 @@ from keelback.inspect.lens import look, walker_of
 from keelback.inspect.snapshot import Snapshot
 from keelback.kernel.layout import MICROKERNEL, MICROKERNEL_64, Layout, with_paging
 from keelback.kernel.memory.regions import Node
-from keelback.kernel.memory.space_records import RegionKind
+from keelback.kernel.memory.space_records import REMEMBERED, RegionKind
 from keelback.kernel.processes.scheduler import TICKS
 from keelback.kernel.processes.threads import ThreadState
 from keelback.kernel.x86.paging import USER, WRITABLE
@@ -162,6 +162,32 @@ def share_a_page_table(pc, lens):
     first, second = (link_place(lens, lens.processes.table[pid].space.directory, BASE) for pid in (2, 3))
     [shared] = struct.unpack_from("<I", pc.ram.bytes, first)
     poke(pc, second, lambda old: shared)
+
+
+def remembered(lens, address):
+    """Return the walk that process 2 remembers to the lowest table for an address, or to another in its place."""
+    number, walks = address >> lens.layout.paging.levels[-2].shift, lens.processes.table[2].space.walks
+    walk = walks[number % len(walks)]
+    walk.number = number | REMEMBERED
+    return walk
+
+
+def remember_another_table(pc, lens):
+    remembered(lens, BASE).table = 0x5000
+
+
+def remember_a_table_that_is_not_there(pc, lens):
+    remembered(lens, 0x7000_0000)
+
+
+def remember_a_walk_in_the_wrong_place(pc, lens):
+    walks = lens.processes.table[2].space.walks
+    right = remembered(lens, BASE)
+    [link] = struct.unpack_from("<I", pc.ram.bytes, link_place(lens, lens.processes.table[2].space.directory, BASE))
+    right.table = link & ~0xFFF
+    wrong = walks[(right.number + 1) % len(walks)]
+    wrong.copy_from(right)
+    right.clear()
 
 
 def give_a_used_slot_back(pc, lens):
@@ -697,6 +723,9 @@ MISTAKES = {
     map_a_kernel_frame: "no user mapping reaches",
     map_a_frame_that_is_not_there: "no user mapping reaches",
     share_a_page_table: "a page table belongs to one",
+    remember_another_table: "a walk that a space remembers",
+    remember_a_table_that_is_not_there: "a walk that a space remembers",
+    remember_a_walk_in_the_wrong_place: "a walk that a space remembers",
     give_a_used_slot_back: "a slot of the tables",
     forget_a_word_of_slots: "a slot of the tables",
     forget_a_process: "a process is alive exactly",

@@ -25,10 +25,10 @@ MISTAKES = {
         *SPACES, "_share_all", "(after - index) * step)", "(after - index - 1) * step)",
     ),
     "pages that stay mapped after unmap": (
-        *MEMORY, "remove", "self.spaces.unmap(space.directory, start, end, space.owner)", "pass",
+        *MEMORY, "remove", "self.spaces.unmap(space, start, end)", "pass",
     ),
     "an unmap that forgets the last page": (
-        *MEMORY, "remove", "directory, start, end, space", "directory, start, end - PAGE_SIZE, space",
+        *MEMORY, "remove", "unmap(space, start, end)", "unmap(space, start, end - PAGE_SIZE)",
     ),
     "protect that takes no rights away": (
         *MEMORY, "protect", "self.spaces.restrict(space.directory, address, end, permissions, space.owner)", "pass",

@@ -16,7 +16,7 @@ from keelback.kernel.memory.frames import Frames
 from keelback.kernel.memory.heap import BootHeap
 from keelback.kernel.memory.promises import Promises
 from keelback.kernel.memory.regions import Regions
-from keelback.kernel.memory.space_records import RegionKind, Space
+from keelback.kernel.memory.space_records import RegionKind, Space, Walk
 from keelback.kernel.memory.spaces import AddressSpaces
 from keelback.kernel.memory.virtual_memory import VirtualMemory
 from keelback.kernel.x86.paging import I386, NO_EXECUTE, PAE, X86_64, PagingScheme
@@ -29,7 +29,9 @@ from keelback.lang import (
     Panic,
     Ram,
     Region,
+    address_of,
     freeze,
+    size_of,
     u8,
     u16,
     u32,
@@ -109,6 +111,7 @@ class World(Component):
         self.promises = Promises(self.spaces, Regions(records, shape.layout, self.frames, self.spaces.access))
         self.memory = VirtualMemory(records, self.promises, None)
         self.space = records.struct(Space)
+        self.other = records.struct(Space)  # clear but for a call
 
     def start(self) -> None:
         """Give out frames and make the kernel's tables."""
@@ -152,7 +155,11 @@ class World(Component):
 
     def unmap(self, root: u32, start: word, end: word, owner: u16) -> bool:
         """Unmap a range."""
-        return self.spaces.unmap(root, start, end, owner)
+        self.other.directory = root
+        self.other.owner = owner
+        emptied = self.spaces.unmap(self.other, start, end)
+        self.other.clear()
+        return emptied
 
     def reserve(self, root: u32, page: word) -> None:
         """Make the way to a page."""
@@ -208,6 +215,10 @@ class World(Component):
         """Read a page, as a page fault does; return its frame, the one of zeros."""
         return self.memory.make_readable(self.space, address)
 
+    def shown_frame(self, address: word) -> u32:
+        """Return the frame of a page that can be read at once.  Raises: BadAddress."""
+        return self.tables.frame_of(self.memory.shown(self.space, address))
+
     def fail(self, number: u32) -> None:
         """Let the next allocation but so many fail; 0: none."""
         self.frames.injection.countdown = number
@@ -215,7 +226,7 @@ class World(Component):
 
 CALLS = (
     "create", "destroy", "map", "enter", "change", "unmap", "reserve", "reserve_like", "prune", "share", "limit",
-    "frame", "pages", "fail", "begin", "map_memory", "unmap_memory", "protect_memory", "read_memory",
+    "frame", "pages", "fail", "begin", "map_memory", "unmap_memory", "protect_memory", "read_memory", "shown_frame",
 )  # fmt: skip
 
 
@@ -255,11 +266,14 @@ class Lives:
         return bytes(self.ram.bytes[RECORDS:TOP])
 
     def state(self) -> bytes:
-        """Return all memory but what free frames have: what an undone change must leave as it was."""
-        free = self.world.frames.kernel_zone
+        """Return all memory but what free frames have, and walks that are remembered: what an undone change leaves."""
+        free, walks = self.world.frames.kernel_zone, self.world.space.walks
         zone = range(ZONE // PAGE_SIZE, TOP // PAGE_SIZE)
         used = (self.ram.bytes[n * PAGE_SIZE : (n + 1) * PAGE_SIZE] for n in zone if not free.has(n))
-        return bytes(self.ram.bytes[RECORDS:ZONE]) + b"".join(map(bytes, used))
+        records = bytearray(self.ram.bytes[RECORDS:ZONE])
+        start, size = address_of(walks[0]) - RECORDS, len(walks) * size_of(Walk)
+        records[start : start + size] = bytes(size)
+        return bytes(records) + b"".join(map(bytes, used))
 
     def free(self) -> int:
         """Return how many frames of the kernel zone are free."""

@@ -3,9 +3,10 @@
 import pytest
 from unicorn import UC_HOOK_MEM_WRITE
 
-from keelback.abi.errors import OutOfMemory
+from keelback.abi.errors import BadAddress, OutOfMemory
+from keelback.kernel.layout import MICROKERNEL, with_paging
 from keelback.kernel.memory.page_tables import PageTables
-from keelback.kernel.memory.space_records import RegionKind
+from keelback.kernel.memory.space_records import REMEMBERED, RegionKind
 from keelback.kernel.x86.paging import (
     AS_LOADED,
     EXECUTE,
@@ -19,6 +20,7 @@ from keelback.kernel.x86.paging import (
     X86_64,
 )
 from keelback.lang import PAGE_SIZE, Panic
+from keelback.lang.strict import words_of
 from kernel.driven import driven
 from kernel.paging_oracle import FETCH, READ, WRITE, Oracle
 from kernel.paging_world import FRAMES, OWNER, RECORDS, SHAPES, USER_FRAMES, Lives, entry, tables_of, walker
@@ -315,7 +317,7 @@ def test_no_cpu_sees_a_half_of_an_entry_of_two_words(lives):
 def walks(monkeypatch):
     """Count walks: each way from a root down to a table, made or only followed."""
     counted = []
-    for name in ("find", "frame_with", "follow", "missing", "_make", "_absent"):
+    for name in ("_walk", "follow", "missing", "_make", "_absent"):
         before = getattr(PageTables, name)
 
         def counting(*arguments, before=before):
@@ -327,6 +329,41 @@ def walks(monkeypatch):
 
 
 BSS = 0x0804_A000
+
+
+@pytest.mark.parametrize("paging", ["i386", "PAE", "x86-64"])
+def test_the_walk_to_a_table_is_remembered_until_the_table_goes(walks, paging):
+    machine = driven("it", layout=with_paging(MICROKERNEL, paging))
+    with words_of(machine.pc.layout.paging.word_bits):
+        check_what_is_remembered(machine, walks)
+
+
+def check_what_is_remembered(machine, walks):
+    """Write to pages of three tables, and count the walks when they are reached again."""
+    memory, space = machine.kernel.virtual_memory, machine.process(1).space
+    reach = memory.tables.reach
+    even = memory.map(space, 0, 3 * reach, RegionKind.SPARSE, USER | WRITABLE)
+    odd, next_even = even + reach, even + 2 * reach
+
+    def steps(address):
+        walks.clear()
+        memory.writable(space, address)
+        return len(walks)
+
+    for page in (even, even + PAGE_SIZE, odd, next_even):
+        memory.make_writable(space, page)
+    again = 0 if len(machine.pc.layout.paging.levels) > 2 else 1  # as long as remembering is
+    assert [steps(odd), steps(odd), steps(even), steps(even + PAGE_SIZE)] == [1, again, again, again]
+    assert [steps(next_even), steps(even), steps(even), steps(odd)] == [1, 1, again, again]
+    memory.unmap(space, even, PAGE_SIZE)  # its table has a page left
+    assert [steps(even + PAGE_SIZE), steps(odd)] == [again, again]
+    memory.unmap(space, even, PAGE_SIZE * 2)
+    assert [walk.number for walk in space.walks] == [0, (1 - again) * (odd // reach | REMEMBERED)]
+    with pytest.raises(BadAddress):
+        memory.writable(space, even)
+    memory.map(space, even, PAGE_SIZE, RegionKind.SPARSE, USER | WRITABLE)
+    memory.make_writable(space, even)
+    assert [steps(odd), steps(even), steps(even)] == [again, 1, again]
 
 
 def test_a_page_is_walked_to_once(walks):
@@ -352,4 +389,4 @@ def test_a_page_is_walked_to_once(walks):
     for page in range(area, area + 32 * PAGE_SIZE, PAGE_SIZE):
         memory.make_writable(space, page)
     assert count(machine.kernel.spaces.restrict, space.directory, area, area + 32 * PAGE_SIZE, USER, 1) == 1
-    assert count(machine.kernel.spaces.unmap, space.directory, area, area + 32 * PAGE_SIZE, 1) <= 2
+    assert count(machine.kernel.spaces.unmap, space, area, area + 32 * PAGE_SIZE) <= 2

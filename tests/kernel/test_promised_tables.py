@@ -5,7 +5,7 @@ import random
 import pytest
 
 from keelback.abi.errors import BadAddress, NoRoom, OutOfMemory
-from keelback.kernel.memory.space_records import FEW, SPARE
+from keelback.kernel.memory.space_records import FEW, REMEMBERED, SPARE
 from keelback.kernel.x86.paging import USER, WRITABLE
 from keelback.lang import PAGE_SIZE
 from kernel.paging_world import SHAPES, Lives, walker
@@ -37,7 +37,7 @@ class Model:
 
     def __init__(self, shape, seed):
         self.lives, self.draw, self.pages = Lives(shape), random.Random(seed), {}
-        self.most = 0
+        self.most = self.remembered = 0
         self.lives.call("begin")
         self.space = self.lives.world.space
         reaches = [level.reach for level in shape.scheme.levels]
@@ -51,7 +51,8 @@ class Model:
         start = self.draw.choice(self.places)
         count = min(self.draw.randrange(1, 5), (self.lives.shape.user_end - start) // PAGE_SIZE)
         wanted = [start + number * PAGE_SIZE for number in range(count)]
-        action = self.draw.choice([self.map, self.map, self.unmap, self.protect, self.read])
+        self.check_walks()
+        action = self.draw.choice([self.map, self.map, self.unmap, self.protect, self.read, self.show])
         if self.space.count + SPARE > FEW:  # a node of regions has no room for words of 64 bits
             action, wanted = self.unmap, sorted(self.pages)[:8]
         before = self.lives.state()
@@ -82,6 +83,18 @@ class Model:
     def read(self, pages):
         self.lives.call("read_memory", pages[0])
 
+    def show(self, pages):
+        """Look at pages as a copy does, which remembers the way: to each that is mapped, and to no other."""
+        tables = walker(self.lives)
+        for page in pages:
+            there = tables.walk(self.space.directory * PAGE_SIZE, page)
+            try:
+                shown = self.lives.call("shown_frame", page)
+            except BadAddress:
+                shown = None
+            assert shown == (there.frame if there and there.flags & USER else None)
+            self.check_walks()
+
     def compare(self):
         """Compare what is promised with what is needed and not there."""
         readable = [page for page, rights in self.pages.items() if rights & USER]
@@ -90,6 +103,15 @@ class Model:
         self.most = max(self.most, len(missing))
         assert self.space.promised.tables == counts.kernel_promised == len(missing) <= counts.kernel_free
         assert self.space.promised.pages == sum(rights & WRITABLE > 0 for rights in self.pages.values())
+
+    def check_walks(self):
+        """Check that the walks that are remembered lead to tables, by the walk that shares no code."""
+        for walk in self.space.walks:
+            if walk.number > 0:
+                page = (walk.number & ~REMEMBERED) * self.lives.scheme.reach
+                *_, lowest = walker(self.lives).tables(self.space.directory * PAGE_SIZE, page, page + 1)
+                assert (lowest.depth, lowest.place) == (len(self.lives.scheme.levels) - 1, walk.table)
+                self.remembered += 1
 
     def read_all(self):
         """Read every page that may be read: each finds its tables, which are all that was promised."""
@@ -108,3 +130,5 @@ def test_the_tables_that_are_promised_are_those_that_touches_need(shape, seed):
         model.step()
     assert model.most >= len(shape.scheme.directories)
     model.read_all()
+    model.show(list(model.pages))
+    assert (model.remembered > 0) == (len(shape.scheme.levels) > 2)

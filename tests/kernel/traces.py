@@ -29,6 +29,7 @@ def scratch(kernel: Kernel) -> list[Range]:
     notes = [kernel.programs.command, kernel.loader.file.image, calls.buffer, calls.counts, calls.time]
     notes += [kernel.libraries.loaded.request] if kernel.libraries is not None else []
     notes += [kernel.waiting.ending] if kernel.waiting is not None else []
+    notes += [walk for process in kernel.processes.table if process.space.directory for walk in process.space.walks]
     notes += [kernel.word_waits.key] if kernel.word_waits is not None else []
     notes += [kernel.joining.ended] if kernel.joining is not None else []
     for each in kernel.calls_of_parts:

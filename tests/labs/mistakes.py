@@ -221,7 +221,7 @@ MISTAKES = {
         "rule   a frame's references are the entries and kernel uses that name it",
     ),
     ("sharing", "pages that stay when a process ends"): (
-        "            self.spaces.unmap(space.directory, start, end, space.owner)\n", "            pass\n",
+        "            self.spaces.unmap(space, start, end)\n", "            pass\n",
         "a space that is destroyed maps nothing",
     ),
     ("sharing", "promises that stay when a process ends"): (

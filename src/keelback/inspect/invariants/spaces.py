@@ -16,6 +16,7 @@ from keelback.inspect.walk import (
     Translation,
 )
 from keelback.kernel.devices.screen import SCREEN
+from keelback.kernel.memory.space_records import REMEMBERED
 from keelback.lang import PAGE_SIZE
 
 
@@ -140,6 +141,19 @@ def _tables(census: Census) -> Iterator[str]:
             if not census.is_for_kernel(table):
                 yield f"frame {table:#x}, a table of {space.whose}, lies outside the zone"
             owner[table] = space.whose
+
+
+@invariant("a walk that a space remembers led to one of its lowest tables, which is still there")
+def _walks(census: Census) -> Iterator[str]:
+    depth = len(census.snapshot.walker.scheme.levels) - 1
+    for space in census.snapshot.all_spaces:
+        lowest = {each.base: each.place for each in space.tables if each.depth == depth}
+        for place, walk in enumerate(space.record.walks):
+            base = (walk.number & ~REMEMBERED) * _reach(census)
+            there = lowest.get(base)
+            if walk.number and (walk.table != there or walk.number % len(space.record.walks) != place):
+                has = "no table" if there is None else f"{there:#x}"
+                yield f"{space.whose} remembers table {walk.table:#x} for {base:#010x}, and has {has} there"
 
 
 @invariant("a page table that is there maps something, but where a process has all of them from its start")

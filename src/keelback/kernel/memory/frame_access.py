@@ -12,7 +12,7 @@ The layout says which, and nobody else notices.
 
 from keelback.kernel.layout import Layout
 from keelback.kernel.memory.windows import AtOwnAddress, EntryBits, Window
-from keelback.kernel.x86.paging import PageTable
+from keelback.kernel.x86.paging import Entry, PageTable
 from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Component, Cpu, Page, Region, Struct, u32, view, word
 
 
@@ -61,6 +61,14 @@ class FrameAccess(Component):
     def source(self, frame: u32) -> Page:
         """Return the bytes of a frame to copy to another, which `page` returns; they are good until the next call."""
         return self.second.open(frame)
+
+    def page_of(self, entry: Entry) -> Page:
+        """Return as `page`, of the frame that the entry of a user's page points to."""
+        return self.first.open_behind(entry)
+
+    def source_of(self, entry: Entry) -> Page:
+        """Return as `source`, of the frame that the entry of a user's page points to."""
+        return self.second.open_behind(entry)
 
     def table(self, frame: u32) -> PageTable:
         """Return the page table in a frame of the kernel zone."""

@@ -89,7 +89,7 @@ class MallocPages(Component):
     def _unmap(self, space: Space, start: word, end: word, count: word) -> None:
         """Unmap what is mapped of [start, end), which has so many promises."""
         before: u32 = self.promises.tables(space, start, end)
-        if self.spaces.unmap(space.directory, start, end, space.owner):
+        if self.spaces.unmap(space, start, end):
             self.promises.add(space, 0, self.promises.tables(space, start, end) - before)
         self.promises.add(space, -count, 0)
 

@@ -6,6 +6,7 @@
    table that has entries of the kernel part.
 4. A CPU that walks the tables meanwhile sees an entry as it was, as it will be, or absent.
 5. Where the CPU loads the entries of a level with cr3, it has those of the space in use as they are.
+6. A walk that is remembered led to a lowest table that is still there, at the same place.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from keelback.abi.errors import BadAddress, OutOfMemory
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import Frames
+from keelback.kernel.memory.space_records import REMEMBERED, WALKS, Space
 from keelback.kernel.x86.paging import (
     EXECUTE,
     HIGH_FRAME,
@@ -24,7 +26,21 @@ from keelback.kernel.x86.paging import (
     PagingScheme,
     WideEntry,
 )
-from keelback.lang import PAGE_SHIFT, PAGE_SIZE, Array, Component, Cpu, address_of, i32, native, u16, u32, view, word
+from keelback.lang import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    Array,
+    Component,
+    Cpu,
+    address_of,
+    i32,
+    native,
+    rare,
+    u16,
+    u32,
+    view,
+    word,
+)
 
 
 class PageTables(Component):
@@ -39,6 +55,7 @@ class PageTables(Component):
         self.step = scheme.entry_size // 4
         self.reach = scheme.reach
         self.upper = scheme.directories[:-1]
+        self.remembers = len(self.upper) > 0  # to walk two levels takes no longer than to remember
         self.kernel_limit = kernel_limit
         # Levels, each with the way to its table, the root first: those of directories; those down to the one that
         # KLIMIT is aligned to, at which each space has a table that leads to the kernel part; the links between them.
@@ -168,29 +185,63 @@ class PageTables(Component):
 
     def find(self, root: u32, address: word) -> Entry | None:
         """Return the entry for the page of an address, present or not; None when a table on the way is not there."""
-        place: word = self.access.place_of_root(root)
-        for level in self.scheme.directories:
-            entry = self._entry_in(place, level.index(address))
-            if not entry.present:
-                return None
-            place = self.access.place_of(self.table_at(entry))
-        return self._entry_in(place, self.scheme.table.index(address))
+        try:
+            return self._entry_in(self._walk(root, address), self.scheme.table.index(address))
+        except BadAddress:
+            return None
 
-    def frame_with(self, root: u32, address: word, flags: u32) -> u32:
-        """Return the frame that the page of an address is mapped to with some flags of its low word.
+    def find_near(self, space: Space, address: word) -> Entry | None:
+        """Return as `find`, from where a walk of the space led that is remembered."""
+        try:
+            return self._entry_in(self._lowest(space, address), self.scheme.table.index(address))
+        except BadAddress:
+            return None
 
-        They are more than PRESENT: what no entry that is absent has.  Raises: BadAddress when it is not.
+    def find_with(self, space: Space, address: word, flags: u32) -> Entry:
+        """Return the entry for the page of an address, which has some flags of its low word, as `find_near` does.
+
+        They are more than PRESENT: what no entry that is absent has.  Raises: BadAddress when it does not.
         """
+        entry = self._entry_in(self._lowest(space, address), self.scheme.table.index(address))
+        if entry.low & flags != flags:
+            raise BadAddress
+        return entry
+
+    def _lowest(self, space: Space, address: word) -> word:
+        """Return where the lowest table for an address is.  Raises: BadAddress when there is none."""
+        if not self.remembers:
+            return self._walk(space.directory, address)
+        number: u32 = self._number(address)
+        walk = space.walks[number % WALKS]
+        place: word = walk.table if walk.number == number else self._walk_anew(space, address)
+        return place // PAGE_SIZE * PAGE_SIZE  # as it is: so C needs no check that an entry's place wraps
+
+    @rare
+    def _walk_anew(self, space: Space, address: word) -> word:
+        """Return the same by a walk that is remembered from then on.  Raises: likewise."""
+        place: word = self._walk(space.directory, address)
+        walk = space.walks[self._number(address) % WALKS]
+        walk.number = self._number(address)
+        walk.table = place
+        return place
+
+    def forget(self, space: Space, address: word) -> None:
+        """Remember no walk to the lowest table for an address, which goes."""
+        space.walks[self._number(address) % WALKS].clear()
+
+    def _number(self, address: word) -> u32:
+        """Return which lowest table is for an address, as a walk's number, without bits that no user address has."""
+        return address // self.reach & 0x7FFF_FFFF | REMEMBERED
+
+    def _walk(self, root: u32, address: word) -> word:
+        """Return where the lowest table for an address is, from the root on.  Raises: BadAddress: there is none."""
         place: word = self.access.place_of_root(root)
         for level in self.scheme.directories:
             entry = self._entry_in(place, level.index(address))
             if not entry.present:
                 raise BadAddress
             place = self.access.place_of(self.table_at(entry))
-        last = self._entry_in(place, self.scheme.table.index(address))
-        if last.low & flags != flags:
-            raise BadAddress
-        return self.frame_of(last)
+        return place
 
     def table_of(self, root: u32, address: word) -> u32:
         """Return the frame of the lowest table for an address, 0 when there is none."""

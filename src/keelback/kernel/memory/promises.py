@@ -238,7 +238,7 @@ class Promises(Component):
 
     def entry(self, space: Space, page: word) -> Entry:
         """Return the entry of a page, whose table is made if there is none.  Raises: as `make_table`."""
-        found = self.page_tables.find(space.directory, page)
+        found = self.page_tables.find_near(space, page)
         return found if found is not None else self.make_table(space, page)
 
     def make_table(self, space: Space, page: word) -> Entry:

@@ -11,6 +11,11 @@ FEW = 10
 SPARE = 2
 """A change splits before it joins: for a while there are up to so many regions more than before and after it."""
 
+REMEMBERED = 1 << 31
+"""Marks the number of a table that is remembered: 0 is one, too, at which programs go astray."""
+WALKS = 2
+"""By a table's number: a stack ends with user space, in an odd one, and an image begins in an even one."""
+
 
 class RegionKind(IntEnum):
     """What a region is for."""
@@ -80,10 +85,21 @@ class PromiseRecord(Struct):
     tables: u32  # frames of the kernel zone that it may still need for page tables
 
 
+class Walk(Struct):
+    """A walk to a lowest table, so that the next one there need not start at the root; all zero: none.
+
+    A CPU keeps the same of its own walks.  Source: Intel SDM volume 3, section 4.10.3 (paging-structure caches).
+    """
+
+    number: u32  # which of all that the scheme has room for, and REMEMBERED; 0: none
+    table: u32  # its address
+
+
 class Space(Struct):
     """An address space; all zero means none."""
 
     directory: u32  # the frame of its page directory
+    walks: Array[Walk] = inline(WALKS)  # the last to a table of an even number, and of an odd one
     owner: u16  # the process whose frames it maps; LIBRARY for a library's own
     nodes: u16  # how many nodes its regions are in; 0: they are here
     node: word  # the address of the first

@@ -23,6 +23,7 @@ from keelback.kernel.layout import Layout
 from keelback.kernel.memory.frame_access import FrameAccess
 from keelback.kernel.memory.frames import TABLE, ZERO, Frames
 from keelback.kernel.memory.page_tables import PageTables
+from keelback.kernel.memory.space_records import Space
 from keelback.kernel.x86.paging import (
     DIRECTORY,
     EXECUTE,
@@ -213,16 +214,17 @@ class AddressSpaces(Component):
             for entry in self.tables.present(table, base, end):
                 yield self.tables.frame_of(entry)
 
-    def unmap(self, directory: u32, start: word, end: word, holder: u16) -> bool:
-        """Unmap every page of [start, end), drop the holder's references to their frames, give empty tables back.
+    def unmap(self, space: Space, start: word, end: word) -> bool:
+        """Unmap every page of [start, end), drop the references to their frames, give empty tables back.
 
         Returns whether there was an empty one.  The caller invalidates what the CPU may have kept.
         """
         emptied = False
-        for base, table in self.tables.tables(directory, start, end):
-            self._clear(table, base, end, holder)
+        for base, table in self.tables.tables(space.directory, start, end):
+            self._clear(table, base, end, space.owner)
             if not self.layout.eager_tables and self.frames.table[table].references == 0:
-                self.tables.prune(directory, base)
+                self.tables.forget(space, base)
+                self.tables.prune(space.directory, base)
                 emptied = True
         return emptied
 

@@ -10,7 +10,27 @@
 from keelback.abi.errors import BadAddress, BadArgument
 from keelback.kernel.memory.space_records import Space
 from keelback.kernel.memory.virtual_memory import VirtualMemory
-from keelback.lang import PAGE_SIZE, Array, Component, Page, rare, u8, u16, u32, view, word
+from keelback.lang import (
+    PAGE_SIZE,
+    Array,
+    Component,
+    Page,
+    Struct,
+    native,
+    part_of,
+    rare,
+    u8,
+    u16,
+    u32,
+    view,
+    word,
+)
+
+
+class Word(Struct):
+    """The bytes of a word of user memory."""
+
+    value: u32
 
 
 class UserMemory(Component):
@@ -67,7 +87,7 @@ class UserMemory(Component):
         """
         if not self._lies_in_page(address, count):
             raise BadAddress
-        return self.access.page(self.virtual_memory.shown(space, address))
+        return self.access.page_of(self.virtual_memory.shown(space, address))
 
     def copy_record_out(self, space: Space, address: word, record: word, count: u32) -> None:
         """Copy a record of the kernel's at an address, `count` bytes, to a user address.
@@ -153,9 +173,9 @@ class UserMemory(Component):
         """
         if self._lies_in_page(address, count) and self._lies_in_page(place, count):
             try:  # a page each, which is walked to once, unless there is something to do before
-                shown: u32 = self.virtual_memory.shown(source, address)
-                page = self.access.page(self.virtual_memory.writable(target, place))
-                page.bytes.copy_from(place % PAGE_SIZE, self.access.source(shown).bytes, address % PAGE_SIZE, count)
+                shown = self.virtual_memory.shown(source, address)
+                page = self.access.page_of(self.virtual_memory.writable(target, place))
+                page.bytes.copy_from(place % PAGE_SIZE, self.access.source_of(shown).bytes, address % PAGE_SIZE, count)
                 return
             except BadAddress:
                 pass
@@ -179,10 +199,22 @@ class UserMemory(Component):
 
     def read_word(self, space: Space, address: word) -> u32:
         """Return the 4 bytes at an address, `is_place_of_word`, as a number.  Raises: BadAddress."""
-        bytes_ = self.access.page(self.virtual_memory.readable(space, address)).bytes
-        offset: u32 = address % PAGE_SIZE // 4 * 4
-        low: u32 = bytes_[offset] | bytes_[offset + 1] << 8
-        return low | bytes_[offset + 2] << 16 | bytes_[offset + 3] << 24
+        try:
+            page = self.access.page_of(self.virtual_memory.shown(space, address))
+        except BadAddress:
+            return self._zeros_word(space, address)
+        return self._word_in(page, address % PAGE_SIZE)
+
+    @rare
+    def _zeros_word(self, space: Space, address: word) -> u32:
+        """Return the same where its page was never touched."""
+        self.virtual_memory.readable(space, address)
+        return 0
+
+    @native("return *(u32 *)(page->bytes + offset);")
+    def _word_in(self, page: Page, offset: u32) -> u32:
+        """Return the word that begins so many bytes, a multiple of 4, behind the start of a page."""
+        return part_of(page, Word, offset).value
 
     def check_range(self, address: word, count: word) -> None:
         """Check that a range is in user space.  Raises: BadAddress."""

@@ -42,13 +42,13 @@ class VirtualMemory(Component):
         Nothing is mapped for it, so it needs no memory.  Raises: BadAddress when it is nobody's to read.
         """
         try:
-            return self.shown(space, address)
+            return self.tables.frame_of(self.shown(space, address))
         except BadAddress:
             return self._readable_zeros(space, address)
 
-    def shown(self, space: Space, address: word) -> u32:
-        """Return the frame of the page of an address that its process may read at once.  Raises: BadAddress."""
-        return self.tables.frame_with(space.directory, address, USER)
+    def shown(self, space: Space, address: word) -> Entry:
+        """Return the entry of the page of an address that its process may read at once.  Raises: BadAddress."""
+        return self.tables.find_with(space, address, USER)
 
     @rare
     def _readable_zeros(self, space: Space, address: word) -> u32:
@@ -61,7 +61,7 @@ class VirtualMemory(Component):
 
         Raises: BadAddress when it is nobody's to read; OutOfMemory when its table has no promise; nothing has changed.
         """
-        entry = self.tables.find(space.directory, address)
+        entry = self.tables.find_near(space, address)
         if entry is not None and entry.user:
             return self.tables.frame_of(entry)
         region = self._readable_region(space, address)
@@ -88,9 +88,9 @@ class VirtualMemory(Component):
             raise BadAddress
         return region
 
-    def writable(self, space: Space, address: word) -> u32:
-        """Return the frame of the page of an address that its process may write to at once.  Raises: BadAddress."""
-        return self.tables.frame_with(space.directory, address, USER | WRITABLE)
+    def writable(self, space: Space, address: word) -> Entry:
+        """Return the entry of the page of an address that its process may write to at once.  Raises: BadAddress."""
+        return self.tables.find_with(space, address, USER | WRITABLE)
 
     def takes(self, space: Space, address: word, count: word) -> bool:
         """Say whether a range lies in one region whose pages come, if there is memory, when they are written to."""
@@ -111,7 +111,7 @@ class VirtualMemory(Component):
 
         Raises: BadAddress when it is nobody's to write; OutOfMemory when it has no promise; nothing has changed.
         """
-        entry = self.tables.find(space.directory, address)
+        entry = self.tables.find_near(space, address)
         # The kernel's own pages may be written as well, but not by the user.
         if entry is not None and entry.user and entry.writable:
             return self.tables.frame_of(entry)
@@ -151,7 +151,7 @@ class VirtualMemory(Component):
 
         Raises: OutOfMemory; nothing has changed.
         """
-        frame: u32 = self.enter_new(space, page, self.tables.find(space.directory, page), permissions)
+        frame: u32 = self.enter_new(space, page, self.tables.find_near(space, page), permissions)
         self.access.page(frame).bytes.clear()
         return frame
 
@@ -287,7 +287,7 @@ class VirtualMemory(Component):
         """Remove the pages of [start, end) from a space, which has room for the regions left."""
         pages: u32 = self.promises.pages(space, start, end)
         tables: u32 = self.promises.tables(space, start, end)
-        self.spaces.unmap(space.directory, start, end, space.owner)
+        self.spaces.unmap(space, start, end)
         # One reload of cr3 for however many pages: none of them is global, and no other space had them.
         self.spaces.forget_user_pages(space.directory)
         self._carve(space, start, end)
@@ -354,7 +354,7 @@ class VirtualMemory(Component):
         end: word = address + PAGE_SIZE
         self.regions.reserve(space, address, end, RegionKind.ANONYMOUS, USER | WRITABLE)
         more: u32 = 1 - self.promises.pages(space, address, end)
-        entry = self.tables.find(space.directory, address)
+        entry = self.tables.find_near(space, address)
         try:
             if entry is None or not entry.present:
                 self.promises.check(more, 0)
@@ -486,13 +486,13 @@ class VirtualMemory(Component):
                     raise OutOfMemory
                 copy: u32 = self.new_copy(child, self.tables.frame_of(entry), region.permissions)
                 flags: u32 = self.tables.flags_of(entry) & (USER | WRITABLE | EXECUTE)
-                self._enter(child, page, self.tables.find(child.directory, page), copy, flags)
+                self._enter(child, page, self.tables.find_near(child, page), copy, flags)
 
     def release(self, space: Space) -> None:
         """Free all that a space has, built in part or whole; no CPU uses it any more."""
         self.promises.end(space)
         for start, end in self.regions.spans(space):
-            self.spaces.unmap(space.directory, start, end, space.owner)
+            self.spaces.unmap(space, start, end)
         if self.objects is not None and space.shared > 0:
             self._leave(self.objects, space, self.layout.user_base, self.layout.user_end)
         self.regions.release(space)

@@ -3,8 +3,22 @@
 Source: Intel SDM volume 3, section 4.10.4 (invalidation of what a changed entry has left in the TLB).
 """
 
-from keelback.kernel.x86.paging import KERNEL_WRITE
-from keelback.lang import PAGE_SHIFT, Array, Component, Cpu, Page, Ram, Struct, native, u32, view, view_at
+from keelback.kernel.x86.paging import HIGH_FRAME, KERNEL_WRITE, Entry, WideEntry
+from keelback.lang import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    Array,
+    Component,
+    Cpu,
+    Page,
+    Ram,
+    Struct,
+    address_of,
+    native,
+    u32,
+    view,
+    view_at,
+)
 
 
 class EntryBits(Struct):
@@ -32,11 +46,23 @@ class Window(Component):
 
     def open(self, frame: u32) -> Page:
         """Show a frame in the window and return its bytes."""
+        if self.step == 1:
+            return self._show(frame, frame << PAGE_SHIFT, 0)
+        return self._show(frame, (frame & 0xF_FFFF) << PAGE_SHIFT, frame >> 20)
+
+    def open_behind(self, entry: Entry) -> Page:
+        """Show the frame that the entry of a user's page points to, and return its bytes."""
+        low: u32 = entry.low // PAGE_SIZE * PAGE_SIZE
+        if self.step == 1:
+            return self._show(low >> PAGE_SHIFT, low, 0)
+        high = view(self.ram, WideEntry, address_of(entry)).words[1]
+        return self._show((high & HIGH_FRAME) << 20 | low >> PAGE_SHIFT, low, high)
+
+    def _show(self, frame: u32, low: u32, high: u32) -> Page:
+        """Show a frame, by the words of an entry that points to it."""
         if self.step > 1:
-            self.words[self.index + 1] = frame >> 20 | self.bits.no_execute
-            self.words[self.index] = (frame & 0xF_FFFF) << PAGE_SHIFT | KERNEL_WRITE
-        else:
-            self.words[self.index] = frame << PAGE_SHIFT | KERNEL_WRITE
+            self.words[self.index + 1] = high | self.bits.no_execute
+        self.words[self.index] = low | KERNEL_WRITE
         self.cpu.invalidate_page(self.address)
         return self._shown(frame)
 
@@ -58,3 +84,7 @@ class AtOwnAddress(Component):
         """Return the bytes of a frame."""
         self.cpu.hardware.window_opened(frame << PAGE_SHIFT)
         return view(self.ram, Page, frame << PAGE_SHIFT)
+
+    def open_behind(self, entry: Entry) -> Page:
+        """Return the bytes of the frame that the entry of a user's page points to: all lie below 4 GiB."""
+        return self.open(entry.low >> PAGE_SHIFT)
