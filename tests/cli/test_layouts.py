@@ -8,9 +8,9 @@ from keelback.cli.ending import run_command
 from keelback.cli.machines import least_memory
 from keelback.cli.options import LAYOUTS as KNOWN
 from keelback.cli.options import PAGING
-from keelback.kernel.layout import LAYOUTS, OTHER_PAGING, PUBLISHED, USERMODE
-from keelback.kernel.x86.paging import PAE, SCHEMES
-from support import MIB, sliced
+from keelback.kernel.layout import LAYOUTS, PUBLISHED, USERMODE
+from keelback.kernel.x86.paging import SCHEMES
+from support import MIB, sliced, some_of
 
 
 @pytest.fixture
@@ -61,10 +61,11 @@ def test_compare_compares_in_the_layout(keelback):
     assert size > traps * (15 << 20), "without --memory, the machines have 16 MiB"
 
 
-@pytest.mark.parametrize("layout", [each.name for each in OTHER_PAGING if each.paging is PAE])
-@pytest.mark.parametrize("programs", sliced(["hello null stack", ""], 2), ids=["some", "all"])
-def test_compare_finds_programs_equal_with_pae_page_tables(keelback, layout, programs):
-    status, output, errors = keelback("compare", "--layout", layout, "--paging", "pae", *programs.split())
+@pytest.mark.parametrize("layout", some_of(["microkernel", "usermode"], ["microkernel"]))
+@pytest.mark.parametrize("paging", ["pae", "x86-64"])
+@pytest.mark.parametrize("programs", sliced(["hello null stack lost philosophers", ""], 2), ids=["some", "all"])
+def test_compare_finds_programs_equal_with_other_page_tables(keelback, layout, paging, programs):
+    status, output, errors = keelback("compare", "--layout", layout, "--paging", paging, *programs.split())
     assert (status, errors) == (0, "") and output.startswith("equal: ")
 
 

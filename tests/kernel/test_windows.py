@@ -123,9 +123,7 @@ def test_a_frame_without_ram_panics(window):
 
 @pytest.mark.parametrize("frame", [1 << 20, -1])
 def test_a_frame_number_that_does_not_fit_an_entry_panics(window, frame):
-    with pytest.raises(
-        Panic, match=f"^{frame << PAGE_SHIFT} does not fit low in _show: u32|^-1 does not fit frame"
-    ):
+    with pytest.raises(Panic, match=f"^{frame << PAGE_SHIFT} does not fit low in _show: u32|^-1 does not fit frame"):
         window.open(frame)
 
 

@@ -51,7 +51,7 @@ def compiled_pc(*lines, programs=None, memory=8 * MIB, layout=MICROKERNEL):
     return CompiledPc(layout, image, memory=memory)
 
 
-@pytest.mark.parametrize("layout", some_of(VARIANTS, [MICROKERNEL_64]), ids=name_of)
+@pytest.mark.parametrize("layout", some_of(VARIANTS, []), ids=name_of)
 def test_all_programs_together_leave_equal_ram_after_every_trap(layout):
     programs = programs_of(layout)
     options = {
