@@ -240,11 +240,13 @@ def test_show_prints_parts_headers_and_payload(image):
 def test_show_refuses_what_is_no_good_image_in_one_line(image, tmp_path):
     content = image.read_bytes()
     (tmp_path / "short").write_bytes(content[:5000])
-    (tmp_path / "changed").write_bytes(content[:-1] + b"\1")
+    (tmp_path / "changed").write_bytes(content[:5000] + bytes([content[5000] ^ 1]) + content[5001:])
+    (tmp_path / "setup").write_bytes(content[:2000] + bytes([content[2000] ^ 1]) + content[2001:])
     (tmp_path / "empty").write_bytes(b"")
     for name, says in {
         "short": f"short: no good kernel image: it is truncated: 5,000 bytes of {len(content):,}",
         "changed": "changed: no good kernel image: its bytes have changed: its build id is ",
+        "setup": "setup: no good kernel image: its bytes have changed: kernel and payload are as they were",
         "empty": "empty: no good kernel image: it has 0 bytes; boot sector and setup header alone take 1,024",
         sys.executable: f"{sys.executable}: no good kernel image: it has no setup header: no 0xaa55 at 0x1fe and HdrS",
         "missing": "missing: No such file or directory",

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keelback.image.boot_protocol import FIELDS, HEADER, HEADER_END, SETUP_SIZE, VERSION_SIZE
-from keelback.image.image_file import BadImageFile, ImageFile, KernelInRam, Part, build_image_file
+from keelback.image.image_file import UNIT, BadImageFile, ImageFile, KernelInRam, Part, build_image_file, with_checksum
 from keelback.image.image_reader import read_image_file
 from keelback.image.images import make_image, make_image_file, room_for
 from keelback.image.payload import make_payload
@@ -45,7 +45,7 @@ def changed(**fields: int) -> bytes:
 
 def test_the_parts_are_the_four_of_the_design_in_their_order_without_gaps():
     file = ImageFile(built())
-    end = len(built())
+    end = len(built()) - UNIT
     assert file.parts == (
         Part("boot sector", 0, 512, None),
         Part("setup code", 512, SETUP_SIZE, None),
@@ -96,7 +96,7 @@ def test_the_fields_fill_the_header_and_do_not_overlap():
 
 def test_what_pads_the_file_to_16_bytes_is_no_part():
     file = ImageFile(build_image_file(KernelInRam(START, b"\xff" * 101, 90, 4096, "Keelback test")))
-    assert len(file.content) == SETUP_SIZE + 112 and file.kernel == b"\xff" * 101
+    assert len(file.content) == SETUP_SIZE + 112 + UNIT and file.kernel == b"\xff" * 101
     assert file.parts[-1] == Part("payload", SETUP_SIZE + 90, SETUP_SIZE + 101, START + 90)
 
 
@@ -144,7 +144,7 @@ OFFSET = PAYLOAD - SETUP_SIZE
 TAR = make_payload(MEMBERS)
 LENGTH = len(TAR)
 END = OFFSET + LENGTH
-SIZE = SETUP_SIZE + END
+SIZE = SETUP_SIZE + END + UNIT
 BAD_FILES = {
     "empty": (lambda: b"", "it has 0 bytes; boot sector and setup header alone take 1,024"),
     "short": (lambda: built()[:1023], "it has 1,023 bytes; boot sector and setup header alone take 1,024"),
@@ -185,7 +185,7 @@ BAD_FILES = {
         f"its payload, [{OFFSET:#x}, {END - 16:#x}), ends before the kernel's {END:#x} bytes",
     ),
     "padding is not zero": (
-        lambda: build_image_file(KernelInRam(START, b"\xff" * 101, 90, 4096, "Keelback test"))[:-1] + b"\1",
+        lambda: padded_with_ones(),
         "its payload, [0x5a, 0x65), ends before the kernel's 0x70 bytes",
     ),
     "no kernel": (
@@ -225,6 +225,13 @@ BAD_FILES = {
 }
 
 
+def padded_with_ones() -> bytes:
+    """Return a file with a wrong byte between its payload and the next 16."""
+    content = bytearray(build_image_file(KernelInRam(START, b"\xff" * 101, 90, 4096, "Keelback test")))
+    content[SETUP_SIZE + 111] = 1
+    return bytes(content)
+
+
 def named(version: bytes) -> bytes:
     """Return the file with another version text."""
     end = SETUP_SIZE - VERSION_SIZE
@@ -243,8 +250,8 @@ def _sealed(content: bytearray, **fields: int) -> bytes:
         struct.pack_into("<I", content, SETUP_SIZE + KERNEL_HEADER.field(name).offset, value)
     place = SETUP_SIZE + KERNEL_HEADER.field("build_id").offset
     content[place : place + 16] = bytes(16)
-    content[place : place + 16] = sha256(content[SETUP_SIZE:]).digest()[:16]
-    return bytes(content)
+    content[place : place + 16] = sha256(content[SETUP_SIZE:-UNIT]).digest()[:16]
+    return with_checksum(bytes(content[:-UNIT]))
 
 
 def tar_header(kind: bytes, size: int) -> bytes:
@@ -276,9 +283,13 @@ def with_size(digits: bytes) -> bytes:
 def long_chain(kind: bytes) -> bytes:
     """Return a file whose payload is headers alone, each of which a reader of archives would read the next for."""
     chain = tar_header(kind, 0) * 3000
-    content = bytearray(built()[:PAYLOAD] + chain)
+    content = bytearray(built()[:PAYLOAD] + chain + bytes(UNIT))
     size = len(content) - SETUP_SIZE
-    for name, value in {"payload_length": len(chain), "syssize": size // 16, "init_size": room_for(size)}.items():
+    for name, value in {
+        "payload_length": len(chain),
+        "syssize": size // 16,
+        "init_size": room_for(size - UNIT),
+    }.items():
         offset, form = OFFSETS[name]
         struct.pack_into(f"<{form}", content, offset, value)
     return _sealed(content, payload_size=len(chain))
@@ -310,9 +321,19 @@ def test_whatever_its_length_a_truncated_file_is_refused_as_such(size):
         read_image_file(built()[:size])
 
 
+def test_the_file_ends_in_the_checksum_that_the_boot_protocol_means():
+    """A remainder of 32 bits, bit by bit as the protocol's text has it: with the checksum nothing is left."""
+    remainder = 0xFFFF_FFFF
+    for byte in built():
+        remainder ^= byte
+        for _ in range(8):
+            remainder = remainder >> 1 ^ (0xEDB8_8320 if remainder & 1 else 0)
+    assert remainder == 0
+
+
 @FUZZ
-@given(place=st.integers(SETUP_SIZE, SIZE - 1), flip=st.integers(1, 255))
-def test_no_byte_of_kernel_and_payload_can_change_unnoticed(place, flip):
+@given(place=st.integers(0, SIZE - 1), flip=st.integers(1, 255))
+def test_no_byte_can_change_unnoticed(place, flip):
     content = bytearray(built())
     content[place] ^= flip
     with pytest.raises(BadImageFile):

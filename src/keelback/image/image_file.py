@@ -5,6 +5,7 @@
     0x1000 ┼ microkernel and process manager    loaded at kernel_start, with the static records after its text
            ┼ payload            a ustar archive of programs
            ┼ mover              where the kernel does not lie where it is loaded (mover.py)
+           ┼ checksum           in the last 4 of 16 bytes: with it the CRC-32 of the file is 0
            ┴
 
 The same contents make the same bytes.  Source: Linux x86 boot protocol 2.15.
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from keelback.errors import UserError
 from keelback.image.boot_protocol import (
@@ -35,6 +37,7 @@ SETUP_SOURCE: Final = Path(__file__).parent / "setup.S"
 OUR_NAME: Final = "Keelback "
 """How the version text of all our kernels starts."""
 UNIT: Final = 16  # bytes in which loaders count the kernel
+CHECKSUM: Final = 4
 
 
 class BadImageFile(UserError):
@@ -77,7 +80,7 @@ def build_image_file(kernel: KernelInRam) -> bytes:
     write_header(
         setup,
         {
-            "syssize": len(content) // UNIT,
+            "syssize": len(content) // UNIT + 1,
             "code32_start": entry,
             "payload_offset": kernel.payload,
             "payload_length": len(kernel.content) - kernel.payload,
@@ -87,7 +90,18 @@ def build_image_file(kernel: KernelInRam) -> bytes:
     )
     version = kernel.version.encode("ascii")[: VERSION_SIZE - 1]
     setup[SETUP_SIZE - VERSION_SIZE :] = version.ljust(VERSION_SIZE, b"\0")
-    return bytes(setup) + content
+    return with_checksum(bytes(setup) + content)
+
+
+def with_checksum(content: bytes) -> bytes:
+    """Return a file with its checksum behind it, in bytes that the loaders load and nobody reads."""
+    content += bytes(UNIT - CHECKSUM)
+    return content + (_remainder(content)).to_bytes(CHECKSUM, "little")
+
+
+def _remainder(content: bytes) -> int:
+    """Return the CRC-32 as the boot protocol means it: its bits are not inverted at the end."""
+    return crc32(content) ^ 0xFFFF_FFFF
 
 
 def padded(content: bytes) -> bytes:
@@ -129,7 +143,12 @@ class ImageFile:
     def mover(self) -> bytes:
         """Return what moves the kernel to where it lies; nothing where it is loaded there."""
         offset = self.field("code32_start") - self.field("pref_address")
-        return self.content[SETUP_SIZE + offset :] if offset else b""
+        return self.content[SETUP_SIZE + offset : -UNIT] if offset else b""
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether all of the file is as it was built, by its checksum."""
+        return _remainder(self.content) == 0
 
     @property
     def version(self) -> str:
@@ -138,7 +157,7 @@ class ImageFile:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Return the four parts, in order; behind the payload is what pads the file to 16 bytes, or a mover."""
+        """Return the four parts, in order; behind the payload is what pads the file, perhaps a mover, the checksum."""
         start, offset = self.field("pref_address"), self.field("payload_offset")
         payload, end = SETUP_SIZE + offset, SETUP_SIZE + len(self.kernel)
         return (
@@ -201,7 +220,7 @@ def _wrong_size(content: bytes) -> Iterator[str]:
 def _wrong_places(content: bytes) -> Iterator[str]:
     """Yield where the places that the header tells contradict each other."""
     start, entry = read_field(content, "pref_address"), read_field(content, "code32_start")
-    kernel, room = len(content) - SETUP_SIZE, read_field(content, "init_size")
+    kernel, room = len(content) - SETUP_SIZE - UNIT, read_field(content, "init_size")
     if room < kernel:
         yield f"it asks for {room:,} bytes of memory; kernel and payload take {kernel:,}"
     offset = read_field(content, "payload_offset")

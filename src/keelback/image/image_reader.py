@@ -3,6 +3,7 @@
 1. The kernel's header is that of a layout that we know, and the places in both headers are that layout's.
 2. The build id is that of the kernel and the payload: no byte of theirs has changed since it was built.
 3. The payload is an archive as the builder makes one, of all its members and nothing else.
+4. No other byte of the file has changed, by its checksum.
 """
 
 import hashlib
@@ -76,6 +77,8 @@ class KernelFile:
             yield f"its bytes have changed: its build id is {self.build_id.hex()}, that of its bytes is {own.hex()}"
         if not self._is_payload_ours():
             yield "its payload is not an archive as `keelback build` makes one"
+        if not self.file.is_whole:
+            yield "its bytes have changed: kernel and payload are as they were built, and the others are not"
 
     def _misplaced(self) -> Iterator[str]:
         """Yield places and sizes that are not the layout's, or differ between the two headers."""
