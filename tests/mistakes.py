@@ -328,14 +328,14 @@ NOT_IN_A_COURSE = {
     # It is in a space of its own whenever it changes another's, and has each page at its own address.
     "a window without invalidation", "a switch without a new page directory", "a fork without invalidation",
     "a changed entry without invalidation",
-    # It has one stack, all tables at once and no promise, and fork copies at once.
+    # It has one stack, all tables at once, two lowest ones, and no promise, and fork copies at once.
     "a kernel stack that is left and never freed", "an empty table that is kept",
     "a table that stays promised when it is made", "a parent that may write what it shares",
     "a copy for the last holder",
     # It has none of these parts: ranges of pages, malloc pages, libraries, programs that start others, waiting.
     "pages unmapped without invalidation", "pages protected without invalidation",
     "a region that stays when its pages go", "promises that unmap keeps", "zeros that can be executed",
-    "a walk that is remembered when its table is gone",
+    "a walk that is remembered when its table is gone", "a walk that is remembered for the table before",
     "pages that are protected and executed", "a malloc page that comes by touch",
     "malloc pages given back without invalidation", "malloc pages given back and not looked at again",
     "a malloc region that keeps its end", "a malloc page that a child does not count",
