@@ -78,8 +78,8 @@ class Shape:
 
 SHAPES = (
     Shape(I386, 0x0800_0000),
-    Shape(PAE, 0x0800_0000),
     Shape(PAE, 0x4000_0000),  # the root's entries are shared
+    Shape(PAE, 0x0800_0000),
     Shape(PAE, 0x6000_0000),  # one of them is, the next is not
     Shape(X86_64, 0x0800_0000, 0x7FFF_FFFF_F000),
     Shape(X86_64, 1 << 30, 0x7FFF_FFFF_F000),

@@ -24,12 +24,12 @@ from keelback.lang.strict import words_of
 from kernel.driven import driven
 from kernel.paging_oracle import FETCH, READ, WRITE, Oracle
 from kernel.paging_world import FRAMES, OWNER, RECORDS, SHAPES, USER_FRAMES, Lives, entry, tables_of, walker
-from support import some_of
+from support import sliced, some_of
 
 ACCESSES = (READ, WRITE, FETCH)
 
 
-@pytest.fixture(params=SHAPES, ids=str)
+@pytest.fixture(params=sliced(SHAPES, 2), ids=str)
 def lives(request):
     return Lives(request.param)
 
