@@ -211,6 +211,15 @@ def test_lookup_says_frame_and_permissions_as_a_walk_of_its_own_does(machine):
             assert not entry.present and spaces.frame(root, page) == 0
 
 
+def test_a_stack_that_was_replaced_is_memory_like_what_lies_below_it(machine):
+    """Then they are one region, across the place where other layouts have malloc pages."""
+    for page in (STACK - PAGE, STACK):
+        assert machine.call(Call.PAGE_ALLOC, page) == 0
+        machine.check()
+    machine.write(STACK, 1)
+    machine.check()
+
+
 def test_every_process_has_its_stack_on_the_last_page_and_no_guard(machine):
     child = machine.fork()
     frames = {machine.frame(STACK, pid) for pid in (1, child)}

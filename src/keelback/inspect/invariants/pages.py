@@ -57,7 +57,9 @@ def _malloc_region(census: Census) -> Iterator[str]:
     base, limit = census.kernel.layout.malloc_base, census.kernel.layout.malloc_limit
     for process in census.snapshot.alive:
         regions = census.snapshot.processes[process.pid].regions
-        there = [each for each in regions if each.kind == RegionKind.MALLOC or (each.start < limit and base < each.end)]
+        there = [
+            each for each in regions if each.kind == RegionKind.MALLOC or max(each.start, base) < min(each.end, limit)
+        ]
         found = [(each.kind, each.start, each.end) for each in there]
         taken = _malloc_pages(census, process.pid)
         if found != ([(RegionKind.MALLOC, base, max(taken) + PAGE_SIZE)] if taken else []):
