@@ -301,6 +301,14 @@ def test_the_kernel_reads_what_was_written(inlined):
         assert reader.chain(address) == chain(places.at(address)), hex(address)
 
 
+def test_a_line_that_16_bits_cannot_say_is_none_and_no_other(tmp_path):
+    far = CALLED.replace("#line 7 ", "#line 65535 ").replace("#line 9 ", "#line 65536 ")
+    elf = built(tmp_path, {"b.c": far}, DWARF[0], script=DATA)
+    reader, (start, end) = Reader(table_of(elf, MICROKERNEL.places)), code_of(elf)
+    told = {step for address in range(start, end) for step in reader.chain(address)}
+    assert {(function, line) for _, function, line in told} == {("seen", 65535), ("note", 0)}
+
+
 def test_without_a_table_nobody_knows():
     reader = Reader(b"")
     assert reader.chain(0) == reader.chain(MICROKERNEL.kernel_start) == reader.chain(0xFFFF_FFFF) == []

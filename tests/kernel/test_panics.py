@@ -18,6 +18,7 @@ from keelback.image.live_kernels import kernel_of
 from keelback.image.payload import make_payload
 from keelback.inspect.lens import look
 from keelback.kernel.calls.panics import MESSAGE_SIZE, Message, PanicRecord
+from keelback.kernel.calls.places import LONGEST_NAME, Name
 from keelback.kernel.devices.power import PANICKED
 from keelback.kernel.layout import MICROKERNEL
 from keelback.kernel.x86.segments import DOUBLE_FAULT_TASK, KERNEL_CODE, USER_CODE
@@ -145,6 +146,18 @@ def test_the_registers_of_a_failed_check_are_on_the_console():
 def register_lines(frame):
     rows = ("eax ebx ecx edx", "esi edi ebp esp", "eip eflags")
     return ["".join(f"  {name} {getattr(frame, name):#010x}" for name in row.split()) for row in rows]
+
+
+@pytest.mark.parametrize("length", [1, LONGEST_NAME - 2, LONGEST_NAME - 1, LONGEST_NAME, 2 * LONGEST_NAME])
+def test_a_name_is_cut_alike_in_both_lives_and_ends_in_a_zero(length):
+    pc, text = make_pc("hello", check=False), bytes(97 + number % 26 for number in range(length))
+    place, record = 0x9000, pc.kernel.panics.record
+    pc.ram.bytes[place : place + length + 1] = text + b"\0"
+    name = view(pc.ram, Name, place)
+    pc.kernel.panics._add(name, name, 7)
+    made = record.places[0]
+    kept = text[: LONGEST_NAME - 1].ljust(LONGEST_NAME, b"\0")
+    assert (bytes(made.file), bytes(made.function), made.line) == (kept, kept, 7)
 
 
 @pytest.mark.parametrize("length", [1, MESSAGE_SIZE - 2, MESSAGE_SIZE - 1, MESSAGE_SIZE, MESSAGE_SIZE + 1, 500])

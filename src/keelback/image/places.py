@@ -8,6 +8,8 @@ from keelback.lang.layout import StructLayout
 
 PLACES_VERSION = 4
 """What this module makes of the same input; part of the name of what is kept of it."""
+MOST_LINE = (1 << 16) - 1
+"""What a place can say; of a line further down it says that it knows none."""
 MOST_TEXTS = 1 << 16
 """Bytes of names: a place knows them by 16 bits.  A kernel's have a third of it."""
 
@@ -31,7 +33,8 @@ def build_table(
     table = b"".join(struct.pack("<II", begin, numbers[each] if each else 0) for begin, each in ranges)
     for each in numbers:
         caller = numbers[each.caller] if each.caller else 0
-        table += struct.pack("<4H", texts.place(each.file), texts.place(each.function), each.line & 0xFFFF, caller)
+        line = each.line if each.line <= MOST_LINE else 0
+        table += struct.pack("<4H", texts.place(each.file), texts.place(each.function), line, caller)
     return head.ljust(start.size, b"\0") + table + texts.content
 
 

@@ -138,8 +138,8 @@ class Panics(Component):
             return
         added = record.places[record.depth]
         added.line = line
-        added.file.copy_from(0, file.text, 0, LONGEST_NAME)
-        added.function.copy_from(0, function.text, 0, LONGEST_NAME)
+        added.file.copy_from(0, file.text, 0, LONGEST_NAME - 1)  # a longer one is cut, with a zero at its end
+        added.function.copy_from(0, function.text, 0, LONGEST_NAME - 1)
         record.depth += 1
 
     # The report.

@@ -40,7 +40,7 @@ class Place(Struct):
 
     file: u16  # where the file's name is, from the first text on
     function: u16  # where the function's name is
-    line: u16  # 0: of several lines, or of none
+    line: u16  # 0: of several lines, of none, or beyond what 16 bits say
     caller: u16  # the number, from 1, of the place that this was inlined at; 0: it was not
 
 
