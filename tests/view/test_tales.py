@@ -109,6 +109,14 @@ def test_where_no_touch_brings_a_page_nothing_says_that_it_comes():
     assert [rights[each] for each in told_of] == ["not there", "not there yet", "not there"]
 
 
+def test_where_no_entry_has_a_letter_no_line_says_what_letters_mean(snapshot):
+    tale = tale_of_address(snapshot.processes[1], 0x9999_9000)
+    assert [step.entry for step in tale.steps] == [0]
+    assert [*tale.lines()][-1].endswith("0x0: not present") and [*tale.way()] == [
+        f"{word} = {said}" for word, said in tale.rows()[-1:]
+    ]
+
+
 def test_a_tale_has_the_entry_of_each_level_and_what_its_letters_mean(machine, snapshot):
     lines = list(tale_of_address(snapshot.processes[3], MALLOC).lines())
     entry = machine.entry(MALLOC, 3) & 0xFFF

@@ -80,7 +80,7 @@ def html_of_process(process: Process) -> str:
 def html_of_tale(tale: Tale) -> str:
     """Return a tale as a table without a head."""
     table = _table(tale.title, {}, tale.rows())
-    return f"{table}<p>{escape(tale.letters())}</p>" if tale.steps else table
+    return f"{table}<p>{escape(tale.letters())}</p>" if tale.letters() else table
 
 
 def _table(title: str, columns: Mapping[str, str], rows: Iterable[Iterable[str]]) -> str:

@@ -42,7 +42,7 @@ class Tale:
         width = max((len(word) for word, _ in self.rows()), default=0)
         for word, said in self.rows():
             yield f"  {word:<{width}}  {said}"
-        if self.steps:
+        if self.letters():
             yield f"  {'':<{width}}  {self.letters()}"
 
     def rows(self) -> list[tuple[str, str]]:
@@ -53,11 +53,11 @@ class Tale:
         """Yield the entries that lead there, and what their letters mean."""
         for word, said in map(entry_of, self.steps):
             yield f"{word} = {said}"
-        if self.steps:
+        if self.letters():
             yield self.letters()
 
     def letters(self) -> str:
-        """Return what the letters of the entries mean, those that occur."""
+        """Return what the letters of the entries mean, those that occur; empty where none does."""
         flags = {letter for step in self.steps for letter in step.flags}
         return ", ".join(f"{letter} {means}" for letter, means in FLAGS.items() if letter in flags)
 
