@@ -63,6 +63,13 @@ def test_bytes_that_are_no_text_are_told_too():
         read_log(b'keelback input 1\n{"time": 0, "device": "serial", "bytes": "\xff"}\n')
 
 
+def test_a_log_of_another_version_is_a_log_and_is_refused():
+    text = b'keelback input 9\n{"time": 0, "device": "serial", "bytes": "a"}\n'
+    assert is_log(text)
+    with pytest.raises(BadLog, match="^its first line is not 'keelback input 1'"):
+        read_log(text)
+
+
 def test_times_go_forward():
     lines = [f'{{"time": {time}, "device": "serial", "bytes": "a"}}' for time in (5, 5, 4)]
     with pytest.raises(BadLog, match=r"^line 4 is of time 4, before that of the line above it$"):

@@ -38,8 +38,8 @@ class BadLog(Exception):
 
 
 def is_log(text: bytes) -> bool:
-    """Say whether a text begins as an input log does."""
-    return text.split(b"\n", 1)[0].rstrip(b"\r") == FIRST_LINE.encode()
+    """Say whether a text begins as an input log does, of this version or another."""
+    return text.startswith(FIRST_LINE.rpartition(" ")[0].encode() + b" ")
 
 
 def write_log(typed: Iterable[Typed]) -> bytes:
@@ -53,7 +53,7 @@ def write_log(typed: Iterable[Typed]) -> bytes:
 
 def read_log(text: bytes) -> list[Typed]:
     """Return what an input log has.  Raises: BadLog."""
-    if not is_log(text):
+    if text.split(b"\n", 1)[0].rstrip(b"\r") != FIRST_LINE.encode():
         raise BadLog(f"its first line is not {FIRST_LINE!r}")
     return [*_entries(text.split(b"\n"))]
 
