@@ -232,7 +232,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure Keelback.")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
     schemes = [each.paging.name for each in COLUMNS]
-    parser.add_argument("--paging", action="append", choices=schemes, help="may be given more than once")
+    parser.add_argument(
+        "--paging",
+        action="append",
+        choices=schemes,
+        type=lambda name: {each.lower(): each for each in schemes}.get(name.lower(), name),
+        help="may be given more than once",
+    )
     chosen = parser.parse_args()
     if unknown := [each for each in chosen.groups if each not in GROUPS]:
         parser.error(f"there is no group {unknown[0]}; there are {', '.join(GROUPS)}")

@@ -22,7 +22,8 @@ def command(
     """Check the kernel in every way: one answer.
 
     It runs programs in the interpreted life, strictly and with all invariants, compiles the kernel, and compares both
-    lives after every trap.  Without a PROGRAM, all of the payload run; in the teaching layout, those of the course.
+    lives after every trap.  Without a PROGRAM, all of the payload run, some of which end badly, as they are to; in the
+    teaching layout, those of the course.
 
     At a limit and at control-C it tells what is known by then, and where it was.
 
