@@ -92,6 +92,23 @@ def test_no_arrow_inside_the_kernel_runs_back_up():
     assert {path.name for path in (ROOT / "kernel").iterdir() if path.is_dir()} - {"__pycache__"} == set(FLOORS)
 
 
+def test_the_table_of_the_kernels_parts_has_every_source():
+    page = (ROOT.parents[1] / "docs" / "architecture.md").read_text()
+    table = page.partition("## What the parts of the kernel do")[2].partition("\n## ")[0]
+    said, folder = set(), ""
+    for first, names in re.findall(r"^\| (?:`(\w+)/`)? ?\| (.*?) \|", table, re.MULTILINE):
+        folder = first or folder
+        said |= {f"{folder}/{name}" for name in re.findall(r"`([\w.]+)`", names)}
+    sources = {
+        path.relative_to(ROOT / "kernel") for path in (ROOT / "kernel").rglob("*") if path.suffix in (".py", ".S")
+    }
+    assert said == {
+        f"{'' if len(path.parts) == 1 else path.parts[0]}/{path.stem if path.suffix == '.py' else path.name}"
+        for path in sources
+        if path.name != "__init__.py"
+    }
+
+
 def test_no_two_sources_of_the_kernel_have_one_name():
     """A panic, gdb and an interrupted run tell a source by its name alone."""
     names = [path.name for path in (ROOT / "kernel").rglob("*.py") if path.name != "__init__.py"]
