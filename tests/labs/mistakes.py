@@ -302,7 +302,7 @@ MISTAKES = {
     ),
     ("exchange", "a message without its bytes"): (
         "                more = self.parcels.move(sender, receiver)\n", "                pass\n",
-        "right  receive",
+        "server (1) should go on with edx = 0x1, and does with 0x0",
     ),
     ("exchange", "a handle to reply that stays"): (
         "        caller = self.handles.caller(table, number)\n        self.handles.remove(table, number)\n",

@@ -151,7 +151,8 @@ def test_a_kernel_that_loops_is_told_by_the_trap_that_does_not_end(graded):
 def test_a_kernel_that_loops_as_it_starts_is_told_with_its_line():
     """No way leads to what stands behind the calls of a method that never returns, and it is compiled all the same."""
     lab = find_lab("own-tables")
-    text = solution(lab).replace("        limit = self.kernel_limit\n", LOOP, 1)
+    first = "        limit = self.kernel_limit\n"
+    text = solution(lab).replace(first, first + LOOP, 1)
     reason = transcripts.graded(lab, text).verdicts[0].reason
     assert (reason.kind, reason.event, reason.right) == ("hang", "the start of the kernel", "the start of programs")
     assert reason.lines == (f"{lab.file}:{text.splitlines().index('        while True:') + 1}",)
