@@ -29,7 +29,7 @@ def graded(tmp_path):
     return result_of
 
 
-@pytest.mark.parametrize("name", some_of(NAMES, ["fork"]))
+@pytest.mark.parametrize("name", some_of(NAMES, ["own-tables"]))
 def test_the_kernels_own_bodies_get_all_points(name, graded):
     lab = find_lab(name)
     result = graded(lab, solution(lab))
