@@ -12,12 +12,12 @@ from keelback.image.boot_protocol import SETUP_SIZE
 from keelback.image.image_file import UNIT, ImageFile
 from keelback.image.image_reader import BadImageFile, read_image_file
 from keelback.image.images import make_image, make_image_file
-from keelback.image.kernels import compiled
 from keelback.image.payload import make_payload
 from keelback.kernel.boot.boot_parameters import BootParameters
 from keelback.lang import layout_of
 from keelback.machine.qemu.qemu import Medium, Qemu, Verdict
 from kernel.course import COURSE
+from kernel.quick import compiled_quickly
 from support import MIB, payload_programs
 
 PAGE, LOADED = 4096, 0x10_0000
@@ -28,7 +28,7 @@ TEXT = b"init=hello and=more\0"
 @cache
 def image() -> bytes:
     members = {"etc/init": b"hello you\n", "hello": payload_programs(COURSE.image_base)["hello"]}
-    return make_image(COURSE, make_payload(members), compiled(COURSE))
+    return make_image(COURSE, make_payload(members), compiled_quickly(COURSE))
 
 
 @cache
