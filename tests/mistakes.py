@@ -332,10 +332,10 @@ NOT_IN_A_COURSE = {
     "a kernel stack that is left and never freed", "an empty table that is kept",
     "a table that stays promised when it is made", "a parent that may write what it shares",
     "a copy for the last holder",
+    "a walk that is remembered when its table is gone", "a walk that is remembered for the table before",
     # It has none of these parts: ranges of pages, malloc pages, libraries, programs that start others, waiting.
     "pages unmapped without invalidation", "pages protected without invalidation",
     "a region that stays when its pages go", "promises that unmap keeps", "zeros that can be executed",
-    "a walk that is remembered when its table is gone", "a walk that is remembered for the table before",
     "pages that are protected and executed", "a malloc page that comes by touch",
     "malloc pages given back without invalidation", "malloc pages given back and not looked at again",
     "a malloc region that keeps its end", "a malloc page that a child does not count",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keelback.kernel.layout import OTHER_PAGING, PUBLISHED, Layout
+from keelback.kernel.layout import PUBLISHED, Layout
 
 VARIANTS = tuple(each for each in PUBLISHED if each.name != "teaching")
 """All that have room for our programs."""
@@ -24,4 +24,3 @@ def in_turn(seed: int) -> Layout:
 
 
 variants = pytest.mark.parametrize("layout", VARIANTS, ids=name_of)
-with_other_paging = pytest.mark.parametrize("layout", OTHER_PAGING, ids=name_of)

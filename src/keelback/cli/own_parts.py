@@ -140,7 +140,7 @@ def _module(source: Path) -> ModuleType:
 
 @contextmanager
 def _modules_beside(folder: Path) -> Iterator[None]:
-    """Let a part import modules of its folder meanwhile, after Python's own and before all others."""
+    """Find modules of a folder for its part meanwhile, after Python's own and before all others."""
     beside = _Beside(folder)
     sys.meta_path.insert(0, beside)
     try:

@@ -49,7 +49,7 @@ _seconds: ContextVar[float | None] = ContextVar("_seconds", default=None)
 
 @contextmanager
 def reading_within(seconds: float | None) -> Iterator[None]:
-    """Let each file of a user's take so long at most to be read, None: as long as it likes."""
+    """Limit how many seconds each file of a user's may take to be read; None: as long as it likes."""
     before = _seconds.set(seconds)
     try:
         yield

@@ -96,7 +96,7 @@ def build_image_file(kernel: KernelInRam) -> bytes:
 def with_checksum(content: bytes) -> bytes:
     """Return a file with its checksum behind it, in bytes that the loaders load and nobody reads."""
     content += bytes(UNIT - CHECKSUM)
-    return content + (_remainder(content)).to_bytes(CHECKSUM, "little")
+    return content + _remainder(content).to_bytes(CHECKSUM, "little")
 
 
 def _remainder(content: bytes) -> int:

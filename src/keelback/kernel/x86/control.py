@@ -75,7 +75,7 @@ class ControlState(Component):
             self._write_machine_registers(task)
 
     def _write_machine_registers(self, task: word) -> None:
-        """Let `sysenter` enter the kernel, make `syscall` a fault, and let pages forbid fetching."""
+        """Write where `sysenter` enters the kernel, that `syscall` is a fault, and that pages may forbid fetching."""
         if self._has_sysenter():
             self.cpu.write_msr(SYSENTER_CS, KERNEL_CODE)
             self.cpu.write_msr(SYSENTER_ESP, task)

@@ -71,11 +71,11 @@ class Segments(Component):
         self.cpu.load_task_register(TASK)
 
     def tell_no_fast_calls(self) -> None:
-        """Let programs find out that they have no faster way to make calls than `int`."""
+        """Tell programs that they have no faster way to make calls than `int`."""
         self._set(THREAD, 0, 0, ACCESS_WITHOUT_FAST_CALLS, 0)
 
     def show_thread(self, number: u16) -> None:
-        """Let programs read the id of the thread that is to run."""
+        """Show programs the id of the thread that is to run."""
         self.table.entries[THREAD // 8].low = number
 
     def use_tables(self, directory: word) -> None:
